@@ -1,0 +1,110 @@
+//! One subscriber's copy of one mail, and where it stands.
+
+use std::fmt;
+
+use super::ids::{IssueId, SubscriberId};
+
+/// The key of a delivery: `issue:subscriber` for an issue's copy (one each, whoever
+/// asks), a UUID for every other mail.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(String);
+
+impl DeliveryId {
+    pub fn of_issue(issue: &IssueId, subscriber: &SubscriberId) -> Self {
+        Self(format!("{issue}:{subscriber}"))
+    }
+
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $error:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident => $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant),+ }
+
+        #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+        #[error(concat!("'{0}' is no ", $what))]
+        pub struct $error(String);
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            pub fn parse(text: &str) -> Result<Self, $error> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    other => Err($error(other.to_owned())),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// Why a mail is sent.
+    DeliveryKind, DeliveryKindError, "kind of delivery" {
+        Issue => "issue",
+        Confirmation => "confirmation",
+        /// To someone who signs up again: says that they are on the list already.
+        AlreadySubscribed => "already_subscribed",
+        /// A look at an issue before it goes out, to an address the editor names.
+        Test => "test",
+    }
+}
+
+words! {
+    /// Where a delivery stands.
+    DeliveryState, DeliveryStateError, "delivery state" {
+        Queued => "queued",
+        /// Taken by a process, not begun.
+        Leased => "leased",
+        /// On a connection now: a crash leaves it in doubt.
+        Sending => "sending",
+        /// Refused for now; it is tried again when it falls due.
+        Deferred => "deferred",
+        Delivered => "delivered",
+        Bounced => "bounced",
+        /// Not wanted any more before it was begun.
+        Skipped => "skipped",
+        /// The final dot may have been taken, and no reply was read.
+        InDoubt => "in_doubt",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_read_back() {
+        for state in DeliveryState::ALL {
+            assert_eq!(DeliveryState::parse(state.as_str()), Ok(*state));
+        }
+        for kind in DeliveryKind::ALL {
+            assert_eq!(DeliveryKind::parse(kind.as_str()), Ok(*kind));
+        }
+        assert_eq!(DeliveryState::parse("lost").unwrap_err().to_string(), "'lost' is no delivery state");
+    }
+}

@@ -1,0 +1,109 @@
+//! One numbered edition.
+
+use std::fmt;
+
+pub use super::ids::IssueId;
+
+/// The number readers see, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IssueNumber(i64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an issue number is a whole number from 1")]
+pub struct IssueNumberError;
+
+impl IssueNumber {
+    pub const FIRST: Self = Self(1);
+
+    pub fn new(number: i64) -> Result<Self, IssueNumberError> {
+        (number >= 1).then_some(Self(number)).ok_or(IssueNumberError)
+    }
+
+    pub fn parse(text: &str) -> Result<Self, IssueNumberError> {
+        text.parse().map_err(|_| IssueNumberError).and_then(Self::new)
+    }
+
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for IssueNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where a frozen issue stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IssueState {
+    Sending,
+    /// Nothing of it begins until the editor resumes it.
+    Paused,
+    /// Every recipient is accounted for and nothing is to go.
+    Sent,
+    Cancelled,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no issue state")]
+pub struct IssueStateError(String);
+
+impl IssueState {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sending => "sending",
+            Self::Paused => "paused",
+            Self::Sent => "sent",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    pub fn parse(text: &str) -> Result<Self, IssueStateError> {
+        [Self::Sending, Self::Paused, Self::Sent, Self::Cancelled]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| IssueStateError(text.to_owned()))
+    }
+}
+
+/// How the recipients of an issue are accounted for:
+/// `recipients() = delivered + deferred + bounced + skipped + in_doubt + queued`, always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Queued, leased and sending together.
+    pub queued: i64,
+    pub deferred: i64,
+    pub delivered: i64,
+    pub bounced: i64,
+    pub skipped: i64,
+    pub in_doubt: i64,
+}
+
+impl Tally {
+    pub const fn recipients(&self) -> i64 {
+        self.queued + self.deferred + self.delivered + self.bounced + self.skipped + self.in_doubt
+    }
+
+    /// What still has to go before the issue may be called sent.
+    pub const fn to_go(&self) -> i64 {
+        self.queued + self.deferred
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_start_at_one() {
+        assert!(IssueNumber::parse("0").is_err());
+        assert!(IssueNumber::parse("-1").is_err());
+        assert!(IssueNumber::parse("42x").is_err());
+        assert_eq!(IssueNumber::parse("42").unwrap().next().get(), 43);
+    }
+}

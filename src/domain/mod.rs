@@ -1,0 +1,15 @@
+//! What the words mean: pure types and decisions, no framework, no input or output.
+
+pub mod backoff;
+pub mod clock;
+pub mod delivery;
+pub mod email_address;
+pub mod ids;
+pub mod issue;
+pub mod outcome;
+pub mod post;
+pub mod random;
+pub mod schedule;
+pub mod slot;
+pub mod subscriber;
+pub mod token;

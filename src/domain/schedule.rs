@@ -1,0 +1,1 @@
+//! When issues go out.

@@ -1,0 +1,1 @@
+//! The week an issue belongs to.

@@ -1,0 +1,22 @@
+//! Broadsheet: a weekly newsletter for a blog, in one binary.
+//!
+//! The way of the data, which is also the order in which to read:
+//!
+//! ```text
+//! reader ─ POST /subscribe ─► subscription ─► confirmation delivery ─┐
+//! feeds ─► digest: collect, select, render, publish ─► an issue ─────┤
+//!                                                                    ▼
+//!                        delivery: enqueue, lease, send, record ─► SMTP
+//! ```
+//!
+//! Everything that is mailed is a row in `deliveries` before it is a connection: no
+//! request waits for SMTP, and a crash loses nothing.
+//!
+//! Arrows point down, `main → cli → app → {web, worker} → {subscription, digest,
+//! delivery} → {store, mail, feeds} → domain`, and `tests/house.rs` holds them there.
+
+pub mod domain;
+pub mod config;
+pub mod feeds;
+pub mod mail;
+pub mod store;

@@ -1,0 +1,1 @@
+//! Temporary front door of the test suite.
