@@ -10,7 +10,14 @@ const HOUR: u64 = 60 * MINUTE;
 /// Waits after the 1st, 2nd, … failed try; the last one repeats.
 /// RFC 5321 §4.5.4.1 asks for 30 minutes and more, but greylisting is commonly over in
 /// five, so the first tries come sooner.
-const WAITS: [u64; 6] = [5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR];
+const WAITS: [u64; 6] = [
+    5 * MINUTE,
+    15 * MINUTE,
+    30 * MINUTE,
+    HOUR,
+    2 * HOUR,
+    4 * HOUR,
+];
 
 /// A delivery is given up this long after it was queued.
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(48 * HOUR);
@@ -30,7 +37,11 @@ pub fn retry(attempts: u32, queued_at: Timestamp, now: Timestamp, jitter: u8) ->
     let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
     let wait = Duration::from_secs(WAITS[index.min(WAITS.len() - 1)]);
     let at = now.plus(wait + wait * u32::from(jitter) / 2550);
-    if at > queued_at.plus(GIVE_UP_AFTER) { Retry::GiveUp } else { Retry::At(at) }
+    if at > queued_at.plus(GIVE_UP_AFTER) {
+        Retry::GiveUp
+    } else {
+        Retry::At(at)
+    }
 }
 
 #[cfg(test)]
@@ -50,7 +61,10 @@ mod tests {
 
     #[test]
     fn jitter_adds_at_most_a_tenth() {
-        assert_eq!(retry(1, at(0), at(0), 255), Retry::At(Timestamp::from_millis(330_000)));
+        assert_eq!(
+            retry(1, at(0), at(0), 255),
+            Retry::At(Timestamp::from_millis(330_000))
+        );
     }
 
     #[test]

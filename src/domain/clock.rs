@@ -57,7 +57,10 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock all others ask")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock all others ask"
+    )]
     fn now(&self) -> Timestamp {
         Utc::now().into()
     }

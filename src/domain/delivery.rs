@@ -30,13 +30,13 @@ impl fmt::Display for DeliveryId {
 }
 
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $error:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident => $word:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident, $error:ident, $message:literal { $($(#[$vdoc:meta])* $variant:ident => $word:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $name { $($(#[$vdoc])* $variant),+ }
 
         #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-        #[error(concat!("'{0}' is no ", $what))]
+        #[error($message)]
         pub struct $error(String);
 
         impl $name {
@@ -64,7 +64,7 @@ macro_rules! words {
 
 words! {
     /// Why a mail is sent.
-    DeliveryKind, DeliveryKindError, "kind of delivery" {
+    DeliveryKind, DeliveryKindError, "'{0}' is no kind of delivery" {
         Issue => "issue",
         Confirmation => "confirmation",
         /// To someone who signs up again: says that they are on the list already.
@@ -76,7 +76,7 @@ words! {
 
 words! {
     /// Where a delivery stands.
-    DeliveryState, DeliveryStateError, "delivery state" {
+    DeliveryState, DeliveryStateError, "'{0}' is no delivery state" {
         Queued => "queued",
         /// Taken by a process, not begun.
         Leased => "leased",
@@ -105,6 +105,9 @@ mod tests {
         for kind in DeliveryKind::ALL {
             assert_eq!(DeliveryKind::parse(kind.as_str()), Ok(*kind));
         }
-        assert_eq!(DeliveryState::parse("lost").unwrap_err().to_string(), "'lost' is no delivery state");
+        assert_eq!(
+            DeliveryState::parse("lost").unwrap_err().to_string(),
+            "'lost' is no delivery state"
+        );
     }
 }

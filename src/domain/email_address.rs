@@ -22,7 +22,9 @@ pub enum EmailAddressError {
     Control,
     #[error("not an address like name@example.com")]
     Malformed,
-    #[error("letters outside ASCII before the @ cannot be delivered to everywhere yet; use another address")]
+    #[error(
+        "letters outside ASCII before the @ cannot be delivered to everywhere yet; use another address"
+    )]
     InternationalLocalPart,
     #[error("the domain must be a full name like example.com")]
     Domain,
@@ -96,7 +98,9 @@ fn parse_domain(text: &str) -> Result<String, EmailAddressError> {
             && label.len() <= 63
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
     let top_is_a_name = labels
         .last()
@@ -134,7 +138,12 @@ mod tests {
 
     #[test]
     fn takes_what_people_have() {
-        for text in ["a@x.com", "  name@example.com ", "first.last+tag@sub.example.co.uk", "o'hara@example.ie"] {
+        for text in [
+            "a@x.com",
+            "  name@example.com ",
+            "first.last+tag@sub.example.co.uk",
+            "o'hara@example.ie",
+        ] {
             assert!(EmailAddress::parse(text).is_ok(), "{text}");
         }
     }
@@ -174,7 +183,10 @@ mod tests {
         let b = EmailAddress::parse("a.name@x.com").unwrap();
         assert_eq!(a.key(), b.key());
         assert_eq!(a.to_string(), "A.Name@x.com");
-        assert_eq!(EmailAddress::parse("an.ame+tag@x.com").unwrap().rate_key(), "aname@x.com");
+        assert_eq!(
+            EmailAddress::parse("an.ame+tag@x.com").unwrap().rate_key(),
+            "aname@x.com"
+        );
     }
 
     #[test]

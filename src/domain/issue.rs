@@ -16,11 +16,15 @@ impl IssueNumber {
     pub const FIRST: Self = Self(1);
 
     pub fn new(number: i64) -> Result<Self, IssueNumberError> {
-        (number >= 1).then_some(Self(number)).ok_or(IssueNumberError)
+        (number >= 1)
+            .then_some(Self(number))
+            .ok_or(IssueNumberError)
     }
 
     pub fn parse(text: &str) -> Result<Self, IssueNumberError> {
-        text.parse().map_err(|_| IssueNumberError).and_then(Self::new)
+        text.parse()
+            .map_err(|_| IssueNumberError)
+            .and_then(Self::new)
     }
 
     pub const fn get(self) -> i64 {

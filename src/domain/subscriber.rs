@@ -18,7 +18,12 @@ pub enum SubscriberState {
 pub struct SubscriberStateError(String);
 
 impl SubscriberState {
-    pub const ALL: [Self; 4] = [Self::Pending, Self::Confirmed, Self::Unsubscribed, Self::Suppressed];
+    pub const ALL: [Self; 4] = [
+        Self::Pending,
+        Self::Confirmed,
+        Self::Unsubscribed,
+        Self::Suppressed,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -92,9 +97,18 @@ mod tests {
     #[test]
     fn a_name_is_one_short_line() {
         assert_eq!(SubscriberName::parse("  "), Ok(None));
-        assert_eq!(SubscriberName::parse(" Ada ").unwrap().unwrap().as_str(), "Ada");
-        assert_eq!(SubscriberName::parse("a\r\nBcc: x"), Err(SubscriberNameError::Control));
-        assert_eq!(SubscriberName::parse(&"x".repeat(101)), Err(SubscriberNameError::TooLong));
+        assert_eq!(
+            SubscriberName::parse(" Ada ").unwrap().unwrap().as_str(),
+            "Ada"
+        );
+        assert_eq!(
+            SubscriberName::parse("a\r\nBcc: x"),
+            Err(SubscriberNameError::Control)
+        );
+        assert_eq!(
+            SubscriberName::parse(&"x".repeat(101)),
+            Err(SubscriberNameError::TooLong)
+        );
     }
 
     #[test]

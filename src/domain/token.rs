@@ -94,7 +94,10 @@ impl std::fmt::Debug for SecretKeys {
 
 impl SecretKeys {
     pub fn generate(random: &Random) -> Self {
-        Self { current: Key::new(random.bytes()), old: Vec::new() }
+        Self {
+            current: Key::new(random.bytes()),
+            old: Vec::new(),
+        }
     }
 
     /// Reads a key file: a key a line in hexadecimal, the current one first.
@@ -108,17 +111,24 @@ impl SecretKeys {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let bytes = hex::decode(line).ok().and_then(|bytes| bytes.try_into().ok());
+            let bytes = hex::decode(line)
+                .ok()
+                .and_then(|bytes| bytes.try_into().ok());
             keys.push(Key::new(bytes.ok_or(KeyError::Line(index + 1))?));
         }
         let mut keys = keys.into_iter();
         let current = keys.next().ok_or(KeyError::Empty)?;
-        Ok(Self { current, old: keys.collect() })
+        Ok(Self {
+            current,
+            old: keys.collect(),
+        })
     }
 
     /// The key file's text.
     pub fn to_file_text(&self) -> String {
-        let mut text = String::from("# Broadsheet's secret key. A new one goes on top; keep the old ones for old links.\n");
+        let mut text = String::from(
+            "# Broadsheet's secret key. A new one goes on top; keep the old ones for old links.\n",
+        );
         for key in std::iter::once(&self.current).chain(&self.old) {
             text.push_str(&hex::encode(key.bytes));
             text.push('\n');
@@ -187,14 +197,25 @@ impl SecretKeys {
     }
 
     /// Whose link it is.
-    pub fn open_reader_token(&self, purpose: Purpose, token: &str) -> Result<SubscriberId, TokenError> {
+    pub fn open_reader_token(
+        &self,
+        purpose: Purpose,
+        token: &str,
+    ) -> Result<SubscriberId, TokenError> {
         let payload = self.open(purpose, token, b"")?;
-        Uuid::from_slice(&payload).map(SubscriberId::from_uuid).map_err(|_| TokenError)
+        Uuid::from_slice(&payload)
+            .map(SubscriberId::from_uuid)
+            .map_err(|_| TokenError)
     }
 
     /// The confirmation link: good until `expires`, and only while the subscriber's
     /// stored nonce is `nonce`.
-    pub fn confirmation_token(&self, subscriber: &SubscriberId, nonce: &str, expires: Timestamp) -> String {
+    pub fn confirmation_token(
+        &self,
+        subscriber: &SubscriberId,
+        nonce: &str,
+        expires: Timestamp,
+    ) -> String {
         let mut payload = subscriber.as_uuid().as_bytes().to_vec();
         payload.extend_from_slice(&expires.as_millis().to_be_bytes());
         self.seal(Purpose::Confirm, &payload, nonce.as_bytes())
@@ -220,8 +241,14 @@ pub const READER_TOKEN_LEN: usize = (NAME_LEN + 16 + MAC_LEN).div_ceil(3) * 4;
 
 fn split_confirmation(payload: &[u8]) -> Result<(SubscriberId, Timestamp), TokenError> {
     let (id, rest) = payload.split_first_chunk::<16>().ok_or(TokenError)?;
-    let expires = rest.try_into().map(i64::from_be_bytes).map_err(|_| TokenError)?;
-    Ok((SubscriberId::from_uuid(Uuid::from_bytes(*id)), Timestamp::from_millis(expires)))
+    let expires = rest
+        .try_into()
+        .map(i64::from_be_bytes)
+        .map_err(|_| TokenError)?;
+    Ok((
+        SubscriberId::from_uuid(Uuid::from_bytes(*id)),
+        Timestamp::from_millis(expires),
+    ))
 }
 
 fn fingerprint(key: &Key) -> String {
@@ -237,7 +264,10 @@ fn mac(key: &Key, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
 
 /// Each part goes in behind its length, so that no two lists of parts look alike.
 fn digest(key: &[u8; KEY_LEN], parts: &[&[u8]]) -> [u8; 32] {
-    let mut hmac = Hmac::<Sha256>::new(&(*key).into());
+    // HMAC pads a short key with zeros to its block (RFC 2104 §2): done here, it cannot fail.
+    let mut block = [0; 64];
+    block[..KEY_LEN].copy_from_slice(key);
+    let mut hmac = Hmac::<Sha256>::new(&block.into());
     for part in parts {
         hmac.update(&(part.len() as u64).to_be_bytes());
         hmac.update(part);
@@ -264,8 +294,14 @@ mod tests {
         let keys = keys(1);
         let token = keys.reader_token(Purpose::Unsubscribe, &someone());
         assert_eq!(token.len(), READER_TOKEN_LEN);
-        assert_eq!(keys.open_reader_token(Purpose::Unsubscribe, &token), Ok(someone()));
-        assert_eq!(keys.open_reader_token(Purpose::Preferences, &token), Err(TokenError));
+        assert_eq!(
+            keys.open_reader_token(Purpose::Unsubscribe, &token),
+            Ok(someone())
+        );
+        assert_eq!(
+            keys.open_reader_token(Purpose::Preferences, &token),
+            Err(TokenError)
+        );
     }
 
     #[test]
@@ -276,7 +312,10 @@ mod tests {
         assert!(new.open_reader_token(Purpose::Unsubscribe, &token).is_err());
         let old_line = old.to_file_text().lines().nth(1).unwrap().to_owned();
         let rotated = SecretKeys::parse(&format!("{}{old_line}\n", new.to_file_text())).unwrap();
-        assert_eq!(rotated.open_reader_token(Purpose::Unsubscribe, &token), Ok(someone()));
+        assert_eq!(
+            rotated.open_reader_token(Purpose::Unsubscribe, &token),
+            Ok(someone())
+        );
         assert_eq!(rotated.fingerprint(), new.fingerprint());
         assert!(rotated.knows(&old.fingerprint()));
     }
@@ -293,10 +332,21 @@ mod tests {
 
     #[test]
     fn a_key_file_says_which_line_is_wrong() {
-        assert_eq!(SecretKeys::parse("# nothing\n").unwrap_err(), KeyError::Empty);
-        assert_eq!(SecretKeys::parse("# key\nabc\n").unwrap_err(), KeyError::Line(2));
+        assert_eq!(
+            SecretKeys::parse("# nothing\n").unwrap_err(),
+            KeyError::Empty
+        );
+        assert_eq!(
+            SecretKeys::parse("# key\nabc\n").unwrap_err(),
+            KeyError::Line(2)
+        );
         let keys = keys(3);
-        assert_eq!(SecretKeys::parse(&keys.to_file_text()).unwrap().fingerprint(), keys.fingerprint());
+        assert_eq!(
+            SecretKeys::parse(&keys.to_file_text())
+                .unwrap()
+                .fingerprint(),
+            keys.fingerprint()
+        );
     }
 
     proptest! {
