@@ -1,1 +1,87 @@
+//! What is kept: the only place that knows sqlx and SQL.
 //!
+//! One SQL text serves SQLite and PostgreSQL through `sqlx::Any`: `TEXT` and `BIGINT`
+//! columns, `$n` parameters, times bound from the clock. Each statement is a `const`
+//! beside its function; a test prepares every one on both databases. PostgreSQL is the
+//! strict referee.
+
+mod admins;
+mod batch;
+mod connect;
+mod deliveries;
+mod delivery_list;
+mod facts;
+mod feeds;
+mod issues;
+mod leases;
+mod outcomes;
+mod posts;
+mod subscriber_import;
+mod subscriber_list;
+mod subscribers;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod workers;
+
+pub use admins::{Admin, Role, Session};
+pub use connect::{Place, Store};
+pub use deliveries::NewDelivery;
+pub use delivery_list::{DeliveryFilter, DeliveryRow};
+pub use feeds::{FeedOrigin, FeedReading, FeedRow};
+pub use issues::{Claimed, IssueRow, NewIssue};
+pub use leases::Leased;
+pub use outcomes::{Recorded, Settled};
+pub use posts::{Candidate, StoredPost};
+pub use subscriber_import::{Arrival, ImportTally};
+pub use subscriber_list::{SubscriberFilter, SubscriberRow};
+pub use subscribers::{ConsentRecord, RecentMails, SignUp, Subscriber};
+
+/// The database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("database.url: cannot open {place}: {source}")]
+    Open { place: String, source: sqlx::Error },
+    #[error("database.url: cannot make the folder {folder}: {source}")]
+    Folder {
+        folder: String,
+        source: std::io::Error,
+    },
+    #[error(
+        "the database was made by a newer Broadsheet (its migration {0} is unknown here); run that version"
+    )]
+    Newer(i64),
+    #[error("the database's migration {0} is not the one this Broadsheet knows; was it edited?")]
+    Edited(i64),
+    #[error("bringing the database up to date failed: {0}")]
+    Migration(sqlx::migrate::MigrateError),
+    /// A value no newer version wrote and no older one could have: damage.
+    #[error("the database holds a {what} that cannot be: {value}")]
+    Corrupt { what: &'static str, value: String },
+}
+
+impl StoreError {
+    /// Another transaction stood in the way; the same work may go through now.
+    fn is_contention(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        // PostgreSQL: deadlock, serialisation failure; SQLite: BUSY and its kinds.
+        match error.code().as_deref() {
+            Some("40P01" | "40001") => true,
+            Some(code) => code.parse::<u32>().is_ok_and(|code| code & 0xff == 5),
+            None => false,
+        }
+    }
+}
+
+/// Reads a stored word, id or address back into its type.
+fn decode<T, E>(
+    what: &'static str,
+    text: String,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, StoreError> {
+    parse(&text).map_err(|_| StoreError::Corrupt { what, value: text })
+}

@@ -1,0 +1,178 @@
+//! Opening the database and bringing it up to date.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Once;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AnyPool, Executor, SqlSafeStr};
+
+use super::StoreError;
+
+/// Where the database is.
+#[derive(Clone)]
+pub enum Place {
+    Sqlite(PathBuf),
+    /// A `postgres://` URL, which may hold a password.
+    Postgres(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// The handle to all that is kept. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(super) pool: AnyPool,
+    pub(super) backend: Backend,
+}
+
+/// In the order of their numbers; append only.
+const MIGRATIONS: &[(i64, &str, &str)] = &[(
+    1,
+    "the line",
+    include_str!("../../migrations/0001_the_line.sql"),
+)];
+
+/// How long a writer waits for another process's transaction on the same SQLite file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
+const MAX_CONNECTIONS: u32 = 16;
+
+static DRIVERS: Once = Once::new();
+
+impl Store {
+    /// Opens the database, makes it if need be, and brings it up to date.
+    ///
+    /// # Errors
+    /// When it cannot be opened or written, or a newer version made it.
+    pub async fn connect(place: &Place) -> Result<Self, StoreError> {
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        let backend = match place {
+            Place::Sqlite(_) => Backend::Sqlite,
+            Place::Postgres(_) => Backend::Postgres,
+        };
+        // Held over the first connection too: turning on WAL needs the file alone.
+        let guard = match place {
+            Place::Sqlite(path) => Some(lock_beside(path).await?),
+            Place::Postgres(_) => None,
+        };
+        let pool = open(place).await?;
+        let store = Self { pool, backend };
+        store.migrate().await?;
+        drop(guard);
+        Ok(store)
+    }
+
+    /// How many migrations this version knows.
+    pub fn schema_version() -> i64 {
+        MIGRATIONS.last().map_or(0, |(version, _, _)| *version)
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        let known = MIGRATIONS.iter().map(|(version, name, sql)| {
+            Migration::new(
+                *version,
+                (*name).into(),
+                MigrationType::Simple,
+                sql.into_sql_str(),
+                false,
+            )
+        });
+        // On PostgreSQL sqlx holds an advisory lock meanwhile.
+        let migrator = Migrator::with_migrations(known.collect());
+        migrator.run(&self.pool).await.map_err(|error| match error {
+            MigrateError::VersionMissing(version) => StoreError::Newer(version),
+            MigrateError::VersionMismatch(version) => StoreError::Edited(version),
+            error => StoreError::Migration(error),
+        })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.pool.execute("SELECT 1").await?;
+        Ok(())
+    }
+
+    /// Ends every connection; SQLite folds its log into the file.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+async fn open(place: &Place) -> Result<AnyPool, StoreError> {
+    let (url, name) = match place {
+        Place::Sqlite(path) => (sqlite_url(path), path.display().to_string()),
+        Place::Postgres(url) => (url.clone(), "the PostgreSQL database".to_owned()),
+    };
+    let failed = |source| StoreError::Open {
+        place: name.clone(),
+        source,
+    };
+    let options = AnyConnectOptions::from_str(&url).map_err(failed)?;
+    let sqlite = matches!(place, Place::Sqlite(_));
+    AnyPoolOptions::new()
+        .max_connections(MAX_CONNECTIONS)
+        .acquire_timeout(Duration::from_secs(30))
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                if sqlite {
+                    let pragmas = format!(
+                        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
+                        BUSY_TIMEOUT.as_millis()
+                    );
+                    connection.execute(sqlx::AssertSqlSafe(pragmas)).await?;
+                }
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await
+        .map_err(failed)
+}
+
+/// A path may hold characters that mean something in a URL.
+fn sqlite_url(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let escaped = path
+        .replace('%', "%25")
+        .replace('?', "%3F")
+        .replace('#', "%23");
+    format!("sqlite:{escaped}?mode=rwc")
+}
+
+/// Two first starts on one file must not race, and sqlx's own lock does nothing on
+/// SQLite: a lock on a file beside the database, let go when dropped.
+async fn lock_beside(database: &Path) -> Result<File, StoreError> {
+    let folder = match database.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let mut lock = database.as_os_str().to_owned();
+    lock.push(".lock");
+    let name = folder.display().to_string();
+    let locked = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&folder)?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(lock)?;
+        file.lock()?;
+        Ok(file)
+    });
+    let failed = |source| StoreError::Folder {
+        folder: name,
+        source,
+    };
+    match locked.await {
+        Ok(Ok(file)) => Ok(file),
+        Ok(Err(source)) => Err(failed(source)),
+        Err(error) => Err(failed(std::io::Error::other(error))),
+    }
+}

@@ -1,0 +1,83 @@
+//! Single things worth remembering: the key's fingerprint, when the schedule was set.
+
+use super::{Store, StoreError};
+use crate::domain::clock::Timestamp;
+
+const GET: &str = "SELECT value FROM facts WHERE name = $1";
+const SET_ONCE: &str =
+    "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+const SET: &str = "INSERT INTO facts (name, value) VALUES ($1, $2)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+const KEY_FINGERPRINT: &str = "secret_key_fingerprint";
+const SCHEDULE: &str = "schedule";
+
+impl Store {
+    async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
+        Ok(sqlx::query_scalar(GET)
+            .bind(name.to_owned())
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
+    async fn set_fact(
+        &self,
+        statement: &'static str,
+        name: &str,
+        value: String,
+    ) -> Result<(), StoreError> {
+        sqlx::query(statement)
+            .bind(name.to_owned())
+            .bind(value)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The fingerprint of the key that this database's links were made with.
+    pub async fn key_fingerprint(&self) -> Result<Option<String>, StoreError> {
+        self.fact(KEY_FINGERPRINT).await
+    }
+
+    /// Keeps the first fingerprint and gives back the one that is kept.
+    pub async fn claim_key_fingerprint(&self, fingerprint: &str) -> Result<String, StoreError> {
+        self.set_fact(SET_ONCE, KEY_FINGERPRINT, fingerprint.to_owned())
+            .await?;
+        Ok(self.fact(KEY_FINGERPRINT).await?.unwrap_or_default())
+    }
+
+    /// Moves on to a newer key that also knows the old one.
+    pub async fn replace_key_fingerprint(&self, fingerprint: &str) -> Result<(), StoreError> {
+        self.set_fact(SET, KEY_FINGERPRINT, fingerprint.to_owned())
+            .await
+    }
+
+    /// When the schedule that is in force was first seen. Another cron line or zone
+    /// counts as set `now`: slots before that are nobody's promise.
+    pub async fn schedule_set_at(
+        &self,
+        schedule: &str,
+        now: Timestamp,
+    ) -> Result<Timestamp, StoreError> {
+        let fresh = format!("{}\n{schedule}", now.as_millis());
+        self.set_fact(SET_ONCE, SCHEDULE, fresh.clone()).await?;
+        let kept = self.fact(SCHEDULE).await?.unwrap_or_else(|| fresh.clone());
+        match kept.split_once('\n') {
+            Some((at, text)) if text == schedule => {
+                at.parse()
+                    .map(Timestamp::from_millis)
+                    .map_err(|_| StoreError::Corrupt {
+                        what: "schedule",
+                        value: kept.clone(),
+                    })
+            }
+            _ => {
+                self.set_fact(SET, SCHEDULE, fresh).await?;
+                Ok(now)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[GET, SET_ONCE, SET];

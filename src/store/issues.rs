@@ -1,0 +1,359 @@
+//! Issues: frozen once, and what state they are in.
+
+use sqlx::any::AnyRow;
+use sqlx::{Any, Row, Transaction};
+
+use super::transaction::again;
+use super::{Store, StoreError, decode};
+use crate::domain::clock::Timestamp;
+use crate::domain::issue::{IssueId, IssueNumber, IssueState};
+use crate::domain::post::PostId;
+use crate::domain::slot::Slot;
+
+/// An issue rendered and ready to be frozen.
+#[derive(Clone, Debug)]
+pub struct NewIssue {
+    pub id: IssueId,
+    /// The number it was rendered with.
+    pub number: IssueNumber,
+    /// The week it belongs to; `None` for one beside the week's.
+    pub slot: Option<Slot>,
+    pub subject: String,
+    pub preheader: String,
+    pub mail: String,
+    pub content_hash: String,
+    /// In the order in which they stand.
+    pub posts: Vec<PostId>,
+    /// Posts that were news and did not fit.
+    pub left_over: Vec<PostId>,
+}
+
+/// What came of freezing an issue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    Made {
+        recipients: i64,
+    },
+    /// This week has its issue already, whoever made it.
+    SlotTaken,
+    /// Another issue took the number or a post meanwhile: draft and render again.
+    Outrun,
+    /// Nobody would get it. The slot stays unused.
+    NobodyReads,
+}
+
+#[derive(Clone, Debug)]
+pub struct IssueRow {
+    pub id: IssueId,
+    pub number: IssueNumber,
+    pub slot: Option<Slot>,
+    pub state: IssueState,
+    pub paused_why: Option<String>,
+    pub subject: String,
+    pub preheader: String,
+    pub content_hash: String,
+    pub recipients: i64,
+    pub frozen_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+}
+
+// Whoever freezes an issue goes through this one row, one after the other.
+const LINE_UP: &str = "INSERT INTO facts (name, value) VALUES ('freezing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
+const SLOT_ISSUE: &str = "SELECT id FROM issues WHERE slot = $1";
+const NEXT_NUMBER: &str =
+    "SELECT CAST(COALESCE(MAX(number), 0) + 1 AS BIGINT) AS number FROM issues";
+const INSERT: &str = "INSERT INTO issues
+    (id, number, slot, state, subject, preheader, mail, content_hash, recipients, frozen_at)
+    VALUES ($1, $2, $3, 'sending', $4, $5, $6, $7, 0, $8)";
+const TAKE_POST: &str =
+    "UPDATE posts SET issue_id = $2, position = $3 WHERE id = $1 AND issue_id IS NULL";
+const OFFER_AGAIN: &str = "UPDATE posts SET offered = offered + 1 WHERE id = $1";
+const COUNT_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1";
+
+macro_rules! issue_rows {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, number, slot, state, paused_why, subject, preheader, content_hash, recipients, frozen_at, finished_at
+             FROM issues ",
+            $rest
+        )
+    };
+}
+const BY_NUMBER: &str = issue_rows!("WHERE number = $1");
+const BY_SLOT: &str = issue_rows!("WHERE slot = $1");
+const BY_ID: &str = issue_rows!("WHERE id = $1");
+const PAGE: &str = issue_rows!("WHERE number < $1 ORDER BY number DESC LIMIT $2");
+const UNFINISHED: &str = issue_rows!("WHERE state IN ('sending', 'paused') ORDER BY number");
+const SENDING: &str = "SELECT id FROM issues WHERE state = 'sending' ORDER BY number";
+const MAIL: &str = "SELECT mail FROM issues WHERE id = $1";
+const PAUSE: &str =
+    "UPDATE issues SET state = 'paused', paused_why = $2 WHERE id = $1 AND state = 'sending'";
+const RESUME: &str =
+    "UPDATE issues SET state = 'sending', paused_why = NULL WHERE id = $1 AND state = 'paused'";
+const CANCEL: &str = "UPDATE issues SET state = 'cancelled', finished_at = $2, paused_why = NULL
+    WHERE id = $1 AND state IN ('sending', 'paused')";
+const SKIP_COPIES: &str =
+    "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $2
+    WHERE issue_id = $1 AND state IN ('queued', 'leased', 'deferred')";
+const FINISH: &str = "UPDATE issues SET state = 'sent', finished_at = $1 WHERE state = 'sending'
+    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE issue_id = issues.id AND due_at IS NOT NULL)";
+pub(super) const REOPEN: &str =
+    "UPDATE issues SET state = 'sending', finished_at = NULL WHERE id = $1 AND state = 'sent'";
+
+impl Store {
+    /// The number the next issue would have.
+    pub async fn next_number(&self) -> Result<IssueNumber, StoreError> {
+        let number: i64 = sqlx::query_scalar(NEXT_NUMBER)
+            .fetch_one(&self.pool)
+            .await?;
+        IssueNumber::new(number).map_err(|_| StoreError::Corrupt {
+            what: "issue number",
+            value: number.to_string(),
+        })
+    }
+
+    /// Freezes an issue and queues a copy for every reader, all or nothing. Whoever asks
+    /// at the same moment, one slot gets one issue.
+    pub async fn freeze(&self, issue: &NewIssue, now: Timestamp) -> Result<Claimed, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            sqlx::query(LINE_UP).execute(&mut *tx).await?;
+            if let Some(slot) = &issue.slot {
+                let taken: Option<String> = sqlx::query_scalar(SLOT_ISSUE)
+                    .bind(slot.to_string())
+                    .fetch_optional(&mut *tx)
+                    .await?;
+                if taken.is_some() {
+                    return Ok(Claimed::SlotTaken);
+                }
+            }
+            let next: i64 = sqlx::query_scalar(NEXT_NUMBER).fetch_one(&mut *tx).await?;
+            if next != issue.number.get() {
+                return Ok(Claimed::Outrun);
+            }
+            insert(&mut tx, issue, now).await?;
+            if !take_posts(&mut tx, issue).await? {
+                return Ok(Claimed::Outrun);
+            }
+            let copies = sqlx::query(super::deliveries::ENQUEUE_ISSUE)
+                .bind(issue.id.to_string())
+                .bind(now.as_millis())
+                .execute(&mut *tx)
+                .await?;
+            let recipients = i64::try_from(copies.rows_affected()).unwrap_or(i64::MAX);
+            if recipients == 0 {
+                return Ok(Claimed::NobodyReads);
+            }
+            sqlx::query(COUNT_RECIPIENTS)
+                .bind(issue.id.to_string())
+                .bind(recipients)
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            Ok(Claimed::Made { recipients })
+        })
+        .await
+    }
+
+    pub async fn issue(&self, number: IssueNumber) -> Result<Option<IssueRow>, StoreError> {
+        let row = sqlx::query(BY_NUMBER)
+            .bind(number.get())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(issue_row).transpose()
+    }
+
+    pub async fn issue_by_id(&self, id: &IssueId) -> Result<Option<IssueRow>, StoreError> {
+        let row = sqlx::query(BY_ID)
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(issue_row).transpose()
+    }
+
+    pub async fn issue_of_slot(&self, slot: &Slot) -> Result<Option<IssueRow>, StoreError> {
+        let row = sqlx::query(BY_SLOT)
+            .bind(slot.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(issue_row).transpose()
+    }
+
+    /// The newest issues first, from below number `before` on.
+    pub async fn issues(
+        &self,
+        before: Option<IssueNumber>,
+        limit: i64,
+    ) -> Result<Vec<IssueRow>, StoreError> {
+        let before = before.map_or(i64::MAX, IssueNumber::get);
+        let rows = sqlx::query(PAGE)
+            .bind(before)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(issue_row).collect()
+    }
+
+    /// Issues that are sending or paused, the oldest first.
+    pub async fn unfinished_issues(&self) -> Result<Vec<IssueRow>, StoreError> {
+        sqlx::query(UNFINISHED)
+            .fetch_all(&self.pool)
+            .await?
+            .iter()
+            .map(issue_row)
+            .collect()
+    }
+
+    pub async fn sending_issues(&self) -> Result<Vec<IssueId>, StoreError> {
+        let ids: Vec<String> = sqlx::query_scalar(SENDING).fetch_all(&self.pool).await?;
+        ids.into_iter()
+            .map(|id| decode("issue id", id, IssueId::parse))
+            .collect()
+    }
+
+    /// The frozen mail of an issue.
+    pub async fn issue_mail(&self, id: &IssueId) -> Result<Option<String>, StoreError> {
+        Ok(sqlx::query_scalar(MAIL)
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
+    /// Nothing more of it begins until it is resumed. False when it was not sending.
+    pub async fn pause_issue(&self, id: &IssueId, why: Option<&str>) -> Result<bool, StoreError> {
+        let update = sqlx::query(PAUSE)
+            .bind(id.to_string())
+            .bind(why.map(str::to_owned));
+        Ok(update.execute(&self.pool).await?.rows_affected() > 0)
+    }
+
+    pub async fn resume_issue(&self, id: &IssueId) -> Result<bool, StoreError> {
+        Ok(sqlx::query(RESUME)
+            .bind(id.to_string())
+            .execute(&self.pool)
+            .await?
+            .rows_affected()
+            > 0)
+    }
+
+    /// What was not begun is skipped; what was begun comes to its own end.
+    pub async fn cancel_issue(&self, id: &IssueId, now: Timestamp) -> Result<bool, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            let update = sqlx::query(CANCEL)
+                .bind(id.to_string())
+                .bind(now.as_millis());
+            if update.execute(&mut *tx).await?.rows_affected() == 0 {
+                return Ok(false);
+            }
+            sqlx::query(SKIP_COPIES)
+                .bind(id.to_string())
+                .bind(now.as_millis())
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Calls those issues sent of which nothing is to go. Returns how many.
+    pub async fn finish_issues(&self, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(sqlx::query(FINISH)
+            .bind(now.as_millis())
+            .execute(&self.pool)
+            .await?
+            .rows_affected())
+    }
+}
+
+async fn insert(
+    tx: &mut Transaction<'static, Any>,
+    issue: &NewIssue,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(INSERT)
+        .bind(issue.id.to_string())
+        .bind(issue.number.get())
+        .bind(issue.slot.map(|slot| slot.to_string()))
+        .bind(issue.subject.clone())
+        .bind(issue.preheader.clone())
+        .bind(issue.mail.clone())
+        .bind(issue.content_hash.clone())
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// False when a post stands in another issue already.
+async fn take_posts(
+    tx: &mut Transaction<'static, Any>,
+    issue: &NewIssue,
+) -> Result<bool, StoreError> {
+    for (position, post) in (1i64..).zip(&issue.posts) {
+        let update = sqlx::query(TAKE_POST)
+            .bind(post.to_string())
+            .bind(issue.id.to_string())
+            .bind(position);
+        if update.execute(&mut **tx).await?.rows_affected() == 0 {
+            return Ok(false);
+        }
+    }
+    for post in &issue.left_over {
+        sqlx::query(OFFER_AGAIN)
+            .bind(post.to_string())
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(true)
+}
+
+fn issue_row(row: &AnyRow) -> Result<IssueRow, StoreError> {
+    let number: i64 = row.try_get("number")?;
+    let slot: Option<String> = row.try_get("slot")?;
+    Ok(IssueRow {
+        id: decode("issue id", row.try_get("id")?, IssueId::parse)?,
+        number: IssueNumber::new(number).map_err(|_| StoreError::Corrupt {
+            what: "issue number",
+            value: number.to_string(),
+        })?,
+        slot: slot
+            .map(|slot| decode("slot", slot, Slot::parse))
+            .transpose()?,
+        state: decode("issue state", row.try_get("state")?, IssueState::parse)?,
+        paused_why: row.try_get("paused_why")?,
+        subject: row.try_get("subject")?,
+        preheader: row.try_get("preheader")?,
+        content_hash: row.try_get("content_hash")?,
+        recipients: row.try_get("recipients")?,
+        frozen_at: Timestamp::from_millis(row.try_get("frozen_at")?),
+        finished_at: row
+            .try_get::<Option<i64>, _>("finished_at")?
+            .map(Timestamp::from_millis),
+    })
+}
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[
+    LINE_UP,
+    SLOT_ISSUE,
+    NEXT_NUMBER,
+    INSERT,
+    TAKE_POST,
+    OFFER_AGAIN,
+    COUNT_RECIPIENTS,
+    BY_NUMBER,
+    BY_SLOT,
+    BY_ID,
+    PAGE,
+    UNFINISHED,
+    SENDING,
+    MAIL,
+    PAUSE,
+    RESUME,
+    CANCEL,
+    SKIP_COPIES,
+    FINISH,
+    REOPEN,
+];

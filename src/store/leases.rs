@@ -1,0 +1,231 @@
+//! Taking deliveries up, and giving them back.
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::connect::Backend;
+use super::{Store, StoreError, decode};
+use crate::domain::clock::Timestamp;
+use crate::domain::delivery::{DeliveryId, DeliveryKind};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::WorkerId;
+use crate::domain::issue::IssueId;
+use crate::domain::subscriber::SubscriberId;
+
+/// A delivery that a process has taken up.
+#[derive(Clone, Debug)]
+pub struct Leased {
+    pub id: DeliveryId,
+    pub kind: DeliveryKind,
+    pub issue: Option<IssueId>,
+    pub subscriber: Option<SubscriberId>,
+    pub address: EmailAddress,
+    /// Tries that were begun before this one.
+    pub attempts: u32,
+    /// How often no reply was read after the final dot.
+    pub lost_replies: u32,
+    pub queued_at: Timestamp,
+    pub payload: Option<String>,
+}
+
+/// A claim is one statement. The two databases differ in one thing: on PostgreSQL
+/// claims that run side by side must pass over each other's rows, or an empty claim
+/// would not mean an empty queue.
+macro_rules! claim {
+    ($stream:literal, $locking:literal) => {
+        concat!(
+            "UPDATE deliveries SET state = 'leased', lease = $1, at = $2 WHERE id IN (
+                SELECT id FROM deliveries WHERE ",
+            $stream,
+            " AND due_at <= $2 AND state IN ('queued', 'deferred') AND address IS NOT NULL
+                ORDER BY due_at LIMIT $3",
+            $locking,
+            ") AND state IN ('queued', 'deferred')
+               AND EXISTS (SELECT 1 FROM workers WHERE id = $1)
+            RETURNING id, kind, issue_id, subscriber_id, address, attempts, lost_replies, queued_at, payload"
+        )
+    };
+}
+
+const CLAIM_MAIL: [&str; 2] = [
+    claim!("issue_id IS NULL", ""),
+    claim!("issue_id IS NULL", " FOR UPDATE SKIP LOCKED"),
+];
+const CLAIM_ISSUE: [&str; 2] = [
+    claim!("issue_id = $4", ""),
+    claim!("issue_id = $4", " FOR UPDATE SKIP LOCKED"),
+];
+
+const GIVE_BACK: &str = "UPDATE deliveries
+    SET state = CASE WHEN attempts > 0 THEN 'deferred' ELSE 'queued' END, lease = NULL
+    WHERE lease = $1 AND state = 'leased'";
+const GIVE_BACK_ONE: &str = "UPDATE deliveries
+    SET state = CASE WHEN attempts > 0 THEN 'deferred' ELSE 'queued' END, lease = NULL
+    WHERE id = $2 AND lease = $1 AND state = 'leased'";
+const RESIGN: &str = "DELETE FROM workers WHERE id = $1";
+const IS_STILL: &str = "DELETE FROM workers WHERE id = $1 AND beat = $2";
+// What the dead one had on a connection may have arrived. `$3` is how many lost replies
+// are too many to send once more: 1 holds everything for the editor. Nor is it sent again
+// to a reader who left meanwhile.
+const DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'deferred', due_at = $2
+    WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < $3
+      AND (kind <> 'issue' OR subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'))";
+const HOLD: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'in_doubt', due_at = NULL
+    WHERE lease = $1 AND state = 'sending'";
+
+impl Store {
+    fn for_backend(&self, statements: &[&'static str; 2]) -> &'static str {
+        match self.backend {
+            Backend::Sqlite => statements[0],
+            Backend::Postgres => statements[1],
+        }
+    }
+
+    /// Takes up to `limit` due mails that belong to no issue.
+    pub async fn claim_mails(
+        &self,
+        worker: &WorkerId,
+        limit: i64,
+        now: Timestamp,
+    ) -> Result<Vec<Leased>, StoreError> {
+        let claim = sqlx::query(self.for_backend(&CLAIM_MAIL))
+            .bind(worker.to_string())
+            .bind(now.as_millis())
+            .bind(limit);
+        claim
+            .fetch_all(&self.pool)
+            .await?
+            .iter()
+            .map(leased)
+            .collect()
+    }
+
+    /// Takes up to `limit` due copies of one issue.
+    pub async fn claim_copies(
+        &self,
+        worker: &WorkerId,
+        issue: &IssueId,
+        limit: i64,
+        now: Timestamp,
+    ) -> Result<Vec<Leased>, StoreError> {
+        let claim = sqlx::query(self.for_backend(&CLAIM_ISSUE))
+            .bind(worker.to_string())
+            .bind(now.as_millis())
+            .bind(limit)
+            .bind(issue.to_string());
+        claim
+            .fetch_all(&self.pool)
+            .await?
+            .iter()
+            .map(leased)
+            .collect()
+    }
+
+    /// Puts one delivery back that was taken up and not begun.
+    pub async fn give_back(
+        &self,
+        worker: &WorkerId,
+        delivery: &DeliveryId,
+    ) -> Result<(), StoreError> {
+        let update = sqlx::query(GIVE_BACK_ONE)
+            .bind(worker.to_string())
+            .bind(delivery.to_string());
+        update.execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// The orderly end of a process: all it had not begun goes back.
+    pub async fn resign(&self, worker: &WorkerId) -> Result<(), StoreError> {
+        let mut tx = self.begin_write().await?;
+        sqlx::query(GIVE_BACK)
+            .bind(worker.to_string())
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(RESIGN)
+            .bind(worker.to_string())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Takes up what a dead process had leased, unless its heart beat meanwhile: `beat`
+    /// is the count at which it was seen standing still. What it was sending is in
+    /// doubt, and is held after `most_losses` lost replies.
+    pub async fn take_up(
+        &self,
+        dead: &WorkerId,
+        beat: i64,
+        most_losses: u32,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let ended = sqlx::query(IS_STILL)
+            .bind(dead.to_string())
+            .bind(beat)
+            .execute(&mut *tx)
+            .await?;
+        if ended.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query(DOUBT)
+            .bind(dead.to_string())
+            .bind(now.as_millis())
+            .bind(i64::from(most_losses))
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(HOLD)
+            .bind(dead.to_string())
+            .bind(now.as_millis())
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(GIVE_BACK)
+            .bind(dead.to_string())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+}
+
+fn leased(row: &AnyRow) -> Result<Leased, StoreError> {
+    let count = |name: &str| {
+        row.try_get::<i64, _>(name)
+            .map(|n| u32::try_from(n).unwrap_or(u32::MAX))
+    };
+    let parsed = |name: &str| row.try_get::<Option<String>, _>(name);
+    Ok(Leased {
+        id: DeliveryId::from_stored(row.try_get("id")?),
+        kind: decode(
+            "kind of delivery",
+            row.try_get("kind")?,
+            DeliveryKind::parse,
+        )?,
+        issue: parsed("issue_id")?
+            .map(|id| decode("issue id", id, IssueId::parse))
+            .transpose()?,
+        subscriber: parsed("subscriber_id")?
+            .map(|id| decode("subscriber id", id, SubscriberId::parse))
+            .transpose()?,
+        address: decode("address", row.try_get("address")?, EmailAddress::parse)?,
+        attempts: count("attempts")?,
+        lost_replies: count("lost_replies")?,
+        queued_at: Timestamp::from_millis(row.try_get("queued_at")?),
+        payload: row.try_get("payload")?,
+    })
+}
+
+#[cfg(test)]
+pub(super) fn statements(backend: Backend) -> Vec<&'static str> {
+    let index = usize::from(backend == Backend::Postgres);
+    vec![
+        CLAIM_MAIL[index],
+        CLAIM_ISSUE[index],
+        GIVE_BACK,
+        GIVE_BACK_ONE,
+        RESIGN,
+        IS_STILL,
+        DOUBT,
+        HOLD,
+    ]
+}

@@ -1,0 +1,249 @@
+//! Readers from elsewhere, in batches.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+
+use super::transaction::again;
+use super::{NewDelivery, Store, StoreError, batch, decode};
+use crate::domain::clock::Timestamp;
+use crate::domain::delivery::{DeliveryId, DeliveryKind};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
+
+/// One reader to be taken in.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    pub id: SubscriberId,
+    pub nonce: String,
+    pub address: EmailAddress,
+    pub name: Option<SubscriberName>,
+    /// The address under each secret key: an erased reader is known by one of them.
+    pub address_macs: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportTally {
+    pub imported: u64,
+    pub unchanged: u64,
+    /// Left, suppressed or erased: they stay out.
+    pub kept_out: u64,
+}
+
+impl std::ops::AddAssign for ImportTally {
+    fn add_assign(&mut self, other: Self) {
+        self.imported += other.imported;
+        self.unchanged += other.unchanged;
+        self.kept_out += other.kept_out;
+    }
+}
+
+fn known_sql(count: usize) -> String {
+    format!(
+        "SELECT address_key, state FROM subscribers WHERE address_key IN ({})",
+        batch::list(1, count)
+    )
+}
+
+fn erased_sql(count: usize) -> String {
+    format!(
+        "SELECT address_mac FROM erased WHERE address_mac IN ({})",
+        batch::list(1, count)
+    )
+}
+
+const BIGINT: &str = "CAST($ AS BIGINT)";
+
+fn insert_sql(count: usize) -> String {
+    let columns = [
+        "$", "$", "$", "$", "$", BIGINT, "$", BIGINT, "$", BIGINT, BIGINT,
+    ];
+    format!(
+        "INSERT INTO subscribers (id, address, address_key, name, state, state_at, source, created_at, nonce,
+            asked_at, confirmed_at) VALUES {} ON CONFLICT (address_key) DO NOTHING",
+        batch::values(1, count, &columns)
+    )
+}
+
+const CONFIRM_ELSEWHERE: &str =
+    "UPDATE subscribers SET state = 'confirmed', state_at = $2, confirmed_at = $2, source = $3
+    WHERE address_key = $1 AND state = 'pending'";
+
+/// What an import makes of one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    New,
+    /// Was waiting for confirmation, and is confirmed by where they come from.
+    Promoted,
+    Unchanged,
+    KeptOut,
+}
+
+fn fate(known: Option<SubscriberState>, erased: bool, as_pending: bool) -> Fate {
+    match known {
+        _ if erased => Fate::KeptOut,
+        None => Fate::New,
+        Some(SubscriberState::Pending) if !as_pending => Fate::Promoted,
+        Some(SubscriberState::Pending | SubscriberState::Confirmed) => Fate::Unchanged,
+        Some(SubscriberState::Unsubscribed | SubscriberState::Suppressed) => Fate::KeptOut,
+    }
+}
+
+impl Store {
+    /// Takes a batch in, all or nothing: as confirmed elsewhere, or (`as_pending`) each
+    /// asked for confirmation by mail.
+    pub async fn import(
+        &self,
+        arrivals: &[Arrival],
+        source: &str,
+        as_pending: bool,
+        now: Timestamp,
+    ) -> Result<ImportTally, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            let known = known_states(&mut tx, arrivals).await?;
+            let erased = erased_among(&mut tx, arrivals).await?;
+            let mut seen = HashSet::new();
+            let mut tally = ImportTally::default();
+            let mut new = Vec::new();
+            for arrival in arrivals {
+                let key = arrival.address.key();
+                let is_erased = arrival.address_macs.iter().any(|mac| erased.contains(mac));
+                match fate(known.get(&key).copied(), is_erased, as_pending) {
+                    // The same address twice in one batch.
+                    _ if !seen.insert(key.clone()) => tally.unchanged += 1,
+                    Fate::New => new.push(arrival),
+                    Fate::Promoted => {
+                        let update = sqlx::query(CONFIRM_ELSEWHERE)
+                            .bind(key)
+                            .bind(now.as_millis());
+                        update.bind(source.to_owned()).execute(&mut *tx).await?;
+                        tally.imported += 1;
+                    }
+                    Fate::Unchanged => tally.unchanged += 1,
+                    Fate::KeptOut => tally.kept_out += 1,
+                }
+            }
+            insert_all(&mut tx, &new, source, as_pending, now).await?;
+            tally.imported += new.len() as u64;
+            tx.commit().await?;
+            Ok(tally)
+        })
+        .await
+    }
+}
+
+async fn known_states(
+    tx: &mut Transaction<'static, Any>,
+    arrivals: &[Arrival],
+) -> Result<HashMap<String, SubscriberState>, StoreError> {
+    let mut known = HashMap::new();
+    for run in batch::runs(arrivals) {
+        let sql = known_sql(run.len());
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for arrival in run {
+            query = query.bind(arrival.address.key());
+        }
+        for row in query.fetch_all(&mut **tx).await? {
+            let state = decode(
+                "subscriber state",
+                row.try_get("state")?,
+                SubscriberState::parse,
+            )?;
+            known.insert(row.try_get("address_key")?, state);
+        }
+    }
+    Ok(known)
+}
+
+async fn erased_among(
+    tx: &mut Transaction<'static, Any>,
+    arrivals: &[Arrival],
+) -> Result<HashSet<String>, StoreError> {
+    let macs: Vec<&String> = arrivals
+        .iter()
+        .flat_map(|arrival| &arrival.address_macs)
+        .collect();
+    let mut erased = HashSet::new();
+    for run in batch::runs(&macs) {
+        let mut query = sqlx::query_scalar(AssertSqlSafe(erased_sql(run.len())));
+        for mac in run {
+            query = query.bind((*mac).clone());
+        }
+        erased.extend(query.fetch_all(&mut **tx).await?);
+    }
+    Ok(erased)
+}
+
+async fn insert_all(
+    tx: &mut Transaction<'static, Any>,
+    arrivals: &[&Arrival],
+    source: &str,
+    as_pending: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let state = if as_pending {
+        SubscriberState::Pending
+    } else {
+        SubscriberState::Confirmed
+    };
+    let confirmed_at = (!as_pending).then_some(now.as_millis());
+    for run in batch::runs(arrivals) {
+        let mut query = sqlx::query(AssertSqlSafe(insert_sql(run.len())));
+        for arrival in run {
+            query = query
+                .bind(arrival.id.to_string())
+                .bind(arrival.address.to_string())
+                .bind(arrival.address.key())
+                .bind(arrival.name.as_ref().map(|name| name.as_str().to_owned()))
+                .bind(state.as_str().to_owned())
+                .bind(now.as_millis())
+                .bind(source.to_owned())
+                .bind(now.as_millis())
+                .bind(arrival.nonce.clone())
+                .bind(now.as_millis())
+                .bind(confirmed_at);
+        }
+        query.execute(&mut **tx).await?;
+    }
+    if as_pending {
+        for arrival in arrivals {
+            let mail = NewDelivery {
+                id: DeliveryId::from_stored(arrival.id.to_string()),
+                kind: DeliveryKind::Confirmation,
+                subscriber: Some(arrival.id),
+                address: arrival.address.clone(),
+                payload: None,
+            };
+            super::deliveries::insert(tx, &mail, now).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(super) fn statements() -> Vec<String> {
+    vec![
+        known_sql(10),
+        erased_sql(10),
+        insert_sql(10),
+        CONFIRM_ELSEWHERE.to_owned(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_left_stays_out() {
+        use SubscriberState::*;
+        assert_eq!(fate(Some(Unsubscribed), false, false), Fate::KeptOut);
+        assert_eq!(fate(Some(Suppressed), false, true), Fate::KeptOut);
+        assert_eq!(fate(None, true, false), Fate::KeptOut);
+        assert_eq!(fate(Some(Confirmed), false, false), Fate::Unchanged);
+        assert_eq!(fate(Some(Pending), false, false), Fate::Promoted);
+        assert_eq!(fate(Some(Pending), false, true), Fate::Unchanged);
+        assert_eq!(fate(None, false, false), Fate::New);
+    }
+}

@@ -1,0 +1,48 @@
+//! The processes that deliver, each with a heart that is counted.
+
+use sqlx::Row;
+
+use super::{Store, StoreError, decode};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::WorkerId;
+
+const JOIN: &str = "INSERT INTO workers (id, beat, started_at) VALUES ($1, 0, $2)";
+const BEAT: &str = "UPDATE workers SET beat = beat + 1 WHERE id = $1";
+const ALL: &str = "SELECT id, beat FROM workers";
+
+impl Store {
+    pub async fn join_workers(&self, worker: &WorkerId, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(JOIN)
+            .bind(worker.to_string())
+            .bind(now.as_millis())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// False when others have declared this worker dead and taken its leases up.
+    pub async fn beat(&self, worker: &WorkerId) -> Result<bool, StoreError> {
+        Ok(sqlx::query(BEAT)
+            .bind(worker.to_string())
+            .execute(&self.pool)
+            .await?
+            .rows_affected()
+            > 0)
+    }
+
+    /// Every worker with its count of beats.
+    pub async fn workers(&self) -> Result<Vec<(WorkerId, i64)>, StoreError> {
+        let rows = sqlx::query(ALL).fetch_all(&self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                Ok((
+                    decode("worker id", row.try_get("id")?, WorkerId::parse)?,
+                    row.try_get("beat")?,
+                ))
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[JOIN, BEAT, ALL];
