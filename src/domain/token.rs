@@ -29,6 +29,8 @@ pub enum Purpose {
     MessageId,
     /// What an erased reader leaves: enough to keep them out of an import, no more.
     Suppression,
+    /// A mailbox in the count of sign-up mails.
+    Mailbox,
 }
 
 impl Purpose {
@@ -42,6 +44,7 @@ impl Purpose {
             Self::Csrf => b"csrf",
             Self::MessageId => b"message-id",
             Self::Suppression => b"suppression",
+            Self::Mailbox => b"mailbox",
         }
     }
 }

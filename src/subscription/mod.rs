@@ -1,1 +1,68 @@
-//! 
+//! How readers come and go: sign up, confirm, pause, leave, be taken in from elsewhere.
+
+mod arrivals;
+mod caps;
+mod confirm;
+mod leave;
+mod preferences;
+mod subscribe;
+mod typo;
+
+use std::sync::Arc;
+
+pub use arrivals::{ArrivalError, CsvError, CsvReport, Progress, RefusedRow, TakenIn};
+pub use caps::{CapLimits, Caps, TooMany};
+pub use confirm::Confirmation;
+pub use preferences::PAUSE;
+pub use subscribe::{Consent, SignUpError, SignUpForm};
+pub use typo::suggestion;
+
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::random::Random;
+use crate::domain::token::{Purpose, SecretKeys};
+use crate::store::{Store, StoreError};
+
+/// The use cases of a reader's life.
+#[derive(Clone, Debug)]
+pub struct Subscriptions {
+    pub store: Store,
+    pub keys: Arc<SecretKeys>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<Random>,
+}
+
+impl Subscriptions {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn nonce(&self) -> String {
+        hex::encode(self.random.bytes::<16>())
+    }
+
+    /// An address under each secret key, the current one first: how an erased reader is
+    /// known again.
+    fn address_macs(&self, address: &EmailAddress) -> Vec<String> {
+        let macs = self
+            .keys
+            .macs(Purpose::Suppression, &[address.key().as_bytes()]);
+        macs.into_iter().map(hex::encode).collect()
+    }
+}
+
+/// Why a reader's link led nowhere.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// Forged, mangled, too old, or its reader is gone: one answer for all.
+    #[error("this link does not work (any more)")]
+    Gone,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<crate::domain::token::TokenError> for LinkError {
+    fn from(_: crate::domain::token::TokenError) -> Self {
+        Self::Gone
+    }
+}

@@ -1,0 +1,82 @@
+//! Leaving, taking it back, and being erased.
+
+use super::{LinkError, Subscriptions};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::token::Purpose;
+use crate::store::{StoreError, Subscriber};
+
+impl Subscriptions {
+    /// Whose unsubscribe link this is.
+    ///
+    /// # Errors
+    /// [`LinkError::Gone`] when it is forged or its reader was erased.
+    pub async fn look_up_unsubscribe(&self, token: &str) -> Result<Subscriber, LinkError> {
+        self.reader_of(Purpose::Unsubscribe, token).await
+    }
+
+    /// Ends a subscription at once, to the mail: copies not begun are skipped. Doing it
+    /// twice is as good as once (RFC 8058 §3.2).
+    ///
+    /// # Errors
+    /// As [`Self::look_up_unsubscribe`].
+    pub async fn unsubscribe(&self, token: &str) -> Result<Subscriber, LinkError> {
+        let subscriber = self.look_up_unsubscribe(token).await?;
+        self.leave(&subscriber).await?;
+        Ok(subscriber)
+    }
+
+    pub(super) async fn leave(&self, subscriber: &Subscriber) -> Result<(), StoreError> {
+        if self
+            .store
+            .unsubscribe(&subscriber.id, &self.nonce(), self.now())
+            .await?
+        {
+            tracing::info!(subscriber = %subscriber.id, "unsubscribed");
+        }
+        Ok(())
+    }
+
+    /// Takes an unsubscribing back: the link proves the mailbox as a confirmation would.
+    ///
+    /// # Errors
+    /// As [`Self::look_up_unsubscribe`].
+    pub async fn undo_unsubscribe(&self, token: &str) -> Result<Subscriber, LinkError> {
+        let subscriber = self.look_up_unsubscribe(token).await?;
+        if self
+            .store
+            .return_to_list(&subscriber.id, self.now())
+            .await?
+        {
+            tracing::info!(subscriber = %subscriber.id, "came back");
+        }
+        Ok(subscriber)
+    }
+
+    pub(super) async fn reader_of(
+        &self,
+        purpose: Purpose,
+        token: &str,
+    ) -> Result<Subscriber, LinkError> {
+        let id = self.keys.open_reader_token(purpose, token)?;
+        self.store.subscriber(&id).await?.ok_or(LinkError::Gone)
+    }
+
+    /// Removes a reader and keeps them out of later imports. False when there is none of
+    /// that address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn erase(&self, address: &EmailAddress) -> Result<bool, StoreError> {
+        let Some(subscriber) = self.store.subscriber_by_address(address).await? else {
+            return Ok(false);
+        };
+        let mac = self
+            .keys
+            .mac(Purpose::Suppression, &[address.key().as_bytes()]);
+        self.store
+            .erase(&subscriber.id, &hex::encode(mac), self.now())
+            .await?;
+        tracing::info!(subscriber = %subscriber.id, "erased");
+        Ok(true)
+    }
+}

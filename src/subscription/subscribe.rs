@@ -1,0 +1,199 @@
+//! Signing up through the form.
+
+use std::time::Duration;
+
+use validator::{Validate, ValidationError};
+
+use super::Subscriptions;
+use crate::domain::delivery::{DeliveryId, DeliveryKind};
+use crate::domain::email_address::{EmailAddress, EmailAddressError};
+use crate::domain::subscriber::{
+    SubscriberId, SubscriberName, SubscriberNameError, SubscriberState,
+};
+use crate::domain::token::Purpose;
+use crate::store::{ConsentRecord, RecentMails, SignUp, StoreError};
+
+/// One sign-up mail for a mailbox in this time …
+const SHORT: Duration = Duration::from_secs(10 * 60);
+/// … and three in this.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MOST_IN_DAY: i64 = 3;
+
+/// What a reader typed.
+#[derive(Clone, Debug, Validate)]
+pub struct SignUpForm {
+    #[validate(custom(function = "address_is_deliverable"))]
+    pub email: String,
+    #[validate(custom(function = "name_is_one_line"))]
+    pub name: String,
+}
+
+fn address_is_deliverable(email: &str) -> Result<(), ValidationError> {
+    EmailAddress::parse(email)
+        .map(drop)
+        .map_err(|_| ValidationError::new("address"))
+}
+
+fn name_is_one_line(name: &str) -> Result<(), ValidationError> {
+    SubscriberName::parse(name)
+        .map(drop)
+        .map_err(|_| ValidationError::new("name"))
+}
+
+/// Where and with what words a reader agreed.
+#[derive(Clone, Debug)]
+pub struct Consent {
+    pub ip: Option<String>,
+    pub form_version: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SignUpError {
+    #[error("email: {0}")]
+    Address(#[from] EmailAddressError),
+    #[error("name: {0}")]
+    Name(#[from] SubscriberNameError),
+}
+
+impl SignUpForm {
+    /// # Errors
+    /// What is wrong with the first field that is wrong.
+    pub fn parse(&self) -> Result<(EmailAddress, Option<SubscriberName>), SignUpError> {
+        if self.validate().is_ok() {
+            return Ok((
+                EmailAddress::parse(&self.email)?,
+                SubscriberName::parse(&self.name)?,
+            ));
+        }
+        EmailAddress::parse(&self.email)?;
+        SubscriberName::parse(&self.name)?;
+        Err(EmailAddressError::Malformed.into())
+    }
+}
+
+impl Subscriptions {
+    /// Takes a sign-up in and queues one mail: a link to confirm, or word that they are
+    /// on the list already. What the caller learns is the same whatever is known of the
+    /// address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sign_up(
+        &self,
+        address: &EmailAddress,
+        name: Option<&SubscriberName>,
+        consent: &Consent,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let mailbox = self
+            .keys
+            .mac(Purpose::Mailbox, &[address.rate_key().as_bytes()]);
+        let request = SignUp {
+            id: SubscriberId::new(now, &self.random),
+            nonce: self.nonce(),
+            address,
+            name,
+            consent: ConsentRecord {
+                ip: consent.ip.clone(),
+                form_version: Some(consent.form_version.clone()),
+            },
+            source: "form",
+            mailbox_mac: hex::encode(mailbox),
+            delivery: DeliveryId::from_stored(self.random.uuid_v7(now).to_string()),
+        };
+        let kind = self
+            .store
+            .sign_up(&request, (now.minus(SHORT), now.minus(DAY), now), letter)
+            .await?;
+        tracing::info!(mail = kind.map(DeliveryKind::as_str), "sign-up taken in");
+        Ok(())
+    }
+}
+
+/// Which mail answers a sign-up, if any: strangers must not be able to fill a mailbox.
+fn letter(known: Option<SubscriberState>, recent: RecentMails) -> Option<DeliveryKind> {
+    if recent.in_short > 0 || recent.in_day >= MOST_IN_DAY {
+        return None;
+    }
+    match known {
+        Some(SubscriberState::Confirmed) => Some(DeliveryKind::AlreadySubscribed),
+        // Whoever left or was suppressed comes back by confirming anew, and not before.
+        None
+        | Some(
+            SubscriberState::Pending | SubscriberState::Unsubscribed | SubscriberState::Suppressed,
+        ) => Some(DeliveryKind::Confirmation),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: RecentMails = RecentMails {
+        in_short: 0,
+        in_day: 0,
+    };
+
+    #[test]
+    fn who_left_is_asked_again_and_who_stays_is_told() {
+        use SubscriberState::*;
+        for state in [None, Some(Pending), Some(Unsubscribed), Some(Suppressed)] {
+            assert_eq!(letter(state, NONE), Some(DeliveryKind::Confirmation));
+        }
+        assert_eq!(
+            letter(Some(Confirmed), NONE),
+            Some(DeliveryKind::AlreadySubscribed)
+        );
+    }
+
+    #[test]
+    fn a_mailbox_is_not_filled() {
+        assert_eq!(
+            letter(
+                None,
+                RecentMails {
+                    in_short: 1,
+                    in_day: 1
+                }
+            ),
+            None
+        );
+        assert!(
+            letter(
+                None,
+                RecentMails {
+                    in_short: 0,
+                    in_day: 2
+                }
+            )
+            .is_some()
+        );
+        assert_eq!(
+            letter(
+                None,
+                RecentMails {
+                    in_short: 0,
+                    in_day: 3
+                }
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn a_form_says_which_field_is_wrong() {
+        let form = |email: &str, name: &str| SignUpForm {
+            email: email.into(),
+            name: name.into(),
+        };
+        assert!(form("a@example.com", "").parse().is_ok());
+        assert!(matches!(
+            form("a@localhost", "").parse(),
+            Err(SignUpError::Address(EmailAddressError::Domain))
+        ));
+        assert!(matches!(
+            form("a@example.com", "a\nb").parse(),
+            Err(SignUpError::Name(_))
+        ));
+    }
+}
