@@ -1,1 +1,46 @@
-//! 
+//! The way of an issue: collect, select, render, publish.
+//!
+//! A draft is made afresh whenever it is looked at, from the posts as they are; what
+//! the preview shows is what a send would freeze.
+
+mod collect;
+mod draft;
+mod identity_of_posts;
+mod publish;
+mod select;
+
+use std::sync::Arc;
+
+pub use collect::{Collected, Wanted};
+pub use draft::{Draft, DraftError};
+pub use publish::{PublishError, Published};
+pub use select::{LeftOut, Rules, Selection, Why};
+
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::random::Random;
+use crate::domain::token::SecretKeys;
+use crate::feeds::Fetcher;
+use crate::mail::identity::Identity;
+use crate::mail::templates::Templates;
+use crate::store::Store;
+
+/// The use cases of the digest.
+#[derive(Clone, Debug)]
+pub struct Digests {
+    pub store: Store,
+    pub fetcher: Fetcher,
+    pub templates: Arc<Templates>,
+    pub identity: Arc<Identity>,
+    pub rules: Rules,
+    /// The feeds that the settings name.
+    pub wanted: Vec<Wanted>,
+    pub keys: Arc<SecretKeys>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<Random>,
+}
+
+impl Digests {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
