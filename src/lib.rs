@@ -15,6 +15,7 @@
 //! Arrows point down, `main → cli → app → {web, worker} → {subscription, digest,
 //! delivery} → {store, mail, feeds} → domain`, and `tests/house.rs` holds them there.
 
+pub mod config;
 pub mod domain;
 
 pub mod store;

@@ -1,0 +1,81 @@
+//! What is wrong with the settings, in words a person can act on.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::keys;
+
+/// Where a setting comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    BuiltIn,
+    File(PathBuf),
+    /// An environment variable, by name.
+    Variable(String),
+}
+
+impl Origin {
+    pub(super) fn variable_of(key: &str) -> Self {
+        Self::Variable(keys::variable(key))
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn => f.write_str("built in"),
+            Self::File(path) => write!(f, "in {}", path.display()),
+            Self::Variable(name) => write!(f, "in {name}"),
+        }
+    }
+}
+
+/// One thing to put right. Secrets are never quoted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    #[error("{}: cannot be read: {says}", file.display())]
+    Unreadable { file: PathBuf, says: String },
+    #[error("line {line}: {says} ({origin})")]
+    Syntax {
+        line: usize,
+        says: String,
+        origin: Origin,
+    },
+    #[error("{key}: {says} ({origin})")]
+    Key {
+        key: String,
+        says: String,
+        origin: Origin,
+    },
+}
+
+/// All that is wrong with the settings, at least one fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsError {
+    faults: Vec<Fault>,
+}
+
+impl SettingsError {
+    pub(super) fn new(faults: Vec<Fault>) -> Self {
+        Self { faults }
+    }
+
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+}
+
+/// A fault a line.
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.faults.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for SettingsError {}

@@ -1,0 +1,202 @@
+//! The layers of settings, later ones over earlier ones, each value with its origin.
+
+use std::path::Path;
+
+use figment::providers::{Format, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Error, Figment, Metadata, Profile, Provider};
+
+use super::fault::{Fault, Origin};
+use super::keys;
+
+/// Built-in values, then a file, then the environment; only known keys, still untyped.
+/// What the desk saves will be one more layer, above the built-in one.
+pub(super) struct Layers {
+    figment: Figment,
+    faults: Vec<Fault>,
+}
+
+const ENVIRONMENT: &str = "environment";
+
+/// Where a whole layer comes from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    BuiltIn,
+    File(&'a Path),
+    Environment,
+}
+
+impl Source<'_> {
+    fn origin(self, key: &str) -> Origin {
+        match self {
+            Self::BuiltIn => Origin::BuiltIn,
+            Self::File(path) => Origin::File(path.to_owned()),
+            Self::Environment => Origin::variable_of(key),
+        }
+    }
+
+    fn metadata(self) -> Metadata {
+        match self {
+            Self::BuiltIn => Metadata::default(),
+            Self::File(path) => Metadata::from("file", path),
+            Self::Environment => Metadata::named(ENVIRONMENT),
+        }
+    }
+}
+
+struct Layer {
+    metadata: Metadata,
+    values: Dict,
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        self.metadata.clone()
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
+        Ok(Profile::Default.collect(self.values.clone()))
+    }
+}
+
+impl Layers {
+    pub fn built_in() -> Self {
+        let layers = Self {
+            figment: Figment::new(),
+            faults: Vec::new(),
+        };
+        layers.toml(super::DEFAULTS, Source::BuiltIn)
+    }
+
+    pub fn file(mut self, path: &Path) -> Self {
+        match std::fs::read_to_string(path) {
+            Ok(text) => self.toml(&text, Source::File(path)),
+            Err(error) => {
+                self.faults.push(Fault::Unreadable {
+                    file: path.to_owned(),
+                    says: error.to_string(),
+                });
+                self
+            }
+        }
+    }
+
+    fn toml(mut self, text: &str, source: Source<'_>) -> Self {
+        match <Toml as Format>::from_str::<Dict>(text) {
+            Ok(values) => self.add(values, source),
+            Err(error) => {
+                // The error's own display quotes the line, and with it perhaps a password.
+                let before = error
+                    .span()
+                    .and_then(|span| text.get(..span.start))
+                    .unwrap_or_default();
+                let line = before.matches('\n').count() + 1;
+                self.faults.push(Fault::Syntax {
+                    line,
+                    says: error.message().to_owned(),
+                    origin: source.origin(""),
+                });
+                self
+            }
+        }
+    }
+
+    /// Takes the variables `BROADSHEET_<SECTION>__<KEY>`, all as text. Others that begin
+    /// with `BROADSHEET_` are left alone (Kubernetes makes some), unless they look like a
+    /// setting whose second underscore was forgotten.
+    pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut sections = Dict::new();
+        for (variable, value) in variables {
+            let Some(name) = variable
+                .strip_prefix(keys::PREFIX)
+                .filter(|name| !name.starts_with("TEST_"))
+            else {
+                continue;
+            };
+            if let Some((section, key)) = name.to_ascii_lowercase().split_once("__") {
+                let section = sections
+                    .entry(section.to_owned())
+                    .or_insert_with(|| Value::from(Dict::new()));
+                if let Value::Dict(_, values) = section {
+                    values.insert(key.to_owned(), Value::from(value));
+                }
+            } else if let Some(key) =
+                keys::all().find(|key| key.replace('.', "_").eq_ignore_ascii_case(name))
+            {
+                let says = format!("write it with two underscores, {}", keys::variable(&key));
+                self.faults.push(Fault::Key {
+                    key,
+                    says,
+                    origin: Origin::Variable(variable),
+                });
+            }
+        }
+        self.add(sections, Source::Environment)
+    }
+
+    fn add(mut self, mut sections: Dict, source: Source<'_>) -> Self {
+        sections.retain(|section, values| {
+            let faults = &mut self.faults;
+            let mut fault = |key: String, says: String| {
+                let origin = source.origin(&key);
+                faults.push(Fault::Key { key, says, origin });
+            };
+            let Value::Dict(_, values) = values else {
+                fault(
+                    section.clone(),
+                    format!("expected a section, [{section}], with keys under it"),
+                );
+                return false;
+            };
+            values.retain(|key, _| {
+                let known = keys::of_section(section);
+                if known.is_some_and(|known| known.contains(&key.as_str())) {
+                    return true;
+                }
+                fault(format!("{section}.{key}"), unknown(section, known));
+                false
+            });
+            true
+        });
+        let metadata = source.metadata();
+        self.figment = self.figment.merge(Layer {
+            metadata,
+            values: sections,
+        });
+        self
+    }
+
+    /// The value of `section.key` in the topmost layer that has it.
+    pub fn get(&self, key: &str) -> Option<Value> {
+        self.figment.find_value(key).ok()
+    }
+
+    pub fn origin(&self, key: &str) -> Origin {
+        let Some(metadata) = self.figment.find_metadata(key) else {
+            return Origin::BuiltIn;
+        };
+        match metadata
+            .source
+            .as_ref()
+            .and_then(|source| source.file_path())
+        {
+            Some(path) => Origin::File(path.to_owned()),
+            None if metadata.name == ENVIRONMENT => Origin::variable_of(key),
+            None => Origin::BuiltIn,
+        }
+    }
+
+    pub fn take_faults(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.faults)
+    }
+}
+
+fn unknown(section: &str, known: Option<&[&str]>) -> String {
+    match known {
+        Some(known) => format!("unknown key; [{section}] has {}", known.join(", ")),
+        None => {
+            let sections: Vec<&str> = keys::SECTIONS.iter().map(|(name, _)| *name).collect();
+            format!("unknown key; the sections are {}", sections.join(", "))
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! How mail leaves.
+
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::reader::{Read, Reader, number, text};
+use super::values::path;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::public_url;
+
+#[derive(Clone, Debug)]
+pub struct Smtp {
+    /// None: mail goes to the outbox.
+    pub url: Option<SmtpUrl>,
+    pub password_file: Option<PathBuf>,
+    pub connections: u16,
+    /// The whole newsletter's, shared by its processes.
+    pub rate_per_second: Option<u32>,
+    pub return_path: Option<EmailAddress>,
+    pub in_doubt: InDoubtPolicy,
+}
+
+/// What becomes of a mail that the server may or may not have taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InDoubtPolicy {
+    /// Send the same bytes under the same Message-ID again.
+    Resend,
+    /// Leave it to the editor.
+    Hold,
+}
+
+/// An SMTP server, its login and its TLS, as lettre reads them from a URL.
+#[derive(Clone, Debug)]
+pub struct SmtpUrl {
+    url: SecretString,
+    host: String,
+    user: bool,
+    password: bool,
+    loopback: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SmtpUrlError {
+    #[error(
+        "expected a URL like smtp://user:password@host:587?tls=required or smtps://user:password@host (in a password, @ : / ? # are written %40 %3A %2F %3F %23; or use smtp.password_file)"
+    )]
+    Form,
+    #[error("tls is one of required, opportunistic and none, got '{0}'")]
+    Tls(String),
+    #[error("'{0}' is no option of it; the only one is tls, as in ?tls=required")]
+    Option(String),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordFileError {
+    #[error("smtp.password_file: {} cannot be read: {error}", file.display())]
+    Unreadable {
+        file: PathBuf,
+        error: std::io::Error,
+    },
+    #[error("smtp.password_file: {} is empty", file.display())]
+    Empty { file: PathBuf },
+}
+
+impl SmtpUrl {
+    /// # Errors
+    /// What is wrong with `text`; no password is ever quoted.
+    pub fn parse(text: &str) -> Result<Self, SmtpUrlError> {
+        let url = Url::parse(text.trim()).map_err(|_| SmtpUrlError::Form)?;
+        let host = url
+            .host_str()
+            .filter(|host| !host.is_empty())
+            .ok_or(SmtpUrlError::Form)?;
+        if !matches!(url.scheme(), "smtp" | "smtps") || url.fragment().is_some() {
+            return Err(SmtpUrlError::Form);
+        }
+        for (option, value) in url.query_pairs() {
+            if option != "tls" {
+                return Err(SmtpUrlError::Option(option.into_owned()));
+            }
+            if !matches!(value.as_ref(), "required" | "opportunistic" | "none") {
+                return Err(SmtpUrlError::Tls(value.into_owned()));
+            }
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            user: !url.username().is_empty(),
+            password: url.password().is_some(),
+            loopback: public_url::is_loopback(&url),
+            url: url.as_str().into(),
+        })
+    }
+
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+
+    /// The whole URL, password and all.
+    pub fn secret(&self) -> &SecretString {
+        &self.url
+    }
+
+    fn with_password(&self, password: &str) -> Result<Self, SmtpUrlError> {
+        let mut url = Url::parse(self.url.expose_secret()).map_err(|_| SmtpUrlError::Form)?;
+        url.set_password(Some(password))
+            .map_err(|()| SmtpUrlError::Form)?;
+        Ok(Self {
+            url: url.as_str().into(),
+            password: true,
+            ..self.clone()
+        })
+    }
+}
+
+impl Smtp {
+    pub(super) fn read(reader: &mut Reader) -> Read<Self> {
+        let url = reader.optional("smtp.url", text(SmtpUrl::parse));
+        let password_file = reader.optional("smtp.password_file", text(path));
+        let connections = reader.needed("smtp.connections", number(1..=1000));
+        let rate_per_second = reader.optional("smtp.rate_per_second", number(1..=100_000));
+        let return_path = reader.optional("smtp.return_path", text(EmailAddress::parse));
+        let in_doubt = reader.needed("smtp.in_doubt", text(in_doubt));
+        let (url, password_file) = (url?, password_file?);
+        check_login(reader, url.as_ref(), password_file.as_deref())?;
+        Ok(Self {
+            url,
+            password_file,
+            connections: connections?,
+            rate_per_second: rate_per_second?,
+            return_path: return_path?,
+            in_doubt: in_doubt?,
+        })
+    }
+
+    /// The server with the password from the password file in its URL; none without a
+    /// server.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds nothing.
+    pub fn login(&self) -> Result<Option<SmtpUrl>, PasswordFileError> {
+        let (Some(url), Some(file)) = (&self.url, &self.password_file) else {
+            return Ok(self.url.clone());
+        };
+        let unreadable = |error| PasswordFileError::Unreadable {
+            file: file.clone(),
+            error,
+        };
+        let password = std::fs::read_to_string(file).map_err(unreadable)?;
+        let password = password.trim_end_matches(['\r', '\n']);
+        if password.is_empty() {
+            return Err(PasswordFileError::Empty { file: file.clone() });
+        }
+        let url = url
+            .with_password(password)
+            .map_err(|error| unreadable(std::io::Error::other(error)))?;
+        Ok(Some(url))
+    }
+}
+
+fn in_doubt(text: &str) -> Result<InDoubtPolicy, String> {
+    match text {
+        "resend" => Ok(InDoubtPolicy::Resend),
+        "hold" => Ok(InDoubtPolicy::Hold),
+        other => Err(format!("expected 'resend' or 'hold', got '{other}'")),
+    }
+}
+
+/// Half a login would be no login: mail would be refused one by one, at night.
+fn check_login(reader: &mut Reader, url: Option<&SmtpUrl>, file: Option<&Path>) -> Read<()> {
+    match (url, file) {
+        (Some(url), None) if url.user && !url.password => Err(reader.fault(
+            "smtp.url",
+            "a user name but no password; add it, or set smtp.password_file",
+        )),
+        (Some(url), Some(_)) if url.password => Err(reader.fault(
+            "smtp.password_file",
+            "smtp.url has a password already; keep one of them",
+        )),
+        (Some(url), Some(_)) if !url.user => Err(reader.fault(
+            "smtp.password_file",
+            "smtp.url needs a user name to go with it, as in smtp://user@host",
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_host_login_and_tls() {
+        for (text, host, loopback) in [
+            ("smtp://127.0.0.1:1025", "127.0.0.1", true),
+            (
+                "smtp://user:p%40ss@mail.example:587?tls=required",
+                "mail.example",
+                false,
+            ),
+            ("smtps://user:pass@mail.example", "mail.example", false),
+            ("smtp://[::1]:25/helo.example", "[::1]", true),
+        ] {
+            let url = SmtpUrl::parse(text).unwrap();
+            assert_eq!((url.host(), url.is_loopback()), (host, loopback), "{text}");
+            assert!(!format!("{url:?}").contains("ss@"));
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        for text in [
+            "",
+            "mail.example:587",
+            "mail.example",
+            "http://mail.example",
+            "smtp://",
+            "smtp://u:p#x@mail.example",
+        ] {
+            assert_eq!(
+                SmtpUrl::parse(text).unwrap_err(),
+                SmtpUrlError::Form,
+                "{text}"
+            );
+        }
+        assert_eq!(
+            SmtpUrl::parse("smtp://h?tls=yes").unwrap_err(),
+            SmtpUrlError::Tls("yes".into())
+        );
+        assert_eq!(
+            SmtpUrl::parse("smtp://h?ssl=1").unwrap_err(),
+            SmtpUrlError::Option("ssl".into())
+        );
+    }
+
+    fn smtp(url: &str, password_file: PathBuf) -> Smtp {
+        Smtp {
+            url: Some(SmtpUrl::parse(url).unwrap()),
+            password_file: Some(password_file),
+            connections: 1,
+            rate_per_second: None,
+            return_path: None,
+            in_doubt: InDoubtPolicy::Hold,
+        }
+    }
+
+    #[test]
+    fn the_password_file_completes_the_url() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("password");
+        std::fs::write(&file, "p@:/?# ss\n").unwrap();
+        let login = smtp("smtp://user@mail.example:587?tls=required", file.clone())
+            .login()
+            .unwrap()
+            .unwrap();
+        let url = Url::parse(login.secret().expose_secret()).unwrap();
+        assert_eq!(url.password(), Some("p%40%3A%2F%3F%23%20ss"));
+        assert_eq!(
+            (url.username(), url.port(), url.query()),
+            ("user", Some(587), Some("tls=required"))
+        );
+
+        std::fs::write(&file, "\n").unwrap();
+        assert!(matches!(
+            smtp("smtp://user@h", file).login(),
+            Err(PasswordFileError::Empty { .. })
+        ));
+        let missing = smtp("smtp://user@h", dir.path().join("none")).login();
+        assert!(matches!(missing, Err(PasswordFileError::Unreadable { .. })));
+    }
+}
