@@ -1,1 +1,65 @@
-//! 
+//! From a queued row to a recorded outcome: lease, compose, send, record.
+//!
+//! ```text
+//! feeder ── claims batches ahead ──► connections (up to smtp.connections)
+//!                                        │  ▲
+//!             what was sent, what is next ▼  │ may be sent now
+//!                                     recorder ── one group commit ──► store
+//! ```
+//!
+//! A connection begins its next mail only when the commit is through that records its
+//! last outcome and marks the next as being sent. So a crash leaves at most one mail
+//! per connection in doubt, and no transaction is open during SMTP.
+
+mod compose;
+mod connection;
+mod engine;
+mod feeder;
+mod heart;
+mod pace;
+mod recorder;
+mod settle;
+
+use std::sync::Arc;
+
+pub use compose::ComposeError;
+pub use engine::Engine;
+pub use heart::Pulse;
+pub use settle::InDoubt;
+
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::random::Random;
+use crate::domain::token::SecretKeys;
+use crate::mail::identity::Identity;
+use crate::mail::templates::Templates;
+use crate::mail::transport::Transport;
+use crate::store::Store;
+
+/// How mail is handed over.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// The most connections of this process.
+    pub connections: usize,
+    /// Mails a second of the whole newsletter, shared among its living processes.
+    pub rate_per_second: Option<f64>,
+    pub in_doubt: InDoubt,
+}
+
+/// All that delivering needs.
+#[derive(Clone, Debug)]
+pub struct Deliveries {
+    pub store: Store,
+    pub templates: Arc<Templates>,
+    pub identity: Arc<Identity>,
+    pub transport: Arc<Transport>,
+    pub keys: Arc<SecretKeys>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<Random>,
+    pub policy: Policy,
+}
+
+impl Deliveries {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

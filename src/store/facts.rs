@@ -11,6 +11,7 @@ const SET: &str = "INSERT INTO facts (name, value) VALUES ($1, $2)
 
 const KEY_FINGERPRINT: &str = "secret_key_fingerprint";
 const SCHEDULE: &str = "schedule";
+const SETTLED: &str = "schedule_settled_at";
 
 impl Store {
     async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
@@ -76,6 +77,17 @@ impl Store {
                 Ok(now)
             }
         }
+    }
+
+    /// The latest scheduled instant that was dealt with: sent, nothing new, or missed.
+    pub async fn settled_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let Some(text) = self.fact(SETTLED).await? else { return Ok(None) };
+        let at = text.parse().map_err(|_| StoreError::Corrupt { what: "schedule", value: text })?;
+        Ok(Some(Timestamp::from_millis(at)))
+    }
+
+    pub async fn settle(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.set_fact(SET, SETTLED, at.as_millis().to_string()).await
     }
 }
 

@@ -1,1 +1,8 @@
-//! 
+//! The loops that run beside the web: the schedule and the housekeeping. (The delivery
+//! engine is a loop of its own, in `delivery`.)
+
+mod housekeeping;
+mod scheduler;
+
+pub use housekeeping::Housekeeping;
+pub use scheduler::{Plan, Scheduler};

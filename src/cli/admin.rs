@@ -1,0 +1,59 @@
+//! `broadsheet admin`
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{Context, Failure};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::AdminId;
+use crate::store::Role;
+
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// Make an account; prints a one-time link to set its password
+    Create {
+        email: String,
+        /// admin or editor
+        #[arg(long, default_value = "admin")]
+        role: String,
+    },
+    /// Print a one-time link to set a new password
+    ResetPassword { email: String },
+}
+
+impl Admin {
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        match self {
+            Self::Create { email, role } => create(context, &email, &role).await,
+            Self::ResetPassword { email } => reset(context, &email).await,
+        }
+    }
+}
+
+async fn create(context: &Context, email: &str, role: &str) -> Result<(), Failure> {
+    let address = EmailAddress::parse(email)?;
+    let role = Role::parse(role).map_err(|error| Failure::Usage(error.to_string()))?;
+    let app = context.app().await?;
+    let now = app.clock.now();
+    let id = AdminId::new(now, &app.random);
+    if !app.store.add_admin(&id, &address, role, now).await? {
+        return Err(Failure::Failed("there is an account of that address; try: broadsheet admin reset-password".to_owned()));
+    }
+    print_link(context, &app.admin_link(Some(&id)).await?)?;
+    app.close().await;
+    Ok(())
+}
+
+async fn reset(context: &Context, email: &str) -> Result<(), Failure> {
+    let address = EmailAddress::parse(email)?;
+    let app = context.app().await?;
+    let admin = app.store.admin_by_address(&address).await?;
+    let admin = admin.ok_or_else(|| Failure::Failed("there is no account of that address".to_owned()))?;
+    print_link(context, &app.admin_link(Some(&admin.id)).await?)?;
+    app.close().await;
+    Ok(())
+}
+
+fn print_link(context: &Context, link: &str) -> Result<(), Failure> {
+    context.output.line(&json!({ "link": link }), || link.to_owned())
+}

@@ -1,0 +1,97 @@
+//! `broadsheet deliveries`
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{Context, Failure};
+use crate::domain::delivery::DeliveryState;
+use crate::domain::issue::IssueNumber;
+use crate::store::{DeliveryFilter, DeliveryRow};
+
+#[derive(Debug, Subcommand)]
+pub enum Deliveries {
+    /// Every copy of every mail: to whom, in what state, after how many tries, with the
+    /// server's last words
+    List {
+        #[arg(long, value_name = "N")]
+        issue: Option<String>,
+        /// queued, leased, sending, deferred, delivered, bounced, skipped or in_doubt
+        #[arg(long)]
+        state: Option<String>,
+    },
+    /// Try again now what waits, and send again to those who bounced or are in doubt
+    Retry {
+        #[arg(long, value_name = "N")]
+        issue: String,
+        /// Only what waits for its next try
+        #[arg(long)]
+        deferred_only: bool,
+    },
+}
+
+/// Rows read at once.
+const PAGE: i64 = 1_000;
+
+impl Deliveries {
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        match self {
+            Self::List { issue, state } => list(context, issue.as_deref(), state.as_deref()).await,
+            Self::Retry { issue, deferred_only } => retry(context, &issue, deferred_only).await,
+        }
+    }
+}
+
+async fn list(context: &Context, issue: Option<&str>, state: Option<&str>) -> Result<(), Failure> {
+    let filter = DeliveryFilter {
+        issue: issue.map(issue_number).transpose()?,
+        state: state.map(DeliveryState::parse).transpose().map_err(|error| Failure::Usage(format!("--state: {error}")))?,
+    };
+    let app = context.app().await?;
+    let mut after: Option<String> = None;
+    loop {
+        let page = app.store.deliveries(&filter, after.as_deref(), PAGE).await?;
+        for row in &page {
+            print(context, row)?;
+        }
+        match page.last() {
+            Some(last) => after = Some(last.id.clone()),
+            None => break,
+        }
+    }
+    app.close().await;
+    Ok(())
+}
+
+fn print(context: &Context, row: &DeliveryRow) -> Result<(), Failure> {
+    let line = json!({
+        "id": row.id, "issue": row.issue, "kind": row.kind.as_str(), "address": row.address,
+        "state": row.state.as_str(), "attempts": row.attempts, "reply": row.reply, "at": row.at.as_millis(),
+        "due_at": row.due_at.map(crate::domain::clock::Timestamp::as_millis),
+    });
+    context.output.line(&line, || {
+        let issue = row.issue.map_or_else(|| row.kind.to_string(), |number| format!("No. {number}"));
+        let address = row.address.as_deref().unwrap_or("(erased)");
+        let reply = row.reply.as_deref().unwrap_or_default();
+        let at = row.at.to_utc().format("%Y-%m-%d %H:%M:%S");
+        format!("{at}  {issue:<12}  {:<9}  {:>2}  {address}  {reply}", row.state.as_str(), row.attempts)
+    })
+}
+
+async fn retry(context: &Context, issue: &str, deferred_only: bool) -> Result<(), Failure> {
+    let number = issue_number(issue)?;
+    let app = context.app().await?;
+    let issue = app.store.issue(number).await?;
+    let issue = issue.ok_or_else(|| Failure::Failed(format!("there is no issue {number}")))?;
+    let now = app.clock.now();
+    let sooner = app.store.try_now(&issue.id, now).await?;
+    let again = if deferred_only { 0 } else { app.store.send_again(&issue.id, now).await? };
+    context.output.line(&json!({ "issue": number.get(), "due_now": sooner, "sent_again": again }), || {
+        format!("No. {number}: {sooner} fall due now, {again} are sent again.")
+    })?;
+    app.close().await;
+    Ok(())
+}
+
+fn issue_number(text: &str) -> Result<IssueNumber, Failure> {
+    IssueNumber::parse(text).map_err(|error| Failure::Usage(format!("--issue: {error}, got '{text}'")))
+}

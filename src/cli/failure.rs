@@ -1,0 +1,75 @@
+//! How a command ends when it does not end well.
+
+use std::process::ExitCode;
+
+use crate::app::AppError;
+use crate::config::{NotReady, SettingsError};
+use crate::digest::{DraftError, PublishError};
+use crate::domain::email_address::EmailAddressError;
+use crate::store::StoreError;
+
+/// The exit status, and words for standard error.
+#[derive(Debug)]
+pub enum Failure {
+    /// Status 1.
+    Failed(String),
+    /// Status 1, and all has been said already.
+    Told,
+    /// Status 2: wrong usage or settings.
+    Usage(String),
+    /// Status 75 (`EX_TEMPFAIL`): not finished yet; call again.
+    NotFinished,
+}
+
+impl Failure {
+    /// Prints the words and gives the exit status.
+    pub fn report(self) -> ExitCode {
+        let (status, words) = match self {
+            Self::Failed(words) => (1, words),
+            Self::Told => (1, String::new()),
+            Self::Usage(words) => (2, words),
+            Self::NotFinished => (75, String::new()),
+        };
+        for line in words.lines() {
+            eprintln!("broadsheet: {line}");
+        }
+        ExitCode::from(status)
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<Vec<NotReady>> for Failure {
+    fn from(missing: Vec<NotReady>) -> Self {
+        let lines: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        Self::Usage(lines.join("\n"))
+    }
+}
+
+impl From<AppError> for Failure {
+    fn from(error: AppError) -> Self {
+        if error.is_about_settings() { Self::Usage(error.to_string()) } else { Self::Failed(error.to_string()) }
+    }
+}
+
+impl From<EmailAddressError> for Failure {
+    fn from(error: EmailAddressError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+macro_rules! failed {
+    ($($error:ty),+) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Failed(error.to_string())
+            }
+        })+
+    };
+}
+
+failed!(StoreError, DraftError, PublishError, std::io::Error);

@@ -1,0 +1,27 @@
+//! `broadsheet templates`
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{Context, Failure};
+
+#[derive(Debug, Subcommand)]
+pub enum Templates {
+    /// Render every mail with samples: names the file and line of each fault
+    Check,
+}
+
+impl Templates {
+    pub fn run(self, context: &Context) -> Result<(), Failure> {
+        let settings = context.settings()?;
+        let faults = crate::mail::templates::check(settings.templates.dir.as_deref());
+        for fault in &faults {
+            let line = json!({ "file": fault.file, "line": fault.line, "error": fault.says });
+            context.output.line(&line, || fault.to_string())?;
+        }
+        if !faults.is_empty() {
+            return Err(Failure::Told);
+        }
+        context.output.line(&json!({ "templates": "ok" }), || "The templates are fine.".to_owned())
+    }
+}

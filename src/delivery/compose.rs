@@ -1,0 +1,130 @@
+//! The bytes of one copy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Deliveries;
+use crate::domain::delivery::DeliveryKind;
+use crate::domain::ids::IssueId;
+use crate::domain::token::Purpose;
+use crate::mail::compose::{FrozenMail, FrozenMailError, Mail, MessageId, Recipient, RecipientError};
+use crate::mail::templates::{AlreadySubscribedMail, ConfirmationMail, Rendered, TemplateFault};
+use crate::store::{Leased, StoreError, Subscriber};
+
+/// How long a confirmation link works, in days.
+pub const CONFIRMATION_DAYS: u32 = 7;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("a template cannot be rendered: {0}")]
+    Template(#[from] TemplateFault),
+    #[error(transparent)]
+    Frozen(#[from] FrozenMailError),
+    #[error(transparent)]
+    Recipient(#[from] RecipientError),
+    #[error("the issue has no mail")]
+    NoMail,
+}
+
+/// The issue that is being sent, read once.
+#[derive(Debug, Default)]
+pub(super) struct IssueMail(Option<(IssueId, Arc<FrozenMail>)>);
+
+impl Deliveries {
+    /// The message of a delivery; `None` when nobody is there to get it any more.
+    pub(super) async fn compose(&self, job: &Leased, issue: &mut IssueMail) -> Result<Option<Vec<u8>>, ComposeError> {
+        match (job.kind, &job.issue) {
+            (DeliveryKind::Issue, Some(id)) => self.issue_copy(job, id, issue).await,
+            (DeliveryKind::Test, _) | (DeliveryKind::Issue, None) => {
+                let mail = FrozenMail::from_json(job.payload.as_deref().ok_or(ComposeError::NoMail)?)?;
+                Ok(Some(self.fill(job, &mail)?))
+            }
+            (DeliveryKind::Confirmation | DeliveryKind::AlreadySubscribed, _) => {
+                let Some(id) = &job.subscriber else { return Ok(None) };
+                let Some(subscriber) = self.store.subscriber(id).await? else { return Ok(None) };
+                let content = match job.kind {
+                    DeliveryKind::Confirmation => self.confirmation(job, &subscriber)?,
+                    _ => self.already_subscribed(&subscriber)?,
+                };
+                Ok(Some(self.letter(job, &content)))
+            }
+        }
+    }
+
+    async fn issue_copy(
+        &self,
+        job: &Leased,
+        id: &IssueId,
+        cache: &mut IssueMail,
+    ) -> Result<Option<Vec<u8>>, ComposeError> {
+        if job.subscriber.is_none() {
+            return Ok(None);
+        }
+        let cached = cache.0.as_ref().filter(|(known, _)| known == id).map(|(_, mail)| Arc::clone(mail));
+        let mail = match cached {
+            Some(mail) => mail,
+            None => {
+                let json = self.store.issue_mail(id).await?.ok_or(ComposeError::NoMail)?;
+                let mail = Arc::new(FrozenMail::from_json(&json)?);
+                cache.0 = Some((*id, Arc::clone(&mail)));
+                mail
+            }
+        };
+        Ok(Some(self.fill(job, &mail)?))
+    }
+
+    /// A test has no reader: its links are well-formed and lead to nobody.
+    fn fill(&self, job: &Leased, mail: &FrozenMail) -> Result<Vec<u8>, ComposeError> {
+        let nobody = crate::domain::ids::SubscriberId::from_uuid(uuid::Uuid::nil());
+        let reader = job.subscriber.unwrap_or(nobody);
+        let recipient = Recipient::new(
+            job.address.clone(),
+            self.message_id(job),
+            self.keys.reader_token(Purpose::Unsubscribe, &reader),
+            self.keys.reader_token(Purpose::Preferences, &reader),
+        )?;
+        Ok(mail.fill(&recipient))
+    }
+
+    fn confirmation(&self, job: &Leased, subscriber: &Subscriber) -> Result<Rendered, TemplateFault> {
+        let lasts = Duration::from_secs(u64::from(CONFIRMATION_DAYS) * 24 * 60 * 60);
+        let token = self.keys.confirmation_token(&subscriber.id, &subscriber.nonce, job.queued_at.plus(lasts));
+        self.templates.render(&ConfirmationMail {
+            masthead: self.identity.masthead.clone(),
+            name: subscriber.name.clone(),
+            confirm_url: self.identity.public_url.join(&format!("confirm/{token}")),
+            days: CONFIRMATION_DAYS,
+        })
+    }
+
+    fn already_subscribed(&self, subscriber: &Subscriber) -> Result<Rendered, TemplateFault> {
+        let url = &self.identity.public_url;
+        let link = |path: &str, purpose| url.join(&format!("{path}/{}", self.keys.reader_token(purpose, &subscriber.id)));
+        self.templates.render(&AlreadySubscribedMail {
+            masthead: self.identity.masthead.clone(),
+            name: subscriber.name.clone(),
+            issues_url: url.join("issues"),
+            preferences_url: link("preferences", Purpose::Preferences),
+            unsubscribe_url: link("unsubscribe", Purpose::Unsubscribe),
+        })
+    }
+
+    fn letter(&self, job: &Leased, content: &Rendered) -> Vec<u8> {
+        let mail = Mail {
+            from: &self.identity.from,
+            reply_to: self.identity.reply_to.as_ref(),
+            date: job.queued_at,
+            content,
+            list: None,
+        };
+        mail.encode(&job.address, &self.message_id(job))
+    }
+
+    /// The same at every try, so that receivers can drop a twin.
+    fn message_id(&self, job: &Leased) -> MessageId {
+        let mac = self.keys.mac(Purpose::MessageId, &[job.id.as_str().as_bytes()]);
+        MessageId::new(&mac, &self.identity.from)
+    }
+}

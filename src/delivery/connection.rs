@@ -1,0 +1,227 @@
+//! One connection's life: take a job, ask leave, send, report.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::compose::IssueMail;
+use super::pace::Pace;
+use super::recorder::{Done, Request};
+use super::settle::{settle, unreached};
+use super::{Deliveries, Pulse};
+use crate::domain::delivery::{DeliveryId, DeliveryState};
+use crate::domain::ids::WorkerId;
+use crate::domain::outcome::{Halt, Outcome, Report};
+use crate::mail::transport::Channel;
+use crate::store::{Leased, Settled};
+
+/// An open connection with nothing to send is closed after this.
+const IDLE: Duration = Duration::from_secs(5);
+/// Waits between tries to reach the server, for one job; then the job waits its turn
+/// and the next one is tried.
+const REACH: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+/// A connection is renewed after this many mails: servers like to see an end.
+const MAILS_PER_CONNECTION: u32 = 1_000;
+
+pub(super) struct Connection {
+    pub deliveries: Deliveries,
+    pub worker: WorkerId,
+    pub jobs: Arc<Mutex<mpsc::Receiver<Leased>>>,
+    pub recorder: mpsc::Sender<Request>,
+    pub pace: Arc<Pace>,
+    pub pulse: watch::Receiver<Pulse>,
+    pub stop: CancellationToken,
+    pub hard_stop: CancellationToken,
+}
+
+/// What a wait for work ended with.
+enum Next {
+    Job(Box<Leased>),
+    Idle,
+    Over,
+}
+
+impl Connection {
+    pub(super) async fn run(self) {
+        let mut channel: Option<Channel> = None;
+        let mut issue = IssueMail::default();
+        let mut done: Option<Done> = None;
+        let mut sent = 0;
+        loop {
+            let job = match self.at_hand() {
+                Some(job) => job,
+                None => {
+                    // Nothing waits behind this outcome: it is written at once.
+                    self.commit(done.take(), None).await;
+                    match self.wait_for_job().await {
+                        Next::Job(job) => *job,
+                        Next::Idle => {
+                            close(channel.take()).await;
+                            continue;
+                        }
+                        Next::Over => break,
+                    }
+                }
+            };
+            if self.stop.is_cancelled() {
+                break;
+            }
+            if sent >= MAILS_PER_CONNECTION {
+                close(channel.take()).await;
+                sent = 0;
+            }
+            if channel.is_none() {
+                self.commit(done.take(), None).await;
+                match self.open(&job).await {
+                    Ok(Some(opened)) => channel = Some(opened),
+                    Ok(None) => break,
+                    Err(failed) => {
+                        done = self.not_reached(&job, failed).await;
+                        continue;
+                    }
+                }
+            }
+            self.pace.turn(self.living()).await;
+            if !self.commit(done.take(), Some(job.id.clone())).await {
+                self.give_back(&job).await;
+                continue;
+            }
+            done = Some(self.send(&job, &mut channel, &mut issue).await);
+            sent += 1;
+        }
+        self.commit(done, None).await;
+        close(channel).await;
+    }
+
+    /// A job that is there already.
+    fn at_hand(&self) -> Option<Leased> {
+        self.jobs.try_lock().ok()?.try_recv().ok()
+    }
+
+    async fn wait_for_job(&self) -> Next {
+        let receive = async { self.jobs.lock().await.recv().await };
+        tokio::select! {
+            () = self.stop.cancelled() => Next::Over,
+            job = receive => job.map_or(Next::Over, |job| Next::Job(Box::new(job))),
+            () = tokio::time::sleep(IDLE) => Next::Idle,
+        }
+    }
+
+    /// Reaches the server, or tells why not. `None` when the process is to stop.
+    async fn open(&self, job: &Leased) -> Result<Option<Channel>, Report> {
+        let mut waits = REACH.iter();
+        loop {
+            let opened = tokio::select! {
+                () = self.stop.cancelled() => return Ok(None),
+                opened = self.deliveries.transport.open() => opened,
+            };
+            let failed = match opened {
+                Ok(channel) => return Ok(Some(channel)),
+                Err(failed) => failed,
+            };
+            let wait = waits.next().filter(|_| matches!(failed.outcome, Outcome::Deferred(_)));
+            let Some(wait) = wait else { return Err(failed) };
+            tracing::warn!(delivery = %job.id, says = %failed.says, "the mail server cannot be reached");
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(None),
+                () = tokio::time::sleep(*wait) => {}
+            }
+        }
+    }
+
+    /// Marks and unmarks a job that never reached a server: it waits, and is not charged.
+    async fn not_reached(&self, job: &Leased, failed: Report) -> Option<Done> {
+        if !self.commit(None, Some(job.id.clone())).await {
+            self.give_back(job).await;
+            return None;
+        }
+        let now = self.deliveries.now();
+        Some(match failed.outcome {
+            Outcome::Halted(_) => self.decide(job, &failed),
+            _ => Done { settled: unreached(job, failed.says, now, self.jitter()), pause: None },
+        })
+    }
+
+    async fn send(&self, job: &Leased, channel: &mut Option<Channel>, issue: &mut IssueMail) -> Done {
+        let message = match self.deliveries.compose(job, issue).await {
+            Ok(Some(message)) => message,
+            Ok(None) => return skipped(job),
+            Err(error) => {
+                tracing::error!(delivery = %job.id, %error, "a mail cannot be composed");
+                let report = Report { outcome: Outcome::Halted(Halt::OurMessage), says: error.to_string() };
+                return self.decide(job, &report);
+            }
+        };
+        let Some(open) = channel.as_mut() else {
+            let report = Report { outcome: Outcome::InDoubt, says: "the connection was lost".to_owned() };
+            return self.decide(job, &report);
+        };
+        let report = tokio::select! {
+            report = open.send(&job.id, job.queued_at, &job.address, &message) => report,
+            () = self.hard_stop.cancelled() => {
+                let says = "stopped while the server took its time".to_owned();
+                *channel = None;
+                return self.decide(job, &Report { outcome: Outcome::InDoubt, says });
+            }
+        };
+        if !open.is_usable() {
+            *channel = None;
+        }
+        self.decide(job, &report)
+    }
+
+    fn decide(&self, job: &Leased, report: &Report) -> Done {
+        let decision = settle(job, report, self.deliveries.policy.in_doubt, self.deliveries.now(), self.jitter());
+        Done { settled: decision.settled, pause: job.issue.zip(decision.pause) }
+    }
+
+    fn jitter(&self) -> u8 {
+        self.deliveries.random.bytes::<1>()[0]
+    }
+
+    fn living(&self) -> usize {
+        match *self.pulse.borrow() {
+            Pulse::Living(living) => living,
+            Pulse::TakenForDead => 1,
+        }
+    }
+
+    /// Has `done` written and `next` marked; true when `next` may be sent.
+    async fn commit(&self, done: Option<Done>, next: Option<DeliveryId>) -> bool {
+        if done.is_none() && next.is_none() {
+            return false;
+        }
+        let (answer, answered) = oneshot::channel();
+        if self.recorder.send(Request { done, next, answer }).await.is_err() {
+            return false;
+        }
+        answered.await.unwrap_or(false)
+    }
+
+    async fn give_back(&self, job: &Leased) {
+        if let Err(error) = self.deliveries.store.give_back(&self.worker, &job.id).await {
+            tracing::warn!(delivery = %job.id, %error, "a lease was not given back");
+        }
+    }
+}
+
+async fn close(channel: Option<Channel>) {
+    if let Some(channel) = channel {
+        channel.close().await;
+    }
+}
+
+fn skipped(job: &Leased) -> Done {
+    let settled = Settled {
+        id: job.id.clone(),
+        state: DeliveryState::Skipped,
+        due_at: None,
+        reply: String::new(),
+        charged: false,
+        lost_reply: false,
+        suppress: None,
+    };
+    Done { settled, pause: None }
+}

@@ -1,0 +1,127 @@
+//! The engine of one process: starts the parts, and winds them down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::Connection;
+use super::pace::Pace;
+use super::{Deliveries, Pulse};
+use crate::domain::ids::WorkerId;
+
+/// Rows that wait in memory between the feeder and the connections.
+const AHEAD: usize = 500;
+/// A mail that is on the wire when the process is asked to stop gets this long to come
+/// to its end; then it is in doubt.
+const GRACE: Duration = Duration::from_secs(6);
+/// Before the database is asked again to let this process join.
+const REJOIN: Duration = Duration::from_secs(2);
+
+/// Delivers what is queued, until it is stopped.
+#[derive(Debug)]
+pub struct Engine {
+    deliveries: Deliveries,
+}
+
+impl Engine {
+    pub fn new(deliveries: Deliveries) -> Self {
+        Self { deliveries }
+    }
+
+    /// Runs until `stop`, through every failure of database and server. Then nothing new
+    /// is begun, what is on a connection comes to its end within seconds, and all other
+    /// leases go back.
+    pub async fn run(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let worker = WorkerId::new(self.deliveries.now(), &self.deliveries.random);
+            match self.deliveries.store.join_workers(&worker, self.deliveries.now()).await {
+                Ok(()) => self.live(worker, &stop).await,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot begin to deliver: the database does not answer");
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = tokio::time::sleep(REJOIN) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// One life under one worker id.
+    async fn live(&self, worker: WorkerId, stop: &CancellationToken) {
+        let stop = stop.child_token();
+        let hard_stop = CancellationToken::new();
+        let (pulse, felt) = watch::channel(Pulse::Living(1));
+        let (job_in, job_out) = mpsc::channel(AHEAD);
+        let (request_in, request_out) = mpsc::channel(self.deliveries.policy.connections);
+
+        let mut connections = JoinSet::new();
+        let jobs = Arc::new(Mutex::new(job_out));
+        let pace = Arc::new(Pace::new(self.deliveries.policy.rate_per_second));
+        for _ in 0..self.deliveries.policy.connections {
+            let connection = Connection {
+                deliveries: self.deliveries.clone(),
+                worker,
+                jobs: Arc::clone(&jobs),
+                recorder: request_in.clone(),
+                pace: Arc::clone(&pace),
+                pulse: felt.clone(),
+                stop: stop.clone(),
+                hard_stop: hard_stop.clone(),
+            };
+            connections.spawn(connection.run());
+        }
+        drop(request_in);
+
+        let heart_stop = CancellationToken::new();
+        let heart = spawn(&self.deliveries, |it| {
+            let heart_stop = heart_stop.clone();
+            async move { it.keep_beating(worker, heart_stop, pulse).await }
+        });
+        let feeder = spawn(&self.deliveries, |it| {
+            let stop = stop.clone();
+            async move { it.feed(worker, job_in, stop).await }
+        });
+        let recorder = spawn(&self.deliveries, |it| async move { it.keep_records(worker, request_out).await });
+
+        let was_taken_for_dead = wait_for_end(felt, &stop).await;
+        stop.cancel();
+        let _ = feeder.await;
+        let grace = tokio::spawn(async move {
+            tokio::time::sleep(GRACE).await;
+            hard_stop.cancel();
+        });
+        while connections.join_next().await.is_some() {}
+        grace.abort();
+        let _ = recorder.await;
+        // The heart beats on until the last outcome is written.
+        heart_stop.cancel();
+        let _ = heart.await;
+        if !was_taken_for_dead && let Err(error) = self.deliveries.store.resign(&worker).await {
+            tracing::warn!(%error, "leases were not given back; another process takes them up");
+        }
+    }
+}
+
+fn spawn<F>(deliveries: &Deliveries, part: impl FnOnce(Deliveries) -> F) -> tokio::task::JoinHandle<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    tokio::spawn(part(deliveries.clone()))
+}
+
+/// True when others took this process for dead.
+async fn wait_for_end(mut felt: watch::Receiver<Pulse>, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        dead = felt.wait_for(|pulse| *pulse == Pulse::TakenForDead) => {
+            if dead.is_ok() {
+                tracing::error!("other processes took this one for dead; it begins anew");
+            }
+            dead.is_ok()
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Who is alive is not told by clocks: each process counts its heartbeats, and one
+//! whose count stands still before another's eyes is dead.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::Deliveries;
+use crate::domain::ids::WorkerId;
+use crate::store::StoreError;
+
+/// Between two beats, and two looks at the others.
+const BEAT: Duration = Duration::from_secs(2);
+/// A count must stand still through this many looks that succeeded …
+const LOOKS: u32 = 5;
+/// … over this much of the observer's own monotonic time. A database that answers
+/// nobody makes nobody dead.
+const STILLNESS: Duration = Duration::from_secs(10);
+
+/// What one process has seen of the others' hearts.
+#[derive(Debug, Default)]
+struct Observer {
+    seen: HashMap<WorkerId, Sight>,
+}
+
+#[derive(Debug)]
+struct Sight {
+    beat: i64,
+    since: Instant,
+    looks: u32,
+}
+
+impl Observer {
+    /// Notes a successful look and tells who is dead by now, with the beat at which they
+    /// stand.
+    fn look(&mut self, beats: &[(WorkerId, i64)], now: Instant) -> Vec<(WorkerId, i64)> {
+        self.seen.retain(|id, _| beats.iter().any(|(known, _)| known == id));
+        let mut dead = Vec::new();
+        for (id, beat) in beats {
+            let sight = self.seen.entry(*id).or_insert(Sight { beat: *beat, since: now, looks: 0 });
+            if sight.beat != *beat {
+                *sight = Sight { beat: *beat, since: now, looks: 0 };
+            }
+            sight.looks += 1;
+            if sight.looks > LOOKS && now.duration_since(sight.since) >= STILLNESS {
+                dead.push((*id, *beat));
+            }
+        }
+        dead
+    }
+}
+
+/// What the engine needs to know of the hearts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pulse {
+    /// So many processes are alive, this one included.
+    Living(usize),
+    /// Others took this process for dead, and its leases with it.
+    TakenForDead,
+}
+
+impl Deliveries {
+    /// Beats, and takes up what the dead had leased, until `stop`.
+    pub(super) async fn keep_beating(
+        &self,
+        worker: WorkerId,
+        stop: CancellationToken,
+        pulse: tokio::sync::watch::Sender<Pulse>,
+    ) {
+        let mut observer = Observer::default();
+        let mut ticks = tokio::time::interval(BEAT);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            match self.beat(worker, &mut observer).await {
+                Ok(felt) => {
+                    let _ = pulse.send(felt);
+                    if felt == Pulse::TakenForDead {
+                        return;
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "no heartbeat: the database does not answer"),
+            }
+        }
+    }
+
+    async fn beat(&self, worker: WorkerId, observer: &mut Observer) -> Result<Pulse, StoreError> {
+        if !self.store.beat(&worker).await? {
+            return Ok(Pulse::TakenForDead);
+        }
+        let workers = self.store.workers().await?;
+        let others: Vec<_> = workers.into_iter().filter(|(id, _)| *id != worker).collect();
+        let dead = observer.look(&others, Instant::now());
+        for (id, beat) in &dead {
+            let losses = self.policy.in_doubt.most_losses();
+            if self.store.take_up(id, *beat, losses, self.now()).await? {
+                tracing::warn!(worker = %id, "a process died; its deliveries are taken up");
+            }
+        }
+        Ok(Pulse::Living(1 + others.len() - dead.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::Timestamp;
+    use crate::domain::random::Random;
+
+    fn worker() -> WorkerId {
+        WorkerId::new(Timestamp::from_millis(1), &Random::seeded(1))
+    }
+
+    #[test]
+    fn a_heart_that_stands_still_is_dead_and_no_sooner() {
+        let start = Instant::now();
+        let mut observer = Observer::default();
+        for seconds in [0, 2, 4, 6, 8] {
+            assert!(observer.look(&[(worker(), 7)], start + Duration::from_secs(seconds)).is_empty());
+        }
+        assert_eq!(observer.look(&[(worker(), 7)], start + Duration::from_secs(10)), [(worker(), 7)]);
+    }
+
+    #[test]
+    fn a_beat_begins_the_count_anew() {
+        let start = Instant::now();
+        let mut observer = Observer::default();
+        for seconds in 0..60 {
+            let beat = i64::from(seconds / 9);
+            assert!(observer.look(&[(worker(), beat)], start + Duration::from_secs(u64::from(seconds.unsigned_abs()))).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_database_that_did_not_answer_makes_nobody_dead() {
+        let start = Instant::now();
+        let mut observer = Observer::default();
+        observer.look(&[(worker(), 7)], start);
+        assert!(observer.look(&[(worker(), 7)], start + Duration::from_secs(60)).is_empty());
+    }
+}

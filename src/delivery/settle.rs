@@ -1,0 +1,196 @@
+//! What an outcome means for the delivery: a pure decision.
+
+use crate::domain::backoff::{Retry, retry};
+use crate::domain::clock::Timestamp;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::outcome::{Outcome, Report, Verdict};
+use crate::store::{Leased, Settled};
+
+/// What to do when the final dot may have been taken and no reply was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InDoubt {
+    /// Send the same bytes again, so that receivers can drop the twin.
+    Resend,
+    /// Leave it to the editor.
+    Hold,
+}
+
+/// Lost replies after which a delivery is held whatever the policy: three copies are
+/// the most that anyone may get.
+const MOST_LOST: u32 = 3;
+
+impl InDoubt {
+    /// After how many lost replies a delivery is held.
+    pub const fn most_losses(self) -> u32 {
+        match self {
+            Self::Resend => MOST_LOST,
+            Self::Hold => 1,
+        }
+    }
+}
+
+/// What to write, and whether the whole issue must stop.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    pub settled: Settled,
+    /// The server's words when the fault is not the reader's.
+    pub pause: Option<String>,
+}
+
+/// Decides what becomes of `job` after one try that was reported at `now`.
+pub fn settle(job: &Leased, report: &Report, policy: InDoubt, now: Timestamp, jitter: u8) -> Decision {
+    let tried = job.attempts + 1;
+    let mut settled = Settled {
+        id: job.id.clone(),
+        state: DeliveryState::Delivered,
+        due_at: None,
+        reply: report.says.clone(),
+        charged: true,
+        lost_reply: false,
+        suppress: None,
+    };
+    let mut pause = None;
+    match report.outcome {
+        Outcome::Delivered => {}
+        Outcome::Deferred(_) => wait(&mut settled, retry(tried, job.queued_at, now, jitter)),
+        Outcome::Bounced(verdict) => {
+            settled.state = DeliveryState::Bounced;
+            settled.suppress = job.subscriber.filter(|_| verdict == Verdict::Dead);
+        }
+        Outcome::InDoubt => {
+            settled.lost_reply = true;
+            if job.lost_replies + 1 >= policy.most_losses() {
+                settled.state = DeliveryState::InDoubt;
+            } else {
+                wait(&mut settled, retry(tried, job.queued_at, now, jitter));
+            }
+        }
+        Outcome::Halted(_) => {
+            settled.charged = false;
+            if job.issue.is_some() {
+                pause = Some(report.says.clone());
+                settled.state = if job.attempts > 0 { DeliveryState::Deferred } else { DeliveryState::Queued };
+                settled.due_at = Some(now);
+            } else {
+                wait(&mut settled, retry(1, job.queued_at, now, jitter));
+            }
+        }
+    }
+    Decision { settled, pause }
+}
+
+/// For a try that never came to a server that talks: nobody is charged.
+pub fn unreached(job: &Leased, says: String, now: Timestamp, jitter: u8) -> Settled {
+    let mut settled = Settled {
+        id: job.id.clone(),
+        state: DeliveryState::Deferred,
+        due_at: None,
+        reply: says,
+        charged: false,
+        lost_reply: false,
+        suppress: None,
+    };
+    wait(&mut settled, retry(job.attempts.max(1), job.queued_at, now, jitter));
+    settled
+}
+
+fn wait(settled: &mut Settled, retry: Retry) {
+    match retry {
+        Retry::At(due) => {
+            settled.state = DeliveryState::Deferred;
+            settled.due_at = Some(due);
+        }
+        Retry::GiveUp => {
+            settled.state = DeliveryState::Bounced;
+            settled.due_at = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::delivery::{DeliveryId, DeliveryKind};
+    use crate::domain::email_address::EmailAddress;
+    use crate::domain::ids::{IssueId, SubscriberId};
+    use crate::domain::outcome::{Halt, Temporary};
+    use crate::domain::random::Random;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
+
+    fn job() -> Leased {
+        let random = Random::seeded(1);
+        Leased {
+            id: DeliveryId::from_stored("d".into()),
+            kind: DeliveryKind::Issue,
+            issue: Some(IssueId::new(NOW, &random)),
+            subscriber: Some(SubscriberId::new(NOW, &random)),
+            address: EmailAddress::parse("a@example.com").unwrap(),
+            attempts: 0,
+            lost_replies: 0,
+            queued_at: NOW,
+            payload: None,
+        }
+    }
+
+    fn decide(job: &Leased, outcome: Outcome, policy: InDoubt) -> Decision {
+        settle(job, &Report { outcome, says: "words".into() }, policy, NOW, 0)
+    }
+
+    #[test]
+    fn what_is_to_go_has_a_time_and_nothing_else_has() {
+        use Outcome::*;
+        let outcomes = [
+            Delivered,
+            Deferred(Temporary::Refused),
+            Bounced(Verdict::Dead),
+            Bounced(Verdict::Policy),
+            InDoubt,
+            Halted(Halt::Settings),
+        ];
+        for outcome in outcomes {
+            for policy in [super::InDoubt::Resend, super::InDoubt::Hold] {
+                let settled = decide(&job(), outcome, policy).settled;
+                let is_open = matches!(settled.state, DeliveryState::Queued | DeliveryState::Deferred);
+                assert_eq!(settled.due_at.is_some(), is_open, "{outcome:?} {policy:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_dead_address_is_suppressed() {
+        let suppressed = |verdict| decide(&job(), Outcome::Bounced(verdict), InDoubt::Resend).settled.suppress.is_some();
+        assert!(suppressed(Verdict::Dead));
+        for verdict in [Verdict::MailboxFull, Verdict::Unclear, Verdict::Policy, Verdict::Expired] {
+            assert!(!suppressed(verdict), "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_fault_of_ours_pauses_and_charges_nobody() {
+        let decision = decide(&job(), Outcome::Halted(Halt::Settings), InDoubt::Resend);
+        assert_eq!(decision.pause.as_deref(), Some("words"));
+        assert_eq!(decision.settled.state, DeliveryState::Queued);
+        assert!(!decision.settled.charged);
+    }
+
+    #[test]
+    fn doubt_is_resent_three_times_at_most_or_held_at_once() {
+        let mut job = job();
+        assert_eq!(decide(&job, Outcome::InDoubt, InDoubt::Hold).settled.state, DeliveryState::InDoubt);
+        assert_eq!(decide(&job, Outcome::InDoubt, InDoubt::Resend).settled.state, DeliveryState::Deferred);
+        job.lost_replies = 2;
+        assert_eq!(decide(&job, Outcome::InDoubt, InDoubt::Resend).settled.state, DeliveryState::InDoubt);
+    }
+
+    #[test]
+    fn after_two_days_a_deferred_copy_bounces() {
+        let mut job = job();
+        job.attempts = 15;
+        job.queued_at = NOW.minus(Duration::from_secs(47 * 3600));
+        let settled = decide(&job, Outcome::Deferred(Temporary::Refused), InDoubt::Resend).settled;
+        assert_eq!(settled.state, DeliveryState::Bounced);
+    }
+}

@@ -1,0 +1,47 @@
+//! Forgetting what need not be known any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::clock::Clock;
+use crate::store::{Store, StoreError};
+
+const EVERY: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Unconfirmed sign-ups are purged after this.
+const UNCONFIRMED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+#[derive(Clone, Debug)]
+pub struct Housekeeping {
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Housekeeping {
+    /// Tidies at once and every hour, until `stop`.
+    pub async fn run(&self, stop: CancellationToken) {
+        loop {
+            if let Err(error) = self.tidy().await {
+                tracing::warn!(%error, "housekeeping has to wait");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+
+    /// # Errors
+    /// When the database fails.
+    pub async fn tidy(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let purged = self.store.purge_pending(now.minus(UNCONFIRMED)).await?;
+        if purged > 0 {
+            tracing::info!(purged, "sign-ups that nobody confirmed are forgotten");
+        }
+        self.store.forget_sign_up_mails(now.minus(DAY)).await?;
+        self.store.forget_sessions(now).await
+    }
+}

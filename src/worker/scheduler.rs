@@ -1,0 +1,123 @@
+//! Making the week's issue when its time comes.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::digest::{Digests, PublishError, Published};
+use crate::domain::clock::Timestamp;
+use crate::domain::schedule::{Due, Schedule};
+use crate::domain::slot::Slot;
+use crate::store::StoreError;
+
+/// How often the clock is looked at.
+const LOOK: Duration = Duration::from_secs(15);
+/// Between two readings of the feeds, so that the draft shows what there is.
+const READ_FEEDS: Duration = Duration::from_secs(30 * 60);
+/// When a feed failed at its slot and nothing else is new, it is read again this often,
+/// as long as the slot can be caught up.
+const FEED_RETRY: Duration = Duration::from_secs(5 * 60);
+
+/// When issues go out.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub schedule: Schedule,
+    pub catch_up: Duration,
+    pub enabled: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ScheduleFailure {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+}
+
+#[derive(Clone, Debug)]
+pub struct Scheduler {
+    pub digests: Digests,
+    pub plan: Plan,
+    /// Whether sender and postal address are set: without them no issue is made.
+    pub ready: bool,
+}
+
+impl Scheduler {
+    /// Looks at the clock and the feeds until `stop`.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut feeds_read: Option<Timestamp> = None;
+        let mut feed_failed: Option<Timestamp> = None;
+        loop {
+            if let Err(error) = self.look(&mut feeds_read, &mut feed_failed).await {
+                tracing::error!(%error, "the schedule could not be followed; it is tried again");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    async fn look(
+        &self,
+        feeds_read: &mut Option<Timestamp>,
+        feed_failed: &mut Option<Timestamp>,
+    ) -> Result<(), ScheduleFailure> {
+        let now = self.digests.clock.now();
+        if feeds_read.is_none_or(|at| now.since(at) >= READ_FEEDS) {
+            self.digests.collect().await?;
+            *feeds_read = Some(now);
+        }
+        if !self.plan.enabled {
+            return Ok(());
+        }
+        match self.due(now).await? {
+            Due::NotYet { .. } => {}
+            Due::Missed { slot, at } => {
+                tracing::error!(%slot, "the slot was missed for longer than schedule.catch_up_hours; it is skipped");
+                self.digests.store.settle(at).await?;
+            }
+            Due::Now { slot, at } => {
+                let resting = feed_failed.is_some_and(|failed| now.since(failed) < FEED_RETRY);
+                if !resting && !self.keep_slot(slot, at).await? {
+                    *feed_failed = Some(now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the schedule says at `now`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn due(&self, now: Timestamp) -> Result<Due, StoreError> {
+        let plan = &self.plan;
+        let name = format!("{} {}", plan.schedule.cron(), plan.schedule.zone());
+        let set_at = self.digests.store.schedule_set_at(&name, now).await?;
+        let settled = self.digests.store.settled_at().await?;
+        Ok(plan.schedule.due(now, set_at, settled, plan.catch_up))
+    }
+
+    /// Makes the issue of `slot`. False when it should be tried again soon: a feed failed
+    /// and may yet bring something.
+    async fn keep_slot(&self, slot: Slot, at: Timestamp) -> Result<bool, ScheduleFailure> {
+        if !self.ready {
+            tracing::error!(%slot, "no issue can be made: newsletter.name, from and postal_address must be set");
+            return Ok(false);
+        }
+        let collected = self.digests.collect().await?;
+        let failed = collected.iter().filter(|feed| feed.result.is_err()).count();
+        match self.digests.publish(Some(slot)).await? {
+            Published::NothingNew(_) if failed > 0 => {
+                tracing::error!(%slot, failed, "nothing new could be read: feeds failed at their slot");
+                return Ok(false);
+            }
+            Published::NothingNew(_) => tracing::info!(%slot, "nothing new, so nothing is sent"),
+            Published::Made { number, .. } => tracing::info!(%slot, issue = %number, failed, "the week's issue is made"),
+            Published::AlreadyThere(issue) => tracing::info!(%slot, issue = %issue.number, "this week has its issue"),
+        }
+        self.digests.store.settle(at).await?;
+        Ok(true)
+    }
+}
