@@ -43,7 +43,9 @@ const NOT_PUBLIC_V6: [(Ipv6Addr, u32); 4] = [
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => !NOT_PUBLIC_V4.iter().any(|block| in_v4(v4, *block)),
-        IpAddr::V6(v6) => in_v6(v6, GLOBAL_V6) && !NOT_PUBLIC_V6.iter().any(|block| in_v6(v6, *block)),
+        IpAddr::V6(v6) => {
+            in_v6(v6, GLOBAL_V6) && !NOT_PUBLIC_V6.iter().any(|block| in_v6(v6, *block))
+        }
     }
 }
 
@@ -74,7 +76,11 @@ impl AllowPrivate {
         let (host, port) = text.trim().rsplit_once(':').ok_or_else(wrong)?;
         Ok(Self {
             host: Host::parse(host).map_err(|_| wrong())?,
-            port: port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?,
+            port: port
+                .parse()
+                .ok()
+                .filter(|port| *port != 0)
+                .ok_or_else(wrong)?,
         })
     }
 
@@ -92,17 +98,63 @@ mod tests {
     #[test]
     fn only_the_public_internet_is_public() {
         let public = [
-            "1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.15.0.1", "172.32.0.1",
-            "192.167.1.1", "198.17.255.255", "198.20.0.1", "223.255.255.255", "2606:4700::1111", "2a00:1450::1",
-            "2001:200::1", "2003::1",
+            "1.1.1.1",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.63.255.255",
+            "100.128.0.0",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.167.1.1",
+            "198.17.255.255",
+            "198.20.0.1",
+            "223.255.255.255",
+            "2606:4700::1111",
+            "2a00:1450::1",
+            "2001:200::1",
+            "2003::1",
         ];
         let private = [
-            "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.0.1",
-            "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.8", "192.0.2.1", "192.88.99.1",
-            "192.168.1.1", "198.18.0.1", "198.19.255.255", "198.51.100.7", "203.0.113.9", "224.0.0.1",
-            "239.255.255.255", "240.0.0.1", "255.255.255.255", "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1",
-            "::ffff:8.8.8.8", "64:ff9b::a00:1", "64:ff9b:1::1", "100::1", "2001::1", "2001:10::1", "2001:db8::1",
-            "2002:7f00:1::", "3fff::1", "fc00::1", "fd12:3456::1", "fe80::1", "fec0::1", "ff02::1",
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "127.255.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.7",
+            "203.0.113.9",
+            "224.0.0.1",
+            "239.255.255.255",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::127.0.0.1",
+            "::ffff:127.0.0.1",
+            "::ffff:8.8.8.8",
+            "64:ff9b::a00:1",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:10::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "3fff::1",
+            "fc00::1",
+            "fd12:3456::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
         ];
         for text in public {
             assert!(is_public(text.parse().unwrap()), "{text}");
@@ -114,7 +166,11 @@ mod tests {
 
     #[test]
     fn an_exception_is_for_one_host_and_port() {
-        let covers = |allow: &str, url: &str| AllowPrivate::parse(allow).unwrap().covers(&Url::parse(url).unwrap());
+        let covers = |allow: &str, url: &str| {
+            AllowPrivate::parse(allow)
+                .unwrap()
+                .covers(&Url::parse(url).unwrap())
+        };
         assert!(covers("127.0.0.1:8000", "http://127.0.0.1:8000/feed"));
         assert!(covers("127.0.0.1:8000", "http://2130706433:8000/feed"));
         assert!(covers("Blog.Internal:443", "https://blog.internal/feed"));
@@ -126,7 +182,15 @@ mod tests {
 
     #[test]
     fn an_exception_names_both() {
-        for text in ["", "blog.internal", "blog.internal:", "blog.internal:0", "blog.internal:70000", ":80", "::1:80"] {
+        for text in [
+            "",
+            "blog.internal",
+            "blog.internal:",
+            "blog.internal:0",
+            "blog.internal:70000",
+            ":80",
+            "::1:80",
+        ] {
             assert!(AllowPrivate::parse(text).is_err(), "{text}");
         }
     }

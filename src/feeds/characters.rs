@@ -44,10 +44,13 @@ pub(super) fn cut_at_word(line: &str, max: usize) -> String {
     // A line without spaces, as in Chinese, is cut where it must be.
     let head = match head.rfind(' ') {
         _ if line[room..].starts_with(' ') => head,
-        Some(gap) if gap * 2 > room => &head[..gap],
+        Some(gap) if gap * 4 > room => &head[..gap],
         _ => head,
     };
-    format!("{}…", head.trim_end_matches(|c: char| c.is_whitespace() || ",;:–—-(…".contains(c)))
+    format!(
+        "{}…",
+        head.trim_end_matches(|c: char| c.is_whitespace() || ",.;:–—-(…".contains(c))
+    )
 }
 
 #[cfg(test)]
@@ -59,7 +62,10 @@ mod tests {
         assert_eq!(clean("  a\r\n\tb\u{a0}c\u{2028}d "), "a b c d");
         assert_eq!(clean("invoice\u{202e}gpj.exe\u{0}\u{7}"), "invoicegpj.exe");
         assert_eq!(clean("soft\u{ad}hy\u{200b}phen \u{feff}"), "softhyphen");
-        assert_eq!(clean("👩\u{200d}💻 می\u{200c}خواهم"), "👩\u{200d}💻 می\u{200c}خواهم");
+        assert_eq!(
+            clean("👩\u{200d}💻 می\u{200c}خواهم"),
+            "👩\u{200d}💻 می\u{200c}خواهم"
+        );
     }
 
     #[test]
@@ -68,6 +74,7 @@ mod tests {
         assert_eq!(cut_at_word("two words", 8), "two…");
         assert_eq!(cut_at_word("two words more", 10), "two words…");
         assert_eq!(cut_at_word("well, then", 8), "well…");
+        assert_eq!(cut_at_word("Well. Then", 8), "Well…");
         assert_eq!(cut_at_word("汉字汉字汉字", 4), "汉字汉…");
         assert_eq!(cut_at_word("Donaudampfschifffahrt", 6), "Donau…");
     }
@@ -76,7 +83,10 @@ mod tests {
     fn no_cut_is_longer_than_asked() {
         let line = "Ünïcödé wörds ünd möre ";
         for max in 1..30 {
-            assert!(cut_at_word(line.trim(), max).chars().count() <= max, "{max}");
+            assert!(
+                cut_at_word(line.trim(), max).chars().count() <= max,
+                "{max}"
+            );
         }
     }
 }

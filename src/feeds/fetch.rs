@@ -1,23 +1,24 @@
 //! Getting a feed's bytes, from an address that is not trusted.
 
 use std::error::Error;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION};
+use reqwest::header::{
+    ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION,
+};
 use reqwest::{Client, Response, StatusCode};
 use tokio::io::AsyncReadExt;
 use url::{Host, Url};
 
 use super::address_rules::{AllowPrivate, is_public};
+use super::resolver::{Reach, ResolveError, Resolver};
 use super::source::FeedSource;
 
 const USER_AGENT: &str = concat!("Broadsheet/", env!("CARGO_PKG_VERSION"), " (+feed reader)");
-const ACCEPT: &str =
-    "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5";
+const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5";
 
 /// What one fetch may take.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +58,9 @@ pub enum Fetched {
 /// The words name hosts and never whole addresses: some feeds' addresses are secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    #[error("{host} is not a public address; a blog on a private host is allowed by feeds.allow_private = [\"{host}:{port}\"]")]
+    #[error(
+        "{host} is not a public address; a blog on a private host is allowed by feeds.allow_private = [\"{host}:{port}\"]"
+    )]
     NotPublic { host: String, port: u16 },
     #[error("no address is known for {0}")]
     UnknownHost(String),
@@ -77,39 +80,56 @@ pub enum FetchError {
     NoSuchFile(String),
     #[error("{path} cannot be read: {reason}")]
     File { path: String, reason: String },
-    #[error("the HTTP client cannot be made: {0}")]
+    #[error("nothing can be fetched from the web here: {0}")]
     Client(String),
 }
 
 /// Reads feeds within limits, and from public addresses only save for the exceptions.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
-    public: Client,
-    /// For the exceptions: any address the name has.
-    private: Client,
+    /// Or why there are none: files can be read all the same.
+    clients: Result<Clients, String>,
     allow_private: Vec<AllowPrivate>,
     limits: Limits,
 }
 
+#[derive(Clone, Debug)]
+struct Clients {
+    public: Client,
+    /// For the exceptions: any address the name has.
+    private: Client,
+}
+
 impl Fetcher {
-    /// # Errors
-    /// When the system's certificates cannot be read.
-    pub fn new(allow_private: Vec<AllowPrivate>) -> Result<Self, FetchError> {
+    /// `allow_private` are the exceptions. A machine without certificates is told of at
+    /// the first fetch from the web.
+    pub fn new(allow_private: Vec<AllowPrivate>) -> Self {
         // An error says that a provider is there already, which is all that is wanted.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Ok(Self {
-            public: client(Reach::Public)?,
-            private: client(Reach::Anywhere)?,
+        let clients = client(Reach::Public)
+            .and_then(|public| {
+                Ok(Clients {
+                    public,
+                    private: client(Reach::Anywhere)?,
+                })
+            })
+            .map_err(|error| innermost(&error));
+        Self {
+            clients,
             allow_private,
             limits: LIMITS,
-        })
+        }
     }
 
     /// The feed's bytes, or that they are still what `validators` stand for.
     ///
     /// # Errors
     /// Whatever kept it from being read, in words for the operator.
-    pub async fn fetch(&self, source: &FeedSource, validators: &Validators) -> Result<Fetched, FetchError> {
+    pub async fn fetch(
+        &self,
+        source: &FeedSource,
+        validators: &Validators,
+    ) -> Result<Fetched, FetchError> {
         let fetch = async {
             match source {
                 FeedSource::Web(url) => self.fetch_web(url.clone(), validators).await,
@@ -123,7 +143,11 @@ impl Fetcher {
     }
 
     /// Redirects are followed here, not by reqwest, so that each hop is judged anew.
-    async fn fetch_web(&self, mut url: Url, validators: &Validators) -> Result<Fetched, FetchError> {
+    async fn fetch_web(
+        &self,
+        mut url: Url,
+        validators: &Validators,
+    ) -> Result<Fetched, FetchError> {
         for _ in 0..=self.limits.redirects {
             let response = self.get(&url, validators).await?;
             let status = response.status();
@@ -136,21 +160,39 @@ impl Fetcher {
                 return Ok(Fetched::Unchanged);
             }
             if status != StatusCode::OK {
-                return Err(FetchError::Status { host: host_of(&url), status });
+                return Err(FetchError::Status {
+                    host: host_of(&url),
+                    status,
+                });
             }
             let validators = Validators {
                 etag: header(response.headers(), ETAG),
                 last_modified: header(response.headers(), LAST_MODIFIED),
             };
             let bytes = self.read_body(response, &url).await?;
-            return Ok(Fetched::Body { bytes, validators, url: Some(url) });
+            return Ok(Fetched::Body {
+                bytes,
+                validators,
+                url: Some(url),
+            });
         }
         Err(FetchError::TooManyRedirects(self.limits.redirects))
     }
 
     async fn get(&self, url: &Url, validators: &Validators) -> Result<Response, FetchError> {
-        let allowed = self.allow_private.iter().any(|exception| exception.covers(url));
-        let client = if allowed { &self.private } else { &self.public };
+        let allowed = self
+            .allow_private
+            .iter()
+            .any(|exception| exception.covers(url));
+        let clients = self
+            .clients
+            .as_ref()
+            .map_err(|reason| FetchError::Client(reason.clone()))?;
+        let client = if allowed {
+            &clients.private
+        } else {
+            &clients.public
+        };
         if !allowed && literal_address(url).is_some_and(|address| !is_public(address)) {
             return Err(not_public(url));
         }
@@ -166,7 +208,11 @@ impl Fetcher {
 
     async fn read_body(&self, mut response: Response, url: &Url) -> Result<Vec<u8>, FetchError> {
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error, url))? {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| explain(&error, url))?
+        {
             if bytes.len() + chunk.len() > self.limits.bytes {
                 return Err(FetchError::TooLarge(self.limits.bytes));
             }
@@ -176,7 +222,7 @@ impl Fetcher {
     }
 }
 
-fn client(reach: Reach) -> Result<Client, FetchError> {
+fn client(reach: Reach) -> Result<Client, reqwest::Error> {
     Client::builder()
         .user_agent(USER_AGENT)
         .default_headers(HeaderMap::from_iter([(
@@ -186,51 +232,9 @@ fn client(reach: Reach) -> Result<Client, FetchError> {
         .no_proxy()
         .referer(false)
         .redirect(reqwest::redirect::Policy::none())
-        .dns_resolver(Arc::new(Resolver(reach)))
+        .dns_resolver(Arc::new(Resolver::new(reach)))
         .pool_max_idle_per_host(0)
         .build()
-        .map_err(|error| FetchError::Client(innermost(&error)))
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
-    Public,
-    Anywhere,
-}
-
-/// The address that is judged is the one that is connected to, as reqwest connects to
-/// what this answers: a name that changes its mind between (DNS rebinding) gains nothing.
-#[derive(Debug)]
-struct Resolver(Reach);
-
-#[derive(Debug, thiserror::Error)]
-enum ResolveError {
-    #[error("the name has no public address")]
-    NotPublic,
-    #[error("the name is not known: {0}")]
-    Unknown(#[source] std::io::Error),
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.0;
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0))
-                .await
-                .map_err(ResolveError::Unknown)?
-                .collect();
-            let reachable = within(reach, found);
-            if reachable.is_empty() {
-                return Err(ResolveError::NotPublic.into());
-            }
-            Ok(Box::new(reachable.into_iter()) as Addrs)
-        })
-    }
-}
-
-fn within(reach: Reach, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let reachable = |address: &SocketAddr| reach == Reach::Anywhere || is_public(address.ip());
-    addresses.into_iter().filter(reachable).collect()
 }
 
 /// The IP address that stands in the URL itself: reqwest asks no resolver for it.
@@ -308,7 +312,10 @@ async fn read_file(path: &Path, limit: usize) -> Result<Fetched, FetchError> {
     }
     let file = tokio::fs::File::open(path).await.map_err(failed)?;
     let mut bytes = Vec::new();
-    file.take(limit as u64 + 1).read_to_end(&mut bytes).await.map_err(failed)?;
+    file.take(limit as u64 + 1)
+        .read_to_end(&mut bytes)
+        .await
+        .map_err(failed)?;
     if bytes.len() > limit {
         return Err(FetchError::TooLarge(limit));
     }

@@ -5,29 +5,60 @@ use std::cell::RefCell;
 
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
+use html5ever::tokenizer::{
+    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
+};
 
 use super::characters::push_clean;
 use super::raw::RawImage;
 
 /// A post longer than this is read up to here.
 pub(super) const MAX_BYTES: usize = 256 * 1024;
-/// Within one tag the tokenizer compares each attribute with all others.
-const MAX_ATTRIBUTE_MARKS: usize = 8_000;
+/// Within one tag the tokenizer compares each attribute with all others, so a tag with
+/// more of what parts attributes is passed over.
+const MAX_ATTRIBUTE_MARKS: usize = 500;
 
 /// What is not the post's running text: code, tables of data, captions, headings (which
 /// end in no full stop and so would run into the next sentence), and what never shows.
 const NOT_PROSE: [&str; 30] = [
-    "script", "style", "head", "title", "template", "noembed", "noframes", "iframe", "object", "video", "audio",
-    "svg", "math", "canvas", "pre", "table", "figcaption", "nav", "form", "button", "select", "textarea", "h1", "h2",
-    "h3", "h4", "h5", "h6", "hgroup", "xmp",
+    "script",
+    "style",
+    "head",
+    "title",
+    "template",
+    "noembed",
+    "noframes",
+    "iframe",
+    "object",
+    "video",
+    "audio",
+    "svg",
+    "math",
+    "canvas",
+    "pre",
+    "table",
+    "figcaption",
+    "nav",
+    "form",
+    "button",
+    "select",
+    "textarea",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hgroup",
+    "xmp",
 ];
 
 /// What does not part one block of text from the next.
 const INLINE: [&str; 42] = [
-    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "img",
-    "ins", "kbd", "label", "mark", "nobr", "picture", "q", "rp", "rt", "ruby", "s", "samp", "small", "source", "span",
-    "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr", "noscript", "br",
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em",
+    "font", "i", "img", "ins", "kbd", "label", "mark", "nobr", "picture", "q", "rp", "rt", "ruby",
+    "s", "samp", "small", "source", "span", "strike", "strong", "sub", "sup", "time", "tt", "u",
+    "var", "wbr", "noscript", "br",
 ];
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -42,9 +73,11 @@ pub(super) struct Prose {
 
 /// Reads at most [`MAX_BYTES`] of `html`, in time linear in them.
 pub(super) fn read(html: &str) -> Prose {
-    let kept = &html[..readable_length(html)];
+    let kept = &html[..html.floor_char_boundary(MAX_BYTES)];
     let input = BufferQueue::default();
-    input.push_back(StrTendril::from_slice(kept));
+    for piece in without_slow_tags(kept) {
+        input.push_back(StrTendril::from_slice(piece));
+    }
     let tokenizer = Tokenizer::new(Sink::default(), TokenizerOpts::default());
     // The only stops are at scripts and encodings, and the text goes on behind them.
     while !input.is_empty() {
@@ -59,25 +92,36 @@ pub(super) fn read(html: &str) -> Prose {
     }
 }
 
-/// Up to the limit, or up to a tag made to be slow.
-fn readable_length(html: &str) -> usize {
-    let end = html.floor_char_boundary(MAX_BYTES);
-    let mut tag = None;
-    let mut marks = 0;
-    for (at, byte) in html.as_bytes()[..end].iter().enumerate() {
+/// `html` without the tags that are made to be slow.
+fn without_slow_tags(html: &str) -> Vec<&str> {
+    let bytes = html.as_bytes();
+    let mut pieces = Vec::new();
+    let (mut kept_to, mut tag, mut marks) = (0, None, 0);
+    for (at, byte) in bytes.iter().enumerate() {
         match byte {
-            b'<' => (tag, marks) = (Some(at), 0),
-            b'>' => tag = None,
+            b'<' if tag.is_none() || marks <= MAX_ATTRIBUTE_MARKS => {
+                let opens = bytes
+                    .get(at + 1)
+                    .is_some_and(|next| next.is_ascii_alphabetic() || *next == b'/');
+                (tag, marks) = (opens.then_some(at), 0);
+            }
+            b'>' => {
+                if let Some(start) = tag.take()
+                    && marks > MAX_ATTRIBUTE_MARKS
+                {
+                    pieces.push(&html[kept_to..start]);
+                    kept_to = at + 1;
+                }
+            }
             b' ' | b'\t' | b'\n' | b'\r' | b'\x0C' | b'/' | b'"' | b'\'' => marks += 1,
             _ => {}
         }
-        if let Some(start) = tag
-            && marks > MAX_ATTRIBUTE_MARKS
-        {
-            return start;
-        }
     }
-    end
+    let end = tag
+        .filter(|_| marks > MAX_ATTRIBUTE_MARKS)
+        .unwrap_or(html.len());
+    pieces.push(&html[kept_to..end]);
+    pieces
 }
 
 #[derive(Default)]
@@ -120,6 +164,11 @@ impl Reading {
             TagKind::EndTag => self.close(name),
         }
         match (tag.kind, name) {
+            (TagKind::StartTag, "q") => self.text("“"),
+            (TagKind::EndTag, "q") => self.text("”"),
+            _ => {}
+        }
+        match (tag.kind, name) {
             (TagKind::StartTag, "script") => TokenSinkResult::RawData(RawKind::ScriptData),
             (TagKind::StartTag, "style" | "iframe" | "noembed" | "noframes" | "xmp") => {
                 TokenSinkResult::RawData(RawKind::Rawtext)
@@ -136,7 +185,9 @@ impl Reading {
         match &mut self.passing {
             Some((passed, open)) if passed == name => *open += 1,
             Some(_) => {}
-            None if NOT_PROSE.contains(&name) && !tag.self_closing => self.passing = Some((name.to_owned(), 1)),
+            None if NOT_PROSE.contains(&name) && !tag.self_closing => {
+                self.passing = Some((name.to_owned(), 1))
+            }
             None => {}
         }
     }
@@ -170,7 +221,10 @@ impl Reading {
 
 fn image(tag: &Tag) -> Option<RawImage> {
     let attribute = |name: &str| {
-        let found = tag.attrs.iter().find(|attribute| &*attribute.name.local == name);
+        let found = tag
+            .attrs
+            .iter()
+            .find(|attribute| &*attribute.name.local == name);
         found.map(|attribute| attribute.value.trim().to_owned())
     };
     let pixels = |name: &str| attribute(name)?.trim_end_matches("px").parse().ok();
@@ -194,7 +248,11 @@ mod tests {
 
     #[test]
     fn markup_goes_and_words_stay() {
-        assert_eq!(blocks("<p>Fish &amp; <b>chips</b>,<br>hot&nbsp;!</p><p>Two</p>"), ["Fish & chips, hot !", "Two"]);
+        assert_eq!(
+            blocks("<p>Fish &amp; <b>chips</b>,<br>hot&nbsp;!</p><p>Two</p>"),
+            ["Fish & chips, hot !", "Two"]
+        );
+        assert_eq!(blocks("<q>x</q>"), ["“x”"]);
         assert_eq!(blocks("one<li>two<div>three"), ["one", "two", "three"]);
         assert_eq!(blocks("a < b &lt;script&gt; c"), ["a < b <script> c"]);
         assert_eq!(blocks("  "), Vec::<String>::new());
@@ -206,14 +264,30 @@ mod tests {
                     <!-- b --><noscript><img src=c.png></noscript><p>d</p><h2>Heading</h2><pre>code</pre><p>e";
         assert_eq!(blocks(html), ["a", "d", "e"]);
         assert_eq!(blocks("<script>unended"), Vec::<String>::new());
-        assert_eq!(blocks("<table><tr><td><table><td>x</table>y</table>z"), ["z"]);
+        assert_eq!(
+            blocks("<table><tr><td><table><td>x</table>y</table>z"),
+            ["z"]
+        );
     }
 
     #[test]
     fn images_are_noted_in_their_order() {
-        let images = read("<img src=' a.png ' width=600px height=1><img alt=none><img src=b.gif data-src=c.png>").images;
-        let image = |url: &str, width, height| RawImage { url: url.into(), width, height };
-        assert_eq!(images, [image("a.png", Some(600), Some(1)), image("c.png", None, None)]);
+        let images = read(
+            "<img src=' a.png ' width=600px height=1><img alt=none><img src=b.gif data-src=c.png>",
+        )
+        .images;
+        let image = |url: &str, width, height| RawImage {
+            url: url.into(),
+            width,
+            height,
+        };
+        assert_eq!(
+            images,
+            [
+                image("a.png", Some(600), Some(1)),
+                image("c.png", None, None)
+            ]
+        );
     }
 
     #[test]
@@ -224,9 +298,18 @@ mod tests {
         let long = "word ".repeat(MAX_BYTES);
         assert!(!read(&long).is_whole);
         let attributes: String = (0..30_000).map(|n| format!(" a{n}")).collect();
-        assert_eq!(blocks(&format!("before<p {attributes}>after")), ["before"]);
+        assert_eq!(
+            blocks(&format!("before<i {attributes}> after")),
+            ["before after"]
+        );
         let slashes: String = (0..30_000).map(|n| format!("/a{n}")).collect();
-        assert_eq!(blocks(&format!("before<p{slashes}>after")), ["before"]);
+        assert_eq!(
+            blocks(&format!("before<i{slashes}> after")),
+            ["before after"]
+        );
+        assert_eq!(blocks(&format!("before<i{slashes}<b")), ["before"]);
+        let path = format!("<svg><path d='{}'/></svg>", "M 1 1 ".repeat(2_000));
+        assert_eq!(blocks(&format!("before{path}after")), ["before", "after"]);
         assert!(started.elapsed().as_secs() < 5);
     }
 

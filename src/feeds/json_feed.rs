@@ -26,9 +26,12 @@ struct Feed {
 /// When it is no JSON, or no JSON Feed.
 pub(super) fn parse(bytes: &[u8]) -> Result<RawFeed, ParseError> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let feed: Feed = serde_json::from_slice(bytes).map_err(|error| ParseError::Json(error.to_string()))?;
+    let feed: Feed =
+        serde_json::from_slice(bytes).map_err(|error| ParseError::Json(error.to_string()))?;
     if !feed.version.starts_with("https://jsonfeed.org/version/1") {
-        return Err(ParseError::Json("its version is no version of JSON Feed".to_owned()));
+        return Err(ParseError::Json(
+            "its version is no version of JSON Feed".to_owned(),
+        ));
     }
     let author = author(&feed.author, &feed.authors);
     let posts: Vec<RawPost> = feed
@@ -52,11 +55,22 @@ fn post(item: &Value, feed_author: Option<String>) -> RawPost {
     let images = [text("image"), text("banner_image")].into_iter().flatten();
     RawPost {
         guid: text("id").filter(|id| !id.is_empty()),
-        links: [text("url"), text("external_url")].into_iter().flatten().collect(),
+        links: [text("url"), text("external_url")]
+            .into_iter()
+            .flatten()
+            .collect(),
         title: plain("title").unwrap_or_default(),
         summary: plain("summary").unwrap_or_default(),
-        content: text("content_html").map(Wording::html).or_else(|| plain("content_text")).unwrap_or_default(),
-        images: images.map(|url| RawImage { url, ..RawImage::default() }).collect(),
+        content: text("content_html")
+            .map(Wording::html)
+            .or_else(|| plain("content_text"))
+            .unwrap_or_default(),
+        images: images
+            .map(|url| RawImage {
+                url,
+                ..RawImage::default()
+            })
+            .collect(),
         author: author(&item["author"], &item["authors"]).or(feed_author),
         published_at: date(&item["date_published"]).or_else(|| date(&item["date_modified"])),
         comments: None,

@@ -59,11 +59,22 @@ pub enum ParseError {
 /// When it is no feed, or not one to its end. A single bad post is passed over.
 pub fn parse(bytes: &[u8], base: Option<&Url>) -> Result<ParsedFeed, ParseError> {
     let raw = read(bytes)?;
-    let home = raw.home.as_deref().and_then(|home| link::absolute(home, base));
-    let link_base = if raw.relative_to_document { base.or(home.as_ref()) } else { home.as_ref().or(base) };
+    let home = raw
+        .home
+        .as_deref()
+        .and_then(|home| link::absolute(home, base));
+    let link_base = if raw.relative_to_document {
+        base.or(home.as_ref())
+    } else {
+        home.as_ref().or(base)
+    };
     let title = cut_at_word(&title_line(&raw.title), MAX_TITLE);
     let offered = raw.posts.len() + raw.unreadable;
-    let posts: Vec<FeedPost> = raw.posts.iter().filter_map(|raw| post(raw, link_base)).collect();
+    let posts: Vec<FeedPost> = raw
+        .posts
+        .iter()
+        .filter_map(|raw| post(raw, link_base))
+        .collect();
     Ok(ParsedFeed {
         passed_over: offered - posts.len(),
         title,
@@ -75,7 +86,9 @@ pub fn parse(bytes: &[u8], base: Option<&Url>) -> Result<ParsedFeed, ParseError>
 /// The format is told by the first character that counts: bytes of a UTF-16 feed and
 /// byte order marks stand before it.
 fn read(bytes: &[u8]) -> Result<RawFeed, ParseError> {
-    let counts = |byte: &&u8| !byte.is_ascii_whitespace() && !matches!(byte, 0 | 0xEF | 0xBB | 0xBF | 0xFE | 0xFF);
+    let counts = |byte: &&u8| {
+        !byte.is_ascii_whitespace() && !matches!(byte, 0 | 0xEF | 0xBB | 0xBF | 0xFE | 0xFF)
+    };
     match bytes.iter().find(counts) {
         Some(b'<') => rss_atom::parse(bytes),
         Some(b'{') => json_feed::parse(bytes),
@@ -85,7 +98,11 @@ fn read(bytes: &[u8]) -> Result<RawFeed, ParseError> {
 }
 
 fn post(raw: &RawPost, base: Option<&Url>) -> Option<FeedPost> {
-    let guid = raw.guid.as_deref().map(clean).filter(|guid| !guid.is_empty() && guid.len() <= MAX_GUID_BYTES);
+    let guid = raw
+        .guid
+        .as_deref()
+        .map(clean)
+        .filter(|guid| !guid.is_empty() && guid.len() <= MAX_GUID_BYTES);
     let named = raw.links.iter().find_map(|text| link::absolute(text, base));
     // A guid is often the permanent link; a relative one is only a name.
     let url = named.or_else(|| link::absolute(guid.as_deref()?, None))?;
@@ -93,16 +110,30 @@ fn post(raw: &RawPost, base: Option<&Url>) -> Option<FeedPost> {
     let content = prose(&raw.content);
     let title = cut_at_word(&title_line(&raw.title), MAX_TITLE);
     let excerpt = excerpt::excerpt(&summary, &content, &title);
-    let title = if title.is_empty() { title_from_text(&excerpt, &url) } else { title };
-    let images = raw.images.iter().chain(&content.images).chain(&summary.images);
+    let title = if title.is_empty() {
+        title_from_text(&excerpt, &url)
+    } else {
+        title
+    };
+    let images = raw
+        .images
+        .iter()
+        .chain(&content.images)
+        .chain(&summary.images);
     Some(FeedPost {
         guid,
         image: image::choose(images, Some(&url)),
         link: Some(url),
         title,
         excerpt,
-        author: raw.author.as_deref().map(|name| cut_at_word(&clean(name), MAX_AUTHOR)).filter(|name| !name.is_empty()),
-        published_at: raw.published_at.filter(|moment| (EARLIEST..LATEST).contains(moment)),
+        author: raw
+            .author
+            .as_deref()
+            .map(|name| cut_at_word(&clean(name), MAX_AUTHOR))
+            .filter(|name| !name.is_empty()),
+        published_at: raw
+            .published_at
+            .filter(|moment| (EARLIEST..LATEST).contains(moment)),
         comments: raw.comments,
         minutes: excerpt::minutes(&summary, &content),
     })
@@ -114,7 +145,11 @@ fn prose(wording: &Wording) -> Prose {
     }
     let kept = &wording.text[..wording.text.floor_char_boundary(html::MAX_BYTES)];
     Prose {
-        blocks: kept.split("\n\n").map(clean).filter(|block| !block.is_empty()).collect(),
+        blocks: kept
+            .split("\n\n")
+            .map(clean)
+            .filter(|block| !block.is_empty())
+            .collect(),
         images: Vec::new(),
         is_whole: kept.len() == wording.text.len(),
     }
@@ -138,10 +173,13 @@ fn looks_like_markup(text: &str) -> bool {
         let name_length = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
         let (name, inside) = rest.split_at(name_length);
         let inside = inside.split('>').next().unwrap_or_default();
-        let closes = inside.starts_with('/') && inside[1..].starts_with(|c: char| c.is_ascii_alphabetic());
+        let closes =
+            inside.starts_with('/') && inside[1..].starts_with(|c: char| c.is_ascii_alphabetic());
         let is_comment = inside.starts_with("!--");
         let has_attribute = !name.is_empty() && inside.contains('=');
-        let is_alone = ["br", "hr", "wbr", "script", "style"].iter().any(|alone| name.eq_ignore_ascii_case(alone));
+        let is_alone = ["br", "hr", "wbr", "script", "style"]
+            .iter()
+            .any(|alone| name.eq_ignore_ascii_case(alone));
         closes || is_comment || has_attribute || is_alone
     })
 }
@@ -151,7 +189,7 @@ fn title_from_text(excerpt: &str, url: &Url) -> String {
     if excerpt.is_empty() {
         return url.host_str().unwrap_or_default().to_owned();
     }
-    cut_at_word(excerpt, MAX_TITLE_FROM_TEXT)
+    cut_at_word(&excerpt::first_sentence(excerpt), MAX_TITLE_FROM_TEXT)
 }
 
 #[cfg(test)]

@@ -53,10 +53,16 @@ pub(super) enum Markup {
 
 impl Wording {
     pub fn plain(text: String) -> Self {
-        Self { text, markup: Markup::Plain }
+        Self {
+            text,
+            markup: Markup::Plain,
+        }
     }
 
     pub fn html(text: String) -> Self {
-        Self { text, markup: Markup::Html }
+        Self {
+            text,
+            markup: Markup::Html,
+        }
     }
 }

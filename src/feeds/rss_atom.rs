@@ -4,7 +4,8 @@ use feed_rs::model::{Entry, FeedType, Link, LinkTarget, MediaContent, Text};
 
 use super::parse::ParseError;
 use super::raw::{Markup, RawFeed, RawImage, RawPost, Wording};
-use super::xml::{self, THUMBNAIL_TYPE};
+use super::xml;
+use super::xml_elements::THUMBNAIL_TYPE;
 use crate::domain::clock::Timestamp;
 
 /// # Errors
@@ -12,14 +13,25 @@ use crate::domain::clock::Timestamp;
 pub(super) fn parse(bytes: &[u8]) -> Result<RawFeed, ParseError> {
     let mended = xml::mend(bytes)?;
     // An id that the feed did not give stays empty, and is so known as none.
-    let parser = feed_rs::parser::Builder::new().id_generator(|_, _, _| String::new()).build();
-    let feed = parser.parse(mended.xml.as_slice()).map_err(|error| ParseError::Xml(error.to_string()))?;
+    let parser = feed_rs::parser::Builder::new()
+        .id_generator(|_, _, _| String::new())
+        .build();
+    let feed = parser
+        .parse(mended.xml.as_slice())
+        .map_err(|error| ParseError::Xml(error.to_string()))?;
     let is_atom = feed.feed_type == FeedType::Atom;
     let read = mended.comments.len();
     // feed-rs leaves out RDF items without a link, and nobody knows which.
-    let comments = if feed.entries.len() == read { mended.comments } else { Vec::new() };
+    let comments = if feed.entries.len() == read {
+        mended.comments
+    } else {
+        Vec::new()
+    };
     Ok(RawFeed {
-        title: feed.title.map(|text| wording(text, is_atom)).unwrap_or_default(),
+        title: feed
+            .title
+            .map(|text| wording(text, is_atom))
+            .unwrap_or_default(),
         home: page_links(&feed.links).next(),
         unreadable: read.saturating_sub(feed.entries.len()),
         posts: feed
@@ -36,23 +48,49 @@ fn post(entry: Entry, comments: Option<u32>, is_atom: bool) -> RawPost {
     let content = entry.content.and_then(|content| {
         let is_plain = content.content_type.as_str() == "text/plain";
         let text = content.body?;
-        Some(if is_plain { Wording::plain(text) } else { Wording::html(text) })
+        Some(if is_plain {
+            Wording::plain(text)
+        } else {
+            Wording::html(text)
+        })
     });
-    let mut summary = entry.summary.map(|text| wording(text, is_atom)).unwrap_or_default();
+    let mut summary = entry
+        .summary
+        .map(|text| wording(text, is_atom))
+        .unwrap_or_default();
     if !is_atom {
         summary.markup = Markup::Html;
     }
-    let media = entry.media.iter().flat_map(|media| &media.content).filter_map(image);
+    let media = entry
+        .media
+        .iter()
+        .flat_map(|media| &media.content)
+        .filter_map(image);
     let enclosed = entry.links.iter().filter(|link| is_rel(link, "enclosure"));
-    let enclosed = enclosed.filter(|link| link.media_type.as_deref().is_some_and(|mime| mime.starts_with("image/")));
+    let enclosed = enclosed.filter(|link| {
+        link.media_type
+            .as_deref()
+            .is_some_and(|mime| mime.starts_with("image/"))
+    });
     let mut images: Vec<(bool, RawImage)> = media.collect();
-    images.extend(enclosed.map(|link| (false, RawImage { url: link.href.clone(), ..RawImage::default() })));
+    images.extend(enclosed.map(|link| {
+        (
+            false,
+            RawImage {
+                url: link.href.clone(),
+                ..RawImage::default()
+            },
+        )
+    }));
     // The picture itself before its thumbnail, the wider one first.
     images.sort_by_key(|(is_thumbnail, image)| (*is_thumbnail, std::cmp::Reverse(image.width)));
     RawPost {
         guid: Some(entry.id).filter(|id| !id.is_empty()),
         links: page_links(&entry.links).collect(),
-        title: entry.title.map(|text| wording(text, is_atom)).unwrap_or_default(),
+        title: entry
+            .title
+            .map(|text| wording(text, is_atom))
+            .unwrap_or_default(),
         summary,
         content: content.unwrap_or_default(),
         images: images.into_iter().map(|(_, image)| image).collect(),
@@ -68,17 +106,29 @@ fn wording(text: Text, is_atom: bool) -> Wording {
         ("text/plain", false) => Markup::Entities,
         _ => Markup::Html,
     };
-    Wording { text: text.content, markup }
+    Wording {
+        text: text.content,
+        markup,
+    }
 }
 
 /// Links to the page itself, those that say they are HTML first.
 fn page_links(links: &[Link]) -> impl Iterator<Item = String> {
-    let is_comments = |link: &Link| matches!(link.target, Some(LinkTarget::Comments | LinkTarget::CommentsFeed));
+    let is_comments = |link: &Link| {
+        matches!(
+            link.target,
+            Some(LinkTarget::Comments | LinkTarget::CommentsFeed)
+        )
+    };
     let mut pages: Vec<&Link> = links
         .iter()
         .filter(|link| !is_comments(link) && (link.rel.is_none() || is_rel(link, "alternate")))
         .collect();
-    pages.sort_by_key(|link| link.media_type.as_deref().is_some_and(|mime| !mime.contains("html")));
+    pages.sort_by_key(|link| {
+        link.media_type
+            .as_deref()
+            .is_some_and(|mime| !mime.contains("html"))
+    });
     pages.into_iter().map(|link| link.href.clone())
 }
 
@@ -102,6 +152,13 @@ fn image(media: &MediaContent) -> Option<(bool, RawImage)> {
 }
 
 fn has_image_suffix(path: &str) -> bool {
-    let suffix = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    matches!(suffix.as_str(), "png" | "jpg" | "jpeg" | "gif" | "webp" | "avif")
+    let suffix = path
+        .rsplit('.')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    matches!(
+        suffix.as_str(),
+        "png" | "jpg" | "jpeg" | "gif" | "webp" | "avif"
+    )
 }

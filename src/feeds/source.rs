@@ -16,7 +16,9 @@ pub enum FeedSource {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FeedSourceError {
-    #[error("a feed is named by its address, like https://example.com/feed.xml, or by the path of a file")]
+    #[error(
+        "a feed is named by its address, like https://example.com/feed.xml, or by the path of a file"
+    )]
     Empty,
     #[error("control characters do not belong in a feed's address")]
     Control,
@@ -24,7 +26,9 @@ pub enum FeedSourceError {
     Malformed(String, url::ParseError),
     #[error("a feed is read over http or https or from a file, and not over '{0}'")]
     Scheme(String),
-    #[error("a feed's address is shown wherever the feed is named; take the user name and password out of it")]
+    #[error(
+        "a feed's address is shown wherever the feed is named; take the user name and password out of it"
+    )]
     Credentials,
     #[error("'{0}' does not name a file of this machine; write file:///path/to/feed.xml")]
     FileUrl(String),
@@ -94,7 +98,10 @@ mod tests {
     #[test]
     fn addresses_and_paths_are_told_apart() {
         let web = |text: &str| Ok(FeedSource::Web(Url::parse(text).unwrap()));
-        assert_eq!(parse(" https://Example.com/feed#top "), web("https://example.com/feed"));
+        assert_eq!(
+            parse(" https://Example.com/feed#top "),
+            web("https://example.com/feed")
+        );
         assert_eq!(parse("HTTP://example.com"), web("http://example.com/"));
         assert_eq!(parse("feeds/./a b.xml"), file("/home/blog/feeds/a b.xml"));
         assert_eq!(parse("/srv/feed.xml"), file("/srv/feed.xml"));
@@ -104,12 +111,30 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_refused_in_words() {
         assert_eq!(parse("  "), Err(FeedSourceError::Empty));
-        assert_eq!(parse("https://example.com/\r\nHost: x"), Err(FeedSourceError::Control));
-        assert_eq!(parse("ftp://example.com/feed"), Err(FeedSourceError::Scheme("ftp".into())));
-        assert_eq!(parse("javascript:alert(1)"), Err(FeedSourceError::Scheme("javascript".into())));
-        assert_eq!(parse("https://u:p@example.com/"), Err(FeedSourceError::Credentials));
-        assert!(matches!(parse("https://"), Err(FeedSourceError::Malformed(..))));
-        assert!(matches!(parse("file://elsewhere/feed.xml"), Err(FeedSourceError::FileUrl(_))));
+        assert_eq!(
+            parse("https://example.com/\r\nHost: x"),
+            Err(FeedSourceError::Control)
+        );
+        assert_eq!(
+            parse("ftp://example.com/feed"),
+            Err(FeedSourceError::Scheme("ftp".into()))
+        );
+        assert_eq!(
+            parse("javascript:alert(1)"),
+            Err(FeedSourceError::Scheme("javascript".into()))
+        );
+        assert_eq!(
+            parse("https://u:p@example.com/"),
+            Err(FeedSourceError::Credentials)
+        );
+        assert!(matches!(
+            parse("https://"),
+            Err(FeedSourceError::Malformed(..))
+        ));
+        assert!(matches!(
+            parse("file://elsewhere/feed.xml"),
+            Err(FeedSourceError::FileUrl(_))
+        ));
     }
 
     proptest! {
