@@ -17,6 +17,7 @@
 
 pub mod config;
 pub mod domain;
+pub mod feeds;
 
 pub mod store;
 pub mod subscription;

@@ -1,0 +1,164 @@
+//! RSS 0.9 to 2.0, RDF and Atom, as feed-rs reads them.
+
+use feed_rs::model::{Entry, FeedType, Link, LinkTarget, MediaContent, Text};
+
+use super::parse::ParseError;
+use super::raw::{Markup, RawFeed, RawImage, RawPost, Wording};
+use super::xml;
+use super::xml_elements::THUMBNAIL_TYPE;
+use crate::domain::clock::Timestamp;
+
+/// # Errors
+/// When it is no well-formed XML, or no feed.
+pub(super) fn parse(bytes: &[u8]) -> Result<RawFeed, ParseError> {
+    let mended = xml::mend(bytes)?;
+    // An id that the feed did not give stays empty, and is so known as none.
+    let parser = feed_rs::parser::Builder::new()
+        .id_generator(|_, _, _| String::new())
+        .build();
+    let feed = parser
+        .parse(mended.xml.as_slice())
+        .map_err(|error| ParseError::Xml(error.to_string()))?;
+    let is_atom = feed.feed_type == FeedType::Atom;
+    let read = mended.comments.len();
+    // feed-rs leaves out RDF items without a link, and nobody knows which.
+    let comments = if feed.entries.len() == read {
+        mended.comments
+    } else {
+        Vec::new()
+    };
+    Ok(RawFeed {
+        title: feed
+            .title
+            .map(|text| wording(text, is_atom))
+            .unwrap_or_default(),
+        home: page_links(&feed.links).next(),
+        unreadable: read.saturating_sub(feed.entries.len()),
+        posts: feed
+            .entries
+            .into_iter()
+            .zip(comments.into_iter().chain(std::iter::repeat(None)))
+            .map(|(entry, comments)| post(entry, comments, is_atom))
+            .collect(),
+        relative_to_document: is_atom,
+    })
+}
+
+fn post(entry: Entry, comments: Option<u32>, is_atom: bool) -> RawPost {
+    let content = entry.content.and_then(|content| {
+        let is_plain = content.content_type.as_str() == "text/plain";
+        let text = content.body?;
+        Some(if is_plain {
+            Wording::plain(text)
+        } else {
+            Wording::html(text)
+        })
+    });
+    let mut summary = entry
+        .summary
+        .map(|text| wording(text, is_atom))
+        .unwrap_or_default();
+    if !is_atom {
+        summary.markup = Markup::Html;
+    }
+    let media = entry
+        .media
+        .iter()
+        .flat_map(|media| &media.content)
+        .filter_map(image);
+    let enclosed = entry.links.iter().filter(|link| is_rel(link, "enclosure"));
+    let enclosed = enclosed.filter(|link| {
+        link.media_type
+            .as_deref()
+            .is_some_and(|mime| mime.starts_with("image/"))
+    });
+    let mut images: Vec<(bool, RawImage)> = media.collect();
+    images.extend(enclosed.map(|link| {
+        (
+            false,
+            RawImage {
+                url: link.href.clone(),
+                ..RawImage::default()
+            },
+        )
+    }));
+    // The picture itself before its thumbnail, the wider one first.
+    images.sort_by_key(|(is_thumbnail, image)| (*is_thumbnail, std::cmp::Reverse(image.width)));
+    RawPost {
+        guid: Some(entry.id).filter(|id| !id.is_empty()),
+        links: page_links(&entry.links).collect(),
+        title: entry
+            .title
+            .map(|text| wording(text, is_atom))
+            .unwrap_or_default(),
+        summary,
+        content: content.unwrap_or_default(),
+        images: images.into_iter().map(|(_, image)| image).collect(),
+        author: entry.authors.into_iter().find_map(|person| person.name),
+        published_at: entry.published.or(entry.updated).map(Timestamp::from),
+        comments,
+    }
+}
+
+fn wording(text: Text, is_atom: bool) -> Wording {
+    let markup = match (text.content_type.as_str(), is_atom) {
+        ("text/plain", true) => Markup::Plain,
+        ("text/plain", false) => Markup::Entities,
+        _ => Markup::Html,
+    };
+    Wording {
+        text: text.content,
+        markup,
+    }
+}
+
+/// Links to the page itself, those that say they are HTML first.
+fn page_links(links: &[Link]) -> impl Iterator<Item = String> {
+    let is_comments = |link: &Link| {
+        matches!(
+            link.target,
+            Some(LinkTarget::Comments | LinkTarget::CommentsFeed)
+        )
+    };
+    let mut pages: Vec<&Link> = links
+        .iter()
+        .filter(|link| !is_comments(link) && (link.rel.is_none() || is_rel(link, "alternate")))
+        .collect();
+    pages.sort_by_key(|link| {
+        link.media_type
+            .as_deref()
+            .is_some_and(|mime| !mime.contains("html"))
+    });
+    pages.into_iter().map(|link| link.href.clone())
+}
+
+fn is_rel(link: &Link, rel: &str) -> bool {
+    link.rel.as_deref() == Some(rel)
+}
+
+fn image(media: &MediaContent) -> Option<(bool, RawImage)> {
+    let url = media.url.as_ref()?;
+    let mime = media.content_type.as_ref().map(|mime| mime.as_str());
+    let is_image = match mime {
+        Some(mime) => mime.starts_with("image/"),
+        None => has_image_suffix(url.path()),
+    };
+    let image = RawImage {
+        url: url.to_string(),
+        width: media.width,
+        height: media.height,
+    };
+    is_image.then_some((mime == Some(THUMBNAIL_TYPE), image))
+}
+
+fn has_image_suffix(path: &str) -> bool {
+    let suffix = path
+        .rsplit('.')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    matches!(
+        suffix.as_str(),
+        "png" | "jpg" | "jpeg" | "gif" | "webp" | "avif"
+    )
+}
