@@ -1,0 +1,341 @@
+//! Puts the parts together: settings → store, mailer, clock → web, workers.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::ExposeSecret;
+use sha2::{Digest as _, Sha256};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{self, DatabaseUrl, InDoubtPolicy, KeyFileError, PasswordFileError, Settings};
+use crate::delivery::{self, Deliveries, Engine, InDoubt};
+use crate::digest::{Digests, Rules, Wanted};
+use crate::domain::clock::Clock;
+use crate::domain::ids::AdminId;
+use crate::domain::random::Random;
+use crate::domain::sender::Sender;
+use crate::domain::token::SecretKeys;
+use crate::feeds::{AllowPrivate, FeedSource, Fetcher};
+use crate::mail::identity::Identity;
+use crate::mail::outbox::Outbox;
+use crate::mail::smtp::{SmtpServer, SmtpServerError};
+use crate::mail::templates::{Direction, Masthead, TemplateFault, Templates};
+use crate::mail::transport::Transport;
+use crate::store::{Place, Store, StoreError};
+use crate::subscription::{CapLimits, Subscriptions};
+use crate::web::{self, Web};
+use crate::worker::{Housekeeping, Plan, Scheduler};
+
+/// How long a one-time link to the desk works.
+const ADMIN_LINK: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("secrets.key_file: {0}")]
+    KeyFile(#[from] KeyFileError),
+    #[error(
+        "secrets.key_file: {0} is not the key of this database; with it every link in every mail would be dead. \
+         Bring the right key back, or put it below the new one in the file"
+    )]
+    WrongKey(String),
+    #[error("smtp.password_file: {0}")]
+    PasswordFile(#[from] PasswordFileError),
+    #[error(transparent)]
+    Smtp(#[from] SmtpServerError),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Templates(Vec<TemplateFault>),
+    #[error("the web server failed: {0}")]
+    Web(#[from] std::io::Error),
+}
+
+impl AppError {
+    /// Whether the operator mends it in the settings: such a start ends with status 2.
+    pub fn is_about_settings(&self) -> bool {
+        matches!(
+            self,
+            Self::KeyFile(_) | Self::WrongKey(_) | Self::PasswordFile(_) | Self::Smtp(_) | Self::Templates(_)
+        )
+    }
+}
+
+/// The whole of it, opened and ready.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub settings: Arc<Settings>,
+    pub store: Store,
+    pub keys: Arc<SecretKeys>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<Random>,
+}
+
+impl App {
+    /// Opens the database (made if need be) and the secret key that belongs to it.
+    ///
+    /// # Errors
+    /// When either cannot be had, or they do not belong together.
+    pub async fn open(settings: Settings, clock: Arc<dyn Clock>, random: Arc<Random>) -> Result<Self, AppError> {
+        let place = match &settings.database.url {
+            DatabaseUrl::Sqlite(path) => Place::Sqlite(path.clone()),
+            DatabaseUrl::Postgres(url) => Place::Postgres(url.expose_secret().to_owned()),
+        };
+        let store = Store::connect(&place).await?;
+        let keys = open_keys(&store, &settings.secrets.key_file, &random).await?;
+        Ok(Self { settings: Arc::new(settings), store, keys: Arc::new(keys), clock, random })
+    }
+
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+
+    pub fn subscriptions(&self) -> Subscriptions {
+        Subscriptions {
+            store: self.store.clone(),
+            keys: Arc::clone(&self.keys),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+        }
+    }
+
+    /// # Errors
+    /// When a template of the owner's has a fault.
+    pub fn digests(&self) -> Result<Digests, AppError> {
+        Ok(Digests {
+            store: self.store.clone(),
+            fetcher: self.fetcher(),
+            templates: self.templates()?,
+            identity: Arc::new(identity(&self.settings)),
+            rules: Rules {
+                max_posts: usize::from(self.settings.digest.max_posts),
+                min_posts: usize::from(self.settings.digest.min_posts),
+                max_age: self.settings.digest.max_age,
+            },
+            wanted: self.settings.feeds.urls.iter().map(|url| Wanted(FeedSource::Web(url.clone()))).collect(),
+            keys: Arc::clone(&self.keys),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+        })
+    }
+
+    /// # Errors
+    /// When a template, or what the settings say of the mail server, has a fault.
+    pub fn deliveries(&self) -> Result<Deliveries, AppError> {
+        let smtp = &self.settings.smtp;
+        Ok(Deliveries {
+            store: self.store.clone(),
+            templates: self.templates()?,
+            identity: Arc::new(identity(&self.settings)),
+            transport: Arc::new(self.transport()?),
+            keys: Arc::clone(&self.keys),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            policy: delivery::Policy {
+                connections: usize::from(smtp.connections),
+                rate_per_second: smtp.rate_per_second,
+                in_doubt: match smtp.in_doubt {
+                    InDoubtPolicy::Resend => InDoubt::Resend,
+                    InDoubtPolicy::Hold => InDoubt::Hold,
+                },
+            },
+        })
+    }
+
+    pub fn fetcher(&self) -> Fetcher {
+        fetcher(&self.settings)
+    }
+
+    fn templates(&self) -> Result<Arc<Templates>, AppError> {
+        let dir = self.settings.templates.dir.as_deref();
+        Templates::load(dir).map(Arc::new).map_err(AppError::Templates)
+    }
+
+    fn outbox(&self) -> Outbox {
+        Outbox::new(self.settings.mail.outbox.clone())
+    }
+
+    fn transport(&self) -> Result<Transport, AppError> {
+        let Some(url) = self.settings.smtp.login()? else {
+            return Ok(Transport::Outbox(self.outbox()));
+        };
+        let identity = identity(&self.settings);
+        let server = SmtpServer::parse(url.secret(), identity.from.address().domain())?;
+        let envelope_from = self.settings.smtp.return_path.clone();
+        Ok(Transport::smtp(server, envelope_from.unwrap_or_else(|| identity.from.address().clone())))
+    }
+
+    /// Makes the table of feeds agree with `feeds.urls`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn follow_settings(&self) -> Result<(), AppError> {
+        Ok(self.digests()?.follow_settings().await?)
+    }
+
+    /// Whether the settings name this feed.
+    pub fn names_feed(&self, base: &Path, source: &str) -> bool {
+        let same = |url: &url::Url| FeedSource::parse(url.as_str(), base).is_ok_and(|it| it.to_string() == source);
+        self.settings.feeds.urls.iter().any(same)
+    }
+
+    /// A one-time link to the desk: for an account, or (`None`) to make the first one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn admin_link(&self, admin: Option<&AdminId>) -> Result<String, AppError> {
+        let token = URL_SAFE_NO_PAD.encode(self.random.bytes::<32>());
+        let hash = hex::encode(Sha256::digest(&token));
+        self.store.add_admin_link(&hash, admin, self.clock.now().plus(ADMIN_LINK)).await?;
+        Ok(self.settings.server.public_url.join(&format!("admin/setup?token={token}")))
+    }
+
+    /// The link that makes the first admin, while there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn first_run_link(&self) -> Result<Option<String>, AppError> {
+        if self.store.has_admin().await? {
+            return Ok(None);
+        }
+        self.admin_link(None).await.map(Some)
+    }
+
+    fn plan(&self) -> Plan {
+        let schedule = &self.settings.schedule;
+        Plan { schedule: schedule.plan.clone(), catch_up: schedule.catch_up, enabled: schedule.enabled }
+    }
+
+    /// Serves HTTP on `listener`, follows the schedule and delivers, until `stop`.
+    ///
+    /// # Errors
+    /// When a part cannot be made; once running, failures are logged and outlived.
+    pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) -> Result<(), AppError> {
+        let web = self.web()?;
+        let tracker = self.start_work(&stop)?;
+        tracing::info!(address = %listener.local_addr()?, "listening");
+        let served = web::serve(web, listener, stop.clone()).await;
+        stop.cancel();
+        tracker.wait().await;
+        Ok(served?)
+    }
+
+    /// Follows the schedule and delivers, until `stop`.
+    ///
+    /// # Errors
+    /// As [`Self::serve`].
+    pub async fn work(&self, stop: CancellationToken) -> Result<(), AppError> {
+        let tracker = self.start_work(&stop)?;
+        tracing::info!("working");
+        tracker.wait().await;
+        Ok(())
+    }
+
+    fn start_work(&self, stop: &CancellationToken) -> Result<TaskTracker, AppError> {
+        let ready = self.settings.ready_to_send();
+        if let Err(missing) = &ready {
+            for missing in missing {
+                tracing::warn!("{missing}");
+            }
+        }
+        let scheduler = Scheduler { digests: self.digests()?, plan: self.plan(), ready: ready.is_ok() };
+        let engine = Engine::new(self.deliveries()?);
+        let housekeeping = Housekeeping { store: self.store.clone(), clock: Arc::clone(&self.clock) };
+        let tracker = TaskTracker::new();
+        // Without a sender nothing may reach a real server; it waits in the queue. The
+        // outbox is for trying things out.
+        if ready.is_ok() || self.settings.smtp.url.is_none() {
+            let stop = stop.clone();
+            tracker.spawn(async move { engine.run(stop).await });
+        }
+        let scheduler_stop = stop.clone();
+        tracker.spawn(async move { scheduler.run(scheduler_stop).await });
+        let housekeeping_stop = stop.clone();
+        tracker.spawn(async move { housekeeping.run(housekeeping_stop).await });
+        tracker.close();
+        Ok(tracker)
+    }
+
+    /// The web, as tests and `serve` use it.
+    ///
+    /// # Errors
+    /// When a template has a fault.
+    pub fn web(&self) -> Result<Web, AppError> {
+        let limits = &self.settings.limits;
+        Ok(Web {
+            store: self.store.clone(),
+            subscriptions: self.subscriptions(),
+            digests: self.digests()?,
+            outbox: self.settings.smtp.url.is_none().then(|| self.outbox()),
+            keys: Arc::clone(&self.keys),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            door: web::Door {
+                public_url: self.settings.server.public_url.clone(),
+                trusted_proxies: self.settings.server.trusted_proxies.clone(),
+                minimum_fill: limits.minimum_fill,
+                caps: CapLimits {
+                    per_ip_hour: limits.signups_per_ip_hour,
+                    per_domain_hour: limits.signups_per_domain_hour,
+                },
+            },
+            plan: self.plan().schedule,
+            schedule_enabled: self.settings.schedule.enabled,
+            not_ready: self.settings.ready_to_send().err().unwrap_or_default().iter().map(ToString::to_string).collect(),
+        })
+    }
+}
+
+/// Reads feeds from public addresses, and from what `feeds.allow_private` names.
+pub fn fetcher(settings: &Settings) -> Fetcher {
+    let allowed = settings.feeds.allow_private.iter().filter_map(|it| AllowPrivate::parse(&it.to_string()).ok());
+    Fetcher::new(allowed.collect())
+}
+
+async fn open_keys(store: &Store, file: &Path, random: &Random) -> Result<SecretKeys, AppError> {
+    let kept = store.key_fingerprint().await?;
+    let key_file = config::load_or_create(file, random, kept.is_none())?;
+    if key_file.readable_by_others {
+        tracing::warn!("secrets.key_file: others on this machine can read {}", file.display());
+    }
+    let keys = key_file.keys;
+    let current = keys.fingerprint();
+    let kept = store.claim_key_fingerprint(&current).await?;
+    if kept != current {
+        if !keys.knows(&kept) {
+            return Err(AppError::WrongKey(file.display().to_string()));
+        }
+        store.replace_key_fingerprint(&current).await?;
+    }
+    Ok(keys)
+}
+
+/// Whose mail it is. What is not set yet has a stand-in: it shows in the outbox and on
+/// pages, and a real send asks for it first.
+fn identity(settings: &Settings) -> Identity {
+    let newsletter = &settings.newsletter;
+    let host = settings.server.public_url.host().to_owned();
+    let stand_in = || {
+        let at_host = Sender::parse(&format!("newsletter@{host}"));
+        at_host.or_else(|_| Sender::parse("newsletter@example.invalid"))
+    };
+    let from = newsletter.from.clone().or_else(|| stand_in().ok());
+    Identity {
+        masthead: Masthead {
+            name: newsletter.name.clone().unwrap_or_else(|| "Newsletter".to_owned()),
+            tagline: newsletter.tagline.clone(),
+            language: newsletter.language.clone(),
+            direction: Direction::of(&newsletter.language),
+            site: host,
+            postal_address: newsletter.postal_address.clone(),
+        },
+        from: from.expect("example.invalid is a domain name"),
+        reply_to: newsletter.reply_to.clone().map(Sender::from),
+        public_url: settings.server.public_url.clone(),
+        zone: settings.schedule.plan.zone(),
+    }
+}

@@ -1,0 +1,169 @@
+//! `broadsheet digest send`: make the issue, and wait for it if asked.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::output::progress_bar;
+use super::serve::stop_signal;
+use super::{Context, Failure};
+use crate::app::App;
+use crate::delivery::Engine;
+use crate::digest::{Digests, Published};
+use crate::domain::ids::IssueId;
+use crate::domain::issue::{IssueState, Tally};
+use crate::domain::slot::Slot;
+use crate::store::IssueRow;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Wait {
+    pub most: Duration,
+}
+
+/// Between two looks at the counts while waiting.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Makes the issue of `slot` (`None`: one beside the week's) and tells how it stands.
+pub async fn run(context: &Context, app: &App, slot: Option<Slot>, dry_run: bool, wait: Option<Wait>) -> Result<(), Failure> {
+    let digests = app.digests()?;
+    if let Some(slot) = &slot
+        && let Some(issue) = app.store.issue_of_slot(slot).await?
+    {
+        return join(context, app, issue, dry_run, wait).await;
+    }
+    collect(&digests).await?;
+    if dry_run {
+        let draft = digests.draft().await?;
+        let result = if digests.is_worth_sending(&draft) { "dry_run" } else { "nothing_new" };
+        let line = result_json(result, Some(draft.number.get()), slot.as_ref(), draft.readers, &Tally::default());
+        return context.output.line(&line, || {
+            format!("No. {} would go to {} readers: {}", draft.number, draft.readers, draft.subject)
+        });
+    }
+    let id = match digests.publish(slot).await? {
+        Published::Made { id, .. } => id,
+        Published::AlreadyThere(issue) => return join(context, app, *issue, dry_run, wait).await,
+        Published::NothingNew(draft) => {
+            let line = result_json("nothing_new", None, slot.as_ref(), 0, &Tally::default());
+            return context.output.line(&line, || {
+                if draft.readers == 0 { "Nobody reads yet: nothing is sent." } else { "Nothing new: nothing is sent." }.to_owned()
+            });
+        }
+    };
+    match wait {
+        Some(wait) => wait_for(context, app, id, wait).await,
+        None => print(context, app, &id, None).await,
+    }
+}
+
+/// The slot has its issue: joins it while it is not finished.
+async fn join(context: &Context, app: &App, issue: IssueRow, dry_run: bool, wait: Option<Wait>) -> Result<(), Failure> {
+    match (issue.state, wait) {
+        (IssueState::Sent | IssueState::Cancelled, _) => print(context, app, &issue.id, Some("already_sent")).await,
+        (IssueState::Sending, Some(wait)) if !dry_run => wait_for(context, app, issue.id, wait).await,
+        (IssueState::Sending | IssueState::Paused, _) => print(context, app, &issue.id, None).await,
+    }
+}
+
+/// Reads the feeds; what fails is told and stops nothing.
+pub async fn collect(digests: &Digests) -> Result<(), Failure> {
+    for feed in digests.collect().await? {
+        if let Err(error) = feed.result {
+            eprintln!("broadsheet: the feed {} could not be read: {error}", feed.source);
+        }
+    }
+    Ok(())
+}
+
+/// Delivers until nothing is to go, the issue is paused, or only deferred mail has been
+/// left for long enough.
+async fn wait_for(context: &Context, app: &App, id: IssueId, wait: Wait) -> Result<(), Failure> {
+    let stop = stop_signal()?;
+    let engine = Engine::new(app.deliveries()?);
+    let engine_stop = stop.child_token();
+    let running = tokio::spawn({
+        let engine_stop = engine_stop.clone();
+        async move { engine.run(engine_stop).await }
+    });
+    let watched = watch(app, &id, wait, &stop).await;
+    engine_stop.cancel();
+    let _ = running.await;
+    watched?;
+    app.store.finish_issues(app.clock.now()).await?;
+    print(context, app, &id, None).await?;
+    let tally = app.store.tally(&id).await?;
+    if tally.to_go() > 0 { Err(Failure::NotFinished) } else { Ok(()) }
+}
+
+async fn watch(app: &App, id: &IssueId, wait: Wait, stop: &tokio_util::sync::CancellationToken) -> Result<(), Failure> {
+    let mut moved = Instant::now();
+    let mut ended = 0;
+    let mut bar = None;
+    loop {
+        let tally = app.store.tally(id).await?;
+        let bar = bar.get_or_insert_with(|| progress_bar(tally.recipients().unsigned_abs(), "Sending"));
+        let now_ended = tally.recipients() - tally.to_go();
+        bar.set_position(now_ended.unsigned_abs());
+        if now_ended != ended {
+            ended = now_ended;
+            moved = Instant::now();
+        }
+        let paused = app.store.issue_by_id(id).await?.is_none_or(|issue| issue.state == IssueState::Paused);
+        // Nothing comes to an end any more: what is left waits for its next try, or for a
+        // server that does not answer.
+        let stands = moved.elapsed() >= wait.most;
+        if tally.to_go() == 0 || paused || stands || stop.is_cancelled() {
+            bar.finish_and_clear();
+            return Ok(());
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+/// Prints how the issue stands, and fails when it is paused.
+async fn print(context: &Context, app: &App, id: &IssueId, result: Option<&str>) -> Result<(), Failure> {
+    let issue = app.store.issue_by_id(id).await?;
+    let issue = issue.ok_or_else(|| Failure::Failed("the issue is gone".to_owned()))?;
+    let tally = app.store.tally(id).await?;
+    let result = result.unwrap_or(match issue.state {
+        IssueState::Sending => "sending",
+        IssueState::Paused => "paused",
+        IssueState::Sent | IssueState::Cancelled => "sent",
+    });
+    let line = result_json(result, Some(issue.number.get()), issue.slot.as_ref(), issue.recipients, &tally);
+    context.output.line(&line, || words(result, &issue, &tally))?;
+    if issue.state == IssueState::Paused { Err(Failure::Told) } else { Ok(()) }
+}
+
+fn result_json(result: &str, issue: Option<i64>, slot: Option<&Slot>, recipients: i64, tally: &Tally) -> Value {
+    json!({
+        "result": result, "issue": issue, "slot": slot.map(ToString::to_string), "recipients": recipients,
+        "delivered": tally.delivered, "deferred": tally.deferred, "bounced": tally.bounced,
+        "skipped": tally.skipped, "in_doubt": tally.in_doubt, "queued": tally.queued,
+    })
+}
+
+fn words(result: &str, issue: &IssueRow, tally: &Tally) -> String {
+    let head = match result {
+        "already_sent" => format!("No. {} was sent already", issue.number),
+        "paused" => match &issue.paused_why {
+            Some(why) => format!("No. {} is paused: {why}", issue.number),
+            None => format!("No. {} is paused", issue.number),
+        },
+        other => format!("No. {} is {other}", issue.number),
+    };
+    let mut parts = vec![format!("{} of {} delivered", tally.delivered, issue.recipients)];
+    let more = [
+        (tally.queued, "to go"),
+        (tally.deferred, "to be tried again"),
+        (tally.bounced, "bounced"),
+        (tally.skipped, "skipped"),
+        (tally.in_doubt, "in doubt"),
+    ];
+    parts.extend(more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    format!("{head}: {}.", parts.join(", "))
+}

@@ -1,0 +1,211 @@
+//! `broadsheet subscribers`
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::output::progress_bar;
+use super::{Context, Failure};
+use crate::domain::clock::Timestamp;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
+use crate::store::{ImportTally, SubscriberFilter, SubscriberRow};
+use crate::subscription::{CsvError, Progress, TakenIn};
+
+#[derive(Debug, Subcommand)]
+pub enum Subscribers {
+    /// Take readers in from a CSV file: a column called email (or E-Mail, mail …), one
+    /// called name if there is one. Whoever left stays out
+    Import {
+        file: PathBuf,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Write every reader as CSV, to standard output or a file
+    Export {
+        file: Option<PathBuf>,
+        #[arg(long)]
+        state: Option<String>,
+    },
+    /// Take one reader in
+    Add {
+        email: String,
+        #[arg(long, default_value = "")]
+        name: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Every reader, the newest first
+    List {
+        /// pending, confirmed, unsubscribed or suppressed
+        #[arg(long)]
+        state: Option<String>,
+        /// Part of an address
+        #[arg(long)]
+        search: Option<String>,
+    },
+    /// Remove a reader and all that leads to them; deliveries stay, without address
+    Erase { email: String },
+}
+
+#[derive(Debug, Args)]
+pub struct How {
+    /// Where they confirmed: kept as the consent record
+    #[arg(long, value_name = "WHERE")]
+    source: Option<String>,
+    /// Ask each for confirmation by mail instead of taking them as confirmed
+    #[arg(long)]
+    pending: bool,
+}
+
+impl How {
+    fn taken_in(self, otherwise: &str) -> TakenIn {
+        TakenIn { source: self.source.unwrap_or_else(|| otherwise.to_owned()), pending: self.pending }
+    }
+}
+
+/// Rows read at once.
+const PAGE: i64 = 1_000;
+
+impl Subscribers {
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        match self {
+            Self::Import { file, how } => import(context, &file, &how.taken_in("import")).await,
+            Self::Export { file, state } => export(context, file.as_deref(), state.as_deref()).await,
+            Self::Add { email, name, how } => add(context, &email, &name, &how.taken_in("added by hand")).await,
+            Self::List { state, search } => list(context, state.as_deref(), search).await,
+            Self::Erase { email } => erase(context, &email).await,
+        }
+    }
+}
+
+async fn import(context: &Context, file: &Path, how: &TakenIn) -> Result<(), Failure> {
+    let unreadable = |error: std::io::Error| Failure::Failed(format!("{}: {error}", file.display()));
+    let opened = File::open(file).map_err(unreadable)?;
+    let bar = progress_bar(opened.metadata().map_err(unreadable)?.len(), "Importing");
+    let app = context.app().await?;
+    let mut told = Ok(());
+    let report = app
+        .subscriptions()
+        .import_csv(opened, how, |progress| match progress {
+            Progress::Read(bytes) => bar.set_position(bytes),
+            Progress::Refused(refused) => {
+                let line = json!({ "row": refused.row, "error": refused.error.to_string() });
+                let said = bar.suspend(|| context.output.line(&line, || format!("row {}: {}", refused.row, refused.error)));
+                if told.is_ok() {
+                    told = said;
+                }
+            }
+        })
+        .await;
+    bar.finish_and_clear();
+    told?;
+    let report = report.map_err(|error| match error {
+        CsvError::Store(error) => error.into(),
+        error => Failure::Failed(format!("{}: {error}", file.display())),
+    })?;
+    print_tally(context, report.tally, report.refused)?;
+    app.close().await;
+    Ok(())
+}
+
+fn print_tally(context: &Context, tally: ImportTally, refused: u64) -> Result<(), Failure> {
+    let ImportTally { imported, unchanged, kept_out } = tally;
+    let line = json!({ "imported": imported, "unchanged": unchanged, "kept_out": kept_out, "refused": refused });
+    context.output.line(&line, || {
+        format!("{imported} imported, {unchanged} were there already, {kept_out} had left and stay out, {refused} refused.")
+    })
+}
+
+async fn add(context: &Context, email: &str, name: &str, how: &TakenIn) -> Result<(), Failure> {
+    let address = EmailAddress::parse(email)?;
+    let name = SubscriberName::parse(name).map_err(|error| Failure::Usage(format!("--name: {error}")))?;
+    let app = context.app().await?;
+    let tally = app.subscriptions().add(address, name, how).await?;
+    print_tally(context, tally, 0)?;
+    app.close().await;
+    Ok(())
+}
+
+async fn erase(context: &Context, email: &str) -> Result<(), Failure> {
+    let address = EmailAddress::parse(email)?;
+    let app = context.app().await?;
+    if !app.subscriptions().erase(&address).await? {
+        return Err(Failure::Failed("there is no reader of that address".to_owned()));
+    }
+    context.output.line(&json!({ "erased": true }), || "Erased.".to_owned())?;
+    app.close().await;
+    Ok(())
+}
+
+async fn list(context: &Context, state: Option<&str>, search: Option<String>) -> Result<(), Failure> {
+    let filter = SubscriberFilter { state: parse_state(state)?, search };
+    each(context, &filter, |row| {
+        let line = json!({
+            "id": row.id.to_string(), "address": row.address, "name": row.name, "state": row.state.as_str(),
+            "since": row.since.as_millis(), "source": row.source,
+        });
+        context.output.line(&line, || {
+            let since = row.since.to_utc().format("%Y-%m-%d");
+            format!("{since}  {:<12}  {}  ({})", row.state.as_str(), row.address, row.source)
+        })
+    })
+    .await
+}
+
+async fn export(context: &Context, file: Option<&Path>, state: Option<&str>) -> Result<(), Failure> {
+    let filter = SubscriberFilter { state: parse_state(state)?, search: None };
+    let out: Box<dyn std::io::Write> = match file {
+        Some(path) => {
+            Box::new(File::create(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?)
+        }
+        None => Box::new(std::io::stdout().lock()),
+    };
+    let mut csv = csv::Writer::from_writer(out);
+    let failed = |error: csv::Error| Failure::Failed(format!("cannot write: {error}"));
+    csv.write_record(["email", "name", "state", "since", "source", "created_at", "confirmed_at"]).map_err(failed)?;
+    each(context, &filter, |row| {
+        let at = |at: Timestamp| at.to_utc().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        csv.write_record([
+            row.address.as_str(),
+            row.name.as_deref().unwrap_or_default(),
+            row.state.as_str(),
+            &at(row.since),
+            &row.source,
+            &at(row.created_at),
+            &row.confirmed_at.map(at).unwrap_or_default(),
+        ])
+        .map_err(failed)
+    })
+    .await?;
+    csv.flush()?;
+    Ok(())
+}
+
+/// Walks the whole list, a page at a time.
+async fn each(
+    context: &Context,
+    filter: &SubscriberFilter,
+    mut visit: impl FnMut(&SubscriberRow) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let app = context.app().await?;
+    let mut after: Option<SubscriberId> = None;
+    loop {
+        let page = app.store.subscribers(filter, after.as_ref(), PAGE).await?;
+        for row in &page {
+            visit(row)?;
+        }
+        match page.last() {
+            Some(last) => after = Some(last.id),
+            None => break,
+        }
+    }
+    app.close().await;
+    Ok(())
+}
+
+fn parse_state(state: Option<&str>) -> Result<Option<SubscriberState>, Failure> {
+    state.map(SubscriberState::parse).transpose().map_err(|error| Failure::Usage(format!("--state: {error}")))
+}
