@@ -10,6 +10,7 @@ pub mod outcome;
 pub mod post;
 pub mod random;
 pub mod schedule;
+pub mod sender;
 pub mod slot;
 pub mod subscriber;
 pub mod token;
