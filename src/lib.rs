@@ -16,8 +16,9 @@
 //! delivery} → {store, mail, feeds} → domain`, and `tests/house.rs` holds them there.
 
 pub mod config;
+pub mod digest;
 pub mod domain;
 pub mod feeds;
-
+pub mod mail;
 pub mod store;
 pub mod subscription;

@@ -114,7 +114,7 @@ impl Digests {
     async fn blog_url(&self) -> Result<Url, StoreError> {
         let feeds = self.store.feeds().await?;
         let home = feeds.iter().find_map(|feed| feed.home.as_deref()?.parse().ok());
-        Ok(home.unwrap_or_else(|| self.identity.public_url.to_url()))
+        Ok(home.unwrap_or_else(|| self.identity.public_url.as_url().clone()))
     }
 
     /// The draft's message, encoded with gaps for what differs per reader.

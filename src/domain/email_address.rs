@@ -205,7 +205,12 @@ mod tests {
         #[test]
         fn never_panics_and_what_it_takes_parses_again(text in "\\PC{0,80}") {
             if let Ok(address) = EmailAddress::parse(&text) {
+<<<<<<< HEAD
                 prop_assert_eq!(EmailAddress::parse(&address.to_string()), Ok(address.clone()));
+=======
+                let again = EmailAddress::parse(&address.to_string());
+                prop_assert_eq!(again.as_ref(), Ok(&address));
+>>>>>>> mail
                 let _ = Address::from(&address);
             }
         }

@@ -68,6 +68,10 @@ impl PublicUrl {
         is_loopback(&self.url)
     }
 
+    pub fn as_url(&self) -> &Url {
+        &self.url
+    }
+
     /// Without a slash at its end.
     pub fn as_str(&self) -> &str {
         &self.base

@@ -1,0 +1,154 @@
+//! Letters to try templates with: a plain one, a bare one, and a hostile one of each.
+
+use url::Url;
+
+use super::{
+    AlreadySubscribedMail, ConfirmationMail, Day, DigestMail, DigestPost, Direction, Letter,
+    Masthead, TemplateFault, Templates,
+};
+
+const HOSTILE: &str = "{{7*7}}<script>alert(1)</script>\"'>&";
+
+/// What is wrong with any of the templates, once each.
+pub(super) fn try_all(templates: &Templates) -> Vec<TemplateFault> {
+    let mut faults = Vec::new();
+    for digest in [digest(), bare_digest(), hostile_digest()] {
+        try_one(templates, &digest, &mut faults);
+    }
+    for name in [None, Some("Ada".to_owned()), Some(HOSTILE.to_owned())] {
+        let (confirmation, already) = (confirmation(name.clone()), already_subscribed(name));
+        try_one(templates, &confirmation, &mut faults);
+        try_one(templates, &already, &mut faults);
+    }
+    faults
+}
+
+fn try_one<L: Letter>(templates: &Templates, letter: &L, faults: &mut Vec<TemplateFault>) {
+    let mut add = |fault: TemplateFault| {
+        if !faults.contains(&fault) {
+            faults.push(fault);
+        }
+    };
+    let rendered = match templates.render(letter) {
+        Ok(rendered) => rendered,
+        Err(fault) => return add(fault),
+    };
+    let mut complain = |part: &str, says: String| {
+        add(TemplateFault {
+            file: templates.file(&format!("{}/{part}", L::NAME)),
+            line: None,
+            says,
+        });
+    };
+    if rendered.subject.is_empty() {
+        complain("subject.txt", "the subject is empty".to_owned());
+    }
+    if rendered.html.contains("<script>") {
+        complain("body.html", "a value stands unescaped; remove its `safe`".to_owned());
+    }
+    for link in letter.needed_links() {
+        if !rendered.text.split_whitespace().any(|word| word == link) {
+            complain("body.txt", format!("the link {link} is missing, or no white space follows it"));
+        }
+        if !rendered.html.contains(&link.replace('&', "&amp;")) {
+            complain("body.html", format!("the link {link} is missing"));
+        }
+    }
+}
+
+pub(super) fn masthead() -> Masthead {
+    Masthead {
+        name: "Example Lab".to_owned(),
+        tagline: Some("Notes on systems that stay up".to_owned()),
+        language: "en".to_owned(),
+        direction: Direction::Ltr,
+        site: "example.com".to_owned(),
+        postal_address: Some("1 Example Street, Exampleton".to_owned()),
+    }
+}
+
+fn url(text: &str) -> Url {
+    Url::parse(text).expect("the samples are valid URLs")
+}
+
+fn post(number: u32, title: &str) -> DigestPost {
+    DigestPost {
+        title: title.to_owned(),
+        url: url(&format!("https://example.com/posts/{number}?from=feed&n={number}")),
+        excerpt: "The installer looked like any other. What it fetched next was hidden in the outlines of a typeface, one glyph at a time.".to_owned(),
+        image: None,
+        author: Some("Ada Example".to_owned()),
+        minutes: Some(4),
+    }
+}
+
+pub(super) fn digest() -> DigestMail {
+    let mut first = post(1, "A loader that hides in fonts");
+    first.image = Some(url("https://example.com/images/fonts.png"));
+    let mut last = post(3, "What your router’s keys say about you");
+    last.author = None;
+    DigestMail {
+        masthead: masthead(),
+        number: 42,
+        day: Day { year: 2026, month: 11, day: 20 },
+        subject: None,
+        preheader: None,
+        note_html: Some("<p>We are at <a href=\"https://example.com/conf\">ExampleConf</a> next week.</p>".to_owned()),
+        note_text: Some("We are at ExampleConf next week: https://example.com/conf".to_owned()),
+        posts: vec![first, post(2, "Spam in the third quarter"), last],
+        more: 6,
+        blog_url: url("https://example.com/blog"),
+        unsubscribe_url: format!("https://n.example.com/unsubscribe/{}", "U".repeat(48)),
+        preferences_url: format!("https://n.example.com/preferences/{}", "P".repeat(48)),
+        web_url: "https://n.example.com/issues/42".to_owned(),
+    }
+}
+
+/// Everything optional left out.
+fn bare_digest() -> DigestMail {
+    let mut digest = digest();
+    digest.masthead.tagline = None;
+    digest.masthead.postal_address = None;
+    digest.note_html = None;
+    digest.note_text = None;
+    digest.more = 0;
+    digest.posts.truncate(1);
+    for post in &mut digest.posts {
+        post.excerpt = String::new();
+        post.image = None;
+        post.author = None;
+        post.minutes = None;
+    }
+    digest
+}
+
+pub(super) fn hostile_digest() -> DigestMail {
+    let mut digest = digest();
+    digest.masthead.name = HOSTILE.to_owned();
+    digest.masthead.direction = Direction::Rtl;
+    digest.posts = (1..=14).map(|number| post(number, HOSTILE)).collect();
+    for post in &mut digest.posts {
+        post.excerpt = HOSTILE.to_owned();
+        post.author = Some(HOSTILE.to_owned());
+    }
+    digest
+}
+
+pub(super) fn confirmation(name: Option<String>) -> ConfirmationMail {
+    ConfirmationMail {
+        masthead: masthead(),
+        name,
+        confirm_url: format!("https://n.example.com/confirm/{}", "C".repeat(60)),
+        days: 7,
+    }
+}
+
+pub(super) fn already_subscribed(name: Option<String>) -> AlreadySubscribedMail {
+    AlreadySubscribedMail {
+        masthead: masthead(),
+        name,
+        issues_url: "https://n.example.com/issues".to_owned(),
+        preferences_url: format!("https://n.example.com/preferences/{}", "P".repeat(48)),
+        unsubscribe_url: format!("https://n.example.com/unsubscribe/{}", "U".repeat(48)),
+    }
+}
