@@ -283,7 +283,7 @@ impl App {
                     per_domain_hour: limits.signups_per_domain_hour,
                 },
             },
-            plan: self.plan().schedule,
+            schedule: self.plan().schedule,
             schedule_enabled: self.settings.schedule.enabled,
             not_ready: self.settings.ready_to_send().err().unwrap_or_default().iter().map(ToString::to_string).collect(),
         })

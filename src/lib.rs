@@ -22,3 +22,4 @@ pub mod feeds;
 pub mod mail;
 pub mod store;
 pub mod subscription;
+pub mod web;

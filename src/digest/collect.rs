@@ -38,7 +38,10 @@ impl Digests {
         let readings = join_all(read).await;
         let mut collected = Vec::with_capacity(feeds.len());
         for (feed, reading) in feeds.iter().zip(readings) {
-            collected.push(Collected { source: feed.source.clone(), result: self.keep(feed, reading).await? });
+            collected.push(Collected {
+                source: feed.source.clone(),
+                result: self.keep(feed, reading).await?,
+            });
         }
         Ok(collected)
     }
@@ -47,9 +50,20 @@ impl Digests {
     /// are a union.
     pub async fn follow_settings(&self) -> Result<(), StoreError> {
         let now = self.now();
-        let wanted: Vec<String> = self.wanted.iter().map(|wanted| wanted.0.to_string()).collect();
+        let wanted: Vec<String> = self
+            .wanted
+            .iter()
+            .map(|wanted| wanted.0.to_string())
+            .collect();
         for source in &wanted {
-            self.store.add_feed(&FeedId::new(now, &self.random), source, FeedOrigin::Settings, now).await?;
+            self.store
+                .add_feed(
+                    &FeedId::new(now, &self.random),
+                    source,
+                    FeedOrigin::Settings,
+                    now,
+                )
+                .await?;
         }
         for feed in self.store.feeds().await? {
             if feed.origin == FeedOrigin::Settings && !wanted.contains(&feed.source) {
@@ -60,16 +74,29 @@ impl Digests {
     }
 
     async fn read(&self, feed: &FeedRow) -> Result<Reading, String> {
-        let source = FeedSource::parse(&feed.source, Path::new("/")).map_err(|error| error.to_string())?;
-        let validators = Validators { etag: feed.etag.clone(), last_modified: feed.last_modified.clone() };
-        crate::feeds::read(&self.fetcher, &source, &validators).await.map_err(|error| error.to_string())
+        let source =
+            FeedSource::parse(&feed.source, Path::new("/")).map_err(|error| error.to_string())?;
+        let validators = Validators {
+            etag: feed.etag.clone(),
+            last_modified: feed.last_modified.clone(),
+        };
+        crate::feeds::read(&self.fetcher, &source, &validators)
+            .await
+            .map_err(|error| error.to_string())
     }
 
-    async fn keep(&self, feed: &FeedRow, reading: Result<Reading, String>) -> Result<Result<usize, String>, StoreError> {
+    async fn keep(
+        &self,
+        feed: &FeedRow,
+        reading: Result<Reading, String>,
+    ) -> Result<Result<usize, String>, StoreError> {
         let now = self.now();
         let (noted, result) = match reading {
             Ok(Reading::Unchanged) => (FeedReading::Unchanged, Ok(0)),
-            Ok(Reading::New { feed: parsed, validators }) => {
+            Ok(Reading::New {
+                feed: parsed,
+                validators,
+            }) => {
                 let posts = self.stored_posts(feed, &parsed, now);
                 let new = self.store.keep_posts(&feed.id, &posts, now).await?;
                 let noted = FeedReading::Read {
@@ -82,7 +109,12 @@ impl Digests {
             }
             Err(error) => {
                 tracing::warn!(feed = %feed.id, %error, "a feed could not be read");
-                (FeedReading::Failed { error: error.clone() }, Err(error))
+                (
+                    FeedReading::Failed {
+                        error: error.clone(),
+                    },
+                    Err(error),
+                )
             }
         };
         self.store.note_reading(&feed.id, &noted, now).await?;
@@ -118,5 +150,6 @@ impl Digests {
 }
 
 fn is_history(post: &FeedPost, now: Timestamp) -> bool {
-    post.published_at.is_some_and(|at| at < now.minus(FIRST_READING))
+    post.published_at
+        .is_some_and(|at| at < now.minus(FIRST_READING))
 }

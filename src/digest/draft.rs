@@ -2,14 +2,16 @@
 
 use url::Url;
 
-use super::select::{Selection, select};
 use super::Digests;
+use super::select::{Selection, select};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::IssueNumber;
 use crate::domain::post::Post;
 use crate::domain::subscriber::SubscriberId;
 use crate::domain::token::Purpose;
-use crate::mail::compose::{FrozenMail, ListHeaders, Mail, Markers, MessageId, Recipient, RecipientError};
+use crate::mail::compose::{
+    FrozenMail, ListHeaders, Mail, Markers, MessageId, Recipient, RecipientError,
+};
 use crate::mail::size::{TooLarge, encoded_size, fit};
 use crate::mail::templates::{Day, DigestMail, DigestPost, Rendered, TemplateFault};
 use crate::store::StoreError;
@@ -53,22 +55,46 @@ impl Digests {
     /// When the database or a template fails, or one post alone is too large for a mail.
     pub async fn draft(&self) -> Result<Draft, DraftError> {
         let now = self.now();
-        let candidates = self.store.candidates(Timestamp::from_millis(0), CANDIDATES).await?;
+        let candidates = self
+            .store
+            .candidates(Timestamp::from_millis(0), CANDIDATES)
+            .await?;
         let mut selection = select(candidates, &self.rules, now);
         let number = self.store.next_number().await?;
         let readers = self.store.readers(now).await?;
         let blog = self.blog_url().await?;
         let markers = Markers::new(&self.random);
 
-        let posts: Vec<DigestPost> = selection.chosen.iter().map(|(post, _)| digest_post(post)).collect();
-        let offered = selection.left_out.iter().filter(|(_, why)| why.was_offered()).count();
-        let letter = |count: usize| self.letter(number, now, &markers, &blog, &posts[..count], offered + posts.len() - count);
+        let posts: Vec<DigestPost> = selection
+            .chosen
+            .iter()
+            .map(|(post, _)| digest_post(post))
+            .collect();
+        let offered = selection
+            .left_out
+            .iter()
+            .filter(|(_, why)| why.was_offered())
+            .count();
+        let letter = |count: usize| {
+            self.letter(
+                number,
+                now,
+                &markers,
+                &blog,
+                &posts[..count],
+                offered + posts.len() - count,
+            )
+        };
         let fits = fit(posts.len(), |count| -> Result<usize, DraftError> {
             Ok(encoded_size(&self.templates.render(&letter(count))?.html))
         })?;
         let content = self.templates.render(&letter(fits.posts))?;
         selection.shorten(fits.posts);
-        let titles: Vec<&str> = selection.chosen.iter().map(|(post, _)| post.title.as_str()).collect();
+        let titles: Vec<&str> = selection
+            .chosen
+            .iter()
+            .map(|(post, _)| post.title.as_str())
+            .collect();
         Ok(Draft {
             number,
             readers,
@@ -113,7 +139,9 @@ impl Digests {
     /// Where "all posts" are: the first feed's own page, else this newsletter's.
     async fn blog_url(&self) -> Result<Url, StoreError> {
         let feeds = self.store.feeds().await?;
-        let home = feeds.iter().find_map(|feed| feed.home.as_deref()?.parse().ok());
+        let home = feeds
+            .iter()
+            .find_map(|feed| feed.home.as_deref()?.parse().ok());
         Ok(home.unwrap_or_else(|| self.identity.public_url.as_url().clone()))
     }
 
@@ -121,7 +149,12 @@ impl Digests {
     pub fn freeze(&self, draft: &Draft) -> FrozenMail {
         let url = &self.identity.public_url;
         let unsubscribe = url.join(&format!("unsubscribe/{}", draft.markers.unsubscribe()));
-        let list = ListHeaders::of_issue(&self.identity.masthead.name, &self.identity.from, draft.number, &unsubscribe);
+        let list = ListHeaders::of_issue(
+            &self.identity.masthead.name,
+            &self.identity.from,
+            draft.number,
+            &unsubscribe,
+        );
         let mail = Mail {
             from: &self.identity.from,
             reply_to: self.identity.reply_to.as_ref(),
@@ -141,7 +174,8 @@ impl Digests {
         let unsubscribe = self.keys.reader_token(Purpose::Unsubscribe, &nobody);
         let preferences = self.keys.reader_token(Purpose::Preferences, &nobody);
         let with_tokens = |text: &str| {
-            text.replace(draft.markers.unsubscribe(), &unsubscribe).replace(draft.markers.preferences(), &preferences)
+            text.replace(draft.markers.unsubscribe(), &unsubscribe)
+                .replace(draft.markers.preferences(), &preferences)
         };
         let content = Rendered {
             subject: draft.content.subject.clone(),
@@ -150,7 +184,12 @@ impl Digests {
         };
         let mac = self.keys.mac(Purpose::MessageId, &[b"preview"]);
         let id = MessageId::new(&mac, &self.identity.from);
-        let recipient = Recipient::new(self.identity.from.address().clone(), id, unsubscribe, preferences)?;
+        let recipient = Recipient::new(
+            self.identity.from.address().clone(),
+            id,
+            unsubscribe,
+            preferences,
+        )?;
         Ok((content, self.freeze(draft).fill(&recipient)))
     }
 }

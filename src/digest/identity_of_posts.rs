@@ -8,8 +8,14 @@ use crate::domain::post::{FeedId, FeedPost};
 /// The keys a post is known again by. A guid counts within its feed only (many feeds
 /// number their posts from 1); a link counts everywhere.
 pub fn keys(feed: &FeedId, post: &FeedPost) -> Vec<String> {
-    let guid = post.guid.as_deref().map(|guid| digest(&["guid", &feed.to_string(), guid]));
-    let link = post.link.as_ref().map(|link| digest(&["link", &without_fragment(link)]));
+    let guid = post
+        .guid
+        .as_deref()
+        .map(|guid| digest(&["guid", &feed.to_string(), guid]));
+    let link = post
+        .link
+        .as_ref()
+        .map(|link| digest(&["link", &without_fragment(link)]));
     guid.into_iter().chain(link).collect()
 }
 
@@ -51,12 +57,27 @@ mod tests {
     #[test]
     fn guid_or_link_makes_posts_the_same() {
         let random = Random::seeded(1);
-        let (one, two) = (FeedId::new(Timestamp::from_millis(1), &random), FeedId::new(Timestamp::from_millis(1), &random));
+        let (one, two) = (
+            FeedId::new(Timestamp::from_millis(1), &random),
+            FeedId::new(Timestamp::from_millis(1), &random),
+        );
         let shared = |a: Vec<String>, b: Vec<String>| a.iter().any(|key| b.contains(key));
         let first = keys(&one, &post(Some("1"), "https://a.example/x"));
-        assert!(shared(first.clone(), keys(&one, &post(Some("1"), "https://a.example/moved"))));
-        assert!(shared(first.clone(), keys(&one, &post(Some("new"), "https://a.example/x#top"))));
-        assert!(shared(first.clone(), keys(&two, &post(None, "https://a.example/x"))));
-        assert!(!shared(first, keys(&two, &post(Some("1"), "https://b.example/y"))));
+        assert!(shared(
+            first.clone(),
+            keys(&one, &post(Some("1"), "https://a.example/moved"))
+        ));
+        assert!(shared(
+            first.clone(),
+            keys(&one, &post(Some("new"), "https://a.example/x#top"))
+        ));
+        assert!(shared(
+            first.clone(),
+            keys(&two, &post(None, "https://a.example/x"))
+        ));
+        assert!(!shared(
+            first,
+            keys(&two, &post(Some("1"), "https://b.example/y"))
+        ));
     }
 }

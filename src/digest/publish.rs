@@ -13,7 +13,11 @@ const TRIES: usize = 20;
 /// What came of publishing.
 #[derive(Clone, Debug)]
 pub enum Published {
-    Made { id: IssueId, number: IssueNumber, recipients: i64 },
+    Made {
+        id: IssueId,
+        number: IssueNumber,
+        recipients: i64,
+    },
     /// The week has its issue already.
     AlreadyThere(Box<IssueRow>),
     /// Too few posts, or nobody to read them. The slot stays unused.
@@ -60,7 +64,11 @@ impl Digests {
             match self.store.freeze(&issue, self.now()).await? {
                 Claimed::Made { recipients } => {
                     tracing::info!(issue = %issue.number, recipients, "issue frozen");
-                    return Ok(Published::Made { id: issue.id, number: issue.number, recipients });
+                    return Ok(Published::Made {
+                        id: issue.id,
+                        number: issue.number,
+                        recipients,
+                    });
                 }
                 Claimed::NobodyReads => return Ok(Published::NothingNew(Box::new(draft))),
                 Claimed::SlotTaken | Claimed::Outrun => {}
@@ -72,7 +80,11 @@ impl Digests {
     fn new_issue(&self, draft: &Draft, slot: Option<Slot>) -> NewIssue {
         let mail = self.freeze(draft);
         let ids = |posts: &mut dyn Iterator<Item = &PostId>| posts.copied().collect::<Vec<_>>();
-        let left_over = draft.selection.left_out.iter().filter(|(_, why)| why.was_offered());
+        let left_over = draft
+            .selection
+            .left_out
+            .iter()
+            .filter(|(_, why)| why.was_offered());
         NewIssue {
             id: IssueId::new(self.now(), &self.random),
             number: draft.number,

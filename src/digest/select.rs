@@ -98,7 +98,11 @@ pub fn select(candidates: Vec<Candidate>, rules: &Rules, now: Timestamp) -> Sele
         } else if selection.chosen.len() >= rules.max_posts {
             LeftOut::NoRoom
         } else {
-            let why = if post.offered == 0 { Why::New } else { Why::CarriedOver(post.offered) };
+            let why = if post.offered == 0 {
+                Why::New
+            } else {
+                Why::CarriedOver(post.offered)
+            };
             selection.chosen.push((post, why));
             continue;
         };
@@ -133,11 +137,18 @@ mod tests {
             first_seen_at: at,
             offered,
         };
-        Candidate { post, is_history: false }
+        Candidate {
+            post,
+            is_history: false,
+        }
     }
 
     fn rules(max_posts: usize) -> Rules {
-        Rules { max_posts, min_posts: 1, max_age: 14 * DAY }
+        Rules {
+            max_posts,
+            min_posts: 1,
+            max_age: 14 * DAY,
+        }
     }
 
     #[test]
@@ -150,10 +161,25 @@ mod tests {
             candidate("e", 15 * DAY, 0),
         ];
         let selection = select(candidates, &rules(2), now());
-        let chosen: Vec<_> = selection.chosen.iter().map(|(post, why)| (post.title.as_str(), *why)).collect();
+        let chosen: Vec<_> = selection
+            .chosen
+            .iter()
+            .map(|(post, why)| (post.title.as_str(), *why))
+            .collect();
         assert_eq!(chosen, [("a", Why::New), ("b", Why::CarriedOver(1))]);
-        let out: Vec<_> = selection.left_out.iter().map(|(post, why)| (post.title.as_str(), *why)).collect();
-        assert_eq!(out, [("c", LeftOut::NoRoom), ("d", LeftOut::OfferedEnough), ("e", LeftOut::TooOld)]);
+        let out: Vec<_> = selection
+            .left_out
+            .iter()
+            .map(|(post, why)| (post.title.as_str(), *why))
+            .collect();
+        assert_eq!(
+            out,
+            [
+                ("c", LeftOut::NoRoom),
+                ("d", LeftOut::OfferedEnough),
+                ("e", LeftOut::TooOld)
+            ]
+        );
     }
 
     #[test]
@@ -167,7 +193,11 @@ mod tests {
 
     #[test]
     fn what_is_shortened_is_offered_again() {
-        let mut selection = select(vec![candidate("a", DAY, 0), candidate("b", DAY, 0)], &rules(10), now());
+        let mut selection = select(
+            vec![candidate("a", DAY, 0), candidate("b", DAY, 0)],
+            &rules(10),
+            now(),
+        );
         selection.shorten(1);
         assert_eq!(selection.chosen.len(), 1);
         assert!(selection.left_out[0].1.was_offered());

@@ -67,12 +67,18 @@ impl Sender {
 
 impl From<EmailAddress> for Sender {
     fn from(address: EmailAddress) -> Self {
-        Self { name: None, address }
+        Self {
+            name: None,
+            address,
+        }
     }
 }
 
 fn unquoted(name: &str) -> String {
-    match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+    match name
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
         Some(inner) => inner.replace("\\\"", "\"").replace("\\\\", "\\"),
         None => name.to_owned(),
     }
@@ -103,24 +109,54 @@ mod tests {
     #[test]
     fn reads_both_shapes() {
         for (text, name, address) in [
-            ("Example Lab <news@example.com>", Some("Example Lab"), "news@example.com"),
-            ("\"Lab, \\\"the\\\" Example\" <n@example.com>", Some("Lab, \"the\" Example"), "n@example.com"),
-            ("Übersicht <news@bücher.example>", Some("Übersicht"), "news@xn--bcher-kva.example"),
+            (
+                "Example Lab <news@example.com>",
+                Some("Example Lab"),
+                "news@example.com",
+            ),
+            (
+                "\"Lab, \\\"the\\\" Example\" <n@example.com>",
+                Some("Lab, \"the\" Example"),
+                "n@example.com",
+            ),
+            (
+                "Übersicht <news@bücher.example>",
+                Some("Übersicht"),
+                "news@xn--bcher-kva.example",
+            ),
             ("<news@example.com>", None, "news@example.com"),
             (" news@example.com ", None, "news@example.com"),
         ] {
             let sender = Sender::parse(text).unwrap();
-            assert_eq!((sender.name(), sender.address().to_string().as_str()), (name, address));
+            assert_eq!(
+                (sender.name(), sender.address().to_string().as_str()),
+                (name, address)
+            );
         }
     }
 
     #[test]
     fn says_what_is_wrong() {
-        assert_eq!(Sender::parse("Lab <news@example.com"), Err(SenderError::Shape));
-        assert_eq!(Sender::parse("Lab\r\nBcc: x <n@example.com>"), Err(SenderError::Control));
-        assert_eq!(Sender::parse(&format!("{} <n@example.com>", "a".repeat(101))), Err(SenderError::NameTooLong));
-        assert_eq!(Sender::parse("Lab <news>"), Err(SenderError::Address(EmailAddressError::Malformed)));
-        assert_eq!(Sender::parse(""), Err(SenderError::Address(EmailAddressError::Empty)));
+        assert_eq!(
+            Sender::parse("Lab <news@example.com"),
+            Err(SenderError::Shape)
+        );
+        assert_eq!(
+            Sender::parse("Lab\r\nBcc: x <n@example.com>"),
+            Err(SenderError::Control)
+        );
+        assert_eq!(
+            Sender::parse(&format!("{} <n@example.com>", "a".repeat(101))),
+            Err(SenderError::NameTooLong)
+        );
+        assert_eq!(
+            Sender::parse("Lab <news>"),
+            Err(SenderError::Address(EmailAddressError::Malformed))
+        );
+        assert_eq!(
+            Sender::parse(""),
+            Err(SenderError::Address(EmailAddressError::Empty))
+        );
     }
 
     proptest! {

@@ -11,7 +11,7 @@
 
 pub mod compose;
 pub mod identity;
-//outbox
+pub mod outbox;
 //reply
 pub mod size;
 //smtp

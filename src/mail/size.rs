@@ -48,7 +48,10 @@ pub fn fit<E: From<TooLarge>>(
         let middle = low + (too_many - low) / 2;
         let bytes = size_with(middle)?;
         if bytes <= BUDGET {
-            fits = Some(Fit { posts: middle, bytes });
+            fits = Some(Fit {
+                posts: middle,
+                bytes,
+            });
             low = middle + 1;
         } else {
             too_many = middle;
@@ -62,7 +65,10 @@ pub fn fit<E: From<TooLarge>>(
     if bytes > HARD_STOP {
         return Err(TooLarge { bytes }.into());
     }
-    Ok(Fit { posts: least, bytes })
+    Ok(Fit {
+        posts: least,
+        bytes,
+    })
 }
 
 #[cfg(test)]
@@ -75,17 +81,59 @@ mod tests {
 
     #[test]
     fn takes_as_many_as_the_budget_holds() {
-        assert_eq!(with(5_000, 1_000, 10), Ok(Fit { posts: 10, bytes: 15_000 }));
-        assert_eq!(with(10_000, 10_000, 5), Ok(Fit { posts: 5, bytes: 60_000 }));
-        assert_eq!(with(10_000, 10_000, 6), Ok(Fit { posts: 5, bytes: 60_000 }));
-        assert_eq!(with(10_000, 10_000, 400), Ok(Fit { posts: 5, bytes: 60_000 }));
-        assert_eq!(with(10_000, 40_000, 3), Ok(Fit { posts: 1, bytes: 50_000 }));
-        assert_eq!(with(10_000, 1, 0), Ok(Fit { posts: 0, bytes: 10_000 }));
+        assert_eq!(
+            with(5_000, 1_000, 10),
+            Ok(Fit {
+                posts: 10,
+                bytes: 15_000
+            })
+        );
+        assert_eq!(
+            with(10_000, 10_000, 5),
+            Ok(Fit {
+                posts: 5,
+                bytes: 60_000
+            })
+        );
+        assert_eq!(
+            with(10_000, 10_000, 6),
+            Ok(Fit {
+                posts: 5,
+                bytes: 60_000
+            })
+        );
+        assert_eq!(
+            with(10_000, 10_000, 400),
+            Ok(Fit {
+                posts: 5,
+                bytes: 60_000
+            })
+        );
+        assert_eq!(
+            with(10_000, 40_000, 3),
+            Ok(Fit {
+                posts: 1,
+                bytes: 50_000
+            })
+        );
+        assert_eq!(
+            with(10_000, 1, 0),
+            Ok(Fit {
+                posts: 0,
+                bytes: 10_000
+            })
+        );
     }
 
     #[test]
     fn one_long_post_may_pass_the_budget_but_not_the_stop() {
-        assert_eq!(with(10_000, 70_000, 3), Ok(Fit { posts: 1, bytes: 80_000 }));
+        assert_eq!(
+            with(10_000, 70_000, 3),
+            Ok(Fit {
+                posts: 1,
+                bytes: 80_000
+            })
+        );
         assert_eq!(with(10_000, 80_001, 3), Err(TooLarge { bytes: 90_001 }));
         assert_eq!(with(100_000, 1, 0), Err(TooLarge { bytes: 100_000 }));
     }

@@ -81,13 +81,19 @@ impl Store {
 
     /// The latest scheduled instant that was dealt with: sent, nothing new, or missed.
     pub async fn settled_at(&self) -> Result<Option<Timestamp>, StoreError> {
-        let Some(text) = self.fact(SETTLED).await? else { return Ok(None) };
-        let at = text.parse().map_err(|_| StoreError::Corrupt { what: "schedule", value: text })?;
+        let Some(text) = self.fact(SETTLED).await? else {
+            return Ok(None);
+        };
+        let at = text.parse().map_err(|_| StoreError::Corrupt {
+            what: "schedule",
+            value: text,
+        })?;
         Ok(Some(Timestamp::from_millis(at)))
     }
 
     pub async fn settle(&self, at: Timestamp) -> Result<(), StoreError> {
-        self.set_fact(SET, SETTLED, at.as_millis().to_string()).await
+        self.set_fact(SET, SETTLED, at.as_millis().to_string())
+            .await
     }
 }
 

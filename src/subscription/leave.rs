@@ -36,22 +36,6 @@ impl Subscriptions {
         Ok(())
     }
 
-    /// Takes an unsubscribing back: the link proves the mailbox as a confirmation would.
-    ///
-    /// # Errors
-    /// As [`Self::look_up_unsubscribe`].
-    pub async fn undo_unsubscribe(&self, token: &str) -> Result<Subscriber, LinkError> {
-        let subscriber = self.look_up_unsubscribe(token).await?;
-        if self
-            .store
-            .return_to_list(&subscriber.id, self.now())
-            .await?
-        {
-            tracing::info!(subscriber = %subscriber.id, "came back");
-        }
-        Ok(subscriber)
-    }
-
     pub(super) async fn reader_of(
         &self,
         purpose: Purpose,

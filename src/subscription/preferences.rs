@@ -50,4 +50,21 @@ impl Subscriptions {
         self.leave(&subscriber).await?;
         Ok(())
     }
+
+    /// Takes an unsubscribing back, for who had been confirmed: the link proves the
+    /// mailbox as a confirmation would. False when there was nothing to take back.
+    ///
+    /// # Errors
+    /// As [`Self::look_up_preferences`].
+    pub async fn come_back(&self, token: &str) -> Result<bool, LinkError> {
+        let subscriber = self.look_up_preferences(token).await?;
+        let back = self
+            .store
+            .return_to_list(&subscriber.id, self.now())
+            .await?;
+        if back {
+            tracing::info!(subscriber = %subscriber.id, "came back");
+        }
+        Ok(back)
+    }
 }

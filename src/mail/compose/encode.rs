@@ -58,7 +58,10 @@ fn vec_of(sender: &Sender) -> lettre::message::Mailboxes {
 
 /// A field of free words, folded and in encoded-words (RFC 2047) where needed.
 fn words(name: &'static str, value: &str) -> String {
-    field(HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned()))
+    field(HeaderValue::new(
+        HeaderName::new_from_ascii_str(name),
+        value.to_owned(),
+    ))
 }
 
 fn field(value: HeaderValue) -> String {
@@ -76,7 +79,9 @@ fn part(media_type: &str, body: &str, may_be_plain: bool) -> String {
     } else {
         ("quoted-printable", quoted_printable(&body))
     };
-    format!("Content-Type: {media_type}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}")
+    format!(
+        "Content-Type: {media_type}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}"
+    )
 }
 
 fn quoted_printable(body: &str) -> String {
@@ -89,7 +94,9 @@ pub fn quoted_printable_len(html: &str) -> usize {
 }
 
 fn crlf(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n")
+    text.replace("\r\n", "\n")
+        .replace('\r', "\n")
+        .replace('\n', "\r\n")
 }
 
 fn is_seven_bit(body: &str) -> bool {
@@ -102,7 +109,11 @@ fn is_seven_bit(body: &str) -> bool {
 /// content can hold its own boundary.
 fn boundary(mail: &Mail<'_>, markers: &[&str]) -> String {
     let mut hash = Sha256::new();
-    for part in [&mail.content.subject, &mail.content.text, &mail.content.html] {
+    for part in [
+        &mail.content.subject,
+        &mail.content.text,
+        &mail.content.html,
+    ] {
         let mut part = part.clone();
         for marker in markers {
             part = part.replace(marker, "");

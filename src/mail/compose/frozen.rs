@@ -69,7 +69,9 @@ impl Recipient {
     ) -> Result<Self, RecipientError> {
         let fits = |token: &str| {
             token.len() == READER_TOKEN_LEN
-                && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+                && token
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         };
         if !fits(&unsubscribe_token) || !fits(&preferences_token) {
             return Err(RecipientError);

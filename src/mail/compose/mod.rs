@@ -45,10 +45,19 @@ pub struct ListHeaders {
 impl ListHeaders {
     /// For an issue. `unsubscribe_url` carries the marker of the reader's token and
     /// answers a one-click POST (RFC 8058).
-    pub fn of_issue(newsletter: &str, from: &Sender, number: IssueNumber, unsubscribe_url: &str) -> Self {
+    pub fn of_issue(
+        newsletter: &str,
+        from: &Sender,
+        number: IssueNumber,
+        unsubscribe_url: &str,
+    ) -> Self {
         let domain = from.domain();
         // Gmail wants the last field to be the same for all mail of a sender, 5 to 15 characters.
-        let sender: String = domain.chars().filter(char::is_ascii_alphanumeric).take(15).collect();
+        let sender: String = domain
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(15)
+            .collect();
         Self {
             list_id: format!("{} weekly <weekly.{domain}>", phrase(newsletter)),
             unsubscribe_url: unsubscribe_url.to_owned(),
@@ -62,7 +71,13 @@ impl ListHeaders {
 fn phrase(name: &str) -> String {
     let plain: String = name
         .chars()
-        .map(|c| if c.is_control() || "()<>[]:;@\\,.\"".contains(c) { ' ' } else { c })
+        .map(|c| {
+            if c.is_control() || "()<>[]:;@\\,.\"".contains(c) {
+                ' '
+            } else {
+                c
+            }
+        })
         .collect();
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -12,38 +12,70 @@ fn date() -> Timestamp {
 }
 
 fn reader() -> (EmailAddress, MessageId) {
-    (EmailAddress::parse("ada@example.org").unwrap(), MessageId::new(&[0xab; 32], &sender()))
+    (
+        EmailAddress::parse("ada@example.org").unwrap(),
+        MessageId::new(&[0xab; 32], &sender()),
+    )
 }
 
 /// The content as a template would give it, with two tokens in it.
 fn content(text: &str, unsubscribe: &str, preferences: &str) -> Rendered {
-    let with = |shape: &str| shape.replace("{U}", unsubscribe).replace("{P}", preferences);
+    let with = |shape: &str| {
+        shape
+            .replace("{U}", unsubscribe)
+            .replace("{P}", preferences)
+    };
     Rendered {
         subject: "No. 42: Über uns".to_owned(),
         text: with(text),
-        html: with(&format!("<p>{text}</p><a href=\"https://n.example.com/unsubscribe/{{U}}\">x</a>")),
+        html: with(&format!(
+            "<p>{text}</p><a href=\"https://n.example.com/unsubscribe/{{U}}\">x</a>"
+        )),
     }
 }
 
 fn list(token: &str) -> ListHeaders {
     let url = format!("https://n.example.com/unsubscribe/{token}");
-    ListHeaders::of_issue("Bücher, Lab", &sender(), IssueNumber::new(42).unwrap(), &url)
+    ListHeaders::of_issue(
+        "Bücher, Lab",
+        &sender(),
+        IssueNumber::new(42).unwrap(),
+        &url,
+    )
 }
 
 fn afresh(text: &str, recipient: &(String, String)) -> Vec<u8> {
     let content = content(text, &recipient.0, &recipient.1);
     let (list, from) = (list(&recipient.0), sender());
-    let mail = Mail { from: &from, reply_to: None, date: date(), content: &content, list: Some(&list) };
+    let mail = Mail {
+        from: &from,
+        reply_to: None,
+        date: date(),
+        content: &content,
+        list: Some(&list),
+    };
     let (to, id) = reader();
     // The boundary depends on the frozen content alone, so the tokens are left out here too.
-    encode::message(&mail, &to.to_string(), &id.to_string(), &[&recipient.0, &recipient.1]).into_bytes()
+    encode::message(
+        &mail,
+        &to.to_string(),
+        &id.to_string(),
+        &[&recipient.0, &recipient.1],
+    )
+    .into_bytes()
 }
 
 fn frozen(text: &str) -> FrozenMail {
     let markers = Markers::new(&Random::seeded(7));
     let content = content(text, markers.unsubscribe(), markers.preferences());
     let (list, from) = (list(markers.unsubscribe()), sender());
-    let mail = Mail { from: &from, reply_to: None, date: date(), content: &content, list: Some(&list) };
+    let mail = Mail {
+        from: &from,
+        reply_to: None,
+        date: date(),
+        content: &content,
+        list: Some(&list),
+    };
     FrozenMail::freeze(&mail, &markers)
 }
 
@@ -58,7 +90,11 @@ fn fill(frozen: &FrozenMail, tokens: &(String, String)) -> Vec<u8> {
 
 #[test]
 fn an_issue_has_its_headers_and_both_parts() {
-    let message = String::from_utf8(fill(&frozen("Hello\nhttps://n.example.com/unsubscribe/{U}\n"), &tokens())).unwrap();
+    let message = String::from_utf8(fill(
+        &frozen("Hello\nhttps://n.example.com/unsubscribe/{U}\n"),
+        &tokens(),
+    ))
+    .unwrap();
     insta::assert_snapshot!("issue", message.replace("\r\n", "\n"));
 }
 
@@ -67,11 +103,21 @@ fn other_mail_carries_no_list_headers() {
     let content = content("Hello\n", "", "");
     let from = sender();
     let reply_to = Sender::parse("desk@example.com").unwrap();
-    let mail = Mail { from: &from, reply_to: Some(&reply_to), date: date(), content: &content, list: None };
+    let mail = Mail {
+        from: &from,
+        reply_to: Some(&reply_to),
+        date: date(),
+        content: &content,
+        list: None,
+    };
     let (to, id) = reader();
     let message = String::from_utf8(mail.encode(&to, &id)).unwrap();
     assert!(message.contains("\r\nReply-To: desk@example.com\r\n"));
-    assert!(!message.contains("List-") && !message.contains("Precedence") && !message.contains("Feedback-ID"));
+    assert!(
+        !message.contains("List-")
+            && !message.contains("Precedence")
+            && !message.contains("Feedback-ID")
+    );
 }
 
 #[test]
@@ -85,7 +131,13 @@ fn keeps_through_storage() {
 
 #[test]
 fn a_damaged_stored_mail_is_an_error_not_a_panic() {
-    for json in ["", "{}", "[{\"text\":1}]", "[{\"unsubscribe\":{\"start\":0,\"end\":49}}]", "[{\"preferences\":{\"start\":9,\"end\":3}}]"] {
+    for json in [
+        "",
+        "{}",
+        "[{\"text\":1}]",
+        "[{\"unsubscribe\":{\"start\":0,\"end\":49}}]",
+        "[{\"preferences\":{\"start\":9,\"end\":3}}]",
+    ] {
         assert!(FrozenMail::from_json(json).is_err(), "{json}");
     }
 }
@@ -96,7 +148,13 @@ fn hash_does_not_depend_on_the_markers() {
         let markers = Markers::new(&Random::seeded(seed));
         let content = content("{U} ü {P}\n", markers.unsubscribe(), markers.preferences());
         let from = sender();
-        let mail = Mail { from: &from, reply_to: None, date: date(), content: &content, list: None };
+        let mail = Mail {
+            from: &from,
+            reply_to: None,
+            date: date(),
+            content: &content,
+            list: None,
+        };
         FrozenMail::freeze(&mail, &markers).content_hash()
     };
     assert_eq!(hash(1), hash(2));
@@ -105,7 +163,13 @@ fn hash_does_not_depend_on_the_markers() {
 #[test]
 fn a_token_of_another_form_is_refused() {
     let (to, id) = reader();
-    for bad in ["", "short", &"a".repeat(49), &" ".repeat(48), &"é".repeat(24)] {
+    for bad in [
+        "",
+        "short",
+        &"a".repeat(49),
+        &" ".repeat(48),
+        &"é".repeat(24),
+    ] {
         let good = "a".repeat(48);
         assert!(Recipient::new(to.clone(), id.clone(), bad.to_owned(), good.clone()).is_err());
         assert!(Recipient::new(to.clone(), id.clone(), good, bad.to_owned()).is_err());

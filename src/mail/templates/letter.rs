@@ -38,7 +38,9 @@ impl Direction {
     /// By the primary subtag of a BCP 47 language.
     pub fn of(language: &str) -> Self {
         let primary = language.split(['-', '_']).next().unwrap_or_default();
-        let rtl = ["ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"];
+        let rtl = [
+            "ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi",
+        ];
         if rtl.iter().any(|code| primary.eq_ignore_ascii_case(code)) {
             Self::Rtl
         } else {

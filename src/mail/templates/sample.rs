@@ -44,11 +44,17 @@ fn try_one<L: Letter>(templates: &Templates, letter: &L, faults: &mut Vec<Templa
         complain("subject.txt", "the subject is empty".to_owned());
     }
     if rendered.html.contains("<script>") {
-        complain("body.html", "a value stands unescaped; remove its `safe`".to_owned());
+        complain(
+            "body.html",
+            "a value stands unescaped; remove its `safe`".to_owned(),
+        );
     }
     for link in letter.needed_links() {
         if !rendered.text.split_whitespace().any(|word| word == link) {
-            complain("body.txt", format!("the link {link} is missing, or no white space follows it"));
+            complain(
+                "body.txt",
+                format!("the link {link} is missing, or no white space follows it"),
+            );
         }
         if !rendered.html.contains(&link.replace('&', "&amp;")) {
             complain("body.html", format!("the link {link} is missing"));
@@ -90,10 +96,17 @@ pub(super) fn digest() -> DigestMail {
     DigestMail {
         masthead: masthead(),
         number: 42,
-        day: Day { year: 2026, month: 11, day: 20 },
+        day: Day {
+            year: 2026,
+            month: 11,
+            day: 20,
+        },
         subject: None,
         preheader: None,
-        note_html: Some("<p>We are at <a href=\"https://example.com/conf\">ExampleConf</a> next week.</p>".to_owned()),
+        note_html: Some(
+            "<p>We are at <a href=\"https://example.com/conf\">ExampleConf</a> next week.</p>"
+                .to_owned(),
+        ),
         note_text: Some("We are at ExampleConf next week: https://example.com/conf".to_owned()),
         posts: vec![first, post(2, "Spam in the third quarter"), last],
         more: 6,

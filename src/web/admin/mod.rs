@@ -1,0 +1,3 @@
+//! The desk.
+
+pub mod views;

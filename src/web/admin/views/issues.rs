@@ -1,0 +1,138 @@
+//! What the desk shows of issues that went out or are going.
+
+use serde::Serialize;
+
+use super::Desk;
+use crate::domain::clock::Timestamp;
+use crate::domain::issue::Tally;
+use crate::web::pages::{maybe_millis, millis};
+
+/// A [`Tally`] and what follows from it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TallyView {
+    recipients: i64,
+    delivered: i64,
+    queued: i64,
+    deferred: i64,
+    bounced: i64,
+    skipped: i64,
+    in_doubt: i64,
+    to_go: i64,
+    /// Recipients of whom nothing more is to come.
+    settled: i64,
+    /// `settled` of `recipients`, 0 to 1.
+    share: f64,
+}
+
+impl TallyView {
+    /// Of a thousand, how many have it; `None` while nobody was to get it.
+    pub fn delivered_per_mille(&self) -> Option<i64> {
+        (self.recipients > 0).then(|| self.delivered * 1000 / self.recipients)
+    }
+}
+
+impl From<&Tally> for TallyView {
+    fn from(tally: &Tally) -> Self {
+        let recipients = tally.recipients();
+        let settled = recipients - tally.to_go();
+        Self {
+            recipients,
+            delivered: tally.delivered,
+            queued: tally.queued,
+            deferred: tally.deferred,
+            bounced: tally.bounced,
+            skipped: tally.skipped,
+            in_doubt: tally.in_doubt,
+            to_go: tally.to_go(),
+            settled,
+            share: if recipients > 0 {
+                settled as f64 / recipients as f64
+            } else {
+                1.0
+            },
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct IssueLine {
+    pub number: i64,
+    pub title: String,
+    #[serde(serialize_with = "millis")]
+    pub begun_at: Timestamp,
+    /// `IssueState::as_str`
+    pub state: &'static str,
+    pub tally: TallyView,
+}
+
+/// `GET /admin/issues?after=`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Issues {
+    pub desk: Desk,
+    pub issues: Vec<IssueLine>,
+    pub newer: bool,
+    pub older: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct DeliveryLine {
+    /// None once the reader was erased.
+    pub address: Option<String>,
+    /// `DeliveryState::as_str`
+    pub state: &'static str,
+    pub attempts: i64,
+    /// When its state last changed.
+    #[serde(serialize_with = "millis")]
+    pub at: Timestamp,
+    /// When it is tried again.
+    #[serde(serialize_with = "maybe_millis")]
+    pub next_at: Option<Timestamp>,
+    /// The server's words.
+    pub reply: Option<String>,
+}
+
+/// `GET /admin/issues/{number}?state=&after=`. Posts `csrf` and `action` = `pause`,
+/// `resume` or `cancel` there.
+#[derive(Clone, Debug, Serialize)]
+pub struct Issue {
+    pub desk: Desk,
+    pub number: i64,
+    pub subject: String,
+    /// `IssueState::as_str`
+    pub state: &'static str,
+    #[serde(serialize_with = "millis")]
+    pub begun_at: Timestamp,
+    #[serde(serialize_with = "maybe_millis")]
+    pub finished_at: Option<Timestamp>,
+    /// Why it is paused, word for word.
+    pub says: Option<String>,
+    pub tally: TallyView,
+    /// The filter: `DeliveryState::as_str`; `queued` means leased and sending too.
+    pub filter: Option<&'static str>,
+    pub deliveries: Vec<DeliveryLine>,
+    pub newer: bool,
+    pub older: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tally_is_settled_when_nothing_is_to_go() {
+        let tally = Tally {
+            queued: 3,
+            deferred: 1,
+            delivered: 94,
+            bounced: 1,
+            skipped: 0,
+            in_doubt: 1,
+        };
+        let view = TallyView::from(&tally);
+        assert_eq!((view.settled, view.to_go, view.recipients), (96, 4, 100));
+        assert_eq!(view.delivered_per_mille(), Some(940));
+        let nobody = TallyView::from(&Tally::default());
+        assert_eq!(nobody.delivered_per_mille(), None);
+        assert!((nobody.share - 1.0).abs() < f64::EPSILON);
+    }
+}

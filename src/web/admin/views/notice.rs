@@ -1,0 +1,62 @@
+//! What the desk says after a change.
+
+use serde::Serialize;
+
+macro_rules! notices {
+    ($($variant:ident => $word:literal),+ $(,)?) => {
+        /// Rides from a POST to the page after it as one word of the query (`?done=`), so
+        /// that no link can put words of its own on the desk.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Notice { $($variant),+ }
+
+        impl Notice {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+    };
+}
+
+notices! {
+    Welcome => "welcome",
+    Saved => "saved",
+    TestQueued => "test_queued",
+    SendingBegun => "sending_begun",
+    AlreadySent => "already_sent",
+    Paused => "paused",
+    Resumed => "resumed",
+    Cancelled => "cancelled",
+    SubscriberAdded => "subscriber_added",
+    SubscriberKnown => "subscriber_known",
+    SubscriberKeptOut => "subscriber_kept_out",
+    FeedAdded => "feed_added",
+    FeedChecked => "feed_checked",
+    FeedRemoved => "feed_removed",
+}
+
+impl Notice {
+    /// `None` for a word that is none of ours.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|notice| notice.as_str() == word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_reads_back_and_is_the_word_the_page_sees() {
+        for notice in Notice::ALL {
+            assert_eq!(Notice::parse(notice.as_str()), Some(*notice));
+            assert_eq!(serde_json::to_value(notice).unwrap(), notice.as_str());
+        }
+        assert_eq!(Notice::parse("<b>hello</b>"), None);
+    }
+}

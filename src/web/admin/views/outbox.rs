@@ -1,0 +1,40 @@
+//! The mail that is kept as files.
+
+use serde::Serialize;
+
+use super::{Desk, Shown};
+use crate::domain::clock::Timestamp;
+use crate::web::pages::millis;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct OutboxLine {
+    /// As it stands in `/admin/outbox/{id}`: safe in a path.
+    pub id: String,
+    pub subject: String,
+    pub to: String,
+    #[serde(serialize_with = "millis")]
+    pub at: Timestamp,
+}
+
+/// `GET /admin/outbox?after=`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outbox {
+    pub desk: Desk,
+    pub smtp_set: bool,
+    pub mails: Vec<OutboxLine>,
+    pub newer: bool,
+    pub older: Option<String>,
+}
+
+/// `GET /admin/outbox/{id}`, its HTML at `/admin/outbox/{id}/html`.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutboxMail {
+    pub desk: Desk,
+    pub id: String,
+    pub subject: String,
+    pub from: String,
+    pub to: String,
+    #[serde(serialize_with = "millis")]
+    pub at: Timestamp,
+    pub shown: Shown,
+}

@@ -1,0 +1,54 @@
+//! The first page of the desk.
+
+use serde::Serialize;
+
+use super::{Desk, IssueLine, TallyView};
+use crate::domain::clock::Timestamp;
+use crate::web::pages::maybe_millis;
+
+/// What is done of the first four steps; shown until all are.
+#[derive(Clone, Debug, Serialize)]
+pub struct Checklist {
+    pub feed: bool,
+    pub sending: bool,
+    pub test: bool,
+    /// Someone signed up by the form.
+    pub form: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct SendingNow {
+    pub number: i64,
+    /// `IssueState::as_str`: sending or paused.
+    pub state: &'static str,
+    pub tally: TallyView,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct NextIssue {
+    pub number: i64,
+    #[serde(serialize_with = "maybe_millis")]
+    pub goes_at: Option<Timestamp>,
+    pub posts: usize,
+    pub readers: i64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Figures {
+    pub subscribers: i64,
+    pub new_this_week: i64,
+    pub left_this_week: i64,
+    /// Of the last issue: `TallyView::delivered_per_mille`.
+    pub delivered_per_mille: Option<i64>,
+}
+
+/// `GET /admin`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Overview {
+    pub desk: Desk,
+    pub checklist: Option<Checklist>,
+    pub sending: Option<SendingNow>,
+    pub next: NextIssue,
+    pub figures: Figures,
+    pub recent: Vec<IssueLine>,
+}

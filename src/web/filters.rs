@@ -1,0 +1,110 @@
+//! How pages write numbers, dates and addresses.
+
+use chrono::{DateTime, SecondsFormat};
+use chrono_tz::Tz;
+use tera::{Error, Kwargs, State, Tera, TeraResult};
+
+/// Teaches `tera` these filters: `number`, `date(style=…)`, `query` and `as_text`.
+pub fn register(tera: &mut Tera, zone: Tz) {
+    tera.register_filter("number", |n: i64, _: Kwargs, _: &State| number(n));
+    tera.register_filter("query", |text: &str, _: Kwargs, _: &State| query(text));
+    // Markup that was put together by a template, to be shown instead of obeyed.
+    tera.register_filter("as_text", |text: &str, _: Kwargs, _: &State| {
+        text.to_owned()
+    });
+    tera.register_filter(
+        "date",
+        move |millis: i64, words: Kwargs, _: &State| -> TeraResult<String> {
+            let style = words.get::<&str>("style")?.unwrap_or("day");
+            date(millis, zone, style)
+                .ok_or_else(|| Error::message(format!("no date style '{style}'")))
+        },
+    );
+}
+
+/// `1,284`
+fn number(n: i64) -> String {
+    let digits = n.unsigned_abs().to_string();
+    let mut text = String::from(if n < 0 { "-" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `None` for a style there is not.
+fn date(millis: i64, zone: Tz, style: &str) -> Option<String> {
+    let moment = DateTime::from_timestamp_millis(millis)
+        .unwrap_or_default()
+        .with_timezone(&zone);
+    let format = match style {
+        "weekday" => "%A",
+        "day" => "%A %-d %B",
+        "full" => "%A %-d %B %Y",
+        "date" => "%-d %b %Y",
+        "month_day" => "%-d %B",
+        "time" => "%a %-d %b %H:%M",
+        "iso" => return Some(moment.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        _ => return None,
+    };
+    Some(moment.format(format).to_string())
+}
+
+/// Text as a value in a URL's query.
+fn query(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (n, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1284, "1,284"),
+            (1_000_000, "1,000,000"),
+            (-1284, "-1,284"),
+        ] {
+            assert_eq!(number(n), text);
+        }
+        assert_eq!(number(i64::MIN), "-9,223,372,036,854,775,808");
+    }
+
+    #[test]
+    fn a_date_is_told_in_the_newsletters_zone() {
+        let late_thursday = 1_795_127_400_000; // 2026-11-19 22:30 UTC
+        assert_eq!(
+            date(late_thursday, Tz::UTC, "day").unwrap(),
+            "Thursday 19 November"
+        );
+        assert_eq!(
+            date(late_thursday, Tz::Europe__Helsinki, "day").unwrap(),
+            "Friday 20 November"
+        );
+        assert_eq!(
+            date(late_thursday, Tz::Europe__Helsinki, "time").unwrap(),
+            "Fri 20 Nov 00:30"
+        );
+        assert_eq!(
+            date(late_thursday, Tz::Europe__Helsinki, "iso").unwrap(),
+            "2026-11-20T00:30:00+02:00"
+        );
+        assert_eq!(
+            date(late_thursday, Tz::UTC, "iso").unwrap(),
+            "2026-11-19T22:30:00Z"
+        );
+        assert_eq!(date(late_thursday, Tz::UTC, "roman"), None);
+        assert!(date(i64::MAX, Tz::UTC, "full").is_some());
+    }
+
+    #[test]
+    fn a_query_value_cannot_leave_its_place() {
+        assert_eq!(query("a&b=c d/é"), "a%26b%3Dc+d%2F%C3%A9");
+    }
+}

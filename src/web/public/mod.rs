@@ -1,0 +1,3 @@
+//! The readers' pages.
+
+pub mod views;

@@ -1,0 +1,81 @@
+//! Every page, filled three ways, for the tests.
+
+mod desk;
+mod public;
+
+use super::pages::{PageError, Pages, View};
+use crate::domain::clock::Timestamp;
+
+/// How a sample is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    Full,
+    /// Nothing that can be left out.
+    Empty,
+    /// Text that would like to be markup, runs right to left, or never ends.
+    Hostile,
+}
+
+pub const HOSTILE: &str = "{{7*7}}<script>alert(1)</script>\"><img src=x onerror='alert(2)'>&amp; \
+    \u{202e}שלום العالم Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft";
+
+/// 2026-11-20 10:00 UTC, a Friday.
+pub const FRIDAY: Timestamp = Timestamp::from_millis(1_795_168_800_000);
+pub const DAY: i64 = 24 * 60 * 60 * 1000;
+
+impl Fill {
+    pub fn text(self, text: &str) -> String {
+        match self {
+            Self::Full => text.to_owned(),
+            Self::Empty => String::new(),
+            Self::Hostile => HOSTILE.to_owned(),
+        }
+    }
+
+    pub fn maybe(self, text: &str) -> Option<String> {
+        (self != Self::Empty).then(|| self.text(text))
+    }
+
+    pub fn some<T>(self, value: T) -> Option<T> {
+        (self != Self::Empty).then_some(value)
+    }
+
+    pub fn list<T>(self, items: Vec<T>) -> Vec<T> {
+        if self == Self::Empty {
+            Vec::new()
+        } else {
+            items
+        }
+    }
+}
+
+pub fn days_after(moment: Timestamp, days: i64) -> Timestamp {
+    Timestamp::from_millis(moment.as_millis() + days * DAY)
+}
+
+/// Collects pages under a name of their state.
+pub struct Album<'a> {
+    pages: &'a Pages,
+    pub rendered: Vec<(String, &'static str, Result<String, PageError>)>,
+}
+
+impl Album<'_> {
+    fn add<V: View>(&mut self, name: &str, view: V) {
+        self.rendered
+            .push((name.to_owned(), V::TEMPLATE, self.pages.text(&view)));
+    }
+}
+
+/// Every page in every state: its name, its template, and how it came out.
+pub fn every_page(
+    pages: &Pages,
+    fill: Fill,
+) -> Vec<(String, &'static str, Result<String, PageError>)> {
+    let mut album = Album {
+        pages,
+        rendered: Vec::new(),
+    };
+    public::fill(&mut album, fill);
+    desk::fill(&mut album, fill);
+    album.rendered
+}
