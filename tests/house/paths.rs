@@ -73,15 +73,27 @@ fn is_separator(tokens: &[(usize, Token)], at: usize) -> bool {
     matches!(tokens.get(at), Some((_, Token::PathSeparator)))
 }
 
-/// A word that `::` follows and none precedes, or the whole of a `use name;`.
+/// The first word of a path, or the only one of `use name;`.
 fn begins_path(tokens: &[(usize, Token)], at: usize) -> bool {
-    let preceded = at > 0 && is_separator(tokens, at - 1) && at > 1 && {
-        // `::name` at the start of a path is the crate `name`, as after `use` or `(`.
-        matches!(tokens[at - 2].1, Token::Word(ref word) if word != "use")
-            || matches!(tokens[at - 2].1, Token::Sign('>'))
-    };
-    let used_whole = at > 0 && is_word(tokens, at - 1, "use");
-    !preceded && (is_separator(tokens, at + 1) || used_whole)
+    if is_word(tokens, at, "use") {
+        return false;
+    }
+    if at == 0 {
+        return is_separator(tokens, 1);
+    }
+    let used = is_word(tokens, at - 1, "use");
+    (used || is_separator(tokens, at + 1)) && !continues_path(tokens, at)
+}
+
+/// Whether the `::` before a word joins it to something; `::axum` names a crate afresh.
+fn continues_path(tokens: &[(usize, Token)], at: usize) -> bool {
+    if !is_separator(tokens, at - 1) || at < 2 {
+        return false;
+    }
+    match &tokens[at - 2].1 {
+        Token::Word(word) => word != "use",
+        sign => *sign == Token::Sign('>'),
+    }
 }
 
 fn count_supers(tokens: &[(usize, Token)], mut at: usize) -> usize {
