@@ -1,0 +1,11 @@
+//! The world around Broadsheet as tests see it: a database, a blog, an SMTP server, and
+//! the real program run as its users run it.
+
+pub mod blog;
+pub mod database;
+pub mod process;
+pub mod smtp_server;
+mod smtp_session;
+
+#[cfg(test)]
+mod tests;
