@@ -202,23 +202,18 @@ mod tests {
     }
 
     proptest! {
-            #[test]
-            fn never_panics_and_what_it_takes_parses_again(text in "\\PC{0,80}") {
-                if let Ok(address) = EmailAddress::parse(&text) {
-    <<<<<<< HEAD
-                    prop_assert_eq!(EmailAddress::parse(&address.to_string()), Ok(address.clone()));
-    =======
-                    let again = EmailAddress::parse(&address.to_string());
-                    prop_assert_eq!(again.as_ref(), Ok(&address));
-    >>>>>>> mail
-                    let _ = Address::from(&address);
-                }
-            }
-
-            #[test]
-            fn ordinary_addresses_pass(local in "[a-z][a-z0-9]{0,20}", domain in "[a-z]{2,12}\\.(com|org|co\\.uk)") {
-                let address = format!("{local}@{domain}");
-                prop_assert!(EmailAddress::parse(&address).is_ok());
+        #[test]
+        fn never_panics_and_what_it_takes_parses_again(text in "\\PC{0,80}") {
+            if let Ok(address) = EmailAddress::parse(&text) {
+                prop_assert_eq!(EmailAddress::parse(&address.to_string()), Ok(address.clone()));
+                let _ = Address::from(&address);
             }
         }
+
+        #[test]
+        fn ordinary_addresses_pass(local in "[a-z][a-z0-9]{0,20}", domain in "[a-z]{2,12}\\.(com|org|co\\.uk)") {
+            let address = format!("{local}@{domain}");
+            prop_assert!(EmailAddress::parse(&address).is_ok());
+        }
+    }
 }

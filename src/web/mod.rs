@@ -9,6 +9,7 @@ mod filters;
 pub mod headers;
 pub mod pages;
 pub mod public;
+pub mod sample_blog;
 mod site;
 
 #[cfg(test)]
