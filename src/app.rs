@@ -23,7 +23,7 @@ use crate::domain::token::SecretKeys;
 use crate::feeds::{AllowPrivate, FeedSource, Fetcher};
 use crate::mail::identity::Identity;
 use crate::mail::outbox::Outbox;
-use crate::mail::smtp::{SmtpServer, SmtpServerError};
+use crate::mail::smtp::{HelloName, HelloNameError, SmtpServer, SmtpUrlError};
 use crate::mail::templates::{Direction, Masthead, TemplateFault, Templates};
 use crate::mail::transport::Transport;
 use crate::store::{Place, Store, StoreError};
@@ -47,8 +47,10 @@ pub enum AppError {
     WrongKey(String),
     #[error("smtp.password_file: {0}")]
     PasswordFile(#[from] PasswordFileError),
-    #[error(transparent)]
-    Smtp(#[from] SmtpServerError),
+    #[error("smtp.url: {0}")]
+    Smtp(#[from] SmtpUrlError),
+    #[error("newsletter.from: {0}")]
+    Hello(#[from] HelloNameError),
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Templates(Vec<TemplateFault>),
     #[error("the web server failed: {0}")]
@@ -60,7 +62,7 @@ impl AppError {
     pub fn is_about_settings(&self) -> bool {
         matches!(
             self,
-            Self::KeyFile(_) | Self::WrongKey(_) | Self::PasswordFile(_) | Self::Smtp(_) | Self::Templates(_)
+            Self::KeyFile(_) | Self::WrongKey(_) | Self::PasswordFile(_) | Self::Smtp(_) | Self::Hello(_) | Self::Templates(_)
         )
     }
 }
@@ -127,11 +129,13 @@ impl App {
     /// When a template, or what the settings say of the mail server, has a fault.
     pub fn deliveries(&self) -> Result<Deliveries, AppError> {
         let smtp = &self.settings.smtp;
+        let identity = Arc::new(identity(&self.settings));
         Ok(Deliveries {
             store: self.store.clone(),
             templates: self.templates()?,
-            identity: Arc::new(identity(&self.settings)),
+            identity: Arc::clone(&identity),
             transport: Arc::new(self.transport()?),
+            envelope_from: smtp.return_path.clone().unwrap_or_else(|| identity.from.address().clone()),
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
@@ -164,9 +168,9 @@ impl App {
             return Ok(Transport::Outbox(self.outbox()));
         };
         let identity = identity(&self.settings);
-        let server = SmtpServer::parse(url.secret(), identity.from.address().domain())?;
-        let envelope_from = self.settings.smtp.return_path.clone();
-        Ok(Transport::smtp(server, envelope_from.unwrap_or_else(|| identity.from.address().clone())))
+        let server = SmtpServer::parse(url.secret().expose_secret(), None)?;
+        let hello = HelloName::parse(identity.from.address().domain())?;
+        Ok(Transport::smtp(server, hello))
     }
 
     /// Makes the table of feeds agree with `feeds.urls`.

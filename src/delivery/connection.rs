@@ -14,7 +14,7 @@ use super::{Deliveries, Pulse};
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
 use crate::domain::outcome::{Halt, Outcome, Report};
-use crate::mail::transport::Channel;
+use crate::mail::transport::{Channel, Outgoing};
 use crate::store::{Leased, Settled};
 
 /// An open connection with nothing to send is closed after this.
@@ -158,8 +158,15 @@ impl Connection {
             let report = Report { outcome: Outcome::InDoubt, says: "the connection was lost".to_owned() };
             return self.decide(job, &report);
         };
+        let mail = Outgoing {
+            delivery: &job.id,
+            since: job.queued_at,
+            envelope_from: &self.deliveries.envelope_from,
+            to: &job.address,
+            message: &message,
+        };
         let report = tokio::select! {
-            report = open.send(&job.id, job.queued_at, &job.address, &message) => report,
+            report = open.send(&mail) => report,
             () = self.hard_stop.cancelled() => {
                 let says = "stopped while the server took its time".to_owned();
                 *channel = None;

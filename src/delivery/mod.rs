@@ -28,6 +28,7 @@ pub use heart::Pulse;
 pub use settle::InDoubt;
 
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
 use crate::domain::token::SecretKeys;
 use crate::mail::identity::Identity;
@@ -52,6 +53,8 @@ pub struct Deliveries {
     pub templates: Arc<Templates>,
     pub identity: Arc<Identity>,
     pub transport: Arc<Transport>,
+    /// Where servers send their reports (RFC 5321 §2.3.1, the reverse-path).
+    pub envelope_from: EmailAddress,
     pub keys: Arc<SecretKeys>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
