@@ -12,8 +12,8 @@
 pub mod compose;
 pub mod identity;
 pub mod outbox;
-//reply
+pub mod reply;
 pub mod size;
-//smtp
+pub mod smtp;
 pub mod templates;
-//transport
+pub mod transport;

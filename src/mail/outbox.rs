@@ -1,3 +1,300 @@
-//! Stand-in until the room is merged.
+//! Mail kept as files, for as long as no mail server is set: the same bytes, to be
+//! looked at.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use mail_parser::{Address, Message, MessageParser};
+use sha2::{Digest, Sha256};
+
+use crate::domain::clock::Timestamp;
+use crate::domain::delivery::DeliveryId;
+
+/// A folder of `.eml` files.
 #[derive(Clone, Debug)]
-pub struct Outbox;
+pub struct Outbox {
+    dir: PathBuf,
+}
+
+/// The name of a mail in the outbox, like `20261120T100000.000Z-0123456789abcdef.eml`:
+/// sorts by time, is the same when a delivery is sent again, and cannot lead out of the
+/// folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MailName(String);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no mail has such a name")]
+pub struct MailNameError;
+
+impl MailName {
+    pub fn new(at: Timestamp, delivery: &DeliveryId) -> Self {
+        let hash = hex::encode(Sha256::digest(delivery.as_str()));
+        let time = at.to_utc().format("%Y%m%dT%H%M%S%.3fZ");
+        Self(format!("{time}-{}.eml", &hash[..16]))
+    }
+
+    /// # Errors
+    /// When `text`, which may come from the web, is not exactly such a name.
+    pub fn parse(text: &str) -> Result<Self, MailNameError> {
+        const SHAPE: &[u8] = b"00000000T000000.000Z-xxxxxxxxxxxxxxxx.eml";
+        let fits = |(byte, shape): (u8, &u8)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            b'x' => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+            literal => byte == *literal,
+        };
+        if text.len() == SHAPE.len() && text.bytes().zip(SHAPE).all(fits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(MailNameError)
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One line of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxEntry {
+    pub name: MailName,
+    pub to: String,
+    pub subject: String,
+    /// The mail's own date, if it has one that can be read.
+    pub date: Option<Timestamp>,
+}
+
+/// A piece of the list, the newest mail first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxPage {
+    pub entries: Vec<OutboxEntry>,
+    /// How many mails there are in all.
+    pub total: usize,
+}
+
+/// A mail as a reader's program would take it apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxMail {
+    pub entry: OutboxEntry,
+    /// As they stand in the source, names and values.
+    pub headers: Vec<(String, String)>,
+    pub text: Option<String>,
+    pub html: Option<String>,
+    pub source: String,
+}
+
+impl Outbox {
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Keeps a message. Once this returns it survives a power cut; before that it is
+    /// not there at all.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn keep(&self, name: &MailName, message: &[u8]) -> io::Result<()> {
+        fs::create_dir_all(&self.dir)?;
+        let unfinished = self.dir.join(format!(".{}.tmp", name.0));
+        let mut file = File::create(&unfinished)?;
+        file.write_all(message)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, self.dir.join(&name.0))?;
+        File::open(&self.dir)?.sync_all()
+    }
+
+    /// `count` mails from the `skip`th newest on.
+    ///
+    /// # Errors
+    /// What the file system says. A folder that is not there yet is merely empty.
+    pub fn list(&self, skip: usize, count: usize) -> io::Result<OutboxPage> {
+        let files = match fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(OutboxPage {
+                    entries: Vec::new(),
+                    total: 0,
+                });
+            }
+            files => files?,
+        };
+        let mut names = Vec::new();
+        for file in files {
+            if let Ok(name) = MailName::parse(&file?.file_name().to_string_lossy()) {
+                names.push(name);
+            }
+        }
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        let total = names.len();
+        let mut entries = Vec::new();
+        for name in names.into_iter().skip(skip).take(count) {
+            let source = fs::read(self.dir.join(&name.0))?;
+            entries.push(entry(
+                name,
+                MessageParser::default().parse_headers(&source).as_ref(),
+            ));
+        }
+        Ok(OutboxPage { entries, total })
+    }
+
+    /// One mail; `None` when there is none of this name.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn read(&self, name: &MailName) -> io::Result<Option<OutboxMail>> {
+        let source = match fs::read(self.dir.join(&name.0)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            source => source?,
+        };
+        let message = MessageParser::default().parse(&source);
+        let part = |body: fn(&Message<'_>) -> Option<String>| message.as_ref().and_then(body);
+        Ok(Some(OutboxMail {
+            entry: entry(name.clone(), message.as_ref()),
+            headers: message
+                .iter()
+                .flat_map(Message::headers_raw)
+                .map(header)
+                .collect(),
+            text: part(|message| message.body_text(0).map(|text| text.into_owned())),
+            html: part(|message| message.body_html(0).map(|html| html.into_owned())),
+            source: String::from_utf8_lossy(&source).into_owned(),
+        }))
+    }
+}
+
+fn header((name, value): (&str, &str)) -> (String, String) {
+    (
+        name.to_owned(),
+        value.split_whitespace().collect::<Vec<_>>().join(" "),
+    )
+}
+
+fn entry(name: MailName, message: Option<&Message<'_>>) -> OutboxEntry {
+    let to = message.and_then(Message::to).and_then(Address::first);
+    let date = message.and_then(Message::date);
+    OutboxEntry {
+        name,
+        to: to
+            .and_then(|to| to.address())
+            .unwrap_or_default()
+            .to_owned(),
+        subject: message
+            .and_then(Message::subject)
+            .unwrap_or_default()
+            .to_owned(),
+        date: date.map(|date| Timestamp::from_millis(date.to_timestamp().saturating_mul(1000))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn name(millis: i64, delivery: &str) -> MailName {
+        MailName::new(
+            Timestamp::from_millis(millis),
+            &DeliveryId::from_stored(delivery.to_owned()),
+        )
+    }
+
+    const MAIL: &[u8] = b"To: ada@example.org\r\nSubject: =?utf-8?b?w5xiZXI=?= us\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nplain\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>rich\r\n--b--\r\n";
+
+    #[test]
+    fn what_is_kept_can_be_listed_and_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = Outbox::new(dir.path().join("deep/outbox"));
+        assert_eq!(outbox.list(0, 10).unwrap().total, 0);
+        let (first, second) = (name(1_000, "a:b"), name(2_000, "a:c"));
+        outbox.keep(&second, MAIL).unwrap();
+        outbox.keep(&first, b"no mail at all").unwrap();
+        outbox.keep(&first, MAIL).unwrap();
+        fs::write(outbox.dir().join("notes.txt"), "mine").unwrap();
+
+        let page = outbox.list(0, 10).unwrap();
+        assert_eq!(page.total, 2);
+        let names: Vec<_> = page.entries.iter().map(|entry| &entry.name).collect();
+        assert_eq!(names, [&second, &first]);
+        assert_eq!(page.entries[0].to, "ada@example.org");
+        assert_eq!(page.entries[0].subject, "Über us");
+        assert_eq!(
+            page.entries[0].date,
+            Some(Timestamp::from_millis(1_795_428_000_000))
+        );
+        let rest = outbox.list(1, 10).unwrap();
+        assert_eq!((rest.entries.len(), &rest.entries[0].name), (1, &first));
+        assert!(outbox.list(usize::MAX, 10).unwrap().entries.is_empty());
+
+        let mail = outbox.read(&first).unwrap().unwrap();
+        assert_eq!(mail.text.as_deref(), Some("plain"));
+        assert_eq!(mail.html.as_deref(), Some("<p>rich"));
+        assert_eq!(mail.source.as_bytes(), MAIL);
+        assert_eq!(
+            mail.headers[0],
+            ("To".to_owned(), "ada@example.org".to_owned())
+        );
+        assert_eq!(mail.headers[4].1, "multipart/alternative; boundary=b");
+        assert_eq!(outbox.read(&name(3_000, "x")).unwrap(), None);
+        let left = fs::read_dir(outbox.dir()).unwrap().count();
+        assert_eq!(left, 3, "nothing unfinished is left behind");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_is_an_error() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let outbox = Outbox::new(file.path().join("outbox"));
+        assert!(outbox.keep(&name(0, "x"), MAIL).is_err());
+    }
+
+    #[test]
+    fn garbage_in_a_file_is_shown_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = Outbox::new(dir.path());
+        outbox.keep(&name(0, "x"), b"\xff\xfe\0").unwrap();
+        assert_eq!(outbox.list(0, 1).unwrap().entries[0].to, "");
+        assert!(outbox.read(&name(0, "x")).unwrap().is_some());
+    }
+
+    #[test]
+    fn names_are_one_per_delivery_and_sort_by_time() {
+        assert_eq!(name(0, "a"), name(0, "a"));
+        assert_ne!(name(0, "a"), name(0, "b"));
+        assert!(name(999, "z") < name(1_000, "a"));
+        let text = name(1_795_428_000_123, "a").as_str().to_owned();
+        assert!(text.starts_with("20261123T100000.123Z-"), "{text}");
+        assert_eq!(MailName::parse(&text).unwrap().as_str(), text);
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        let good = name(0, "a").as_str().to_owned();
+        for bad in [
+            "",
+            "..",
+            "../../etc/passwd",
+            &good.to_uppercase(),
+            &good[1..],
+            &format!("{good}/"),
+            &good.replace('-', "/"),
+            ".20261123T100000.123Z-0123456789abcdef.eml.tmp",
+        ] {
+            assert_eq!(MailName::parse(bad), Err(MailNameError), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_made_name_parses_and_no_other_has_a_slash(millis in 0i64..4_000_000_000_000, delivery in "\\PC{0,40}", other in "\\PC{0,50}") {
+            let made = name(millis, &delivery);
+            prop_assert_eq!(MailName::parse(made.as_str()), Ok(made.clone()));
+            if let Ok(parsed) = MailName::parse(&other) {
+                prop_assert!(!parsed.as_str().contains(['/', '\\']));
+            }
+        }
+    }
+}

@@ -195,8 +195,10 @@ impl From<FrozenMail> for Vec<Piece> {
 
 const SOFT_BREAK: &str = "=\r\n";
 
+type MakePiece = fn(Range<usize>) -> Piece;
+
 fn split(message: &str, markers: &Markers) -> Vec<Piece> {
-    let kinds: [(&str, fn(Range<usize>) -> Piece); 4] = [
+    let kinds: [(&str, MakePiece); 4] = [
         (&markers.unsubscribe, Piece::Unsubscribe),
         (&markers.preferences, Piece::Preferences),
         (&markers.to, |_| Piece::To),

@@ -1,0 +1,375 @@
+//! A conversation with a mail server.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
+use super::capabilities::Capabilities;
+use super::error::{WireError, settings};
+use super::log_in;
+use super::reply_reader::Lines;
+use super::server::{HelloName, SmtpServer, TlsMode};
+use super::tls;
+use super::wire::Wire;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::outcome::{Outcome, Report, Temporary};
+use crate::mail::reply::{Phase, Reply};
+
+/// How long each answer may take (RFC 5321 §4.5.3.2).
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    pub connect: Duration,
+    pub greeting: Duration,
+    pub tls: Duration,
+    /// EHLO, STARTTLS, AUTH, RSET.
+    pub command: Duration,
+    pub mail: Duration,
+    pub rcpt: Duration,
+    pub data: Duration,
+    /// To hand over a block of data.
+    pub block: Duration,
+    /// The answer to the final dot.
+    pub dot: Duration,
+    pub quit: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        Self {
+            connect: Duration::from_secs(30),
+            greeting: minutes(5),
+            tls: minutes(1),
+            command: minutes(5),
+            mail: minutes(5),
+            rcpt: minutes(5),
+            data: minutes(2),
+            block: minutes(3),
+            dot: minutes(10),
+            quit: Duration::from_secs(2),
+        }
+    }
+}
+
+/// An open connection: greeted, encrypted and logged in as the settings ask.
+pub struct Connection {
+    wire: Wire,
+    offered: Capabilities,
+    timeouts: Timeouts,
+    usable: bool,
+    /// The last transaction ended in the middle.
+    needs_reset: bool,
+}
+
+impl Connection {
+    /// Connects, says hello, encrypts and logs in.
+    ///
+    /// # Errors
+    /// Why it could not: [`Outcome::Deferred`] when trying later may help,
+    /// [`Outcome::Halted`] when only the operator can. Nobody's mail has begun.
+    pub async fn open(
+        server: &SmtpServer,
+        hello: &HelloName,
+        timeouts: Timeouts,
+    ) -> Result<Self, Report> {
+        let hello = server.hello_name().unwrap_or(hello);
+        let lost = |error: WireError| error.report(Phase::Connect);
+        let wire = Wire::connect(&server.host, server.port, timeouts.connect)
+            .await
+            .map_err(lost)?;
+        let mut connection = Self {
+            wire,
+            offered: Capabilities::default(),
+            timeouts,
+            usable: true,
+            needs_reset: false,
+        };
+        if server.mode == TlsMode::Implicit {
+            connection = connection.encrypt(server).await?;
+        }
+        let greeting = connection
+            .wire
+            .read(timeouts.greeting)
+            .await
+            .map_err(lost)?;
+        accepted(Phase::Connect, greeting)?;
+        connection.hello(hello).await?;
+        if connection.should_start_tls(server)? {
+            connection
+                .ask(Phase::StartTls, "STARTTLS\r\n", timeouts.command)
+                .await?;
+            if connection.wire.has_unread() {
+                return Err(settings(
+                    "the server spoke before TLS began, as someone in the middle would",
+                ));
+            }
+            connection = connection.encrypt(server).await?;
+            connection.hello(hello).await?;
+        }
+        connection.log_in(server).await?;
+        Ok(connection)
+    }
+
+    fn should_start_tls(&self, server: &SmtpServer) -> Result<bool, Report> {
+        match server.mode {
+            TlsMode::None | TlsMode::Implicit => Ok(false),
+            TlsMode::Required if !self.offered.starttls => Err(settings(
+                "smtp.url requires TLS, but the server offers no STARTTLS; nothing was sent",
+            )),
+            // A password must not be had by whoever strikes STARTTLS from the offer.
+            TlsMode::Opportunistic if !self.offered.starttls && server.credentials.is_some() => {
+                Err(settings(
+                    "the server offers no STARTTLS, and the password is not sent in the clear; leave out tls= to do so",
+                ))
+            }
+            TlsMode::Required | TlsMode::Opportunistic => Ok(self.offered.starttls),
+        }
+    }
+
+    async fn encrypt(self, server: &SmtpServer) -> Result<Self, Report> {
+        let Some(connector) = &server.tls else {
+            return Err(settings(
+                "TLS was asked for, but this machine trusts no certificates",
+            ));
+        };
+        let name = tls::server_name(&server.host)?;
+        let wire = self
+            .wire
+            .into_tls(connector, name, self.timeouts.tls)
+            .await
+            .map_err(|error| tls::handshake_failure(&error))?;
+        Ok(Self {
+            wire,
+            offered: Capabilities::default(),
+            ..self
+        })
+    }
+
+    /// EHLO, or HELO where the server does not know it (RFC 5321 §3.2).
+    async fn hello(&mut self, name: &HelloName) -> Result<(), Report> {
+        let limit = self.timeouts.command;
+        let ehlo = format!("EHLO {}\r\n", name.as_str());
+        let reply = self.exchange(Phase::Ehlo, &ehlo, limit).await?;
+        if matches!(reply.code, 500..=504 | 550) {
+            self.offered = Capabilities::default();
+            return self
+                .ask(Phase::Ehlo, &format!("HELO {}\r\n", name.as_str()), limit)
+                .await;
+        }
+        self.offered = Capabilities::of(&reply.lines);
+        accepted(Phase::Ehlo, reply)
+    }
+
+    async fn log_in(&mut self, server: &SmtpServer) -> Result<(), Report> {
+        let Some(credentials) = &server.credentials else {
+            return Ok(());
+        };
+        let lines = log_in::lines(credentials, &self.offered)?;
+        for (index, line) in lines.iter().enumerate() {
+            let reply = self
+                .exchange(Phase::Auth, line.expose_secret(), self.timeouts.command)
+                .await?;
+            let more = index + 1 < lines.len();
+            if !(more && reply.code == 334) {
+                return accepted(Phase::Auth, reply);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one message (ASCII, CRLF) to one recipient and says what became of it.
+    pub async fn send(&mut self, from: &EmailAddress, to: &EmailAddress, message: &[u8]) -> Report {
+        match self.try_send(from, to, message).await {
+            Ok(report) | Err(report) => report,
+        }
+    }
+
+    async fn try_send(
+        &mut self,
+        from: &EmailAddress,
+        to: &EmailAddress,
+        message: &[u8],
+    ) -> Result<Report, Report> {
+        if !self.usable {
+            return Err(WireError::Closed.report(Phase::MailFrom));
+        }
+        self.reset_if_needed().await?;
+        let size = if self.offered.size {
+            format!(" SIZE={}", message.len())
+        } else {
+            String::new()
+        };
+        let envelope = [
+            (
+                Phase::MailFrom,
+                format!("MAIL FROM:<{from}>{size}\r\n"),
+                self.timeouts.mail,
+            ),
+            (
+                Phase::RcptTo,
+                format!("RCPT TO:<{to}>\r\n"),
+                self.timeouts.rcpt,
+            ),
+            (Phase::Data, "DATA\r\n".to_owned(), self.timeouts.data),
+        ];
+        self.needs_reset = true;
+        if self.offered.pipelining {
+            self.pipeline(&envelope).await?;
+        } else {
+            for (phase, command, limit) in &envelope {
+                self.ask(*phase, command, *limit).await?;
+            }
+        }
+        self.hand_over(message).await
+    }
+
+    /// The whole envelope in one write (RFC 2920): one round trip instead of three.
+    async fn pipeline(&mut self, envelope: &[(Phase, String, Duration)]) -> Result<(), Report> {
+        let commands: String = envelope
+            .iter()
+            .map(|(_, command, _)| command.as_str())
+            .collect();
+        if let Err(error) = self
+            .wire
+            .write(commands.as_bytes(), self.timeouts.block)
+            .await
+        {
+            return Err(self.broken(Phase::MailFrom, &error));
+        }
+        // The first refusal is the verdict, but every answer has to be read.
+        let mut verdict = Ok(());
+        let mut wants_body = false;
+        for (phase, _, limit) in envelope {
+            match self.wire.read(*limit).await {
+                Ok(reply) => {
+                    wants_body = *phase == Phase::Data && phase.goes_on_with(reply.code);
+                    verdict = verdict.and(self.judged(*phase, reply));
+                }
+                Err(error) => return verdict.and(Err(self.broken(*phase, &error))),
+            }
+        }
+        if verdict.is_err() && wants_body {
+            // RFC 2920 §3.1: it waits for a message to nobody, and gets an empty one.
+            let dot = self
+                .exchange(Phase::Data, ".\r\n", self.timeouts.data)
+                .await;
+            self.needs_reset = dot.is_err();
+        }
+        verdict
+    }
+
+    /// The message and the final dot in one write, and the answer.
+    async fn hand_over(&mut self, message: &[u8]) -> Result<Report, Report> {
+        let body = dot_stuffed(message);
+        if let Err(error) = self.wire.write(&body, self.timeouts.block).await {
+            let report = self.broken(Phase::Data, &error);
+            // A server that hangs up on a message may have said why.
+            return match self.wire.read(self.timeouts.quit).await {
+                Ok(reply) if reply.code >= 400 => Err(Reply::from(reply).report(Phase::Dot)),
+                _ => Err(report),
+            };
+        }
+        self.needs_reset = false;
+        match self.wire.read(self.timeouts.dot).await {
+            Ok(reply) => {
+                let report = self.judged_report(Phase::Dot, reply);
+                self.usable &= report.outcome != Outcome::InDoubt;
+                Ok(report)
+            }
+            Err(error) => Err(self.broken(Phase::Dot, &error)),
+        }
+    }
+
+    async fn reset_if_needed(&mut self) -> Result<(), Report> {
+        if self.needs_reset {
+            self.ask(Phase::MailFrom, "RSET\r\n", self.timeouts.command)
+                .await?;
+            self.needs_reset = false;
+        }
+        Ok(())
+    }
+
+    /// Whether another mail can go this way.
+    pub fn is_usable(&self) -> bool {
+        self.usable
+    }
+
+    /// Takes leave, without waiting long for the answer.
+    pub async fn quit(mut self) {
+        if self.usable {
+            // It is over whatever the server says.
+            let _ = self
+                .exchange(Phase::Ehlo, "QUIT\r\n", self.timeouts.quit)
+                .await;
+        }
+    }
+
+    /// A command that must be answered well.
+    async fn ask(&mut self, phase: Phase, command: &str, limit: Duration) -> Result<(), Report> {
+        let reply = self.exchange(phase, command, limit).await?;
+        self.judged(phase, reply)
+    }
+
+    async fn exchange(
+        &mut self,
+        phase: Phase,
+        command: &str,
+        limit: Duration,
+    ) -> Result<Lines, Report> {
+        let reply = match self.wire.write(command.as_bytes(), limit).await {
+            Ok(()) => self.wire.read(limit).await,
+            Err(error) => Err(error),
+        };
+        reply.map_err(|error| self.broken(phase, &error))
+    }
+
+    fn broken(&mut self, phase: Phase, error: &WireError) -> Report {
+        self.usable = false;
+        error.report(phase)
+    }
+
+    fn judged(&mut self, phase: Phase, reply: Lines) -> Result<(), Report> {
+        if phase.goes_on_with(reply.code) {
+            return Ok(());
+        }
+        Err(self.judged_report(phase, reply))
+    }
+
+    fn judged_report(&mut self, phase: Phase, reply: Lines) -> Report {
+        // 421 announces that the server hangs up (RFC 5321 §3.8).
+        if reply.code == 421 {
+            self.usable = false;
+        }
+        let report = Reply::from(reply).report(phase);
+        // Out of step with the server: what follows cannot be trusted.
+        if report.outcome == Outcome::Deferred(Temporary::Connection) {
+            self.usable = false;
+        }
+        report
+    }
+}
+
+fn accepted(phase: Phase, reply: Lines) -> Result<(), Report> {
+    if phase.goes_on_with(reply.code) {
+        Ok(())
+    } else {
+        Err(Reply::from(reply).report(phase))
+    }
+}
+
+/// The message as DATA wants it (RFC 5321 §4.5.2): lines that begin with a dot get
+/// another, and a line with only a dot ends it.
+pub(super) fn dot_stuffed(message: &[u8]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(message.len() + 64);
+    for line in message.split_inclusive(|&b| b == b'\n') {
+        if line.first() == Some(&b'.') {
+            body.push(b'.');
+        }
+        body.extend_from_slice(line);
+    }
+    if !body.is_empty() && !body.ends_with(b"\r\n") {
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b".\r\n");
+    body
+}

@@ -1,0 +1,56 @@
+//! When there is no reply to judge.
+
+use std::io;
+use std::time::Duration;
+
+use super::reply_reader::BadReply;
+use crate::domain::outcome::{Halt, Outcome, Report, Temporary};
+use crate::mail::reply::{Phase, one_line};
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WireError {
+    #[error("the server closed the connection")]
+    Closed,
+    #[error("no answer within {} s", .0.as_secs())]
+    Timeout(Duration),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    BadReply(#[from] BadReply),
+}
+
+impl WireError {
+    /// Before the final dot a broken connection means that nothing was taken over; after
+    /// it nobody can know (RFC 1047).
+    pub fn report(&self, phase: Phase) -> Report {
+        let outcome = match phase {
+            Phase::Dot => Outcome::InDoubt,
+            _ => Outcome::Deferred(Temporary::Connection),
+        };
+        Report {
+            outcome,
+            says: one_line(&format!("{self} ({})", place(phase))),
+        }
+    }
+}
+
+fn place(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Connect => "connecting",
+        Phase::Ehlo => "at EHLO",
+        Phase::StartTls => "at STARTTLS",
+        Phase::Auth => "at AUTH",
+        Phase::MailFrom => "at MAIL",
+        Phase::RcptTo => "at RCPT",
+        Phase::Data => "at DATA",
+        Phase::Dot => "after the message",
+    }
+}
+
+/// Something that only the operator can mend.
+pub(super) fn settings(says: &str) -> Report {
+    Report {
+        outcome: Outcome::Halted(Halt::Settings),
+        says: one_line(says),
+    }
+}
