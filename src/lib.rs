@@ -15,7 +15,10 @@
 //! Arrows point down, `main → cli → app → {web, worker} → {subscription, digest,
 //! delivery} → {store, mail, feeds} → domain`, and `tests/house.rs` holds them there.
 
+pub mod app;
+pub mod cli;
 pub mod config;
+pub mod delivery;
 pub mod digest;
 pub mod domain;
 pub mod feeds;
@@ -23,3 +26,4 @@ pub mod mail;
 pub mod store;
 pub mod subscription;
 pub mod web;
+pub mod worker;

@@ -11,7 +11,7 @@ use super::serve::stop_signal;
 use super::{Context, Failure};
 use crate::app::App;
 use crate::config::Settings;
-use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::clock::SystemClock;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
 use crate::domain::subscriber::SubscriberName;

@@ -6,7 +6,6 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{Context, Failure};
-use crate::app::App;
 use crate::domain::clock::Timestamp;
 use crate::domain::post::{FeedId, FeedPost};
 use crate::feeds::{FeedSource, Fetcher, ParsedFeed, Reading, Validators};

@@ -16,10 +16,6 @@ impl Output {
         Self { json }
     }
 
-    pub const fn is_json(self) -> bool {
-        self.json
-    }
-
     /// One result: its JSON, or the words that say the same.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The sections of the settings, typed.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -227,8 +228,8 @@ impl Templates {
 
 #[derive(Clone, Debug)]
 pub struct Limits {
-    pub signups_per_ip_hour: u32,
-    pub signups_per_domain_hour: u32,
+    pub signups_per_ip_hour: NonZeroU32,
+    pub signups_per_domain_hour: NonZeroU32,
     /// A form filled in faster than this is asked for once more.
     pub minimum_fill: Duration,
 }
@@ -238,9 +239,11 @@ impl Limits {
         let per_ip = reader.needed("limits.signups_per_ip_hour", number(1..=1_000_000));
         let per_domain = reader.needed("limits.signups_per_domain_hour", number(1..=1_000_000));
         let fill = reader.needed("limits.minimum_fill_ms", number(0..=600_000));
+        // The range has no zero; the type need not take our word for it.
+        let not_zero = |number: u32| NonZeroU32::MIN.saturating_add(number.saturating_sub(1));
         Ok(Self {
-            signups_per_ip_hour: per_ip?,
-            signups_per_domain_hour: per_domain?,
+            signups_per_ip_hour: not_zero(per_ip?),
+            signups_per_domain_hour: not_zero(per_domain?),
             minimum_fill: Duration::from_millis(fill?),
         })
     }

@@ -42,7 +42,7 @@ pub struct Policy {
     /// The most connections of this process.
     pub connections: usize,
     /// Mails a second of the whole newsletter, shared among its living processes.
-    pub rate_per_second: Option<f64>,
+    pub rate_per_second: Option<u32>,
     pub in_doubt: InDoubt,
 }
 

@@ -8,19 +8,19 @@ use tokio::time::Instant;
 /// Spaces the mails of one process evenly.
 #[derive(Debug)]
 pub struct Pace {
-    rate_per_second: Option<f64>,
+    rate_per_second: Option<u32>,
     next: Mutex<Instant>,
 }
 
 impl Pace {
-    pub fn new(rate_per_second: Option<f64>) -> Self {
+    pub fn new(rate_per_second: Option<u32>) -> Self {
         Self { rate_per_second, next: Mutex::new(Instant::now()) }
     }
 
     /// Waits for this mail's turn, when the rate is shared among `living` processes.
     pub async fn turn(&self, living: usize) {
         let Some(rate) = self.rate_per_second else { return };
-        let gap = Duration::from_secs_f64(living.max(1) as f64 / rate);
+        let gap = Duration::from_secs_f64(living.max(1) as f64 / f64::from(rate));
         let mine = {
             let mut next = self.next.lock().await;
             let mine = (*next).max(Instant::now());
@@ -37,7 +37,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn mails_are_spaced_and_the_rate_is_shared() {
-        let pace = Pace::new(Some(10.0));
+        let pace = Pace::new(Some(10));
         let start = Instant::now();
         for _ in 0..11 {
             pace.turn(1).await;
