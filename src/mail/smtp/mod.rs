@@ -10,8 +10,10 @@ mod capabilities;
 mod connection;
 mod error;
 mod log_in;
+mod opening;
 mod reply_reader;
 mod server;
+mod timeouts;
 mod tls;
 mod wire;
 
@@ -20,5 +22,6 @@ pub(super) mod scripted;
 #[cfg(test)]
 mod tests;
 
-pub use connection::{Connection, Timeouts};
+pub use connection::Connection;
 pub use server::{HelloName, HelloNameError, SmtpServer, SmtpUrlError, TlsMode};
+pub use timeouts::Timeouts;

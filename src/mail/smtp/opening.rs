@@ -1,0 +1,140 @@
+//! From a host name to a connection that takes mail.
+
+use secrecy::ExposeSecret;
+
+use super::capabilities::Capabilities;
+use super::connection::Connection;
+use super::error::{WireError, settings};
+use super::log_in;
+use super::reply_reader::Lines;
+use super::server::{HelloName, SmtpServer, TlsMode};
+use super::timeouts::Timeouts;
+use super::tls;
+use super::wire::Wire;
+use crate::domain::outcome::Report;
+use crate::mail::reply::{Phase, Reply};
+
+impl Connection {
+    /// Connects, says hello, encrypts and logs in.
+    ///
+    /// # Errors
+    /// Why it could not: deferred when trying later may help,
+    /// halted when only the operator can. Nobody's mail has begun.
+    pub async fn open(
+        server: &SmtpServer,
+        hello: &HelloName,
+        timeouts: Timeouts,
+    ) -> Result<Self, Report> {
+        let hello = server.hello_name().unwrap_or(hello);
+        let lost = |error: WireError| error.report(Phase::Connect);
+        let wire = Wire::connect(&server.host, server.port, timeouts.connect)
+            .await
+            .map_err(lost)?;
+        let mut connection = Self {
+            wire,
+            offered: Capabilities::default(),
+            timeouts,
+            usable: true,
+            needs_reset: false,
+        };
+        if server.mode == TlsMode::Implicit {
+            connection = connection.encrypt(server).await?;
+        }
+        let greeting = connection
+            .wire
+            .read(timeouts.greeting)
+            .await
+            .map_err(lost)?;
+        accepted(Phase::Connect, greeting)?;
+        connection.hello(hello).await?;
+        if connection.should_start_tls(server)? {
+            connection
+                .ask(Phase::StartTls, "STARTTLS\r\n", timeouts.command)
+                .await?;
+            if connection.wire.has_unread() {
+                return Err(settings(
+                    "the server spoke before TLS began, as someone in the middle would",
+                ));
+            }
+            connection = connection.encrypt(server).await?;
+            connection.hello(hello).await?;
+        }
+        connection.log_in(server).await?;
+        Ok(connection)
+    }
+
+    fn should_start_tls(&self, server: &SmtpServer) -> Result<bool, Report> {
+        match server.mode {
+            TlsMode::None | TlsMode::Implicit => Ok(false),
+            TlsMode::Required if !self.offered.starttls => Err(settings(
+                "smtp.url requires TLS, but the server offers no STARTTLS; nothing was sent",
+            )),
+            // A password must not be had by whoever strikes STARTTLS from the offer.
+            TlsMode::Opportunistic if !self.offered.starttls && server.credentials.is_some() => {
+                Err(settings(
+                    "the server offers no STARTTLS, and the password is not sent in the clear; leave out tls= to do so",
+                ))
+            }
+            TlsMode::Required | TlsMode::Opportunistic => Ok(self.offered.starttls),
+        }
+    }
+
+    async fn encrypt(self, server: &SmtpServer) -> Result<Self, Report> {
+        let Some(connector) = &server.tls else {
+            return Err(settings(
+                "TLS was asked for, but this machine trusts no certificates",
+            ));
+        };
+        let name = tls::server_name(&server.host)?;
+        let wire = self
+            .wire
+            .into_tls(connector, name, self.timeouts.tls)
+            .await
+            .map_err(|error| tls::handshake_failure(&error))?;
+        Ok(Self {
+            wire,
+            offered: Capabilities::default(),
+            ..self
+        })
+    }
+
+    /// EHLO, or HELO where the server does not know it (RFC 5321 §3.2).
+    async fn hello(&mut self, name: &HelloName) -> Result<(), Report> {
+        let limit = self.timeouts.command;
+        let ehlo = format!("EHLO {}\r\n", name.as_str());
+        let reply = self.exchange(Phase::Ehlo, &ehlo, limit).await?;
+        if matches!(reply.code, 500..=504 | 550) {
+            self.offered = Capabilities::default();
+            return self
+                .ask(Phase::Ehlo, &format!("HELO {}\r\n", name.as_str()), limit)
+                .await;
+        }
+        self.offered = Capabilities::of(&reply.lines);
+        accepted(Phase::Ehlo, reply)
+    }
+
+    async fn log_in(&mut self, server: &SmtpServer) -> Result<(), Report> {
+        let Some(credentials) = &server.credentials else {
+            return Ok(());
+        };
+        let lines = log_in::lines(credentials, &self.offered)?;
+        for (index, line) in lines.iter().enumerate() {
+            let reply = self
+                .exchange(Phase::Auth, line.expose_secret(), self.timeouts.command)
+                .await?;
+            let more = index + 1 < lines.len();
+            if !(more && reply.code == 334) {
+                return accepted(Phase::Auth, reply);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn accepted(phase: Phase, reply: Lines) -> Result<(), Report> {
+    if phase.goes_on_with(reply.code) {
+        Ok(())
+    } else {
+        Err(Reply::from(reply).report(phase))
+    }
+}
