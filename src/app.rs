@@ -47,7 +47,7 @@ pub enum AppError {
     WrongKey(String),
     #[error("smtp.password_file: {0}")]
     PasswordFile(#[from] PasswordFileError),
-    #[error("smtp.url: {0}")]
+    #[error(transparent)]
     Smtp(#[from] SmtpUrlError),
     #[error("newsletter.from: {0}")]
     Hello(#[from] HelloNameError),

@@ -73,8 +73,8 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(s.mail.outbox, Path::new("data/outbox"));
     assert_eq!(
         (
-            s.limits.signups_per_ip_hour,
-            s.limits.signups_per_domain_hour
+            s.limits.signups_per_ip_hour.get(),
+            s.limits.signups_per_domain_hour.get()
         ),
         (20, 500)
     );

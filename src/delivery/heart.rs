@@ -129,9 +129,8 @@ mod tests {
     fn a_beat_begins_the_count_anew() {
         let start = Instant::now();
         let mut observer = Observer::default();
-        for seconds in 0..60 {
-            let beat = i64::from(seconds / 9);
-            assert!(observer.look(&[(worker(), beat)], start + Duration::from_secs(u64::from(seconds.unsigned_abs()))).is_empty());
+        for (beat, seconds) in (0..).zip((0..60).step_by(9)) {
+            assert!(observer.look(&[(worker(), beat)], start + Duration::from_secs(seconds)).is_empty());
         }
     }
 

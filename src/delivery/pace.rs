@@ -20,33 +20,40 @@ impl Pace {
     /// Waits for this mail's turn, when the rate is shared among `living` processes.
     pub async fn turn(&self, living: usize) {
         let Some(rate) = self.rate_per_second else { return };
-        let gap = Duration::from_secs_f64(living.max(1) as f64 / f64::from(rate));
-        let mine = {
-            let mut next = self.next.lock().await;
-            let mine = (*next).max(Instant::now());
-            *next = mine + gap;
-            mine
-        };
+        let mine = take_turn(&mut *self.next.lock().await, Instant::now(), rate, living);
         tokio::time::sleep_until(mine).await;
     }
+}
+
+/// The next free moment, which is taken; time that nobody used is not made up for.
+fn take_turn(next: &mut Instant, now: Instant, rate_per_second: u32, living: usize) -> Instant {
+    let mine = (*next).max(now);
+    *next = mine + Duration::from_secs_f64(living.max(1) as f64 / f64::from(rate_per_second.max(1)));
+    mine
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn mails_are_spaced_and_the_rate_is_shared() {
-        let pace = Pace::new(Some(10));
+    #[test]
+    fn mails_are_spaced_and_the_rate_is_shared() {
         let start = Instant::now();
-        for _ in 0..11 {
-            pace.turn(1).await;
-        }
-        assert_eq!(start.elapsed().as_millis() / 10, 100);
+        let mut next = start;
+        let turns: Vec<u128> =
+            (0..4).map(|_| take_turn(&mut next, start, 10, 1).duration_since(start).as_millis()).collect();
+        assert_eq!(turns, [0, 100, 200, 300]);
+        let mut next = start;
+        take_turn(&mut next, start, 10, 3);
+        assert_eq!(take_turn(&mut next, start, 10, 3).duration_since(start).as_millis(), 300);
+    }
+
+    #[test]
+    fn idle_time_makes_no_burst() {
         let start = Instant::now();
-        for _ in 0..3 {
-            pace.turn(2).await;
-        }
-        assert!(start.elapsed() >= Duration::from_millis(399));
+        let mut next = start;
+        let later = start + Duration::from_secs(60);
+        assert_eq!(take_turn(&mut next, later, 10, 1), later);
+        assert_eq!(take_turn(&mut next, later, 10, 1), later + Duration::from_millis(100));
     }
 }

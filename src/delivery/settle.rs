@@ -163,7 +163,7 @@ mod tests {
     fn only_a_dead_address_is_suppressed() {
         let suppressed = |verdict| decide(&job(), Outcome::Bounced(verdict), InDoubt::Resend).settled.suppress.is_some();
         assert!(suppressed(Verdict::Dead));
-        for verdict in [Verdict::MailboxFull, Verdict::Unclear, Verdict::Policy, Verdict::Expired] {
+        for verdict in [Verdict::Unclear, Verdict::Policy, Verdict::Expired] {
             assert!(!suppressed(verdict), "{verdict:?}");
         }
     }

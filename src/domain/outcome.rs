@@ -23,7 +23,7 @@ pub enum Temporary {
     Refused,
     /// 421, or the server says we are too many or too fast.
     Throttled,
-    /// 4.2.2: tried again, and counted over the issues.
+    /// 4.2.2 and 5.2.2: people do empty their mailboxes.
     MailboxFull,
 }
 
@@ -32,8 +32,6 @@ pub enum Temporary {
 pub enum Verdict {
     /// There is no such mailbox: never write to it again.
     Dead,
-    /// 5.2.2.
-    MailboxFull,
     /// A bare 550: a second one a week later settles it.
     Unclear,
     /// About us, not the address (5.7.x, a 554 at DATA). Never suppresses anyone.

@@ -59,11 +59,17 @@ impl ListHeaders {
             .take(15)
             .collect();
         Self {
-            list_id: format!("{} weekly <weekly.{domain}>", phrase(newsletter)),
+            list_id: format!("{} <weekly.{domain}>", list_phrase(newsletter)),
             unsubscribe_url: unsubscribe_url.to_owned(),
             feedback_id: format!("issue{number}:weekly:digest:{sender}"),
         }
     }
+}
+
+/// The list's name for people: the newsletter's, which may say already how often it comes.
+fn list_phrase(newsletter: &str) -> String {
+    let name = phrase(newsletter);
+    if name.to_lowercase().ends_with("weekly") { name } else { format!("{name} weekly") }
 }
 
 /// Only what needs no quoting (RFC 5322 §3.2.3): a list's name is for people, its
