@@ -1,6 +1,7 @@
 //! Every page, filled three ways, for the tests.
 
 mod desk;
+mod desk_lists;
 mod public;
 
 use super::pages::{PageError, Pages, View};
@@ -29,6 +30,15 @@ impl Fill {
             Self::Full => text.to_owned(),
             Self::Empty => String::new(),
             Self::Hostile => HOSTILE.to_owned(),
+        }
+    }
+
+    /// Text that is never empty: a title, an address, a token.
+    pub fn needed(self, text: &str) -> String {
+        if self == Self::Empty {
+            text.to_owned()
+        } else {
+            self.text(text)
         }
     }
 
@@ -77,5 +87,6 @@ pub fn every_page(
     };
     public::fill(&mut album, fill);
     desk::fill(&mut album, fill);
+    desk_lists::fill(&mut album, fill);
     album.rendered
 }

@@ -13,7 +13,7 @@ fn form(fill: Fill, fault: Option<SignupFault>) -> SignupForm {
         String::new()
     };
     SignupForm {
-        stamp: fill.text("AbCd_123"),
+        stamp: fill.needed("AbCd_123"),
         email,
         name,
         fault,
@@ -23,7 +23,7 @@ fn form(fill: Fill, fault: Option<SignupFault>) -> SignupForm {
 
 pub fn posts(fill: Fill) -> Vec<PostLine> {
     let post = |title: &str, excerpt: &str| PostLine {
-        title: fill.text(title),
+        title: fill.needed(title),
         url: "https://example.com/p?a=1&b=2".to_owned(),
         excerpt: fill.text(excerpt),
         author: fill.maybe("Mira Holm"),
@@ -37,7 +37,7 @@ pub fn posts(fill: Fill) -> Vec<PostLine> {
 }
 
 fn link(fill: Fill, number: i64) -> IssueLink {
-    let title = fill.text("A loader in fonts, spam in Q3, router keys");
+    let title = fill.needed("A loader in fonts, spam in Q3, router keys");
     IssueLink {
         number,
         title,
@@ -115,7 +115,7 @@ fn doors(album: &mut Album<'_>, fill: Fill) {
         "check",
         Check {
             address: fill.maybe("ada@example.com"),
-            stamp: fill.text("AbCd_123"),
+            stamp: fill.needed("AbCd_123"),
         },
     );
     album.add(
@@ -126,8 +126,8 @@ fn doors(album: &mut Album<'_>, fill: Fill) {
         },
     );
     let (stamp, email, name) = (
-        fill.text("AbCd_123"),
-        fill.text("ada@example.com"),
+        fill.needed("AbCd_123"),
+        fill.needed("ada@example.com"),
         fill.text("Ada"),
     );
     album.add(
@@ -142,7 +142,7 @@ fn doors(album: &mut Album<'_>, fill: Fill) {
 }
 
 fn links(album: &mut Album<'_>, fill: Fill) {
-    let (token, address) = (fill.text("T0ken"), fill.text("ada@example.com"));
+    let (token, address) = (fill.needed("T0ken"), fill.needed("ada@example.com"));
     let next_issue_at = fill.some(days_after(FRIDAY, 7));
     album.add(
         "confirm",
@@ -223,7 +223,7 @@ fn archive(album: &mut Album<'_>, fill: Fill) {
     );
     let issue = Issue {
         number: 42,
-        title: fill.text("A loader in fonts, spam in Q3, router keys"),
+        title: fill.needed("A loader in fonts, spam in Q3, router keys"),
         sent_at: FRIDAY,
         posts: posts(fill),
         previous: fill.some(link(fill, 41)),
@@ -233,7 +233,7 @@ fn archive(album: &mut Album<'_>, fill: Fill) {
     album.add("issue", issue);
     let entry = |number| FeedEntry {
         number,
-        title: fill.text("A & B"),
+        title: fill.needed("A & B"),
         sent_at: FRIDAY,
         posts: posts(fill),
     };

@@ -1,0 +1,213 @@
+use super::desk::{desk, lines, tally};
+use super::{Album, FRIDAY, Fill, days_after};
+use crate::domain::delivery::DeliveryState;
+use crate::domain::issue::IssueState;
+use crate::domain::subscriber::SubscriberState;
+use crate::web::admin::views::*;
+
+pub fn fill(album: &mut Album<'_>, fill: Fill) {
+    issues(album, fill);
+    readers(album, fill);
+    feeds(album, fill);
+    outbox(album, fill);
+    settings(album, fill);
+}
+
+fn issues(album: &mut Album<'_>, fill: Fill) {
+    album.add(
+        "desk-issues",
+        Issues {
+            desk: desk(fill),
+            issues: lines(fill),
+            newer: true,
+            older: fill.maybe("37"),
+        },
+    );
+    for state in [
+        IssueState::Sending,
+        IssueState::Paused,
+        IssueState::Sent,
+        IssueState::Cancelled,
+    ] {
+        let delivery = |(index, state): (usize, &DeliveryState)| {
+            DeliveryLine {
+            address: if index == 4 { None } else { fill.maybe("a.long.reader.name@mail.example.com") },
+            state: state.as_str(),
+            attempts: 2,
+            at: FRIDAY,
+            next_at: (*state == DeliveryState::Deferred).then_some(FRIDAY),
+            reply: fill.maybe("550 5.1.1 <reader@example.com>: Recipient address rejected: User unknown in virtual mailbox table"),
+        }
+        };
+        let page = Issue {
+            desk: desk(fill),
+            number: 42,
+            subject: fill.needed("A loader in fonts, spam in Q3, router keys"),
+            state: state.as_str(),
+            begun_at: FRIDAY,
+            finished_at: (state == IssueState::Sent).then_some(FRIDAY),
+            says: (state == IssueState::Paused)
+                .then(|| fill.text("550 5.7.26 unauthenticated mail is prohibited")),
+            tally: tally(fill),
+            filter: (state == IssueState::Sent).then_some("deferred"),
+            deliveries: fill.list(
+                DeliveryState::ALL
+                    .iter()
+                    .enumerate()
+                    .map(delivery)
+                    .collect(),
+            ),
+            newer: state == IssueState::Sent,
+            older: fill.maybe("0190&b"),
+        };
+        album.add(&format!("desk-issue-{}", state.as_str()), page);
+    }
+}
+
+fn readers(album: &mut Album<'_>, fill: Fill) {
+    let row = |state: &SubscriberState| SubscriberLine {
+        address: fill.needed("ada.lovelace@example.com"),
+        name: fill.maybe("Ada Lovelace"),
+        state: state.as_str(),
+        since: days_after(FRIDAY, -17),
+        paused_until: (*state == SubscriberState::Confirmed).then_some(FRIDAY),
+        source: fill.text("form"),
+    };
+    let all = if fill == Fill::Empty { 0 } else { 1409 };
+    let page = Subscribers {
+        desk: desk(fill),
+        counts: SubscriberCounts {
+            all,
+            pending: 17,
+            confirmed: 1284,
+            unsubscribed: 96,
+            suppressed: 12,
+        },
+        query: String::new(),
+        state: None,
+        rows: fill.list(SubscriberState::ALL.iter().map(row).collect()),
+        newer: false,
+        older: fill.maybe("0190a"),
+        add: AddSubscriber::default(),
+    };
+    album.add("subscribers", page.clone());
+    let add = AddSubscriber {
+        address: fill.needed("x"),
+        source: fill.text("meeting"),
+        fault: fill.maybe("Enter an e-mail address like name@example.com"),
+    };
+    album.add(
+        "subscribers-found",
+        Subscribers {
+            query: fill.text("ada"),
+            state: Some("confirmed"),
+            newer: true,
+            add,
+            ..page.clone()
+        },
+    );
+    album.add(
+        "subscribers-nobody",
+        Subscribers {
+            query: fill.text("zoe"),
+            rows: Vec::new(),
+            ..page
+        },
+    );
+}
+
+fn feeds(album: &mut Album<'_>, fill: Fill) {
+    let feed = |error: Option<String>, checked: bool, from_settings| FeedLine {
+        id: "0190aaaa".to_owned(),
+        url: "https://example.com/feed.xml?a=1&b=2".to_owned(),
+        title: fill.maybe("Example Lab"),
+        checked_at: checked.then_some(FRIDAY),
+        last_good_at: checked.then_some(FRIDAY),
+        error,
+        posts: 42,
+        from_settings,
+    };
+    let feeds = fill.list(vec![
+        feed(None, true, true),
+        feed(fill.maybe("404"), true, false),
+        feed(None, false, false),
+    ]);
+    album.add(
+        "feeds",
+        Feeds {
+            desk: desk(fill),
+            feeds: feeds.clone(),
+            add: AddFeed::default(),
+        },
+    );
+    let add = AddFeed {
+        url: fill.text("http://10.0.0.1/feed"),
+        fault: fill.maybe("10.0.0.1 is a private address"),
+    };
+    album.add(
+        "feeds-fault",
+        Feeds {
+            desk: desk(fill),
+            feeds,
+            add,
+        },
+    );
+}
+
+fn outbox(album: &mut Album<'_>, fill: Fill) {
+    let mail = OutboxLine {
+        id: "1795168800000-0190".to_owned(),
+        subject: fill.needed("Confirm your address"),
+        to: fill.needed("ada@example.com"),
+        at: FRIDAY,
+    };
+    album.add(
+        "outbox",
+        Outbox {
+            desk: desk(fill),
+            smtp_set: false,
+            mails: fill.list(vec![mail.clone(), mail]),
+            newer: true,
+            older: fill.maybe("17"),
+        },
+    );
+    let body = fill.text("From: Example Lab <news@example.com>\nTo: ada@example.com\n\nHello\n");
+    for (name, shown) in [
+        ("html", Shown::Html),
+        ("text", Shown::Text { body: body.clone() }),
+        ("source", Shown::Source { body }),
+    ] {
+        let page = OutboxMail {
+            desk: desk(fill),
+            id: "1795168800000-0190".to_owned(),
+            subject: fill.needed("Confirm your address"),
+            from: fill.needed("Example Lab <news@example.com>"),
+            to: fill.needed("ada@example.com"),
+            at: FRIDAY,
+            shown,
+        };
+        album.add(&format!("outbox-mail-{name}"), page);
+    }
+}
+
+fn settings(album: &mut Album<'_>, fill: Fill) {
+    let setting = |key: &str, value: &str, origin: &str| Setting {
+        key: key.to_owned(),
+        value: fill.maybe(value),
+        origin: origin.to_owned(),
+    };
+    let section = |name: &str| SettingSection {
+        name: name.to_owned(),
+        settings: vec![
+            setting("listen", "127.0.0.1:8080", "default"),
+            setting("public_url", "https://news.example.com/weekly", "file"),
+        ],
+    };
+    album.add(
+        "settings",
+        Settings {
+            desk: desk(fill),
+            sections: vec![section("server"), section("newsletter")],
+        },
+    );
+}
