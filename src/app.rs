@@ -239,6 +239,15 @@ impl App {
         Ok(())
     }
 
+    /// What makes the week's issue when its time comes.
+    ///
+    /// # Errors
+    /// When a template has a fault.
+    pub fn scheduler(&self) -> Result<Scheduler, AppError> {
+        let ready = self.settings.ready_to_send().is_ok();
+        Ok(Scheduler { digests: self.digests()?, plan: self.plan(), ready })
+    }
+
     fn start_work(&self, stop: &CancellationToken) -> Result<TaskTracker, AppError> {
         let ready = self.settings.ready_to_send();
         if let Err(missing) = &ready {
@@ -246,7 +255,7 @@ impl App {
                 tracing::warn!("{missing}");
             }
         }
-        let scheduler = Scheduler { digests: self.digests()?, plan: self.plan(), ready: ready.is_ok() };
+        let scheduler = self.scheduler()?;
         let engine = Engine::new(self.deliveries()?);
         let housekeeping = Housekeeping { store: self.store.clone(), clock: Arc::clone(&self.clock) };
         let tracker = TaskTracker::new();

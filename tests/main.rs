@@ -3,4 +3,5 @@
 //! `tests/run` runs it twice, on SQLite and on PostgreSQL.
 
 mod house;
+mod schedule;
 mod support;

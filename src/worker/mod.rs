@@ -5,4 +5,4 @@ mod housekeeping;
 mod scheduler;
 
 pub use housekeeping::Housekeeping;
-pub use scheduler::{Plan, Scheduler};
+pub use scheduler::{Memory, Plan, ScheduleFailure, Scheduler};

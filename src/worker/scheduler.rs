@@ -42,13 +42,19 @@ pub struct Scheduler {
     pub ready: bool,
 }
 
+/// What the scheduler remembers from one look to the next.
+#[derive(Debug, Default)]
+pub struct Memory {
+    feeds_read: Option<Timestamp>,
+    feed_failed: Option<Timestamp>,
+}
+
 impl Scheduler {
     /// Looks at the clock and the feeds until `stop`.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut feeds_read: Option<Timestamp> = None;
-        let mut feed_failed: Option<Timestamp> = None;
+        let mut memory = Memory::default();
         loop {
-            if let Err(error) = self.look(&mut feeds_read, &mut feed_failed).await {
+            if let Err(error) = self.look(&mut memory).await {
                 tracing::error!(%error, "the schedule could not be followed; it is tried again");
             }
             tokio::select! {
@@ -58,15 +64,15 @@ impl Scheduler {
         }
     }
 
-    async fn look(
-        &self,
-        feeds_read: &mut Option<Timestamp>,
-        feed_failed: &mut Option<Timestamp>,
-    ) -> Result<(), ScheduleFailure> {
+    /// One look: reads the feeds when it is time, and makes the issue that is due.
+    ///
+    /// # Errors
+    /// When the database or a template fails; the next look tries again.
+    pub async fn look(&self, memory: &mut Memory) -> Result<(), ScheduleFailure> {
         let now = self.digests.clock.now();
-        if feeds_read.is_none_or(|at| now.since(at) >= READ_FEEDS) {
+        if memory.feeds_read.is_none_or(|at| now.since(at) >= READ_FEEDS) {
             self.digests.collect().await?;
-            *feeds_read = Some(now);
+            memory.feeds_read = Some(now);
         }
         if !self.plan.enabled {
             return Ok(());
@@ -78,9 +84,9 @@ impl Scheduler {
                 self.digests.store.settle(at).await?;
             }
             Due::Now { slot, at } => {
-                let resting = feed_failed.is_some_and(|failed| now.since(failed) < FEED_RETRY);
+                let resting = memory.feed_failed.is_some_and(|failed| now.since(failed) < FEED_RETRY);
                 if !resting && !self.keep_slot(slot, at).await? {
-                    *feed_failed = Some(now);
+                    memory.feed_failed = Some(now);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The world around Broadsheet as tests see it: a database, a blog, an SMTP server, and
 //! the real program run as its users run it.
 
+pub mod app;
 pub mod blog;
 pub mod database;
 pub mod process;

@@ -1,0 +1,112 @@
+//! The week's issue comes when its time comes: once, late if need be, and never twice.
+
+use std::time::Duration;
+
+use broadsheet::domain::clock::Timestamp;
+
+use crate::support::app::TestApp;
+use crate::support::blog::{Blog, Item};
+
+const HOUR: Duration = Duration::from_secs(3600);
+/// Wednesday 18 November 2026, 12:00 in Berlin.
+const WEDNESDAY: Timestamp = Timestamp::from_millis(1_794_999_600_000);
+/// From then to Friday 10:00.
+const TO_SLOT: Duration = Duration::from_secs(46 * 3600);
+
+async fn newsletter(blog: &Blog) -> TestApp {
+    let mut app = TestApp::spawn(blog, WEDNESDAY).await;
+    app.has_reader("ada@example.org").await;
+    app.scheduler_looks().await;
+    assert!(app.issues().await.is_empty(), "nothing goes out on a Wednesday");
+    app
+}
+
+fn blog() -> Blog {
+    Blog::start(vec![Item::new("one", "Post one", WEDNESDAY.minus(24 * HOUR))])
+}
+
+#[tokio::test]
+async fn at_its_slot_and_once() {
+    let blog = blog();
+    let mut app = newsletter(&blog).await;
+    app.later(TO_SLOT - Duration::from_secs(1));
+    app.scheduler_looks().await;
+    assert!(app.issues().await.is_empty());
+    app.later(Duration::from_secs(1));
+    app.scheduler_looks().await;
+    app.scheduler_looks().await;
+    app.starts_again();
+    app.scheduler_looks().await;
+    let issues = app.issues().await;
+    assert_eq!(issues.len(), 1);
+    assert_eq!(issues[0].slot.map(|slot| slot.to_string()).as_deref(), Some("2026-W47"));
+    assert_eq!(issues[0].recipients, 1);
+}
+
+#[tokio::test]
+async fn a_slot_slept_through_is_caught_up_within_a_day() {
+    let blog = blog();
+    let mut app = newsletter(&blog).await;
+    app.later(TO_SLOT + 23 * HOUR);
+    app.starts_again();
+    app.scheduler_looks().await;
+    assert_eq!(app.issues().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_slot_missed_for_longer_is_skipped_and_the_next_one_is_kept() {
+    let blog = blog();
+    let mut app = newsletter(&blog).await;
+    app.later(TO_SLOT + 25 * HOUR);
+    app.starts_again();
+    app.scheduler_looks().await;
+    assert!(app.issues().await.is_empty());
+    app.later((7 * 24 - 25) * HOUR);
+    app.scheduler_looks().await;
+    let issues = app.issues().await;
+    assert_eq!(issues[0].slot.map(|slot| slot.to_string()).as_deref(), Some("2026-W48"));
+}
+
+#[tokio::test]
+async fn a_fresh_install_after_the_slot_does_not_mail_at_once() {
+    let blog = blog();
+    let mut app = TestApp::spawn(&blog, WEDNESDAY.plus(TO_SLOT + HOUR)).await;
+    app.has_reader("ada@example.org").await;
+    app.scheduler_looks().await;
+    assert!(app.issues().await.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_new_makes_no_issue_and_is_not_asked_again() {
+    let blog = blog();
+    let mut app = newsletter(&blog).await;
+    app.later(TO_SLOT);
+    app.scheduler_looks().await;
+    app.later(7 * 24 * HOUR);
+    app.scheduler_looks().await;
+    assert_eq!(app.issues().await.len(), 1, "the one post is in one issue only");
+    // What is published after the slot waits for the next one.
+    let published = WEDNESDAY.plus(TO_SLOT + 7 * 24 * HOUR);
+    blog.publish(Item::new("two", "Post two", published));
+    app.later(HOUR);
+    app.scheduler_looks().await;
+    assert_eq!(app.issues().await.len(), 1);
+    app.later((7 * 24 - 1) * HOUR);
+    app.scheduler_looks().await;
+    assert_eq!(app.issues().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_feed_that_is_down_at_its_slot_is_read_again() {
+    let blog = Blog::start(Vec::new());
+    let mut app = newsletter(&blog).await;
+    blog.break_with(Some(axum::http::StatusCode::BAD_GATEWAY));
+    app.later(TO_SLOT);
+    app.scheduler_looks().await;
+    assert!(app.issues().await.is_empty());
+    blog.publish(Item::new("one", "Post one", WEDNESDAY.plus(TO_SLOT)));
+    blog.break_with(None);
+    app.later(HOUR);
+    app.scheduler_looks().await;
+    assert_eq!(app.issues().await.len(), 1);
+}
