@@ -62,7 +62,12 @@ impl AppError {
     pub fn is_about_settings(&self) -> bool {
         matches!(
             self,
-            Self::KeyFile(_) | Self::WrongKey(_) | Self::PasswordFile(_) | Self::Smtp(_) | Self::Hello(_) | Self::Templates(_)
+            Self::KeyFile(_)
+                | Self::WrongKey(_)
+                | Self::PasswordFile(_)
+                | Self::Smtp(_)
+                | Self::Hello(_)
+                | Self::Templates(_)
         )
     }
 }
@@ -82,14 +87,24 @@ impl App {
     ///
     /// # Errors
     /// When either cannot be had, or they do not belong together.
-    pub async fn open(settings: Settings, clock: Arc<dyn Clock>, random: Arc<Random>) -> Result<Self, AppError> {
+    pub async fn open(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        random: Arc<Random>,
+    ) -> Result<Self, AppError> {
         let place = match &settings.database.url {
             DatabaseUrl::Sqlite(path) => Place::Sqlite(path.clone()),
             DatabaseUrl::Postgres(url) => Place::Postgres(url.expose_secret().to_owned()),
         };
         let store = Store::connect(&place).await?;
         let keys = open_keys(&store, &settings.secrets.key_file, &random).await?;
-        Ok(Self { settings: Arc::new(settings), store, keys: Arc::new(keys), clock, random })
+        Ok(Self {
+            settings: Arc::new(settings),
+            store,
+            keys: Arc::new(keys),
+            clock,
+            random,
+        })
     }
 
     pub async fn close(&self) {
@@ -118,7 +133,13 @@ impl App {
                 min_posts: usize::from(self.settings.digest.min_posts),
                 max_age: self.settings.digest.max_age,
             },
-            wanted: self.settings.feeds.urls.iter().map(|url| Wanted(FeedSource::Web(url.clone()))).collect(),
+            wanted: self
+                .settings
+                .feeds
+                .urls
+                .iter()
+                .map(|url| Wanted(FeedSource::Web(url.clone())))
+                .collect(),
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
@@ -135,7 +156,10 @@ impl App {
             templates: self.templates()?,
             identity: Arc::clone(&identity),
             transport: Arc::new(self.transport()?),
-            envelope_from: smtp.return_path.clone().unwrap_or_else(|| identity.from.address().clone()),
+            envelope_from: smtp
+                .return_path
+                .clone()
+                .unwrap_or_else(|| identity.from.address().clone()),
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
@@ -156,7 +180,9 @@ impl App {
 
     fn templates(&self) -> Result<Arc<Templates>, AppError> {
         let dir = self.settings.templates.dir.as_deref();
-        Templates::load(dir).map(Arc::new).map_err(AppError::Templates)
+        Templates::load(dir)
+            .map(Arc::new)
+            .map_err(AppError::Templates)
     }
 
     fn outbox(&self) -> Outbox {
@@ -183,7 +209,9 @@ impl App {
 
     /// Whether the settings name this feed.
     pub fn names_feed(&self, base: &Path, source: &str) -> bool {
-        let same = |url: &url::Url| FeedSource::parse(url.as_str(), base).is_ok_and(|it| it.to_string() == source);
+        let same = |url: &url::Url| {
+            FeedSource::parse(url.as_str(), base).is_ok_and(|it| it.to_string() == source)
+        };
         self.settings.feeds.urls.iter().any(same)
     }
 
@@ -194,8 +222,14 @@ impl App {
     pub async fn admin_link(&self, admin: Option<&AdminId>) -> Result<String, AppError> {
         let token = URL_SAFE_NO_PAD.encode(self.random.bytes::<32>());
         let hash = hex::encode(Sha256::digest(&token));
-        self.store.add_admin_link(&hash, admin, self.clock.now().plus(ADMIN_LINK)).await?;
-        Ok(self.settings.server.public_url.join(&format!("admin/setup?token={token}")))
+        self.store
+            .add_admin_link(&hash, admin, self.clock.now().plus(ADMIN_LINK))
+            .await?;
+        Ok(self
+            .settings
+            .server
+            .public_url
+            .join(&format!("admin/setup?token={token}")))
     }
 
     /// The link that makes the first admin, while there is none.
@@ -211,14 +245,22 @@ impl App {
 
     fn plan(&self) -> Plan {
         let schedule = &self.settings.schedule;
-        Plan { schedule: schedule.plan.clone(), catch_up: schedule.catch_up, enabled: schedule.enabled }
+        Plan {
+            schedule: schedule.plan.clone(),
+            catch_up: schedule.catch_up,
+            enabled: schedule.enabled,
+        }
     }
 
     /// Serves HTTP on `listener`, follows the schedule and delivers, until `stop`.
     ///
     /// # Errors
     /// When a part cannot be made; once running, failures are logged and outlived.
-    pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) -> Result<(), AppError> {
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        stop: CancellationToken,
+    ) -> Result<(), AppError> {
         let web = self.web()?;
         let tracker = self.start_work(&stop)?;
         tracing::info!(address = %listener.local_addr()?, "listening");
@@ -245,7 +287,11 @@ impl App {
     /// When a template has a fault.
     pub fn scheduler(&self) -> Result<Scheduler, AppError> {
         let ready = self.settings.ready_to_send().is_ok();
-        Ok(Scheduler { digests: self.digests()?, plan: self.plan(), ready })
+        Ok(Scheduler {
+            digests: self.digests()?,
+            plan: self.plan(),
+            ready,
+        })
     }
 
     fn start_work(&self, stop: &CancellationToken) -> Result<TaskTracker, AppError> {
@@ -257,7 +303,10 @@ impl App {
         }
         let scheduler = self.scheduler()?;
         let engine = Engine::new(self.deliveries()?);
-        let housekeeping = Housekeeping { store: self.store.clone(), clock: Arc::clone(&self.clock) };
+        let housekeeping = Housekeeping {
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+        };
         let tracker = TaskTracker::new();
         // Without a sender nothing may reach a real server; it waits in the queue. The
         // outbox is for trying things out.
@@ -298,14 +347,25 @@ impl App {
             },
             schedule: self.plan().schedule,
             schedule_enabled: self.settings.schedule.enabled,
-            not_ready: self.settings.ready_to_send().err().unwrap_or_default().iter().map(ToString::to_string).collect(),
+            not_ready: self
+                .settings
+                .ready_to_send()
+                .err()
+                .unwrap_or_default()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         })
     }
 }
 
 /// Reads feeds from public addresses, and from what `feeds.allow_private` names.
 pub fn fetcher(settings: &Settings) -> Fetcher {
-    let allowed = settings.feeds.allow_private.iter().filter_map(|it| AllowPrivate::parse(&it.to_string()).ok());
+    let allowed = settings
+        .feeds
+        .allow_private
+        .iter()
+        .filter_map(|it| AllowPrivate::parse(&it.to_string()).ok());
     Fetcher::new(allowed.collect())
 }
 
@@ -313,7 +373,10 @@ async fn open_keys(store: &Store, file: &Path, random: &Random) -> Result<Secret
     let kept = store.key_fingerprint().await?;
     let key_file = config::load_or_create(file, random, kept.is_none())?;
     if key_file.readable_by_others {
-        tracing::warn!("secrets.key_file: others on this machine can read {}", file.display());
+        tracing::warn!(
+            "secrets.key_file: others on this machine can read {}",
+            file.display()
+        );
     }
     let keys = key_file.keys;
     let current = keys.fingerprint();
@@ -339,7 +402,10 @@ fn identity(settings: &Settings) -> Identity {
     let from = newsletter.from.clone().or_else(|| stand_in().ok());
     Identity {
         masthead: Masthead {
-            name: newsletter.name.clone().unwrap_or_else(|| "Newsletter".to_owned()),
+            name: newsletter
+                .name
+                .clone()
+                .unwrap_or_else(|| "Newsletter".to_owned()),
             tagline: newsletter.tagline.clone(),
             language: newsletter.language.clone(),
             direction: Direction::of(&newsletter.language),

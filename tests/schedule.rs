@@ -17,12 +17,19 @@ async fn newsletter(blog: &Blog) -> TestApp {
     let mut app = TestApp::spawn(blog, WEDNESDAY).await;
     app.has_reader("ada@example.org").await;
     app.scheduler_looks().await;
-    assert!(app.issues().await.is_empty(), "nothing goes out on a Wednesday");
+    assert!(
+        app.issues().await.is_empty(),
+        "nothing goes out on a Wednesday"
+    );
     app
 }
 
 fn blog() -> Blog {
-    Blog::start(vec![Item::new("one", "Post one", WEDNESDAY.minus(24 * HOUR))])
+    Blog::start(vec![Item::new(
+        "one",
+        "Post one",
+        WEDNESDAY.minus(24 * HOUR),
+    )])
 }
 
 #[tokio::test]
@@ -39,7 +46,10 @@ async fn at_its_slot_and_once() {
     app.scheduler_looks().await;
     let issues = app.issues().await;
     assert_eq!(issues.len(), 1);
-    assert_eq!(issues[0].slot.map(|slot| slot.to_string()).as_deref(), Some("2026-W47"));
+    assert_eq!(
+        issues[0].slot.map(|slot| slot.to_string()).as_deref(),
+        Some("2026-W47")
+    );
     assert_eq!(issues[0].recipients, 1);
 }
 
@@ -64,7 +74,10 @@ async fn a_slot_missed_for_longer_is_skipped_and_the_next_one_is_kept() {
     app.later((7 * 24 - 25) * HOUR);
     app.scheduler_looks().await;
     let issues = app.issues().await;
-    assert_eq!(issues[0].slot.map(|slot| slot.to_string()).as_deref(), Some("2026-W48"));
+    assert_eq!(
+        issues[0].slot.map(|slot| slot.to_string()).as_deref(),
+        Some("2026-W48")
+    );
 }
 
 #[tokio::test]
@@ -84,7 +97,11 @@ async fn nothing_new_makes_no_issue_and_is_not_asked_again() {
     app.scheduler_looks().await;
     app.later(7 * 24 * HOUR);
     app.scheduler_looks().await;
-    assert_eq!(app.issues().await.len(), 1, "the one post is in one issue only");
+    assert_eq!(
+        app.issues().await.len(),
+        1,
+        "the one post is in one issue only"
+    );
     // What is published after the slot waits for the next one.
     let published = WEDNESDAY.plus(TO_SLOT + 7 * 24 * HOUR);
     blog.publish(Item::new("two", "Post two", published));

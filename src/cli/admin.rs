@@ -37,7 +37,9 @@ async fn create(context: &Context, email: &str, role: &str) -> Result<(), Failur
     let now = app.clock.now();
     let id = AdminId::new(now, &app.random);
     if !app.store.add_admin(&id, &address, role, now).await? {
-        return Err(Failure::Failed("there is an account of that address; try: broadsheet admin reset-password".to_owned()));
+        return Err(Failure::Failed(
+            "there is an account of that address; try: broadsheet admin reset-password".to_owned(),
+        ));
     }
     print_link(context, &app.admin_link(Some(&id)).await?)?;
     app.close().await;
@@ -48,12 +50,15 @@ async fn reset(context: &Context, email: &str) -> Result<(), Failure> {
     let address = EmailAddress::parse(email)?;
     let app = context.app().await?;
     let admin = app.store.admin_by_address(&address).await?;
-    let admin = admin.ok_or_else(|| Failure::Failed("there is no account of that address".to_owned()))?;
+    let admin =
+        admin.ok_or_else(|| Failure::Failed("there is no account of that address".to_owned()))?;
     print_link(context, &app.admin_link(Some(&admin.id)).await?)?;
     app.close().await;
     Ok(())
 }
 
 fn print_link(context: &Context, link: &str) -> Result<(), Failure> {
-    context.output.line(&json!({ "link": link }), || link.to_owned())
+    context
+        .output
+        .line(&json!({ "link": link }), || link.to_owned())
 }

@@ -23,13 +23,19 @@ impl Config {
                     Ok(_) => Vec::new(),
                     Err(missing) => missing.iter().map(ToString::to_string).collect(),
                 };
-                context.output.line(&json!({ "settings": "ok", "before_a_send": missing }), || {
-                    if missing.is_empty() {
-                        "The settings are fine.".to_owned()
-                    } else {
-                        format!("The settings are fine. Before a send:\n  {}", missing.join("\n  "))
-                    }
-                })
+                context.output.line(
+                    &json!({ "settings": "ok", "before_a_send": missing }),
+                    || {
+                        if missing.is_empty() {
+                            "The settings are fine.".to_owned()
+                        } else {
+                            format!(
+                                "The settings are fine. Before a send:\n  {}",
+                                missing.join("\n  ")
+                            )
+                        }
+                    },
+                )
             }
         }
     }

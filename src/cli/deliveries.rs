@@ -36,7 +36,10 @@ impl Deliveries {
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::List { issue, state } => list(context, issue.as_deref(), state.as_deref()).await,
-            Self::Retry { issue, deferred_only } => retry(context, &issue, deferred_only).await,
+            Self::Retry {
+                issue,
+                deferred_only,
+            } => retry(context, &issue, deferred_only).await,
         }
     }
 }
@@ -44,12 +47,18 @@ impl Deliveries {
 async fn list(context: &Context, issue: Option<&str>, state: Option<&str>) -> Result<(), Failure> {
     let filter = DeliveryFilter {
         issue: issue.map(issue_number).transpose()?,
-        state: state.map(DeliveryState::parse).transpose().map_err(|error| Failure::Usage(format!("--state: {error}")))?,
+        state: state
+            .map(DeliveryState::parse)
+            .transpose()
+            .map_err(|error| Failure::Usage(format!("--state: {error}")))?,
     };
     let app = context.app().await?;
     let mut after: Option<String> = None;
     loop {
-        let page = app.store.deliveries(&filter, after.as_deref(), PAGE).await?;
+        let page = app
+            .store
+            .deliveries(&filter, after.as_deref(), PAGE)
+            .await?;
         for row in &page {
             print(context, row)?;
         }
@@ -69,11 +78,17 @@ fn print(context: &Context, row: &DeliveryRow) -> Result<(), Failure> {
         "due_at": row.due_at.map(crate::domain::clock::Timestamp::as_millis),
     });
     context.output.line(&line, || {
-        let issue = row.issue.map_or_else(|| row.kind.to_string(), |number| format!("No. {number}"));
+        let issue = row
+            .issue
+            .map_or_else(|| row.kind.to_string(), |number| format!("No. {number}"));
         let address = row.address.as_deref().unwrap_or("(erased)");
         let reply = row.reply.as_deref().unwrap_or_default();
         let at = row.at.to_utc().format("%Y-%m-%d %H:%M:%S");
-        format!("{at}  {issue:<12}  {:<9}  {:>2}  {address}  {reply}", row.state.as_str(), row.attempts)
+        format!(
+            "{at}  {issue:<12}  {:<9}  {:>2}  {address}  {reply}",
+            row.state.as_str(),
+            row.attempts
+        )
     })
 }
 
@@ -84,14 +99,20 @@ async fn retry(context: &Context, issue: &str, deferred_only: bool) -> Result<()
     let issue = issue.ok_or_else(|| Failure::Failed(format!("there is no issue {number}")))?;
     let now = app.clock.now();
     let sooner = app.store.try_now(&issue.id, now).await?;
-    let again = if deferred_only { 0 } else { app.store.send_again(&issue.id, now).await? };
-    context.output.line(&json!({ "issue": number.get(), "due_now": sooner, "sent_again": again }), || {
-        format!("No. {number}: {sooner} fall due now, {again} are sent again.")
-    })?;
+    let again = if deferred_only {
+        0
+    } else {
+        app.store.send_again(&issue.id, now).await?
+    };
+    context.output.line(
+        &json!({ "issue": number.get(), "due_now": sooner, "sent_again": again }),
+        || format!("No. {number}: {sooner} fall due now, {again} are sent again."),
+    )?;
     app.close().await;
     Ok(())
 }
 
 fn issue_number(text: &str) -> Result<IssueNumber, Failure> {
-    IssueNumber::parse(text).map_err(|error| Failure::Usage(format!("--issue: {error}, got '{text}'")))
+    IssueNumber::parse(text)
+        .map_err(|error| Failure::Usage(format!("--issue: {error}, got '{text}'")))
 }

@@ -29,8 +29,9 @@ pub struct Demo {
 }
 
 const READERS: [&str; 25] = [
-    "Ada", "Amir", "Beatriz", "Chidi", "Daria", "Emil", "Fatima", "Goran", "Hana", "Ivo", "Jasmin", "Kofi", "Lena", "Mio",
-    "Noor", "Oskar", "Priya", "Quentin", "Rosa", "Sven", "Tala", "Umar", "Vera", "Wen", "Zoe",
+    "Ada", "Amir", "Beatriz", "Chidi", "Daria", "Emil", "Fatima", "Goran", "Hana", "Ivo", "Jasmin",
+    "Kofi", "Lena", "Mio", "Noor", "Oskar", "Priya", "Quentin", "Rosa", "Sven", "Tala", "Umar",
+    "Vera", "Wen", "Zoe",
 ];
 
 impl Demo {
@@ -57,7 +58,15 @@ impl Demo {
             Some(link) => link,
             None => format!("{newsletter_url}/admin"),
         };
-        self::tell(context, &Links { form: &newsletter_url, desk: &desk, blog: &blog_url }, &folder)?;
+        self::tell(
+            context,
+            &Links {
+                form: &newsletter_url,
+                desk: &desk,
+                blog: &blog_url,
+            },
+            &folder,
+        )?;
         app.serve(web, stop.clone()).await?;
         stop.cancel();
         let _ = blog.await;
@@ -117,9 +126,18 @@ fn settings(folder: &Path, public_url: &str, blog_host: &str) -> Result<Settings
         ("SECRETS__KEY_FILE", at("secret.key")),
         ("MAIL__OUTBOX", at("outbox")),
         ("NEWSLETTER__NAME", "Example Lab".to_owned()),
-        ("NEWSLETTER__TAGLINE", "The hottest research right in your inbox".to_owned()),
-        ("NEWSLETTER__FROM", "Example Lab <weekly@lab.example.com>".to_owned()),
-        ("NEWSLETTER__POSTAL_ADDRESS", "Example Lab, 1 Example Street, Exampleton".to_owned()),
+        (
+            "NEWSLETTER__TAGLINE",
+            "The hottest research right in your inbox".to_owned(),
+        ),
+        (
+            "NEWSLETTER__FROM",
+            "Example Lab <weekly@lab.example.com>".to_owned(),
+        ),
+        (
+            "NEWSLETTER__POSTAL_ADDRESS",
+            "Example Lab, 1 Example Street, Exampleton".to_owned(),
+        ),
         ("FEEDS__URLS", format!("[\"http://{blog_host}/feed.xml\"]")),
         ("FEEDS__ALLOW_PRIVATE", format!("[\"{blog_host}\"]")),
     ];
@@ -129,10 +147,14 @@ fn settings(folder: &Path, public_url: &str, blog_host: &str) -> Result<Settings
 
 async fn take_in_readers(app: &App) -> Result<(), Failure> {
     let subscriptions = app.subscriptions();
-    let how = TakenIn { source: "the demo".to_owned(), pending: false };
+    let how = TakenIn {
+        source: "the demo".to_owned(),
+        pending: false,
+    };
     for name in READERS {
         let address = EmailAddress::parse(&format!("{}@readers.example.com", name.to_lowercase()))?;
-        let name = SubscriberName::parse(name).map_err(|error| Failure::Failed(error.to_string()))?;
+        let name =
+            SubscriberName::parse(name).map_err(|error| Failure::Failed(error.to_string()))?;
         subscriptions.add(address, name, &how).await?;
     }
     Ok(())

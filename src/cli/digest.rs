@@ -59,8 +59,14 @@ impl Send {
         let slot = slot.map_err(|error| Failure::Usage(format!("--slot: {error}")))?;
         let app = super::open(settings).await?;
         let this_week = app.settings.schedule.plan.slot_of(app.clock.now());
-        let slot = if self.extra { None } else { Some(slot.unwrap_or(this_week)) };
-        let wait = self.wait.then_some(Wait { most: self.wait_max });
+        let slot = if self.extra {
+            None
+        } else {
+            Some(slot.unwrap_or(this_week))
+        };
+        let wait = self.wait.then_some(Wait {
+            most: self.wait_max,
+        });
         let done = send::run(context, &app, slot, self.dry_run, wait).await;
         app.close().await;
         done
@@ -76,7 +82,9 @@ async fn preview(context: &Context, out: Option<&Path>) -> Result<(), Failure> {
     if let Some(out) = out {
         write(&digests, &draft, out)?;
     }
-    context.output.line(&preview_json(&draft, &slot), || preview_words(&digests, &draft, &slot))?;
+    context.output.line(&preview_json(&draft, &slot), || {
+        preview_words(&digests, &draft, &slot)
+    })?;
     app.close().await;
     Ok(())
 }
@@ -101,7 +109,10 @@ fn preview_json(draft: &Draft, slot: &Slot) -> Value {
 }
 
 fn preview_words(digests: &Digests, draft: &Draft, slot: &Slot) -> String {
-    let mut words = format!("No. {} for {slot}, to {} readers\n", draft.number, draft.readers);
+    let mut words = format!(
+        "No. {} for {slot}, to {} readers\n",
+        draft.number, draft.readers
+    );
     if digests.is_worth_sending(draft) {
         words.push_str(&format!("Subject: {}\n", draft.subject));
     } else if draft.readers == 0 {
@@ -110,7 +121,10 @@ fn preview_words(digests: &Digests, draft: &Draft, slot: &Slot) -> String {
         words.push_str("Nothing new, so nothing would be sent.\n");
     }
     for (place, (post, why)) in (1..).zip(&draft.selection.chosen) {
-        words.push_str(&format!("\n{place}. {}\n   {}\n   in: {why}", post.title, post.url));
+        words.push_str(&format!(
+            "\n{place}. {}\n   {}\n   in: {why}",
+            post.title, post.url
+        ));
     }
     for (post, why) in &draft.selection.left_out {
         words.push_str(&format!("\n-  {}\n   left out: {why}", post.title));
@@ -120,7 +134,8 @@ fn preview_words(digests: &Digests, draft: &Draft, slot: &Slot) -> String {
 
 fn write(digests: &Digests, draft: &Draft, out: &Path) -> Result<(), Failure> {
     let (content, message) = digests.sample(draft)?;
-    let failed = |error: std::io::Error| Failure::Failed(format!("--out {}: {error}", out.display()));
+    let failed =
+        |error: std::io::Error| Failure::Failed(format!("--out {}: {error}", out.display()));
     std::fs::create_dir_all(out).map_err(failed)?;
     std::fs::write(out.join("digest.html"), &content.html).map_err(failed)?;
     std::fs::write(out.join("digest.txt"), &content.text).map_err(failed)?;
@@ -135,8 +150,13 @@ fn duration(text: &str) -> Result<Duration, String> {
         Some((at, 'h')) => (&text[..at], 3600),
         _ => (text, 1),
     };
-    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    seconds.map(Duration::from_secs).ok_or_else(|| "expected a time like 90s, 15m or 2h".to_owned())
+    let seconds = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit));
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| "expected a time like 90s, 15m or 2h".to_owned())
 }
 
 #[cfg(test)]

@@ -52,7 +52,11 @@ impl From<Vec<NotReady>> for Failure {
 
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
-        if error.is_about_settings() { Self::Usage(error.to_string()) } else { Self::Failed(error.to_string()) }
+        if error.is_about_settings() {
+            Self::Usage(error.to_string())
+        } else {
+            Self::Failed(error.to_string())
+        }
     }
 }
 

@@ -59,12 +59,23 @@ async fn add(context: &Context, source: &str) -> Result<(), Failure> {
     };
     let now = app.clock.now();
     let name = source.to_string();
-    let added = app.store.add_feed(&FeedId::new(now, &app.random), &name, FeedOrigin::Added, now).await?;
-    context.output.line(&json!({ "url": name, "added": added, "posts": posts, "error": error }), || match &error {
-        Some(error) => format!("Added {name}, but it cannot be read now: {error}"),
-        None if added => format!("Added {name}: {posts} posts."),
-        None => format!("{name} is there already: {posts} posts."),
-    })?;
+    let added = app
+        .store
+        .add_feed(
+            &FeedId::new(now, &app.random),
+            &name,
+            FeedOrigin::Added,
+            now,
+        )
+        .await?;
+    context.output.line(
+        &json!({ "url": name, "added": added, "posts": posts, "error": error }),
+        || match &error {
+            Some(error) => format!("Added {name}, but it cannot be read now: {error}"),
+            None if added => format!("Added {name}: {posts} posts."),
+            None => format!("{name} is there already: {posts} posts."),
+        },
+    )?;
     app.close().await;
     Ok(())
 }
@@ -94,7 +105,9 @@ const fn origin(origin: FeedOrigin) -> &'static str {
 fn words(feed: &FeedRow) -> String {
     let day = |at: Timestamp| at.to_utc().format("%Y-%m-%d %H:%M").to_string();
     let state = match (&feed.last_error, feed.last_good_at) {
-        (Some(error), Some(good)) => format!("could not be read: {error}. Last good: {}", day(good)),
+        (Some(error), Some(good)) => {
+            format!("could not be read: {error}. Last good: {}", day(good))
+        }
         (Some(error), None) => format!("could not be read: {error}"),
         (None, Some(good)) => format!("read {}", day(good)),
         (None, None) => "not read yet".to_owned(),
@@ -117,7 +130,9 @@ async fn check(context: &Context, source: &str) -> Result<(), Failure> {
         }
         Err(error) => {
             let line = json!({ "url": source.to_string(), "posts": [], "error": error });
-            context.output.line(&line, || format!("We could not read this feed: {error}"))?;
+            context
+                .output
+                .line(&line, || format!("We could not read this feed: {error}"))?;
             Err(Failure::Told)
         }
     }
@@ -126,7 +141,9 @@ async fn check(context: &Context, source: &str) -> Result<(), Failure> {
 async fn read(fetcher: &Fetcher, source: &FeedSource) -> Result<ParsedFeed, String> {
     match crate::feeds::read(fetcher, source, &Validators::default()).await {
         Ok(Reading::New { feed, .. }) => Ok(feed),
-        Ok(Reading::Unchanged) => Err("the server says 'unchanged' to whoever asks for the first time".to_owned()),
+        Ok(Reading::Unchanged) => {
+            Err("the server says 'unchanged' to whoever asks for the first time".to_owned())
+        }
         Err(error) => Err(error.to_string()),
     }
 }
@@ -142,12 +159,25 @@ fn post_json(post: &FeedPost) -> serde_json::Value {
 fn feed_words(feed: &ParsedFeed) -> String {
     let mut words = format!("{}: {} posts", feed.title, feed.posts.len());
     if feed.passed_over > 0 {
-        words.push_str(&format!(" ({} more have no link or no text)", feed.passed_over));
+        words.push_str(&format!(
+            " ({} more have no link or no text)",
+            feed.passed_over
+        ));
     }
     for post in &feed.posts {
-        let day = post.published_at.map_or_else(|| "no date".to_owned(), |at| at.to_utc().format("%Y-%m-%d").to_string());
-        let link = post.link.as_ref().map(ToString::to_string).unwrap_or_default();
-        words.push_str(&format!("\n\n{day}  {}\n  {link}\n  {}", post.title, post.excerpt));
+        let day = post.published_at.map_or_else(
+            || "no date".to_owned(),
+            |at| at.to_utc().format("%Y-%m-%d").to_string(),
+        );
+        let link = post
+            .link
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        words.push_str(&format!(
+            "\n\n{day}  {}\n  {link}\n  {}",
+            post.title, post.excerpt
+        ));
     }
     words
 }
@@ -155,15 +185,30 @@ fn feed_words(feed: &ParsedFeed) -> String {
 async fn remove(context: &Context, source: &str) -> Result<(), Failure> {
     let name = parse(source)?.to_string();
     let app = context.app().await?;
-    let known = app.store.feeds().await?.into_iter().find(|feed| feed.source == name);
+    let known = app
+        .store
+        .feeds()
+        .await?
+        .into_iter()
+        .find(|feed| feed.source == name);
     match known {
-        None => Err(Failure::Failed(format!("there is no feed {name}; see: broadsheet feeds list"))),
-        Some(feed) if feed.origin == FeedOrigin::Settings && app.names_feed(Path::new("/"), &name) => {
-            Err(Failure::Failed(format!("{name} stands in feeds.urls; take it out there")))
+        None => Err(Failure::Failed(format!(
+            "there is no feed {name}; see: broadsheet feeds list"
+        ))),
+        Some(feed)
+            if feed.origin == FeedOrigin::Settings && app.names_feed(Path::new("/"), &name) =>
+        {
+            Err(Failure::Failed(format!(
+                "{name} stands in feeds.urls; take it out there"
+            )))
         }
         Some(_) => {
             app.store.remove_feed(&name).await?;
-            context.output.line(&json!({ "url": name, "removed": true }), || format!("Removed {name}."))?;
+            context
+                .output
+                .line(&json!({ "url": name, "removed": true }), || {
+                    format!("Removed {name}.")
+                })?;
             app.close().await;
             Ok(())
         }

@@ -8,7 +8,9 @@ use crate::store::Store;
 pub async fn run(context: &Context) -> Result<(), Failure> {
     let app = context.app().await?;
     let version = Store::schema_version();
-    context.output.line(&json!({ "migration": version }), || format!("The database is at migration {version}."))?;
+    context.output.line(&json!({ "migration": version }), || {
+        format!("The database is at migration {version}.")
+    })?;
     app.close().await;
     Ok(())
 }

@@ -81,7 +81,10 @@ enum Command {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     start_log();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return Failure::Failed(format!("cannot start: {error}")).report(),
     };
@@ -96,7 +99,10 @@ pub fn run() -> ExitCode {
 
 impl Cli {
     async fn run(self) -> Result<(), Failure> {
-        let context = Context { file: self.config, output: Output::new(self.json) };
+        let context = Context {
+            file: self.config,
+            output: Output::new(self.json),
+        };
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::serve(&context).await,
             Command::Worker => serve::worker(&context).await,
@@ -132,7 +138,8 @@ impl Context {
 }
 
 async fn open(settings: Settings) -> Result<App, Failure> {
-    let random = Random::from_os().map_err(|error| Failure::Failed(format!("no randomness: {error}")))?;
+    let random =
+        Random::from_os().map_err(|error| Failure::Failed(format!("no randomness: {error}")))?;
     Ok(App::open(settings, Arc::new(SystemClock), Arc::new(random)).await?)
 }
 
@@ -142,13 +149,21 @@ fn start_log() {
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
 
-    let wanted = std::env::var("BROADSHEET_LOG").ok().and_then(|level| level.parse::<LevelFilter>().ok());
+    let wanted = std::env::var("BROADSHEET_LOG")
+        .ok()
+        .and_then(|level| level.parse::<LevelFilter>().ok());
     let level = wanted.unwrap_or(LevelFilter::INFO);
     // Other crates say at most what worries them: their words may bear addresses.
     let filter = tracing_subscriber::filter::Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_target("broadsheet", level)
         .with_target("sqlx", LevelFilter::OFF);
-    let print = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(false);
-    tracing_subscriber::registry().with(print).with(filter).init();
+    let print = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(false);
+    tracing_subscriber::registry()
+        .with(print)
+        .with(filter)
+        .init();
 }

@@ -20,7 +20,11 @@ impl Output {
     ///
     /// # Errors
     /// When standard output is closed.
-    pub fn line(self, result: &impl Serialize, words: impl FnOnce() -> String) -> Result<(), Failure> {
+    pub fn line(
+        self,
+        result: &impl Serialize,
+        words: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
         let line = if self.json {
             serde_json::to_string(result).map_err(|error| Failure::Failed(error.to_string()))?
         } else {
@@ -50,7 +54,8 @@ pub fn progress_bar(length: u64, words: &'static str) -> indicatif::ProgressBar 
         return indicatif::ProgressBar::hidden();
     }
     let bar = indicatif::ProgressBar::new(length);
-    if let Ok(style) = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta}") {
+    if let Ok(style) = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta}")
+    {
         bar.set_style(style);
     }
     bar.set_message(words);

@@ -25,7 +25,13 @@ pub struct Wait {
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Makes the issue of `slot` (`None`: one beside the week's) and tells how it stands.
-pub async fn run(context: &Context, app: &App, slot: Option<Slot>, dry_run: bool, wait: Option<Wait>) -> Result<(), Failure> {
+pub async fn run(
+    context: &Context,
+    app: &App,
+    slot: Option<Slot>,
+    dry_run: bool,
+    wait: Option<Wait>,
+) -> Result<(), Failure> {
     let digests = app.digests()?;
     if let Some(slot) = &slot
         && let Some(issue) = app.store.issue_of_slot(slot).await?
@@ -35,10 +41,23 @@ pub async fn run(context: &Context, app: &App, slot: Option<Slot>, dry_run: bool
     collect(&digests).await?;
     if dry_run {
         let draft = digests.draft().await?;
-        let result = if digests.is_worth_sending(&draft) { "dry_run" } else { "nothing_new" };
-        let line = result_json(result, Some(draft.number.get()), slot.as_ref(), draft.readers, &Tally::default());
+        let result = if digests.is_worth_sending(&draft) {
+            "dry_run"
+        } else {
+            "nothing_new"
+        };
+        let line = result_json(
+            result,
+            Some(draft.number.get()),
+            slot.as_ref(),
+            draft.readers,
+            &Tally::default(),
+        );
         return context.output.line(&line, || {
-            format!("No. {} would go to {} readers: {}", draft.number, draft.readers, draft.subject)
+            format!(
+                "No. {} would go to {} readers: {}",
+                draft.number, draft.readers, draft.subject
+            )
         });
     }
     let id = match digests.publish(slot).await? {
@@ -47,7 +66,12 @@ pub async fn run(context: &Context, app: &App, slot: Option<Slot>, dry_run: bool
         Published::NothingNew(draft) => {
             let line = result_json("nothing_new", None, slot.as_ref(), 0, &Tally::default());
             return context.output.line(&line, || {
-                if draft.readers == 0 { "Nobody reads yet: nothing is sent." } else { "Nothing new: nothing is sent." }.to_owned()
+                if draft.readers == 0 {
+                    "Nobody reads yet: nothing is sent."
+                } else {
+                    "Nothing new: nothing is sent."
+                }
+                .to_owned()
             });
         }
     };
@@ -58,10 +82,20 @@ pub async fn run(context: &Context, app: &App, slot: Option<Slot>, dry_run: bool
 }
 
 /// The slot has its issue: joins it while it is not finished.
-async fn join(context: &Context, app: &App, issue: IssueRow, dry_run: bool, wait: Option<Wait>) -> Result<(), Failure> {
+async fn join(
+    context: &Context,
+    app: &App,
+    issue: IssueRow,
+    dry_run: bool,
+    wait: Option<Wait>,
+) -> Result<(), Failure> {
     match (issue.state, wait) {
-        (IssueState::Sent | IssueState::Cancelled, _) => print(context, app, &issue.id, Some("already_sent")).await,
-        (IssueState::Sending, Some(wait)) if !dry_run => wait_for(context, app, issue.id, wait).await,
+        (IssueState::Sent | IssueState::Cancelled, _) => {
+            print(context, app, &issue.id, Some("already_sent")).await
+        }
+        (IssueState::Sending, Some(wait)) if !dry_run => {
+            wait_for(context, app, issue.id, wait).await
+        }
         (IssueState::Sending | IssueState::Paused, _) => print(context, app, &issue.id, None).await,
     }
 }
@@ -70,7 +104,10 @@ async fn join(context: &Context, app: &App, issue: IssueRow, dry_run: bool, wait
 pub async fn collect(digests: &Digests) -> Result<(), Failure> {
     for feed in digests.collect().await? {
         if let Err(error) = feed.result {
-            eprintln!("broadsheet: the feed {} could not be read: {error}", feed.source);
+            eprintln!(
+                "broadsheet: the feed {} could not be read: {error}",
+                feed.source
+            );
         }
     }
     Ok(())
@@ -93,23 +130,37 @@ async fn wait_for(context: &Context, app: &App, id: IssueId, wait: Wait) -> Resu
     app.store.finish_issues(app.clock.now()).await?;
     print(context, app, &id, None).await?;
     let tally = app.store.tally(&id).await?;
-    if tally.to_go() > 0 { Err(Failure::NotFinished) } else { Ok(()) }
+    if tally.to_go() > 0 {
+        Err(Failure::NotFinished)
+    } else {
+        Ok(())
+    }
 }
 
-async fn watch(app: &App, id: &IssueId, wait: Wait, stop: &tokio_util::sync::CancellationToken) -> Result<(), Failure> {
+async fn watch(
+    app: &App,
+    id: &IssueId,
+    wait: Wait,
+    stop: &tokio_util::sync::CancellationToken,
+) -> Result<(), Failure> {
     let mut moved = Instant::now();
     let mut ended = 0;
     let mut bar = None;
     loop {
         let tally = app.store.tally(id).await?;
-        let bar = bar.get_or_insert_with(|| progress_bar(tally.recipients().unsigned_abs(), "Sending"));
+        let bar =
+            bar.get_or_insert_with(|| progress_bar(tally.recipients().unsigned_abs(), "Sending"));
         let now_ended = tally.recipients() - tally.to_go();
         bar.set_position(now_ended.unsigned_abs());
         if now_ended != ended {
             ended = now_ended;
             moved = Instant::now();
         }
-        let paused = app.store.issue_by_id(id).await?.is_none_or(|issue| issue.state == IssueState::Paused);
+        let paused = app
+            .store
+            .issue_by_id(id)
+            .await?
+            .is_none_or(|issue| issue.state == IssueState::Paused);
         // Nothing comes to an end any more: what is left waits for its next try, or for a
         // server that does not answer.
         let stands = moved.elapsed() >= wait.most;
@@ -125,7 +176,12 @@ async fn watch(app: &App, id: &IssueId, wait: Wait, stop: &tokio_util::sync::Can
 }
 
 /// Prints how the issue stands, and fails when it is paused.
-async fn print(context: &Context, app: &App, id: &IssueId, result: Option<&str>) -> Result<(), Failure> {
+async fn print(
+    context: &Context,
+    app: &App,
+    id: &IssueId,
+    result: Option<&str>,
+) -> Result<(), Failure> {
     let issue = app.store.issue_by_id(id).await?;
     let issue = issue.ok_or_else(|| Failure::Failed("the issue is gone".to_owned()))?;
     let tally = app.store.tally(id).await?;
@@ -134,12 +190,30 @@ async fn print(context: &Context, app: &App, id: &IssueId, result: Option<&str>)
         IssueState::Paused => "paused",
         IssueState::Sent | IssueState::Cancelled => "sent",
     });
-    let line = result_json(result, Some(issue.number.get()), issue.slot.as_ref(), issue.recipients, &tally);
-    context.output.line(&line, || words(result, &issue, &tally))?;
-    if issue.state == IssueState::Paused { Err(Failure::Told) } else { Ok(()) }
+    let line = result_json(
+        result,
+        Some(issue.number.get()),
+        issue.slot.as_ref(),
+        issue.recipients,
+        &tally,
+    );
+    context
+        .output
+        .line(&line, || words(result, &issue, &tally))?;
+    if issue.state == IssueState::Paused {
+        Err(Failure::Told)
+    } else {
+        Ok(())
+    }
 }
 
-fn result_json(result: &str, issue: Option<i64>, slot: Option<&Slot>, recipients: i64, tally: &Tally) -> Value {
+fn result_json(
+    result: &str,
+    issue: Option<i64>,
+    slot: Option<&Slot>,
+    recipients: i64,
+    tally: &Tally,
+) -> Value {
     json!({
         "result": result, "issue": issue, "slot": slot.map(ToString::to_string), "recipients": recipients,
         "delivered": tally.delivered, "deferred": tally.deferred, "bounced": tally.bounced,
@@ -156,7 +230,10 @@ fn words(result: &str, issue: &IssueRow, tally: &Tally) -> String {
         },
         other => format!("No. {} is {other}", issue.number),
     };
-    let mut parts = vec![format!("{} of {} delivered", tally.delivered, issue.recipients)];
+    let mut parts = vec![format!(
+        "{} of {} delivered",
+        tally.delivered, issue.recipients
+    )];
     let more = [
         (tally.queued, "to go"),
         (tally.deferred, "to be tried again"),
@@ -164,6 +241,10 @@ fn words(result: &str, issue: &IssueRow, tally: &Tally) -> String {
         (tally.skipped, "skipped"),
         (tally.in_doubt, "in doubt"),
     ];
-    parts.extend(more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    parts.extend(
+        more.iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}")),
+    );
     format!("{head}: {}.", parts.join(", "))
 }

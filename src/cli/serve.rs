@@ -9,9 +9,11 @@ use super::{Context, Failure};
 pub async fn serve(context: &Context) -> Result<(), Failure> {
     let app = context.app().await?;
     let address = app.settings.server.listen;
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|error| Failure::Failed(format!("server.listen: cannot listen on {address}: {error}")))?;
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Failure::Failed(format!(
+            "server.listen: cannot listen on {address}: {error}"
+        ))
+    })?;
     if let Some(link) = app.first_run_link().await? {
         // Printed, not logged: it is a secret for whoever started this.
         eprintln!("\nMake the first admin (this link works once, for 24 hours):\n  {link}\n");

@@ -62,7 +62,10 @@ pub struct How {
 
 impl How {
     fn taken_in(self, otherwise: &str) -> TakenIn {
-        TakenIn { source: self.source.unwrap_or_else(|| otherwise.to_owned()), pending: self.pending }
+        TakenIn {
+            source: self.source.unwrap_or_else(|| otherwise.to_owned()),
+            pending: self.pending,
+        }
     }
 }
 
@@ -73,8 +76,12 @@ impl Subscribers {
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::Import { file, how } => import(context, &file, &how.taken_in("import")).await,
-            Self::Export { file, state } => export(context, file.as_deref(), state.as_deref()).await,
-            Self::Add { email, name, how } => add(context, &email, &name, &how.taken_in("added by hand")).await,
+            Self::Export { file, state } => {
+                export(context, file.as_deref(), state.as_deref()).await
+            }
+            Self::Add { email, name, how } => {
+                add(context, &email, &name, &how.taken_in("added by hand")).await
+            }
             Self::List { state, search } => list(context, state.as_deref(), search).await,
             Self::Erase { email } => erase(context, &email).await,
         }
@@ -82,7 +89,8 @@ impl Subscribers {
 }
 
 async fn import(context: &Context, file: &Path, how: &TakenIn) -> Result<(), Failure> {
-    let unreadable = |error: std::io::Error| Failure::Failed(format!("{}: {error}", file.display()));
+    let unreadable =
+        |error: std::io::Error| Failure::Failed(format!("{}: {error}", file.display()));
     let opened = File::open(file).map_err(unreadable)?;
     let bar = progress_bar(opened.metadata().map_err(unreadable)?.len(), "Importing");
     let app = context.app().await?;
@@ -93,7 +101,11 @@ async fn import(context: &Context, file: &Path, how: &TakenIn) -> Result<(), Fai
             Progress::Read(bytes) => bar.set_position(bytes),
             Progress::Refused(refused) => {
                 let line = json!({ "row": refused.row, "error": refused.error.to_string() });
-                let said = bar.suspend(|| context.output.line(&line, || format!("row {}: {}", refused.row, refused.error)));
+                let said = bar.suspend(|| {
+                    context
+                        .output
+                        .line(&line, || format!("row {}: {}", refused.row, refused.error))
+                });
                 if told.is_ok() {
                     told = said;
                 }
@@ -112,7 +124,11 @@ async fn import(context: &Context, file: &Path, how: &TakenIn) -> Result<(), Fai
 }
 
 fn print_tally(context: &Context, tally: ImportTally, refused: u64) -> Result<(), Failure> {
-    let ImportTally { imported, unchanged, kept_out } = tally;
+    let ImportTally {
+        imported,
+        unchanged,
+        kept_out,
+    } = tally;
     let line = json!({ "imported": imported, "unchanged": unchanged, "kept_out": kept_out, "refused": refused });
     context.output.line(&line, || {
         format!("{imported} imported, {unchanged} were there already, {kept_out} had left and stay out, {refused} refused.")
@@ -121,7 +137,8 @@ fn print_tally(context: &Context, tally: ImportTally, refused: u64) -> Result<()
 
 async fn add(context: &Context, email: &str, name: &str, how: &TakenIn) -> Result<(), Failure> {
     let address = EmailAddress::parse(email)?;
-    let name = SubscriberName::parse(name).map_err(|error| Failure::Usage(format!("--name: {error}")))?;
+    let name =
+        SubscriberName::parse(name).map_err(|error| Failure::Usage(format!("--name: {error}")))?;
     let app = context.app().await?;
     let tally = app.subscriptions().add(address, name, how).await?;
     print_tally(context, tally, 0)?;
@@ -133,15 +150,26 @@ async fn erase(context: &Context, email: &str) -> Result<(), Failure> {
     let address = EmailAddress::parse(email)?;
     let app = context.app().await?;
     if !app.subscriptions().erase(&address).await? {
-        return Err(Failure::Failed("there is no reader of that address".to_owned()));
+        return Err(Failure::Failed(
+            "there is no reader of that address".to_owned(),
+        ));
     }
-    context.output.line(&json!({ "erased": true }), || "Erased.".to_owned())?;
+    context
+        .output
+        .line(&json!({ "erased": true }), || "Erased.".to_owned())?;
     app.close().await;
     Ok(())
 }
 
-async fn list(context: &Context, state: Option<&str>, search: Option<String>) -> Result<(), Failure> {
-    let filter = SubscriberFilter { state: parse_state(state)?, search };
+async fn list(
+    context: &Context,
+    state: Option<&str>,
+    search: Option<String>,
+) -> Result<(), Failure> {
+    let filter = SubscriberFilter {
+        state: parse_state(state)?,
+        search,
+    };
     each(context, &filter, |row| {
         let line = json!({
             "id": row.id.to_string(), "address": row.address, "name": row.name, "state": row.state.as_str(),
@@ -155,19 +183,39 @@ async fn list(context: &Context, state: Option<&str>, search: Option<String>) ->
     .await
 }
 
-async fn export(context: &Context, file: Option<&Path>, state: Option<&str>) -> Result<(), Failure> {
-    let filter = SubscriberFilter { state: parse_state(state)?, search: None };
+async fn export(
+    context: &Context,
+    file: Option<&Path>,
+    state: Option<&str>,
+) -> Result<(), Failure> {
+    let filter = SubscriberFilter {
+        state: parse_state(state)?,
+        search: None,
+    };
     let out: Box<dyn std::io::Write> = match file {
-        Some(path) => {
-            Box::new(File::create(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?)
-        }
+        Some(path) => Box::new(
+            File::create(path)
+                .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?,
+        ),
         None => Box::new(std::io::stdout().lock()),
     };
     let mut csv = csv::Writer::from_writer(out);
     let failed = |error: csv::Error| Failure::Failed(format!("cannot write: {error}"));
-    csv.write_record(["email", "name", "state", "since", "source", "created_at", "confirmed_at"]).map_err(failed)?;
+    csv.write_record([
+        "email",
+        "name",
+        "state",
+        "since",
+        "source",
+        "created_at",
+        "confirmed_at",
+    ])
+    .map_err(failed)?;
     each(context, &filter, |row| {
-        let at = |at: Timestamp| at.to_utc().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        let at = |at: Timestamp| {
+            at.to_utc()
+                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        };
         csv.write_record([
             row.address.as_str(),
             row.name.as_deref().unwrap_or_default(),
@@ -207,5 +255,8 @@ async fn each(
 }
 
 fn parse_state(state: Option<&str>) -> Result<Option<SubscriberState>, Failure> {
-    state.map(SubscriberState::parse).transpose().map_err(|error| Failure::Usage(format!("--state: {error}")))
+    state
+        .map(SubscriberState::parse)
+        .transpose()
+        .map_err(|error| Failure::Usage(format!("--state: {error}")))
 }

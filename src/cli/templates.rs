@@ -22,6 +22,8 @@ impl Templates {
         if !faults.is_empty() {
             return Err(Failure::Told);
         }
-        context.output.line(&json!({ "templates": "ok" }), || "The templates are fine.".to_owned())
+        context.output.line(&json!({ "templates": "ok" }), || {
+            "The templates are fine.".to_owned()
+        })
     }
 }

@@ -7,7 +7,9 @@ use super::Deliveries;
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::ids::IssueId;
 use crate::domain::token::Purpose;
-use crate::mail::compose::{FrozenMail, FrozenMailError, Mail, MessageId, Recipient, RecipientError};
+use crate::mail::compose::{
+    FrozenMail, FrozenMailError, Mail, MessageId, Recipient, RecipientError,
+};
 use crate::mail::templates::{AlreadySubscribedMail, ConfirmationMail, Rendered, TemplateFault};
 use crate::store::{Leased, StoreError, Subscriber};
 
@@ -34,16 +36,25 @@ pub(super) struct IssueMail(Option<(IssueId, Arc<FrozenMail>)>);
 
 impl Deliveries {
     /// The message of a delivery; `None` when nobody is there to get it any more.
-    pub(super) async fn compose(&self, job: &Leased, issue: &mut IssueMail) -> Result<Option<Vec<u8>>, ComposeError> {
+    pub(super) async fn compose(
+        &self,
+        job: &Leased,
+        issue: &mut IssueMail,
+    ) -> Result<Option<Vec<u8>>, ComposeError> {
         match (job.kind, &job.issue) {
             (DeliveryKind::Issue, Some(id)) => self.issue_copy(job, id, issue).await,
             (DeliveryKind::Test, _) | (DeliveryKind::Issue, None) => {
-                let mail = FrozenMail::from_json(job.payload.as_deref().ok_or(ComposeError::NoMail)?)?;
+                let mail =
+                    FrozenMail::from_json(job.payload.as_deref().ok_or(ComposeError::NoMail)?)?;
                 Ok(Some(self.fill(job, &mail)?))
             }
             (DeliveryKind::Confirmation | DeliveryKind::AlreadySubscribed, _) => {
-                let Some(id) = &job.subscriber else { return Ok(None) };
-                let Some(subscriber) = self.store.subscriber(id).await? else { return Ok(None) };
+                let Some(id) = &job.subscriber else {
+                    return Ok(None);
+                };
+                let Some(subscriber) = self.store.subscriber(id).await? else {
+                    return Ok(None);
+                };
                 let content = match job.kind {
                     DeliveryKind::Confirmation => self.confirmation(job, &subscriber)?,
                     _ => self.already_subscribed(&subscriber)?,
@@ -62,11 +73,19 @@ impl Deliveries {
         if job.subscriber.is_none() {
             return Ok(None);
         }
-        let cached = cache.0.as_ref().filter(|(known, _)| known == id).map(|(_, mail)| Arc::clone(mail));
+        let cached = cache
+            .0
+            .as_ref()
+            .filter(|(known, _)| known == id)
+            .map(|(_, mail)| Arc::clone(mail));
         let mail = match cached {
             Some(mail) => mail,
             None => {
-                let json = self.store.issue_mail(id).await?.ok_or(ComposeError::NoMail)?;
+                let json = self
+                    .store
+                    .issue_mail(id)
+                    .await?
+                    .ok_or(ComposeError::NoMail)?;
                 let mail = Arc::new(FrozenMail::from_json(&json)?);
                 cache.0 = Some((*id, Arc::clone(&mail)));
                 mail
@@ -88,9 +107,17 @@ impl Deliveries {
         Ok(mail.fill(&recipient))
     }
 
-    fn confirmation(&self, job: &Leased, subscriber: &Subscriber) -> Result<Rendered, TemplateFault> {
+    fn confirmation(
+        &self,
+        job: &Leased,
+        subscriber: &Subscriber,
+    ) -> Result<Rendered, TemplateFault> {
         let lasts = Duration::from_secs(u64::from(CONFIRMATION_DAYS) * 24 * 60 * 60);
-        let token = self.keys.confirmation_token(&subscriber.id, &subscriber.nonce, job.queued_at.plus(lasts));
+        let token = self.keys.confirmation_token(
+            &subscriber.id,
+            &subscriber.nonce,
+            job.queued_at.plus(lasts),
+        );
         self.templates.render(&ConfirmationMail {
             masthead: self.identity.masthead.clone(),
             name: subscriber.name.clone(),
@@ -101,7 +128,12 @@ impl Deliveries {
 
     fn already_subscribed(&self, subscriber: &Subscriber) -> Result<Rendered, TemplateFault> {
         let url = &self.identity.public_url;
-        let link = |path: &str, purpose| url.join(&format!("{path}/{}", self.keys.reader_token(purpose, &subscriber.id)));
+        let link = |path: &str, purpose| {
+            url.join(&format!(
+                "{path}/{}",
+                self.keys.reader_token(purpose, &subscriber.id)
+            ))
+        };
         self.templates.render(&AlreadySubscribedMail {
             masthead: self.identity.masthead.clone(),
             name: subscriber.name.clone(),
@@ -124,7 +156,9 @@ impl Deliveries {
 
     /// The same at every try, so that receivers can drop a twin.
     fn message_id(&self, job: &Leased) -> MessageId {
-        let mac = self.keys.mac(Purpose::MessageId, &[job.id.as_str().as_bytes()]);
+        let mac = self
+            .keys
+            .mac(Purpose::MessageId, &[job.id.as_str().as_bytes()]);
         MessageId::new(&mac, &self.identity.from)
     }
 }

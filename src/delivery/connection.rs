@@ -13,7 +13,7 @@ use super::settle::{settle, unreached};
 use super::{Deliveries, Pulse};
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
-use crate::domain::outcome::{Halt, Outcome, Report};
+use crate::domain::outcome::{Halt, Outcome, Report, Temporary};
 use crate::mail::transport::{Channel, Outgoing};
 use crate::store::{Leased, Settled};
 
@@ -21,7 +21,11 @@ use crate::store::{Leased, Settled};
 const IDLE: Duration = Duration::from_secs(5);
 /// Waits between tries to reach the server, for one job; then the job waits its turn
 /// and the next one is tried.
-const REACH: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+const REACH: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
 /// A connection is renewed after this many mails: servers like to see an end.
 const MAILS_PER_CONNECTION: u32 = 1_000;
 
@@ -121,7 +125,9 @@ impl Connection {
                 Ok(channel) => return Ok(Some(channel)),
                 Err(failed) => failed,
             };
-            let wait = waits.next().filter(|_| matches!(failed.outcome, Outcome::Deferred(_)));
+            let wait = waits
+                .next()
+                .filter(|_| matches!(failed.outcome, Outcome::Deferred(_)));
             let Some(wait) = wait else { return Err(failed) };
             tracing::warn!(delivery = %job.id, says = %failed.says, "the mail server cannot be reached");
             tokio::select! {
@@ -140,22 +146,41 @@ impl Connection {
         let now = self.deliveries.now();
         Some(match failed.outcome {
             Outcome::Halted(_) => self.decide(job, &failed),
-            _ => Done { settled: unreached(job, failed.says, now, self.jitter()), pause: None },
+            outcome => {
+                let settled = unreached(job, failed.says, now, self.jitter());
+                Done {
+                    settled,
+                    issue: job.issue,
+                    outcome,
+                    pause: None,
+                }
+            }
         })
     }
 
-    async fn send(&self, job: &Leased, channel: &mut Option<Channel>, issue: &mut IssueMail) -> Done {
+    async fn send(
+        &self,
+        job: &Leased,
+        channel: &mut Option<Channel>,
+        issue: &mut IssueMail,
+    ) -> Done {
         let message = match self.deliveries.compose(job, issue).await {
             Ok(Some(message)) => message,
             Ok(None) => return skipped(job),
             Err(error) => {
                 tracing::error!(delivery = %job.id, %error, "a mail cannot be composed");
-                let report = Report { outcome: Outcome::Halted(Halt::OurMessage), says: error.to_string() };
+                let report = Report {
+                    outcome: Outcome::Halted(Halt::OurMessage),
+                    says: error.to_string(),
+                };
                 return self.decide(job, &report);
             }
         };
         let Some(open) = channel.as_mut() else {
-            let report = Report { outcome: Outcome::InDoubt, says: "the connection was lost".to_owned() };
+            let report = Report {
+                outcome: Outcome::InDoubt,
+                says: "the connection was lost".to_owned(),
+            };
             return self.decide(job, &report);
         };
         let mail = Outgoing {
@@ -180,8 +205,19 @@ impl Connection {
     }
 
     fn decide(&self, job: &Leased, report: &Report) -> Done {
-        let decision = settle(job, report, self.deliveries.policy.in_doubt, self.deliveries.now(), self.jitter());
-        Done { settled: decision.settled, pause: job.issue.zip(decision.pause) }
+        let decision = settle(
+            job,
+            report,
+            self.deliveries.policy.in_doubt,
+            self.deliveries.now(),
+            self.jitter(),
+        );
+        Done {
+            settled: decision.settled,
+            issue: job.issue,
+            outcome: report.outcome,
+            pause: decision.pause,
+        }
     }
 
     fn jitter(&self) -> u8 {
@@ -201,7 +237,12 @@ impl Connection {
             return false;
         }
         let (answer, answered) = oneshot::channel();
-        if self.recorder.send(Request { done, next, answer }).await.is_err() {
+        if self
+            .recorder
+            .send(Request { done, next, answer })
+            .await
+            .is_err()
+        {
             return false;
         }
         answered.await.unwrap_or(false)
@@ -230,5 +271,11 @@ fn skipped(job: &Leased) -> Done {
         lost_reply: false,
         suppress: None,
     };
-    Done { settled, pause: None }
+    // Nothing was asked of any server, so nothing is learnt of it.
+    Done {
+        settled,
+        issue: None,
+        outcome: Outcome::Deferred(Temporary::Connection),
+        pause: None,
+    }
 }

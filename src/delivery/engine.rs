@@ -37,7 +37,12 @@ impl Engine {
     pub async fn run(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let worker = WorkerId::new(self.deliveries.now(), &self.deliveries.random);
-            match self.deliveries.store.join_workers(&worker, self.deliveries.now()).await {
+            match self
+                .deliveries
+                .store
+                .join_workers(&worker, self.deliveries.now())
+                .await
+            {
                 Ok(()) => self.live(worker, &stop).await,
                 Err(error) => {
                     tracing::warn!(%error, "cannot begin to deliver: the database does not answer");
@@ -85,7 +90,9 @@ impl Engine {
             let stop = stop.clone();
             async move { it.feed(worker, job_in, stop).await }
         });
-        let recorder = spawn(&self.deliveries, |it| async move { it.keep_records(worker, request_out).await });
+        let recorder = spawn(&self.deliveries, |it| async move {
+            it.keep_records(worker, request_out).await
+        });
 
         let was_taken_for_dead = wait_for_end(felt, &stop).await;
         stop.cancel();
@@ -106,7 +113,10 @@ impl Engine {
     }
 }
 
-fn spawn<F>(deliveries: &Deliveries, part: impl FnOnce(Deliveries) -> F) -> tokio::task::JoinHandle<()>
+fn spawn<F>(
+    deliveries: &Deliveries,
+    part: impl FnOnce(Deliveries) -> F,
+) -> tokio::task::JoinHandle<()>
 where
     F: Future<Output = ()> + Send + 'static,
 {

@@ -18,7 +18,12 @@ const RECOVER: Duration = Duration::from_secs(2);
 
 impl Deliveries {
     /// Keeps `jobs` filled until `stop`.
-    pub(super) async fn feed(&self, worker: WorkerId, jobs: mpsc::Sender<Leased>, stop: CancellationToken) {
+    pub(super) async fn feed(
+        &self,
+        worker: WorkerId,
+        jobs: mpsc::Sender<Leased>,
+        stop: CancellationToken,
+    ) {
         loop {
             let pause = match self.claim(worker).await {
                 Ok(claimed) if claimed.is_empty() => LOOK_AGAIN,
@@ -54,7 +59,10 @@ impl Deliveries {
         }
         let issues = self.store.sending_issues().await?;
         for issue in &issues {
-            let copies = self.store.claim_copies(&worker, issue, limit, self.now()).await?;
+            let copies = self
+                .store
+                .claim_copies(&worker, issue, limit, self.now())
+                .await?;
             if !copies.is_empty() {
                 return Ok(copies);
             }

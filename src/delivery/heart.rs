@@ -35,12 +35,21 @@ impl Observer {
     /// Notes a successful look and tells who is dead by now, with the beat at which they
     /// stand.
     fn look(&mut self, beats: &[(WorkerId, i64)], now: Instant) -> Vec<(WorkerId, i64)> {
-        self.seen.retain(|id, _| beats.iter().any(|(known, _)| known == id));
+        self.seen
+            .retain(|id, _| beats.iter().any(|(known, _)| known == id));
         let mut dead = Vec::new();
         for (id, beat) in beats {
-            let sight = self.seen.entry(*id).or_insert(Sight { beat: *beat, since: now, looks: 0 });
+            let sight = self.seen.entry(*id).or_insert(Sight {
+                beat: *beat,
+                since: now,
+                looks: 0,
+            });
             if sight.beat != *beat {
-                *sight = Sight { beat: *beat, since: now, looks: 0 };
+                *sight = Sight {
+                    beat: *beat,
+                    since: now,
+                    looks: 0,
+                };
             }
             sight.looks += 1;
             if sight.looks > LOOKS && now.duration_since(sight.since) >= STILLNESS {
@@ -93,7 +102,10 @@ impl Deliveries {
             return Ok(Pulse::TakenForDead);
         }
         let workers = self.store.workers().await?;
-        let others: Vec<_> = workers.into_iter().filter(|(id, _)| *id != worker).collect();
+        let others: Vec<_> = workers
+            .into_iter()
+            .filter(|(id, _)| *id != worker)
+            .collect();
         let dead = observer.look(&others, Instant::now());
         for (id, beat) in &dead {
             let losses = self.policy.in_doubt.most_losses();
@@ -120,9 +132,16 @@ mod tests {
         let start = Instant::now();
         let mut observer = Observer::default();
         for seconds in [0, 2, 4, 6, 8] {
-            assert!(observer.look(&[(worker(), 7)], start + Duration::from_secs(seconds)).is_empty());
+            assert!(
+                observer
+                    .look(&[(worker(), 7)], start + Duration::from_secs(seconds))
+                    .is_empty()
+            );
         }
-        assert_eq!(observer.look(&[(worker(), 7)], start + Duration::from_secs(10)), [(worker(), 7)]);
+        assert_eq!(
+            observer.look(&[(worker(), 7)], start + Duration::from_secs(10)),
+            [(worker(), 7)]
+        );
     }
 
     #[test]
@@ -130,7 +149,11 @@ mod tests {
         let start = Instant::now();
         let mut observer = Observer::default();
         for (beat, seconds) in (0..).zip((0..60).step_by(9)) {
-            assert!(observer.look(&[(worker(), beat)], start + Duration::from_secs(seconds)).is_empty());
+            assert!(
+                observer
+                    .look(&[(worker(), beat)], start + Duration::from_secs(seconds))
+                    .is_empty()
+            );
         }
     }
 
@@ -139,6 +162,10 @@ mod tests {
         let start = Instant::now();
         let mut observer = Observer::default();
         observer.look(&[(worker(), 7)], start);
-        assert!(observer.look(&[(worker(), 7)], start + Duration::from_secs(60)).is_empty());
+        assert!(
+            observer
+                .look(&[(worker(), 7)], start + Duration::from_secs(60))
+                .is_empty()
+        );
     }
 }

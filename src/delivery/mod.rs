@@ -19,6 +19,7 @@ mod heart;
 mod pace;
 mod recorder;
 mod settle;
+mod streak;
 
 use std::sync::Arc;
 

@@ -14,12 +14,17 @@ pub struct Pace {
 
 impl Pace {
     pub fn new(rate_per_second: Option<u32>) -> Self {
-        Self { rate_per_second, next: Mutex::new(Instant::now()) }
+        Self {
+            rate_per_second,
+            next: Mutex::new(Instant::now()),
+        }
     }
 
     /// Waits for this mail's turn, when the rate is shared among `living` processes.
     pub async fn turn(&self, living: usize) {
-        let Some(rate) = self.rate_per_second else { return };
+        let Some(rate) = self.rate_per_second else {
+            return;
+        };
         let mine = take_turn(&mut *self.next.lock().await, Instant::now(), rate, living);
         tokio::time::sleep_until(mine).await;
     }
@@ -28,7 +33,8 @@ impl Pace {
 /// The next free moment, which is taken; time that nobody used is not made up for.
 fn take_turn(next: &mut Instant, now: Instant, rate_per_second: u32, living: usize) -> Instant {
     let mine = (*next).max(now);
-    *next = mine + Duration::from_secs_f64(living.max(1) as f64 / f64::from(rate_per_second.max(1)));
+    *next =
+        mine + Duration::from_secs_f64(living.max(1) as f64 / f64::from(rate_per_second.max(1)));
     mine
 }
 
@@ -40,12 +46,22 @@ mod tests {
     fn mails_are_spaced_and_the_rate_is_shared() {
         let start = Instant::now();
         let mut next = start;
-        let turns: Vec<u128> =
-            (0..4).map(|_| take_turn(&mut next, start, 10, 1).duration_since(start).as_millis()).collect();
+        let turns: Vec<u128> = (0..4)
+            .map(|_| {
+                take_turn(&mut next, start, 10, 1)
+                    .duration_since(start)
+                    .as_millis()
+            })
+            .collect();
         assert_eq!(turns, [0, 100, 200, 300]);
         let mut next = start;
         take_turn(&mut next, start, 10, 3);
-        assert_eq!(take_turn(&mut next, start, 10, 3).duration_since(start).as_millis(), 300);
+        assert_eq!(
+            take_turn(&mut next, start, 10, 3)
+                .duration_since(start)
+                .as_millis(),
+            300
+        );
     }
 
     #[test]
@@ -54,6 +70,9 @@ mod tests {
         let mut next = start;
         let later = start + Duration::from_secs(60);
         assert_eq!(take_turn(&mut next, later, 10, 1), later);
-        assert_eq!(take_turn(&mut next, later, 10, 1), later + Duration::from_millis(100));
+        assert_eq!(
+            take_turn(&mut next, later, 10, 1),
+            later + Duration::from_millis(100)
+        );
     }
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Deliveries;
+use super::streak::Streaks;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::ids::{IssueId, WorkerId};
+use crate::domain::outcome::Outcome;
 use crate::store::{Settled, StoreError};
 
 /// What a connection asks for between two mails.
@@ -23,8 +25,18 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Done {
     pub settled: Settled,
+    pub issue: Option<IssueId>,
+    /// As the server meant it.
+    pub outcome: Outcome,
     /// The issue must stop, for the reason the server gave.
-    pub pause: Option<(IssueId, String)>,
+    pub pause: Option<String>,
+}
+
+/// What must stop, why, and who is to be asked again when it goes on.
+struct Halt {
+    issue: IssueId,
+    why: String,
+    refused: Vec<DeliveryId>,
 }
 
 /// The most requests in one commit: more than there are connections is never asked.
@@ -34,10 +46,16 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 impl Deliveries {
     /// Serves the connections until all of them are gone. While the database does not
     /// answer, outcomes are held and tried again: what was sent must not be forgotten.
-    pub(super) async fn keep_records(&self, worker: WorkerId, mut requests: mpsc::Receiver<Request>) {
+    pub(super) async fn keep_records(
+        &self,
+        worker: WorkerId,
+        mut requests: mpsc::Receiver<Request>,
+    ) {
         let mut batch = Vec::with_capacity(MOST);
+        let mut streaks = Streaks::default();
         while requests.recv_many(&mut batch, MOST).await > 0 {
-            let begun = self.commit(worker, &batch).await;
+            let halts = halts(&batch, &mut streaks);
+            let begun = self.commit(worker, &batch, &halts).await;
             for request in batch.drain(..) {
                 let may = request.next.is_some_and(|next| begun.contains(&next));
                 // A connection that does not wait for the answer any more needs none.
@@ -46,19 +64,21 @@ impl Deliveries {
         }
     }
 
-    async fn commit(&self, worker: WorkerId, batch: &[Request]) -> HashSet<DeliveryId> {
-        let done = || batch.iter().filter_map(|request| request.done.as_ref());
-        let outcomes: Vec<Settled> = done().map(|done| done.settled.clone()).collect();
-        let next: Vec<DeliveryId> = batch.iter().filter_map(|request| request.next.clone()).collect();
+    async fn commit(
+        &self,
+        worker: WorkerId,
+        batch: &[Request],
+        halts: &[Halt],
+    ) -> HashSet<DeliveryId> {
+        let done = batch.iter().filter_map(|request| request.done.as_ref());
+        let outcomes: Vec<Settled> = done.map(|done| done.settled.clone()).collect();
+        let next: Vec<DeliveryId> = batch
+            .iter()
+            .filter_map(|request| request.next.clone())
+            .collect();
         loop {
-            // Paused first: none of what is marked next may be of an issue that must stop.
-            let paused = self.pause_halted(done()).await;
-            let recorded = match paused {
-                Ok(()) => self.store.record(&worker, &outcomes, &next, self.now()).await,
-                Err(error) => Err(error),
-            };
-            match recorded {
-                Ok(recorded) => return recorded.begun,
+            match self.try_commit(worker, &outcomes, &next, halts).await {
+                Ok(begun) => return begun,
                 Err(error) => {
                     tracing::error!(%error, held = outcomes.len(), "outcomes wait for the database");
                     tokio::time::sleep(AGAIN_AFTER).await;
@@ -67,12 +87,50 @@ impl Deliveries {
         }
     }
 
-    async fn pause_halted(&self, done: impl Iterator<Item = &Done>) -> Result<(), StoreError> {
-        for (issue, why) in done.filter_map(|done| done.pause.as_ref()) {
-            if self.store.pause_issue(issue, Some(why)).await? {
-                tracing::error!(%issue, %why, "the issue is paused: the server refuses for reasons that are ours");
+    /// Pauses first: none of what is marked next may be of an issue that must stop.
+    async fn try_commit(
+        &self,
+        worker: WorkerId,
+        outcomes: &[Settled],
+        next: &[DeliveryId],
+        halts: &[Halt],
+    ) -> Result<HashSet<DeliveryId>, StoreError> {
+        for halt in halts {
+            if self.store.pause_issue(&halt.issue, Some(&halt.why)).await? {
+                tracing::error!(issue = %halt.issue, why = %halt.why, "the issue is paused: it is refused for reasons that are ours");
             }
         }
-        Ok(())
+        let recorded = self
+            .store
+            .record(&worker, outcomes, next, self.now())
+            .await?;
+        for halt in halts {
+            self.store
+                .take_back_bounces(&halt.refused, self.now())
+                .await?;
+        }
+        Ok(recorded.begun)
     }
+}
+
+fn halts(batch: &[Request], streaks: &mut Streaks) -> Vec<Halt> {
+    let mut halts = Vec::new();
+    for done in batch.iter().filter_map(|request| request.done.as_ref()) {
+        let Some(issue) = done.issue else { continue };
+        if let Some(why) = &done.pause {
+            halts.push(Halt {
+                issue,
+                why: why.clone(),
+                refused: Vec::new(),
+            });
+        }
+        if let Some(refused) = streaks.note(issue, &done.settled.id, done.outcome) {
+            halts.push(Halt {
+                issue,
+                why: done.settled.reply.clone(),
+                refused,
+            });
+        }
+    }
+    halts
 }

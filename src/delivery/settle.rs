@@ -38,7 +38,13 @@ pub struct Decision {
 }
 
 /// Decides what becomes of `job` after one try that was reported at `now`.
-pub fn settle(job: &Leased, report: &Report, policy: InDoubt, now: Timestamp, jitter: u8) -> Decision {
+pub fn settle(
+    job: &Leased,
+    report: &Report,
+    policy: InDoubt,
+    now: Timestamp,
+    jitter: u8,
+) -> Decision {
     let tried = job.attempts + 1;
     let mut settled = Settled {
         id: job.id.clone(),
@@ -69,7 +75,11 @@ pub fn settle(job: &Leased, report: &Report, policy: InDoubt, now: Timestamp, ji
             settled.charged = false;
             if job.issue.is_some() {
                 pause = Some(report.says.clone());
-                settled.state = if job.attempts > 0 { DeliveryState::Deferred } else { DeliveryState::Queued };
+                settled.state = if job.attempts > 0 {
+                    DeliveryState::Deferred
+                } else {
+                    DeliveryState::Queued
+                };
                 settled.due_at = Some(now);
             } else {
                 wait(&mut settled, retry(1, job.queued_at, now, jitter));
@@ -90,7 +100,10 @@ pub fn unreached(job: &Leased, says: String, now: Timestamp, jitter: u8) -> Sett
         lost_reply: false,
         suppress: None,
     };
-    wait(&mut settled, retry(job.attempts.max(1), job.queued_at, now, jitter));
+    wait(
+        &mut settled,
+        retry(job.attempts.max(1), job.queued_at, now, jitter),
+    );
     settled
 }
 
@@ -136,7 +149,16 @@ mod tests {
     }
 
     fn decide(job: &Leased, outcome: Outcome, policy: InDoubt) -> Decision {
-        settle(job, &Report { outcome, says: "words".into() }, policy, NOW, 0)
+        settle(
+            job,
+            &Report {
+                outcome,
+                says: "words".into(),
+            },
+            policy,
+            NOW,
+            0,
+        )
     }
 
     #[test]
@@ -153,7 +175,10 @@ mod tests {
         for outcome in outcomes {
             for policy in [super::InDoubt::Resend, super::InDoubt::Hold] {
                 let settled = decide(&job(), outcome, policy).settled;
-                let is_open = matches!(settled.state, DeliveryState::Queued | DeliveryState::Deferred);
+                let is_open = matches!(
+                    settled.state,
+                    DeliveryState::Queued | DeliveryState::Deferred
+                );
                 assert_eq!(settled.due_at.is_some(), is_open, "{outcome:?} {policy:?}");
             }
         }
@@ -161,7 +186,12 @@ mod tests {
 
     #[test]
     fn only_a_dead_address_is_suppressed() {
-        let suppressed = |verdict| decide(&job(), Outcome::Bounced(verdict), InDoubt::Resend).settled.suppress.is_some();
+        let suppressed = |verdict| {
+            decide(&job(), Outcome::Bounced(verdict), InDoubt::Resend)
+                .settled
+                .suppress
+                .is_some()
+        };
         assert!(suppressed(Verdict::Dead));
         for verdict in [Verdict::Unclear, Verdict::Policy, Verdict::Expired] {
             assert!(!suppressed(verdict), "{verdict:?}");
@@ -179,10 +209,23 @@ mod tests {
     #[test]
     fn doubt_is_resent_three_times_at_most_or_held_at_once() {
         let mut job = job();
-        assert_eq!(decide(&job, Outcome::InDoubt, InDoubt::Hold).settled.state, DeliveryState::InDoubt);
-        assert_eq!(decide(&job, Outcome::InDoubt, InDoubt::Resend).settled.state, DeliveryState::Deferred);
+        assert_eq!(
+            decide(&job, Outcome::InDoubt, InDoubt::Hold).settled.state,
+            DeliveryState::InDoubt
+        );
+        assert_eq!(
+            decide(&job, Outcome::InDoubt, InDoubt::Resend)
+                .settled
+                .state,
+            DeliveryState::Deferred
+        );
         job.lost_replies = 2;
-        assert_eq!(decide(&job, Outcome::InDoubt, InDoubt::Resend).settled.state, DeliveryState::InDoubt);
+        assert_eq!(
+            decide(&job, Outcome::InDoubt, InDoubt::Resend)
+                .settled
+                .state,
+            DeliveryState::InDoubt
+        );
     }
 
     #[test]

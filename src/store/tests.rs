@@ -20,6 +20,7 @@ fn statements(backend: Backend) -> Vec<String> {
         &super::leases::statements(backend),
     ];
     let made = [
+        super::deliveries::statements(),
         super::outcomes::statements(),
         super::subscriber_import::statements(),
     ];

@@ -63,4 +63,11 @@ pub struct Door {
 }
 
 /// Stand-in until the door is merged.
-pub async fn serve(_web: Web, _l: tokio::net::TcpListener, stop: tokio_util::sync::CancellationToken) -> std::io::Result<()> { stop.cancelled().await; Ok(()) }
+pub async fn serve(
+    _web: Web,
+    _l: tokio::net::TcpListener,
+    stop: tokio_util::sync::CancellationToken,
+) -> std::io::Result<()> {
+    stop.cancelled().await;
+    Ok(())
+}

@@ -64,7 +64,10 @@ impl SampleBlog {
     pub fn new(address: &str, newsletter: &str, now: Timestamp) -> Result<Self, SampleBlogError> {
         let written: Vec<Written> = serde_json::from_str(POSTS)?;
         let posts = written.into_iter().map(|post| Post {
-            date: now.minus(Duration::from_secs(post.hours_ago * 3600)).to_utc().to_rfc2822(),
+            date: now
+                .minus(Duration::from_secs(post.hours_ago * 3600))
+                .to_utc()
+                .to_rfc2822(),
             slug: post.slug,
             author: post.author,
             title: post.title,
@@ -85,15 +88,34 @@ impl SampleBlog {
     ///
     /// # Errors
     /// When the listener fails.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
-        axum::serve(listener, self.routes()).with_graceful_shutdown(stop.cancelled_owned()).await
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: CancellationToken,
+    ) -> std::io::Result<()> {
+        axum::serve(listener, self.routes())
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await
     }
 
     fn routes(self) -> Router {
         Router::new()
-            .route("/", get(|State(blog): State<Self>| async move { blog.page(None) }))
-            .route("/feed.xml", get(|State(blog): State<Self>| async move { blog.feed() }))
-            .route("/{slug}", get(|State(blog): State<Self>, Path(slug): Path<String>| async move { blog.page(Some(&slug)) }))
+            .route(
+                "/",
+                get(|State(blog): State<Self>| async move { blog.page(None) }),
+            )
+            .route(
+                "/feed.xml",
+                get(|State(blog): State<Self>| async move { blog.feed() }),
+            )
+            .route(
+                "/{slug}",
+                get(
+                    |State(blog): State<Self>, Path(slug): Path<String>| async move {
+                        blog.page(Some(&slug))
+                    },
+                ),
+            )
             .with_state(self)
     }
 
@@ -107,11 +129,18 @@ impl SampleBlog {
     }
 
     fn page(&self, slug: Option<&str>) -> Response {
-        let posts: Vec<&Post> = self.posts.iter().filter(|post| slug.is_none_or(|slug| slug == post.slug)).collect();
+        let posts: Vec<&Post> = self
+            .posts
+            .iter()
+            .filter(|post| slug.is_none_or(|slug| slug == post.slug))
+            .collect();
         if posts.is_empty() {
             return StatusCode::NOT_FOUND.into_response();
         }
-        match self.tera.render("blog.html", &self.context(&posts, slug.is_some())) {
+        match self
+            .tera
+            .render("blog.html", &self.context(&posts, slug.is_some()))
+        {
             Ok(page) => Html(page).into_response(),
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
@@ -120,7 +149,11 @@ impl SampleBlog {
     fn feed(&self) -> Response {
         let posts: Vec<&Post> = self.posts.iter().collect();
         match self.tera.render("feed.xml", &self.context(&posts, false)) {
-            Ok(feed) => ([(header::CONTENT_TYPE, "application/rss+xml; charset=utf-8")], feed).into_response(),
+            Ok(feed) => (
+                [(header::CONTENT_TYPE, "application/rss+xml; charset=utf-8")],
+                feed,
+            )
+                .into_response(),
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     }
@@ -135,12 +168,30 @@ mod tests {
         let now = Timestamp::from_millis(1_795_500_000_000);
         let blog = SampleBlog::new("http://127.0.0.1:1", "http://127.0.0.1:2", now).unwrap();
         let posts: Vec<&Post> = blog.posts.iter().collect();
-        let feed = blog.tera.render("feed.xml", &blog.context(&posts, false)).unwrap();
+        let feed = blog
+            .tera
+            .render("feed.xml", &blog.context(&posts, false))
+            .unwrap();
         let parsed = crate::feeds::parse(feed.as_bytes(), None).unwrap();
-        assert_eq!((parsed.title.as_str(), parsed.posts.len(), parsed.passed_over), ("Example Lab", 12, 0));
-        assert!(parsed.posts.iter().all(|post| post.excerpt.len() > 60 && post.published_at.is_some()));
+        assert_eq!(
+            (
+                parsed.title.as_str(),
+                parsed.posts.len(),
+                parsed.passed_over
+            ),
+            ("Example Lab", 12, 0)
+        );
+        assert!(
+            parsed
+                .posts
+                .iter()
+                .all(|post| post.excerpt.len() > 60 && post.published_at.is_some())
+        );
         assert_eq!(blog.page(None).status(), StatusCode::OK);
-        assert_eq!(blog.page(Some("how-we-name-things")).status(), StatusCode::OK);
+        assert_eq!(
+            blog.page(Some("how-we-name-things")).status(),
+            StatusCode::OK
+        );
         assert_eq!(blog.page(Some("nothing")).status(), StatusCode::NOT_FOUND);
     }
 }

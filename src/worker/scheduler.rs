@@ -70,7 +70,10 @@ impl Scheduler {
     /// When the database or a template fails; the next look tries again.
     pub async fn look(&self, memory: &mut Memory) -> Result<(), ScheduleFailure> {
         let now = self.digests.clock.now();
-        if memory.feeds_read.is_none_or(|at| now.since(at) >= READ_FEEDS) {
+        if memory
+            .feeds_read
+            .is_none_or(|at| now.since(at) >= READ_FEEDS)
+        {
             self.digests.collect().await?;
             memory.feeds_read = Some(now);
         }
@@ -84,7 +87,9 @@ impl Scheduler {
                 self.digests.store.settle(at).await?;
             }
             Due::Now { slot, at } => {
-                let resting = memory.feed_failed.is_some_and(|failed| now.since(failed) < FEED_RETRY);
+                let resting = memory
+                    .feed_failed
+                    .is_some_and(|failed| now.since(failed) < FEED_RETRY);
                 if !resting && !self.keep_slot(slot, at).await? {
                     memory.feed_failed = Some(now);
                 }
@@ -120,8 +125,12 @@ impl Scheduler {
                 return Ok(false);
             }
             Published::NothingNew(_) => tracing::info!(%slot, "nothing new, so nothing is sent"),
-            Published::Made { number, .. } => tracing::info!(%slot, issue = %number, failed, "the week's issue is made"),
-            Published::AlreadyThere(issue) => tracing::info!(%slot, issue = %issue.number, "this week has its issue"),
+            Published::Made { number, .. } => {
+                tracing::info!(%slot, issue = %number, failed, "the week's issue is made")
+            }
+            Published::AlreadyThere(issue) => {
+                tracing::info!(%slot, issue = %issue.number, "this week has its issue")
+            }
         }
         self.digests.store.settle(at).await?;
         Ok(true)

@@ -46,20 +46,38 @@ impl TestApp {
         let settings = Settings::load(None, variables).expect("settings without fault");
         let clock = Arc::new(ManualClock::at(now));
         let random = Arc::new(Random::seeded(1));
-        let app = App::open(settings, clock.clone(), random).await.expect("an app that opens");
-        Self { app, clock, memory: Memory::default(), _folder: folder, _database: database }
+        let app = App::open(settings, clock.clone(), random)
+            .await
+            .expect("an app that opens");
+        Self {
+            app,
+            clock,
+            memory: Memory::default(),
+            _folder: folder,
+            _database: database,
+        }
     }
 
     pub async fn has_reader(&self, address: &str) {
         let address = EmailAddress::parse(address).expect("an address");
-        let how = TakenIn { source: "test".to_owned(), pending: false };
-        self.app.subscriptions().add(address, None, &how).await.expect("a reader taken in");
+        let how = TakenIn {
+            source: "test".to_owned(),
+            pending: false,
+        };
+        self.app
+            .subscriptions()
+            .add(address, None, &how)
+            .await
+            .expect("a reader taken in");
     }
 
     /// The scheduler looks at the clock once.
     pub async fn scheduler_looks(&mut self) {
         let scheduler = self.app.scheduler().expect("a scheduler");
-        scheduler.look(&mut self.memory).await.expect("a look without fault");
+        scheduler
+            .look(&mut self.memory)
+            .await
+            .expect("a look without fault");
     }
 
     /// Another process starts: nothing is remembered but what is stored.
@@ -73,6 +91,10 @@ impl TestApp {
 
     /// The newest first.
     pub async fn issues(&self) -> Vec<IssueRow> {
-        self.app.store.issues(None, 100).await.expect("a list of issues")
+        self.app
+            .store
+            .issues(None, 100)
+            .await
+            .expect("a list of issues")
     }
 }

@@ -69,7 +69,11 @@ impl ListHeaders {
 /// The list's name for people: the newsletter's, which may say already how often it comes.
 fn list_phrase(newsletter: &str) -> String {
     let name = phrase(newsletter);
-    if name.to_lowercase().ends_with("weekly") { name } else { format!("{name} weekly") }
+    if name.to_lowercase().ends_with("weekly") {
+        name
+    } else {
+        format!("{name} weekly")
+    }
 }
 
 /// Only what needs no quoting (RFC 5322 §3.2.3): a list's name is for people, its
