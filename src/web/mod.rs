@@ -5,12 +5,19 @@
 
 pub mod admin;
 pub mod assets;
+mod body_limit;
+mod client_ip;
+pub mod errors;
 mod filters;
 pub mod headers;
+mod health;
 pub mod pages;
 pub mod public;
+mod router;
 pub mod sample_blog;
+mod serve;
 mod site;
+pub mod state;
 
 #[cfg(test)]
 mod page_tests;
@@ -20,6 +27,8 @@ mod samples;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use router::router;
+pub use serve::serve;
 pub use site::{Site, base_path};
 
 use crate::digest::Digests;
