@@ -20,6 +20,8 @@ mod site;
 pub mod state;
 
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod page_tests;
 #[cfg(test)]
 mod samples;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::Weekday;
+use chrono::NaiveDate;
 
 use super::assets::Assets;
 use super::pages::{Pages, TemplatesError};
@@ -46,7 +46,10 @@ impl WebState {
 fn site(web: &Web) -> Site {
     let masthead = web.digests.identity.masthead.clone();
     let weekday = match web.schedule.rhythm() {
-        Rhythm::Weekly(day) => Some(english(day).to_owned()),
+        Rhythm::Weekly(day) => {
+            // Any date on that day has its name.
+            NaiveDate::from_isoywd_opt(2026, 1, day).map(|date| date.format("%A").to_string())
+        }
         Rhythm::Uneven => None,
     };
     Site {
@@ -58,17 +61,5 @@ fn site(web: &Web) -> Site {
         base: web.door.public_url.path_prefix().to_owned(),
         weekday,
         zone: web.schedule.zone(),
-    }
-}
-
-const fn english(day: Weekday) -> &'static str {
-    match day {
-        Weekday::Mon => "Monday",
-        Weekday::Tue => "Tuesday",
-        Weekday::Wed => "Wednesday",
-        Weekday::Thu => "Thursday",
-        Weekday::Fri => "Friday",
-        Weekday::Sat => "Saturday",
-        Weekday::Sun => "Sunday",
     }
 }
