@@ -46,7 +46,11 @@ async fn read(body: Body) -> Result<Bytes, HttpError> {
             break;
         }
     }
-    if length > LARGEST { Err(HttpError::TooLarge) } else { Ok(kept.into()) }
+    if length > LARGEST {
+        Err(HttpError::TooLarge)
+    } else {
+        Ok(kept.into())
+    }
 }
 
 #[cfg(test)]
@@ -60,7 +64,10 @@ mod tests {
         assert_eq!(read(Body::from("a=b")).await.unwrap(), "a=b");
         assert!(read(Body::from(vec![b'x'; LARGEST])).await.is_ok());
         for size in [LARGEST + 1, READ_OFF + 1] {
-            assert!(matches!(read(Body::from(vec![b'x'; size])).await, Err(HttpError::TooLarge)));
+            assert!(matches!(
+                read(Body::from(vec![b'x'; size])).await,
+                Err(HttpError::TooLarge)
+            ));
         }
     }
 
@@ -74,6 +81,9 @@ mod tests {
     #[tokio::test]
     async fn an_endless_body_ends() {
         let chunks = futures_util::stream::repeat_with(|| Ok::<_, Infallible>("x".repeat(4096)));
-        assert!(matches!(read(Body::from_stream(chunks)).await, Err(HttpError::TooLarge)));
+        assert!(matches!(
+            read(Body::from_stream(chunks)).await,
+            Err(HttpError::TooLarge)
+        ));
     }
 }

@@ -19,7 +19,11 @@ impl FromRequestParts<Shared> for ClientIp {
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Infallible> {
         let trusted = &state.web.door.trusted_proxies;
-        Ok(Self(client_ip(peer(parts), &forwarded(&parts.headers), trusted)))
+        Ok(Self(client_ip(
+            peer(parts),
+            &forwarded(&parts.headers),
+            trusted,
+        )))
     }
 }
 
@@ -27,14 +31,18 @@ impl FromRequestParts<Shared> for ClientIp {
 /// one client.
 pub fn peer(parts: &Parts) -> IpAddr {
     let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip().to_canonical())
+    info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| {
+        address.ip().to_canonical()
+    })
 }
 
 /// The hops of all `X-Forwarded-For` fields, in their order.
 fn forwarded(headers: &HeaderMap) -> Vec<&str> {
     let fields = headers.get_all("x-forwarded-for").iter();
     // What is no text is no address either, and still a hop.
-    fields.flat_map(|field| field.to_str().unwrap_or_default().split(',')).collect()
+    fields
+        .flat_map(|field| field.to_str().unwrap_or_default().split(','))
+        .collect()
 }
 
 /// The rightmost hop that is no trusted proxy: each proxy appends whom it heard from, so
@@ -54,8 +62,13 @@ fn client_ip(peer: IpAddr, hops: &[&str], trusted: &TrustedProxies) -> IpAddr {
 /// An address, as proxies write it: some add the port, and brackets to IPv6.
 fn parse_hop(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim();
-    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
-    let address = bare.parse::<IpAddr>().or_else(|_| hop.parse::<SocketAddr>().map(|it| it.ip()));
+    let bare = hop
+        .strip_prefix('[')
+        .and_then(|hop| hop.strip_suffix(']'))
+        .unwrap_or(hop);
+    let address = bare
+        .parse::<IpAddr>()
+        .or_else(|_| hop.parse::<SocketAddr>().map(|it| it.ip()));
     address.ok().map(|ip| ip.to_canonical())
 }
 
@@ -88,7 +101,11 @@ mod tests {
         ] {
             let hops: Vec<&str> = header.split(',').collect();
             let found = client_ip(peer.parse().unwrap(), &hops, &trusted);
-            assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{peer} {header:?}");
+            assert_eq!(
+                found,
+                client.parse::<IpAddr>().unwrap(),
+                "{peer} {header:?}"
+            );
         }
     }
 

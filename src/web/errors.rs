@@ -88,26 +88,41 @@ impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         let status = self.status();
         if status.is_server_error() {
-            tracing::error!(status = status.as_u16(), error = self.in_words(), "a request failed");
+            tracing::error!(
+                status = status.as_u16(),
+                error = self.in_words(),
+                "a request failed"
+            );
         }
         status.into_response()
     }
 }
 
 /// A layer: errors that are a bare status, or words of the framework's, become pages.
-pub async fn in_the_sites_look(State(state): State<Shared>, request: Request, next: Next) -> Response {
+pub async fn in_the_sites_look(
+    State(state): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Response {
     let response = next.run(request).await;
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) || has_own_words(&response) {
         return response;
     }
     let (mut head, _) = response.into_parts();
-    let Ok(page) = state.pages.text(&ErrorPage { status: status.as_u16() }) else {
+    let Ok(page) = state.pages.text(&ErrorPage {
+        status: status.as_u16(),
+    }) else {
         return status.into_response();
     };
     head.headers.remove(header::CONTENT_LENGTH);
-    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    head.headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    head.headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    head.headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     Response::from_parts(head, Body::from(page))
 }
 
@@ -135,9 +150,15 @@ mod tests {
 
     #[test]
     fn a_damaged_address_stays_out_of_the_log() {
-        let error = StoreError::Corrupt { what: "address", value: "ada@example".to_owned() };
+        let error = StoreError::Corrupt {
+            what: "address",
+            value: "ada@example".to_owned(),
+        };
         let error = HttpError::from(error);
         assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(error.in_words(), "the database holds a address that cannot be");
+        assert_eq!(
+            error.in_words(),
+            "the database holds a address that cannot be"
+        );
     }
 }

@@ -27,7 +27,10 @@ use crate::domain::trusted_proxies::TrustedProxies;
 use crate::feeds::Fetcher;
 use crate::mail::identity::Identity;
 use crate::mail::templates::{Direction, Masthead, Templates};
-use crate::store::{Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Store, StoredPost, Subscriber};
+use crate::store::{
+    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Store, StoredPost,
+    Subscriber,
+};
 use crate::subscription::{CapLimits, Subscriptions, TakenIn};
 
 /// 2026-11-20 10:00 UTC, a Friday.
@@ -49,12 +52,17 @@ pub struct Answer {
 
 impl Answer {
     pub fn header(&self, name: header::HeaderName) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     /// The value of the form's field.
     pub fn field(&self, name: &str) -> &str {
-        let begin = self.body.find(&format!("name=\"{name}\" value=\"")).unwrap();
+        let begin = self
+            .body
+            .find(&format!("name=\"{name}\" value=\""))
+            .unwrap();
         self.body[begin..].split('"').nth(3).unwrap()
     }
 }
@@ -68,11 +76,18 @@ impl TestSite {
     pub async fn with(change: impl FnOnce(&mut Web)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(FRIDAY));
-        let store = Store::connect(&Place::Sqlite(folder.path().join("test.db"))).await.unwrap();
+        let store = Store::connect(&Place::Sqlite(folder.path().join("test.db")))
+            .await
+            .unwrap();
         let mut web = web(store, Arc::clone(&clock));
         change(&mut web);
         let router = router(web.clone()).unwrap();
-        Self { web, clock, router, _folder: folder }
+        Self {
+            web,
+            clock,
+            router,
+            _folder: folder,
+        }
     }
 
     pub async fn answer(&self, mut request: Request<Body>, ip: &str) -> Answer {
@@ -81,11 +96,16 @@ impl TestSite {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
-        Answer { status: head.status, headers: head.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
-        self.answer(Request::get(path).body(Body::empty()).unwrap(), "192.0.2.1").await
+        self.answer(Request::get(path).body(Body::empty()).unwrap(), "192.0.2.1")
+            .await
     }
 
     pub async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
@@ -93,7 +113,8 @@ impl TestSite {
     }
 
     pub async fn post_from(&self, ip: &str, path: &str, body: impl Into<Body>) -> Answer {
-        let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request =
+            Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.answer(request.body(body.into()).unwrap(), ip).await
     }
 
@@ -111,37 +132,69 @@ impl TestSite {
             .append_pair("stamp", form.field("stamp"))
             .append_pair("website", "")
             .finish();
-        self.post_from(ip, "/subscribe", format!("{body}&{more}")).await
+        self.post_from(ip, "/subscribe", format!("{body}&{more}"))
+            .await
     }
 
     pub async fn reader(&self, address: &str) -> Option<Subscriber> {
         let address = EmailAddress::parse(address).unwrap();
-        self.web.store.subscriber_by_address(&address).await.unwrap()
+        self.web
+            .store
+            .subscriber_by_address(&address)
+            .await
+            .unwrap()
     }
 
     /// Someone who is on the list.
     pub async fn confirmed(&self, address: &str) -> Subscriber {
-        let how = TakenIn { source: "test".to_owned(), pending: false };
-        self.web.subscriptions.add(EmailAddress::parse(address).unwrap(), None, &how).await.unwrap();
+        let how = TakenIn {
+            source: "test".to_owned(),
+            pending: false,
+        };
+        self.web
+            .subscriptions
+            .add(EmailAddress::parse(address).unwrap(), None, &how)
+            .await
+            .unwrap();
         self.reader(address).await.unwrap()
     }
 
     pub async fn deliveries(&self) -> Vec<DeliveryRow> {
-        self.web.store.deliveries(&DeliveryFilter::default(), None, 10_000).await.unwrap()
+        self.web
+            .store
+            .deliveries(&DeliveryFilter::default(), None, 10_000)
+            .await
+            .unwrap()
     }
 
     /// Keeps posts of these titles, the newest first.
     pub async fn posts(&self, titles: &[&str]) -> Vec<PostId> {
         let (store, random) = (&self.web.store, &self.web.random);
         let feed = FeedId::new(self.now(), random);
-        store.add_feed(&feed, &format!("https://example.com/{feed}"), FeedOrigin::Added, self.now()).await.unwrap();
+        store
+            .add_feed(
+                &feed,
+                &format!("https://example.com/{feed}"),
+                FeedOrigin::Added,
+                self.now(),
+            )
+            .await
+            .unwrap();
         let mut ids = Vec::new();
         for (age, title) in titles.iter().enumerate() {
             let post = self.make_post(title, u64::try_from(age).unwrap());
             ids.push(post.id);
             let keys = vec![post.id.to_string()];
-            let stored = StoredPost { post, comments: None, keys, is_history: false };
-            store.keep_posts(&feed, &[stored], self.now()).await.unwrap();
+            let stored = StoredPost {
+                post,
+                comments: None,
+                keys,
+                is_history: false,
+            };
+            store
+                .keep_posts(&feed, &[stored], self.now())
+                .await
+                .unwrap();
         }
         ids
     }
@@ -195,7 +248,11 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
         fetcher: Fetcher::new(Vec::new()),
         templates: Arc::new(Templates::load(None).unwrap()),
         identity: Arc::new(identity(&public_url, &schedule)),
-        rules: Rules { max_posts: 10, min_posts: 1, max_age: Duration::from_secs(14 * 24 * 60 * 60) },
+        rules: Rules {
+            max_posts: 10,
+            min_posts: 1,
+            max_age: Duration::from_secs(14 * 24 * 60 * 60),
+        },
         wanted: Vec::new(),
         keys: Arc::clone(&keys),
         clock: clock.clone(),
@@ -220,7 +277,10 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
             public_url,
             trusted_proxies: TrustedProxies::default(),
             minimum_fill: Duration::from_secs(1),
-            caps: CapLimits { per_ip_hour: plenty, per_domain_hour: plenty },
+            caps: CapLimits {
+                per_ip_hour: plenty,
+                per_domain_hour: plenty,
+            },
         },
         schedule,
         schedule_enabled: true,

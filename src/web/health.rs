@@ -23,7 +23,10 @@ const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub fn routes() -> Router<Shared> {
     Router::new()
-        .route("/healthz", get(async || ([(header::CACHE_CONTROL, "no-store")], "ok\n")))
+        .route(
+            "/healthz",
+            get(async || ([(header::CACHE_CONTROL, "no-store")], "ok\n")),
+        )
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
 }
@@ -31,7 +34,10 @@ pub fn routes() -> Router<Shared> {
 async fn ready(State(state): State<Shared>) -> Response {
     let (status, word) = match tokio::time::timeout(PATIENCE, state.web.store.ping()).await {
         Ok(Ok(())) => (StatusCode::OK, "ready\n"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+        _ => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database does not answer\n",
+        ),
     };
     (status, [(header::CACHE_CONTROL, "no-store")], word).into_response()
 }
@@ -41,16 +47,34 @@ async fn metrics(State(state): State<Shared>, _: Neighbour) -> Result<Response, 
     let counts = store.subscriber_counts().await?;
     let subscribers = SubscriberState::ALL.map(|state| {
         let count = counts.iter().find(|(counted, _)| *counted == state);
-        (format!("{{state=\"{state}\"}}"), count.map_or(0, |(_, count)| *count))
+        (
+            format!("{{state=\"{state}\"}}"),
+            count.map_or(0, |(_, count)| *count),
+        )
     });
     let unfinished = i64::try_from(store.unfinished_issues().await?.len()).unwrap_or(i64::MAX);
     let to_go = store.deliveries_to_go().await?;
     let mut text = String::new();
     gauge(&mut text, "up", &[(String::new(), 1)]);
     gauge(&mut text, "subscribers", &subscribers);
-    gauge(&mut text, "issues_unfinished", &[(String::new(), unfinished)]);
-    gauge(&mut text, "deliveries_unfinished", &[(String::new(), to_go)]);
-    Ok(([(header::CONTENT_TYPE, EXPOSITION), (header::CACHE_CONTROL, "no-store")], text).into_response())
+    gauge(
+        &mut text,
+        "issues_unfinished",
+        &[(String::new(), unfinished)],
+    );
+    gauge(
+        &mut text,
+        "deliveries_unfinished",
+        &[(String::new(), to_go)],
+    );
+    Ok((
+        [
+            (header::CONTENT_TYPE, EXPOSITION),
+            (header::CACHE_CONTROL, "no-store"),
+        ],
+        text,
+    )
+        .into_response())
 }
 
 fn gauge(text: &mut String, name: &str, values: &[(String, i64)]) {
@@ -69,8 +93,12 @@ impl FromRequestParts<Shared> for Neighbour {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, HttpError> {
-        let by_proxy = ["x-forwarded-for", "forwarded", "via"].iter().any(|name| parts.headers.contains_key(*name));
-        (!by_proxy && is_near(peer(parts))).then_some(Self).ok_or(HttpError::NotFound)
+        let by_proxy = ["x-forwarded-for", "forwarded", "via"]
+            .iter()
+            .any(|name| parts.headers.contains_key(*name));
+        (!by_proxy && is_near(peer(parts)))
+            .then_some(Self)
+            .ok_or(HttpError::NotFound)
     }
 }
 
@@ -103,7 +131,14 @@ mod tests {
     #[test]
     fn a_gauge_is_a_line_a_value() {
         let mut text = String::new();
-        gauge(&mut text, "subscribers", &[("{state=\"pending\"}".to_owned(), 2)]);
-        assert_eq!(text, "# TYPE broadsheet_subscribers gauge\nbroadsheet_subscribers{state=\"pending\"} 2\n");
+        gauge(
+            &mut text,
+            "subscribers",
+            &[("{state=\"pending\"}".to_owned(), 2)],
+        );
+        assert_eq!(
+            text,
+            "# TYPE broadsheet_subscribers gauge\nbroadsheet_subscribers{state=\"pending\"} 2\n"
+        );
     }
 }

@@ -72,13 +72,3 @@ pub struct Door {
     pub minimum_fill: Duration,
     pub caps: CapLimits,
 }
-
-/// Stand-in until the door is merged.
-pub async fn serve(
-    _web: Web,
-    _l: tokio::net::TcpListener,
-    stop: tokio_util::sync::CancellationToken,
-) -> std::io::Result<()> {
-    stop.cancelled().await;
-    Ok(())
-}

@@ -26,7 +26,11 @@ pub fn router(web: Web) -> Result<Router, TemplatesError> {
 
 pub(super) fn with_state(state: &Shared) -> Router {
     let tls = state.web.door.public_url.is_https();
-    let transport = if tls { Transport::Tls } else { Transport::Plain };
+    let transport = if tls {
+        Transport::Tls
+    } else {
+        Transport::Plain
+    };
     let pages = Router::new()
         .merge(public::routes())
         .nest("/admin", admin::routes())
@@ -50,10 +54,17 @@ fn under(prefix: &str, routes: Router) -> Router {
     // A rewritten path is only seen by a router further in.
     Router::new()
         .fallback_service(routes)
-        .layer(from_fn_with_state(Arc::<str>::from(prefix), take_prefix_off))
+        .layer(from_fn_with_state(
+            Arc::<str>::from(prefix),
+            take_prefix_off,
+        ))
 }
 
-async fn take_prefix_off(State(prefix): State<Arc<str>>, mut request: Request, next: Next) -> Response {
+async fn take_prefix_off(
+    State(prefix): State<Arc<str>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if let Some(uri) = without_prefix(request.uri(), &prefix) {
         *request.uri_mut() = uri;
     }
@@ -102,9 +113,19 @@ mod tests {
     async fn a_panic_is_a_500() {
         use tower::ServiceExt;
         let broken = Router::new()
-            .route("/", axum::routing::get(async || if true { panic!("on purpose") }))
+            .route(
+                "/",
+                axum::routing::get(async || {
+                    if true {
+                        panic!("on purpose")
+                    }
+                }),
+            )
             .layer(CatchPanicLayer::custom(panicked));
-        let answer = broken.oneshot(Request::new(axum::body::Body::empty())).await.unwrap();
+        let answer = broken
+            .oneshot(Request::new(axum::body::Body::empty()))
+            .await
+            .unwrap();
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

@@ -10,9 +10,9 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::Web;
 use super::router;
 use super::state::WebState;
-use super::Web;
 
 /// What requests under way get to come to their end; event streams have none.
 const GRACE: Duration = Duration::from_secs(3);
@@ -29,7 +29,8 @@ pub async fn serve(web: Web, listener: TcpListener, stop: CancellationToken) -> 
     // A page's last bytes must not wait for an acknowledgement. That it cannot be set
     // costs milliseconds.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-    let server = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let server =
+        axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
     tokio::select! {
         served = server.into_future() => served,
         () = grace(&stop) => Ok(()),

@@ -30,7 +30,13 @@ impl WebState {
         let assets = Assets::load();
         let pages = Pages::new(&site, &assets)?;
         let caps = Caps::new(web.door.caps);
-        Ok(Self { web, pages, site, assets, caps })
+        Ok(Self {
+            web,
+            pages,
+            site,
+            assets,
+            caps,
+        })
     }
 
     pub fn now(&self) -> Timestamp {
@@ -39,7 +45,10 @@ impl WebState {
 
     /// When the next issue is due, if slots make issues.
     pub fn next_issue_at(&self) -> Option<Timestamp> {
-        self.web.schedule_enabled.then(|| self.web.schedule.next_after(self.now())).flatten()
+        self.web
+            .schedule_enabled
+            .then(|| self.web.schedule.next_after(self.now()))
+            .flatten()
     }
 }
 

@@ -36,10 +36,19 @@ pub async fn show(State(state): State<Shared>, headers: HeaderMap) -> Answer {
 
 /// The `Set-Cookie` field that carries `address` here.
 pub fn cookie(state: &WebState, address: &EmailAddress) -> String {
-    let mut payload = state.now().plus(GOOD_FOR).as_millis().to_be_bytes().to_vec();
+    let mut payload = state
+        .now()
+        .plus(GOOD_FOR)
+        .as_millis()
+        .to_be_bytes()
+        .to_vec();
     payload.extend_from_slice(address.to_string().as_bytes());
     let value = state.web.keys.seal(Purpose::CheckCookie, &payload, b"");
-    let secure = if state.web.door.public_url.is_https() { "; Secure" } else { "" };
+    let secure = if state.web.door.public_url.is_https() {
+        "; Secure"
+    } else {
+        ""
+    };
     let (base, seconds) = (&state.site.base, GOOD_FOR.as_secs());
     format!("{NAME}={value}; Path={base}/check; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
 }

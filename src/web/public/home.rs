@@ -19,22 +19,49 @@ pub async fn show(State(state): State<Shared>) -> Answer {
 
 /// The form before anything was typed.
 pub fn blank_form(state: &WebState) -> SignupForm {
-    SignupForm { stamp: stamp::for_form(&state.web.keys, state.now()), ..SignupForm::default() }
+    SignupForm {
+        stamp: stamp::for_form(&state.web.keys, state.now()),
+        ..SignupForm::default()
+    }
 }
 
 pub async fn page(state: &WebState, form: SignupForm) -> Result<Html<String>, HttpError> {
     let latest = issues::newest(&state.web.store, None).await?;
     let posts = match &latest {
-        Some(issue) => state.web.store.posts_of(&issue.id).await?.iter().take(POSTS).map(PostLine::from).collect(),
+        Some(issue) => state
+            .web
+            .store
+            .posts_of(&issue.id)
+            .await?
+            .iter()
+            .take(POSTS)
+            .map(PostLine::from)
+            .collect(),
         None => newest_posts(state).await?,
     };
-    let first_issue_at = if latest.is_none() { state.next_issue_at() } else { None };
-    let home = Home { form, latest: latest.as_ref().map(issues::link), posts, first_issue_at };
+    let first_issue_at = if latest.is_none() {
+        state.next_issue_at()
+    } else {
+        None
+    };
+    let home = Home {
+        form,
+        latest: latest.as_ref().map(issues::link),
+        posts,
+        first_issue_at,
+    };
     Ok(state.pages.html(&home)?)
 }
 
 async fn newest_posts(state: &WebState) -> Result<Vec<PostLine>, StoreError> {
     let count = i64::try_from(POSTS).unwrap_or(i64::MAX);
-    let candidates = state.web.store.candidates(Timestamp::from_millis(0), count).await?;
-    Ok(candidates.iter().map(|candidate| PostLine::from(&candidate.post)).collect())
+    let candidates = state
+        .web
+        .store
+        .candidates(Timestamp::from_millis(0), count)
+        .await?;
+    Ok(candidates
+        .iter()
+        .map(|candidate| PostLine::from(&candidate.post))
+        .collect())
 }

@@ -26,7 +26,11 @@ const PAGE: i64 = 200;
 pub async fn archive(State(state): State<Shared>) -> Answer {
     let issues = published(&state.web.store, usize::MAX).await?;
     let page = Issues {
-        next_issue_at: if issues.is_empty() { state.next_issue_at() } else { None },
+        next_issue_at: if issues.is_empty() {
+            state.next_issue_at()
+        } else {
+            None
+        },
         years: by_year(&issues, state.site.zone),
         form: home::blank_form(&state),
     };
@@ -37,7 +41,11 @@ pub async fn archive(State(state): State<Shared>) -> Answer {
 pub async fn show(State(state): State<Shared>, InPath(number): InPath) -> Answer {
     let number = number.ok_or(HttpError::NotFound)?;
     let store = &state.web.store;
-    let issue = store.issue(number).await?.filter(is_published).ok_or(HttpError::NotFound)?;
+    let issue = store
+        .issue(number)
+        .await?
+        .filter(is_published)
+        .ok_or(HttpError::NotFound)?;
     let page = Issue {
         number: number.get(),
         title: issue.subject.clone(),
@@ -62,8 +70,13 @@ pub async fn feed(State(state): State<Shared>) -> Answer {
             posts: posts(&state, issue).await?,
         });
     }
-    let updated_at = entries.first().map_or_else(|| state.now(), |entry| entry.sent_at);
-    let feed = state.pages.text(&IssuesFeed { updated_at, entries })?;
+    let updated_at = entries
+        .first()
+        .map_or_else(|| state.now(), |entry| entry.sent_at);
+    let feed = state.pages.text(&IssuesFeed {
+        updated_at,
+        entries,
+    })?;
     Ok(keep(Keep::Quarter, ([(header::CONTENT_TYPE, ATOM)], feed)))
 }
 
@@ -77,10 +90,15 @@ fn is_published(issue: &IssueRow) -> bool {
 }
 
 /// The newest issue, or the newest one below a number.
-pub async fn newest(store: &Store, mut before: Option<IssueNumber>) -> Result<Option<IssueRow>, StoreError> {
+pub async fn newest(
+    store: &Store,
+    mut before: Option<IssueNumber>,
+) -> Result<Option<IssueRow>, StoreError> {
     loop {
         let few = store.issues(before, 4).await?;
-        let Some(last) = few.last() else { return Ok(None) };
+        let Some(last) = few.last() else {
+            return Ok(None);
+        };
         before = Some(last.number);
         if let Some(found) = few.into_iter().find(is_published) {
             return Ok(Some(found));
@@ -114,11 +132,22 @@ async fn published(store: &Store, most: usize) -> Result<Vec<IssueRow>, StoreErr
 }
 
 async fn posts(state: &WebState, issue: &IssueRow) -> Result<Vec<PostLine>, StoreError> {
-    Ok(state.web.store.posts_of(&issue.id).await?.iter().map(PostLine::from).collect())
+    Ok(state
+        .web
+        .store
+        .posts_of(&issue.id)
+        .await?
+        .iter()
+        .map(PostLine::from)
+        .collect())
 }
 
 pub fn link(issue: &IssueRow) -> IssueLink {
-    IssueLink { number: issue.number.get(), title: issue.subject.clone(), sent_at: issue.frozen_at }
+    IssueLink {
+        number: issue.number.get(),
+        title: issue.subject.clone(),
+        sent_at: issue.frozen_at,
+    }
 }
 
 fn by_year(issues: &[IssueRow], zone: Tz) -> Vec<ArchiveYear> {
@@ -127,7 +156,10 @@ fn by_year(issues: &[IssueRow], zone: Tz) -> Vec<ArchiveYear> {
         .chunk_by(|a, b| year(a) == year(b))
         .filter_map(|of_year| {
             let first = of_year.first()?;
-            Some(ArchiveYear { year: year(first), issues: of_year.iter().map(link).collect() })
+            Some(ArchiveYear {
+                year: year(first),
+                issues: of_year.iter().map(link).collect(),
+            })
         })
         .collect()
 }

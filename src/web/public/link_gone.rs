@@ -14,7 +14,10 @@ use crate::web::state::WebState;
 pub fn answer(state: &WebState, link: Link, error: LinkError) -> Answer {
     match error {
         LinkError::Gone => {
-            let page = state.pages.html(&LinkGone { link, form: home::blank_form(state) })?;
+            let page = state.pages.html(&LinkGone {
+                link,
+                form: home::blank_form(state),
+            })?;
             Ok(keep(Keep::Never, (StatusCode::NOT_FOUND, page)))
         }
         LinkError::Store(error) => Err(error.into()),

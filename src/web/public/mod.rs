@@ -28,9 +28,18 @@ use super::state::Shared;
 
 pub fn routes() -> Router<Shared> {
     let links = Router::new()
-        .route("/confirm/{token}", get(confirm::show).post(confirm::confirm))
-        .route("/unsubscribe/{token}", get(unsubscribe::show).post(unsubscribe::unsubscribe))
-        .route("/preferences/{token}", get(preferences::show).post(preferences::change))
+        .route(
+            "/confirm/{token}",
+            get(confirm::show).post(confirm::confirm),
+        )
+        .route(
+            "/unsubscribe/{token}",
+            get(unsubscribe::show).post(unsubscribe::unsubscribe),
+        )
+        .route(
+            "/preferences/{token}",
+            get(preferences::show).post(preferences::change),
+        )
         .route_layer(from_fn(headers::private_link));
     Router::new()
         .route("/", get(home::show))
@@ -64,6 +73,8 @@ fn keep(keep: Keep, page: impl IntoResponse) -> Response {
         Keep::Quarter => "public, max-age=900",
         Keep::Never => "no-store",
     };
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
     response
 }

@@ -20,7 +20,11 @@ pub struct Shown {
     saved: String,
 }
 
-pub async fn show(State(state): State<Shared>, Token(token): Token, Query(shown): Query<Shown>) -> Answer {
+pub async fn show(
+    State(state): State<Shared>,
+    Token(token): Token,
+    Query(shown): Query<Shown>,
+) -> Answer {
     let subscriber = match state.web.subscriptions.look_up_preferences(&token).await {
         Ok(subscriber) => subscriber,
         Err(error) => return link_gone::answer(&state, Link::Preferences, error),
@@ -52,7 +56,11 @@ pub struct Change {
     action: Action,
 }
 
-pub async fn change(State(state): State<Shared>, Token(token): Token, Form(change): Form<Change>) -> Answer {
+pub async fn change(
+    State(state): State<Shared>,
+    Token(token): Token,
+    Form(change): Form<Change>,
+) -> Answer {
     let base = &state.site.base;
     let to = match act(&state, &token, change.action).await {
         Ok(subscriber) if took_effect(change.action, &subscriber, state.now()) => {

@@ -8,7 +8,11 @@ use crate::web::state::Shared;
 
 pub async fn show(State(state): State<Shared>) -> Answer {
     let identity = &state.web.digests.identity;
-    let sender = identity.reply_to.as_ref().unwrap_or(&identity.from).address();
+    let sender = identity
+        .reply_to
+        .as_ref()
+        .unwrap_or(&identity.from)
+        .address();
     // A stand-in, until the owner sets an address (RFC 2606 §2): nobody reads it.
     let is_real = !sender.domain().ends_with(".invalid");
     let contact = is_real.then(|| sender.to_string());

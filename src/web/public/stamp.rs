@@ -34,7 +34,11 @@ pub fn for_form_again(keys: &SecretKeys, stamp: &str, now: Timestamp) -> String 
 
 /// For a button that posts `address`: it may be pressed at once.
 pub fn for_button(keys: &SecretKeys, now: Timestamp, address: &EmailAddress) -> String {
-    keys.seal(Purpose::FormStamp, &now.as_millis().to_be_bytes(), address.key().as_bytes())
+    keys.seal(
+        Purpose::FormStamp,
+        &now.as_millis().to_be_bytes(),
+        address.key().as_bytes(),
+    )
 }
 
 impl Stamp {
@@ -87,7 +91,11 @@ mod tests {
             (24 * 60 * 60 * 1000, Stamp::FilledIn),
             (24 * 60 * 60 * 1000 + 1, Stamp::Doubtful),
         ] {
-            assert_eq!(judged(&stamp, "a@x.com", Duration::from_millis(millis)), verdict, "{millis}");
+            assert_eq!(
+                judged(&stamp, "a@x.com", Duration::from_millis(millis)),
+                verdict,
+                "{millis}"
+            );
         }
         let forged = for_form(&SecretKeys::generate(&Random::seeded(2)), SHOWN);
         for none in ["", "x", &forged] {
@@ -101,6 +109,9 @@ mod tests {
         let stamp = for_button(&keys, SHOWN, &EmailAddress::parse("a@x.com").unwrap());
         assert_eq!(judged(&stamp, "A@X.COM", Duration::ZERO), Stamp::Pressed);
         assert_eq!(judged(&stamp, "b@x.com", MINIMUM), Stamp::Doubtful);
-        assert_eq!(judged(&stamp, "a@x.com", GOOD_FOR + MINIMUM), Stamp::Doubtful);
+        assert_eq!(
+            judged(&stamp, "a@x.com", GOOD_FOR + MINIMUM),
+            Stamp::Doubtful
+        );
     }
 }

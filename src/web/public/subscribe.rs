@@ -45,23 +45,48 @@ pub async fn subscribe(
     Form(fields): Form<Fields>,
 ) -> Answer {
     fields.refuse_mangled()?;
-    let typed = SignUpForm { email: fields.email.clone(), name: fields.name.clone() };
+    let typed = SignUpForm {
+        email: fields.email.clone(),
+        name: fields.name.clone(),
+    };
     let (address, name) = match typed.parse() {
         Ok(parsed) => parsed,
-        Err(error) => return again(&state, StatusCode::UNPROCESSABLE_ENTITY, fields.form(&state, Some(fault(&error)))).await,
+        Err(error) => {
+            return again(
+                &state,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                fields.form(&state, Some(fault(&error))),
+            )
+            .await;
+        }
     };
     if !fields.website.is_empty() {
         return Ok(taken_in(&state, &address));
     }
     let door = &state.web.door;
-    let stamp = Stamp::judge(&state.web.keys, &fields.stamp, &address, state.now(), door.minimum_fill);
+    let stamp = Stamp::judge(
+        &state.web.keys,
+        &fields.stamp,
+        &address,
+        state.now(),
+        door.minimum_fill,
+    );
     // Who presses the button was counted when it was shown.
     if stamp != Stamp::Pressed && state.caps.count(ip, address.domain()).is_err() {
-        let mut response = again(&state, StatusCode::TOO_MANY_REQUESTS, fields.form(&state, Some(SignupFault::TooMany))).await?;
-        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        let mut response = again(
+            &state,
+            StatusCode::TOO_MANY_REQUESTS,
+            fields.form(&state, Some(SignupFault::TooMany)),
+        )
+        .await?;
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, RETRY_AFTER);
         return Ok(response);
     }
-    if fields.keep != "1" && let Some(meant) = suggestion(&address) {
+    if fields.keep != "1"
+        && let Some(meant) = suggestion(&address)
+    {
         let mut form = fields.form(&state, None);
         form.suggestion = Some(meant);
         return again(&state, StatusCode::OK, form).await;
@@ -75,12 +100,24 @@ pub async fn subscribe(
 impl Fields {
     /// Bytes that were no UTF-8 have become U+FFFD, which nobody types.
     fn refuse_mangled(&self) -> Result<(), HttpError> {
-        let all = [&self.email, &self.name, &self.stamp, &self.website, &self.keep];
-        if all.iter().any(|field| field.contains(char::REPLACEMENT_CHARACTER)) {
+        let all = [
+            &self.email,
+            &self.name,
+            &self.stamp,
+            &self.website,
+            &self.keep,
+        ];
+        if all
+            .iter()
+            .any(|field| field.contains(char::REPLACEMENT_CHARACTER))
+        {
             return Err(HttpError::Mangled);
         }
         // The form has words for the address and the name.
-        if all[2..].iter().any(|field| field.contains(char::is_control)) {
+        if all[2..]
+            .iter()
+            .any(|field| field.contains(char::is_control))
+        {
             return Err(HttpError::Unprocessable);
         }
         Ok(())
@@ -98,9 +135,21 @@ impl Fields {
     }
 }
 
-async fn sign_up(state: &WebState, ip: IpAddr, address: &EmailAddress, name: Option<&SubscriberName>) -> Answer {
-    let consent = Consent { ip: Some(ip.to_string()), form_version: FORM_VERSION.clone() };
-    state.web.subscriptions.sign_up(address, name, &consent).await?;
+async fn sign_up(
+    state: &WebState,
+    ip: IpAddr,
+    address: &EmailAddress,
+    name: Option<&SubscriberName>,
+) -> Answer {
+    let consent = Consent {
+        ip: Some(ip.to_string()),
+        form_version: FORM_VERSION.clone(),
+    };
+    state
+        .web
+        .subscriptions
+        .sign_up(address, name, &consent)
+        .await?;
     Ok(taken_in(state, address))
 }
 
@@ -127,7 +176,9 @@ fn one_more_step(state: &WebState, fields: &Fields, address: &EmailAddress) -> A
 
 fn fault(error: &SignUpError) -> SignupFault {
     match error {
-        SignUpError::Address(EmailAddressError::InternationalLocalPart) => SignupFault::AddressNotAscii,
+        SignUpError::Address(EmailAddressError::InternationalLocalPart) => {
+            SignupFault::AddressNotAscii
+        }
         SignUpError::Address(_) => SignupFault::Address,
         SignUpError::Name(SubscriberNameError::TooLong) => SignupFault::NameTooLong,
         SignUpError::Name(SubscriberNameError::Control) => SignupFault::NameControl,

@@ -18,7 +18,9 @@ pub async fn show(State(state): State<Shared>, Token(token): Token) -> Answer {
         Ok(subscriber) => subscriber,
         Err(error) => return link_gone::answer(&state, Link::Unsubscribe, error),
     };
-    let paused = subscriber.paused_until.is_some_and(|until| until > state.now());
+    let paused = subscriber
+        .paused_until
+        .is_some_and(|until| until > state.now());
     let could_pause = subscriber.state == SubscriberState::Confirmed && !paused;
     let page = Unsubscribe {
         token,
@@ -36,11 +38,17 @@ pub async fn unsubscribe(State(state): State<Shared>, Token(token): Token) -> An
         Err(error) => return link_gone::answer(&state, Link::Unsubscribe, error),
     };
     // Who never confirmed, or is suppressed, comes back by signing up.
-    let could_return = subscriber.confirmed_at.is_some() && subscriber.state != SubscriberState::Suppressed;
-    let page = Unsubscribed { preferences_token: could_return.then(|| preferences_token(&state, &subscriber)) };
+    let could_return =
+        subscriber.confirmed_at.is_some() && subscriber.state != SubscriberState::Suppressed;
+    let page = Unsubscribed {
+        preferences_token: could_return.then(|| preferences_token(&state, &subscriber)),
+    };
     Ok(state.pages.html(&page)?.into_response())
 }
 
 fn preferences_token(state: &WebState, subscriber: &Subscriber) -> String {
-    state.web.keys.reader_token(Purpose::Preferences, &subscriber.id)
+    state
+        .web
+        .keys
+        .reader_token(Purpose::Preferences, &subscriber.id)
 }
