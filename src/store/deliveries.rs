@@ -34,6 +34,7 @@ const DUE_AGAIN: &str = "UPDATE deliveries SET due_at = $2
     WHERE issue_id = $1 AND state = 'deferred' AND due_at > $2";
 const NEXT_DUE: &str =
     "SELECT MIN(due_at) AS next_due_at FROM deliveries WHERE issue_id = $1 AND due_at IS NOT NULL";
+const TO_GO: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE due_at IS NOT NULL";
 const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = $2, reply = NULL, attempts = 0, lost_replies = 0,
     queued_at = $2, at = $2
     WHERE issue_id = $1 AND state IN ('bounced', 'in_doubt') AND address IS NOT NULL
@@ -107,6 +108,11 @@ impl Store {
         Ok(at.map(Timestamp::from_millis))
     }
 
+    /// How many mails of all kinds have not come to their end.
+    pub async fn deliveries_to_go(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar(TO_GO).fetch_one(&self.pool).await?)
+    }
+
     /// Makes what waits for a later try of this issue fall due now. Returns how many.
     pub async fn try_now(&self, issue: &IssueId, now: Timestamp) -> Result<u64, StoreError> {
         let update = sqlx::query(DUE_AGAIN)
@@ -166,5 +172,6 @@ pub(super) const STATEMENTS: &[&str] = &[
     TALLY,
     DUE_AGAIN,
     NEXT_DUE,
+    TO_GO,
     QUEUE_ANEW,
 ];

@@ -65,6 +65,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Nobody answers, or all connections stay busy: later may go better.
+    pub fn is_away(&self) -> bool {
+        use sqlx::Error::{Io, PoolClosed, PoolTimedOut};
+        matches!(self, Self::Database(Io(_) | PoolClosed | PoolTimedOut))
+    }
+
     /// Another transaction stood in the way; the same work may go through now.
     fn is_contention(&self) -> bool {
         let Self::Database(sqlx::Error::Database(error)) = self else {

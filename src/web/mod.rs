@@ -5,13 +5,22 @@
 
 pub mod admin;
 pub mod assets;
+mod body_limit;
+mod client_ip;
+pub mod errors;
 mod filters;
 pub mod headers;
+mod health;
 pub mod pages;
 pub mod public;
+mod router;
 pub mod sample_blog;
+mod serve;
 mod site;
+pub mod state;
 
+#[cfg(test)]
+mod fixture;
 #[cfg(test)]
 mod page_tests;
 #[cfg(test)]
@@ -20,6 +29,8 @@ mod samples;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use router::router;
+pub use serve::serve;
 pub use site::{Site, base_path};
 
 use crate::digest::Digests;
@@ -60,14 +71,4 @@ pub struct Door {
     /// A form that comes back faster was not filled in by hand.
     pub minimum_fill: Duration,
     pub caps: CapLimits,
-}
-
-/// Stand-in until the door is merged.
-pub async fn serve(
-    _web: Web,
-    _l: tokio::net::TcpListener,
-    stop: tokio_util::sync::CancellationToken,
-) -> std::io::Result<()> {
-    stop.cancelled().await;
-    Ok(())
 }

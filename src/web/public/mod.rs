@@ -1,3 +1,80 @@
-//! The readers' pages.
+//! The readers' pages: one file each.
 
+mod check;
+mod confirm;
+mod embed;
+mod home;
+mod issues;
+mod link_gone;
+mod preferences;
+mod privacy;
+mod stamp;
+mod subscribe;
+#[cfg(test)]
+mod tests;
+mod token;
+mod unsubscribe;
 pub mod views;
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use super::errors::HttpError;
+use super::headers;
+use super::state::Shared;
+
+pub fn routes() -> Router<Shared> {
+    let links = Router::new()
+        .route(
+            "/confirm/{token}",
+            get(confirm::show).post(confirm::confirm),
+        )
+        .route(
+            "/unsubscribe/{token}",
+            get(unsubscribe::show).post(unsubscribe::unsubscribe),
+        )
+        .route(
+            "/preferences/{token}",
+            get(preferences::show).post(preferences::change),
+        )
+        .route_layer(from_fn(headers::private_link));
+    Router::new()
+        .route("/", get(home::show))
+        .route("/subscribe", post(subscribe::subscribe))
+        .route("/check", get(check::show))
+        .route("/issues", get(issues::archive))
+        .route("/issues/feed.xml", get(issues::feed))
+        .route("/issues/{number}", get(issues::show))
+        .route("/embed", get(embed::show))
+        .route("/privacy", get(privacy::show))
+        .merge(links)
+}
+
+type Answer = Result<Response, HttpError>;
+
+/// How long a page may be shown without asking again. No page of these has a reader in
+/// it; a form's stamp is good for a day.
+#[derive(Clone, Copy)]
+enum Keep {
+    /// Seen at once when an issue comes out.
+    Minute,
+    Quarter,
+    /// What somebody typed is nobody else's.
+    Never,
+}
+
+fn keep(keep: Keep, page: impl IntoResponse) -> Response {
+    let mut response = page.into_response();
+    let value = match keep {
+        Keep::Minute => "public, max-age=60",
+        Keep::Quarter => "public, max-age=900",
+        Keep::Never => "no-store",
+    };
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
+    response
+}

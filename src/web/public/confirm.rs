@@ -1,0 +1,52 @@
+//! `/confirm/{token}`: GET shows a button and changes nothing, POST confirms.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+
+use super::token::Token;
+use super::views::{Confirm, Confirmed, Link};
+use super::{Answer, issues, link_gone};
+use crate::subscription::Confirmation;
+use crate::web::client_ip::ClientIp;
+use crate::web::state::{Shared, WebState};
+
+pub async fn show(State(state): State<Shared>, Token(token): Token) -> Answer {
+    match state.web.subscriptions.look_up_confirmation(&token).await {
+        Ok(Confirmation::Open(subscriber)) => {
+            let page = Confirm {
+                token,
+                address: subscriber.address.to_string(),
+            };
+            Ok(state.pages.html(&page)?.into_response())
+        }
+        Ok(Confirmation::Already(_)) => confirmed(&state, true).await,
+        Err(error) => link_gone::answer(&state, Link::Confirm, error),
+    }
+}
+
+pub async fn confirm(
+    State(state): State<Shared>,
+    ClientIp(ip): ClientIp,
+    Token(token): Token,
+) -> Answer {
+    match state
+        .web
+        .subscriptions
+        .confirm(&token, Some(&ip.to_string()))
+        .await
+    {
+        Ok(Confirmation::Open(_)) => confirmed(&state, false).await,
+        Ok(Confirmation::Already(_)) => confirmed(&state, true).await,
+        Err(error) => link_gone::answer(&state, Link::Confirm, error),
+    }
+}
+
+async fn confirmed(state: &WebState, already: bool) -> Answer {
+    let latest = issues::newest(&state.web.store, None).await?;
+    let page = Confirmed {
+        already,
+        next_issue_at: state.next_issue_at(),
+        latest: latest.as_ref().map(issues::link),
+    };
+    Ok(state.pages.html(&page)?.into_response())
+}

@@ -1,0 +1,11 @@
+//! `GET /embed`: the form to put on another page.
+
+use axum::extract::State;
+
+use super::views::Embed;
+use super::{Answer, Keep, keep};
+use crate::web::state::Shared;
+
+pub async fn show(State(state): State<Shared>) -> Answer {
+    Ok(keep(Keep::Quarter, state.pages.html(&Embed {})?))
+}

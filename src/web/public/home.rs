@@ -1,0 +1,67 @@
+//! The front page: the form, and what one would get.
+
+use axum::extract::State;
+use axum::response::Html;
+
+use super::views::{Home, PostLine, SignupForm};
+use super::{Answer, Keep, issues, keep, stamp};
+use crate::domain::clock::Timestamp;
+use crate::store::StoreError;
+use crate::web::errors::HttpError;
+use crate::web::state::{Shared, WebState};
+
+const POSTS: usize = 3;
+
+/// `GET /`.
+pub async fn show(State(state): State<Shared>) -> Answer {
+    Ok(keep(Keep::Minute, page(&state, blank_form(&state)).await?))
+}
+
+/// The form before anything was typed.
+pub fn blank_form(state: &WebState) -> SignupForm {
+    SignupForm {
+        stamp: stamp::for_form(&state.web.keys, state.now()),
+        ..SignupForm::default()
+    }
+}
+
+pub async fn page(state: &WebState, form: SignupForm) -> Result<Html<String>, HttpError> {
+    let latest = issues::newest(&state.web.store, None).await?;
+    let posts = match &latest {
+        Some(issue) => state
+            .web
+            .store
+            .posts_of(&issue.id)
+            .await?
+            .iter()
+            .take(POSTS)
+            .map(PostLine::from)
+            .collect(),
+        None => newest_posts(state).await?,
+    };
+    let first_issue_at = if latest.is_none() {
+        state.next_issue_at()
+    } else {
+        None
+    };
+    let home = Home {
+        form,
+        latest: latest.as_ref().map(issues::link),
+        posts,
+        first_issue_at,
+    };
+    Ok(state.pages.html(&home)?)
+}
+
+async fn newest_posts(state: &WebState) -> Result<Vec<PostLine>, StoreError> {
+    let count = i64::try_from(POSTS).unwrap_or(i64::MAX);
+    let candidates = state
+        .web
+        .store
+        .candidates(Timestamp::from_millis(0), count)
+        .await?;
+    Ok(candidates
+        .iter()
+        .map(|candidate| PostLine::from(&candidate.post))
+        .collect())
+}

@@ -1,0 +1,179 @@
+//! Past issues: the archive, each as a page, and the Atom feed. They are made from the
+//! stored posts, never from the mail: no reader's token is in any of them.
+
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::header;
+use axum::http::request::Parts;
+use chrono::Datelike;
+use chrono_tz::Tz;
+
+use super::views::{ArchiveYear, FeedEntry, Issue, IssueLink, Issues, IssuesFeed, PostLine};
+use super::{Answer, Keep, home, keep};
+use crate::domain::issue::{IssueNumber, IssueState};
+use crate::store::{IssueRow, Store, StoreError};
+use crate::web::errors::HttpError;
+use crate::web::state::{Shared, WebState};
+
+const ATOM: &str = "application/atom+xml; charset=utf-8";
+/// Entries of the feed.
+const NEWEST: usize = 20;
+/// Rows read at once.
+const PAGE: i64 = 200;
+
+/// `GET /issues`.
+pub async fn archive(State(state): State<Shared>) -> Answer {
+    let issues = published(&state.web.store, usize::MAX).await?;
+    let page = Issues {
+        next_issue_at: if issues.is_empty() {
+            state.next_issue_at()
+        } else {
+            None
+        },
+        years: by_year(&issues, state.site.zone),
+        form: home::blank_form(&state),
+    };
+    Ok(keep(Keep::Minute, state.pages.html(&page)?))
+}
+
+/// `GET /issues/{number}`.
+pub async fn show(State(state): State<Shared>, InPath(number): InPath) -> Answer {
+    let number = number.ok_or(HttpError::NotFound)?;
+    let store = &state.web.store;
+    let issue = store
+        .issue(number)
+        .await?
+        .filter(is_published)
+        .ok_or(HttpError::NotFound)?;
+    let page = Issue {
+        number: number.get(),
+        title: issue.subject.clone(),
+        sent_at: issue.frozen_at,
+        posts: posts(&state, &issue).await?,
+        previous: newest(store, Some(number)).await?.as_ref().map(link),
+        next: following(store, number).await?.as_ref().map(link),
+        form: home::blank_form(&state),
+    };
+    Ok(keep(Keep::Minute, state.pages.html(&page)?))
+}
+
+/// `GET /issues/feed.xml`.
+pub async fn feed(State(state): State<Shared>) -> Answer {
+    let issues = published(&state.web.store, NEWEST).await?;
+    let mut entries = Vec::with_capacity(issues.len());
+    for issue in &issues {
+        entries.push(FeedEntry {
+            number: issue.number.get(),
+            title: issue.subject.clone(),
+            sent_at: issue.frozen_at,
+            posts: posts(&state, issue).await?,
+        });
+    }
+    let updated_at = entries
+        .first()
+        .map_or_else(|| state.now(), |entry| entry.sent_at);
+    let feed = state.pages.text(&IssuesFeed {
+        updated_at,
+        entries,
+    })?;
+    Ok(keep(Keep::Quarter, ([(header::CONTENT_TYPE, ATOM)], feed)))
+}
+
+/// Issues that readers have got, if only some so far. A cancelled one is nobody's to
+/// read: it was called back.
+fn is_published(issue: &IssueRow) -> bool {
+    match issue.state {
+        IssueState::Sending | IssueState::Paused | IssueState::Sent => true,
+        IssueState::Cancelled => false,
+    }
+}
+
+/// The newest issue, or the newest one below a number.
+pub async fn newest(
+    store: &Store,
+    mut before: Option<IssueNumber>,
+) -> Result<Option<IssueRow>, StoreError> {
+    loop {
+        let few = store.issues(before, 4).await?;
+        let Some(last) = few.last() else {
+            return Ok(None);
+        };
+        before = Some(last.number);
+        if let Some(found) = few.into_iter().find(is_published) {
+            return Ok(Some(found));
+        }
+    }
+}
+
+/// The next one above a number; numbers have no gaps.
+async fn following(store: &Store, mut number: IssueNumber) -> Result<Option<IssueRow>, StoreError> {
+    loop {
+        number = number.next();
+        match store.issue(number).await? {
+            Some(issue) if !is_published(&issue) => {}
+            found => return Ok(found),
+        }
+    }
+}
+
+/// Newest first, at most so many.
+async fn published(store: &Store, most: usize) -> Result<Vec<IssueRow>, StoreError> {
+    let mut all = Vec::new();
+    let mut before = None;
+    while all.len() < most {
+        let page = store.issues(before, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        before = Some(last.number);
+        all.extend(page.into_iter().filter(is_published));
+    }
+    all.truncate(most);
+    Ok(all)
+}
+
+async fn posts(state: &WebState, issue: &IssueRow) -> Result<Vec<PostLine>, StoreError> {
+    Ok(state
+        .web
+        .store
+        .posts_of(&issue.id)
+        .await?
+        .iter()
+        .map(PostLine::from)
+        .collect())
+}
+
+pub fn link(issue: &IssueRow) -> IssueLink {
+    IssueLink {
+        number: issue.number.get(),
+        title: issue.subject.clone(),
+        sent_at: issue.frozen_at,
+    }
+}
+
+fn by_year(issues: &[IssueRow], zone: Tz) -> Vec<ArchiveYear> {
+    let year = |issue: &IssueRow| issue.frozen_at.to_utc().with_timezone(&zone).year();
+    issues
+        .chunk_by(|a, b| year(a) == year(b))
+        .filter_map(|of_year| {
+            let first = of_year.first()?;
+            Some(ArchiveYear {
+                year: year(first),
+                issues: of_year.iter().map(link).collect(),
+            })
+        })
+        .collect()
+}
+
+/// A number in the one way it is written: an issue has one address.
+pub struct InPath(Option<IssueNumber>);
+
+impl FromRequestParts<Shared> for InPath {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Infallible> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let text = path.map(|Path(text)| text).unwrap_or_default();
+        let number = IssueNumber::parse(&text).ok();
+        Ok(Self(number.filter(|number| number.to_string() == text)))
+    }
+}

@@ -1,0 +1,25 @@
+//! A private link that does not hold: one answer, whatever the reason.
+
+use axum::http::StatusCode;
+
+use super::views::{Link, LinkGone};
+use super::{Answer, Keep, home, keep};
+use crate::subscription::LinkError;
+use crate::web::state::WebState;
+
+/// 404 for a link that does not hold.
+///
+/// # Errors
+/// When the database failed.
+pub fn answer(state: &WebState, link: Link, error: LinkError) -> Answer {
+    match error {
+        LinkError::Gone => {
+            let page = state.pages.html(&LinkGone {
+                link,
+                form: home::blank_form(state),
+            })?;
+            Ok(keep(Keep::Never, (StatusCode::NOT_FOUND, page)))
+        }
+        LinkError::Store(error) => Err(error.into()),
+    }
+}

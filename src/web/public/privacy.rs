@@ -1,0 +1,20 @@
+//! `GET /privacy`: what is stored, why, for how long.
+
+use axum::extract::State;
+
+use super::views::Privacy;
+use super::{Answer, Keep, keep};
+use crate::web::state::Shared;
+
+pub async fn show(State(state): State<Shared>) -> Answer {
+    let identity = &state.web.digests.identity;
+    let sender = identity
+        .reply_to
+        .as_ref()
+        .unwrap_or(&identity.from)
+        .address();
+    // A stand-in, until the owner sets an address (RFC 2606 §2): nobody reads it.
+    let is_real = !sender.domain().ends_with(".invalid");
+    let contact = is_real.then(|| sender.to_string());
+    Ok(keep(Keep::Quarter, state.pages.html(&Privacy { contact })?))
+}

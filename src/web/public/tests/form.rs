@@ -1,0 +1,292 @@
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+
+use super::is_taken_in;
+use crate::domain::delivery::DeliveryKind;
+use crate::domain::public_url::PublicUrl;
+use crate::domain::subscriber::SubscriberState;
+use crate::web::fixture::{Answer, TestSite};
+
+/// What a stranger can see of an answer, but for what the cookie's seal looks like.
+fn outside(answer: &Answer) -> (StatusCode, Vec<(String, usize)>, String) {
+    let headers = answer
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.len()))
+        .collect();
+    (answer.status, headers, answer.body.clone())
+}
+
+#[tokio::test]
+async fn a_sign_up_makes_one_row_and_one_mail() {
+    let site = TestSite::new().await;
+    let answer = site.subscribe("Ada@Example.com", "name=Ada").await;
+    assert!(is_taken_in(&answer), "{answer:?}");
+    let reader = site.reader("ada@example.com").await.unwrap();
+    assert_eq!(
+        (reader.state, reader.name.as_deref()),
+        (SubscriberState::Pending, Some("Ada"))
+    );
+    let mails = site.deliveries().await;
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0].kind, DeliveryKind::Confirmation);
+
+    // The same mailbox, written otherwise: no second mail in ten minutes.
+    let again = site.subscribe("ADA@EXAMPLE.COM", "").await;
+    assert_eq!(outside(&answer), outside(&again));
+    assert_eq!(site.deliveries().await.len(), 1);
+    site.clock.advance(Duration::from_secs(10 * 60));
+    site.subscribe("ada@example.com", "").await;
+    assert_eq!(site.deliveries().await.len(), 2);
+}
+
+#[tokio::test]
+async fn the_answer_tells_nothing_of_the_address() {
+    let site = TestSite::new().await;
+    site.confirmed("conf@example.com").await;
+    let left = site.confirmed("left@example.com").await;
+    let token = site
+        .web
+        .keys
+        .reader_token(crate::domain::token::Purpose::Unsubscribe, &left.id);
+    site.post(&format!("/unsubscribe/{token}"), "").await;
+    site.subscribe("pend@example.com", "").await;
+    let unknown = outside(&site.subscribe("newo@example.com", "").await);
+    for known in ["conf@example.com", "left@example.com", "pend@example.com"] {
+        assert_eq!(
+            outside(&site.subscribe(known, "").await),
+            unknown,
+            "{known}"
+        );
+    }
+    assert_eq!(
+        site.reader("left@example.com").await.unwrap().state,
+        SubscriberState::Unsubscribed
+    );
+}
+
+#[tokio::test]
+async fn the_cookie_carries_the_address_to_the_next_page_and_nowhere_else() {
+    let site = TestSite::with(|web| {
+        web.door.public_url = PublicUrl::parse("https://blog.example/weekly").unwrap()
+    })
+    .await;
+    let answer = site.subscribe("ada@example.com", "").await;
+    assert_eq!(answer.header(header::LOCATION), "/weekly/check");
+    let set = answer.header(header::SET_COOKIE);
+    let (cookie, attributes) = set.split_once("; ").unwrap();
+    assert_eq!(
+        attributes,
+        "Path=/weekly/check; Max-Age=600; HttpOnly; SameSite=Lax; Secure"
+    );
+    assert!(!set.contains("ada"));
+
+    let check = async |cookie: &str| {
+        let request = Request::get("/weekly/check")
+            .header(header::COOKIE, cookie)
+            .body(Body::empty())
+            .unwrap();
+        site.answer(request, "192.0.2.1").await
+    };
+    let page = check(&format!("a=b; {cookie}")).await;
+    assert!(page.body.contains("<bdi>ada@example.com</bdi>"));
+    assert_eq!(page.header(header::CACHE_CONTROL), "no-store");
+    // "Send it again" posts what the page holds.
+    site.clock.advance(Duration::from_secs(60));
+    let body = format!(
+        "email=ada%40example.com&keep=1&stamp={}",
+        page.field("stamp")
+    );
+    assert_eq!(
+        site.post("/weekly/subscribe", body).await.status,
+        StatusCode::SEE_OTHER
+    );
+
+    let stamp = page.field("stamp");
+    for cookie in [
+        "",
+        "check=",
+        "check=AAAA",
+        &format!("check={stamp}"),
+        &cookie.to_uppercase(),
+    ] {
+        let general = check(cookie).await;
+        assert_eq!(general.status, StatusCode::OK);
+        assert!(!general.body.contains("ada@example.com"), "{cookie}");
+    }
+    site.clock.advance(Duration::from_secs(10 * 60));
+    assert!(!check(cookie).await.body.contains("ada@example.com"));
+}
+
+#[tokio::test]
+async fn what_is_no_address_comes_back_with_words() {
+    let site = TestSite::new().await;
+    for (email, words) in [
+        ("a@localhost", "name@example.com"),
+        ("a..b@x.com", "name@example.com"),
+        ("a@1.2.3.4", "name@example.com"),
+        ("", "name@example.com"),
+        ("a@x.com\r\nBcc: b@x.com", "name@example.com"),
+        ("a\0@x.com", "name@example.com"),
+        ("jörg@example.de", "without accents"),
+    ] {
+        let answer = site.subscribe(email, "").await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{email:?}");
+        assert!(
+            answer.body.contains("<title>Error: ") && answer.body.contains(words),
+            "{email:?}"
+        );
+        let shown = email.trim();
+        assert!(
+            answer.body.contains(&format!("value=\"{shown}\"")),
+            "{email:?}"
+        );
+        assert!(
+            !answer.headers.contains_key("bcc") && !answer.headers.contains_key(header::SET_COOKIE)
+        );
+    }
+    for (name, words) in [
+        ("a%0D%0Ab", "on one line"),
+        (&*"x".repeat(101), "100 characters"),
+    ] {
+        let answer = site.subscribe("a@x.com", &format!("name={name}")).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.body.contains(words));
+    }
+    assert!(site.deliveries().await.is_empty());
+}
+
+#[tokio::test]
+async fn mangled_forms_are_refused_by_status() {
+    let site = TestSite::new().await;
+    let (mangled, twice, control) = (
+        "email=%FF%FE%40x.com",
+        "email=a%40x.com&email=b%40x.com",
+        "email=a%40x.com&stamp=%0D%0A",
+    );
+    for (body, status) in [
+        (mangled, StatusCode::BAD_REQUEST),
+        (twice, StatusCode::UNPROCESSABLE_ENTITY),
+        (control, StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        let answer = site.post("/subscribe", body).await;
+        assert_eq!(answer.status, status, "{body}");
+        assert!(answer.body.contains("We could not read that"), "{body}");
+    }
+    for content_type in [
+        "application/json",
+        "multipart/form-data; boundary=x",
+        "text/plain",
+    ] {
+        let request = Request::post("/subscribe").header(header::CONTENT_TYPE, content_type);
+        let answer = site
+            .answer(request.body("{}".into()).unwrap(), "192.0.2.1")
+            .await;
+        assert_eq!(
+            answer.status,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "{content_type}"
+        );
+    }
+    let answer = site.post("/subscribe", vec![b'a'; 1024 * 1024]).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(answer.body.contains("That was too much"));
+    assert!(site.deliveries().await.is_empty());
+}
+
+#[tokio::test]
+async fn markup_stays_text() {
+    let site = TestSite::new().await;
+    let name = "{{7*7}}<script>";
+    let answer = site
+        .subscribe("a@localhost", "name=%7B%7B7*7%7D%7D%3Cscript%3E")
+        .await;
+    assert!(
+        answer.body.contains("value=\"{{7*7}}&lt;script&gt;\""),
+        "{}",
+        answer.body
+    );
+    site.subscribe("a@x.com", "name=%7B%7B7*7%7D%7D%3Cscript%3E")
+        .await;
+    assert_eq!(
+        site.reader("a@x.com").await.unwrap().name.as_deref(),
+        Some(name)
+    );
+}
+
+#[tokio::test]
+async fn a_robot_gets_the_same_answer_and_no_row() {
+    let site = TestSite::new().await;
+    let person = site.subscribe("aaa@x.com", "").await;
+    let form = site.get("/").await;
+    site.clock.advance(Duration::from_secs(2));
+    let body = format!(
+        "email=bbb%40x.com&website=http%3A%2F%2Fspam.example&stamp={}",
+        form.field("stamp")
+    );
+    let robot = site.post("/subscribe", body).await;
+    assert_eq!(outside(&person), outside(&robot));
+    assert!(site.reader("bbb@x.com").await.is_none());
+}
+
+#[tokio::test]
+async fn a_form_without_its_stamp_takes_one_more_press() {
+    let site = TestSite::new().await;
+    let fast = site.get("/").await;
+    for stamp in ["", "forged", fast.field("stamp")] {
+        let step = site
+            .post(
+                "/subscribe",
+                format!("email=Ada%40x.com&name=Ada&stamp={stamp}"),
+            )
+            .await;
+        assert_eq!(step.status, StatusCode::OK);
+        assert!(
+            step.body.contains("One more step") && site.deliveries().await.is_empty(),
+            "{stamp}"
+        );
+        assert_eq!(
+            (step.field("email"), step.field("name")),
+            ("Ada@x.com", "Ada")
+        );
+    }
+    let step = site.post("/subscribe", "email=ada%40x.com").await;
+    let body = format!("email=ada%40x.com&website=&stamp={}", step.field("stamp"));
+    assert!(is_taken_in(&site.post("/subscribe", body).await));
+    assert_eq!(site.deliveries().await.len(), 1);
+    // A stamp is good for a day and for more than one use.
+    for (hours, status) in [(23, StatusCode::SEE_OTHER), (2, StatusCode::OK)] {
+        site.clock.advance(Duration::from_secs(hours * 60 * 60));
+        let body = format!("email=ada%40x.com&stamp={}", fast.field("stamp"));
+        assert_eq!(
+            site.post("/subscribe", body).await.status,
+            status,
+            "{hours}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_slip_is_asked_about_once() {
+    let site = TestSite::new().await;
+    let hint = site.subscribe("ada@gmial.com", "").await;
+    assert_eq!(hint.status, StatusCode::OK);
+    assert!(hint.body.contains("Did you mean") && hint.body.contains("ada@gmail.com"));
+    assert!(site.deliveries().await.is_empty());
+    let stamp = hint.field("stamp");
+    assert!(is_taken_in(
+        &site
+            .post("/subscribe", format!("email=ada%40gmail.com&stamp={stamp}"))
+            .await
+    ));
+    assert!(is_taken_in(
+        &site
+            .post(
+                "/subscribe",
+                format!("email=ada%40gmial.com&keep=1&stamp={stamp}")
+            )
+            .await
+    ));
+}

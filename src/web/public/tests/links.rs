@@ -1,0 +1,258 @@
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+
+use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::domain::token::{Purpose, SecretKeys};
+use crate::store::Subscriber;
+use crate::web::fixture::{FRIDAY, TestSite};
+
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+async fn pending(site: &TestSite) -> (Subscriber, String) {
+    site.subscribe("ada@example.com", "").await;
+    let reader = site.reader("ada@example.com").await.unwrap();
+    let token = site
+        .web
+        .keys
+        .confirmation_token(&reader.id, &reader.nonce, FRIDAY.plus(WEEK));
+    (reader, token)
+}
+
+async fn state_of(site: &TestSite) -> SubscriberState {
+    site.reader("ada@example.com").await.unwrap().state
+}
+
+#[tokio::test]
+async fn looking_changes_nothing() {
+    let site = TestSite::new().await;
+    let (reader, confirm) = pending(&site).await;
+    for method in [Method::GET, Method::HEAD] {
+        for _ in 0..50 {
+            let request = Request::builder()
+                .method(&method)
+                .uri(format!("/confirm/{confirm}"));
+            let answer = site
+                .answer(request.body(Body::empty()).unwrap(), "192.0.2.1")
+                .await;
+            assert_eq!(answer.status, StatusCode::OK);
+        }
+    }
+    assert_eq!(state_of(&site).await, SubscriberState::Pending);
+    site.post(&format!("/confirm/{confirm}"), "").await;
+    for (page, purpose) in [
+        ("unsubscribe", Purpose::Unsubscribe),
+        ("preferences", Purpose::Preferences),
+    ] {
+        let token = site.web.keys.reader_token(purpose, &reader.id);
+        let answer = site.get(&format!("/{page}/{token}")).await;
+        assert!(answer.body.contains("ada@example.com"));
+        assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
+        assert_eq!(answer.header(header::REFERRER_POLICY), "no-referrer");
+        assert_eq!(answer.headers["x-robots-tag"], "noindex");
+    }
+    assert_eq!(state_of(&site).await, SubscriberState::Confirmed);
+}
+
+#[tokio::test]
+async fn a_press_confirms_once() {
+    let site = TestSite::new().await;
+    let (_, token) = pending(&site).await;
+    let first = site.post(&format!("/confirm/{token}"), "").await;
+    assert_eq!(first.status, StatusCode::OK);
+    // The schedule says Fridays at ten in Berlin, which was an hour ago.
+    assert!(
+        first.body.contains("You’re in.") && first.body.contains("Friday 27 November"),
+        "{}",
+        first.body
+    );
+    assert_eq!(state_of(&site).await, SubscriberState::Confirmed);
+    let again = site.post(&format!("/confirm/{token}"), "").await;
+    assert_eq!(again.status, StatusCode::OK);
+    assert!(again.body.contains("Already confirmed."));
+    assert!(
+        site.get(&format!("/confirm/{token}"))
+            .await
+            .body
+            .contains("Already confirmed.")
+    );
+}
+
+#[tokio::test]
+async fn a_link_that_does_not_hold_has_one_answer() {
+    let site = TestSite::new().await;
+    let (reader, good) = pending(&site).await;
+    let keys = &site.web.keys;
+    let tampered = format!("{}A{}", &good[..20], &good[21..]);
+    let expired = keys.confirmation_token(&reader.id, &reader.nonce, FRIDAY);
+    let stranger = SubscriberId::new(FRIDAY, &site.web.random);
+    let leave = keys.reader_token(Purpose::Unsubscribe, &reader.id);
+    let prefer = keys.reader_token(Purpose::Preferences, &reader.id);
+    let gone = keys.reader_token(Purpose::Unsubscribe, &stranger);
+    for (page, tokens) in [
+        (
+            "confirm",
+            [
+                &*tampered, &expired, &leave, &prefer, "x", "%FF", "%00", "%2F",
+            ],
+        ),
+        (
+            "unsubscribe",
+            [&tampered, &good, &prefer, &gone, "x", "%FF", "%00", "%2F"],
+        ),
+        (
+            "preferences",
+            [&tampered, &good, &leave, &gone, "x", "%FF", "%00", "%2F"],
+        ),
+    ] {
+        for token in tokens {
+            let path = format!("/{page}/{token}");
+            let answers = [
+                site.get(&path).await,
+                site.post(&path, "action=pause").await,
+            ];
+            for answer in answers {
+                assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+                assert!(answer.body.contains("<h1>This link "), "{path}");
+                assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
+            }
+        }
+    }
+    assert_eq!(state_of(&site).await, SubscriberState::Pending);
+}
+
+#[tokio::test]
+async fn one_click_needs_nothing_but_its_address() {
+    let site = TestSite::new().await;
+    let reader = site.confirmed("ada@example.com").await;
+    let path = format!(
+        "/unsubscribe/{}",
+        site.web.keys.reader_token(Purpose::Unsubscribe, &reader.id)
+    );
+    let multipart = "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n";
+    for (content_type, body) in [
+        (
+            Some("application/x-www-form-urlencoded"),
+            "List-Unsubscribe=One-Click",
+        ),
+        (Some("multipart/form-data; boundary=x"), multipart),
+        (Some("application/json"), "{"),
+        (None, ""),
+    ] {
+        let mut request = Request::post(&path);
+        if let Some(content_type) = content_type {
+            request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        let answer = site
+            .answer(request.body(body.into()).unwrap(), "192.0.2.1")
+            .await;
+        assert_eq!(answer.status, StatusCode::OK, "{content_type:?}");
+        assert!(!answer.headers.contains_key(header::LOCATION));
+        assert!(!answer.headers.contains_key(header::SET_COOKIE));
+        assert_eq!(state_of(&site).await, SubscriberState::Unsubscribed);
+    }
+    site.clock.advance(Duration::from_secs(400 * 24 * 60 * 60));
+    for _ in 0..100 {
+        assert_eq!(site.post(&path, "").await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_link_outlives_its_key() {
+    let mut old = None;
+    let site = TestSite::with(|web| {
+        let lines = |keys: &SecretKeys| keys.to_file_text().lines().nth(1).unwrap().to_owned();
+        let both = format!(
+            "{}\n{}",
+            lines(&SecretKeys::generate(&web.random)),
+            lines(&web.keys)
+        );
+        let rotated = std::sync::Arc::new(SecretKeys::parse(&both).unwrap());
+        old = Some(std::mem::replace(&mut web.keys, rotated.clone()));
+        web.subscriptions.keys = rotated;
+    })
+    .await;
+    let reader = site.confirmed("ada@example.com").await;
+    let token = old.unwrap().reader_token(Purpose::Unsubscribe, &reader.id);
+    assert_eq!(
+        site.post(&format!("/unsubscribe/{token}"), "").await.status,
+        StatusCode::OK
+    );
+    assert_eq!(state_of(&site).await, SubscriberState::Unsubscribed);
+}
+
+#[tokio::test]
+async fn preferences_do_what_they_say() {
+    let site = TestSite::new().await;
+    let reader = site.confirmed("ada@example.com").await;
+    let path = format!(
+        "/preferences/{}",
+        site.web.keys.reader_token(Purpose::Preferences, &reader.id)
+    );
+    for (action, words, state) in [
+        ("pause", "until <time", SubscriberState::Confirmed),
+        ("resume", "once a week", SubscriberState::Confirmed),
+        ("unsubscribe", "You left", SubscriberState::Unsubscribed),
+        ("resubscribe", "once a week", SubscriberState::Confirmed),
+    ] {
+        let answer = site.post(&path, format!("action={action}")).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{action}");
+        assert_eq!(answer.header(header::LOCATION), format!("{path}?saved=1"));
+        let page = site.get(answer.header(header::LOCATION)).await;
+        assert!(
+            page.body.contains("Saved.") && page.body.contains(words),
+            "{action}"
+        );
+        assert_eq!(state_of(&site).await, state, "{action}");
+    }
+    for body in ["", "action=", "action=erase", "action=pause&action=resume"] {
+        assert_eq!(
+            site.post(&path, body).await.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{body}"
+        );
+    }
+    assert_eq!(
+        site.reader("ada@example.com").await.unwrap().paused_until,
+        None
+    );
+}
+
+#[tokio::test]
+async fn undo_brings_back_only_who_had_been_there() {
+    let site = TestSite::new().await;
+    let reader = site.confirmed("ada@example.com").await;
+    let leave = site.web.keys.reader_token(Purpose::Unsubscribe, &reader.id);
+    let page = site.post(&format!("/unsubscribe/{leave}"), "").await;
+    let undo = page
+        .body
+        .split("action=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    site.post(undo, "action=resubscribe").await;
+    assert_eq!(state_of(&site).await, SubscriberState::Confirmed);
+
+    site.subscribe("bob@example.com", "").await;
+    let bob = site.reader("bob@example.com").await.unwrap();
+    let leave = site.web.keys.reader_token(Purpose::Unsubscribe, &bob.id);
+    assert!(
+        !site
+            .post(&format!("/unsubscribe/{leave}"), "")
+            .await
+            .body
+            .contains("Undo")
+    );
+    let prefer = site.web.keys.reader_token(Purpose::Preferences, &bob.id);
+    let answer = site
+        .post(&format!("/preferences/{prefer}"), "action=resubscribe")
+        .await;
+    assert_eq!(answer.header(header::LOCATION), "/");
+    assert_eq!(
+        site.reader("bob@example.com").await.unwrap().state,
+        SubscriberState::Unsubscribed
+    );
+}

@@ -1,0 +1,14 @@
+//! The readers' pages from outside: requests in, answers and rows out.
+
+mod caps;
+mod form;
+mod links;
+mod site;
+
+use axum::http::{StatusCode, header};
+
+use crate::web::fixture::Answer;
+
+fn is_taken_in(answer: &Answer) -> bool {
+    answer.status == StatusCode::SEE_OTHER && answer.header(header::LOCATION) == "/check"
+}

@@ -1,0 +1,74 @@
+//! What every handler has at hand.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use super::assets::Assets;
+use super::pages::{Pages, TemplatesError};
+use super::{Site, Web};
+use crate::domain::clock::Timestamp;
+use crate::domain::schedule::Rhythm;
+use crate::subscription::Caps;
+
+#[derive(Debug)]
+pub struct WebState {
+    pub web: Web,
+    pub pages: Pages,
+    pub site: Site,
+    pub assets: Assets,
+    pub caps: Caps,
+}
+
+pub type Shared = Arc<WebState>;
+
+impl WebState {
+    /// # Errors
+    /// When a built-in template does not parse, which a test rules out.
+    pub fn new(web: Web) -> Result<Self, TemplatesError> {
+        let site = site(&web);
+        let assets = Assets::load();
+        let pages = Pages::new(&site, &assets)?;
+        let caps = Caps::new(web.door.caps);
+        Ok(Self {
+            web,
+            pages,
+            site,
+            assets,
+            caps,
+        })
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.web.clock.now()
+    }
+
+    /// When the next issue is due, if slots make issues.
+    pub fn next_issue_at(&self) -> Option<Timestamp> {
+        self.web
+            .schedule_enabled
+            .then(|| self.web.schedule.next_after(self.now()))
+            .flatten()
+    }
+}
+
+fn site(web: &Web) -> Site {
+    let masthead = web.digests.identity.masthead.clone();
+    let weekday = match web.schedule.rhythm() {
+        Rhythm::Weekly(day) => {
+            // Any date on that day has its name.
+            NaiveDate::from_isoywd_opt(2026, 1, day).map(|date| date.format("%A").to_string())
+        }
+        Rhythm::Uneven => None,
+    };
+    Site {
+        name: masthead.name,
+        tagline: masthead.tagline,
+        language: masthead.language,
+        postal_address: masthead.postal_address,
+        public_url: web.door.public_url.as_str().to_owned(),
+        base: web.door.public_url.path_prefix().to_owned(),
+        weekday,
+        zone: web.schedule.zone(),
+    }
+}
