@@ -11,6 +11,7 @@ pub mod outcome;
 pub mod post;
 pub mod public_url;
 pub mod random;
+pub mod reader_link;
 pub mod schedule;
 pub mod sender;
 pub mod slot;

@@ -8,10 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use uuid::Uuid;
 
-use super::clock::Timestamp;
-use super::ids::SubscriberId;
 use super::random::Random;
 
 /// What a token is good for. One for another purpose is as bad as a forged one.
@@ -64,9 +61,9 @@ pub enum KeyError {
 }
 
 const KEY_LEN: usize = 32;
-const NAME_LEN: usize = 4;
+pub(super) const NAME_LEN: usize = 4;
 /// 128 bits: beyond guessing, and short enough for a link.
-const MAC_LEN: usize = 16;
+pub(super) const MAC_LEN: usize = 16;
 
 #[derive(Clone)]
 struct Key {
@@ -170,11 +167,8 @@ impl SecretKeys {
     }
 
     /// What a token carries, unproven: look up what it is bound to, then [`Self::open`] it.
-    fn peek(token: &str) -> Result<(Vec<u8>, [u8; NAME_LEN], [u8; MAC_LEN]), TokenError> {
-        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| TokenError)?;
-        let (name, rest) = bytes.split_first_chunk::<NAME_LEN>().ok_or(TokenError)?;
-        let (payload, mac) = rest.split_last_chunk::<MAC_LEN>().ok_or(TokenError)?;
-        Ok((payload.to_vec(), *name, *mac))
+    pub(super) fn peek(token: &str) -> Result<Vec<u8>, TokenError> {
+        Claim::read(token).map(|claim| claim.payload)
     }
 
     /// The payload of a token that [`Self::seal`] made for this purpose.
@@ -182,76 +176,39 @@ impl SecretKeys {
     /// # Errors
     /// When it was not.
     pub fn open(&self, purpose: Purpose, token: &str, bound: &[u8]) -> Result<Vec<u8>, TokenError> {
-        let (payload, name, claimed) = Self::peek(token)?;
-        let key = self.all().find(|key| key.name == name).ok_or(TokenError)?;
-        let expected = mac(key, purpose, &[&payload, bound]);
-        let holds: bool = expected[..MAC_LEN].ct_eq(&claimed).into();
-        holds.then_some(payload).ok_or(TokenError)
+        let claim = Claim::read(token)?;
+        let key = self
+            .all()
+            .find(|key| key.name == claim.key_name)
+            .ok_or(TokenError)?;
+        let expected = mac(key, purpose, &[&claim.payload, bound]);
+        let holds: bool = expected[..MAC_LEN].ct_eq(&claim.mac).into();
+        holds.then_some(claim.payload).ok_or(TokenError)
     }
 
     fn all(&self) -> impl Iterator<Item = &Key> {
         std::iter::once(&self.current).chain(&self.old)
     }
-
-    /// A link for one reader that never expires (unsubscribe, preferences). Always
-    /// [`READER_TOKEN_LEN`] characters.
-    pub fn reader_token(&self, purpose: Purpose, subscriber: &SubscriberId) -> String {
-        self.seal(purpose, subscriber.as_uuid().as_bytes(), b"")
-    }
-
-    /// Whose link it is.
-    pub fn open_reader_token(
-        &self,
-        purpose: Purpose,
-        token: &str,
-    ) -> Result<SubscriberId, TokenError> {
-        let payload = self.open(purpose, token, b"")?;
-        Uuid::from_slice(&payload)
-            .map(SubscriberId::from_uuid)
-            .map_err(|_| TokenError)
-    }
-
-    /// The confirmation link: good until `expires`, and only while the subscriber's
-    /// stored nonce is `nonce`.
-    pub fn confirmation_token(
-        &self,
-        subscriber: &SubscriberId,
-        nonce: &str,
-        expires: Timestamp,
-    ) -> String {
-        let mut payload = subscriber.as_uuid().as_bytes().to_vec();
-        payload.extend_from_slice(&expires.as_millis().to_be_bytes());
-        self.seal(Purpose::Confirm, &payload, nonce.as_bytes())
-    }
-
-    /// Whom a confirmation link claims to be for, so that their nonce can be looked up.
-    /// Proves nothing: [`Self::open_confirmation`] does.
-    pub fn confirmation_claims(&self, token: &str) -> Result<SubscriberId, TokenError> {
-        let (payload, _, _) = Self::peek(token)?;
-        split_confirmation(&payload).map(|(subscriber, _)| subscriber)
-    }
-
-    /// When the link expires, if it was made for this subscriber and nonce. The caller
-    /// compares with its clock: a link that was once good may be offered again.
-    pub fn open_confirmation(&self, token: &str, nonce: &str) -> Result<Timestamp, TokenError> {
-        let payload = self.open(Purpose::Confirm, token, nonce.as_bytes())?;
-        split_confirmation(&payload).map(|(_, expires)| expires)
-    }
 }
 
-/// Length of every [`SecretKeys::reader_token`]: 36 bytes in base64.
-pub const READER_TOKEN_LEN: usize = (NAME_LEN + 16 + MAC_LEN).div_ceil(3) * 4;
+/// A token taken apart.
+struct Claim {
+    key_name: [u8; NAME_LEN],
+    payload: Vec<u8>,
+    mac: [u8; MAC_LEN],
+}
 
-fn split_confirmation(payload: &[u8]) -> Result<(SubscriberId, Timestamp), TokenError> {
-    let (id, rest) = payload.split_first_chunk::<16>().ok_or(TokenError)?;
-    let expires = rest
-        .try_into()
-        .map(i64::from_be_bytes)
-        .map_err(|_| TokenError)?;
-    Ok((
-        SubscriberId::from_uuid(Uuid::from_bytes(*id)),
-        Timestamp::from_millis(expires),
-    ))
+impl Claim {
+    fn read(token: &str) -> Result<Self, TokenError> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| TokenError)?;
+        let (key_name, rest) = bytes.split_first_chunk().ok_or(TokenError)?;
+        let (payload, mac) = rest.split_last_chunk().ok_or(TokenError)?;
+        Ok(Self {
+            key_name: *key_name,
+            payload: payload.to_vec(),
+            mac: *mac,
+        })
+    }
 }
 
 fn fingerprint(key: &Key) -> String {
@@ -280,58 +237,7 @@ fn digest(key: &[u8; KEY_LEN], parts: &[&[u8]]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn keys(seed: u64) -> SecretKeys {
-        SecretKeys::generate(&Random::seeded(seed))
-    }
-
-    fn someone() -> SubscriberId {
-        SubscriberId::from_uuid(Uuid::from_u128(7))
-    }
-
-    #[test]
-    fn a_reader_token_names_its_reader_for_its_purpose_only() {
-        let keys = keys(1);
-        let token = keys.reader_token(Purpose::Unsubscribe, &someone());
-        assert_eq!(token.len(), READER_TOKEN_LEN);
-        assert_eq!(
-            keys.open_reader_token(Purpose::Unsubscribe, &token),
-            Ok(someone())
-        );
-        assert_eq!(
-            keys.open_reader_token(Purpose::Preferences, &token),
-            Err(TokenError)
-        );
-    }
-
-    #[test]
-    fn old_links_outlive_a_new_key() {
-        let old = keys(1);
-        let token = old.reader_token(Purpose::Unsubscribe, &someone());
-        let new = keys(2);
-        assert!(new.open_reader_token(Purpose::Unsubscribe, &token).is_err());
-        let old_line = old.to_file_text().lines().nth(1).unwrap().to_owned();
-        let rotated = SecretKeys::parse(&format!("{}{old_line}\n", new.to_file_text())).unwrap();
-        assert_eq!(
-            rotated.open_reader_token(Purpose::Unsubscribe, &token),
-            Ok(someone())
-        );
-        assert_eq!(rotated.fingerprint(), new.fingerprint());
-        assert!(rotated.knows(&old.fingerprint()));
-    }
-
-    #[test]
-    fn a_confirmation_is_bound_to_its_nonce() {
-        let keys = keys(1);
-        let expires = Timestamp::from_millis(1_795_500_000_000);
-        let token = keys.confirmation_token(&someone(), "nonce", expires);
-        assert_eq!(keys.confirmation_claims(&token), Ok(someone()));
-        assert_eq!(keys.open_confirmation(&token, "nonce"), Ok(expires));
-        assert_eq!(keys.open_confirmation(&token, "other"), Err(TokenError));
-    }
 
     #[test]
     fn a_key_file_says_which_line_is_wrong() {
@@ -343,7 +249,7 @@ mod tests {
             SecretKeys::parse("# key\nabc\n").unwrap_err(),
             KeyError::Line(2)
         );
-        let keys = keys(3);
+        let keys = SecretKeys::generate(&Random::seeded(3));
         assert_eq!(
             SecretKeys::parse(&keys.to_file_text())
                 .unwrap()
@@ -352,22 +258,15 @@ mod tests {
         );
     }
 
-    proptest! {
-        #[test]
-        fn no_changed_token_holds(at in 0usize..READER_TOKEN_LEN, by in 1u8..63) {
-            let keys = keys(1);
-            let mut bytes = URL_SAFE_NO_PAD.decode(keys.reader_token(Purpose::Unsubscribe, &someone())).unwrap();
-            let at = at % bytes.len();
-            bytes[at] ^= by;
-            let forged = URL_SAFE_NO_PAD.encode(bytes);
-            prop_assert!(keys.open_reader_token(Purpose::Unsubscribe, &forged).is_err());
-        }
-
-        #[test]
-        fn garbage_is_an_error_not_a_panic(text in "\\PC{0,100}") {
-            let keys = keys(1);
-            prop_assert!(keys.open_reader_token(Purpose::Unsubscribe, &text).is_err());
-            prop_assert!(keys.open_confirmation(&text, "").is_err());
-        }
+    #[test]
+    fn what_a_token_is_bound_to_must_be_the_same() {
+        let keys = SecretKeys::generate(&Random::seeded(1));
+        let token = keys.seal(Purpose::FormStamp, b"payload", b"bound");
+        assert_eq!(
+            keys.open(Purpose::FormStamp, &token, b"bound").as_deref(),
+            Ok(&b"payload"[..])
+        );
+        assert!(keys.open(Purpose::FormStamp, &token, b"other").is_err());
+        assert!(keys.open(Purpose::Csrf, &token, b"bound").is_err());
     }
 }

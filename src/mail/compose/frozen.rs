@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{Mail, MessageId, encode};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
-use crate::domain::token::READER_TOKEN_LEN;
+use crate::domain::reader_link::READER_TOKEN_LEN;
 
 /// Stand-ins for what differs per reader while an issue is rendered: as long as a real
 /// token and of the same characters, so that every line breaks where it will break, and
