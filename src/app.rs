@@ -1,5 +1,7 @@
 //! Puts the parts together: settings → store, mailer, clock → web, workers.
 
+mod listing;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -347,6 +349,7 @@ impl App {
             },
             schedule: self.plan().schedule,
             schedule_enabled: self.settings.schedule.enabled,
+            settings: listing::sections(&self.settings),
             not_ready: self
                 .settings
                 .ready_to_send()

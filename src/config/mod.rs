@@ -7,6 +7,7 @@ mod database_url;
 mod fault;
 mod keys;
 mod layers;
+mod listing;
 mod reader;
 mod readiness;
 mod secret_key;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use fault::{Fault, Origin, SettingsError};
+pub use listing::Listed;
 pub use readiness::{Imprint, NotReady};
 pub use secret_key::{KeyFile, KeyFileError, load_or_create};
 pub use sections::{
@@ -52,6 +54,8 @@ pub struct Settings {
     pub limits: Limits,
     pub secrets: Secrets,
     pub alerts: Alerts,
+    /// All of them, as people are shown them.
+    pub listing: Vec<Listed>,
 }
 
 impl Settings {
@@ -102,6 +106,7 @@ impl Settings {
             limits: limits?,
             secrets: secrets?,
             alerts: alerts?,
+            listing: reader.listing(),
         })
     }
 }

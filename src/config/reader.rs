@@ -8,6 +8,7 @@ use figment::value::{Dict, Num, Value};
 
 use super::fault::{Fault, SettingsError};
 use super::layers::Layers;
+use super::listing::{self, Listed};
 
 pub(super) struct Reader {
     layers: Layers,
@@ -67,6 +68,11 @@ impl Reader {
             origin,
         });
         Faulty
+    }
+
+    /// What stands in the layers, whether or not it fits.
+    pub fn listing(&self) -> Vec<Listed> {
+        listing::of(&self.layers)
     }
 
     /// `read`, if nothing at all was wrong.
@@ -148,7 +154,7 @@ pub(super) fn flag(value: &Value) -> Result<bool, String> {
 }
 
 /// Only asked of values whose key holds no secret, or that are not text.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::String(_, text) => format!("'{text}'"),
         Value::Char(_, c) => format!("'{c}'"),

@@ -46,6 +46,18 @@ impl Digests {
         Ok(collected)
     }
 
+    /// Reads one feed and keeps what is new.
+    ///
+    /// # Errors
+    /// When the database fails; the feed's failure is in its line.
+    pub async fn collect_one(&self, feed: &FeedRow) -> Result<Collected, StoreError> {
+        let reading = self.read(feed).await;
+        Ok(Collected {
+            source: feed.source.clone(),
+            result: self.keep(feed, reading).await?,
+        })
+    }
+
     /// Makes the table of feeds agree with the settings: `feeds.urls` and what was added
     /// are a union.
     pub async fn follow_settings(&self) -> Result<(), StoreError> {

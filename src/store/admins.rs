@@ -64,6 +64,9 @@ const DROP_SETUP_LINKS: &str = "DELETE FROM admin_links WHERE admin_id IS NULL";
 const FIND_LINK: &str =
     "SELECT admin_id FROM admin_links WHERE token_hash = $1 AND expires_at > $2";
 const USE_LINK: &str = "DELETE FROM admin_links WHERE token_hash = $1 AND expires_at > $2";
+const USE_SETUP_LINK: &str =
+    "DELETE FROM admin_links WHERE token_hash = $1 AND expires_at > $2 AND admin_id IS NULL";
+const SET_PASSWORD_BY_KEY: &str = "UPDATE admins SET password_hash = $2 WHERE address_key = $1";
 const OPEN: &str =
     "INSERT INTO sessions (token_hash, admin_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
 const SESSION: &str = "SELECT a.id, a.address, a.role, a.password_hash FROM sessions s
@@ -186,6 +189,47 @@ impl Store {
         Ok(true)
     }
 
+    /// Uses the first run's link up and makes the first account, or gives it to the one of
+    /// that address that was never logged in to. `None` when the link is gone, or someone
+    /// can log in already.
+    pub async fn make_first_admin(
+        &self,
+        link_hash: &str,
+        (id, address): (&AdminId, &EmailAddress),
+        password_hash: &str,
+        now: Timestamp,
+    ) -> Result<Option<AdminId>, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let used = sqlx::query(USE_SETUP_LINK)
+            .bind(link_hash.to_owned())
+            .bind(now.as_millis())
+            .execute(&mut *tx)
+            .await?;
+        let admins: i64 = sqlx::query_scalar(COUNT).fetch_one(&mut *tx).await?;
+        if used.rows_affected() == 0 || admins > 0 {
+            return Ok(None);
+        }
+        sqlx::query(ADD)
+            .bind(id.to_string())
+            .bind(address.to_string())
+            .bind(address.key())
+            .bind(Role::Admin.as_str().to_owned())
+            .bind(now.as_millis())
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(SET_PASSWORD_BY_KEY)
+            .bind(address.key())
+            .bind(password_hash.to_owned())
+            .execute(&mut *tx)
+            .await?;
+        let made = sqlx::query(BY_KEY)
+            .bind(address.key())
+            .fetch_one(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        admin(&made).map(|admin| Some(admin.id))
+    }
+
     pub async fn open_session(
         &self,
         token_hash: &str,
@@ -255,6 +299,8 @@ pub(super) const STATEMENTS: &[&str] = &[
     DROP_SETUP_LINKS,
     FIND_LINK,
     USE_LINK,
+    USE_SETUP_LINK,
+    SET_PASSWORD_BY_KEY,
     OPEN,
     SESSION,
     CLOSE,

@@ -55,7 +55,7 @@ impl Store {
     }
 }
 
-fn delivery_row(row: &AnyRow) -> Result<DeliveryRow, StoreError> {
+pub(super) fn delivery_row(row: &AnyRow) -> Result<DeliveryRow, StoreError> {
     Ok(DeliveryRow {
         id: row.try_get("id")?,
         issue: row.try_get("issue")?,

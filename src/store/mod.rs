@@ -10,6 +10,7 @@ mod batch;
 mod connect;
 mod deliveries;
 mod delivery_list;
+mod desk;
 mod facts;
 mod feeds;
 mod issues;

@@ -25,7 +25,7 @@ pub struct SubscriberRow {
 #[derive(Clone, Debug, Default)]
 pub struct SubscriberFilter {
     pub state: Option<SubscriberState>,
-    /// Part of an address.
+    /// Part of an address or a name.
     pub search: Option<String>,
 }
 
@@ -33,7 +33,7 @@ const LIST: &str =
     "SELECT id, address, name, state, state_at, source, created_at, confirmed_at, paused_until
     FROM subscribers
     WHERE (CAST($1 AS TEXT) IS NULL OR state = $1)
-      AND (CAST($2 AS TEXT) IS NULL OR address_key LIKE $2 ESCAPE '!')
+      AND (CAST($2 AS TEXT) IS NULL OR address_key LIKE $2 ESCAPE '!' OR LOWER(name) LIKE $2 ESCAPE '!')
       AND (CAST($3 AS TEXT) IS NULL OR id < $3)
     ORDER BY id DESC LIMIT $4";
 const COUNTS: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) AS n FROM subscribers GROUP BY state";

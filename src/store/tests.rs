@@ -10,6 +10,7 @@ fn statements(backend: Backend) -> Vec<String> {
         super::admins::STATEMENTS,
         super::deliveries::STATEMENTS,
         super::delivery_list::STATEMENTS,
+        super::desk::STATEMENTS,
         super::facts::STATEMENTS,
         super::feeds::STATEMENTS,
         super::issues::STATEMENTS,

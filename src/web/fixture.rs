@@ -285,6 +285,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
         schedule,
         schedule_enabled: true,
         not_ready: Vec::new(),
+        settings: Vec::new(),
     }
 }
 

@@ -61,6 +61,8 @@ pub struct Web {
     pub schedule_enabled: bool,
     /// What must be set before a send, in words; empty when all is.
     pub not_ready: Vec<String>,
+    /// What holds, and where it was set, for the desk; secrets redacted.
+    pub settings: Vec<admin::views::SettingSection>,
 }
 
 /// Who may come in, and how often.

@@ -28,7 +28,7 @@ pub struct TestForm {
     pub fault: Option<String>,
 }
 
-/// `GET /admin/next`.
+/// `GET /admin/next`. Posts `csrf` to `/admin/next/collect`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Next {
     pub desk: Desk,

@@ -92,7 +92,7 @@ pub struct DeliveryLine {
 }
 
 /// `GET /admin/issues/{number}?state=&after=`. Posts `csrf` and `action` = `pause`,
-/// `resume` or `cancel` there.
+/// `resume`, `cancel`, `try_now` or `send_again` there.
 #[derive(Clone, Debug, Serialize)]
 pub struct Issue {
     pub desk: Desk,

@@ -6,7 +6,7 @@ use super::Desk;
 use crate::domain::clock::Timestamp;
 use crate::web::pages::{maybe_millis, millis};
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct SubscriberCounts {
     pub all: i64,
     pub pending: i64,

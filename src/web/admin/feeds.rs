@@ -1,0 +1,108 @@
+//! `/admin/feeds`
+
+use std::path::Path as FilePath;
+
+use axum::extract::{Path, State};
+
+use super::editor::{Editor, Posted};
+use super::views::{AddFeed, FeedLine, Feeds, Notice};
+use super::{Answer, done, page, refused, see_other};
+use crate::domain::post::FeedId;
+use crate::feeds::{FeedSource, FeedSourceError};
+use crate::store::{FeedOrigin, FeedRow};
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
+
+pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
+    let view = view(&shared, &editor, AddFeed::default()).await?;
+    page(&shared, &view)
+}
+
+/// Adds a feed and reads it at once: a slip is better told now than on Friday. What
+/// cannot be read is not added.
+pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
+    let web = &shared.web;
+    let typed = posted.fields.text("url");
+    let refuse = async |fault: String| {
+        let add = AddFeed {
+            url: typed.chars().take(2000).collect(),
+            fault: Some(fault),
+        };
+        let view = view(&shared, &posted.editor, add).await?;
+        refused(&shared, &view)
+    };
+    let source = match parse(typed) {
+        Ok(source) => source.to_string(),
+        Err(error) => return refuse(error.to_string()).await,
+    };
+    let now = web.clock.now();
+    let id = FeedId::new(now, &web.random);
+    let added = web
+        .store
+        .add_feed(&id, &source, FeedOrigin::Added, now)
+        .await?;
+    let feed = find(&shared, |feed| feed.source == source).await?;
+    match web.digests.collect_one(&feed).await?.result {
+        Err(error) if added => {
+            web.store.remove_feed(&source).await?;
+            refuse(error).await
+        }
+        _ if added => Ok(done(&shared, "/admin/feeds", Notice::FeedAdded)),
+        // The list tells how it went.
+        _ => Ok(see_other(&shared, "/admin/feeds")),
+    }
+}
+
+pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let id = FeedId::parse(&id).map_err(|_| HttpError::NotFound)?;
+    let feed = find(&shared, |feed| feed.id == id).await?;
+    match posted.fields.text("action") {
+        "check" => match shared.web.digests.collect_one(&feed).await?.result {
+            Ok(_) => Ok(done(&shared, "/admin/feeds", Notice::FeedChecked)),
+            Err(_) => Ok(see_other(&shared, "/admin/feeds")),
+        },
+        // The next start would bring it back.
+        "remove" if feed.origin == FeedOrigin::Settings => Err(HttpError::Unprocessable),
+        "remove" => {
+            shared.web.store.remove_feed(&feed.source).await?;
+            Ok(done(&shared, "/admin/feeds", Notice::FeedRemoved))
+        }
+        _ => Err(HttpError::Unprocessable),
+    }
+}
+
+/// Files of this machine are for its own people to name, on the command line.
+fn parse(typed: &str) -> Result<FeedSource, FeedSourceError> {
+    match FeedSource::parse(typed, FilePath::new("/"))? {
+        FeedSource::File(_) => Err(FeedSourceError::Malformed(
+            typed.trim().chars().take(100).collect(),
+            url::ParseError::RelativeUrlWithoutBase,
+        )),
+        web => Ok(web),
+    }
+}
+
+async fn find(shared: &Shared, wanted: impl Fn(&FeedRow) -> bool) -> Result<FeedRow, HttpError> {
+    let feeds = shared.web.store.feeds().await?;
+    feeds.into_iter().find(wanted).ok_or(HttpError::NotFound)
+}
+
+async fn view(shared: &Shared, editor: &Editor, add: AddFeed) -> Result<Feeds, HttpError> {
+    let store = &shared.web.store;
+    let posts = store.posts_per_feed().await?;
+    let line = |feed: FeedRow| FeedLine {
+        id: feed.id.to_string(),
+        url: feed.source,
+        title: feed.title,
+        checked_at: feed.last_read_at,
+        last_good_at: feed.last_good_at,
+        error: feed.last_error,
+        posts: posts.get(&feed.id).copied().unwrap_or(0),
+        from_settings: feed.origin == FeedOrigin::Settings,
+    };
+    Ok(Feeds {
+        desk: editor.desk(shared),
+        feeds: store.feeds().await?.into_iter().map(line).collect(),
+        add,
+    })
+}

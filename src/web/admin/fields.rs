@@ -1,0 +1,45 @@
+//! A posted form of the desk.
+
+use axum::extract::rejection::RawFormRejection;
+use axum::extract::{FromRequest, RawForm, Request};
+
+use super::origin::is_foreign;
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
+
+/// The fields of a form that was not sent from another site.
+#[derive(Clone)]
+pub struct Fields(Vec<(String, String)>);
+
+/// Not shown: there may be a password in it.
+impl std::fmt::Debug for Fields {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fields(…)")
+    }
+}
+
+impl Fields {
+    /// The first field of that name; empty when there is none.
+    pub fn text(&self, name: &str) -> &str {
+        let field = self.0.iter().find(|(known, _)| known == name);
+        field.map_or("", |(_, value)| value)
+    }
+}
+
+impl FromRequest<Shared> for Fields {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, shared: &Shared) -> Result<Self, HttpError> {
+        if is_foreign(request.headers(), &shared.web.door.public_url) {
+            return Err(HttpError::Forbidden);
+        }
+        let RawForm(body) = match RawForm::from_request(request, shared).await {
+            Ok(form) => form,
+            Err(RawFormRejection::InvalidFormContentType(_)) => return Err(HttpError::NoForm),
+            Err(_) => return Err(HttpError::Mangled),
+        };
+        Ok(Self(
+            url::form_urlencoded::parse(&body).into_owned().collect(),
+        ))
+    }
+}

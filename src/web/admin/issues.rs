@@ -1,0 +1,58 @@
+//! `/admin/issues`
+
+use axum::extract::{Query, State};
+use serde::Deserialize;
+
+use super::editor::Editor;
+use super::views::{IssueLine, Issues};
+use super::{Answer, page};
+use crate::domain::issue::IssueNumber;
+use crate::store::{IssueRow, Store, StoreError};
+use crate::web::state::Shared;
+
+const PAGE: usize = 20;
+
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    after: String,
+}
+
+pub async fn show(
+    State(shared): State<Shared>,
+    editor: Editor,
+    Query(asked): Query<Asked>,
+) -> Answer {
+    let store = &shared.web.store;
+    let after = IssueNumber::parse(&asked.after).ok();
+    let mut rows = store.issues(after, PAGE as i64 + 1).await?;
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    let older = rows.last().filter(|_| more);
+    let older = older.map(|issue| issue.number.to_string());
+    let view = Issues {
+        desk: editor.desk(&shared),
+        issues: lines(store, rows).await?,
+        newer: after.is_some(),
+        older,
+    };
+    page(&shared, &view)
+}
+
+/// Issues with how their recipients are accounted for.
+pub(super) async fn lines(
+    store: &Store,
+    rows: Vec<IssueRow>,
+) -> Result<Vec<IssueLine>, StoreError> {
+    let mut lines = Vec::with_capacity(rows.len());
+    for issue in rows {
+        lines.push(IssueLine {
+            number: issue.number.get(),
+            tally: (&store.tally(&issue.id).await?).into(),
+            title: issue.subject,
+            begun_at: issue.frozen_at,
+            state: issue.state.as_str(),
+        });
+    }
+    Ok(lines)
+}

@@ -1,0 +1,120 @@
+//! `/admin/outbox`: the mail that is kept as files.
+
+use std::io;
+
+use axum::extract::{Path, Query, State};
+use serde::Deserialize;
+
+use super::editor::Editor;
+use super::views::{Outbox, OutboxLine, OutboxMail, Shown};
+use super::{Answer, page};
+use crate::domain::clock::Timestamp;
+use crate::mail::outbox::{self, MailName, OutboxEntry, OutboxPage};
+use crate::web::errors::HttpError;
+use crate::web::headers;
+use crate::web::state::Shared;
+
+const PAGE: usize = 50;
+
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    show: String,
+    /// How many are before this page.
+    #[serde(default)]
+    after: String,
+}
+
+pub async fn show(
+    State(shared): State<Shared>,
+    editor: Editor,
+    Query(asked): Query<Asked>,
+) -> Answer {
+    let skip = asked.after.parse::<usize>().unwrap_or(0);
+    let found = match shared.web.outbox.clone() {
+        Some(outbox) => from_disk(move || outbox.list(skip, PAGE)).await?,
+        None => OutboxPage {
+            entries: Vec::new(),
+            total: 0,
+        },
+    };
+    let seen = skip.saturating_add(found.entries.len());
+    let view = Outbox {
+        desk: editor.desk(&shared),
+        smtp_set: shared.web.outbox.is_none(),
+        older: (seen < found.total).then(|| seen.to_string()),
+        mails: found.entries.into_iter().map(line).collect(),
+        newer: skip > 0,
+    };
+    page(&shared, &view)
+}
+
+pub async fn mail(
+    State(shared): State<Shared>,
+    editor: Editor,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Answer {
+    let mail = read(&shared, &name).await?;
+    let shown = match (asked.show.as_str(), mail.text, &mail.html) {
+        ("source", _, _) => Shown::Source { body: mail.source },
+        ("text", text, _) | (_, text, None) => Shown::Text {
+            body: text.unwrap_or_default(),
+        },
+        (_, _, Some(_)) => Shown::Html,
+    };
+    let from = mail
+        .headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("from"));
+    let from = from.map(|(_, value)| value.clone()).unwrap_or_default();
+    let entry = line(mail.entry);
+    let view = OutboxMail {
+        desk: editor.desk(&shared),
+        id: entry.id,
+        subject: entry.subject,
+        from,
+        to: entry.to,
+        at: entry.at,
+        shown,
+    };
+    page(&shared, &view)
+}
+
+/// What the sandboxed frame shows.
+pub async fn html(
+    State(shared): State<Shared>,
+    _editor: Editor,
+    Path(name): Path<String>,
+) -> Answer {
+    let mail = read(&shared, &name).await?;
+    let html = mail.html.ok_or(HttpError::NotFound)?;
+    Ok(headers::mail_frame(html))
+}
+
+async fn read(shared: &Shared, name: &str) -> Result<outbox::OutboxMail, HttpError> {
+    let name = MailName::parse(name).map_err(|_| HttpError::NotFound)?;
+    let outbox = shared.web.outbox.clone().ok_or(HttpError::NotFound)?;
+    let mail = from_disk(move || outbox.read(&name)).await?;
+    mail.ok_or(HttpError::NotFound)
+}
+
+async fn from_disk<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, HttpError> {
+    let read = tokio::task::spawn_blocking(work).await;
+    read.unwrap_or_else(|error| Err(io::Error::other(error)))
+        .map_err(|error| {
+            tracing::error!(%error, "mail.outbox cannot be read");
+            HttpError::Away
+        })
+}
+
+fn line(entry: OutboxEntry) -> OutboxLine {
+    OutboxLine {
+        at: entry.date.unwrap_or(Timestamp::from_millis(0)),
+        id: entry.name.as_str().to_owned(),
+        subject: entry.subject,
+        to: entry.to,
+    }
+}

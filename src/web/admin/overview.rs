@@ -1,0 +1,76 @@
+//! `/admin`
+
+use std::time::Duration;
+
+use axum::extract::State;
+
+use super::editor::Editor;
+use super::views::{Checklist, Figures, NextIssue, Overview, SendingNow, SubscriberCounts};
+use super::{Answer, draft, issues, page};
+use crate::domain::delivery::DeliveryKind;
+use crate::domain::issue::IssueState;
+use crate::domain::subscriber::SubscriberState;
+use crate::store::StoreError;
+use crate::web::Web;
+use crate::web::state::Shared;
+
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Issues on the first page.
+const RECENT: i64 = 5;
+
+pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
+    let web = &shared.web;
+    let counts = SubscriberCounts::read(&web.store).await?;
+    let recent = web.store.issues(None, RECENT).await?;
+    let recent = issues::lines(&web.store, recent).await?;
+    let last = recent
+        .iter()
+        .find(|issue| issue.state == IssueState::Sent.as_str());
+    let week_ago = web.clock.now().minus(WEEK);
+    let arrived = async |state| web.store.arrived_in(state, week_ago).await;
+    let figures = Figures {
+        subscribers: counts.confirmed,
+        new_this_week: arrived(SubscriberState::Confirmed).await?,
+        left_this_week: arrived(SubscriberState::Unsubscribed).await?,
+        delivered_per_mille: last.and_then(|issue| issue.tally.delivered_per_mille()),
+    };
+    let next = web.digests.draft().await?;
+    let view = Overview {
+        desk: editor.desk(&shared),
+        checklist: checklist(web, counts.confirmed).await?,
+        sending: sending(web).await?,
+        next: NextIssue {
+            number: next.number.get(),
+            goes_at: draft::goes_at(web).await?,
+            posts: next.selection.chosen.len(),
+            readers: next.readers,
+        },
+        figures,
+        recent,
+    };
+    page(&shared, &view)
+}
+
+/// The oldest issue that is not finished.
+async fn sending(web: &Web) -> Result<Option<SendingNow>, StoreError> {
+    let Some(issue) = web.store.unfinished_issues().await?.into_iter().next() else {
+        return Ok(None);
+    };
+    Ok(Some(SendingNow {
+        number: issue.number.get(),
+        state: issue.state.as_str(),
+        tally: (&web.store.tally(&issue.id).await?).into(),
+    }))
+}
+
+/// By what is there, not by what was clicked; `None` when all of it is.
+async fn checklist(web: &Web, confirmed: i64) -> Result<Option<Checklist>, StoreError> {
+    let list = Checklist {
+        feed: !web.store.feeds().await?.is_empty(),
+        sending: web.not_ready.is_empty(),
+        test: web.store.has_delivery_of(DeliveryKind::Test).await?,
+        form: confirmed > 0 || web.store.has_sign_up().await?,
+    };
+    let done = list.feed && list.sending && list.test && list.form;
+    Ok((!done).then_some(list))
+}

@@ -1,0 +1,183 @@
+//! The desk as a browser meets it, on a database of its own.
+
+mod door;
+mod letters;
+mod pages;
+mod sending;
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use tempfile::TempDir;
+
+use super::session;
+use crate::domain::clock::Timestamp;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::AdminId;
+use crate::domain::post::FeedId;
+use crate::mail::outbox::Outbox;
+use crate::store::{FeedOrigin, Role, Store};
+use crate::web::Web;
+use crate::web::fixture::{Answer, TestSite};
+
+/// Monday 23 November 2026, 09:00 UTC.
+const NOW: Timestamp = Timestamp::from_millis(1_795_424_400_000);
+const PASSWORD: &str = "a long password";
+const COOKIE: &str = "__Host-broadsheet";
+const ADA: &str = "ada@example.com";
+
+const FEED: &str = "<feed xmlns='http://www.w3.org/2005/Atom'><title>Lab</title>\
+    <entry><title>A loader in fonts</title><link href='https://lab.example/1'/><updated>2026-11-21T10:00:00Z</updated></entry>\
+    <entry><title>Spam in Q3</title><link href='https://lab.example/2'/><updated>2026-11-22T10:00:00Z</updated></entry></feed>";
+
+/// A newsletter with a desk.
+struct House {
+    site: TestSite,
+    dir: TempDir,
+}
+
+impl House {
+    async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Web)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let site = TestSite::with(|web| {
+            web.outbox = Some(Outbox::new(dir.path().join("outbox")));
+            change(web);
+        })
+        .await;
+        site.clock.set(NOW);
+        Self { site, dir }
+    }
+
+    fn store(&self) -> &Store {
+        &self.site.web.store
+    }
+
+    /// A one-time link's token: for an account, or the first run's.
+    async fn link(&self, admin: Option<&AdminId>) -> String {
+        let token = hex::encode(self.site.web.random.bytes::<16>());
+        let expires = self.site.now().plus(Duration::from_secs(3600));
+        let hash = session::hash(&token);
+        let added = self.store().add_admin_link(&hash, admin, expires).await;
+        added.unwrap();
+        token
+    }
+
+    async fn account(&self, address: &str) -> AdminId {
+        let id = AdminId::new(NOW, &self.site.web.random);
+        let address = EmailAddress::parse(address).unwrap();
+        let added = self
+            .store()
+            .add_admin(&id, &address, Role::Admin, NOW)
+            .await;
+        assert!(added.unwrap());
+        id
+    }
+
+    /// Ada, just come in by the first run's link.
+    async fn ada(&self) -> Browser<'_> {
+        let mut ada = Browser::new(self);
+        let token = self.link(None).await;
+        let fields = [
+            ("token", token.as_str()),
+            ("email", ADA),
+            ("password", PASSWORD),
+            ("again", PASSWORD),
+        ];
+        let answer = ada.send("/admin/setup", &fields, &[]).await;
+        assert_eq!(answer.to(), "/admin?done=welcome");
+        ada
+    }
+
+    async fn feed(&self) {
+        let file = self.dir.path().join("feed.xml");
+        std::fs::write(&file, FEED).unwrap();
+        let id = FeedId::new(NOW, &self.site.web.random);
+        let source = file.display().to_string();
+        let added = self.store().add_feed(&id, &source, FeedOrigin::Added, NOW);
+        assert!(added.await.unwrap());
+    }
+}
+
+/// One visitor, with the cookie they were given last.
+struct Browser<'a> {
+    house: &'a House,
+    cookie: Option<String>,
+}
+
+impl Answer {
+    /// Where a 303 leads, within the newsletter; empty for any other answer.
+    fn to(&self) -> &str {
+        let location = self.header(header::LOCATION);
+        if self.status == StatusCode::SEE_OTHER {
+            location
+        } else {
+            ""
+        }
+    }
+
+    fn shows(&self, words: &str) -> bool {
+        self.body.contains(words)
+    }
+}
+
+impl<'a> Browser<'a> {
+    fn new(house: &'a House) -> Self {
+        Self {
+            house,
+            cookie: None,
+        }
+    }
+
+    async fn get(&mut self, path: &str) -> Answer {
+        self.ask(Request::get(path), Body::empty()).await
+    }
+
+    /// Posts a form with the CSRF token of the page that has it.
+    async fn fill_in(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let csrf = self.get(page).await.field("csrf").to_owned();
+        let mut fields = fields.to_vec();
+        fields.push(("csrf", csrf.as_str()));
+        let ours = [("origin", "https://news.example.com")];
+        self.send(path, &fields, &ours).await
+    }
+
+    async fn send(
+        &mut self,
+        path: &str,
+        fields: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request =
+            Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        let body = form.extend_pairs(fields).finish();
+        self.ask(request, Body::from(body)).await
+    }
+
+    async fn ask(&mut self, mut request: axum::http::request::Builder, body: Body) -> Answer {
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, format!("{COOKIE}={cookie}; other=1"));
+        }
+        let request = request.body(body).unwrap();
+        let answer = self.house.site.answer(request, "192.0.2.1").await;
+        let cookie = answer.header(header::SET_COOKIE);
+        if let Some((_, value)) = cookie.split_once(&format!("{COOKIE}=")) {
+            let value = value.split(';').next().unwrap();
+            self.cookie = (!value.is_empty()).then(|| value.to_owned());
+        }
+        answer
+    }
+
+    async fn log_in(&mut self, email: &str, password: &str) -> Answer {
+        let fields = [("email", email), ("password", password)];
+        self.fill_in("/admin/login", "/admin/login", &fields).await
+    }
+}
