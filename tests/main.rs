@@ -4,4 +4,5 @@
 
 mod house;
 mod schedule;
+mod stories;
 mod support;

@@ -136,7 +136,7 @@ fn settings(folder: &Path, public_url: &str, blog_host: &str) -> Result<Settings
         ),
         (
             "NEWSLETTER__POSTAL_ADDRESS",
-            "Example Lab, 1 Example Street, Exampleton".to_owned(),
+            "1 Example Street, Exampleton".to_owned(),
         ),
         ("FEEDS__URLS", format!("[\"http://{blog_host}/feed.xml\"]")),
         ("FEEDS__ALLOW_PRIVATE", format!("[\"{blog_host}\"]")),

@@ -17,6 +17,7 @@ mod issues;
 mod leases;
 mod outcomes;
 mod posts;
+mod sign_up;
 mod subscriber_import;
 mod subscriber_list;
 mod subscribers;
@@ -34,9 +35,10 @@ pub use issues::{Claimed, IssueRow, NewIssue};
 pub use leases::Leased;
 pub use outcomes::{Recorded, Settled};
 pub use posts::{Candidate, StoredPost};
+pub use sign_up::{ConsentRecord, RecentMails, SignUp};
 pub use subscriber_import::{Arrival, ImportTally};
 pub use subscriber_list::{SubscriberFilter, SubscriberRow};
-pub use subscribers::{ConsentRecord, RecentMails, SignUp, Subscriber};
+pub use subscribers::Subscriber;
 
 /// The database did not do what was asked.
 #[derive(Debug, thiserror::Error)]

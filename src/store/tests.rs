@@ -15,6 +15,7 @@ fn statements(backend: Backend) -> Vec<String> {
         super::feeds::STATEMENTS,
         super::issues::STATEMENTS,
         super::posts::STATEMENTS,
+        super::sign_up::STATEMENTS,
         super::subscriber_list::STATEMENTS,
         super::subscribers::STATEMENTS,
         super::workers::STATEMENTS,

@@ -15,8 +15,10 @@ use tokio::sync::oneshot;
 /// One item of the feed.
 #[derive(Clone, Debug)]
 pub struct Item {
-    /// The last part of its link, and its guid.
+    /// The last part of its link.
     pub slug: String,
+    /// Its guid; the link, where there is none.
+    pub guid: Option<String>,
     pub title: String,
     /// HTML.
     pub description: String,
@@ -28,6 +30,7 @@ impl Item {
     pub fn new(slug: &str, title: &str, published: Timestamp) -> Self {
         Self {
             slug: slug.to_owned(),
+            guid: None,
             title: title.to_owned(),
             description: format!("<p>{title}, told in one sentence.</p>"),
             published,
@@ -99,6 +102,16 @@ impl Blog {
         self.shelf().items.insert(0, item);
     }
 
+    /// Edits every post in place.
+    pub fn edit(&self, change: impl FnMut(&mut Item)) {
+        self.shelf().items.iter_mut().for_each(change);
+    }
+
+    /// Where the post with this slug is read.
+    pub fn link(&self, slug: &str) -> String {
+        link(self.address, slug)
+    }
+
     /// Answers every request with this status, until told `None`.
     pub fn break_with(&self, status: Option<StatusCode>) {
         self.shelf().broken = status;
@@ -149,9 +162,10 @@ fn rss(address: SocketAddr, items: &[Item]) -> String {
          <title>A blog</title><link>http://{address}/</link><description>For tests</description>\n"
     );
     for item in items {
-        let link = format!("http://{address}/{}", item.slug);
+        let link = link(address, &item.slug);
+        let guid = item.guid.as_ref().unwrap_or(&link);
         feed.push_str(&format!(
-            "<item><title>{}</title><link>{link}</link><guid>{link}</guid>\
+            "<item><title>{}</title><link>{link}</link><guid>{guid}</guid>\
              <pubDate>{}</pubDate><description>{}</description></item>\n",
             escape(&item.title),
             item.published.to_utc().to_rfc2822(),
@@ -160,6 +174,10 @@ fn rss(address: SocketAddr, items: &[Item]) -> String {
     }
     feed.push_str("</channel></rss>\n");
     feed
+}
+
+fn link(address: SocketAddr, slug: &str) -> String {
+    format!("http://{address}/{slug}")
 }
 
 fn escape(text: &str) -> String {

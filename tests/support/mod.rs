@@ -4,6 +4,7 @@
 pub mod app;
 pub mod blog;
 pub mod database;
+pub mod newsletter;
 pub mod process;
 pub mod smtp_server;
 mod smtp_session;

@@ -120,14 +120,28 @@ impl SmtpServer {
         Self::launch(false, Box::new(|_| None))
     }
 
+    /// A server that comes up where none was.
+    pub fn start_at(address: SocketAddr) -> Self {
+        let listener = std::net::TcpListener::bind(address).expect("the port kept for it");
+        Self::launch_on(listener, true, Box::new(|_| None))
+    }
+
     fn launch(pipelining: bool, script: Box<Script>) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::launch_on(listener, pipelining, script)
+    }
+
+    fn launch_on(
+        listener: std::net::TcpListener,
+        pipelining: bool,
+        script: Box<Script>,
+    ) -> Self {
         let shared = Arc::new(Shared {
             pipelining,
             script,
             record: Mutex::default(),
             taken: watch::Sender::new(0),
         });
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a non-blocking port");
         let address = listener.local_addr().expect("a bound port");
         let (stop, stopped) = oneshot::channel();

@@ -1,0 +1,150 @@
+//! Signing up: the reader, the consent record and the mail, in one transaction.
+
+use sqlx::{Any, Row, Transaction};
+
+use super::subscribers::{BY_KEY, Subscriber, subscriber};
+use super::transaction::again;
+use super::{Store, StoreError};
+use crate::domain::clock::Timestamp;
+use crate::domain::delivery::{DeliveryId, DeliveryKind};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
+
+/// What proves that a reader asked for it.
+#[derive(Clone, Debug, Default)]
+pub struct ConsentRecord {
+    pub ip: Option<String>,
+    /// Names the words of the form that was filled in.
+    pub form_version: Option<String>,
+}
+
+/// A form that was filled in.
+pub struct SignUp<'a> {
+    /// For a reader who is new.
+    pub id: SubscriberId,
+    pub nonce: String,
+    pub address: &'a EmailAddress,
+    pub name: Option<&'a SubscriberName>,
+    pub consent: ConsentRecord,
+    pub source: &'a str,
+    pub mailbox_mac: String,
+    pub delivery: DeliveryId,
+}
+
+/// Sign-up mails that a mailbox was sent lately.
+#[derive(Clone, Copy, Debug)]
+pub struct RecentMails {
+    pub in_short: i64,
+    pub in_day: i64,
+}
+
+const INSERT_PENDING: &str = "INSERT INTO subscribers
+    (id, address, address_key, name, state, state_at, source, created_at, nonce, asked_at, asked_ip, form_version)
+    VALUES ($1, $2, $3, $4, 'pending', $5, $6, $5, $7, $5, $8, $9)";
+// A confirmed reader's record is not for strangers to touch; whoever left or never
+// confirmed has just asked anew.
+const ASKED_AGAIN: &str = "UPDATE subscribers SET asked_at = $2, asked_ip = $3, form_version = $4
+    WHERE id = $1 AND state <> 'confirmed'";
+const RECENT_MAILS: &str = "SELECT
+    CAST(COALESCE(SUM(CASE WHEN sent_at > $2 THEN 1 ELSE 0 END), 0) AS BIGINT) AS in_short,
+    CAST(COUNT(*) AS BIGINT) AS in_day
+    FROM sign_up_mails WHERE mailbox_mac = $1 AND sent_at > $3";
+const NOTE_MAIL: &str = "INSERT INTO sign_up_mails (id, mailbox_mac, sent_at) VALUES ($1, $2, $3)";
+const FORGET_MAILS: &str = "DELETE FROM sign_up_mails WHERE sent_at <= $1";
+
+impl Store {
+    /// Takes a sign-up in and queues the mail that `letter` decides on, all or nothing.
+    /// `short` and `day` are the beginnings of the spans in which mails are counted.
+    pub async fn sign_up(
+        &self,
+        request: &SignUp<'_>,
+        (short, day, now): (Timestamp, Timestamp, Timestamp),
+        letter: fn(Option<SubscriberState>, RecentMails) -> Option<DeliveryKind>,
+    ) -> Result<Option<DeliveryKind>, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            let row = sqlx::query(BY_KEY)
+                .bind(request.address.key())
+                .fetch_optional(&mut *tx)
+                .await?;
+            let known = row.as_ref().map(subscriber).transpose()?;
+            let id = known.as_ref().map_or(request.id, |known| known.id);
+            take_in(&mut tx, request, known.as_ref(), now).await?;
+
+            let row = sqlx::query(RECENT_MAILS)
+                .bind(request.mailbox_mac.clone())
+                .bind(short.as_millis())
+                .bind(day.as_millis())
+                .fetch_one(&mut *tx)
+                .await?;
+            let recent = RecentMails {
+                in_short: row.try_get("in_short")?,
+                in_day: row.try_get("in_day")?,
+            };
+            let kind = letter(known.map(|known| known.state), recent);
+            if let Some(kind) = kind {
+                sqlx::query(NOTE_MAIL)
+                    .bind(request.delivery.to_string())
+                    .bind(request.mailbox_mac.clone())
+                    .bind(now.as_millis())
+                    .execute(&mut *tx)
+                    .await?;
+                let mail = super::NewDelivery {
+                    id: request.delivery.clone(),
+                    kind,
+                    subscriber: Some(id),
+                    address: request.address.clone(),
+                    payload: None,
+                };
+                super::deliveries::insert(&mut tx, &mail, now).await?;
+            }
+            tx.commit().await?;
+            Ok(kind)
+        })
+        .await
+    }
+
+    pub async fn forget_sign_up_mails(&self, before: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(FORGET_MAILS)
+            .bind(before.as_millis())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+async fn take_in(
+    tx: &mut Transaction<'static, Any>,
+    request: &SignUp<'_>,
+    known: Option<&Subscriber>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let statement = match known {
+        None => sqlx::query(INSERT_PENDING)
+            .bind(request.id.to_string())
+            .bind(request.address.to_string())
+            .bind(request.address.key())
+            .bind(request.name.map(|name| name.as_str().to_owned()))
+            .bind(now.as_millis())
+            .bind(request.source.to_owned())
+            .bind(request.nonce.clone()),
+        Some(known) => sqlx::query(ASKED_AGAIN)
+            .bind(known.id.to_string())
+            .bind(now.as_millis()),
+    };
+    statement
+        .bind(request.consent.ip.clone())
+        .bind(request.consent.form_version.clone())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[
+    INSERT_PENDING,
+    ASKED_AGAIN,
+    RECENT_MAILS,
+    NOTE_MAIL,
+    FORGET_MAILS,
+];

@@ -1,0 +1,160 @@
+//! Processes die in the middle of a send: nobody is lost, and nobody gets two copies but
+//! those whose mail was on a connection at that moment.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::newsletter::{Newsletter, text, until_logged};
+use crate::support::smtp_server::{Fault, Received, SmtpServer, Stage};
+
+const READERS: usize = 1_000;
+const CONNECTIONS: usize = 10;
+/// Far enough in for every connection to be busy, and far from the end.
+const HALFWAY: usize = 400;
+/// The promise of how soon what the dead had leased is taken up.
+const TAKE_UP: Duration = Duration::from_secs(15);
+
+/// A server slow enough that a kill comes in the middle.
+fn unhurried_server() -> SmtpServer {
+    SmtpServer::scripted(|moment| {
+        (moment.stage == Stage::Dot).then_some(Fault::Delay(Duration::from_millis(15)))
+    })
+}
+
+async fn with_a_thousand_readers(server: &SmtpServer) -> Newsletter {
+    let newsletter = Newsletter::new(&server.url()).await;
+    let newsletter = newsletter.with("smtp.connections", CONNECTIONS.to_string());
+    newsletter.import_readers(READERS).await;
+    newsletter
+}
+
+/// Every reader has their copy, at most one more copy went out per connection of the
+/// dead, and the list accounts for all.
+async fn assert_all_served(newsletter: &Newsletter, server: &SmtpServer, result: &Value) {
+    assert_eq!(result["recipients"], READERS, "{result}");
+    assert_eq!(result["delivered"], READERS, "{result}");
+    for none in ["deferred", "bounced", "skipped", "in_doubt", "queued"] {
+        assert_eq!(result[none], 0, "{result}");
+    }
+    let copies = server.copies();
+    assert_eq!(copies.len(), READERS);
+    let extra = copies.values().sum::<usize>() - READERS;
+    assert!(extra <= CONNECTIONS, "{extra} readers got a second copy");
+    assert_twins_are_alike(&server.received());
+    assert_eq!(server.violations(), Vec::<String>::new());
+
+    let deliveries = newsletter.deliveries().await;
+    assert_eq!(deliveries.len(), READERS);
+    for delivery in &deliveries {
+        assert_eq!(delivery["state"], "delivered", "{delivery}");
+        assert!(copies.contains_key(&text(&delivery["address"])), "{delivery}");
+    }
+}
+
+/// A second copy is the same bytes, so that a receiver can tell.
+fn assert_twins_are_alike(received: &[Received]) {
+    for mail in received {
+        let twins = received.iter().filter(|other| other.recipients == mail.recipients);
+        for twin in twins {
+            assert!(twin.message == mail.message, "{:?} got two different mails", mail.recipients);
+        }
+    }
+}
+
+fn longest_pause(received: &[Received], since: Instant) -> Duration {
+    let times = received.iter().map(|mail| mail.at).filter(|at| *at > since);
+    let mut pauses = Vec::new();
+    let mut before = since;
+    for at in times {
+        pauses.push(at - before);
+        before = at;
+    }
+    pauses.into_iter().max().unwrap_or_default()
+}
+
+async fn killed_while_it_waits() {
+    let server = unhurried_server();
+    let newsletter = with_a_thousand_readers(&server).await;
+    let sending = newsletter.start(&["digest", "send", "--wait"]);
+    server.wait_for(HALFWAY).await;
+    sending.kill().await;
+    assert!(server.received().len() < READERS, "the kill came too late");
+
+    let again = Instant::now();
+    let result = newsletter.send_to_the_end(&[]).await;
+    assert_eq!(result["result"], "sent", "{result}");
+    assert_all_served(&newsletter, &server, &result).await;
+    let pause = longest_pause(&server.received(), again);
+    assert!(pause <= TAKE_UP, "taken up after {pause:?}");
+}
+
+async fn killed_while_it_works() {
+    let server = unhurried_server();
+    let newsletter = with_a_thousand_readers(&server).await;
+    let worker = newsletter.start(&["worker"]);
+    let (code, result) = newsletter.send(&[]).await;
+    assert_eq!((code, result["result"].as_str()), (0, Some("sending")), "{result}");
+    server.wait_for(HALFWAY).await;
+    worker.kill().await;
+    assert!(server.received().len() < READERS, "the kill came too late");
+
+    let worker = newsletter.start(&["worker"]);
+    let result = newsletter.until_sent().await;
+    assert_all_served(&newsletter, &server, &result).await;
+    let ended = worker.terminate().await;
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+}
+
+async fn one_of_two_workers_dies_for_good() {
+    if std::env::var_os("BROADSHEET_TEST_DATABASE").is_none() {
+        println!("skipped: several machines work on one PostgreSQL, not on a SQLite file");
+        return;
+    }
+    let server = unhurried_server();
+    let newsletter = with_a_thousand_readers(&server).await;
+    let (doomed, survivor) = (newsletter.start(&["worker"]), newsletter.start(&["worker"]));
+    until_logged(&doomed, "working").await;
+    until_logged(&survivor, "working").await;
+    newsletter.send(&[]).await;
+    server.wait_for(HALFWAY).await;
+    doomed.kill().await;
+    let killed = Instant::now();
+    assert!(server.received().len() < READERS, "the kill came too late");
+
+    let result = newsletter.until_sent().await;
+    assert_all_served(&newsletter, &server, &result).await;
+    let pause = longest_pause(&server.received(), killed);
+    assert!(pause <= TAKE_UP, "taken up after {pause:?}");
+    let (_, log) = survivor.said();
+    assert!(log.contains("a process died"), "the dead one had nothing left: {log}");
+}
+
+/// One test, so that ten seconds of standing still are waited out side by side.
+#[tokio::test]
+async fn a_process_killed_halfway_costs_nobody_their_copy() {
+    tokio::join!(killed_while_it_waits(), killed_while_it_works(), one_of_two_workers_dies_for_good());
+}
+
+#[tokio::test]
+async fn a_worker_told_to_stop_ends_cleanly_and_the_next_one_goes_on() {
+    let server = unhurried_server();
+    let newsletter = with_a_thousand_readers(&server).await;
+    let worker = newsletter.start(&["worker"]);
+    newsletter.send(&[]).await;
+    server.wait_for(HALFWAY).await;
+    let asked = Instant::now();
+    let ended = worker.terminate().await;
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+
+    let sent = server.received().len();
+    assert!(sent < READERS, "the stop came too late");
+    let states = newsletter.states().await;
+    assert_eq!(states.get("delivered"), Some(&sent), "{states:?}");
+    assert_eq!(states.get("queued"), Some(&(READERS - sent)), "{states:?}");
+
+    let result = newsletter.send_to_the_end(&[]).await;
+    assert_all_served(&newsletter, &server, &result).await;
+    assert_eq!(server.received().len(), READERS, "nobody gets a second copy");
+}

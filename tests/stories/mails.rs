@@ -1,0 +1,183 @@
+//! The mail as it arrives, and the preview that shows it beforehand.
+
+use std::collections::HashSet;
+
+use mail_parser::{HeaderValue, Message, MessageParser};
+
+use crate::support::newsletter::{Newsletter, PUBLIC_URL, post, text};
+use crate::support::smtp_server::{Received, SmtpServer};
+
+fn parse(bytes: &[u8]) -> Message<'_> {
+    MessageParser::default().parse(bytes).expect("a mail that a parser reads")
+}
+
+/// The headers of this name, unfolded.
+fn headers<'a>(message: &'a Message<'_>, name: &str) -> Vec<String> {
+    let raw = message.headers_raw().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+    raw.map(|(_, value)| value.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+fn header(message: &Message<'_>, name: &str) -> String {
+    let mut found = headers(message, name);
+    assert_eq!(found.len(), 1, "{name}: {found:?}");
+    found.remove(0)
+}
+
+fn plain_text(message: &Message<'_>) -> String {
+    message.body_text(0).expect("a text part").into_owned()
+}
+
+fn html(message: &Message<'_>) -> String {
+    message.body_html(0).expect("an HTML part").into_owned()
+}
+
+/// The one URL under `public_url/path/` in the text: plain, and followed by white space.
+fn link(text: &str, path: &str) -> String {
+    let start = format!("{PUBLIC_URL}/{path}/");
+    let found: Vec<&str> = text.split_whitespace().filter(|word| word.starts_with(&start)).collect();
+    assert_eq!(found.len(), 1, "{path} in {text}");
+    let token = &found[0][start.len()..];
+    let is_token = token.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~".contains(c));
+    assert!(token.len() > 20 && is_token, "{token}");
+    found[0].to_owned()
+}
+
+fn assert_is_well_formed(bytes: &[u8]) {
+    let crlf = bytes.windows(2).filter(|pair| pair == b"\r\n").count();
+    let count = |byte: u8| bytes.iter().filter(|&&it| it == byte).count();
+    assert_eq!((count(b'\n'), count(b'\r')), (crlf, crlf), "a bare CR or LF");
+    for line in bytes.split(|&byte| byte == b'\n') {
+        assert!(line.len() <= 999, "{} octets in a line", line.len());
+    }
+    let message = parse(bytes);
+    for name in ["From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"] {
+        header(&message, name);
+    }
+}
+
+fn assert_is_a_list_mail(message: &Message<'_>) {
+    let unsubscribe = link(&plain_text(message), "unsubscribe");
+    let targets = header(message, "List-Unsubscribe");
+    assert!(targets.contains(&format!("<{unsubscribe}>")), "{targets}");
+    assert_eq!(header(message, "List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
+    assert!(header(message, "List-Id").contains("The Baker"));
+    assert!(html(message).contains(&unsubscribe));
+    link(&plain_text(message), "preferences");
+    let both = [plain_text(message), html(message)];
+    assert!(both.iter().all(|part| part.contains("The Baker, 1 Oven Lane, 12345 Town")));
+}
+
+async fn sent(server: &SmtpServer) -> (Newsletter, Vec<Received>) {
+    let newsletter = Newsletter::new(&server.url()).await;
+    newsletter.blog.publish(post("dots", ".dot at the start — “quoted” & <tagged>", 2));
+    newsletter.import_readers(5).await;
+    newsletter.send_to_the_end(&[]).await;
+    (newsletter, server.received())
+}
+
+#[tokio::test]
+async fn each_reader_gets_a_well_formed_mail_of_their_own() {
+    let server = SmtpServer::start();
+    let (newsletter, received) = sent(&server).await;
+    assert_eq!(received.len(), 5);
+    let (mut ids, mut links) = (HashSet::new(), HashSet::new());
+    for mail in &received {
+        assert_is_well_formed(&mail.message);
+        assert_eq!(mail.envelope_from, "news@blog.test");
+        let message = parse(&mail.message);
+        assert_eq!([header(&message, "To").trim_matches(['<', '>'])], *mail.recipients);
+        assert!(header(&message, "From").contains("<news@blog.test>"));
+        let id = header(&message, "Message-ID");
+        assert!(id.starts_with('<') && id.ends_with("@blog.test>"), "{id}");
+        ids.insert(id);
+        assert_is_a_list_mail(&message);
+        links.insert(link(&plain_text(&message), "unsubscribe"));
+        let text = plain_text(&message);
+        for slug in ["dots", "bread", "salt"] {
+            let url = newsletter.blog.link(slug);
+            assert!(text.contains(&url) && html(&message).contains(&url), "{url} in {text}");
+        }
+        assert!(text.contains(".dot at the start — “quoted” & <tagged>"), "{text}");
+        assert!(html(&message).contains("&lt;tagged&gt;"));
+    }
+    assert_eq!((ids.len(), links.len()), (5, 5), "each its own");
+    assert_eq!(server.violations(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn two_readers_mails_differ_in_nothing_but_what_is_theirs() {
+    let server = SmtpServer::start();
+    let (_newsletter, received) = sent(&server).await;
+    let without_what_is_theirs = |mail: &Received| {
+        let message = parse(&mail.message);
+        let mut rest = format!("{}\n{}", plain_text(&message), html(&message));
+        for path in ["unsubscribe", "preferences"] {
+            rest = rest.replace(&link(&plain_text(&message), path), path);
+        }
+        for name in ["From", "Subject", "Date", "List-Id"] {
+            rest.push_str(&header(&message, name));
+        }
+        assert!(!rest.contains(&mail.recipients[0]), "the address stands in the mail: {rest}");
+        rest
+    };
+    let first = without_what_is_theirs(&received[0]);
+    for mail in &received[1..] {
+        assert_eq!(without_what_is_theirs(mail), first);
+    }
+}
+
+#[tokio::test]
+async fn the_preview_is_what_is_then_sent() {
+    let server = SmtpServer::start();
+    let newsletter = Newsletter::new(&server.url()).await;
+    newsletter.blog.publish(post("history", "From last month", 24 * 30));
+    newsletter.import_readers(2).await;
+    let preview = newsletter.json(&["digest", "preview", "--out", "a/new/folder"]).await.remove(0);
+    assert_eq!(preview["recipients"], 2, "{preview}");
+    let posts = preview["posts"].as_array().expect("posts");
+    let titles: Vec<String> = posts.iter().map(|post| text(&post["title"])).collect();
+    assert_eq!(titles, ["How the bread rises", "Salt & water"]);
+    assert!(posts.iter().all(|post| !text(&post["why"]).is_empty()), "{preview}");
+    assert_eq!(preview["left_out"][0]["title"], "From last month", "{preview}");
+
+    let folder = newsletter.installation.folder().join("a/new/folder");
+    let read = |name: &str| std::fs::read(folder.join(name)).expect("a file of the preview");
+    let eml = read("digest.eml");
+    assert_is_well_formed(&eml);
+    let shown = parse(&eml);
+    assert_is_a_list_mail(&shown);
+    assert!(matches!(shown.header("Subject"), Some(HeaderValue::Text(subject)) if *subject == text(&preview["subject"])));
+    assert!(String::from_utf8_lossy(&read("digest.html")).contains("How the bread rises"));
+    assert!(String::from_utf8_lossy(&read("digest.txt")).contains("How the bread rises"));
+
+    assert_eq!(newsletter.deliveries().await.len(), 0, "a preview sends nothing");
+    let result = newsletter.send_to_the_end(&[]).await;
+    assert_eq!(result["slot"], preview["slot"], "{result}");
+    let received = server.received();
+    let arrived = parse(&received[0].message);
+    assert_eq!(arrived.subject(), shown.subject());
+    let without_tokens = |message: &Message<'_>| {
+        let mut words = plain_text(message);
+        for path in ["unsubscribe", "preferences"] {
+            words = words.replace(&link(&words, path), path);
+        }
+        words
+    };
+    assert_eq!(without_tokens(&arrived), without_tokens(&shown));
+}
+
+#[tokio::test]
+async fn without_a_mail_server_the_mail_is_kept_as_files() {
+    let newsletter = Newsletter::new("").await;
+    newsletter.import_readers(2).await;
+    let result = newsletter.send_to_the_end(&[]).await;
+    assert_eq!((&result["result"], &result["delivered"]), (&"sent".into(), &2.into()), "{result}");
+    let outbox = newsletter.installation.folder().join("data/outbox");
+    let files: Vec<_> = std::fs::read_dir(&outbox).expect("an outbox").collect();
+    assert_eq!(files.len(), 2);
+    for file in files {
+        let mail = std::fs::read(file.expect("an entry").path()).expect("a mail");
+        assert_is_well_formed(&mail);
+        assert_is_a_list_mail(&parse(&mail));
+    }
+}

@@ -1,0 +1,10 @@
+//! What users do with the real program, told as they would tell it. Each story runs on
+//! whichever database this run of the suite is about.
+
+mod bad_input;
+mod crashes;
+mod feeds;
+mod mails;
+mod readers;
+mod refusals;
+mod sending;

@@ -1,0 +1,147 @@
+//! Readers brought from elsewhere, and taken out again.
+
+use serde_json::{Value, json};
+
+use crate::support::newsletter::{Newsletter, text};
+use crate::support::smtp_server::SmtpServer;
+
+async fn newsletter() -> Newsletter {
+    Newsletter::new("smtp://127.0.0.1:9").await
+}
+
+async fn addresses(newsletter: &Newsletter, more: &[&str]) -> Vec<String> {
+    let rows = newsletter.json(&[&["subscribers", "list"], more].concat()).await;
+    let mut addresses: Vec<String> = rows.iter().map(|row| text(&row["address"])).collect();
+    addresses.sort();
+    addresses
+}
+
+#[tokio::test]
+async fn headers_are_what_people_have() {
+    let files: [&[u8]; 5] = [
+        b"email\nada@example.com\n",
+        b"\xef\xbb\xbfE-Mail,Name\r\nada@example.com,Ada\r\n",
+        b"id,First Name,Email Address\n1,Ada,ada@example.com\n",
+        b"\"Full Name\",\"MAIL\"\n\"Lovelace, Ada\",\"ada@example.com\"\n",
+        b"Subscriber_Email;irrelevant\nada@example.com;x\n",
+    ];
+    for file in files {
+        let newsletter = newsletter().await;
+        let finished = newsletter.import(file).await;
+        let shown = String::from_utf8_lossy(file);
+        assert_eq!(finished.code(), Some(0), "{shown}: {finished:?}");
+        let counts = json!({"imported": 1, "unchanged": 0, "kept_out": 0, "refused": 0});
+        assert_eq!(finished.json(), [counts], "{shown}");
+        assert_eq!(addresses(&newsletter, &["--state", "confirmed"]).await, ["ada@example.com"]);
+    }
+}
+
+#[tokio::test]
+async fn each_refused_row_is_told_by_its_number_and_the_others_come_in() {
+    let newsletter = newsletter().await;
+    let file = "email,name\nada@example.com,Ada\nnobody@localhost,No\n\nbob@@example.com,Bob\nADA@EXAMPLE.COM,Again\n,Empty\ncleo@example.com,Cleo\n";
+    let finished = newsletter.import(file.as_bytes()).await;
+    assert_eq!(finished.code(), Some(0), "{finished:?}");
+    let lines = finished.json();
+    let rows: Vec<&Value> = lines[..lines.len() - 1].iter().map(|line| &line["row"]).collect();
+    assert_eq!(rows, [3, 5, 7], "{lines:?}");
+    for line in &lines[..3] {
+        assert!(line["error"].as_str().is_some_and(|error| error.len() > 10), "{line}");
+    }
+    assert_eq!(lines[3], json!({"imported": 2, "unchanged": 1, "kept_out": 0, "refused": 3}));
+    assert_eq!(addresses(&newsletter, &[]).await, ["ada@example.com", "cleo@example.com"]);
+
+    let again = newsletter.import(file.as_bytes()).await.json();
+    assert_eq!(again[3], json!({"imported": 0, "unchanged": 3, "kept_out": 0, "refused": 3}));
+}
+
+#[tokio::test]
+async fn a_file_without_addresses_fails_and_says_what_it_found() {
+    let newsletter = newsletter().await;
+    let finished = newsletter.import(b"id,phone\n1,555-0100\n").await;
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    for word in ["readers.csv", "'phone'", "email"] {
+        assert!(finished.stderr.contains(word), "{word}: {finished:?}");
+    }
+    for (file, word) in [(&b""[..], "empty"), (b"\xff\xfe\x00\x01", "readers.csv")] {
+        let finished = newsletter.import(file).await;
+        assert_eq!(finished.code(), Some(1), "{finished:?}");
+        assert!(finished.stderr.contains(word), "{finished:?}");
+    }
+    let missing = newsletter.run(&["subscribers", "import", "no-such.csv"]).await;
+    assert_eq!(missing.code(), Some(1), "{missing:?}");
+    assert!(missing.stderr.contains("no-such.csv"), "{missing:?}");
+}
+
+#[tokio::test]
+async fn an_erased_reader_stays_out_and_their_delivery_stays_counted() {
+    let server = SmtpServer::start();
+    let newsletter = Newsletter::new(&server.url()).await;
+    newsletter.import_readers(3).await;
+    newsletter.send_to_the_end(&[]).await;
+
+    newsletter.json(&["subscribers", "erase", "reader2@example.com"]).await;
+    let deliveries = newsletter.deliveries().await;
+    assert_eq!(deliveries.len(), 3, "{deliveries:?}");
+    let nameless = deliveries.iter().filter(|delivery| delivery["address"].is_null()).count();
+    assert_eq!(nameless, 1, "{deliveries:?}");
+    assert!(!format!("{deliveries:?}").contains("reader2"), "{deliveries:?}");
+    let sent = newsletter.send_to_the_end(&[]).await;
+    assert_eq!((&sent["recipients"], &sent["delivered"]), (&3.into(), &3.into()), "{sent}");
+
+    let again = newsletter.import(b"email\nReader2@Example.com\nreader4@example.com\n").await.json();
+    assert_eq!(again[0], json!({"imported": 1, "unchanged": 0, "kept_out": 1, "refused": 0}));
+    let left = addresses(&newsletter, &[]).await;
+    assert_eq!(left, ["reader1@example.com", "reader3@example.com", "reader4@example.com"]);
+
+    let nobody = newsletter.run(&["subscribers", "erase", "reader2@example.com"]).await;
+    assert_eq!(nobody.code(), Some(1), "{nobody:?}");
+}
+
+#[tokio::test]
+async fn what_is_exported_can_be_imported_elsewhere() {
+    let here = newsletter().await;
+    let file = "name,email\n\"Lovelace, \"\"Ada\"\"\",ada@example.com\nJürgen,j.m@bücher.example\n,bob+news@example.com\n";
+    let taken = here.import(file.as_bytes()).await.json();
+    assert_eq!(taken[0]["imported"], 3, "{taken:?}");
+    let exported = here.installation.run(&["subscribers", "export"]).await;
+    assert_eq!(exported.code(), Some(0), "{exported:?}");
+
+    let there = newsletter().await;
+    let taken = there.import(exported.stdout.as_bytes()).await.json();
+    assert_eq!(taken[0], json!({"imported": 3, "unchanged": 0, "kept_out": 0, "refused": 0}));
+    let names = |rows: Vec<Value>| {
+        let mut names: Vec<(String, Value)> =
+            rows.into_iter().map(|row| (text(&row["address"]), row["name"].clone())).collect();
+        names.sort_by(|one, other| one.0.cmp(&other.0));
+        names
+    };
+    let list = ["subscribers", "list"];
+    assert_eq!(names(here.json(&list).await), names(there.json(&list).await));
+
+    let to_file = there.installation.run(&["subscribers", "export", "out.csv"]).await;
+    assert_eq!(to_file.code(), Some(0), "{to_file:?}");
+    let written = std::fs::read_to_string(there.installation.folder().join("out.csv"));
+    assert_eq!(written.expect("the export").lines().count(), 4);
+}
+
+#[tokio::test]
+async fn readers_are_listed_by_state_with_where_they_came_from() {
+    let newsletter = newsletter().await;
+    let add = ["subscribers", "add", "ada@example.com", "--source", "the fair in May"];
+    newsletter.json(&add).await;
+    newsletter.json(&["subscribers", "add", "bob@example.com", "--pending"]).await;
+    assert_eq!(addresses(&newsletter, &["--state", "confirmed"]).await, ["ada@example.com"]);
+    assert_eq!(addresses(&newsletter, &["--state", "pending"]).await, ["bob@example.com"]);
+    assert_eq!(addresses(&newsletter, &["--state", "unsubscribed"]).await, Vec::<String>::new());
+    assert_eq!(addresses(&newsletter, &[]).await.len(), 2);
+    let confirmed = newsletter.json(&["subscribers", "list", "--state", "confirmed"]).await;
+    assert_eq!(confirmed[0]["source"], "the fair in May", "{confirmed:?}");
+    assert!(confirmed[0]["since"].is_i64() && confirmed[0]["id"].is_string(), "{confirmed:?}");
+    let asked = newsletter.delivery_to("bob@example.com").await;
+    assert_eq!((&asked["kind"], &asked["state"]), (&"confirmation".into(), &"queued".into()));
+
+    let refused = newsletter.run(&["subscribers", "list", "--state", "gone"]).await;
+    assert_eq!(refused.code(), Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("--state"), "{refused:?}");
+}
