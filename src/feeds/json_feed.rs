@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::parse::ParseError;
+use super::error::ParseError;
 use super::raw::{RawFeed, RawImage, RawPost, Wording};
 use crate::domain::clock::Timestamp;
 

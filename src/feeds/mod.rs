@@ -6,6 +6,7 @@
 
 pub mod address_rules;
 mod characters;
+mod error;
 mod excerpt;
 pub mod fetch;
 mod html;
@@ -23,8 +24,9 @@ mod xml_elements;
 use std::time::Duration;
 
 pub use address_rules::{AllowPrivate, AllowPrivateError};
+pub use error::ParseError;
 pub use fetch::{FetchError, Fetched, Fetcher, Validators};
-pub use parse::{ParseError, ParsedFeed, parse};
+pub use parse::{ParsedFeed, parse};
 pub use source::{FeedSource, FeedSourceError};
 
 /// Honest feeds of the largest size take a fraction of a second.

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::characters::{clean, cut_at_word};
+use super::error::ParseError;
 use super::html::{self, Prose};
 use super::raw::{Markup, RawFeed, RawPost, Wording};
 use super::{excerpt, image, json_feed, link, rss_atom};
@@ -30,26 +31,6 @@ pub struct ParsedFeed {
     pub posts: Vec<FeedPost>,
     /// How many more it has that cannot be linked to or read.
     pub passed_over: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParseError {
-    #[error("it is empty")]
-    Empty,
-    #[error("it is a web page and not a feed; look there for a link called RSS, Atom or feed")]
-    WebPage,
-    #[error("it is neither RSS, Atom nor JSON Feed, but begins with <{0}>")]
-    NotAFeed(String),
-    #[error("it is neither XML nor JSON, so no feed")]
-    Unknown,
-    #[error("it breaks off in the middle")]
-    Truncated,
-    #[error("it is not well-formed XML: {0}")]
-    Xml(String),
-    #[error("it is not a JSON Feed: {0}")]
-    Json(String),
-    #[error("the feed parser could not cope with it")]
-    Defeated,
 }
 
 /// Reads RSS 0.9 to 2.0, RDF, Atom and JSON Feed. `base` is where the feed was found:

@@ -2,7 +2,7 @@
 
 use feed_rs::model::{Entry, FeedType, Link, LinkTarget, MediaContent, Text};
 
-use super::parse::ParseError;
+use super::error::ParseError;
 use super::raw::{Markup, RawFeed, RawImage, RawPost, Wording};
 use super::xml;
 use super::xml_elements::THUMBNAIL_TYPE;

@@ -23,12 +23,6 @@ pub struct NewDelivery {
 const INSERT: &str = "INSERT INTO deliveries
     (id, kind, subscriber_id, address, state, due_at, attempts, lost_replies, payload, queued_at, at)
     VALUES ($1, $2, $3, $4, 'queued', $5, 0, 0, $6, $5, $5)";
-// One statement makes a million rows.
-pub(super) const ENQUEUE_ISSUE: &str = "INSERT INTO deliveries
-    (id, kind, issue_id, subscriber_id, address, state, due_at, attempts, lost_replies, queued_at, at)
-    SELECT CAST($1 AS TEXT) || ':' || id, 'issue', $1, id, address, 'queued', $2, 0, 0, $2, $2
-    FROM subscribers
-    WHERE state = 'confirmed' AND (paused_until IS NULL OR paused_until <= $2)";
 const TALLY: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE issue_id = $1 GROUP BY state";
 const DUE_AGAIN: &str = "UPDATE deliveries SET due_at = $2
     WHERE issue_id = $1 AND state = 'deferred' AND due_at > $2";
@@ -166,12 +160,4 @@ pub(super) fn statements() -> Vec<String> {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[
-    INSERT,
-    ENQUEUE_ISSUE,
-    TALLY,
-    DUE_AGAIN,
-    NEXT_DUE,
-    TO_GO,
-    QUEUE_ANEW,
-];
+pub(super) const STATEMENTS: &[&str] = &[INSERT, TALLY, DUE_AGAIN, NEXT_DUE, TO_GO, QUEUE_ANEW];

@@ -13,6 +13,7 @@ fn statements(backend: Backend) -> Vec<String> {
         super::desk::STATEMENTS,
         super::facts::STATEMENTS,
         super::feeds::STATEMENTS,
+        super::freeze::STATEMENTS,
         super::issues::STATEMENTS,
         super::posts::STATEMENTS,
         super::sign_up::STATEMENTS,

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
+use lettre::transport::smtp::extension::MailParameter;
+
 use super::capabilities::Capabilities;
 use super::error::WireError;
 use super::reply_reader::Lines;
@@ -39,23 +42,22 @@ impl Connection {
             return Err(WireError::Closed.report(Phase::MailFrom));
         }
         self.reset_if_needed().await?;
-        let size = if self.offered.size {
-            format!(" SIZE={}", message.len())
-        } else {
-            String::new()
-        };
+        let size = self
+            .offered
+            .size
+            .then(|| MailParameter::Size(message.len()));
         let envelope = [
             (
                 Phase::MailFrom,
-                format!("MAIL FROM:<{from}>{size}\r\n"),
+                Mail::new(Some(from.into()), size.into_iter().collect()).to_string(),
                 self.timeouts.mail,
             ),
             (
                 Phase::RcptTo,
-                format!("RCPT TO:<{to}>\r\n"),
+                Rcpt::new(to.into(), Vec::new()).to_string(),
                 self.timeouts.rcpt,
             ),
-            (Phase::Data, "DATA\r\n".to_owned(), self.timeouts.data),
+            (Phase::Data, Data.to_string(), self.timeouts.data),
         ];
         self.needs_reset = true;
         if self.offered.pipelining {
@@ -127,7 +129,7 @@ impl Connection {
 
     async fn reset_if_needed(&mut self) -> Result<(), Report> {
         if self.needs_reset {
-            self.ask(Phase::MailFrom, "RSET\r\n", self.timeouts.command)
+            self.ask(Phase::MailFrom, &Rset.to_string(), self.timeouts.command)
                 .await?;
             self.needs_reset = false;
         }
@@ -144,7 +146,7 @@ impl Connection {
         if self.usable {
             // It is over whatever the server says.
             let _ = self
-                .exchange(Phase::Ehlo, "QUIT\r\n", self.timeouts.quit)
+                .exchange(Phase::Ehlo, &Quit.to_string(), self.timeouts.quit)
                 .await;
         }
     }

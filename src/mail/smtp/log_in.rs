@@ -1,39 +1,39 @@
 //! AUTH (RFC 4954), by PLAIN (RFC 4616) or LOGIN.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use secrecy::{ExposeSecret, SecretString};
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::commands::Auth;
+use secrecy::SecretString;
 
 use super::capabilities::Capabilities;
 use super::error::settings;
 use crate::domain::outcome::Report;
-
-/// A user of the mail server.
-#[derive(Clone, Debug)]
-pub(super) struct Credentials {
-    pub user: String,
-    pub password: SecretString,
-}
 
 /// What to send, line by line, each but the last being answered by a 334.
 pub(super) fn lines(
     credentials: &Credentials,
     offered: &Capabilities,
 ) -> Result<Vec<SecretString>, Report> {
-    let user = &credentials.user;
-    let password = credentials.password.expose_secret();
-    if offered.auth_plain {
-        let both = STANDARD.encode(format!("\0{user}\0{password}"));
-        Ok(vec![format!("AUTH PLAIN {both}\r\n").into()])
+    // LOGIN asks for the user, then for the password, in whatever words a server likes:
+    // lettre gets the words it knows.
+    let (mechanism, questions): (_, &[Option<&str>]) = if offered.auth_plain {
+        (Mechanism::Plain, &[None])
     } else if offered.auth_login {
-        Ok(vec![
-            "AUTH LOGIN\r\n".to_owned().into(),
-            format!("{}\r\n", STANDARD.encode(user)).into(),
-            format!("{}\r\n", STANDARD.encode(password)).into(),
-        ])
+        (
+            Mechanism::Login,
+            &[None, Some("Username:"), Some("Password:")],
+        )
     } else {
-        Err(settings(
+        return Err(settings(
             "smtp.url names a user, but the server offers no log-in by PLAIN or LOGIN",
-        ))
-    }
+        ));
+    };
+    questions
+        .iter()
+        .map(|question| {
+            // Never to be logged: its `Debug` shows the password.
+            Auth::new(mechanism, credentials.clone(), question.map(str::to_owned))
+                .map(|command| command.to_string().into())
+                .map_err(|error| settings(&format!("the log-in cannot be written: {error}")))
+        })
+        .collect()
 }

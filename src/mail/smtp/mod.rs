@@ -1,10 +1,18 @@
 //! The SMTP client (RFC 5321): one connection, driven phase by phase, so that what
 //! failed before the final dot and what failed after it are never taken for each other.
 //!
-//! It is our own down to the socket, since lettre's connection cannot do what is
-//! promised here: it has no timeouts, hides the phase that failed, drops PIPELINING,
-//! gives up where a server only knows HELO, reads lines of any length into memory, and
-//! keeps bytes that came before a STARTTLS handshake.
+//! The words are lettre's: every command but HELO, which it lacks, the parameters of MAIL,
+//! the name to say hello with, and the log-in (credentials and SASL).
+//!
+//! The conversation is our own, since lettre's connection cannot do what is promised
+//! here: it has no timeout while it reads, hides the phase that failed, drops
+//! PIPELINING, gives up where a server only knows HELO, reads lines of any length into
+//! memory, and keeps bytes that came before a STARTTLS handshake. Hence ours are the
+//! stream, the timeouts, the order of things and the verdict on each phase.
+//!
+//! What of lettre's was left: `Response` and its `Code` cannot hold every reply there is
+//! (`199`, `999`), and such a one needs a verdict too; `ServerInfo` drops PIPELINING and
+//! SIZE; LOGIN's challenges are not matched, since servers ask in more words than lettre knows.
 
 mod capabilities;
 mod connection;

@@ -1,5 +1,6 @@
 //! From a host name to a connection that takes mail.
 
+use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use secrecy::ExposeSecret;
 
 use super::capabilities::Capabilities;
@@ -49,7 +50,7 @@ impl Connection {
         connection.hello(hello).await?;
         if connection.should_start_tls(server)? {
             connection
-                .ask(Phase::StartTls, "STARTTLS\r\n", timeouts.command)
+                .ask(Phase::StartTls, &Starttls.to_string(), timeouts.command)
                 .await?;
             if connection.wire.has_unread() {
                 return Err(settings(
@@ -101,12 +102,12 @@ impl Connection {
     /// EHLO, or HELO where the server does not know it (RFC 5321 §3.2).
     async fn hello(&mut self, name: &HelloName) -> Result<(), Report> {
         let limit = self.timeouts.command;
-        let ehlo = format!("EHLO {}\r\n", name.as_str());
+        let ehlo = Ehlo::new(name.client_id().clone()).to_string();
         let reply = self.exchange(Phase::Ehlo, &ehlo, limit).await?;
         if matches!(reply.code, 500..=504 | 550) {
             self.offered = Capabilities::default();
             return self
-                .ask(Phase::Ehlo, &format!("HELO {}\r\n", name.as_str()), limit)
+                .ask(Phase::Ehlo, &format!("HELO {name}\r\n"), limit)
                 .await;
         }
         self.offered = Capabilities::of(&reply.lines);

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::extension::ClientId;
 use percent_encoding::percent_decode_str;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio_rustls::TlsConnector;
 use url::Url;
 
-use super::log_in::Credentials;
 use super::tls;
 
 /// When a connection becomes an encrypted one.
@@ -139,16 +140,13 @@ fn credentials(
         Ok(text.into_owned())
     };
     let user = decode(url.username())?;
-    let in_url = url
-        .password()
-        .map(decode)
-        .transpose()?
-        .map(SecretString::from);
+    let in_url = url.password().map(decode).transpose()?;
+    let password = password.map(|password| password.expose_secret().to_owned());
     match (user.is_empty(), password.or(in_url)) {
         (true, None) => Ok(None),
         (true, Some(_)) => Err(SmtpUrlError::NoUser),
         (false, None) => Err(SmtpUrlError::NoPassword),
-        (false, Some(password)) => Ok(Some(Credentials { user, password })),
+        (false, Some(password)) => Ok(Some(Credentials::new(user, password))),
     }
 }
 
@@ -172,7 +170,7 @@ impl fmt::Debug for SmtpServer {
 /// Who we say we are in EHLO: a full domain name, or an address in brackets
 /// (RFC 5321 §4.1.1.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HelloName(String);
+pub struct HelloName(ClientId);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a host name like mail.example.com or an address like [192.0.2.1]")]
@@ -186,22 +184,68 @@ impl HelloName {
         if text.is_empty() || text.len() > 255 || !text.bytes().all(fits) {
             return Err(HelloNameError);
         }
-        Ok(Self(text.to_owned()))
+        let literal = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'));
+        let v6 = literal.and_then(|literal| literal.strip_prefix("IPv6:"));
+        let id = match (literal, v6) {
+            (None, _) if !text.contains(['[', ']', ':']) => Some(ClientId::Domain(text.to_owned())),
+            (None, _) => None,
+            (_, Some(v6)) => v6.parse().map(ClientId::Ipv6).ok(),
+            (Some(v4), None) => v4.parse().map(ClientId::Ipv4).ok(),
+        };
+        id.map(Self).ok_or(HelloNameError)
     }
 
-    pub fn as_str(&self) -> &str {
+    pub(super) fn client_id(&self) -> &ClientId {
         &self.0
+    }
+}
+
+impl fmt::Display for HelloName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
+    use lettre::transport::smtp::authentication::Mechanism;
 
     use super::*;
 
     fn parse(text: &str) -> Result<SmtpServer, SmtpUrlError> {
         SmtpServer::parse(text, None)
+    }
+
+    /// lettre shows credentials in no other way.
+    fn by_plain(server: &SmtpServer) -> String {
+        let credentials = server.credentials.as_ref().unwrap();
+        Mechanism::Plain.response(credentials, None).unwrap()
+    }
+
+    #[test]
+    fn says_hello_by_name_or_address() {
+        for text in [
+            "mail.example.com",
+            "my_host",
+            "[192.0.2.1]",
+            "[IPv6:2001:db8::1]",
+        ] {
+            assert_eq!(HelloName::parse(text).unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "a b",
+            "mail.example.com\r\nRSET",
+            "[192.0.2]",
+            "[2001:db8::1]",
+            "[a",
+            "a]",
+            "a:25",
+        ] {
+            assert_eq!(HelloName::parse(text), Err(HelloNameError), "{text}");
+        }
     }
 
     #[test]
@@ -234,22 +278,15 @@ mod tests {
             );
         }
         let server = parse("smtp://user%40example.com:p%3Aw@host/mail.example.org").unwrap();
-        assert_eq!(server.hello_name().unwrap().as_str(), "mail.example.org");
-        let credentials = server.credentials.unwrap();
-        assert_eq!(
-            (
-                credentials.user.as_str(),
-                credentials.password.expose_secret()
-            ),
-            ("user@example.com", "p:w")
-        );
+        assert_eq!(server.hello_name().unwrap().to_string(), "mail.example.org");
+        assert_eq!(by_plain(&server), "\0user@example.com\0p:w");
     }
 
     #[test]
     fn the_password_of_a_file_goes_first() {
         let server =
             SmtpServer::parse("smtp://me:old@host", Some("new".to_owned().into())).unwrap();
-        assert_eq!(server.credentials.unwrap().password.expose_secret(), "new");
+        assert_eq!(by_plain(&server), "\0me\0new");
         assert_eq!(
             parse("smtp://me@host").unwrap_err(),
             SmtpUrlError::NoPassword

@@ -1,0 +1,172 @@
+//! Freezing an issue: its number, its posts and a copy for every reader, all or nothing.
+
+use sqlx::{Any, Transaction};
+
+use super::transaction::again;
+use super::{Store, StoreError};
+use crate::domain::clock::Timestamp;
+use crate::domain::issue::{IssueId, IssueNumber};
+use crate::domain::post::PostId;
+use crate::domain::slot::Slot;
+
+/// An issue rendered and ready to be frozen.
+#[derive(Clone, Debug)]
+pub struct NewIssue {
+    pub id: IssueId,
+    /// The number it was rendered with.
+    pub number: IssueNumber,
+    /// The week it belongs to; `None` for one beside the week's.
+    pub slot: Option<Slot>,
+    pub subject: String,
+    pub preheader: String,
+    pub mail: String,
+    pub content_hash: String,
+    /// In the order in which they stand.
+    pub posts: Vec<PostId>,
+    /// Posts that were news and did not fit.
+    pub left_over: Vec<PostId>,
+}
+
+/// What came of freezing an issue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    Made {
+        recipients: i64,
+    },
+    /// This week has its issue already, whoever made it.
+    SlotTaken,
+    /// Another issue took the number or a post meanwhile: draft and render again.
+    Outrun,
+    /// Nobody would get it. The slot stays unused.
+    NobodyReads,
+}
+
+// Whoever freezes an issue goes through this one row, one after the other.
+const LINE_UP: &str = "INSERT INTO facts (name, value) VALUES ('freezing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
+const SLOT_ISSUE: &str = "SELECT id FROM issues WHERE slot = $1";
+const NEXT_NUMBER: &str =
+    "SELECT CAST(COALESCE(MAX(number), 0) + 1 AS BIGINT) AS number FROM issues";
+const INSERT: &str = "INSERT INTO issues
+    (id, number, slot, state, subject, preheader, mail, content_hash, recipients, frozen_at)
+    VALUES ($1, $2, $3, 'sending', $4, $5, $6, $7, 0, $8)";
+const TAKE_POST: &str =
+    "UPDATE posts SET issue_id = $2, position = $3 WHERE id = $1 AND issue_id IS NULL";
+const OFFER_AGAIN: &str = "UPDATE posts SET offered = offered + 1 WHERE id = $1";
+const COUNT_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1";
+
+// One statement makes a million rows.
+const ENQUEUE: &str = "INSERT INTO deliveries
+    (id, kind, issue_id, subscriber_id, address, state, due_at, attempts, lost_replies, queued_at, at)
+    SELECT CAST($1 AS TEXT) || ':' || id, 'issue', $1, id, address, 'queued', $2, 0, 0, $2, $2
+    FROM subscribers
+    WHERE state = 'confirmed' AND (paused_until IS NULL OR paused_until <= $2)";
+
+impl Store {
+    /// The number the next issue would have.
+    pub async fn next_number(&self) -> Result<IssueNumber, StoreError> {
+        let number: i64 = sqlx::query_scalar(NEXT_NUMBER)
+            .fetch_one(&self.pool)
+            .await?;
+        IssueNumber::new(number).map_err(|_| StoreError::Corrupt {
+            what: "issue number",
+            value: number.to_string(),
+        })
+    }
+
+    /// Freezes an issue and queues a copy for every reader, all or nothing. Whoever asks
+    /// at the same moment, one slot gets one issue.
+    pub async fn freeze(&self, issue: &NewIssue, now: Timestamp) -> Result<Claimed, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            sqlx::query(LINE_UP).execute(&mut *tx).await?;
+            if let Some(slot) = &issue.slot {
+                let taken: Option<String> = sqlx::query_scalar(SLOT_ISSUE)
+                    .bind(slot.to_string())
+                    .fetch_optional(&mut *tx)
+                    .await?;
+                if taken.is_some() {
+                    return Ok(Claimed::SlotTaken);
+                }
+            }
+            let next: i64 = sqlx::query_scalar(NEXT_NUMBER).fetch_one(&mut *tx).await?;
+            if next != issue.number.get() {
+                return Ok(Claimed::Outrun);
+            }
+            insert(&mut tx, issue, now).await?;
+            if !take_posts(&mut tx, issue).await? {
+                return Ok(Claimed::Outrun);
+            }
+            let copies = sqlx::query(ENQUEUE)
+                .bind(issue.id.to_string())
+                .bind(now.as_millis())
+                .execute(&mut *tx)
+                .await?;
+            let recipients = i64::try_from(copies.rows_affected()).unwrap_or(i64::MAX);
+            if recipients == 0 {
+                return Ok(Claimed::NobodyReads);
+            }
+            sqlx::query(COUNT_RECIPIENTS)
+                .bind(issue.id.to_string())
+                .bind(recipients)
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            Ok(Claimed::Made { recipients })
+        })
+        .await
+    }
+}
+
+async fn insert(
+    tx: &mut Transaction<'static, Any>,
+    issue: &NewIssue,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(INSERT)
+        .bind(issue.id.to_string())
+        .bind(issue.number.get())
+        .bind(issue.slot.map(|slot| slot.to_string()))
+        .bind(issue.subject.clone())
+        .bind(issue.preheader.clone())
+        .bind(issue.mail.clone())
+        .bind(issue.content_hash.clone())
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// False when a post stands in another issue already.
+async fn take_posts(
+    tx: &mut Transaction<'static, Any>,
+    issue: &NewIssue,
+) -> Result<bool, StoreError> {
+    for (position, post) in (1i64..).zip(&issue.posts) {
+        let update = sqlx::query(TAKE_POST)
+            .bind(post.to_string())
+            .bind(issue.id.to_string())
+            .bind(position);
+        if update.execute(&mut **tx).await?.rows_affected() == 0 {
+            return Ok(false);
+        }
+    }
+    for post in &issue.left_over {
+        sqlx::query(OFFER_AGAIN)
+            .bind(post.to_string())
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[
+    LINE_UP,
+    SLOT_ISSUE,
+    NEXT_NUMBER,
+    INSERT,
+    TAKE_POST,
+    OFFER_AGAIN,
+    COUNT_RECIPIENTS,
+    ENQUEUE,
+];
