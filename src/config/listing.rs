@@ -66,7 +66,7 @@ fn without_password(text: &str) -> String {
     if text.starts_with("sqlite:") {
         return text.to_owned();
     }
-    let Ok(mut url) = Url::parse(text) else {
+    let Some(mut url) = Url::parse(text).ok().filter(Url::has_host) else {
         return HIDDEN.to_owned();
     };
     let hidden = url.password().is_none() || url.set_password(Some(HIDDEN)).is_ok();

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use mail_parser::{Address, Message, MessageParser};
+use mail_parser::{Addr, Address, Message, MessageParser};
 use sha2::{Digest, Sha256};
 
 use crate::domain::clock::Timestamp;
@@ -77,6 +77,8 @@ pub struct OutboxPage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxMail {
     pub entry: OutboxEntry,
+    /// The name, as it reads, and the address.
+    pub from: String,
     /// As they stand in the source, names and values.
     pub headers: Vec<(String, String)>,
     pub text: Option<String>,
@@ -154,6 +156,7 @@ impl Outbox {
         let part = |body: fn(&Message<'_>) -> Option<String>| message.as_ref().and_then(body);
         Ok(Some(OutboxMail {
             entry: entry(name.clone(), message.as_ref()),
+            from: part(|message| message.from()?.first().map(mailbox)).unwrap_or_default(),
             headers: message
                 .iter()
                 .flat_map(Message::headers_raw)
@@ -171,6 +174,14 @@ fn header((name, value): (&str, &str)) -> (String, String) {
         name.to_owned(),
         value.split_whitespace().collect::<Vec<_>>().join(" "),
     )
+}
+
+fn mailbox(from: &Addr<'_>) -> String {
+    let address = from.address().unwrap_or_default();
+    match from.name() {
+        Some(name) => format!("{name} <{address}>"),
+        None => address.to_owned(),
+    }
 }
 
 fn entry(name: MailName, message: Option<&Message<'_>>) -> OutboxEntry {
@@ -203,7 +214,7 @@ mod tests {
         )
     }
 
-    const MAIL: &[u8] = b"To: ada@example.org\r\nSubject: =?utf-8?b?w5xiZXI=?= us\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nplain\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>rich\r\n--b--\r\n";
+    const MAIL: &[u8] = b"From: =?utf-8?b?TMOkYg==?= <news@example.com>\r\nTo: ada@example.org\r\nSubject: =?utf-8?b?w5xiZXI=?= us\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nplain\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>rich\r\n--b--\r\n";
 
     #[test]
     fn what_is_kept_can_be_listed_and_read() {
@@ -231,14 +242,15 @@ mod tests {
         assert!(outbox.list(usize::MAX, 10).unwrap().entries.is_empty());
 
         let mail = outbox.read(&first).unwrap().unwrap();
+        assert_eq!(mail.from, "Läb <news@example.com>");
         assert_eq!(mail.text.as_deref(), Some("plain"));
         assert_eq!(mail.html.as_deref(), Some("<p>rich"));
         assert_eq!(mail.source.as_bytes(), MAIL);
         assert_eq!(
-            mail.headers[0],
+            mail.headers[1],
             ("To".to_owned(), "ada@example.org".to_owned())
         );
-        assert_eq!(mail.headers[4].1, "multipart/alternative; boundary=b");
+        assert_eq!(mail.headers[5].1, "multipart/alternative; boundary=b");
         assert_eq!(outbox.read(&name(3_000, "x")).unwrap(), None);
         let left = fs::read_dir(outbox.dir()).unwrap().count();
         assert_eq!(left, 3, "nothing unfinished is left behind");

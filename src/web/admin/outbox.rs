@@ -63,17 +63,12 @@ pub async fn mail(
         },
         (_, _, Some(_)) => Shown::Html,
     };
-    let from = mail
-        .headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("from"));
-    let from = from.map(|(_, value)| value.clone()).unwrap_or_default();
     let entry = line(mail.entry);
     let view = OutboxMail {
         desk: editor.desk(&shared),
         id: entry.id,
         subject: entry.subject,
-        from,
+        from: mail.from,
         to: entry.to,
         at: entry.at,
         shown,
