@@ -48,16 +48,25 @@ async fn assert_all_served(newsletter: &Newsletter, server: &SmtpServer, result:
     assert_eq!(deliveries.len(), READERS);
     for delivery in &deliveries {
         assert_eq!(delivery["state"], "delivered", "{delivery}");
-        assert!(copies.contains_key(&text(&delivery["address"])), "{delivery}");
+        assert!(
+            copies.contains_key(&text(&delivery["address"])),
+            "{delivery}"
+        );
     }
 }
 
 /// A second copy is the same bytes, so that a receiver can tell.
 fn assert_twins_are_alike(received: &[Received]) {
     for mail in received {
-        let twins = received.iter().filter(|other| other.recipients == mail.recipients);
+        let twins = received
+            .iter()
+            .filter(|other| other.recipients == mail.recipients);
         for twin in twins {
-            assert!(twin.message == mail.message, "{:?} got two different mails", mail.recipients);
+            assert!(
+                twin.message == mail.message,
+                "{:?} got two different mails",
+                mail.recipients
+            );
         }
     }
 }
@@ -82,7 +91,8 @@ async fn killed_while_it_waits() {
     assert!(server.received().len() < READERS, "the kill came too late");
 
     let again = Instant::now();
-    let result = newsletter.send_to_the_end(&[]).await;
+    // However short the wait for deferred mail, what the dead had leased is waited for.
+    let result = newsletter.send_to_the_end(&["--wait-max", "1s"]).await;
     assert_eq!(result["result"], "sent", "{result}");
     assert_all_served(&newsletter, &server, &result).await;
     let pause = longest_pause(&server.received(), again);
@@ -94,7 +104,11 @@ async fn killed_while_it_works() {
     let newsletter = with_a_thousand_readers(&server).await;
     let worker = newsletter.start(&["worker"]);
     let (code, result) = newsletter.send(&[]).await;
-    assert_eq!((code, result["result"].as_str()), (0, Some("sending")), "{result}");
+    assert_eq!(
+        (code, result["result"].as_str()),
+        (0, Some("sending")),
+        "{result}"
+    );
     server.wait_for(HALFWAY).await;
     worker.kill().await;
     assert!(server.received().len() < READERS, "the kill came too late");
@@ -127,13 +141,20 @@ async fn one_of_two_workers_dies_for_good() {
     let pause = longest_pause(&server.received(), killed);
     assert!(pause <= TAKE_UP, "taken up after {pause:?}");
     let (_, log) = survivor.said();
-    assert!(log.contains("a process died"), "the dead one had nothing left: {log}");
+    assert!(
+        log.contains("a process died"),
+        "the dead one had nothing left: {log}"
+    );
 }
 
 /// One test, so that ten seconds of standing still are waited out side by side.
 #[tokio::test]
 async fn a_process_killed_halfway_costs_nobody_their_copy() {
-    tokio::join!(killed_while_it_waits(), killed_while_it_works(), one_of_two_workers_dies_for_good());
+    tokio::join!(
+        killed_while_it_waits(),
+        killed_while_it_works(),
+        one_of_two_workers_dies_for_good()
+    );
 }
 
 #[tokio::test]
@@ -146,7 +167,11 @@ async fn a_worker_told_to_stop_ends_cleanly_and_the_next_one_goes_on() {
     let asked = Instant::now();
     let ended = worker.terminate().await;
     assert_eq!(ended.code(), Some(0), "{ended:?}");
-    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        asked.elapsed()
+    );
 
     let sent = server.received().len();
     assert!(sent < READERS, "the stop came too late");
@@ -156,5 +181,9 @@ async fn a_worker_told_to_stop_ends_cleanly_and_the_next_one_goes_on() {
 
     let result = newsletter.send_to_the_end(&[]).await;
     assert_all_served(&newsletter, &server, &result).await;
-    assert_eq!(server.received().len(), READERS, "nobody gets a second copy");
+    assert_eq!(
+        server.received().len(),
+        READERS,
+        "nobody gets a second copy"
+    );
 }
