@@ -10,7 +10,9 @@ async fn newsletter() -> Newsletter {
 }
 
 async fn addresses(newsletter: &Newsletter, more: &[&str]) -> Vec<String> {
-    let rows = newsletter.json(&[&["subscribers", "list"], more].concat()).await;
+    let rows = newsletter
+        .json(&[&["subscribers", "list"], more].concat())
+        .await;
     let mut addresses: Vec<String> = rows.iter().map(|row| text(&row["address"])).collect();
     addresses.sort();
     addresses
@@ -32,27 +34,47 @@ async fn headers_are_what_people_have() {
         assert_eq!(finished.code(), Some(0), "{shown}: {finished:?}");
         let counts = json!({"imported": 1, "unchanged": 0, "kept_out": 0, "refused": 0});
         assert_eq!(finished.json(), [counts], "{shown}");
-        assert_eq!(addresses(&newsletter, &["--state", "confirmed"]).await, ["ada@example.com"]);
+        assert_eq!(
+            addresses(&newsletter, &["--state", "confirmed"]).await,
+            ["ada@example.com"]
+        );
     }
 }
 
 #[tokio::test]
 async fn each_refused_row_is_told_by_its_number_and_the_others_come_in() {
-    let newsletter = newsletter().await;
     let file = "email,name\nada@example.com,Ada\nnobody@localhost,No\n\nbob@@example.com,Bob\nADA@EXAMPLE.COM,Again\n,Empty\ncleo@example.com,Cleo\n";
-    let finished = newsletter.import(file.as_bytes()).await;
-    assert_eq!(finished.code(), Some(0), "{finished:?}");
-    let lines = finished.json();
-    let rows: Vec<&Value> = lines[..lines.len() - 1].iter().map(|line| &line["row"]).collect();
-    assert_eq!(rows, [3, 5, 7], "{lines:?}");
-    for line in &lines[..3] {
-        assert!(line["error"].as_str().is_some_and(|error| error.len() > 10), "{line}");
-    }
-    assert_eq!(lines[3], json!({"imported": 2, "unchanged": 1, "kept_out": 0, "refused": 3}));
-    assert_eq!(addresses(&newsletter, &[]).await, ["ada@example.com", "cleo@example.com"]);
+    for file in [file.to_owned(), file.replace('\n', "\r\n")] {
+        let newsletter = newsletter().await;
+        let finished = newsletter.import(file.as_bytes()).await;
+        assert_eq!(finished.code(), Some(0), "{finished:?}");
+        let lines = finished.json();
+        let rows: Vec<&Value> = lines[..lines.len() - 1]
+            .iter()
+            .map(|line| &line["row"])
+            .collect();
+        assert_eq!(rows, [3, 5, 7], "{lines:?}");
+        for line in &lines[..3] {
+            assert!(
+                line["error"].as_str().is_some_and(|error| error.len() > 10),
+                "{line}"
+            );
+        }
+        assert_eq!(
+            lines[3],
+            json!({"imported": 2, "unchanged": 1, "kept_out": 0, "refused": 3})
+        );
+        assert_eq!(
+            addresses(&newsletter, &[]).await,
+            ["ada@example.com", "cleo@example.com"]
+        );
 
-    let again = newsletter.import(file.as_bytes()).await.json();
-    assert_eq!(again[3], json!({"imported": 0, "unchanged": 3, "kept_out": 0, "refused": 3}));
+        let again = newsletter.import(file.as_bytes()).await.json();
+        assert_eq!(
+            again[3],
+            json!({"imported": 0, "unchanged": 3, "kept_out": 0, "refused": 3})
+        );
+    }
 }
 
 #[tokio::test]
@@ -68,7 +90,9 @@ async fn a_file_without_addresses_fails_and_says_what_it_found() {
         assert_eq!(finished.code(), Some(1), "{finished:?}");
         assert!(finished.stderr.contains(word), "{finished:?}");
     }
-    let missing = newsletter.run(&["subscribers", "import", "no-such.csv"]).await;
+    let missing = newsletter
+        .run(&["subscribers", "import", "no-such.csv"])
+        .await;
     assert_eq!(missing.code(), Some(1), "{missing:?}");
     assert!(missing.stderr.contains("no-such.csv"), "{missing:?}");
 }
@@ -80,21 +104,48 @@ async fn an_erased_reader_stays_out_and_their_delivery_stays_counted() {
     newsletter.import_readers(3).await;
     newsletter.send_to_the_end(&[]).await;
 
-    newsletter.json(&["subscribers", "erase", "reader2@example.com"]).await;
+    newsletter
+        .json(&["subscribers", "erase", "reader2@example.com"])
+        .await;
     let deliveries = newsletter.deliveries().await;
     assert_eq!(deliveries.len(), 3, "{deliveries:?}");
-    let nameless = deliveries.iter().filter(|delivery| delivery["address"].is_null()).count();
+    let nameless = deliveries
+        .iter()
+        .filter(|delivery| delivery["address"].is_null())
+        .count();
     assert_eq!(nameless, 1, "{deliveries:?}");
-    assert!(!format!("{deliveries:?}").contains("reader2"), "{deliveries:?}");
+    assert!(
+        !format!("{deliveries:?}").contains("reader2"),
+        "{deliveries:?}"
+    );
     let sent = newsletter.send_to_the_end(&[]).await;
-    assert_eq!((&sent["recipients"], &sent["delivered"]), (&3.into(), &3.into()), "{sent}");
+    assert_eq!(
+        (&sent["recipients"], &sent["delivered"]),
+        (&3.into(), &3.into()),
+        "{sent}"
+    );
 
-    let again = newsletter.import(b"email\nReader2@Example.com\nreader4@example.com\n").await.json();
-    assert_eq!(again[0], json!({"imported": 1, "unchanged": 0, "kept_out": 1, "refused": 0}));
+    let again = newsletter
+        .import(b"email\nReader2@Example.com\nreader4@example.com\n")
+        .await
+        .json();
+    assert_eq!(
+        again[0],
+        json!({"imported": 1, "unchanged": 0, "kept_out": 1, "refused": 0})
+    );
     let left = addresses(&newsletter, &[]).await;
-    assert_eq!(left, ["reader1@example.com", "reader3@example.com", "reader4@example.com"]);
+    assert_eq!(
+        left,
+        [
+            "reader1@example.com",
+            "reader3@example.com",
+            "reader4@example.com"
+        ]
+    );
 
-    let nobody = newsletter.run(&["subscribers", "erase", "reader2@example.com"]).await;
+    let nobody = newsletter
+        .run(&["subscribers", "erase", "reader2@example.com"])
+        .await;
     assert_eq!(nobody.code(), Some(1), "{nobody:?}");
 }
 
@@ -109,17 +160,28 @@ async fn what_is_exported_can_be_imported_elsewhere() {
 
     let there = newsletter().await;
     let taken = there.import(exported.stdout.as_bytes()).await.json();
-    assert_eq!(taken[0], json!({"imported": 3, "unchanged": 0, "kept_out": 0, "refused": 0}));
+    assert_eq!(
+        taken[0],
+        json!({"imported": 3, "unchanged": 0, "kept_out": 0, "refused": 0})
+    );
     let names = |rows: Vec<Value>| {
-        let mut names: Vec<(String, Value)> =
-            rows.into_iter().map(|row| (text(&row["address"]), row["name"].clone())).collect();
+        let mut names: Vec<(String, Value)> = rows
+            .into_iter()
+            .map(|row| (text(&row["address"]), row["name"].clone()))
+            .collect();
         names.sort_by(|one, other| one.0.cmp(&other.0));
         names
     };
     let list = ["subscribers", "list"];
-    assert_eq!(names(here.json(&list).await), names(there.json(&list).await));
+    assert_eq!(
+        names(here.json(&list).await),
+        names(there.json(&list).await)
+    );
 
-    let to_file = there.installation.run(&["subscribers", "export", "out.csv"]).await;
+    let to_file = there
+        .installation
+        .run(&["subscribers", "export", "out.csv"])
+        .await;
     assert_eq!(to_file.code(), Some(0), "{to_file:?}");
     let written = std::fs::read_to_string(there.installation.folder().join("out.csv"));
     assert_eq!(written.expect("the export").lines().count(), 4);
@@ -128,20 +190,47 @@ async fn what_is_exported_can_be_imported_elsewhere() {
 #[tokio::test]
 async fn readers_are_listed_by_state_with_where_they_came_from() {
     let newsletter = newsletter().await;
-    let add = ["subscribers", "add", "ada@example.com", "--source", "the fair in May"];
+    let add = [
+        "subscribers",
+        "add",
+        "ada@example.com",
+        "--source",
+        "the fair in May",
+    ];
     newsletter.json(&add).await;
-    newsletter.json(&["subscribers", "add", "bob@example.com", "--pending"]).await;
-    assert_eq!(addresses(&newsletter, &["--state", "confirmed"]).await, ["ada@example.com"]);
-    assert_eq!(addresses(&newsletter, &["--state", "pending"]).await, ["bob@example.com"]);
-    assert_eq!(addresses(&newsletter, &["--state", "unsubscribed"]).await, Vec::<String>::new());
+    newsletter
+        .json(&["subscribers", "add", "bob@example.com", "--pending"])
+        .await;
+    assert_eq!(
+        addresses(&newsletter, &["--state", "confirmed"]).await,
+        ["ada@example.com"]
+    );
+    assert_eq!(
+        addresses(&newsletter, &["--state", "pending"]).await,
+        ["bob@example.com"]
+    );
+    assert_eq!(
+        addresses(&newsletter, &["--state", "unsubscribed"]).await,
+        Vec::<String>::new()
+    );
     assert_eq!(addresses(&newsletter, &[]).await.len(), 2);
-    let confirmed = newsletter.json(&["subscribers", "list", "--state", "confirmed"]).await;
+    let confirmed = newsletter
+        .json(&["subscribers", "list", "--state", "confirmed"])
+        .await;
     assert_eq!(confirmed[0]["source"], "the fair in May", "{confirmed:?}");
-    assert!(confirmed[0]["since"].is_i64() && confirmed[0]["id"].is_string(), "{confirmed:?}");
+    assert!(
+        confirmed[0]["since"].is_i64() && confirmed[0]["id"].is_string(),
+        "{confirmed:?}"
+    );
     let asked = newsletter.delivery_to("bob@example.com").await;
-    assert_eq!((&asked["kind"], &asked["state"]), (&"confirmation".into(), &"queued".into()));
+    assert_eq!(
+        (&asked["kind"], &asked["state"]),
+        (&"confirmation".into(), &"queued".into())
+    );
 
-    let refused = newsletter.run(&["subscribers", "list", "--state", "gone"]).await;
+    let refused = newsletter
+        .run(&["subscribers", "list", "--state", "gone"])
+        .await;
     assert_eq!(refused.code(), Some(2), "{refused:?}");
     assert!(refused.stderr.contains("--state"), "{refused:?}");
 }
