@@ -31,11 +31,19 @@ async fn a_setting_nobody_knows_is_named() {
     let by_file = Installation::new();
     let file = "[digest]\nmax_posts = 3\nmaxposts = 4\n";
     std::fs::write(by_file.folder().join("broadsheet.toml"), file).expect("a file");
-    for command in [&["config", "check"][..], &["worker"], &["digest", "send"], &["migrate"]] {
+    for command in [
+        &["config", "check"][..],
+        &["worker"],
+        &["digest", "send"],
+        &["migrate"],
+    ] {
         let refused = by_file.run(command).await;
         assert_refused(&refused, 2, &["digest.maxposts", "broadsheet.toml"]);
     }
-    assert!(!by_file.folder().join("data").exists(), "nothing is made before");
+    assert!(
+        !by_file.folder().join("data").exists(),
+        "nothing is made before"
+    );
 }
 
 #[tokio::test]
@@ -51,10 +59,15 @@ async fn a_setting_that_cannot_be_is_named_with_what_would_be_right() {
         ("database.url", "mysql://db"),
         ("feeds.urls", "[\"ftp://blog.test/feed\"]"),
     ] {
-        let refused = Installation::new().with(key, value).run(&["config", "check"]).await;
+        let refused = Installation::new()
+            .with(key, value)
+            .run(&["config", "check"])
+            .await;
         assert_refused(&refused, 2, &[key]);
     }
-    let missing = Installation::new().run(&["--config", "nowhere.toml", "config", "check"]).await;
+    let missing = Installation::new()
+        .run(&["--config", "nowhere.toml", "config", "check"])
+        .await;
     assert_refused(&missing, 2, &["nowhere.toml"]);
 }
 
@@ -62,14 +75,24 @@ async fn a_setting_that_cannot_be_is_named_with_what_would_be_right() {
 async fn a_send_without_a_sender_is_refused_before_anything_is_made() {
     let installation = Installation::new();
     let refused = installation.run(&["digest", "send", "--json"]).await;
-    assert_refused(&refused, 2, &["newsletter.name", "newsletter.from", "newsletter.postal_address"]);
+    assert_refused(
+        &refused,
+        2,
+        &[
+            "newsletter.name",
+            "newsletter.from",
+            "newsletter.postal_address",
+        ],
+    );
     assert_eq!(refused.stdout, "");
     assert!(!installation.folder().join("data").exists());
 }
 
 #[tokio::test]
 async fn links_that_no_reader_could_follow_are_not_sent_out() {
-    let newsletter = newsletter().await.with("smtp.url", "smtp://mail.example.com:587");
+    let newsletter = newsletter()
+        .await
+        .with("smtp.url", "smtp://mail.example.com:587");
     let refused = newsletter.run(&["digest", "send"]).await;
     assert_refused(&refused, 2, &["server.public_url", "mail.example.com"]);
 }
@@ -87,17 +110,33 @@ async fn the_key_is_made_for_its_owner_alone_and_another_is_refused() {
     let stranger = Installation::new();
     assert_eq!(stranger.run(&["migrate"]).await.code(), Some(0));
     std::fs::copy(stranger.folder().join("data/secret.key"), &key).expect("a copy");
-    for command in [&["subscribers", "list"][..], &["worker"], &["digest", "send"]] {
-        assert_refused(&newsletter.run(command).await, 2, &["secrets.key_file", "secret.key"]);
+    for command in [
+        &["subscribers", "list"][..],
+        &["worker"],
+        &["digest", "send"],
+    ] {
+        assert_refused(
+            &newsletter.run(command).await,
+            2,
+            &["secrets.key_file", "secret.key"],
+        );
     }
     std::fs::remove_file(&key).expect("a key");
-    assert_refused(&newsletter.run(&["migrate"]).await, 2, &["secrets.key_file", "missing"]);
+    assert_refused(
+        &newsletter.run(&["migrate"]).await,
+        2,
+        &["secrets.key_file", "missing"],
+    );
     assert!(!key.exists(), "no new key takes its place");
 
     std::fs::write(&key, "not a key\n").expect("a file");
     let refused = newsletter.run(&["migrate"]).await;
     assert_refused(&refused, 2, &["secrets.key_file"]);
-    assert_eq!(refused.stderr.matches("secrets.key_file").count(), 1, "{refused:?}");
+    assert_eq!(
+        refused.stderr.matches("secrets.key_file").count(),
+        1,
+        "{refused:?}"
+    );
 
     std::fs::write(&key, kept).expect("the key brought back");
     newsletter.import_readers(1).await;
@@ -114,12 +153,22 @@ async fn a_database_from_the_future_is_left_alone() {
     // As a later version would have noted its own migration.
     let future = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
         SELECT 9001, 'from the future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
-    sqlx::query(future).execute(&mut connection).await.expect("a migration noted");
+    sqlx::query(future)
+        .execute(&mut connection)
+        .await
+        .expect("a migration noted");
     for command in [&["migrate"][..], &["worker"], &["subscribers", "list"]] {
-        assert_refused(&newsletter.run(command).await, 1, &["newer Broadsheet", "9001"]);
+        assert_refused(
+            &newsletter.run(command).await,
+            1,
+            &["newer Broadsheet", "9001"],
+        );
     }
     let forget = "DELETE FROM _sqlx_migrations WHERE version = 9001";
-    sqlx::query(forget).execute(&mut connection).await.expect("a migration forgotten");
+    sqlx::query(forget)
+        .execute(&mut connection)
+        .await
+        .expect("a migration forgotten");
     connection.close().await.expect("a closed connection");
     assert_eq!(newsletter.json(&["subscribers", "list"]).await.len(), 2);
 }
@@ -136,7 +185,11 @@ async fn a_folder_that_cannot_be_made_is_named() {
     let newsletter = newsletter().await;
     std::fs::write(newsletter.installation.folder().join("blocker"), "a file").expect("a file");
     let newsletter = newsletter.with("secrets.key_file", "blocker/secret.key");
-    assert_refused(&newsletter.run(&["migrate"]).await, 2, &["secrets.key_file", "blocker/secret.key"]);
+    assert_refused(
+        &newsletter.run(&["migrate"]).await,
+        2,
+        &["secrets.key_file", "blocker/secret.key"],
+    );
 }
 
 #[tokio::test]
@@ -145,9 +198,15 @@ async fn several_processes_share_one_database_from_its_first_moment() {
     let folder = newsletter.installation.folder();
     let mut importing = Vec::new();
     for file in ["a", "b", "c", "d"] {
-        let rows: String = (0..300).map(|row| format!("{file}{row}@example.com\n")).collect();
+        let rows: String = (0..300)
+            .map(|row| format!("{file}{row}@example.com\n"))
+            .collect();
         let name = format!("{file}.csv");
-        std::fs::write(folder.join(&name), format!("email\n{rows}both@example.com\n")).expect("a file");
+        std::fs::write(
+            folder.join(&name),
+            format!("email\n{rows}both@example.com\n"),
+        )
+        .expect("a file");
         importing.push(newsletter.start(&["subscribers", "import", &name]));
     }
     let (mut imported, mut unchanged) = (0, 0);
@@ -173,12 +232,26 @@ async fn a_broken_template_is_named_by_file_and_line() {
         std::fs::write(folder.join("body.txt"), template).expect("a template");
         let checked = installation.run(&["templates", "check"]).await;
         assert_eq!(checked.code(), Some(1), "{checked:?}");
-        assert!(checked.stdout.contains("mine/digest/body.txt:3"), "{checked:?}");
-        let told = installation.run(&["templates", "check", "--json"]).await.json();
+        assert!(
+            checked.stdout.contains("mine/digest/body.txt:3"),
+            "{checked:?}"
+        );
+        let told = installation
+            .run(&["templates", "check", "--json"])
+            .await
+            .json();
         assert_eq!(told[0]["line"], 3, "{told:?}");
-        assert_refused(&installation.run(&["digest", "preview"]).await, 2, &["mine/digest/body.txt:3"]);
+        assert_refused(
+            &installation.run(&["digest", "preview"]).await,
+            2,
+            &["mine/digest/body.txt:3"],
+        );
     }
-    std::fs::write(folder.join("body.txt"), "No. {{ number }} is out.\n{{ unsubscribe_url }} \n").expect("a template");
+    let own = format!(
+        "Good morning!\n\n{}",
+        include_str!("../../email-templates/digest/body.txt")
+    );
+    std::fs::write(folder.join("body.txt"), own).expect("a template");
     let fine = installation.run(&["templates", "check"]).await;
     assert_eq!(fine.code(), Some(0), "{fine:?}");
 }

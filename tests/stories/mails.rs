@@ -8,13 +8,18 @@ use crate::support::newsletter::{Newsletter, PUBLIC_URL, post, text};
 use crate::support::smtp_server::{Received, SmtpServer};
 
 fn parse(bytes: &[u8]) -> Message<'_> {
-    MessageParser::default().parse(bytes).expect("a mail that a parser reads")
+    MessageParser::default()
+        .parse(bytes)
+        .expect("a mail that a parser reads")
 }
 
 /// The headers of this name, unfolded.
 fn headers<'a>(message: &'a Message<'_>, name: &str) -> Vec<String> {
-    let raw = message.headers_raw().filter(|(known, _)| known.eq_ignore_ascii_case(name));
-    raw.map(|(_, value)| value.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    let raw = message
+        .headers_raw()
+        .filter(|(known, _)| known.eq_ignore_ascii_case(name));
+    raw.map(|(_, value)| value.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect()
 }
 
 fn header(message: &Message<'_>, name: &str) -> String {
@@ -34,10 +39,15 @@ fn html(message: &Message<'_>) -> String {
 /// The one URL under `public_url/path/` in the text: plain, and followed by white space.
 fn link(text: &str, path: &str) -> String {
     let start = format!("{PUBLIC_URL}/{path}/");
-    let found: Vec<&str> = text.split_whitespace().filter(|word| word.starts_with(&start)).collect();
+    let found: Vec<&str> = text
+        .split_whitespace()
+        .filter(|word| word.starts_with(&start))
+        .collect();
     assert_eq!(found.len(), 1, "{path} in {text}");
     let token = &found[0][start.len()..];
-    let is_token = token.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~".contains(c));
+    let is_token = token
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_.~".contains(c));
     assert!(token.len() > 20 && is_token, "{token}");
     found[0].to_owned()
 }
@@ -45,12 +55,24 @@ fn link(text: &str, path: &str) -> String {
 fn assert_is_well_formed(bytes: &[u8]) {
     let crlf = bytes.windows(2).filter(|pair| pair == b"\r\n").count();
     let count = |byte: u8| bytes.iter().filter(|&&it| it == byte).count();
-    assert_eq!((count(b'\n'), count(b'\r')), (crlf, crlf), "a bare CR or LF");
+    assert_eq!(
+        (count(b'\n'), count(b'\r')),
+        (crlf, crlf),
+        "a bare CR or LF"
+    );
     for line in bytes.split(|&byte| byte == b'\n') {
         assert!(line.len() <= 999, "{} octets in a line", line.len());
     }
     let message = parse(bytes);
-    for name in ["From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"] {
+    for name in [
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "MIME-Version",
+        "Content-Type",
+    ] {
         header(&message, name);
     }
 }
@@ -59,17 +81,25 @@ fn assert_is_a_list_mail(message: &Message<'_>) {
     let unsubscribe = link(&plain_text(message), "unsubscribe");
     let targets = header(message, "List-Unsubscribe");
     assert!(targets.contains(&format!("<{unsubscribe}>")), "{targets}");
-    assert_eq!(header(message, "List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
+    assert_eq!(
+        header(message, "List-Unsubscribe-Post"),
+        "List-Unsubscribe=One-Click"
+    );
     assert!(header(message, "List-Id").contains("The Baker"));
     assert!(html(message).contains(&unsubscribe));
     link(&plain_text(message), "preferences");
     let both = [plain_text(message), html(message)];
-    assert!(both.iter().all(|part| part.contains("The Baker, 1 Oven Lane, 12345 Town")));
+    assert!(
+        both.iter()
+            .all(|part| part.contains("The Baker, 1 Oven Lane, 12345 Town"))
+    );
 }
 
 async fn sent(server: &SmtpServer) -> (Newsletter, Vec<Received>) {
     let newsletter = Newsletter::new(&server.url()).await;
-    newsletter.blog.publish(post("dots", ".dot at the start — “quoted” & <tagged>", 2));
+    newsletter
+        .blog
+        .publish(post("dots", ".dot at the start — “quoted” & <tagged>", 2));
     newsletter.import_readers(5).await;
     newsletter.send_to_the_end(&[]).await;
     (newsletter, server.received())
@@ -85,7 +115,10 @@ async fn each_reader_gets_a_well_formed_mail_of_their_own() {
         assert_is_well_formed(&mail.message);
         assert_eq!(mail.envelope_from, "news@blog.test");
         let message = parse(&mail.message);
-        assert_eq!([header(&message, "To").trim_matches(['<', '>'])], *mail.recipients);
+        assert_eq!(
+            [header(&message, "To").trim_matches(['<', '>'])],
+            *mail.recipients
+        );
         assert!(header(&message, "From").contains("<news@blog.test>"));
         let id = header(&message, "Message-ID");
         assert!(id.starts_with('<') && id.ends_with("@blog.test>"), "{id}");
@@ -95,9 +128,15 @@ async fn each_reader_gets_a_well_formed_mail_of_their_own() {
         let text = plain_text(&message);
         for slug in ["dots", "bread", "salt"] {
             let url = newsletter.blog.link(slug);
-            assert!(text.contains(&url) && html(&message).contains(&url), "{url} in {text}");
+            assert!(
+                text.contains(&url) && html(&message).contains(&url),
+                "{url} in {text}"
+            );
         }
-        assert!(text.contains(".dot at the start — “quoted” & <tagged>"), "{text}");
+        assert!(
+            text.contains(".dot at the start — “quoted” & <tagged>"),
+            "{text}"
+        );
         assert!(html(&message).contains("&lt;tagged&gt;"));
     }
     assert_eq!((ids.len(), links.len()), (5, 5), "each its own");
@@ -117,7 +156,10 @@ async fn two_readers_mails_differ_in_nothing_but_what_is_theirs() {
         for name in ["From", "Subject", "Date", "List-Id"] {
             rest.push_str(&header(&message, name));
         }
-        assert!(!rest.contains(&mail.recipients[0]), "the address stands in the mail: {rest}");
+        assert!(
+            !rest.contains(&mail.recipients[0]),
+            "the address stands in the mail: {rest}"
+        );
         rest
     };
     let first = without_what_is_theirs(&received[0]);
@@ -130,15 +172,26 @@ async fn two_readers_mails_differ_in_nothing_but_what_is_theirs() {
 async fn the_preview_is_what_is_then_sent() {
     let server = SmtpServer::start();
     let newsletter = Newsletter::new(&server.url()).await;
-    newsletter.blog.publish(post("history", "From last month", 24 * 30));
+    newsletter
+        .blog
+        .publish(post("history", "From last month", 24 * 30));
     newsletter.import_readers(2).await;
-    let preview = newsletter.json(&["digest", "preview", "--out", "a/new/folder"]).await.remove(0);
+    let preview = newsletter
+        .json(&["digest", "preview", "--out", "a/new/folder"])
+        .await
+        .remove(0);
     assert_eq!(preview["recipients"], 2, "{preview}");
     let posts = preview["posts"].as_array().expect("posts");
     let titles: Vec<String> = posts.iter().map(|post| text(&post["title"])).collect();
     assert_eq!(titles, ["How the bread rises", "Salt & water"]);
-    assert!(posts.iter().all(|post| !text(&post["why"]).is_empty()), "{preview}");
-    assert_eq!(preview["left_out"][0]["title"], "From last month", "{preview}");
+    assert!(
+        posts.iter().all(|post| !text(&post["why"]).is_empty()),
+        "{preview}"
+    );
+    assert_eq!(
+        preview["left_out"][0]["title"], "From last month",
+        "{preview}"
+    );
 
     let folder = newsletter.installation.folder().join("a/new/folder");
     let read = |name: &str| std::fs::read(folder.join(name)).expect("a file of the preview");
@@ -146,11 +199,17 @@ async fn the_preview_is_what_is_then_sent() {
     assert_is_well_formed(&eml);
     let shown = parse(&eml);
     assert_is_a_list_mail(&shown);
-    assert!(matches!(shown.header("Subject"), Some(HeaderValue::Text(subject)) if *subject == text(&preview["subject"])));
+    assert!(
+        matches!(shown.header("Subject"), Some(HeaderValue::Text(subject)) if *subject == text(&preview["subject"]))
+    );
     assert!(String::from_utf8_lossy(&read("digest.html")).contains("How the bread rises"));
     assert!(String::from_utf8_lossy(&read("digest.txt")).contains("How the bread rises"));
 
-    assert_eq!(newsletter.deliveries().await.len(), 0, "a preview sends nothing");
+    assert_eq!(
+        newsletter.deliveries().await.len(),
+        0,
+        "a preview sends nothing"
+    );
     let result = newsletter.send_to_the_end(&[]).await;
     assert_eq!(result["slot"], preview["slot"], "{result}");
     let received = server.received();
@@ -171,7 +230,11 @@ async fn without_a_mail_server_the_mail_is_kept_as_files() {
     let newsletter = Newsletter::new("").await;
     newsletter.import_readers(2).await;
     let result = newsletter.send_to_the_end(&[]).await;
-    assert_eq!((&result["result"], &result["delivered"]), (&"sent".into(), &2.into()), "{result}");
+    assert_eq!(
+        (&result["result"], &result["delivered"]),
+        (&"sent".into(), &2.into()),
+        "{result}"
+    );
     let outbox = newsletter.installation.folder().join("data/outbox");
     let files: Vec<_> = std::fs::read_dir(&outbox).expect("an outbox").collect();
     assert_eq!(files.len(), 2);

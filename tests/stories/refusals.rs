@@ -34,7 +34,9 @@ fn once(stage: Stage, fault: Fault) -> SmtpServer {
 
 /// Makes what is deferred fall due, and sends it.
 async fn send_what_is_deferred(newsletter: &Newsletter) -> serde_json::Value {
-    newsletter.json(&["deliveries", "retry", "--issue", "1", "--deferred-only"]).await;
+    newsletter
+        .json(&["deliveries", "retry", "--issue", "1", "--deferred-only"])
+        .await;
     newsletter.send_to_the_end(&[]).await
 }
 
@@ -50,20 +52,41 @@ async fn what_is_refused_for_now_is_deferred_and_delivered_later() {
     let newsletter = Newsletter::new(&server.url()).await;
     newsletter.import_readers(30).await;
     let (code, result) = newsletter.send(IMPATIENT).await;
-    assert_eq!((code, &result["result"]), (75, &"sending".into()), "{result}");
-    assert_eq!((&result["delivered"], &result["deferred"]), (&27.into(), &3.into()), "{result}");
+    assert_eq!(
+        (code, &result["result"]),
+        (75, &"sending".into()),
+        "{result}"
+    );
+    assert_eq!(
+        (&result["delivered"], &result["deferred"]),
+        (&27.into(), &3.into()),
+        "{result}"
+    );
     let deferred = newsletter.delivery_to("reader12@example.com").await;
-    assert_eq!((&deferred["state"], &deferred["attempts"]), (&"deferred".into(), &1.into()));
+    assert_eq!(
+        (&deferred["state"], &deferred["attempts"]),
+        (&"deferred".into(), &1.into())
+    );
     assert_eq!(deferred["reply"], "451 4.7.1 Greylisted, try later");
 
     let (code, again) = newsletter.send(IMPATIENT).await;
-    assert_eq!((code, &again["deferred"]), (75, &3.into()), "not before it is due: {again}");
+    assert_eq!(
+        (code, &again["deferred"]),
+        (75, &3.into()),
+        "not before it is due: {again}"
+    );
 
     open.store(true, Ordering::Relaxed);
     let result = send_what_is_deferred(&newsletter).await;
-    assert_eq!((&result["result"], &result["delivered"]), (&"sent".into(), &30.into()));
+    assert_eq!(
+        (&result["result"], &result["delivered"]),
+        (&"sent".into(), &30.into())
+    );
     let delivered = newsletter.delivery_to("reader12@example.com").await;
-    assert_eq!((&delivered["state"], &delivered["attempts"]), (&"delivered".into(), &2.into()));
+    assert_eq!(
+        (&delivered["state"], &delivered["attempts"]),
+        (&"delivered".into(), &2.into())
+    );
     assert!(server.copies().values().all(|&copies| copies == 1));
 }
 
@@ -75,19 +98,34 @@ async fn a_dead_address_bounces_and_is_not_written_to_again() {
     });
     let newsletter = newsletter_with_ten_readers(&server.url()).await;
     let result = newsletter.send_to_the_end(&[]).await;
-    assert_eq!((&result["result"], &result["delivered"]), (&"sent".into(), &9.into()), "{result}");
+    assert_eq!(
+        (&result["result"], &result["delivered"]),
+        (&"sent".into(), &9.into()),
+        "{result}"
+    );
     assert_eq!(result["bounced"], 1, "{result}");
-    let bounced = newsletter.json(&["deliveries", "list", "--state", "bounced"]).await;
+    let bounced = newsletter
+        .json(&["deliveries", "list", "--state", "bounced"])
+        .await;
     assert_eq!(bounced.len(), 1);
-    assert_eq!((&bounced[0]["address"], &bounced[0]["attempts"]), (&UNLUCKY.into(), &1.into()));
+    assert_eq!(
+        (&bounced[0]["address"], &bounced[0]["attempts"]),
+        (&UNLUCKY.into(), &1.into())
+    );
     assert_eq!(bounced[0]["reply"], "550 5.1.1 No such user");
-    let suppressed = newsletter.json(&["subscribers", "list", "--state", "suppressed"]).await;
+    let suppressed = newsletter
+        .json(&["subscribers", "list", "--state", "suppressed"])
+        .await;
     assert_eq!(suppressed.len(), 1);
     assert_eq!(suppressed[0]["address"], UNLUCKY);
 
     newsletter.blog.publish(post("next", "Next week's post", 1));
     let next = newsletter.send_to_the_end(&["--extra"]).await;
-    assert_eq!((&next["recipients"], &next["delivered"]), (&9.into(), &9.into()), "{next}");
+    assert_eq!(
+        (&next["recipients"], &next["delivered"]),
+        (&9.into(), &9.into()),
+        "{next}"
+    );
 }
 
 #[tokio::test]
@@ -95,30 +133,49 @@ async fn a_connection_lost_before_the_dot_costs_one_delay() {
     for stage in [Stage::Mail, Stage::Rcpt, Stage::Data, Stage::Body] {
         // At MAIL no reader has been named yet: whoever is first has bad luck.
         let server = match stage {
-            Stage::Mail => {
-                SmtpServer::scripted(|moment| (moment.stage == Stage::Mail && moment.mail == 4).then_some(Fault::Drop))
-            }
+            Stage::Mail => SmtpServer::scripted(|moment| {
+                (moment.stage == Stage::Mail && moment.mail == 4).then_some(Fault::Drop)
+            }),
             stage => once(stage, Fault::Drop),
         };
         let newsletter = newsletter_with_ten_readers(&server.url()).await;
         let (code, result) = newsletter.send(IMPATIENT).await;
-        assert_eq!((code, &result["delivered"]), (75, &9.into()), "{stage:?}: {result}");
+        assert_eq!(
+            (code, &result["delivered"]),
+            (75, &9.into()),
+            "{stage:?}: {result}"
+        );
         assert_eq!(result["deferred"], 1, "{stage:?}: {result}");
         let result = send_what_is_deferred(&newsletter).await;
-        assert_eq!((&result["result"], &result["delivered"]), (&"sent".into(), &10.into()));
-        assert!(server.copies().values().all(|&copies| copies == 1), "{stage:?}");
+        assert_eq!(
+            (&result["result"], &result["delivered"]),
+            (&"sent".into(), &10.into())
+        );
+        assert!(
+            server.copies().values().all(|&copies| copies == 1),
+            "{stage:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_reply_lost_after_the_dot_is_held_where_the_editor_wants_to_decide() {
     let server = once(Stage::Dot, Fault::Drop);
-    let newsletter = newsletter_with_ten_readers(&server.url()).await.with("smtp.in_doubt", "hold");
+    let newsletter = newsletter_with_ten_readers(&server.url())
+        .await
+        .with("smtp.in_doubt", "hold");
     let result = newsletter.send_to_the_end(&[]).await;
-    assert_eq!((&result["result"], &result["delivered"]), (&"sent".into(), &9.into()), "{result}");
+    assert_eq!(
+        (&result["result"], &result["delivered"]),
+        (&"sent".into(), &9.into()),
+        "{result}"
+    );
     assert_eq!(result["in_doubt"], 1, "{result}");
     let doubted = newsletter.delivery_to(UNLUCKY).await;
-    assert_eq!((&doubted["state"], &doubted["attempts"]), (&"in_doubt".into(), &1.into()));
+    assert_eq!(
+        (&doubted["state"], &doubted["attempts"]),
+        (&"in_doubt".into(), &1.into())
+    );
     assert_eq!(server.copies()[UNLUCKY], 1);
 }
 
@@ -129,9 +186,15 @@ async fn a_reply_lost_after_the_dot_is_followed_by_the_same_mail() {
     let (code, result) = newsletter.send(IMPATIENT).await;
     assert_eq!((code, &result["deferred"]), (75, &1.into()), "{result}");
     let result = send_what_is_deferred(&newsletter).await;
-    assert_eq!((&result["result"], &result["delivered"]), (&"sent".into(), &10.into()));
+    assert_eq!(
+        (&result["result"], &result["delivered"]),
+        (&"sent".into(), &10.into())
+    );
     let received = server.received();
-    let twins: Vec<_> = received.iter().filter(|mail| mail.recipients == [UNLUCKY]).collect();
+    let twins: Vec<_> = received
+        .iter()
+        .filter(|mail| mail.recipients == [UNLUCKY])
+        .collect();
     assert_eq!(twins.len(), 2);
     assert!(twins[0].message == twins[1].message, "not the same bytes");
     assert_eq!(received.len(), 11);
@@ -151,7 +214,10 @@ async fn a_server_that_is_down_charges_nobody_and_gets_it_all_when_it_comes_up()
     assert_eq!((code, &result["result"]), (0, &"sent".into()), "{result}");
     assert_eq!(server.copies().len(), 10);
     for delivery in newsletter.deliveries().await {
-        assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("delivered"), &json!(1)));
+        assert_eq!(
+            (&delivery["state"], &delivery["attempts"]),
+            (&json!("delivered"), &json!(1))
+        );
     }
 }
 
@@ -173,17 +239,25 @@ async fn a_server_that_goes_down_in_the_middle_gets_the_rest_on_new_connections(
             Fault::Reply("421 4.3.2 Shutting down")
         })
     });
-    let newsletter = Newsletter::new(&server.url()).await.with("smtp.connections", "2");
+    let newsletter = Newsletter::new(&server.url())
+        .await
+        .with("smtp.connections", "2");
     newsletter.import_readers(40).await;
     let (code, result) = newsletter.send(IMPATIENT).await;
     let deferred = refusals.load(Ordering::Relaxed);
     assert!(deferred > 0);
-    assert_eq!((code, &result["deferred"]), (75, &deferred.into()), "{result}");
+    assert_eq!(
+        (code, &result["deferred"]),
+        (75, &deferred.into()),
+        "{result}"
+    );
     assert_eq!(result["delivered"], 40 - deferred, "{result}");
 
     let finished = async {
         loop {
-            newsletter.json(&["deliveries", "retry", "--issue", "1", "--deferred-only"]).await;
+            newsletter
+                .json(&["deliveries", "retry", "--issue", "1", "--deferred-only"])
+                .await;
             let (code, result) = newsletter.send(&["--wait", "--wait-max", "1s"]).await;
             if code == 0 {
                 return result;
@@ -192,6 +266,10 @@ async fn a_server_that_goes_down_in_the_middle_gets_the_rest_on_new_connections(
         }
     };
     let result = within(finished, "the rest").await;
-    assert_eq!((&result["result"], &result["delivered"]), (&"sent".into(), &40.into()), "{result}");
+    assert_eq!(
+        (&result["result"], &result["delivered"]),
+        (&"sent".into(), &40.into()),
+        "{result}"
+    );
     assert!(server.copies().values().all(|&copies| copies == 1));
 }

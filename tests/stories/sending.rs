@@ -19,14 +19,22 @@ async fn the_second_send_of_a_week_sends_nothing() {
     let newsletter = newsletter_with_readers(&server, 3).await;
     let first = newsletter.send_to_the_end(&[]).await;
     assert_eq!(first["result"], "sent", "{first}");
-    assert_eq!((&first["issue"], &first["recipients"]), (&1.into(), &3.into()));
+    assert_eq!(
+        (&first["issue"], &first["recipients"]),
+        (&1.into(), &3.into())
+    );
     let slot = first["slot"].as_str().expect("the week's slot");
     assert!(slot.len() == 8 && slot.contains("-W"), "{slot}");
 
-    newsletter.blog.publish(post("late", "Too late for this week", 1));
+    newsletter
+        .blog
+        .publish(post("late", "Too late for this week", 1));
     let second = newsletter.send_to_the_end(&[]).await;
     assert_eq!(second["result"], "already_sent", "{second}");
-    assert_eq!((&second["issue"], &second["delivered"]), (&1.into(), &3.into()));
+    assert_eq!(
+        (&second["issue"], &second["delivered"]),
+        (&1.into(), &3.into())
+    );
     assert_eq!(server.received().len(), 3);
 }
 
@@ -34,11 +42,17 @@ async fn the_second_send_of_a_week_sends_nothing() {
 async fn four_at_once_make_one_issue() {
     let server = SmtpServer::start();
     let newsletter = newsletter_with_readers(&server, 40).await;
-    let all: Vec<_> = (0..4).map(|_| newsletter.start(&["digest", "send", "--wait"])).collect();
+    let all: Vec<_> = (0..4)
+        .map(|_| newsletter.start(&["digest", "send", "--wait"]))
+        .collect();
     for running in all {
         let (code, result) = result_of(&running.wait().await);
         assert_eq!(code, 0, "{result}");
-        assert_eq!((&result["issue"], &result["delivered"]), (&1.into(), &40.into()), "{result}");
+        assert_eq!(
+            (&result["issue"], &result["delivered"]),
+            (&1.into(), &40.into()),
+            "{result}"
+        );
         let word = result["result"].as_str();
         assert!(matches!(word, Some("sent" | "already_sent")), "{result}");
     }
@@ -55,7 +69,11 @@ async fn a_running_worker_begins_within_two_seconds() {
     until_logged(&worker, "working").await;
     let (code, result) = newsletter.send(&[]).await;
     let handed_over = Instant::now();
-    assert_eq!((code, result["result"].as_str()), (0, Some("sending")), "{result}");
+    assert_eq!(
+        (code, result["result"].as_str()),
+        (0, Some("sending")),
+        "{result}"
+    );
     let received = server.wait_for(2).await;
     let begun = received[0].at.saturating_duration_since(handed_over);
     assert!(begun < Duration::from_secs(2), "begun after {begun:?}");
@@ -70,7 +88,10 @@ async fn an_extra_issue_stands_beside_the_weeks() {
     newsletter.blog.publish(post("news", "This cannot wait", 1));
     let extra = newsletter.send_to_the_end(&["--extra"]).await;
     assert_eq!(extra["slot"], Value::Null, "{extra}");
-    assert_eq!((&extra["result"], &extra["issue"]), (&"sent".into(), &2.into()));
+    assert_eq!(
+        (&extra["result"], &extra["issue"]),
+        (&"sent".into(), &2.into())
+    );
     assert_eq!(server.received().len(), 4);
 }
 
@@ -79,13 +100,21 @@ async fn an_issue_can_be_made_for_another_week() {
     let server = SmtpServer::start();
     let newsletter = newsletter_with_readers(&server, 1).await;
     let sent = newsletter.send_to_the_end(&["--slot", "2026-W40"]).await;
-    assert_eq!((&sent["result"], &sent["slot"]), (&"sent".into(), &"2026-W40".into()));
+    assert_eq!(
+        (&sent["result"], &sent["slot"]),
+        (&"sent".into(), &"2026-W40".into())
+    );
     let again = newsletter.send_to_the_end(&["--slot", "2026-W40"]).await;
     assert_eq!(again["result"], "already_sent");
 
-    let refused = newsletter.run(&["digest", "send", "--slot", "2026-W54"]).await;
+    let refused = newsletter
+        .run(&["digest", "send", "--slot", "2026-W54"])
+        .await;
     assert_eq!(refused.code(), Some(2), "{refused:?}");
-    assert!(refused.stderr.contains("--slot") && refused.stderr.contains("53"), "{refused:?}");
+    assert!(
+        refused.stderr.contains("--slot") && refused.stderr.contains("53"),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -100,7 +129,10 @@ async fn a_dry_run_changes_nothing() {
     assert_eq!(newsletter.deliveries().await, Vec::<Value>::new());
     assert_eq!(server.received().len(), 0);
     let sent = newsletter.send_to_the_end(&[]).await;
-    assert_eq!((&sent["result"], &sent["issue"]), (&"sent".into(), &1.into()));
+    assert_eq!(
+        (&sent["result"], &sent["issue"]),
+        (&"sent".into(), &1.into())
+    );
 }
 
 #[tokio::test]
@@ -108,13 +140,24 @@ async fn nobody_to_read_it_is_nothing_new_and_the_slot_stays_unused() {
     let server = SmtpServer::start();
     let newsletter = Newsletter::new(&server.url()).await;
     let (code, result) = newsletter.send(&["--wait"]).await;
-    assert_eq!((code, &result["result"]), (0, &"nothing_new".into()), "{result}");
+    assert_eq!(
+        (code, &result["result"]),
+        (0, &"nothing_new".into()),
+        "{result}"
+    );
     newsletter.import_readers(1).await;
     let sent = newsletter.send_to_the_end(&[]).await;
-    assert_eq!((&sent["result"], &sent["issue"]), (&"sent".into(), &1.into()));
+    assert_eq!(
+        (&sent["result"], &sent["issue"]),
+        (&"sent".into(), &1.into())
+    );
 }
 
-async fn assert_paused_and_nobody_charged(server: &SmtpServer, newsletter: &Newsletter, words: &str) {
+async fn assert_paused_and_nobody_charged(
+    server: &SmtpServer,
+    newsletter: &Newsletter,
+    words: &str,
+) {
     let (code, result) = newsletter.send(&["--wait"]).await;
     assert_eq!((code, &result["result"]), (1, &"paused".into()), "{result}");
     assert_eq!(result["queued"], 30, "{result}");
@@ -123,8 +166,15 @@ async fn assert_paused_and_nobody_charged(server: &SmtpServer, newsletter: &News
     assert_eq!(deliveries.len(), 30);
     let mut told = 0;
     for delivery in &deliveries {
-        assert_eq!((&delivery["state"], &delivery["attempts"]), (&"queued".into(), &0.into()));
-        told += usize::from(delivery["reply"].as_str().is_some_and(|reply| reply.contains(words)));
+        assert_eq!(
+            (&delivery["state"], &delivery["attempts"]),
+            (&"queued".into(), &0.into())
+        );
+        told += usize::from(
+            delivery["reply"]
+                .as_str()
+                .is_some_and(|reply| reply.contains(words)),
+        );
     }
     assert!(told > 0, "nothing says why: {deliveries:?}");
     // Cron asks again next week, or sooner: it stays paused until a person has looked.
@@ -149,11 +199,17 @@ async fn a_wrong_password_pauses_the_issue_and_is_not_told() {
         _ => None,
     });
     let newsletter = newsletter_with_readers(&server, 30).await;
-    let newsletter = newsletter.with("smtp.url", format!("smtp://baker:y3asty@{}", server.address()));
+    let newsletter = newsletter.with(
+        "smtp.url",
+        format!("smtp://baker:y3asty@{}", server.address()),
+    );
     let (code, result) = newsletter.send(&["--wait"]).await;
     assert_eq!((code, &result["result"]), (1, &"paused".into()), "{result}");
     for delivery in newsletter.deliveries().await {
-        assert_eq!((&delivery["state"], &delivery["attempts"]), (&"queued".into(), &0.into()));
+        assert_eq!(
+            (&delivery["state"], &delivery["attempts"]),
+            (&"queued".into(), &0.into())
+        );
         assert!(!delivery.to_string().contains("y3asty"), "{delivery}");
     }
 }

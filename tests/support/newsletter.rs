@@ -50,15 +50,25 @@ impl Newsletter {
         let installation = Installation::new()
             .with("newsletter.name", "The Baker")
             .with("newsletter.from", "The Baker <news@blog.test>")
-            .with("newsletter.postal_address", "The Baker, 1 Oven Lane, 12345 Town")
+            .with(
+                "newsletter.postal_address",
+                "The Baker, 1 Oven Lane, 12345 Town",
+            )
             .with("server.public_url", PUBLIC_URL)
             .with("database.url", database.url())
             .with("feeds.urls", format!("[\"{}\"]", blog.feed_url()))
-            .with("feeds.allow_private", format!("[\"{}\"]", blog.host_and_port()))
+            .with(
+                "feeds.allow_private",
+                format!("[\"{}\"]", blog.host_and_port()),
+            )
             // Friday at ten must not come into a test's way.
             .with("schedule.enabled", "false")
             .with("smtp.url", smtp_url);
-        Self { installation, blog, database }
+        Self {
+            installation,
+            blog,
+            database,
+        }
     }
 
     /// Sets `smtp.in_doubt` and the like.
@@ -179,5 +189,8 @@ pub async fn within<T>(future: impl Future<Output = T>, what: &str) -> T {
 
 /// The text of a JSON string.
 pub fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no text"))
+        .to_owned()
 }

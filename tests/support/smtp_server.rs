@@ -131,11 +131,7 @@ impl SmtpServer {
         Self::launch_on(listener, pipelining, script)
     }
 
-    fn launch_on(
-        listener: std::net::TcpListener,
-        pipelining: bool,
-        script: Box<Script>,
-    ) -> Self {
+    fn launch_on(listener: std::net::TcpListener, pipelining: bool, script: Box<Script>) -> Self {
         let shared = Arc::new(Shared {
             pipelining,
             script,
