@@ -2,7 +2,8 @@
 
 use std::io::Read;
 
-use super::{Subscriptions, csv_file};
+use super::Subscriptions;
+use super::csv_file::{self, Row};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberNameError};
 use crate::store::{Arrival, ImportTally, StoreError};
@@ -122,23 +123,20 @@ impl Subscriptions {
         mut progress: impl FnMut(Progress),
     ) -> Result<CsvReport, CsvError> {
         let mut file = csv_file::open(file)?;
-        let Some((line, first)) = file.next()? else {
+        let Some(first) = file.next()? else {
             return Err(CsvError::Empty);
         };
-        let first = first.map_err(|_| CsvError::NotText)?;
-        let (columns, is_reader) = Columns::find(&first)?;
+        let headers = first.fields.as_ref().map_err(|_| CsvError::NotText)?;
+        let (columns, is_reader) = Columns::find(headers)?;
         let mut report = CsvReport::default();
         let mut batch = Vec::with_capacity(BATCH);
-        let mut next = match is_reader {
-            true => Some((line, Ok(first))),
-            false => file.next()?,
-        };
-        while let Some((row, fields)) = next {
+        let mut next = if is_reader { Some(first) } else { file.next()? };
+        while let Some(Row { line, fields }) = next {
             match fields.and_then(|fields| columns.read(&fields)) {
                 Ok((address, name)) => batch.push(self.arrival(address, name)),
                 Err(error) => {
                     report.refused += 1;
-                    progress(Progress::Refused(RefusedRow { row, error }));
+                    progress(Progress::Refused(RefusedRow { row: line, error }));
                 }
             }
             if batch.len() == BATCH {

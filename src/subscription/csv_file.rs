@@ -13,10 +13,16 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// More than any line of headers; what is longer is no list of readers.
 const LONGEST_HEADERS: u64 = 64 * 1024;
 
-/// The rows of a file, each with the line it begins on.
+/// A file read row by row.
 pub(super) struct CsvFile<R: Read> {
     reader: csv::Reader<R>,
     record: ByteRecord,
+}
+
+/// One row, and the line of the file it begins on, from 1.
+pub(super) struct Row {
+    pub(super) line: u64,
+    pub(super) fields: Result<StringRecord, ArrivalError>,
 }
 
 /// Opens `file` with the separator that shows a column of addresses in its first row.
@@ -63,13 +69,11 @@ fn shows_addresses(head: &[u8], separator: u8) -> bool {
 }
 
 impl<R: Read> CsvFile<R> {
-    /// The next row that is not empty, and its line, from 1.
+    /// The next row that is not empty.
     ///
     /// # Errors
     /// When the file cannot be read on; a row that is no text is its own error.
-    pub(super) fn next(
-        &mut self,
-    ) -> Result<Option<(u64, Result<StringRecord, ArrivalError>)>, csv::Error> {
+    pub(super) fn next(&mut self) -> Result<Option<Row>, csv::Error> {
         while self.reader.read_byte_record(&mut self.record)? {
             if self
                 .record
@@ -91,8 +95,9 @@ impl<R: Read> CsvFile<R> {
                 .position()
                 .line()
                 .saturating_sub(1 + inside as u64);
-            let row = StringRecord::from_byte_record(std::mem::take(&mut self.record));
-            return Ok(Some((line, row.map_err(|_| ArrivalError::NotText))));
+            let fields = StringRecord::from_byte_record(std::mem::take(&mut self.record));
+            let fields = fields.map_err(|_| ArrivalError::NotText);
+            return Ok(Some(Row { line, fields }));
         }
         Ok(None)
     }
@@ -147,8 +152,8 @@ mod tests {
     fn rows(file: &[u8]) -> Vec<(u64, Vec<String>)> {
         let mut file = open(file).unwrap();
         let mut rows = Vec::new();
-        while let Some((line, row)) = file.next().unwrap() {
-            let fields = row.map(|row| row.iter().map(str::to_owned).collect());
+        while let Some(Row { line, fields }) = file.next().unwrap() {
+            let fields = fields.map(|row| row.iter().map(str::to_owned).collect());
             rows.push((line, fields.unwrap_or_default()));
         }
         rows
