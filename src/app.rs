@@ -40,14 +40,14 @@ const ADMIN_LINK: Duration = Duration::from_secs(24 * 60 * 60);
 pub enum AppError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("secrets.key_file: {0}")]
+    #[error(transparent)]
     KeyFile(#[from] KeyFileError),
     #[error(
         "secrets.key_file: {0} is not the key of this database; with it every link in every mail would be dead. \
          Bring the right key back, or put it below the new one in the file"
     )]
     WrongKey(String),
-    #[error("smtp.password_file: {0}")]
+    #[error(transparent)]
     PasswordFile(#[from] PasswordFileError),
     #[error(transparent)]
     Smtp(#[from] SmtpUrlError),

@@ -23,6 +23,8 @@ pub struct Wait {
 
 /// Between two looks at the counts while waiting.
 const LOOK: Duration = Duration::from_millis(250);
+/// Twice the time in which the leases of a dead process are taken up.
+const TAKE_UP: Duration = Duration::from_secs(30);
 
 /// Makes the issue of `slot` (`None`: one beside the week's) and tells how it stands.
 pub async fn run(
@@ -163,7 +165,7 @@ async fn watch(
             .is_none_or(|issue| issue.state == IssueState::Paused);
         // Nothing comes to an end any more: what is left waits for its next try, or for a
         // server that does not answer.
-        let stands = moved.elapsed() >= wait.most;
+        let stands = moved.elapsed() >= patience(&tally, wait);
         if tally.to_go() == 0 || paused || stands || stop.is_cancelled() {
             bar.finish_and_clear();
             return Ok(());
@@ -172,6 +174,16 @@ async fn watch(
             () = stop.cancelled() => {}
             () = tokio::time::sleep(LOOK) => {}
         }
+    }
+}
+
+/// Only deferred mail may be left behind early; what a dead process had leased looks
+/// like work on its way until it is taken up.
+fn patience(tally: &Tally, wait: Wait) -> Duration {
+    if tally.queued > 0 {
+        wait.most.max(TAKE_UP)
+    } else {
+        wait.most
     }
 }
 

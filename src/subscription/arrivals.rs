@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use super::Subscriptions;
+use super::csv_file::{self, Row};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberNameError};
 use crate::store::{Arrival, ImportTally, StoreError};
@@ -51,8 +52,8 @@ pub enum ArrivalError {
     Address(#[from] EmailAddressError),
     #[error(transparent)]
     Name(#[from] SubscriberNameError),
-    #[error("the row cannot be read: {0}")]
-    Row(String),
+    #[error("the row is not UTF-8; save the file as 'CSV UTF-8'")]
+    NotText,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +86,8 @@ pub enum CsvError {
     NoAddressColumn(Vec<String>),
     #[error("the file cannot be read: {0}")]
     Unreadable(#[from] csv::Error),
+    #[error("the first line is not UTF-8; save the file as 'CSV UTF-8'")]
+    NotText,
     #[error("the file is empty")]
     Empty,
     #[error(transparent)]
@@ -119,41 +122,17 @@ impl Subscriptions {
         how: &TakenIn,
         mut progress: impl FnMut(Progress),
     ) -> Result<CsvReport, CsvError> {
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .has_headers(false)
-            .from_reader(skip_bom(file));
-        let mut record = csv::StringRecord::new();
-        if !reader.read_record(&mut record)? {
+        let mut file = csv_file::open(file)?;
+        let Some(first) = file.next()? else {
             return Err(CsvError::Empty);
-        }
-        let (columns, first) = Columns::find(&record)?;
+        };
+        let headers = first.fields.as_ref().map_err(|_| CsvError::NotText)?;
+        let (columns, is_reader) = Columns::find(headers)?;
         let mut report = CsvReport::default();
         let mut batch = Vec::with_capacity(BATCH);
-        let mut pending_row = first.then(|| record.clone());
-        loop {
-            let (line, row) = match pending_row.take() {
-                Some(row) => (1, Ok(row)),
-                None => {
-                    let line = reader.position().line();
-                    match reader.read_record(&mut record) {
-                        Ok(false) => break,
-                        Ok(true) => (
-                            record.position().map_or(line, csv::Position::line),
-                            Ok(record.clone()),
-                        ),
-                        Err(error) if error.is_io_error() => return Err(error.into()),
-                        Err(error) => (line, Err(ArrivalError::Row(row_fault(&error)))),
-                    }
-                }
-            };
-            if row
-                .as_ref()
-                .is_ok_and(|row| row.iter().all(|field| field.trim().is_empty()))
-            {
-                continue;
-            }
-            match row.and_then(|row| columns.read(&row)) {
+        let mut next = if is_reader { Some(first) } else { file.next()? };
+        while let Some(Row { line, fields }) = next {
+            match fields.and_then(|fields| columns.read(&fields)) {
                 Ok((address, name)) => batch.push(self.arrival(address, name)),
                 Err(error) => {
                     report.refused += 1;
@@ -161,20 +140,21 @@ impl Subscriptions {
                 }
             }
             if batch.len() == BATCH {
-                report.tally += self
-                    .store
-                    .import(&batch, &how.source, how.pending, self.now())
-                    .await?;
+                report.tally += self.take_in(&batch, how).await?;
                 batch.clear();
-                progress(Progress::Read(reader.position().byte()));
+                progress(Progress::Read(file.byte()));
             }
+            next = file.next()?;
         }
-        report.tally += self
-            .store
-            .import(&batch, &how.source, how.pending, self.now())
-            .await?;
-        progress(Progress::Read(reader.position().byte()));
+        report.tally += self.take_in(&batch, how).await?;
+        progress(Progress::Read(file.byte()));
         Ok(report)
+    }
+
+    async fn take_in(&self, batch: &[Arrival], how: &TakenIn) -> Result<ImportTally, StoreError> {
+        self.store
+            .import(batch, &how.source, how.pending, self.now())
+            .await
     }
 
     fn arrival(&self, address: EmailAddress, name: Option<SubscriberName>) -> Arrival {
@@ -198,7 +178,7 @@ pub enum Progress {
 
 /// Which fields of a row matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Columns {
+pub(super) struct Columns {
     address: usize,
     name: Option<usize>,
 }
@@ -206,7 +186,7 @@ struct Columns {
 impl Columns {
     /// By the names in the first row; a file of bare addresses needs none. True when the
     /// first row is a reader already.
-    fn find(first: &csv::StringRecord) -> Result<(Self, bool), CsvError> {
+    pub(super) fn find(first: &csv::StringRecord) -> Result<(Self, bool), CsvError> {
         let position = |names: &[&str]| {
             first
                 .iter()
@@ -256,26 +236,6 @@ fn plain(header: &str) -> String {
     kept.collect::<String>().to_lowercase()
 }
 
-/// csv's own words name fields by number; people want to hear what is wrong.
-fn row_fault(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
-/// Spreadsheets begin a UTF-8 file with a mark that would become part of the header.
-fn skip_bom(mut file: impl Read) -> impl Read {
-    const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
-    let mut start = Vec::with_capacity(3);
-    // An error comes again at the next read, where it is told.
-    let _ = file.by_ref().take(3).read_to_end(&mut start);
-    if start == BOM {
-        start.clear();
-    }
-    std::io::Cursor::new(start).chain(file)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,17 +280,5 @@ mod tests {
         assert!(
             matches!(columns(&["id", "phone"]), Err(CsvError::NoAddressColumn(headers)) if headers.len() == 2)
         );
-    }
-
-    #[test]
-    fn a_byte_order_mark_is_no_text() {
-        let mut text = String::new();
-        skip_bom(&b"\xef\xbb\xbfemail\n"[..])
-            .read_to_string(&mut text)
-            .unwrap();
-        assert_eq!(text, "email\n");
-        let mut text = String::new();
-        skip_bom(&b"em"[..]).read_to_string(&mut text).unwrap();
-        assert_eq!(text, "em");
     }
 }

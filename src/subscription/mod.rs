@@ -3,6 +3,7 @@
 mod arrivals;
 mod caps;
 mod confirm;
+mod csv_file;
 mod leave;
 mod preferences;
 mod subscribe;

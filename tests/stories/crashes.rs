@@ -1,6 +1,7 @@
 //! Processes die in the middle of a send: nobody is lost, and nobody gets two copies but
 //! those whose mail was on a connection at that moment.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -9,6 +10,8 @@ use crate::support::newsletter::{Newsletter, text, until_logged};
 use crate::support::smtp_server::{Fault, Received, SmtpServer, Stage};
 
 const READERS: usize = 1_000;
+/// More than one worker takes up ahead, so that two have to share.
+const SHARED: usize = 2_500;
 const CONNECTIONS: usize = 10;
 /// Far enough in for every connection to be busy, and far from the end.
 const HALFWAY: usize = 400;
@@ -23,29 +26,34 @@ fn unhurried_server() -> SmtpServer {
 }
 
 async fn with_a_thousand_readers(server: &SmtpServer) -> Newsletter {
+    with_readers(READERS, server).await
+}
+
+async fn with_readers(readers: usize, server: &SmtpServer) -> Newsletter {
     let newsletter = Newsletter::new(&server.url()).await;
     let newsletter = newsletter.with("smtp.connections", CONNECTIONS.to_string());
-    newsletter.import_readers(READERS).await;
+    newsletter.import_readers(readers).await;
     newsletter
 }
 
 /// Every reader has their copy, at most one more copy went out per connection of the
 /// dead, and the list accounts for all.
 async fn assert_all_served(newsletter: &Newsletter, server: &SmtpServer, result: &Value) {
-    assert_eq!(result["recipients"], READERS, "{result}");
-    assert_eq!(result["delivered"], READERS, "{result}");
+    let readers = newsletter.json(&["subscribers", "list"]).await.len();
+    assert_eq!(result["recipients"], readers, "{result}");
+    assert_eq!(result["delivered"], readers, "{result}");
     for none in ["deferred", "bounced", "skipped", "in_doubt", "queued"] {
         assert_eq!(result[none], 0, "{result}");
     }
     let copies = server.copies();
-    assert_eq!(copies.len(), READERS);
-    let extra = copies.values().sum::<usize>() - READERS;
+    assert_eq!(copies.len(), readers);
+    let extra = copies.values().sum::<usize>() - readers;
     assert!(extra <= CONNECTIONS, "{extra} readers got a second copy");
     assert_twins_are_alike(&server.received());
     assert_eq!(server.violations(), Vec::<String>::new());
 
     let deliveries = newsletter.deliveries().await;
-    assert_eq!(deliveries.len(), READERS);
+    assert_eq!(deliveries.len(), readers);
     for delivery in &deliveries {
         assert_eq!(delivery["state"], "delivered", "{delivery}");
         assert!(
@@ -57,17 +65,14 @@ async fn assert_all_served(newsletter: &Newsletter, server: &SmtpServer, result:
 
 /// A second copy is the same bytes, so that a receiver can tell.
 fn assert_twins_are_alike(received: &[Received]) {
+    let mut firsts = HashMap::new();
     for mail in received {
-        let twins = received
-            .iter()
-            .filter(|other| other.recipients == mail.recipients);
-        for twin in twins {
-            assert!(
-                twin.message == mail.message,
-                "{:?} got two different mails",
-                mail.recipients
-            );
-        }
+        let first = firsts.entry(&mail.recipients).or_insert(mail);
+        assert!(
+            first.message == mail.message,
+            "{:?} got two different mails",
+            mail.recipients
+        );
     }
 }
 
@@ -91,7 +96,8 @@ async fn killed_while_it_waits() {
     assert!(server.received().len() < READERS, "the kill came too late");
 
     let again = Instant::now();
-    let result = newsletter.send_to_the_end(&[]).await;
+    // However short the wait for deferred mail, what the dead had leased is waited for.
+    let result = newsletter.send_to_the_end(&["--wait-max", "1s"]).await;
     assert_eq!(result["result"], "sent", "{result}");
     assert_all_served(&newsletter, &server, &result).await;
     let pause = longest_pause(&server.received(), again);
@@ -125,15 +131,15 @@ async fn one_of_two_workers_dies_for_good() {
         return;
     }
     let server = unhurried_server();
-    let newsletter = with_a_thousand_readers(&server).await;
+    let newsletter = with_readers(SHARED, &server).await;
     let (doomed, survivor) = (newsletter.start(&["worker"]), newsletter.start(&["worker"]));
     until_logged(&doomed, "working").await;
     until_logged(&survivor, "working").await;
     newsletter.send(&[]).await;
-    server.wait_for(HALFWAY).await;
+    server.wait_for(SHARED / 2).await;
     doomed.kill().await;
     let killed = Instant::now();
-    assert!(server.received().len() < READERS, "the kill came too late");
+    assert!(server.received().len() < SHARED, "the kill came too late");
 
     let result = newsletter.until_sent().await;
     assert_all_served(&newsletter, &server, &result).await;

@@ -43,36 +43,38 @@ async fn headers_are_what_people_have() {
 
 #[tokio::test]
 async fn each_refused_row_is_told_by_its_number_and_the_others_come_in() {
-    let newsletter = newsletter().await;
     let file = "email,name\nada@example.com,Ada\nnobody@localhost,No\n\nbob@@example.com,Bob\nADA@EXAMPLE.COM,Again\n,Empty\ncleo@example.com,Cleo\n";
-    let finished = newsletter.import(file.as_bytes()).await;
-    assert_eq!(finished.code(), Some(0), "{finished:?}");
-    let lines = finished.json();
-    let rows: Vec<&Value> = lines[..lines.len() - 1]
-        .iter()
-        .map(|line| &line["row"])
-        .collect();
-    assert_eq!(rows, [3, 5, 7], "{lines:?}");
-    for line in &lines[..3] {
-        assert!(
-            line["error"].as_str().is_some_and(|error| error.len() > 10),
-            "{line}"
+    for file in [file.to_owned(), file.replace('\n', "\r\n")] {
+        let newsletter = newsletter().await;
+        let finished = newsletter.import(file.as_bytes()).await;
+        assert_eq!(finished.code(), Some(0), "{finished:?}");
+        let lines = finished.json();
+        let rows: Vec<&Value> = lines[..lines.len() - 1]
+            .iter()
+            .map(|line| &line["row"])
+            .collect();
+        assert_eq!(rows, [3, 5, 7], "{lines:?}");
+        for line in &lines[..3] {
+            assert!(
+                line["error"].as_str().is_some_and(|error| error.len() > 10),
+                "{line}"
+            );
+        }
+        assert_eq!(
+            lines[3],
+            json!({"imported": 2, "unchanged": 1, "kept_out": 0, "refused": 3})
+        );
+        assert_eq!(
+            addresses(&newsletter, &[]).await,
+            ["ada@example.com", "cleo@example.com"]
+        );
+
+        let again = newsletter.import(file.as_bytes()).await.json();
+        assert_eq!(
+            again[3],
+            json!({"imported": 0, "unchanged": 3, "kept_out": 0, "refused": 3})
         );
     }
-    assert_eq!(
-        lines[3],
-        json!({"imported": 2, "unchanged": 1, "kept_out": 0, "refused": 3})
-    );
-    assert_eq!(
-        addresses(&newsletter, &[]).await,
-        ["ada@example.com", "cleo@example.com"]
-    );
-
-    let again = newsletter.import(file.as_bytes()).await.json();
-    assert_eq!(
-        again[3],
-        json!({"imported": 0, "unchanged": 3, "kept_out": 0, "refused": 3})
-    );
 }
 
 #[tokio::test]
