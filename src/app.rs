@@ -1,6 +1,9 @@
 //! Puts the parts together: settings → store, mailer, clock → web, workers.
 
+mod identity;
+mod keys;
 mod listing;
+mod run;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,28 +13,23 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::ExposeSecret;
 use sha2::{Digest as _, Sha256};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::config::{self, DatabaseUrl, InDoubtPolicy, KeyFileError, PasswordFileError, Settings};
-use crate::delivery::{self, Deliveries, Engine, InDoubt};
+use crate::config::{DatabaseUrl, InDoubtPolicy, KeyFileError, PasswordFileError, Settings};
+use crate::delivery::{self, Deliveries, InDoubt};
 use crate::digest::{Digests, Rules, Wanted};
 use crate::domain::clock::Clock;
 use crate::domain::ids::AdminId;
 use crate::domain::random::Random;
-use crate::domain::sender::Sender;
 use crate::domain::token::SecretKeys;
 use crate::feeds::{AllowPrivate, FeedSource, Fetcher};
-use crate::mail::identity::Identity;
 use crate::mail::outbox::Outbox;
 use crate::mail::smtp::{HelloName, HelloNameError, SmtpServer, SmtpUrlError};
-use crate::mail::templates::{Direction, Masthead, TemplateFault, Templates};
+use crate::mail::templates::{TemplateFault, Templates};
 use crate::mail::transport::Transport;
 use crate::store::{Place, Store, StoreError};
-use crate::subscription::{CapLimits, Subscriptions};
-use crate::web::{self, Web};
-use crate::worker::{Housekeeping, Plan, Scheduler};
+use crate::subscription::Subscriptions;
+use identity::identity;
+use keys::open_keys;
 
 /// How long a one-time link to the desk works.
 const ADMIN_LINK: Duration = Duration::from_secs(24 * 60 * 60);
@@ -244,122 +242,6 @@ impl App {
         }
         self.admin_link(None).await.map(Some)
     }
-
-    fn plan(&self) -> Plan {
-        let schedule = &self.settings.schedule;
-        Plan {
-            schedule: schedule.plan.clone(),
-            catch_up: schedule.catch_up,
-            enabled: schedule.enabled,
-        }
-    }
-
-    /// Serves HTTP on `listener`, follows the schedule and delivers, until `stop`.
-    ///
-    /// # Errors
-    /// When a part cannot be made; once running, failures are logged and outlived.
-    pub async fn serve(
-        &self,
-        listener: TcpListener,
-        stop: CancellationToken,
-    ) -> Result<(), AppError> {
-        let web = self.web()?;
-        let tracker = self.start_work(&stop)?;
-        tracing::info!(address = %listener.local_addr()?, "listening");
-        let served = web::serve(web, listener, stop.clone()).await;
-        stop.cancel();
-        tracker.wait().await;
-        Ok(served?)
-    }
-
-    /// Follows the schedule and delivers, until `stop`.
-    ///
-    /// # Errors
-    /// As [`Self::serve`].
-    pub async fn work(&self, stop: CancellationToken) -> Result<(), AppError> {
-        let tracker = self.start_work(&stop)?;
-        tracing::info!("working");
-        tracker.wait().await;
-        Ok(())
-    }
-
-    /// What makes the week's issue when its time comes.
-    ///
-    /// # Errors
-    /// When a template has a fault.
-    pub fn scheduler(&self) -> Result<Scheduler, AppError> {
-        let ready = self.settings.ready_to_send().is_ok();
-        Ok(Scheduler {
-            digests: self.digests()?,
-            plan: self.plan(),
-            ready,
-        })
-    }
-
-    fn start_work(&self, stop: &CancellationToken) -> Result<TaskTracker, AppError> {
-        let ready = self.settings.ready_to_send();
-        if let Err(missing) = &ready {
-            for missing in missing {
-                tracing::warn!("{missing}");
-            }
-        }
-        let scheduler = self.scheduler()?;
-        let engine = Engine::new(self.deliveries()?);
-        let housekeeping = Housekeeping {
-            store: self.store.clone(),
-            clock: Arc::clone(&self.clock),
-        };
-        let tracker = TaskTracker::new();
-        // Without a sender nothing may reach a real server; it waits in the queue. The
-        // outbox is for trying things out.
-        if ready.is_ok() || self.settings.smtp.url.is_none() {
-            let stop = stop.clone();
-            tracker.spawn(async move { engine.run(stop).await });
-        }
-        let scheduler_stop = stop.clone();
-        tracker.spawn(async move { scheduler.run(scheduler_stop).await });
-        let housekeeping_stop = stop.clone();
-        tracker.spawn(async move { housekeeping.run(housekeeping_stop).await });
-        tracker.close();
-        Ok(tracker)
-    }
-
-    /// The web, as tests and `serve` use it.
-    ///
-    /// # Errors
-    /// When a template has a fault.
-    pub fn web(&self) -> Result<Web, AppError> {
-        let limits = &self.settings.limits;
-        Ok(Web {
-            store: self.store.clone(),
-            subscriptions: self.subscriptions(),
-            digests: self.digests()?,
-            outbox: self.settings.smtp.url.is_none().then(|| self.outbox()),
-            keys: Arc::clone(&self.keys),
-            clock: Arc::clone(&self.clock),
-            random: Arc::clone(&self.random),
-            door: web::Door {
-                public_url: self.settings.server.public_url.clone(),
-                trusted_proxies: self.settings.server.trusted_proxies.clone(),
-                minimum_fill: limits.minimum_fill,
-                caps: CapLimits {
-                    per_ip_hour: limits.signups_per_ip_hour,
-                    per_domain_hour: limits.signups_per_domain_hour,
-                },
-            },
-            schedule: self.plan().schedule,
-            schedule_enabled: self.settings.schedule.enabled,
-            settings: listing::sections(&self.settings),
-            not_ready: self
-                .settings
-                .ready_to_send()
-                .err()
-                .unwrap_or_default()
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-        })
-    }
 }
 
 /// Reads feeds from public addresses, and from what `feeds.allow_private` names.
@@ -370,54 +252,4 @@ pub fn fetcher(settings: &Settings) -> Fetcher {
         .iter()
         .filter_map(|it| AllowPrivate::parse(&it.to_string()).ok());
     Fetcher::new(allowed.collect())
-}
-
-async fn open_keys(store: &Store, file: &Path, random: &Random) -> Result<SecretKeys, AppError> {
-    let kept = store.key_fingerprint().await?;
-    let key_file = config::load_or_create(file, random, kept.is_none())?;
-    if key_file.readable_by_others {
-        tracing::warn!(
-            "secrets.key_file: others on this machine can read {}",
-            file.display()
-        );
-    }
-    let keys = key_file.keys;
-    let current = keys.fingerprint();
-    let kept = store.claim_key_fingerprint(&current).await?;
-    if kept != current {
-        if !keys.knows(&kept) {
-            return Err(AppError::WrongKey(file.display().to_string()));
-        }
-        store.replace_key_fingerprint(&current).await?;
-    }
-    Ok(keys)
-}
-
-/// Whose mail it is. What is not set yet has a stand-in: it shows in the outbox and on
-/// pages, and a real send asks for it first.
-fn identity(settings: &Settings) -> Identity {
-    let newsletter = &settings.newsletter;
-    let host = settings.server.public_url.host().to_owned();
-    let stand_in = || {
-        let at_host = Sender::parse(&format!("newsletter@{host}"));
-        at_host.or_else(|_| Sender::parse("newsletter@example.invalid"))
-    };
-    let from = newsletter.from.clone().or_else(|| stand_in().ok());
-    Identity {
-        masthead: Masthead {
-            name: newsletter
-                .name
-                .clone()
-                .unwrap_or_else(|| "Newsletter".to_owned()),
-            tagline: newsletter.tagline.clone(),
-            language: newsletter.language.clone(),
-            direction: Direction::of(&newsletter.language),
-            site: host,
-            postal_address: newsletter.postal_address.clone(),
-        },
-        from: from.expect("example.invalid is a domain name"),
-        reply_to: newsletter.reply_to.clone().map(Sender::from),
-        public_url: settings.server.public_url.clone(),
-        zone: settings.schedule.plan.zone(),
-    }
 }
