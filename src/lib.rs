@@ -13,7 +13,7 @@
 //! request waits for SMTP, and a crash loses nothing.
 //!
 //! Arrows point down, `main → cli → app → {web, worker} → {subscription, digest,
-//! delivery} → {store, mail, feeds} → domain`, and `tests/house.rs` holds them there.
+//! delivery} → {store, mail, feeds} → domain`, and `tests/house` holds them there.
 
 pub mod app;
 pub mod cli;
