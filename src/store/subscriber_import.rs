@@ -60,7 +60,7 @@ fn insert_sql(count: usize) -> String {
     ];
     format!(
         "INSERT INTO subscribers (id, address, address_key, name, state, state_at, source, created_at, nonce,
-            asked_at, confirmed_at) VALUES {} ON CONFLICT (address_key) DO NOTHING",
+            asked_at, confirmed_at) VALUES {} ON CONFLICT (address_key) DO NOTHING RETURNING id",
         batch::values(1, count, &columns)
     )
 }
@@ -124,8 +124,10 @@ impl Store {
                     Fate::KeptOut => tally.kept_out += 1,
                 }
             }
-            insert_all(&mut tx, &new, source, as_pending, now).await?;
-            tally.imported += new.len() as u64;
+            let imported = insert_all(&mut tx, &new, source, as_pending, now).await?;
+            tally.imported += imported;
+            // Another process took them in between the look and the insert.
+            tally.unchanged += new.len() as u64 - imported;
             tx.commit().await?;
             Ok(tally)
         })
@@ -175,21 +177,23 @@ async fn erased_among(
     Ok(erased)
 }
 
+/// How many were not there yet; only those are asked for confirmation.
 async fn insert_all(
     tx: &mut Transaction<'static, Any>,
     arrivals: &[&Arrival],
     source: &str,
     as_pending: bool,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let state = if as_pending {
         SubscriberState::Pending
     } else {
         SubscriberState::Confirmed
     };
     let confirmed_at = (!as_pending).then_some(now.as_millis());
+    let mut inserted = HashSet::with_capacity(arrivals.len());
     for run in batch::runs(arrivals) {
-        let mut query = sqlx::query(AssertSqlSafe(insert_sql(run.len())));
+        let mut query = sqlx::query_scalar(AssertSqlSafe(insert_sql(run.len())));
         for arrival in run {
             query = query
                 .bind(arrival.id.to_string())
@@ -204,10 +208,12 @@ async fn insert_all(
                 .bind(now.as_millis())
                 .bind(confirmed_at);
         }
-        query.execute(&mut **tx).await?;
+        let ids: Vec<String> = query.fetch_all(&mut **tx).await?;
+        inserted.extend(ids);
     }
     if as_pending {
-        for arrival in arrivals {
+        let new = |arrival: &&&Arrival| inserted.contains(&arrival.id.to_string());
+        for arrival in arrivals.iter().filter(new) {
             let mail = NewDelivery {
                 id: DeliveryId::from_stored(arrival.id.to_string()),
                 kind: DeliveryKind::Confirmation,
@@ -218,7 +224,7 @@ async fn insert_all(
             super::deliveries::insert(tx, &mail, now).await?;
         }
     }
-    Ok(())
+    Ok(inserted.len() as u64)
 }
 
 #[cfg(test)]

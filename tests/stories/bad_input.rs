@@ -194,30 +194,33 @@ async fn a_folder_that_cannot_be_made_is_named() {
 
 #[tokio::test]
 async fn several_processes_share_one_database_from_its_first_moment() {
-    let newsletter = newsletter().await;
-    let folder = newsletter.installation.folder();
-    let mut importing = Vec::new();
-    for file in ["a", "b", "c", "d"] {
-        let rows: String = (0..300)
-            .map(|row| format!("{file}{row}@example.com\n"))
-            .collect();
-        let name = format!("{file}.csv");
-        std::fs::write(
-            folder.join(&name),
-            format!("email\n{rows}both@example.com\n"),
-        )
-        .expect("a file");
-        importing.push(newsletter.start(&["subscribers", "import", &name]));
+    for how in ["--source=elsewhere", "--pending"] {
+        let newsletter = newsletter().await;
+        let folder = newsletter.installation.folder();
+        let mut importing = Vec::new();
+        for file in ["a", "b", "c", "d"] {
+            let rows: String = (0..300)
+                .map(|row| format!("{file}{row}@example.com\n"))
+                .collect();
+            let name = format!("{file}.csv");
+            let file = format!("email\n{rows}both@example.com\n");
+            std::fs::write(folder.join(&name), file).expect("a file");
+            importing.push(newsletter.start(&["subscribers", "import", &name, how]));
+        }
+        let (mut imported, mut unchanged) = (0, 0);
+        for running in importing {
+            let finished = running.wait().await;
+            assert_eq!(finished.code(), Some(0), "{finished:?}");
+            let tally = finished.json().remove(0);
+            imported += tally["imported"].as_u64().expect("a count");
+            unchanged += tally["unchanged"].as_u64().expect("a count");
+        }
+        assert_eq!((imported, unchanged), (1_201, 3), "{how}");
+        let readers = newsletter.json(&["subscribers", "list"]).await;
+        assert_eq!(readers.len(), 1_201);
+        let asked = if how == "--pending" { 1_201 } else { 0 };
+        assert_eq!(newsletter.deliveries().await.len(), asked, "{how}");
     }
-    let (mut imported, mut unchanged) = (0, 0);
-    for running in importing {
-        let finished = running.wait().await;
-        assert_eq!(finished.code(), Some(0), "{finished:?}");
-        imported += finished.json()[0]["imported"].as_u64().expect("a count");
-        unchanged += finished.json()[0]["unchanged"].as_u64().expect("a count");
-    }
-    assert_eq!((imported, unchanged), (1_201, 3));
-    assert_eq!(newsletter.json(&["subscribers", "list"]).await.len(), 1_201);
 }
 
 #[tokio::test]
