@@ -45,7 +45,7 @@ impl Connection {
         let size = self
             .offered
             .size
-            .then(|| MailParameter::Size(message.len()));
+            .then_some(MailParameter::Size(message.len()));
         let envelope = [
             (
                 Phase::MailFrom,
