@@ -19,7 +19,8 @@ pub enum Deliveries {
         #[arg(long)]
         state: Option<String>,
     },
-    /// Try again now what waits, and send again to those who bounced or are in doubt
+    /// Resume the issue if it is paused, try again now what waits, and send again to those
+    /// who bounced or are in doubt
     Retry {
         #[arg(long, value_name = "N")]
         issue: String,
@@ -98,6 +99,7 @@ async fn retry(context: &Context, issue: &str, deferred_only: bool) -> Result<()
     let issue = app.store.issue(number).await?;
     let issue = issue.ok_or_else(|| Failure::Failed(format!("there is no issue {number}")))?;
     let now = app.clock.now();
+    let resumed = app.store.resume_issue(&issue.id).await?;
     let sooner = app.store.try_now(&issue.id, now).await?;
     let again = if deferred_only {
         0
@@ -105,8 +107,8 @@ async fn retry(context: &Context, issue: &str, deferred_only: bool) -> Result<()
         app.store.send_again(&issue.id, now).await?
     };
     context.output.line(
-        &json!({ "issue": number.get(), "due_now": sooner, "sent_again": again }),
-        || format!("No. {number}: {sooner} fall due now, {again} are sent again."),
+        &json!({ "issue": number.get(), "resumed": resumed, "due_now": sooner, "sent_again": again }),
+        || format!("No. {number}: {sooner} fall due now, {again} are sent again.{}", if resumed { " It goes on." } else { "" }),
     )?;
     app.close().await;
     Ok(())

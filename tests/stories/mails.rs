@@ -7,7 +7,7 @@ use mail_parser::{HeaderValue, Message, MessageParser};
 use crate::support::newsletter::{Newsletter, PUBLIC_URL, post, text};
 use crate::support::smtp_server::{Received, SmtpServer};
 
-fn parse(bytes: &[u8]) -> Message<'_> {
+pub fn parse(bytes: &[u8]) -> Message<'_> {
     MessageParser::default()
         .parse(bytes)
         .expect("a mail that a parser reads")
@@ -28,7 +28,7 @@ fn header(message: &Message<'_>, name: &str) -> String {
     found.remove(0)
 }
 
-fn plain_text(message: &Message<'_>) -> String {
+pub fn plain_text(message: &Message<'_>) -> String {
     message.body_text(0).expect("a text part").into_owned()
 }
 
@@ -36,9 +36,13 @@ fn html(message: &Message<'_>) -> String {
     message.body_html(0).expect("an HTML part").into_owned()
 }
 
-/// The one URL under `public_url/path/` in the text: plain, and followed by white space.
 fn link(text: &str, path: &str) -> String {
-    let start = format!("{PUBLIC_URL}/{path}/");
+    link_under(PUBLIC_URL, text, path)
+}
+
+/// The one URL under `public_url/path/` in the text: plain, and followed by white space.
+pub fn link_under(public_url: &str, text: &str, path: &str) -> String {
+    let start = format!("{public_url}/{path}/");
     let found: Vec<&str> = text
         .split_whitespace()
         .filter(|word| word.starts_with(&start))

@@ -6,5 +6,6 @@ mod crashes;
 mod feeds;
 mod mails;
 mod readers;
+mod reading;
 mod refusals;
 mod sending;

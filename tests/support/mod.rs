@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod blog;
+pub mod browser;
 pub mod database;
 pub mod newsletter;
 pub mod process;
