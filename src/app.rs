@@ -4,6 +4,7 @@ mod identity;
 mod keys;
 mod listing;
 mod run;
+mod signing;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::domain::ids::AdminId;
 use crate::domain::random::Random;
 use crate::domain::token::SecretKeys;
 use crate::feeds::{AllowPrivate, FeedSource, Fetcher};
+use crate::mail::dkim;
 use crate::mail::outbox::Outbox;
 use crate::mail::smtp::{HelloName, HelloNameError, SmtpServer, SmtpUrlError};
 use crate::mail::templates::{TemplateFault, Templates};
@@ -49,6 +51,8 @@ pub enum AppError {
     PasswordFile(#[from] PasswordFileError),
     #[error(transparent)]
     Smtp(#[from] SmtpUrlError),
+    #[error(transparent)]
+    Dkim(#[from] dkim::KeyFileError),
     #[error("newsletter.from: {0}")]
     Hello(#[from] HelloNameError),
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -66,6 +70,7 @@ impl AppError {
                 | Self::WrongKey(_)
                 | Self::PasswordFile(_)
                 | Self::Smtp(_)
+                | Self::Dkim(_)
                 | Self::Hello(_)
                 | Self::Templates(_)
         )
@@ -147,7 +152,7 @@ impl App {
     }
 
     /// # Errors
-    /// When a template, or what the settings say of the mail server, has a fault.
+    /// When a template, a key, or what the settings say of the mail server, has a fault.
     pub fn deliveries(&self) -> Result<Deliveries, AppError> {
         let smtp = &self.settings.smtp;
         let identity = Arc::new(identity(&self.settings));
@@ -156,6 +161,7 @@ impl App {
             templates: self.templates()?,
             identity: Arc::clone(&identity),
             transport: Arc::new(self.transport()?),
+            signer: self.signer()?,
             envelope_from: smtp
                 .return_path
                 .clone()

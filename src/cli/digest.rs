@@ -58,6 +58,8 @@ impl Send {
         let slot = self.slot.as_deref().map(Slot::parse).transpose();
         let slot = slot.map_err(|error| Failure::Usage(format!("--slot: {error}")))?;
         let app = super::open(settings).await?;
+        // What is wrong with the way out is told before there is an issue.
+        app.deliveries()?;
         let this_week = app.settings.schedule.plan.slot_of(app.clock.now());
         let slot = if self.extra {
             None

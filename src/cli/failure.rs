@@ -6,6 +6,7 @@ use crate::app::AppError;
 use crate::config::{NotReady, SettingsError};
 use crate::digest::{DraftError, PublishError};
 use crate::domain::email_address::EmailAddressError;
+use crate::mail::dkim::{GenerateError, KeyError};
 use crate::store::StoreError;
 
 /// The exit status, and words for standard error.
@@ -76,4 +77,11 @@ macro_rules! failed {
     };
 }
 
-failed!(StoreError, DraftError, PublishError, std::io::Error);
+failed!(
+    StoreError,
+    DraftError,
+    PublishError,
+    GenerateError,
+    KeyError,
+    std::io::Error
+);

@@ -6,6 +6,7 @@ mod config;
 mod deliveries;
 mod demo;
 mod digest;
+mod dkim;
 mod failure;
 mod feeds;
 mod migrate;
@@ -69,6 +70,9 @@ enum Command {
     Deliveries(deliveries::Deliveries),
     /// Bring the database up to date (every start does, too)
     Migrate,
+    /// The keys that mail is signed with
+    #[command(subcommand)]
+    Dkim(dkim::Dkim),
     /// The mails' templates
     #[command(subcommand)]
     Templates(templates::Templates),
@@ -113,6 +117,7 @@ impl Cli {
             Command::Admin(admin) => admin.run(&context).await,
             Command::Deliveries(deliveries) => deliveries.run(&context).await,
             Command::Migrate => migrate::run(&context).await,
+            Command::Dkim(dkim) => dkim.run(&context),
             Command::Templates(templates) => templates.run(&context),
             Command::Config(config) => config.run(&context),
         }
@@ -138,9 +143,12 @@ impl Context {
 }
 
 async fn open(settings: Settings) -> Result<App, Failure> {
-    let random =
-        Random::from_os().map_err(|error| Failure::Failed(format!("no randomness: {error}")))?;
+    let random = randomness()?;
     Ok(App::open(settings, Arc::new(SystemClock), Arc::new(random)).await?)
+}
+
+fn randomness() -> Result<Random, Failure> {
+    Random::from_os().map_err(|error| Failure::Failed(format!("no randomness: {error}")))
 }
 
 /// `BROADSHEET_LOG` is `error`, `warn`, `info` (the default), `debug` or `trace`.

@@ -16,6 +16,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::host_port::HostPort;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::schedule::{self, ScheduleError};
+use crate::domain::selector::Selector;
 use crate::domain::sender::Sender;
 use crate::domain::trusted_proxies::TrustedProxies;
 
@@ -175,7 +176,7 @@ pub struct Dkim {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DkimKey {
-    pub selector: String,
+    pub selector: Selector,
     pub file: PathBuf,
 }
 

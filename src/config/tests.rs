@@ -3,6 +3,7 @@ mod faults;
 use std::fs;
 
 use super::*;
+use crate::domain::selector::Selector;
 
 fn vars(vars: &[(&str, &str)]) -> Vec<(String, String)> {
     vars.iter()
@@ -134,7 +135,10 @@ fn the_sample_with_all_keys_uncommented_is_valid() {
         .replace("user:password@smtp", "user@smtp");
     let settings = load(&text, &[]).unwrap();
     assert_eq!(settings.smtp.rate_per_second, Some(14));
-    assert_eq!(settings.dkim.unwrap().keys[0].selector, "broadsheet");
+    assert_eq!(
+        settings.dkim.unwrap().keys[0].selector.as_str(),
+        "broadsheet"
+    );
     assert_eq!(settings.newsletter.from.unwrap().name(), Some("The Weekly"));
 }
 
@@ -201,7 +205,7 @@ fn the_environment_wins_and_reads_as_text() {
     assert_eq!(
         settings.dkim.unwrap().keys,
         [DkimKey {
-            selector: "a".into(),
+            selector: Selector::parse("a").unwrap(),
             file: "b".into()
         }]
     );

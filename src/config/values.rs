@@ -9,6 +9,7 @@ use url::Url;
 
 use super::sections::{DkimKey, PostOrder};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::selector::Selector;
 
 pub(super) fn hours(hours: u64) -> Duration {
     Duration::from_secs(hours * 3600)
@@ -100,20 +101,9 @@ pub(super) fn dkim_key(value: &Value) -> Result<DkimKey, String> {
             .ok_or(EXPECTED)
     };
     let (selector, file) = (field("selector")?, field("file")?);
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    };
-    if !selector.split('.').all(label) {
-        return Err(format!(
-            "'{selector}' is no selector; expected letters, digits and hyphens"
-        ));
-    }
+    let selector = Selector::parse(selector).map_err(|error| error.to_string())?;
     Ok(DkimKey {
-        selector: selector.to_owned(),
+        selector,
         file: file.into(),
     })
 }

@@ -32,6 +32,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
 use crate::domain::token::SecretKeys;
+use crate::mail::dkim::Signer;
 use crate::mail::identity::Identity;
 use crate::mail::templates::Templates;
 use crate::mail::transport::Transport;
@@ -54,6 +55,8 @@ pub struct Deliveries {
     pub templates: Arc<Templates>,
     pub identity: Arc<Identity>,
     pub transport: Arc<Transport>,
+    /// `None`: mail goes unsigned.
+    pub signer: Option<Arc<Signer>>,
     /// Where servers send their reports (RFC 5321 §2.3.1, the reverse-path).
     pub envelope_from: EmailAddress,
     pub keys: Arc<SecretKeys>,

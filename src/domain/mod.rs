@@ -13,6 +13,7 @@ pub mod public_url;
 pub mod random;
 pub mod reader_link;
 pub mod schedule;
+pub mod selector;
 pub mod sender;
 pub mod slot;
 pub mod subscriber;

@@ -1,15 +1,16 @@
 //! From words to the wire: templates, composing, SMTP, and what a server's reply means.
 //!
 //! ```text
-//! templates ─► Rendered ─► compose ─► FrozenMail ─ fill ─► bytes ─► transport: smtp or outbox
-//!                                                                      │
-//!                                                      reply ─► Report ◄┘
+//! templates ─► Rendered ─► compose ─► FrozenMail ─ fill ─► bytes ─ dkim ─► transport: smtp or outbox
+//!                                                                             │
+//!                                                             reply ─► Report ◄┘
 //! ```
 //!
 //! An issue is encoded once and frozen; for each reader only the few differing places
 //! are filled in. This room knows nothing of stores, settings or pages.
 
 pub mod compose;
+pub mod dkim;
 pub mod identity;
 pub mod outbox;
 pub mod reply;

@@ -1,0 +1,57 @@
+//! A private key, and what the DNS has to say of it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use mail_auth::common::crypto::{DkimKey, Ed25519Key, RsaKey, Sha256};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{PrivateKeyDer, alg_id};
+use rustls::sign::public_key_to_spki;
+
+/// RSA of 2048 to 4096 bits, or Ed25519.
+pub struct PrivateKey(pub(super) DkimKey);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    #[error(
+        "no private key in PEM form; expected -----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY-----, without a passphrase"
+    )]
+    NotPem,
+    #[error("neither an RSA key of 2048 to 4096 bits nor an Ed25519 key")]
+    Unfit,
+}
+
+impl PrivateKey {
+    /// The first private key of `pem`: PKCS #8, or PKCS #1 for RSA.
+    ///
+    /// # Errors
+    /// When there is none, or none to sign mail with.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
+        let der = PrivateKeyDer::from_pem_slice(pem).map_err(|_| KeyError::NotPem)?;
+        if let PrivateKeyDer::Pkcs8(der) = &der {
+            // OpenSSL leaves out the public key, which a strict reader would insist on.
+            let key = Ed25519Key::from_pkcs8_maybe_unchecked_der(der.secret_pkcs8_der());
+            if let Ok(key) = key {
+                return Ok(Self(key.into()));
+            }
+        }
+        RsaKey::<Sha256>::from_key_der(der)
+            .map(|key| Self(key.into()))
+            .map_err(|_| KeyError::Unfit)
+    }
+
+    /// The value of the TXT record under `selector._domainkey.domain` (RFC 6376 §3.6.1).
+    pub fn record(&self) -> String {
+        match &self.0 {
+            DkimKey::Rsa(key) => {
+                let spki = public_key_to_spki(&alg_id::RSA_ENCRYPTION, key.public_key());
+                format!("v=DKIM1; k=rsa; p={}", STANDARD.encode(spki))
+            }
+            DkimKey::Ed25519(key) => {
+                format!(
+                    "v=DKIM1; k=ed25519; p={}",
+                    STANDARD.encode(key.public_key())
+                )
+            }
+        }
+    }
+}

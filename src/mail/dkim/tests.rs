@@ -1,0 +1,260 @@
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::fs;
+use std::hash::Hash;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
+
+use mail_auth::common::cache::NoCache;
+use mail_auth::common::parse::TxtRecordParser;
+use mail_auth::common::verify::DomainKey;
+use mail_auth::hickory_resolver::config::{ResolverConfig, ResolverOpts};
+use mail_auth::{
+    AuthenticatedMessage, DkimResult, MessageAuthenticator, Parameters, ResolverCache, Txt,
+};
+use secrecy::ExposeSecret;
+
+use super::signer::SIGNED;
+use super::*;
+use crate::domain::clock::Timestamp;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::issue::IssueNumber;
+use crate::domain::random::Random;
+use crate::domain::selector::Selector;
+use crate::domain::sender::Sender;
+use crate::mail::compose::{ListHeaders, Mail, MessageId};
+use crate::mail::templates::Rendered;
+
+/// Made once: an RSA key takes a while.
+static PEMS: LazyLock<[String; 2]> = LazyLock::new(|| {
+    let random = Random::seeded(8);
+    [rsa_pem(&random), ed25519_pem(&random)].map(|pem| pem.unwrap().expose_secret().to_owned())
+});
+
+/// The DNS, with one record for each key.
+struct Records(HashMap<String, Arc<DomainKey>>);
+
+impl Records {
+    fn of_both() -> Self {
+        let names = ["rsa._domainkey.example.com.", "ed._domainkey.example.com."];
+        let records = names.iter().zip(&*PEMS).map(|(name, pem)| {
+            let record = PrivateKey::from_pem(pem.as_bytes()).unwrap().record();
+            let key = DomainKey::parse(record.as_bytes()).unwrap();
+            ((*name).to_owned(), Arc::new(key))
+        });
+        Self(records.collect())
+    }
+}
+
+impl ResolverCache<Box<str>, Txt> for Records {
+    fn get<Q: Hash + Eq + ?Sized>(&self, name: &Q) -> Option<Txt>
+    where
+        Box<str>: Borrow<Q>,
+    {
+        let found = self
+            .0
+            .iter()
+            .find(|(known, _)| Borrow::<Q>::borrow(&Box::<str>::from(known.as_str())) == name);
+        found.map(|(_, key)| Txt::DomainKey(Arc::clone(key)))
+    }
+
+    fn remove<Q: Hash + Eq + ?Sized>(&self, _: &Q) -> Option<Txt>
+    where
+        Box<str>: Borrow<Q>,
+    {
+        None
+    }
+
+    fn insert(&self, _: Box<str>, _: Txt, _: Instant) {}
+}
+
+/// What a receiver makes of each signature, in their order.
+async fn verdicts(message: &[u8]) -> Vec<DkimResult> {
+    let message = AuthenticatedMessage::parse(message).unwrap();
+    let dns = MessageAuthenticator::new(ResolverConfig::default(), ResolverOpts::default());
+    let records = Records::of_both();
+    let asked = Parameters::<_, NoCache<_, _>, _, _, _, _>::new(&message).with_txt_cache(&records);
+    let outputs = dns.unwrap().verify_dkim(asked).await;
+    outputs.iter().map(|it| it.result().clone()).collect()
+}
+
+fn place(dir: &Path, selector: &str, pem: &str) -> KeyPlace {
+    let file = dir.join(selector);
+    create(&file, pem).unwrap();
+    KeyPlace {
+        selector: Selector::parse(selector).unwrap(),
+        file,
+    }
+}
+
+fn signer() -> Signer {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = [
+        place(dir.path(), "rsa", &PEMS[0]),
+        place(dir.path(), "ed", &PEMS[1]),
+    ];
+    Signer::load("example.com", &keys).unwrap()
+}
+
+/// An issue's mail with lines of dots, trailing blanks and empty lines at its end.
+fn issue() -> Vec<u8> {
+    let from = Sender::parse("Bücher, Lab <news@example.com>").unwrap();
+    let url = "https://n.example.com/unsubscribe/token";
+    let list = ListHeaders::of_issue("Bücher", &from, IssueNumber::new(42).unwrap(), url);
+    let content = Rendered {
+        subject: "No. 42: Über uns, and a subject that is long enough to be folded twice or so"
+            .to_owned(),
+        text: ".\n..\n.dot \n\tTab\nGrüße aus Köln\n\n\n".to_owned(),
+        html: "<p>.</p>\n.\n<p>Größe</p>\n".to_owned(),
+    };
+    let mail = Mail {
+        from: &from,
+        reply_to: None,
+        date: Timestamp::from_millis(1_795_428_000_000),
+        content: &content,
+        list: Some(&list),
+    };
+    mail.encode(
+        &EmailAddress::parse("ada@example.org").unwrap(),
+        &MessageId::new(&[0xab; 32], &from),
+    )
+}
+
+#[tokio::test]
+async fn both_signatures_verify() {
+    let plain = b"From: a@example.com\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\n\r\n.\r\n\r\n";
+    for message in [&issue()[..], plain] {
+        let signed = signer().sign(message).unwrap();
+        assert!(signed.ends_with(message));
+        assert_eq!(
+            verdicts(&signed).await,
+            [DkimResult::Pass, DkimResult::Pass]
+        );
+    }
+}
+
+#[tokio::test]
+async fn nothing_signed_can_be_changed_or_added() {
+    let signed = String::from_utf8(signer().sign(&issue()).unwrap()).unwrap();
+    let mut forged: Vec<String> = SIGNED
+        .iter()
+        .map(|name| format!("{name}: new\r\n{signed}"))
+        .collect();
+    forged.push(signed.replace("ada@", "eve@"));
+    forged.push(signed.replace("multipart/alternative", "multipart/mixed"));
+    forged.push(signed.replace("One-Click", "No-Click"));
+    forged.push(format!("{signed}more\r\n"));
+    for message in forged {
+        assert_ne!(message, signed);
+        for verdict in verdicts(message.as_bytes()).await {
+            assert_ne!(verdict, DkimResult::Pass, "{}", &message[..80]);
+        }
+    }
+}
+
+#[test]
+fn the_same_mail_has_the_same_bytes() {
+    let signer = signer();
+    let signed = signer.sign(&issue()).unwrap();
+    assert_eq!(signed, signer.sign(&issue()).unwrap());
+    let text = String::from_utf8(signed).unwrap();
+    let signatures = &text[..text.find("\r\nFrom:").unwrap()];
+    // The mail's own Date.
+    assert_eq!(
+        signatures.matches("t=1795428000;").count(),
+        2,
+        "{signatures}"
+    );
+    assert_eq!(signatures.matches("c=relaxed/relaxed;").count(), 2);
+    assert!(
+        !signatures
+            .split([';', ' ', '\t'])
+            .any(|tag| tag.starts_with("l="))
+    );
+    assert!(
+        text.split("\r\n")
+            .all(|line| line.len() <= 998 && !line.contains('\n'))
+    );
+}
+
+#[test]
+fn names_every_field_once_more_than_it_is_there() {
+    let text = String::from_utf8(signer().sign(&issue()).unwrap()).unwrap();
+    let signature = &text[..text.find("bh=").unwrap()];
+    let names = signature.rsplit_once("h=").unwrap().1.split(';').next();
+    let names: Vec<&str> = names.unwrap().split(':').map(str::trim).collect();
+    for name in SIGNED {
+        let there = text.matches(&format!("\r\n{name}: ")).count();
+        // The parts of a multipart have a Content-Type, too.
+        let there = there.min(1);
+        let named = names.iter().filter(|it| it.eq_ignore_ascii_case(name));
+        assert_eq!(named.count(), there + 1, "{name}");
+    }
+}
+
+#[test]
+fn a_mail_without_a_date_is_not_signed() {
+    for message in ["From: a@example.com\r\n\r\nx\r\n", "Date: soon\r\n\r\n", ""] {
+        assert!(matches!(
+            signer().sign(message.as_bytes()),
+            Err(SignError::NoDate)
+        ));
+    }
+}
+
+#[test]
+fn a_key_file_that_others_can_read_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = [place(dir.path(), "ed", &PEMS[1])];
+    let told = |signer: Signer| signer.readable_by_others().count();
+    assert_eq!(told(Signer::load("example.com", &keys).unwrap()), 0);
+    for mode in [0o640, 0o604] {
+        fs::set_permissions(&keys[0].file, fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(told(Signer::load("example.com", &keys).unwrap()), 1);
+    }
+}
+
+#[test]
+fn a_file_that_is_no_key_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let ec = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\n";
+    let public = "-----BEGIN PUBLIC KEY-----\nMHcCAQEE\n-----END PUBLIC KEY-----\n";
+    let rsa_1024 = include_str!("rsa-1024.pem");
+    for (index, (pem, says)) in [
+        ("", "no private key"),
+        (public, "no private key"),
+        (ec, "neither"),
+        (rsa_1024, "2048"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let place = place(dir.path(), &format!("s{index}"), pem);
+        let error = Signer::load("example.com", &[place])
+            .unwrap_err()
+            .to_string();
+        let named = format!("dkim.keys: {}/s{index}: ", dir.path().display());
+        assert!(error.starts_with(&named) && error.contains(says), "{error}");
+    }
+    let missing = KeyPlace {
+        selector: Selector::parse("s").unwrap(),
+        file: dir.path().join("none"),
+    };
+    let error = Signer::load("example.com", &[missing])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("none cannot be read: "), "{error}");
+}
+
+#[test]
+fn keys_of_openssl_are_taken() {
+    for (pem, kind) in [
+        (include_str!("openssl-ed25519.pem"), "k=ed25519"),
+        (include_str!("openssl-rsa-pkcs1.pem"), "k=rsa"),
+    ] {
+        let key = PrivateKey::from_pem(pem.as_bytes()).unwrap();
+        assert!(key.record().contains(kind));
+    }
+}
