@@ -59,8 +59,7 @@ async fn sqlite_takes_every_statement() {
 #[tokio::test]
 async fn postgres_takes_every_statement() {
     let Ok(url) = std::env::var("BROADSHEET_TEST_DATABASE") else {
-        eprintln!("left out: PostgreSQL (BROADSHEET_TEST_DATABASE is not set)");
-        return;
+        return; // tests/main.rs says so
     };
     prepare_all(Place::Postgres(url), Backend::Postgres).await;
 }

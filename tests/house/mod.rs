@@ -30,6 +30,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["src/web/", "src/app.rs", "src/app/"]),
     ("lettre", &["src/mail/", "src/domain/email_address.rs"]),
     ("reqwest", &["src/feeds/"]),
+    ("feed_rs", &["src/feeds/"]),
+    ("figment", &["src/config/"]),
+    ("mail_auth", &["src/mail/"]),
+    ("rsa", &["src/mail/"]),
+    ("argon2", &["src/web/"]),
 ];
 
 /// About 300 is where a file wants to be two; past this it must be.
