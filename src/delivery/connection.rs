@@ -87,7 +87,11 @@ impl Connection {
                     }
                 }
             }
-            self.pace.turn(self.living()).await;
+            if self.pace.is_limited() {
+                // What was sent is not left unwritten while the next mail waits its turn.
+                self.commit(done.take(), None).await;
+                self.pace.turn(self.living()).await;
+            }
             if !self.commit(done.take(), Some(job.id.clone())).await {
                 self.give_back(&job).await;
                 continue;

@@ -20,6 +20,11 @@ impl Pace {
         }
     }
 
+    /// Whether there is anything to wait for.
+    pub fn is_limited(&self) -> bool {
+        self.rate_per_second.is_some()
+    }
+
     /// Waits for this mail's turn, when the rate is shared among `living` processes.
     pub async fn turn(&self, living: usize) {
         let Some(rate) = self.rate_per_second else {

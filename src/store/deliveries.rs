@@ -26,8 +26,6 @@ const INSERT: &str = "INSERT INTO deliveries
 const TALLY: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE issue_id = $1 GROUP BY state";
 const DUE_AGAIN: &str = "UPDATE deliveries SET due_at = $2
     WHERE issue_id = $1 AND state = 'deferred' AND due_at > $2";
-const NEXT_DUE: &str =
-    "SELECT MIN(due_at) AS next_due_at FROM deliveries WHERE issue_id = $1 AND due_at IS NOT NULL";
 const TO_GO: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE due_at IS NOT NULL";
 const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = $2, reply = NULL, attempts = 0, lost_replies = 0,
     queued_at = $2, at = $2
@@ -93,15 +91,6 @@ impl Store {
         Ok(tally)
     }
 
-    /// When the next copy of an issue falls due; `None` when nothing is to go.
-    pub async fn next_due(&self, issue: &IssueId) -> Result<Option<Timestamp>, StoreError> {
-        let at: Option<i64> = sqlx::query_scalar(NEXT_DUE)
-            .bind(issue.to_string())
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(at.map(Timestamp::from_millis))
-    }
-
     /// How many mails of all kinds have not come to their end.
     pub async fn deliveries_to_go(&self) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar(TO_GO).fetch_one(&self.pool).await?)
@@ -160,4 +149,4 @@ pub(super) fn statements() -> Vec<String> {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[INSERT, TALLY, DUE_AGAIN, NEXT_DUE, TO_GO, QUEUE_ANEW];
+pub(super) const STATEMENTS: &[&str] = &[INSERT, TALLY, DUE_AGAIN, TO_GO, QUEUE_ANEW];

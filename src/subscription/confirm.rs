@@ -1,9 +1,8 @@
 //! The second half of a double opt-in.
 
 use super::{LinkError, Subscriptions};
-use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::SubscriberState;
-use crate::store::{StoreError, Subscriber};
+use crate::store::Subscriber;
 
 /// Where a confirmation link leads.
 #[derive(Clone, Debug)]
@@ -52,10 +51,5 @@ impl Subscriptions {
             }
         }
         Ok(found)
-    }
-
-    /// Forgets sign-ups that nobody confirmed since `before`. Returns how many.
-    pub async fn purge_unconfirmed(&self, before: Timestamp) -> Result<u64, StoreError> {
-        self.store.purge_pending(before).await
     }
 }

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 pub use router::router;
 pub use serve::serve;
-pub use site::{Site, base_path};
+pub use site::Site;
 
 use crate::digest::Digests;
 use crate::domain::clock::Clock;

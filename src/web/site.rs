@@ -2,7 +2,6 @@
 
 use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
-use url::Url;
 
 /// The newsletter as its pages name it.
 #[derive(Clone, Debug, Serialize)]
@@ -26,26 +25,4 @@ pub struct Site {
 
 fn zone_name<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(zone.name())
-}
-
-/// What stands before every link: the path of `public_url` without a slash at its end.
-pub fn base_path(public_url: &Url) -> String {
-    public_url.path().trim_end_matches('/').to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_base_never_ends_with_a_slash() {
-        for (url, base) in [
-            ("https://example.com", ""),
-            ("https://example.com/", ""),
-            ("https://example.com/weekly", "/weekly"),
-            ("https://example.com/a/weekly/", "/a/weekly"),
-        ] {
-            assert_eq!(base_path(&Url::parse(url).unwrap()), base);
-        }
-    }
 }
