@@ -17,6 +17,8 @@ const AHEAD: usize = 500;
 /// A mail that is on the wire when the process is asked to stop gets this long to come
 /// to its end; then it is in doubt.
 const GRACE: Duration = Duration::from_secs(6);
+/// How long giving the leases back may take.
+const RESIGN: Duration = Duration::from_secs(2);
 /// Before the database is asked again to let this process join.
 const REJOIN: Duration = Duration::from_secs(2);
 
@@ -81,34 +83,41 @@ impl Engine {
         }
         drop(request_in);
 
-        let heart_stop = CancellationToken::new();
-        let heart = spawn(&self.deliveries, |it| {
-            let heart_stop = heart_stop.clone();
-            async move { it.keep_beating(worker, heart_stop, pulse).await }
+        let heart = spawn(&self.deliveries, |it| async move {
+            it.keep_beating(worker, pulse).await
         });
         let feeder = spawn(&self.deliveries, |it| {
             let stop = stop.clone();
             async move { it.feed(worker, job_in, stop).await }
         });
-        let recorder = spawn(&self.deliveries, |it| async move {
-            it.keep_records(worker, request_out).await
+        let recorder = spawn(&self.deliveries, |it| {
+            let give_up = hard_stop.clone();
+            async move { it.keep_records(worker, request_out, give_up).await }
         });
 
         let was_taken_for_dead = wait_for_end(felt, &stop).await;
         stop.cancel();
-        let _ = feeder.await;
+        // A claim that the database never answers must not hold the end up; what it may
+        // have leased goes back with the rest.
+        feeder.abort();
         let grace = tokio::spawn(async move {
             tokio::time::sleep(GRACE).await;
             hard_stop.cancel();
         });
         while connections.join_next().await.is_some() {}
-        grace.abort();
         let _ = recorder.await;
+        grace.abort();
+        if !was_taken_for_dead {
+            self.resign(&worker).await;
+        }
         // The heart beats on until the last outcome is written.
-        heart_stop.cancel();
-        let _ = heart.await;
-        if !was_taken_for_dead && let Err(error) = self.deliveries.store.resign(&worker).await {
-            tracing::warn!(%error, "leases were not given back; another process takes them up");
+        heart.abort();
+    }
+
+    async fn resign(&self, worker: &WorkerId) {
+        let resigned = tokio::time::timeout(RESIGN, self.deliveries.store.resign(worker)).await;
+        if !matches!(resigned, Ok(Ok(()))) {
+            tracing::warn!("leases were not given back; another process takes them up");
         }
     }
 }

@@ -4,8 +4,6 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use tokio_util::sync::CancellationToken;
-
 use super::Deliveries;
 use crate::domain::ids::WorkerId;
 use crate::store::StoreError;
@@ -70,21 +68,17 @@ pub enum Pulse {
 }
 
 impl Deliveries {
-    /// Beats, and takes up what the dead had leased, until `stop`.
+    /// Beats, and takes up what the dead had leased, until it is aborted.
     pub(super) async fn keep_beating(
         &self,
         worker: WorkerId,
-        stop: CancellationToken,
         pulse: tokio::sync::watch::Sender<Pulse>,
     ) {
         let mut observer = Observer::default();
         let mut ticks = tokio::time::interval(BEAT);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                _ = stop.cancelled() => return,
-                _ = ticks.tick() => {}
-            }
+            ticks.tick().await;
             match self.beat(worker, &mut observer).await {
                 Ok(felt) => {
                     let _ = pulse.send(felt);

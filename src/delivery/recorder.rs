@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::Deliveries;
 use super::streak::Streaks;
@@ -42,20 +43,23 @@ struct Halt {
 /// The most requests in one commit: more than there are connections is never asked.
 const MOST: usize = 500;
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+const LAST_TRY: Duration = Duration::from_secs(1);
 
 impl Deliveries {
     /// Serves the connections until all of them are gone. While the database does not
-    /// answer, outcomes are held and tried again: what was sent must not be forgotten.
+    /// answer, outcomes are held and tried again: what was sent must not be forgotten. Only
+    /// a process that must end gives up; what it was sending is then in doubt.
     pub(super) async fn keep_records(
         &self,
         worker: WorkerId,
         mut requests: mpsc::Receiver<Request>,
+        give_up: CancellationToken,
     ) {
         let mut batch = Vec::with_capacity(MOST);
         let mut streaks = Streaks::default();
         while requests.recv_many(&mut batch, MOST).await > 0 {
             let halts = halts(&batch, &mut streaks);
-            let begun = self.commit(worker, &batch, &halts).await;
+            let begun = self.commit(worker, &batch, &halts, &give_up).await;
             for request in batch.drain(..) {
                 let may = request.next.is_some_and(|next| begun.contains(&next));
                 // A connection that does not wait for the answer any more needs none.
@@ -69,6 +73,7 @@ impl Deliveries {
         worker: WorkerId,
         batch: &[Request],
         halts: &[Halt],
+        give_up: &CancellationToken,
     ) -> HashSet<DeliveryId> {
         let done = batch.iter().filter_map(|request| request.done.as_ref());
         let outcomes: Vec<Settled> = done.map(|done| done.settled.clone()).collect();
@@ -77,11 +82,21 @@ impl Deliveries {
             .filter_map(|request| request.next.clone())
             .collect();
         loop {
-            match self.try_commit(worker, &outcomes, &next, halts).await {
+            let committed = tokio::select! {
+                committed = self.try_commit(worker, &outcomes, &next, halts) => committed,
+                () = last_moment(give_up) => {
+                    tracing::error!(lost = outcomes.len(), "the database does not answer; outcomes are left in doubt");
+                    return HashSet::new();
+                }
+            };
+            match committed {
                 Ok(begun) => return begun,
                 Err(error) => {
                     tracing::error!(%error, held = outcomes.len(), "outcomes wait for the database");
-                    tokio::time::sleep(AGAIN_AFTER).await;
+                    tokio::select! {
+                        () = last_moment(give_up) => {}
+                        () = tokio::time::sleep(AGAIN_AFTER) => {}
+                    }
                 }
             }
         }
@@ -111,6 +126,12 @@ impl Deliveries {
         }
         Ok(recorded.begun)
     }
+}
+
+/// A little after the process was told to end at once: what is written by then is written.
+async fn last_moment(give_up: &CancellationToken) {
+    give_up.cancelled().await;
+    tokio::time::sleep(LAST_TRY).await;
 }
 
 fn halts(batch: &[Request], streaks: &mut Streaks) -> Vec<Halt> {

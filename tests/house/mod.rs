@@ -30,7 +30,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["src/web/", "src/app.rs", "src/app/"]),
     ("lettre", &["src/mail/", "src/domain/email_address.rs"]),
     ("reqwest", &["src/feeds/"]),
-    ("feed_rs", &["src/feeds/"]),
     ("figment", &["src/config/"]),
     ("mail_auth", &["src/mail/"]),
     ("rsa", &["src/mail/"]),
