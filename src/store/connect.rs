@@ -34,11 +34,18 @@ pub struct Store {
 }
 
 /// In the order of their numbers; append only.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "the line",
-    include_str!("../../migrations/0001_the_line.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "the line",
+        include_str!("../../migrations/0001_the_line.sql"),
+    ),
+    (
+        2,
+        "more kinds of mail",
+        include_str!("../../migrations/0002_more_kinds_of_mail.sql"),
+    ),
+];
 
 /// How long a writer waits for another process's transaction on the same SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
