@@ -13,6 +13,7 @@ pub mod compose;
 pub mod dkim;
 pub mod identity;
 pub mod outbox;
+pub mod reason;
 pub mod reply;
 pub mod size;
 pub mod smtp;

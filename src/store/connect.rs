@@ -45,6 +45,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "more kinds of mail",
         include_str!("../../migrations/0002_more_kinds_of_mail.sql"),
     ),
+    (
+        5,
+        "what the desk sees of a send",
+        include_str!("../../migrations/0005_what_the_desk_sees_of_a_send.sql"),
+    ),
 ];
 
 /// How long a writer waits for another process's transaction on the same SQLite file.

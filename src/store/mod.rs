@@ -8,6 +8,7 @@
 mod admins;
 mod batch;
 mod connect;
+mod copies;
 mod deliveries;
 mod delivery_list;
 mod desk;
@@ -22,6 +23,7 @@ mod sign_up;
 mod subscriber_import;
 mod subscriber_list;
 mod subscribers;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -29,6 +31,7 @@ mod workers;
 
 pub use admins::{Admin, Role, Session};
 pub use connect::{Place, Store};
+pub use copies::ReplyCount;
 pub use deliveries::NewDelivery;
 pub use delivery_list::{DeliveryFilter, DeliveryRow};
 pub use feeds::{FeedOrigin, FeedReading, FeedRow};
@@ -41,6 +44,7 @@ pub use sign_up::{ConsentRecord, RecentMails, SignUp};
 pub use subscriber_import::{Arrival, ImportTally};
 pub use subscriber_list::{SubscriberFilter, SubscriberRow};
 pub use subscribers::Subscriber;
+pub use tally::Sight;
 
 /// The database did not do what was asked.
 #[derive(Debug, thiserror::Error)]

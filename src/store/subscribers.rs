@@ -33,6 +33,11 @@ const UNSUBSCRIBE: &str =
     WHERE id = $1 AND state IN ('pending', 'confirmed')";
 const RETURN: &str = "UPDATE subscribers SET state = 'confirmed', state_at = $2
     WHERE id = $1 AND state = 'unsubscribed' AND confirmed_at IS NOT NULL";
+// With which issue in hand they left: the newest that reached them.
+const NOTE_LEAVING: &str = "UPDATE deliveries SET left_at = $2 WHERE id = (SELECT id FROM deliveries
+    WHERE subscriber_id = $1 AND kind = 'issue' AND state = 'delivered' ORDER BY queued_at DESC LIMIT 1)";
+const FORGET_LEAVING: &str = "UPDATE deliveries SET left_at = NULL WHERE subscriber_id = $1
+    AND left_at = (SELECT state_at FROM subscribers WHERE id = $1 AND state = 'unsubscribed')";
 const PAUSE: &str =
     "UPDATE subscribers SET paused_until = $2 WHERE id = $1 AND state = 'confirmed'";
 const SKIP_ISSUES: &str =
@@ -113,9 +118,13 @@ impl Store {
                 .bind(nonce.to_owned())
                 .execute(&mut *tx)
                 .await?;
-            skip(&mut tx, SKIP_ALL, id, now).await?;
+            let has_left = done.rows_affected() > 0;
+            if has_left {
+                note(&mut tx, NOTE_LEAVING, id, now).await?;
+            }
+            note(&mut tx, SKIP_ALL, id, now).await?;
             tx.commit().await?;
-            Ok(done.rows_affected() > 0)
+            Ok(has_left)
         })
         .await
     }
@@ -126,12 +135,21 @@ impl Store {
         id: &SubscriberId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(RETURN)
-            .bind(id.to_string())
-            .bind(now.as_millis())
-            .execute(&self.pool)
-            .await?;
-        Ok(done.rows_affected() > 0)
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            sqlx::query(FORGET_LEAVING)
+                .bind(id.to_string())
+                .execute(&mut *tx)
+                .await?;
+            let done = sqlx::query(RETURN)
+                .bind(id.to_string())
+                .bind(now.as_millis())
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            Ok(done.rows_affected() > 0)
+        })
+        .await
     }
 
     /// Leaves a reader out until then; `None` ends the pause.
@@ -149,7 +167,7 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             if until.is_some() {
-                skip(&mut tx, SKIP_ISSUES, id, now).await?;
+                note(&mut tx, SKIP_ISSUES, id, now).await?;
             }
             tx.commit().await?;
             Ok(done.rows_affected() > 0)
@@ -167,7 +185,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
-            skip(&mut tx, SKIP_ALL, id, now).await?;
+            note(&mut tx, SKIP_ALL, id, now).await?;
             sqlx::query(CUT_TIES)
                 .bind(id.to_string())
                 .execute(&mut *tx)
@@ -197,7 +215,8 @@ impl Store {
     }
 }
 
-async fn skip(
+/// For statements about one reader at one moment.
+async fn note(
     tx: &mut Transaction<'static, Any>,
     statement: &'static str,
     id: &SubscriberId,
@@ -240,6 +259,8 @@ pub(super) const STATEMENTS: &[&str] = &[
     CONFIRM,
     UNSUBSCRIBE,
     RETURN,
+    NOTE_LEAVING,
+    FORGET_LEAVING,
     PAUSE,
     SKIP_ISSUES,
     SKIP_ALL,

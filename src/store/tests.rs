@@ -19,6 +19,8 @@ fn statements(backend: Backend) -> Vec<String> {
         super::sign_up::STATEMENTS,
         super::subscriber_list::STATEMENTS,
         super::subscribers::STATEMENTS,
+        super::tally::STATEMENTS,
+        super::copies::STATEMENTS,
         super::workers::STATEMENTS,
         &super::leases::statements(backend),
     ];

@@ -3,6 +3,7 @@
 //! A page asks for an [`editor::Editor`], a change for an [`editor::Posted`] form; the
 //! door ([`login`], [`setup`]) is the only part that does without.
 
+mod copies;
 mod doorkeeper;
 mod draft;
 mod editor;
@@ -10,6 +11,7 @@ mod feeds;
 mod fields;
 mod issue;
 mod issues;
+mod live;
 mod login;
 mod origin;
 mod outbox;
@@ -52,6 +54,8 @@ pub fn routes() -> Router<Shared> {
         .route("/next/send", get(send::show).post(send::send))
         .route("/issues", get(issues::show))
         .route("/issues/{number}", get(issue::show).post(issue::act))
+        .route("/issues/{number}/live", get(live::follow))
+        .route("/issues/{number}/deliveries.csv", get(copies::file))
         .route(
             "/subscribers",
             get(subscribers::show).post(subscribers::add),

@@ -4,6 +4,7 @@ mod door;
 mod draft;
 mod feeds;
 mod issues;
+mod live;
 mod notice;
 mod outbox;
 mod overview;
@@ -18,7 +19,10 @@ use crate::web::pages::{millis, templates};
 pub use door::{Login, LoginFault, Setup, SetupFault, SetupPurpose};
 pub use draft::{ChosenPost, LeftOut, Next, Send, TestForm};
 pub use feeds::{AddFeed, FeedLine, Feeds};
-pub use issues::{DeliveryLine, Issue, IssueLine, Issues, TallyView};
+pub use issues::{
+    DeliveryLine, FailureGroup, Issue, IssueLine, Issues, LookUp, Looked, NextLine, TallyView,
+};
+pub use live::{Live, LiveFigures, LiveProgress};
 pub use notice::Notice;
 pub use outbox::{Outbox, OutboxLine, OutboxMail};
 pub use overview::{Checklist, Figures, NextIssue, Overview, SendingNow};
@@ -33,6 +37,8 @@ templates! {
     Send => "desk/send.html",
     Issues => "desk/issues.html",
     Issue => "desk/issue.html",
+    LiveProgress<'_> => "parts/live_progress.html",
+    LiveFigures<'_> => "parts/live_figures.html",
     Subscribers => "desk/subscribers.html",
     Feeds => "desk/feeds.html",
     Outbox => "desk/outbox.html",
