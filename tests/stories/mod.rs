@@ -9,3 +9,4 @@ mod readers;
 mod reading;
 mod refusals;
 mod sending;
+mod watching;
