@@ -9,10 +9,17 @@ const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-ru
 export const PASSWORD = 'correct horse battery staple';
 export const EDITOR = 'ada@example.com';
 
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+/// A Chromium with a profile in `folder` that others may drive through `port`.
+export function openChromium(folder, port) {
+  return chromium.launchPersistentContext(folder, { executablePath, args: [...QUIET, `--remote-debugging-port=${port}`] });
+}
+
 export class Browser {
   static async start() {
     const it = new Browser();
-    it.chromium = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: QUIET });
+    it.chromium = await chromium.launch({ executablePath, args: QUIET });
     return it;
   }
 
