@@ -15,7 +15,7 @@ const HEAVIEST = 60 * 1024;
 const KNOWN = new Set([
   '<body> element', '<style> element', '@media', 'Attribute selector', 'Class selector', 'Descendant combinator',
   'Type selector', 'aria-label attribute', 'border-radius', 'display:none', 'height property', 'object-fit',
-  'overflow', 'role attribute', 'text-decoration-color',
+  'overflow', 'role attribute', 'text-decoration-color', 'word-break',
 ]);
 
 let newsletter;
