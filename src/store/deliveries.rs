@@ -27,7 +27,7 @@ const TALLY: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) AS n FROM deliveries
 const DUE_AGAIN: &str = "UPDATE deliveries SET due_at = $2
     WHERE issue_id = $1 AND state = 'deferred' AND due_at > $2";
 const TO_GO: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE due_at IS NOT NULL";
-const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = $2, reply = NULL, attempts = 0, lost_replies = 0,
+const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = 0, reply = NULL, attempts = 0, lost_replies = 0,
     queued_at = $2, at = $2
     WHERE issue_id = $1 AND state IN ('bounced', 'in_doubt') AND address IS NOT NULL
       AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed')";

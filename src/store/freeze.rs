@@ -55,10 +55,10 @@ const TAKE_POST: &str =
 const OFFER_AGAIN: &str = "UPDATE posts SET offered = offered + 1 WHERE id = $1";
 const COUNT_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1";
 
-// One statement makes a million rows.
+// One statement makes a million rows. What was never tried is due whatever a clock says.
 const ENQUEUE: &str = "INSERT INTO deliveries
     (id, kind, issue_id, subscriber_id, address, state, due_at, attempts, lost_replies, queued_at, at)
-    SELECT CAST($1 AS TEXT) || ':' || id, 'issue', $1, id, address, 'queued', $2, 0, 0, $2, $2
+    SELECT CAST($1 AS TEXT) || ':' || id, 'issue', $1, id, address, 'queued', 0, 0, 0, $2, $2
     FROM subscribers
     WHERE state = 'confirmed' AND (paused_until IS NULL OR paused_until <= $2)";
 

@@ -86,7 +86,7 @@ fn begin_sql(count: usize) -> String {
 fn excuse_sql(count: usize) -> String {
     format!(
         "UPDATE deliveries SET state = CASE WHEN attempts > 1 THEN 'deferred' ELSE 'queued' END,
-            due_at = $1, attempts = attempts - 1, at = $1
+            due_at = 0, attempts = attempts - 1, at = $1
         WHERE id IN ({}) AND state = 'bounced'
           AND issue_id IN (SELECT id FROM issues WHERE state = 'paused')
           AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed')",
