@@ -16,6 +16,7 @@ fn statements(backend: Backend) -> Vec<String> {
         super::freeze::STATEMENTS,
         super::issues::STATEMENTS,
         super::posts::STATEMENTS,
+        super::refusals::STATEMENTS,
         super::sign_up::STATEMENTS,
         super::subscriber_list::STATEMENTS,
         super::subscribers::STATEMENTS,
@@ -23,7 +24,6 @@ fn statements(backend: Backend) -> Vec<String> {
         &super::leases::statements(backend),
     ];
     let made = [
-        super::deliveries::statements(),
         super::outcomes::statements(),
         super::subscriber_import::statements(),
     ];
