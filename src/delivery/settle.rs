@@ -2,7 +2,7 @@
 
 use crate::domain::backoff::{Retry, retry};
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::outcome::{Outcome, Report, Verdict};
 use crate::store::{Leased, Settled};
 
@@ -61,7 +61,10 @@ pub fn settle(
         Outcome::Deferred(_) => wait(&mut settled, retry(tried, job.queued_at, now, jitter)),
         Outcome::Bounced(verdict) => {
             settled.state = DeliveryState::Bounced;
-            settled.suppress = job.subscriber.filter(|_| verdict == Verdict::Dead);
+            // A link may go to an address that is not the reader's yet: a slip in it must
+            // not cost them the one they have.
+            let tells = job.kind != DeliveryKind::ReaderLink && verdict == Verdict::Dead;
+            settled.suppress = job.subscriber.filter(|_| tells);
         }
         Outcome::InDoubt => {
             settled.lost_reply = true;
@@ -125,7 +128,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::delivery::{DeliveryId, DeliveryKind};
+    use crate::domain::delivery::DeliveryId;
     use crate::domain::email_address::EmailAddress;
     use crate::domain::ids::{IssueId, SubscriberId};
     use crate::domain::outcome::{Halt, Temporary};
@@ -196,6 +199,14 @@ mod tests {
         for verdict in [Verdict::Unclear, Verdict::Policy, Verdict::Expired] {
             assert!(!suppressed(verdict), "{verdict:?}");
         }
+        let mut link = job();
+        link.kind = DeliveryKind::ReaderLink;
+        let dead = Outcome::Bounced(Verdict::Dead);
+        assert_eq!(
+            decide(&link, dead, InDoubt::Resend).settled.suppress,
+            None,
+            "another address says nothing of this one"
+        );
     }
 
     #[test]
