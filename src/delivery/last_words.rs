@@ -88,6 +88,7 @@ mod tests {
             charged: true,
             lost_reply: false,
             suppress: None,
+            refusal: None,
         };
         Done {
             settled,

@@ -50,14 +50,14 @@ impl Pace {
 /// How long the mail server has said nothing although something was due, once that is
 /// too long.
 ///
-/// `answered_at` is when it last answered, `first_due` since when something waits for it.
+/// `answered_at` is when it last answered or was first asked, `first_due` since when
+/// something waits for it.
 pub fn silence(
     now: Timestamp,
-    answered_at: Option<Timestamp>,
+    answered_at: Timestamp,
     first_due: Option<Timestamp>,
 ) -> Option<Duration> {
-    let waiting = now.since(first_due?);
-    let silent = answered_at.map_or(waiting, |at| now.since(at).min(waiting));
+    let silent = now.since(answered_at).min(now.since(first_due?));
     (silent >= STALLED).then_some(silent)
 }
 
@@ -105,14 +105,13 @@ mod tests {
 
     #[test]
     fn silence_is_told_after_a_minute_in_which_something_was_due() {
-        let told = |answered: Option<i64>, due: Option<i64>| {
-            silence(second(100), answered.map(second), due.map(second)).map(|it| it.as_secs())
+        let told = |answered: i64, due: Option<i64>| {
+            silence(second(100), second(answered), due.map(second)).map(|it| it.as_secs())
         };
-        assert_eq!(told(Some(40), Some(0)), Some(60));
-        assert_eq!(told(Some(41), Some(0)), None);
-        assert_eq!(told(None, Some(10)), Some(90));
-        assert_eq!(told(Some(0), Some(70)), None, "due for half a minute only");
-        assert_eq!(told(Some(0), Some(400)), None, "due later");
-        assert_eq!(told(Some(0), None), None, "nothing is to go");
+        assert_eq!(told(40, Some(0)), Some(60));
+        assert_eq!(told(41, Some(0)), None);
+        assert_eq!(told(0, Some(70)), None, "due for half a minute only");
+        assert_eq!(told(0, Some(400)), None, "due later");
+        assert_eq!(told(0, None), None, "nothing is to go");
     }
 }

@@ -50,6 +50,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "what the desk sees of a send",
         include_str!("../../migrations/0005_what_the_desk_sees_of_a_send.sql"),
     ),
+    (
+        8,
+        "refusals",
+        include_str!("../../migrations/0008_refusals.sql"),
+    ),
 ];
 
 /// How long a writer waits for another process's transaction on the same SQLite file.

@@ -1,5 +1,6 @@
 //! Issues: frozen once, and what state they are in.
 
+use fail::fail_point;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -51,7 +52,7 @@ const PAGE: &str = issue_rows!("WHERE number < $1 ORDER BY number DESC LIMIT $2"
 const UNFINISHED: &str = issue_rows!("WHERE state IN ('sending', 'paused') ORDER BY number");
 const SENDING: &str = "SELECT id FROM issues WHERE state = 'sending' ORDER BY number";
 const MAIL: &str = "SELECT mail FROM issues WHERE id = $1";
-const PAUSE: &str =
+pub(super) const PAUSE: &str =
     "UPDATE issues SET state = 'paused', paused_why = $2 WHERE id = $1 AND state = 'sending'";
 const PAUSE_BY: &str =
     "UPDATE issues SET state = 'paused', paused_by = $2 WHERE id = $1 AND state = 'sending'";
@@ -185,10 +186,12 @@ impl Store {
     /// Calls those issues sent of which nothing is to go, and writes down how they came
     /// out. Returns how many.
     pub async fn finish_issues(&self, now: Timestamp) -> Result<u64, StoreError> {
+        fail_point!("finishing");
         let finished: Vec<String> = sqlx::query_scalar(FINISH)
             .bind(now.as_millis())
             .fetch_all(&self.pool)
             .await?;
+        fail_point!("finished");
         let mut count = 0;
         for id in finished {
             self.tally(&decode("issue id", id, IssueId::parse)?).await?;

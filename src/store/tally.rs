@@ -32,7 +32,7 @@ const REOPEN: &str = "UPDATE issues SET state = CASE WHEN state = 'sent' THEN 's
     finished_at = NULL, delivered = NULL, bounced = NULL, skipped = NULL, in_doubt = NULL, changes = changes + 1,
     answered_at = $2
     WHERE id = $1 AND state <> 'cancelled'";
-const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = $2, reply = NULL, attempts = 0, lost_replies = 0,
+const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = 0, reply = NULL, attempts = 0, lost_replies = 0,
     queued_at = $2, at = $2
     WHERE issue_id = $1 AND state IN ('bounced', 'in_doubt') AND address IS NOT NULL
       AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed')";

@@ -35,7 +35,9 @@ pub struct Look {
 impl Look {
     fn new(sight: Sight, pace: &Pace, now: Timestamp) -> Self {
         let is_sending = Standing::Sending == standing(&sight);
-        let silent = silence(now, sight.issue.answered_at, sight.first_due);
+        let issue = &sight.issue;
+        let answered_at = issue.answered_at.unwrap_or(issue.frozen_at);
+        let silent = silence(now, answered_at, sight.first_due);
         Self {
             per_second: pace.per_second().filter(|_| is_sending),
             time_left: pace.time_for(sight.tally.queued).filter(|_| is_sending),

@@ -22,7 +22,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AdminId, IssueId, WorkerId};
 use crate::domain::post::FeedId;
 use crate::mail::outbox::Outbox;
-use crate::store::{FeedOrigin, Role, Settled, Store};
+use crate::store::{FeedOrigin, GroupCommit, Role, Settled, Store};
 use crate::web::Web;
 use crate::web::fixture::{Answer, TestSite};
 
@@ -138,12 +138,20 @@ impl House {
                 charged: true,
                 lost_reply: false,
                 suppress: None,
+                refusal: None,
             })
             .collect();
-        let ids: Vec<_> = settled.iter().map(|it| it.id.clone()).collect();
-        let begun = store.record(&worker, &[], &ids, now).await.unwrap();
-        assert_eq!(begun.begun.len(), ids.len());
-        store.record(&worker, &settled, &[], now).await.unwrap();
+        let begin = GroupCommit {
+            next: settled.iter().map(|it| it.id.clone()).collect(),
+            ..GroupCommit::default()
+        };
+        let begun = store.record(&worker, &begin, now).await.unwrap();
+        assert_eq!(begun.begun.len(), begin.next.len());
+        let end = GroupCommit {
+            outcomes: settled,
+            ..GroupCommit::default()
+        };
+        store.record(&worker, &end, now).await.unwrap();
         store.resign(&worker).await.unwrap();
         store.finish_issues(now).await.unwrap();
     }
