@@ -1,7 +1,7 @@
 //! Every statement is prepared on both databases: a column that is not there, or a type
 //! that only one of them guesses, fails here.
 
-use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
 
 use super::connect::{Backend, Place, Store};
 
@@ -66,4 +66,29 @@ async fn postgres_takes_every_statement() {
         return; // tests/main.rs says so
     };
     prepare_all(Place::Postgres(url), Backend::Postgres).await;
+}
+
+/// What the desk asks of an issue must cost the same with ten readers and with a million.
+#[tokio::test]
+async fn the_desk_looks_issues_up_in_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Sqlite(folder.path().join("test.db"));
+    let store = Store::connect(&place).await.unwrap();
+    for statement in super::copies::STATEMENTS
+        .iter()
+        .chain(super::tally::STATEMENTS)
+    {
+        let plan = format!("EXPLAIN QUERY PLAN {statement}");
+        let rows = sqlx::query(AssertSqlSafe(plan).into_sql_str())
+            .fetch_all(&store.pool)
+            .await
+            .unwrap();
+        for row in rows {
+            let step: String = row.get("detail");
+            let scans = step.starts_with("SCAN deliveries") || step.starts_with("SCAN d");
+            assert!(!scans, "{step}: {statement}");
+            let sorts = step.contains("TEMP B-TREE") && !statement.contains("GROUP BY SUBSTR");
+            assert!(!sorts, "{step}: {statement}");
+        }
+    }
 }

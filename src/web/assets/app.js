@@ -2,6 +2,11 @@
 const find = name => document.querySelector(name);
 const all = (name, does) => document.querySelectorAll(name).forEach(does);
 
+// What was done is said once, not again at every reload.
+const here = new URL(location);
+here.searchParams.delete('done');
+history.replaceState(null, '', here);
+
 // Live figures, as the server words them. A hidden page lets go of its stream.
 all('[data-live]', box => {
   const lost = find('[data-lost]'), status = find('[data-spoken]');
@@ -61,9 +66,9 @@ all('form[data-search]', form => {
       const page = await fetch(url).then(answer => answer.text(), () => '');
       const rows = new DOMParser().parseFromString(page, 'text/html').querySelector('[data-part=rows]');
       if (turn !== asked) return;
-      const here = find('[data-part=rows]');
+      const shown = find('[data-part=rows]');
       // Nothing found, or nothing shown yet, has words of its own.
-      if (rows && here) here.replaceWith(rows), history.replaceState(null, '', url);
+      if (rows && shown) shown.replaceWith(rows), history.replaceState(null, '', url);
       else if (page) form.submit();
     }, 250);
   });
