@@ -5,7 +5,9 @@
 //! beside its function; a test prepares every one on both databases. PostgreSQL is the
 //! strict referee.
 
+mod accounts;
 mod admins;
+mod audit;
 mod batch;
 mod connect;
 mod deliveries;
@@ -29,7 +31,9 @@ mod tests;
 mod transaction;
 mod workers;
 
+pub use accounts::{Account, OpenSession};
 pub use admins::{Admin, Role, Session};
+pub use audit::AuditRow;
 pub use connect::{Place, Store};
 pub use deliveries::NewDelivery;
 pub use delivery_list::{DeliveryFilter, DeliveryRow};

@@ -1,6 +1,7 @@
 //! Every page, filled three ways, for the tests.
 
 mod desk;
+mod desk_accounts;
 mod desk_lists;
 mod public;
 
@@ -88,5 +89,6 @@ pub fn every_page(
     public::fill(&mut album, fill);
     desk::fill(&mut album, fill);
     desk_lists::fill(&mut album, fill);
+    desk_accounts::fill(&mut album, fill);
     album.rendered
 }

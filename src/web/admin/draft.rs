@@ -8,6 +8,7 @@ use super::editor::{Editor, Posted};
 use super::views::{ChosenPost, LeftOut, Next, Notice, Shown, TestForm};
 use super::{Answer, done, page, refused, see_other};
 use crate::digest::Draft;
+use crate::domain::audit::{Action, Object};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::EmailAddress;
@@ -82,6 +83,8 @@ pub async fn test(State(shared): State<Shared>, posted: Posted) -> Answer {
         payload: Some(web.digests.freeze(&draft).to_json()),
     };
     web.store.enqueue(&mail, now).await?;
+    let did = Action::TestSent;
+    posted.editor.did(&shared, did, Object::Nothing).await;
     Ok(done(&shared, "/admin/next", Notice::TestQueued))
 }
 

@@ -7,6 +7,7 @@ use super::editor::{Editor, Posted};
 use super::views::{Notice, Send};
 use super::{Answer, done, page, see_other};
 use crate::digest::{Draft, DraftError, PublishError, Published};
+use crate::domain::audit::Action;
 use crate::store::IssueRow;
 use crate::store::StoreError;
 use crate::web::Web;
@@ -54,7 +55,7 @@ pub async fn send(State(shared): State<Shared>, posted: Posted) -> Answer {
     let published = web.digests.publish(Some(slot)).await;
     match published.map_err(failed)? {
         Published::Made { number, .. } => {
-            tracing::info!(admin = %posted.editor.admin.id, issue = %number, "sent from the desk");
+            posted.editor.did(&shared, Action::IssueSent, number).await;
             let path = format!("/admin/issues/{number}");
             Ok(done(&shared, &path, Notice::SendingBegun))
         }

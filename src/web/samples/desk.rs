@@ -7,6 +7,7 @@ pub fn desk(fill: Fill) -> Desk {
     Desk {
         csrf: fill.needed("c5rf"),
         account: fill.needed("editor@example.com"),
+        is_admin: fill != Fill::Empty,
         now: days_after(FRIDAY, -3),
         notice,
     }

@@ -1,5 +1,6 @@
 //! What each page of the desk shows.
 
+mod accounts;
 mod door;
 mod draft;
 mod feeds;
@@ -15,6 +16,10 @@ use serde::Serialize;
 use crate::domain::clock::Timestamp;
 use crate::web::pages::{millis, templates};
 
+pub use accounts::{
+    Account, AccountLine, Accounts, Audit, AuditLine, InviteForm, NewLink, NotYours, PasswordFault,
+    SessionLine,
+};
 pub use door::{Login, LoginFault, Setup, SetupFault, SetupPurpose};
 pub use draft::{ChosenPost, LeftOut, Next, Send, TestForm};
 pub use feeds::{AddFeed, FeedLine, Feeds};
@@ -38,6 +43,10 @@ templates! {
     Outbox => "desk/outbox.html",
     OutboxMail => "desk/outbox_mail.html",
     Settings => "desk/settings.html",
+    Account => "desk/account.html",
+    Accounts => "desk/accounts.html",
+    Audit => "desk/audit.html",
+    NotYours => "desk/not_yours.html",
 }
 
 /// Around every page of the desk but the door.
@@ -47,6 +56,8 @@ pub struct Desk {
     pub csrf: String,
     /// Who is logged in, by address. Log out posts to `/admin/logout`.
     pub account: String,
+    /// Whether what is for admins is shown.
+    pub is_admin: bool,
     #[serde(serialize_with = "millis")]
     pub now: Timestamp,
     pub notice: Option<Notice>,

@@ -41,6 +41,10 @@ notices! {
     FeedChecked => "feed_checked",
     FeedsRead => "feeds_read",
     FeedRemoved => "feed_removed",
+    RoleChanged => "role_changed",
+    AccountRemoved => "account_removed",
+    LastAdmin => "last_admin",
+    PasswordChanged => "password_changed",
 }
 
 impl Notice {
