@@ -30,6 +30,8 @@ pub enum Purpose {
     /// The one-use fields of the desk's forms.
     Csrf,
     MessageId,
+    /// The address that reports about one copy go to.
+    ReturnPath,
     /// What an erased reader leaves: enough to keep them out of an import, no more.
     Suppression,
     /// A mailbox in the count of sign-up mails, or a reader in that of links.
@@ -50,6 +52,7 @@ impl Purpose {
             Self::CheckCookie => b"check-cookie",
             Self::Csrf => b"csrf",
             Self::MessageId => b"message-id",
+            Self::ReturnPath => b"return-path",
             Self::Suppression => b"suppression",
             Self::Mailbox => b"mailbox",
         }

@@ -46,6 +46,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0002_more_kinds_of_mail.sql"),
     ),
     (6, "audit", include_str!("../../migrations/0006_audit.sql")),
+    (
+        8,
+        "refusals",
+        include_str!("../../migrations/0008_refusals.sql"),
+    ),
 ];
 
 /// How long a writer waits for another process's transaction on the same SQLite file.

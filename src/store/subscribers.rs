@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
 use super::transaction::again;
-use super::{Store, StoreError, decode};
+use super::{Store, StoreError, decode, refusals};
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
@@ -168,6 +168,7 @@ impl Store {
         again(|| async {
             let mut tx = self.begin_write().await?;
             skip(&mut tx, SKIP_ALL, id, now).await?;
+            refusals::forget(&mut tx, id).await?;
             sqlx::query(CUT_TIES)
                 .bind(id.to_string())
                 .execute(&mut *tx)

@@ -21,6 +21,7 @@ fn statements(backend: Backend) -> Vec<String> {
         super::own_record::STATEMENTS,
         super::posts::STATEMENTS,
         super::reader_mails::STATEMENTS,
+        super::refusals::STATEMENTS,
         super::sign_up::STATEMENTS,
         super::subscriber_list::STATEMENTS,
         super::subscribers::STATEMENTS,
@@ -28,7 +29,6 @@ fn statements(backend: Backend) -> Vec<String> {
         &super::leases::statements(backend),
     ];
     let made = [
-        super::deliveries::statements(),
         super::outcomes::statements(),
         super::subscriber_import::statements(),
     ];
