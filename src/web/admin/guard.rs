@@ -42,8 +42,8 @@ pub async fn hold(
     }
 }
 
-/// Says that this is for admins.
-fn not_yours(shared: &Shared, editor: &Editor) -> Response {
+/// Says that this is for admins: also where one form of a page is, and the page is not.
+pub fn not_yours(shared: &Shared, editor: &Editor) -> Response {
     let view = NotYours {
         desk: editor.desk(shared),
     };
