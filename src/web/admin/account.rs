@@ -23,8 +23,8 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
     page(&shared, &view)
 }
 
-/// Whoever finds a desk left open must not be able to lock its owner out: the password
-/// of now is asked for, and tries are counted as at the door.
+/// Whoever finds a desk left open must not be able to lock its owner out: the current
+/// password is asked for, and tries are counted as at the door.
 pub async fn change_password(
     State(shared): State<Shared>,
     Extension(keeper): Extension<Arc<Doorkeeper>>,

@@ -47,7 +47,7 @@ async fn an_invitation_is_a_link_shown_once_that_lets_one_in_once() {
         .unwrap();
     let token = rest.split('<').next().unwrap().to_owned();
     assert!(!ada.get(path).await.shows(&token), "shown once");
-    assert!(ada.get(path).await.shows("has no password yet"));
+    assert!(ada.get(path).await.shows("Invited</span>"));
 
     let mut eve = Browser::new(&house);
     let fields = [
@@ -135,7 +135,7 @@ async fn a_password_is_changed_by_who_knows_it_and_ends_the_other_sessions() {
     let path = "/admin/account/password";
     let new = "quite another one";
     for (current, password, again, words) in [
-        ("guess", new, new, "not your password of now"),
+        ("guess", new, new, "not your current password"),
         (PASSWORD, "short", "short", "at least 10 characters"),
         (PASSWORD, new, "something else", "are not the same"),
     ] {
@@ -170,7 +170,7 @@ async fn a_password_is_changed_by_who_knows_it_and_ends_the_other_sessions() {
 }
 
 #[tokio::test]
-async fn guessing_the_password_of_now_is_throttled_as_at_the_door() {
+async fn guessing_the_current_password_is_throttled_as_at_the_door() {
     let house = House::new().await;
     let mut ada = house.ada().await;
     let fields = [("current", "guess"), ("password", "x"), ("again", "x")];

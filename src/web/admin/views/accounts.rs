@@ -59,7 +59,7 @@ pub struct Accounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PasswordFault {
-    /// The password of now is not right.
+    /// The current password is not right.
     Current,
     TooMany,
     /// What is wrong with the new one.
