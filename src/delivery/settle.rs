@@ -68,10 +68,7 @@ pub fn settle(
         }
         Outcome::Bounced(verdict) => {
             settled.state = DeliveryState::Bounced;
-            // A link may go to an address that is not the reader's yet: a slip in it must
-            // not cost them the one they have.
-            let tells = job.kind != DeliveryKind::ReaderLink && verdict == Verdict::Dead;
-            settled.suppress = job.subscriber.filter(|_| tells);
+            settled.suppress = suppressed_by(job).filter(|_| verdict == Verdict::Dead);
             settled.refusal =
                 refusal(job, Refusal::Unclear).filter(|_| verdict == Verdict::Unclear);
         }
@@ -126,6 +123,13 @@ pub fn unreached(job: &Leased, says: String, now: Timestamp, jitter: u8) -> Sett
 fn refusal(job: &Leased, refusal: Refusal) -> Option<(SubscriberId, Refusal)> {
     let reader = job.issue.and(job.subscriber)?;
     Some((reader, refusal))
+}
+
+/// Whom a dead address is held against. A link may go to an address that is not the
+/// reader's yet: a slip in it must not cost them the one they have.
+fn suppressed_by(job: &Leased) -> Option<SubscriberId> {
+    job.subscriber
+        .filter(|_| job.kind != DeliveryKind::ReaderLink)
 }
 
 fn wait(settled: &mut Settled, job: &Leased, retry: Retry) {

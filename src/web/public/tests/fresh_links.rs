@@ -203,7 +203,11 @@ async fn the_form_for_another_address_tells_nothing_of_it() {
         site.post(&form, format!("email=victim{n}%40example.org"))
             .await;
     }
-    assert_eq!(site.deliveries().await.len(), 3, "nor many of them in a day");
+    assert_eq!(
+        site.deliveries().await.len(),
+        3,
+        "nor many of them in a day"
+    );
 }
 
 #[tokio::test]
