@@ -15,9 +15,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::ExposeSecret;
 use sha2::{Digest as _, Sha256};
 
-use crate::config::{DatabaseUrl, InDoubtPolicy, KeyFileError, PasswordFileError, Settings};
+use crate::config::{
+    DatabaseUrl, InDoubtPolicy, KeyFileError, PasswordFileError, PostOrder, Settings,
+};
 use crate::delivery::{self, Deliveries, InDoubt};
-use crate::digest::{Digests, Rules, Wanted};
+use crate::digest::{Digests, Order, Rules, Wanted};
 use crate::domain::clock::Clock;
 use crate::domain::ids::AdminId;
 use crate::domain::random::Random;
@@ -137,6 +139,10 @@ impl App {
                 max_posts: usize::from(self.settings.digest.max_posts),
                 min_posts: usize::from(self.settings.digest.min_posts),
                 max_age: self.settings.digest.max_age,
+                order: match self.settings.digest.order {
+                    PostOrder::Newest => Order::Newest,
+                    PostOrder::Hottest => Order::Hottest,
+                },
             },
             wanted: self
                 .settings

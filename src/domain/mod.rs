@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod clock;
 pub mod delivery;
+pub mod edits;
 pub mod email_address;
 pub mod host_port;
 pub mod ids;
@@ -19,3 +20,4 @@ pub mod slot;
 pub mod subscriber;
 pub mod token;
 pub mod trusted_proxies;
+pub mod words;

@@ -2,6 +2,7 @@
 
 mod desk;
 mod desk_lists;
+mod editor;
 mod public;
 
 use super::pages::{PageError, Pages, View};
@@ -88,5 +89,6 @@ pub fn every_page(
     public::fill(&mut album, fill);
     desk::fill(&mut album, fill);
     desk_lists::fill(&mut album, fill);
+    editor::fill(&mut album, fill);
     album.rendered
 }

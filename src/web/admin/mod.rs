@@ -5,6 +5,8 @@
 
 mod doorkeeper;
 mod draft;
+mod edit;
+mod edit_post;
 mod editor;
 mod feeds;
 mod fields;
@@ -14,10 +16,12 @@ mod login;
 mod origin;
 mod outbox;
 mod overview;
+mod preview;
 mod send;
 mod session;
 mod settings;
 mod setup;
+mod slots;
 mod subscribers;
 #[cfg(test)]
 mod tests;
@@ -45,10 +49,16 @@ pub fn routes() -> Router<Shared> {
         .route("/setup", get(setup::show).post(setup::set))
         .route("/login", get(login::show).post(login::log_in))
         .route("/logout", post(login::log_out))
-        .route("/next", get(draft::show))
+        .route("/next", get(draft::show).post(edit::change))
         .route("/next/html", get(draft::html))
         .route("/next/test", post(draft::test))
         .route("/next/collect", post(draft::collect))
+        .route("/next/add", get(edit_post::show_new).post(edit_post::add))
+        .route(
+            "/next/posts/{id}",
+            get(edit_post::show).post(edit_post::change),
+        )
+        .route("/next/skip", post(slots::skip))
         .route("/next/send", get(send::show).post(send::send))
         .route("/issues", get(issues::show))
         .route("/issues/{number}", get(issue::show).post(issue::act))

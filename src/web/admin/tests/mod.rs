@@ -1,9 +1,11 @@
 //! The desk as a browser meets it, on a database of its own.
 
 mod door;
+mod editing;
 mod letters;
 mod pages;
 mod sending;
+mod skipping;
 
 use std::time::Duration;
 
