@@ -9,7 +9,6 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use tempfile::TempDir;
 use tower::ServiceExt;
 
 use super::{Door, Web, router};
@@ -32,6 +31,7 @@ use crate::store::{
     Subscriber,
 };
 use crate::subscription::{CapLimits, Subscriptions, TakenIn};
+use crate::test_database::Database;
 
 /// 2026-11-20 10:00 UTC, a Friday.
 pub const FRIDAY: Timestamp = Timestamp::from_millis(1_795_168_800_000);
@@ -40,7 +40,7 @@ pub struct TestSite {
     pub web: Web,
     pub clock: Arc<ManualClock>,
     router: Router,
-    _folder: TempDir,
+    _database: Database,
 }
 
 #[derive(Debug)]
@@ -74,11 +74,13 @@ impl TestSite {
 
     /// With some of it set otherwise.
     pub async fn with(change: impl FnOnce(&mut Web)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let database = Database::fresh().await;
+        let place = match database.url().strip_prefix("sqlite:") {
+            Some(path) => Place::Sqlite(path.into()),
+            None => Place::Postgres(database.url().to_owned()),
+        };
         let clock = Arc::new(ManualClock::at(FRIDAY));
-        let store = Store::connect(&Place::Sqlite(folder.path().join("test.db")))
-            .await
-            .unwrap();
+        let store = Store::connect(&place).await.unwrap();
         let mut web = web(store, Arc::clone(&clock));
         change(&mut web);
         let router = router(web.clone()).unwrap();
@@ -86,7 +88,7 @@ impl TestSite {
             web,
             clock,
             router,
-            _folder: folder,
+            _database: database,
         }
     }
 
