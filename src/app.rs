@@ -11,9 +11,11 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use crate::config::{DatabaseUrl, InDoubtPolicy, KeyFileError, PasswordFileError, Settings};
+use crate::config::{
+    DatabaseUrl, InDoubtPolicy, KeyFileError, PasswordFileError, PostOrder, Settings,
+};
 use crate::delivery::{self, Deliveries, InDoubt};
-use crate::digest::{Digests, Rules, Wanted};
+use crate::digest::{Digests, Order, Rules, Wanted};
 use crate::domain::audit::{Action, Actor, Object};
 use crate::domain::clock::Clock;
 use crate::domain::ids::{AdminId, AuditId};
@@ -132,6 +134,10 @@ impl App {
                 max_posts: usize::from(self.settings.digest.max_posts),
                 min_posts: usize::from(self.settings.digest.min_posts),
                 max_age: self.settings.digest.max_age,
+                order: match self.settings.digest.order {
+                    PostOrder::Newest => Order::Newest,
+                    PostOrder::Hottest => Order::Hottest,
+                },
             },
             wanted: self
                 .settings

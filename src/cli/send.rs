@@ -69,6 +69,12 @@ pub async fn run(
             id
         }
         Published::AlreadyThere(issue) => return join(context, app, *issue, dry_run, wait).await,
+        Published::Skipped => {
+            let line = result_json("skipped", None, slot.as_ref(), 0, &Tally::default());
+            return context.output.line(&line, || {
+                "The editor skips this week: nothing is sent.".to_owned()
+            });
+        }
         Published::NothingNew(draft) => {
             let line = result_json("nothing_new", None, slot.as_ref(), 0, &Tally::default());
             return context.output.line(&line, || {

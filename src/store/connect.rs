@@ -47,6 +47,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     ),
     (6, "audit", include_str!("../../migrations/0006_audit.sql")),
     (
+        3,
+        "editing",
+        include_str!("../../migrations/0003_editing.sql"),
+    ),
+    (
         8,
         "refusals",
         include_str!("../../migrations/0008_refusals.sql"),

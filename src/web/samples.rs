@@ -3,6 +3,7 @@
 mod desk;
 mod desk_accounts;
 mod desk_lists;
+mod editor;
 mod public;
 
 use super::pages::{PageError, Pages, View};
@@ -90,5 +91,6 @@ pub fn every_page(
     desk::fill(&mut album, fill);
     desk_lists::fill(&mut album, fill);
     desk_accounts::fill(&mut album, fill);
+    editor::fill(&mut album, fill);
     album.rendered
 }

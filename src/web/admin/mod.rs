@@ -9,6 +9,8 @@ mod accounts;
 mod audit;
 mod doorkeeper;
 mod draft;
+mod edit;
+mod edit_post;
 mod editor;
 mod feeds;
 mod fields;
@@ -20,10 +22,12 @@ mod one_time_link;
 mod origin;
 mod outbox;
 mod overview;
+mod preview;
 mod send;
 mod session;
 mod settings;
 mod setup;
+mod slots;
 mod subscribers;
 #[cfg(test)]
 mod tests;
@@ -55,10 +59,21 @@ fn table() -> Vec<(&'static str, Who, MethodRouter<Shared>)> {
         ("/login", Anyone, get(login::show).post(login::log_in)),
         ("/logout", Editors, post(login::log_out)),
         ("/", Editors, get(overview::show)),
-        ("/next", Editors, get(draft::show)),
+        ("/next", Editors, get(draft::show).post(edit::change)),
         ("/next/html", Editors, get(draft::html)),
         ("/next/test", Editors, post(draft::test)),
         ("/next/collect", Editors, post(draft::collect)),
+        (
+            "/next/add",
+            Editors,
+            get(edit_post::show_new).post(edit_post::add),
+        ),
+        (
+            "/next/posts/{id}",
+            Editors,
+            get(edit_post::show).post(edit_post::change),
+        ),
+        ("/next/skip", Editors, post(slots::skip)),
         ("/next/send", Editors, get(send::show).post(send::send)),
         ("/issues", Editors, get(issues::show)),
         (

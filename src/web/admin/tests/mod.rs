@@ -2,10 +2,12 @@
 
 mod accounts;
 mod door;
+mod editing;
 mod letters;
 mod pages;
 mod roles;
 mod sending;
+mod skipping;
 
 use std::time::Duration;
 

@@ -21,9 +21,12 @@ pub use accounts::{
     SessionLine,
 };
 pub use door::{Login, LoginFault, Setup, SetupFault, SetupPurpose};
-pub use draft::{ChosenPost, LeftOut, Next, Send, TestForm};
+pub use draft::{
+    AddPost, ChosenPost, Conflict, EditPost, LeftOut, Look, Next, PostFaults, PostFields, Send,
+    TestForm, UpcomingSlot, Words,
+};
 pub use feeds::{AddFeed, FeedLine, Feeds};
-pub use issues::{DeliveryLine, Issue, IssueLine, Issues, TallyView};
+pub use issues::{DeliveryLine, Issue, IssueLine, Issues, SkippedWeek, TallyView};
 pub use notice::Notice;
 pub use outbox::{Outbox, OutboxLine, OutboxMail};
 pub use overview::{Checklist, Figures, NextIssue, Overview, SendingNow};
@@ -35,6 +38,8 @@ templates! {
     Setup => "desk/setup.html",
     Overview => "desk/overview.html",
     Next => "desk/next.html",
+    EditPost => "desk/post.html",
+    AddPost => "desk/add_post.html",
     Send => "desk/send.html",
     Issues => "desk/issues.html",
     Issue => "desk/issue.html",
