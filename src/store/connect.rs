@@ -52,6 +52,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0003_editing.sql"),
     ),
     (
+        5,
+        "what the desk sees of a send",
+        include_str!("../../migrations/0005_what_the_desk_sees_of_a_send.sql"),
+    ),
+    (
         8,
         "refusals",
         include_str!("../../migrations/0008_refusals.sql"),

@@ -13,3 +13,4 @@ mod readers;
 mod reading;
 mod refusals;
 mod sending;
+mod watching;
