@@ -45,6 +45,12 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "more kinds of mail",
         include_str!("../../migrations/0002_more_kinds_of_mail.sql"),
     ),
+    (6, "audit", include_str!("../../migrations/0006_audit.sql")),
+    (
+        3,
+        "editing",
+        include_str!("../../migrations/0003_editing.sql"),
+    ),
     (
         5,
         "what the desk sees of a send",

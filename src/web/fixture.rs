@@ -13,7 +13,7 @@ use axum::response::Response;
 use tower::ServiceExt;
 
 use super::{Door, Web, router};
-use crate::digest::{Digests, Rules};
+use crate::digest::{Digests, Order, Rules};
 use crate::domain::clock::{ManualClock, Timestamp};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::{IssueId, IssueNumber};
@@ -223,7 +223,11 @@ impl TestSite {
 
     /// Freezes an issue of new posts. Needs a reader.
     pub async fn issue(&self, titles: &[&str]) -> (IssueId, IssueNumber) {
-        let posts = self.posts(titles).await;
+        let mut posts = Vec::new();
+        for post in self.posts(titles).await {
+            let candidate = self.web.store.candidate(&post).await.unwrap();
+            posts.push(candidate.unwrap().post);
+        }
         let issue = NewIssue {
             id: IssueId::new(self.now(), &self.web.random),
             number: self.web.store.next_number().await.unwrap(),
@@ -234,6 +238,8 @@ impl TestSite {
             content_hash: "0".repeat(64),
             posts,
             left_over: Vec::new(),
+            edits: self.web.store.draft_edits().await.unwrap(),
+            by_hand: false,
         };
         let claimed = self.web.store.freeze(&issue, self.now()).await.unwrap();
         assert!(matches!(claimed, Claimed::Made { .. }), "{claimed:?}");
@@ -259,6 +265,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
             max_posts: 10,
             min_posts: 1,
             max_age: Duration::from_secs(14 * 24 * 60 * 60),
+            order: Order::Hottest,
         },
         wanted: Vec::new(),
         keys: Arc::clone(&keys),

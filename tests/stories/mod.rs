@@ -7,6 +7,8 @@ mod crashes;
 mod failpoints;
 mod feeds;
 mod mails;
+mod one_answer;
+mod own_links;
 mod readers;
 mod reading;
 mod refusals;

@@ -7,6 +7,7 @@ use super::copies::{self, Filter};
 use super::editor::{Editor, Posted};
 use super::views::{Issue, Live, Notice};
 use super::{Answer, done, page, see_other};
+use crate::domain::audit::Action;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::store::{DeliveryRow, IssueRow, Store, StoreError};
 use crate::web::Web;
@@ -89,27 +90,33 @@ pub async fn act(
     let issue = find(web, &number).await?;
     let now = web.clock.now();
     let action = posted.fields.text("action");
-    let (changed, notice) = match action {
+    let store = &web.store;
+    let (changed, notice, did) = match action {
         "pause" => {
             let admin = posted.editor.admin.address.to_string();
-            let paused = web.store.pause_issue_by(&issue.id, &admin).await?;
-            (paused, Notice::Paused)
+            let paused = store.pause_issue_by(&issue.id, &admin).await?;
+            (paused, Notice::Paused, Action::IssuePaused)
         }
         "resume" => {
-            let resumed = web.store.resume_issue(&issue.id, now).await?;
-            (resumed, Notice::Resumed)
+            let resumed = store.resume_issue(&issue.id, now).await?;
+            (resumed, Notice::Resumed, Action::IssueResumed)
         }
         "cancel" => (
-            web.store.cancel_issue(&issue.id, now).await?,
+            store.cancel_issue(&issue.id, now).await?,
             Notice::Cancelled,
+            Action::IssueCancelled,
         ),
-        "try_now" => match web.store.try_now(&issue.id, now).await? {
-            0 => (true, Notice::NothingWaits),
-            _ => (true, Notice::TriedNow),
-        },
+        "try_now" => {
+            let notice = match store.try_now(&issue.id, now).await? {
+                0 => Notice::NothingWaits,
+                _ => Notice::TriedNow,
+            };
+            (true, notice, Action::IssueTriedNow)
+        }
         "send_again" => (
-            web.store.send_again(&issue.id, now).await? > 0,
+            store.send_again(&issue.id, now).await? > 0,
             Notice::SentAgain,
+            Action::IssueSentAgain,
         ),
         _ => return Err(HttpError::Unprocessable),
     };
@@ -118,7 +125,7 @@ pub async fn act(
         return Ok(see_other(&shared, &path));
     }
     shared.live.changed(&issue.id);
-    tracing::info!(admin = %posted.editor.admin.id, issue = %issue.number, did = notice.as_str(), "from the desk");
+    posted.editor.did(&shared, did, issue.number).await;
     Ok(done(&shared, &path, notice))
 }
 

@@ -4,14 +4,17 @@ use axum::extract::{Query, State};
 use serde::Deserialize;
 
 use super::editor::Editor;
-use super::views::{IssueLine, Issues, NextLine};
-use super::{Answer, draft, page};
+use super::views::{IssueLine, Issues, NextLine, SkippedWeek};
+use super::{Answer, page, slots};
 use crate::domain::issue::IssueNumber;
-use crate::store::IssueRow;
+use crate::domain::slot::Slot;
+use crate::store::{IssueRow, Store, StoreError};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 
 const PAGE: usize = 20;
+/// Skipped weeks on the page.
+const SKIPPED: i64 = 5;
 
 #[derive(Debug, Default, Deserialize)]
 pub struct Asked {
@@ -34,7 +37,7 @@ pub async fn show(
     let next = match before {
         None => Some(NextLine {
             number: web.store.next_number().await?.get(),
-            goes_at: draft::goes_at(web).await?,
+            goes_at: slots::ahead(web).await?.1,
         }),
         Some(_) => None,
     };
@@ -42,10 +45,20 @@ pub async fn show(
         desk: editor.desk(&shared),
         next,
         issues: lines(&shared, rows).await?,
+        skipped: skipped(&web.store).await?,
         newer: before.is_some(),
         older,
     };
     page(&shared, &view)
+}
+
+async fn skipped(store: &Store) -> Result<Vec<SkippedWeek>, StoreError> {
+    let weeks = store.skipped_slots(SKIPPED).await?.into_iter();
+    let week = |slot: Slot| SkippedWeek {
+        year: slot.year(),
+        week: slot.week(),
+    };
+    Ok(weeks.map(week).collect())
 }
 
 /// Issues with how their recipients are accounted for.

@@ -23,6 +23,10 @@ fn issues(album: &mut Album<'_>, fill: Fill) {
                 goes_at: Some(FRIDAY),
             }),
             issues: lines(fill),
+            skipped: fill.list(vec![SkippedWeek {
+                year: 2026,
+                week: 46,
+            }]),
             newer: true,
             older: fill.maybe("37"),
         },

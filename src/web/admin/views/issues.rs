@@ -61,6 +61,13 @@ pub struct IssueLine {
     pub tally: TallyView,
 }
 
+/// By the ISO calendar.
+#[derive(Clone, Debug, Serialize)]
+pub struct SkippedWeek {
+    pub year: u16,
+    pub week: u8,
+}
+
 /// The issue that is not made yet.
 #[derive(Clone, Debug, Serialize)]
 pub struct NextLine {
@@ -77,6 +84,8 @@ pub struct Issues {
     /// Above the first page.
     pub next: Option<NextLine>,
     pub issues: Vec<IssueLine>,
+    /// The latest weeks in which the editor wanted no issue.
+    pub skipped: Vec<SkippedWeek>,
     pub newer: bool,
     pub older: Option<String>,
 }
