@@ -45,6 +45,12 @@ pub async fn show(
         let (look_up, rows) = copies::look_up(store, &id, &asked.address).await?;
         (Some(look_up), (rows, None))
     };
+    // Who looks for single copies has seen the reasons on the first page.
+    let failures = if filter == Filter::All && after.is_none() && look_up.is_none() {
+        copies::failures(store, &id).await?
+    } else {
+        Vec::new()
+    };
     let view = Issue {
         desk: editor.desk(&shared),
         number: issue.number.get(),
@@ -52,7 +58,7 @@ pub async fn show(
         live: Live::new(&look, &shared.web.mail_goes_to),
         begun_at: issue.frozen_at,
         finished_at: issue.finished_at,
-        failures: copies::failures(store, &id).await?,
+        failures,
         left: store.left_after(&id).await?,
         look_up,
         filter: filter.as_str(),
