@@ -4,6 +4,7 @@ pub mod backoff;
 pub mod clock;
 pub mod delivery;
 pub mod email_address;
+pub mod growth;
 pub mod host_port;
 pub mod ids;
 pub mod issue;

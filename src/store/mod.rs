@@ -17,10 +17,15 @@ mod freeze;
 mod issues;
 mod leases;
 mod outcomes;
+#[cfg(test)]
+mod plan_tests;
 mod posts;
 mod sign_up;
 mod subscriber_import;
+mod subscriber_leaving;
 mod subscriber_list;
+mod subscriber_moves;
+mod subscriber_record;
 mod subscribers;
 #[cfg(test)]
 mod tests;
@@ -37,9 +42,11 @@ pub use issues::IssueRow;
 pub use leases::Leased;
 pub use outcomes::{Recorded, Settled};
 pub use posts::{Candidate, StoredPost};
-pub use sign_up::{ConsentRecord, RecentMails, SignUp};
+pub use sign_up::{ConsentRecord, LetterIds, RecentMails, SignUp};
 pub use subscriber_import::{Arrival, ImportTally};
-pub use subscriber_list::{SubscriberFilter, SubscriberRow};
+pub use subscriber_leaving::{Erasure, Leaver};
+pub use subscriber_list::{Order, Search, SubscriberFilter, SubscriberRow, Turn};
+pub use subscriber_record::{LastCopy, SubscriberRecord};
 pub use subscribers::Subscriber;
 
 /// The database did not do what was asked.

@@ -5,12 +5,13 @@ use std::collections::HashSet;
 
 use sqlx::{Any, AssertSqlSafe, Transaction};
 
+use super::subscriber_moves::Moves;
 use super::transaction::again;
 use super::{Store, StoreError, batch};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
-use crate::domain::subscriber::SubscriberId;
+use crate::domain::subscriber::{SubscriberId, SubscriberState};
 
 /// What is written of one try.
 #[derive(Clone, Debug)]
@@ -62,9 +63,9 @@ fn begin_sql(count: usize) -> String {
     )
 }
 
-const SUPPRESS: &str =
-    "UPDATE subscribers SET state = 'suppressed', state_at = $2, suppressed_why = $3
-    WHERE id = $1 AND state IN ('pending', 'confirmed')";
+const SUPPRESS: &str = "UPDATE subscribers
+    SET former_state = state, state = 'suppressed', state_at = $2, suppressed_why = $3
+    WHERE id = $1 AND state IN ('pending', 'confirmed') RETURNING former_state";
 
 // A reader who left while their copy was on a connection is not tried again.
 const UNWANTED: &str = "UPDATE deliveries SET state = 'skipped', due_at = NULL, at = $2
@@ -83,6 +84,7 @@ impl Store {
         again(|| async {
             let mut tx = self.begin_write().await?;
             write_outcomes(&mut tx, worker, outcomes, now).await?;
+            let mut moves = Moves::default();
             for settled in outcomes {
                 if settled.due_at.is_some() {
                     let update = sqlx::query(UNWANTED)
@@ -91,12 +93,14 @@ impl Store {
                     update.execute(&mut *tx).await?;
                 }
                 if let Some(subscriber) = settled.suppress {
-                    let update = sqlx::query(SUPPRESS)
+                    let update = sqlx::query_scalar(SUPPRESS)
                         .bind(subscriber.to_string())
                         .bind(now.as_millis());
-                    update.bind(settled.reply.clone()).execute(&mut *tx).await?;
+                    let former = update.bind(settled.reply.clone()).fetch_all(&mut *tx);
+                    moves.add_all(former.await?, Some(SubscriberState::Suppressed))?;
                 }
             }
+            moves.write(&mut tx, now).await?;
             let begun = begin(&mut tx, worker, next, now).await?;
             tx.commit().await?;
             Ok(Recorded { begun })

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use super::connect::{Backend, Place, Store};
 
-fn statements(backend: Backend) -> Vec<String> {
+pub(super) fn statements(backend: Backend) -> Vec<String> {
     let fixed = [
         super::admins::STATEMENTS,
         super::deliveries::STATEMENTS,
@@ -18,6 +18,8 @@ fn statements(backend: Backend) -> Vec<String> {
         super::posts::STATEMENTS,
         super::sign_up::STATEMENTS,
         super::subscriber_list::STATEMENTS,
+        super::subscriber_moves::STATEMENTS,
+        super::subscriber_record::STATEMENTS,
         super::subscribers::STATEMENTS,
         super::workers::STATEMENTS,
         &super::leases::statements(backend),
@@ -26,6 +28,12 @@ fn statements(backend: Backend) -> Vec<String> {
         super::deliveries::statements(),
         super::outcomes::statements(),
         super::subscriber_import::statements(),
+        super::subscriber_leaving::statements(),
+        super::subscriber_record::statements(),
+        super::subscriber_list::statements()
+            .into_iter()
+            .map(|(sql, _)| sql)
+            .collect(),
     ];
     fixed
         .concat()

@@ -3,8 +3,11 @@
 mod arrivals;
 mod caps;
 mod confirm;
+mod csv_columns;
+mod csv_export;
 mod csv_file;
 mod leave;
+mod many;
 mod preferences;
 mod subscribe;
 mod typo;
@@ -14,6 +17,8 @@ use std::sync::Arc;
 pub use arrivals::{ArrivalError, CsvError, CsvReport, Progress, RefusedRow, TakenIn};
 pub use caps::{CapLimits, Caps, TooMany};
 pub use confirm::Confirmation;
+pub use csv_export::{CsvExport, ExportError};
+pub use many::Deed;
 pub use preferences::PAUSE;
 pub use subscribe::{Consent, SignUpError, SignUpForm};
 pub use typo::suggestion;
@@ -49,6 +54,12 @@ impl Subscriptions {
             .keys
             .macs(Purpose::Suppression, &[address.key().as_bytes()]);
         macs.into_iter().map(hex::encode).collect()
+    }
+
+    /// The same under the current key: what is kept of an erased reader.
+    fn address_mac(&self, address: &EmailAddress) -> String {
+        let key = address.key();
+        hex::encode(self.keys.mac(Purpose::Suppression, &[key.as_bytes()]))
     }
 }
 

@@ -3,6 +3,7 @@
 mod desk;
 mod desk_lists;
 mod public;
+mod readers;
 
 use super::pages::{PageError, Pages, View};
 use crate::domain::clock::Timestamp;
@@ -88,5 +89,6 @@ pub fn every_page(
     public::fill(&mut album, fill);
     desk::fill(&mut album, fill);
     desk_lists::fill(&mut album, fill);
+    readers::fill(&mut album, fill);
     album.rendered
 }

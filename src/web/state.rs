@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use super::admin::subscribers::many::Sweep;
+use super::admin::subscribers::works::Works;
 use super::assets::Assets;
 use super::pages::{Pages, TemplatesError};
 use super::{Site, Web};
@@ -18,6 +20,7 @@ pub struct WebState {
     pub site: Site,
     pub assets: Assets,
     pub caps: Caps,
+    pub sweeps: Works<Sweep>,
 }
 
 pub type Shared = Arc<WebState>;
@@ -36,6 +39,7 @@ impl WebState {
             site,
             assets,
             caps,
+            sweeps: Works::default(),
         })
     }
 

@@ -18,7 +18,7 @@ mod send;
 mod session;
 mod settings;
 mod setup;
-mod subscribers;
+pub mod subscribers;
 #[cfg(test)]
 mod tests;
 pub mod views;
@@ -55,6 +55,17 @@ pub fn routes() -> Router<Shared> {
         .route(
             "/subscribers",
             get(subscribers::show).post(subscribers::add),
+        )
+        .route("/subscribers/export", get(subscribers::export::send))
+        .route("/subscribers/resend", post(subscribers::many::resend))
+        .route(
+            "/subscribers/many",
+            get(subscribers::many::ask).post(subscribers::many::act),
+        )
+        .route("/subscribers/many/{id}", get(subscribers::many::show))
+        .route(
+            "/subscribers/{id}",
+            get(subscribers::one::show).post(subscribers::one::act),
         )
         .route("/feeds", get(feeds::show).post(feeds::add))
         .route("/feeds/{id}", post(feeds::act))

@@ -3,6 +3,7 @@
 mod door;
 mod draft;
 mod feeds;
+mod growth;
 mod issues;
 mod notice;
 mod outbox;
@@ -18,12 +19,16 @@ use crate::web::pages::{millis, templates};
 pub use door::{Login, LoginFault, Setup, SetupFault, SetupPurpose};
 pub use draft::{ChosenPost, LeftOut, Next, Send, TestForm};
 pub use feeds::{AddFeed, FeedLine, Feeds};
+pub use growth::{Growth, GrowthWeek};
 pub use issues::{DeliveryLine, Issue, IssueLine, Issues, TallyView};
 pub use notice::Notice;
 pub use outbox::{Outbox, OutboxLine, OutboxMail};
 pub use overview::{Checklist, Figures, NextIssue, Overview, SendingNow};
 pub use settings::{Setting, SettingSection, Settings};
-pub use subscribers::{AddSubscriber, SubscriberCounts, SubscriberLine, Subscribers};
+pub use subscribers::{
+    AddSubscriber, Consent, LastIssue, MailLine, Many, ManyUnderWay, SubscriberCounts,
+    SubscriberLine, SubscriberPage, Subscribers,
+};
 
 templates! {
     Login => "desk/login.html",
@@ -34,6 +39,9 @@ templates! {
     Issues => "desk/issues.html",
     Issue => "desk/issue.html",
     Subscribers => "desk/subscribers.html",
+    SubscriberPage => "desk/subscriber.html",
+    Many => "desk/subscribers_many.html",
+    ManyUnderWay => "desk/subscribers_many_under_way.html",
     Feeds => "desk/feeds.html",
     Outbox => "desk/outbox.html",
     OutboxMail => "desk/outbox_mail.html",

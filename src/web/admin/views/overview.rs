@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Desk, IssueLine, TallyView};
+use super::{Desk, Growth, IssueLine, TallyView};
 use crate::domain::clock::Timestamp;
 use crate::web::pages::maybe_millis;
 
@@ -50,5 +50,6 @@ pub struct Overview {
     pub sending: Option<SendingNow>,
     pub next: NextIssue,
     pub figures: Figures,
+    pub growth: Option<Growth>,
     pub recent: Vec<IssueLine>,
 }

@@ -1,41 +1,43 @@
 //! `/admin/subscribers`
 
-use axum::extract::{Query, State};
-use serde::Deserialize;
+mod asked;
+pub mod export;
+pub mod many;
+pub mod one;
+pub mod works;
 
+use axum::extract::{Query, State};
+
+pub use self::asked::Asked;
 use super::editor::{Editor, Posted};
-use super::views::{AddSubscriber, Notice, SubscriberCounts, SubscriberLine, Subscribers};
+use super::views::{AddSubscriber, LastIssue, Notice, SubscriberCounts, SubscriberLine, Subscribers};
 use super::{Answer, done, page, refused};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
-use crate::store::{Store, StoreError, SubscriberFilter, SubscriberRow};
+use crate::store::{LastCopy, Store, StoreError, SubscriberRow, Turn};
 use crate::subscription::TakenIn;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 
 const PAGE: usize = 50;
+/// Issues in which a reader's last copy is looked for: a month of weeks.
+const RECENT_ISSUES: i64 = 4;
 /// No address is longer.
-const LONGEST_SEARCH: usize = 254;
+const LONGEST_ADDRESS: usize = 254;
 const LONGEST_SOURCE: usize = 200;
-
-#[derive(Debug, Default, Deserialize)]
-pub struct Asked {
-    #[serde(default)]
-    q: String,
-    #[serde(default)]
-    state: String,
-    #[serde(default)]
-    after: String,
-}
 
 /// Why a reader was not added.
 #[derive(Debug, thiserror::Error)]
 enum AddFault {
     #[error(transparent)]
     Address(#[from] EmailAddressError),
-    #[error("say in one line of at most {LONGEST_SOURCE} characters where they agreed")]
-    Source,
+    #[error(transparent)]
+    Source(#[from] SourceError),
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("say in one line of at most {LONGEST_SOURCE} characters where they agreed")]
+pub struct SourceError;
 
 pub async fn show(
     State(shared): State<Shared>,
@@ -52,7 +54,7 @@ pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
     let (address, how) = match parse(fields.text("email"), fields.text("source")) {
         Ok(arrival) => arrival,
         Err(fault) => {
-            let kept = |name| fields.text(name).chars().take(LONGEST_SEARCH).collect();
+            let kept = |name| fields.text(name).chars().take(LONGEST_ADDRESS).collect();
             let add = AddSubscriber {
                 address: kept("email"),
                 source: kept("source"),
@@ -70,21 +72,26 @@ pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
     } else {
         Notice::SubscriberKnown
     };
+    tracing::info!(admin = %posted.editor.admin.id, did = notice.as_str(), "from the desk");
     Ok(done(&shared, "/admin/subscribers", notice))
 }
 
 fn parse(email: &str, source: &str) -> Result<(EmailAddress, TakenIn), AddFault> {
-    let address = EmailAddress::parse(email)?;
+    let how = TakenIn {
+        source: parse_source(source)?,
+        pending: false,
+    };
+    Ok((EmailAddress::parse(email)?, how))
+}
+
+/// Where people agreed, as it is kept with their consent.
+fn parse_source(source: &str) -> Result<String, SourceError> {
     let source = source.trim();
     let length = source.chars().count();
     if !(1..=LONGEST_SOURCE).contains(&length) || source.chars().any(char::is_control) {
-        return Err(AddFault::Source);
+        return Err(SourceError);
     }
-    let how = TakenIn {
-        source: source.to_owned(),
-        pending: false,
-    };
-    Ok((address, how))
+    Ok(source.to_owned())
 }
 
 async fn view(
@@ -94,39 +101,69 @@ async fn view(
     add: AddSubscriber,
 ) -> Result<Subscribers, HttpError> {
     let store = &shared.web.store;
-    let query: String = asked.q.trim().chars().take(LONGEST_SEARCH).collect();
-    let state = SubscriberState::parse(&asked.state).ok();
-    let after = SubscriberId::parse(&asked.after).ok();
-    let filter = SubscriberFilter {
-        state,
-        search: Some(query.clone()).filter(|query| !query.is_empty()),
+    let filter = asked.filter();
+    let (after, before) = (asked.after(), asked.before());
+    let place = match after.or(before) {
+        Some(id) => store.place_of(&id, &filter).await?,
+        None => None,
     };
-    let mut rows = store
-        .subscribers(&filter, after.as_ref(), PAGE as i64 + 1)
-        .await?;
+    let turn = match &place {
+        Some(place) if after.is_some() => Turn::After(place),
+        Some(place) => Turn::Before(place),
+        None => Turn::First,
+    };
+    let mut rows = store.subscribers(&filter, turn, PAGE + 1).await?;
     let more = rows.len() > PAGE;
-    rows.truncate(PAGE);
-    let older = rows.last().filter(|_| more).map(|row| row.id.to_string());
+    let (newer, older) = match turn {
+        Turn::First => (false, more),
+        Turn::After(_) => (true, more),
+        Turn::Before(_) => (more, true),
+    };
+    if more {
+        let extra = if matches!(turn, Turn::Before(_)) { 0 } else { PAGE };
+        rows.remove(extra);
+    }
+    let id = |row: Option<&SubscriberRow>| row.map(|row| row.id.to_string());
     Ok(Subscribers {
         desk: editor.desk(shared),
         counts: SubscriberCounts::read(store).await?,
-        query,
-        state: state.map(SubscriberState::as_str),
-        rows: rows.into_iter().map(line).collect(),
-        newer: after.is_some(),
-        older,
+        query: asked.query(),
+        state: filter.state.map(SubscriberState::as_str),
+        order: asked.order_word(),
+        narrowed: asked.narrowed(),
+        newer: id(rows.first().filter(|_| newer)),
+        older: id(rows.last().filter(|_| older)),
+        is_first: !newer,
+        rows: lines(store, rows).await?,
         add,
     })
 }
 
-fn line(row: SubscriberRow) -> SubscriberLine {
-    SubscriberLine {
+async fn lines(
+    store: &Store,
+    rows: Vec<SubscriberRow>,
+) -> Result<Vec<SubscriberLine>, StoreError> {
+    let ids: Vec<SubscriberId> = rows.iter().map(|row| row.id).collect();
+    let last = store.last_copies(&ids, RECENT_ISSUES).await?;
+    let line = |row: SubscriberRow| SubscriberLine {
+        last: last.get(&row.id).map(LastIssue::from),
+        id: row.id.to_string(),
         address: row.address,
         name: row.name,
         state: row.state.as_str(),
         since: row.since,
         paused_until: row.paused_until,
         source: row.source,
+    };
+    Ok(rows.into_iter().map(line).collect())
+}
+
+impl From<&LastCopy> for LastIssue {
+    fn from(copy: &LastCopy) -> Self {
+        Self {
+            number: copy.issue,
+            state: copy.state.as_str(),
+        }
     }
 }
 
