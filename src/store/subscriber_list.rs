@@ -335,7 +335,7 @@ pub(super) const STATEMENTS: &[&str] = &[PAUSED, PLACE];
 #[cfg(test)]
 pub(super) fn statements() -> Vec<(String, Vec<String>)> {
     let place = ListPlace("m".to_owned());
-    let mut all = vec![(by_id_sql(50), vec![place.0.clone(); 50])];
+    let mut all = vec![(by_id_sql(10), vec![place.0.clone(); 10])];
     for state in std::iter::once(None).chain(SubscriberState::ALL.map(Some)) {
         for search in [None, Search::parse("ad"), Search::parse("@example.c")] {
             for order in [Order::Newest, Order::Oldest, Order::Address] {

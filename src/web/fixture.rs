@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +81,7 @@ impl TestSite {
             .await
             .unwrap();
         let mut web = web(store, Arc::clone(&clock));
+        web.imports = folder.path().join("imports");
         change(&mut web);
         let router = router(web.clone()).unwrap();
         Self {
@@ -270,6 +272,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
         subscriptions,
         digests,
         outbox: None,
+        imports: PathBuf::new(),
         keys,
         clock,
         random,

@@ -26,6 +26,7 @@ mod page_tests;
 #[cfg(test)]
 mod samples;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub struct Web {
     pub digests: Digests,
     /// Where mail is kept while no SMTP server is set.
     pub outbox: Option<Outbox>,
+    /// Where files of readers are kept between looking through them and taking them in.
+    pub imports: PathBuf,
     pub keys: Arc<SecretKeys>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use super::admin::subscribers::import::Import;
 use super::admin::subscribers::many::Sweep;
 use super::admin::subscribers::works::Works;
 use super::assets::Assets;
@@ -20,6 +21,7 @@ pub struct WebState {
     pub site: Site,
     pub assets: Assets,
     pub caps: Caps,
+    pub imports: Works<Import>,
     pub sweeps: Works<Sweep>,
 }
 
@@ -39,6 +41,7 @@ impl WebState {
             site,
             assets,
             caps,
+            imports: Works::default(),
             sweeps: Works::default(),
         })
     }

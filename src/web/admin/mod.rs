@@ -57,6 +57,11 @@ pub fn routes() -> Router<Shared> {
             get(subscribers::show).post(subscribers::add),
         )
         .route("/subscribers/export", get(subscribers::export::send))
+        .route("/subscribers/import", get(subscribers::import::form))
+        .route(
+            "/subscribers/import/{id}",
+            get(subscribers::import::show).post(subscribers::import::act),
+        )
         .route("/subscribers/resend", post(subscribers::many::resend))
         .route(
             "/subscribers/many",
@@ -75,6 +80,11 @@ pub fn routes() -> Router<Shared> {
         .route("/outbox/{name}/html", get(outbox::html))
         .layer(Extension(Arc::new(Doorkeeper::new())))
         .layer(from_fn(headers::desk))
+}
+
+/// The desk's part that takes large files.
+pub fn uploads() -> Router<Shared> {
+    subscribers::import::uploads().layer(from_fn(headers::desk))
 }
 
 type Answer = Result<Response, HttpError>;

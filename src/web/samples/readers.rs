@@ -8,6 +8,7 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
     list(album, fill);
     one(album, fill);
     many(album, fill);
+    import(album, fill);
 }
 
 fn list(album: &mut Album<'_>, fill: Fill) {
@@ -135,5 +136,43 @@ fn many(album: &mut Album<'_>, fill: Fill) {
             failed: deed == "resend",
         };
         album.add(&format!("subscribers-many-under-way-{deed}"), page);
+    }
+}
+
+fn import(album: &mut Album<'_>, fill: Fill) {
+    for fault_at in ["", "file", "source"] {
+        let page = ImportForm {
+            desk: desk(fill),
+            source: fill.text("the shop, 2026"),
+            pending: fault_at.is_empty(),
+            fault: (!fault_at.is_empty()).then(|| fill.needed("choose a file")),
+            fault_at,
+        };
+        album.add(&format!("subscribers-import-{fault_at}"), page);
+    }
+    for stage in ["checking", "checked", "importing", "imported", "failed"] {
+        let page = ImportPage {
+            desk: desk(fill),
+            id: "0190aaaa".to_owned(),
+            name: fill.maybe("readers.csv"),
+            source: fill.needed("the shop, 2026"),
+            pending: stage == "checked",
+            stage,
+            bytes: 320_000,
+            bytes_read: 120_000,
+            new: if fill == Fill::Empty { 0 } else { 9998 },
+            known: 1,
+            kept_out: if fill == Fill::Empty { 0 } else { 3 },
+            refused: if fill == Fill::Empty { 0 } else { 117 },
+            rows: fill.list(vec![
+                RefusedLine {
+                    row: 17,
+                    why: fill.needed("not an address like name@example.com"),
+                };
+                3
+            ]),
+            fault: (stage == "failed").then(|| fill.needed("the database failed")),
+        };
+        album.add(&format!("subscribers-import-{stage}"), page);
     }
 }

@@ -2,8 +2,10 @@
 
 mod asked;
 pub mod export;
+pub mod import;
 pub mod many;
 pub mod one;
+mod upload;
 pub mod works;
 
 use axum::extract::{Query, State};

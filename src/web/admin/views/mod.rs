@@ -26,8 +26,8 @@ pub use outbox::{Outbox, OutboxLine, OutboxMail};
 pub use overview::{Checklist, Figures, NextIssue, Overview, SendingNow};
 pub use settings::{Setting, SettingSection, Settings};
 pub use subscribers::{
-    AddSubscriber, Consent, LastIssue, MailLine, Many, ManyUnderWay, SubscriberCounts,
-    SubscriberLine, SubscriberPage, Subscribers,
+    AddSubscriber, Consent, ImportForm, ImportPage, LastIssue, MailLine, Many, ManyUnderWay,
+    RefusedLine, SubscriberCounts, SubscriberLine, SubscriberPage, Subscribers,
 };
 
 templates! {
@@ -41,6 +41,8 @@ templates! {
     Subscribers => "desk/subscribers.html",
     SubscriberPage => "desk/subscriber.html",
     Many => "desk/subscribers_many.html",
+    ImportForm => "desk/subscribers_import.html",
+    ImportPage => "desk/subscribers_import_one.html",
     ManyUnderWay => "desk/subscribers_many_under_way.html",
     Feeds => "desk/feeds.html",
     Outbox => "desk/outbox.html",

@@ -152,3 +152,44 @@ pub struct ManyUnderWay {
     pub ended: bool,
     pub failed: bool,
 }
+
+/// `GET /admin/subscribers/import`. Posts `csrf`, `source`, `ask` (`yes` or `no`), `file`
+/// and `pasted` there, as a multipart form and in this order.
+#[derive(Clone, Debug, Serialize)]
+pub struct ImportForm {
+    pub desk: Desk,
+    pub source: String,
+    pub pending: bool,
+    pub fault: Option<String>,
+    /// The field that the fault is about: `file` or `source`.
+    pub fault_at: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct RefusedLine {
+    pub row: u64,
+    pub why: String,
+}
+
+/// `GET /admin/subscribers/import/{id}`. Posts `csrf` and `action` = `import` or `discard`
+/// there.
+#[derive(Clone, Debug, Serialize)]
+pub struct ImportPage {
+    pub desk: Desk,
+    pub id: String,
+    /// None for what was pasted.
+    pub name: Option<String>,
+    pub source: String,
+    pub pending: bool,
+    /// `checking`, `checked`, `importing`, `imported` or `failed`
+    pub stage: &'static str,
+    pub bytes: u64,
+    pub bytes_read: u64,
+    pub new: u64,
+    pub known: u64,
+    pub kept_out: u64,
+    pub refused: u64,
+    /// The first of the refused.
+    pub rows: Vec<RefusedLine>,
+    pub fault: Option<String>,
+}
