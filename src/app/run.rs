@@ -1,6 +1,5 @@
 //! What runs: the web, the schedule, the delivery and the housekeeping.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -33,8 +32,7 @@ impl App {
         stop: CancellationToken,
     ) -> Result<(), AppError> {
         let web = self.web()?;
-        // Of an earlier run, and nobody's any more.
-        let _ = std::fs::remove_dir_all(self.imports());
+        self.list_work.tidy_up();
         let tracker = self.start_work(&stop)?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         let served = web::serve(web, listener, stop.clone()).await;
@@ -95,11 +93,6 @@ impl App {
         Ok(tracker)
     }
 
-    /// Beside the secret key, in a folder that is nobody else's to read.
-    fn imports(&self) -> PathBuf {
-        self.settings.secrets.key_file.with_file_name("imports")
-    }
-
     /// The web, as tests and `serve` use it.
     ///
     /// # Errors
@@ -111,7 +104,7 @@ impl App {
             subscriptions: self.subscriptions(),
             digests: self.digests()?,
             outbox: self.settings.smtp.url.is_none().then(|| self.outbox()),
-            imports: self.imports(),
+            list_work: Arc::clone(&self.list_work),
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),

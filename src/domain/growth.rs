@@ -55,7 +55,9 @@ pub fn weeks(readers: i64, days: &[DayOfMoves], today: i64) -> [Week; WEEKS] {
         let moved = days
             .iter()
             .filter(|day| day.day > last_day - DAYS_IN_WEEK && day.day <= newest);
-        let (came, went) = moved.fold((0, 0), |(came, went), day| (came + day.came, went + day.went));
+        let (came, went) = moved.fold((0, 0), |(came, went), day| {
+            (came + day.came, went + day.went)
+        });
         *week = Week {
             last_day,
             readers: at_end,
@@ -90,7 +92,10 @@ mod tests {
         let last = weeks[11];
         assert_eq!((last.readers, last.came, last.went), (118, 7, 1));
         assert_eq!((weeks[10].readers, weeks[10].came), (112, 10));
-        assert_eq!((weeks[0].readers, weeks[0].came, weeks[0].went), (104, 5, 1));
+        assert_eq!(
+            (weeks[0].readers, weeks[0].came, weeks[0].went),
+            (104, 5, 1)
+        );
         assert!(weeks.windows(2).all(|pair| {
             pair[1].readers == pair[0].readers + pair[1].came - pair[1].went
                 && pair[1].last_day == pair[0].last_day + 7

@@ -19,7 +19,9 @@ async fn plan(store: &Store, statement: &str, bound: Vec<String>) -> Vec<String>
         Backend::Postgres => ("EXPLAIN", "QUERY PLAN"),
     };
     let query = sqlx::query(AssertSqlSafe(format!("{explain} {statement}")));
-    let query = bound.into_iter().fold(query, |query, text| query.bind(text));
+    let query = bound
+        .into_iter()
+        .fold(query, |query, text| query.bind(text));
     let rows = query.fetch_all(&store.pool).await;
     let rows = rows.unwrap_or_else(|error| panic!("{statement}\n{error}"));
     rows.iter().map(|row| row.get(column)).collect()
@@ -40,7 +42,10 @@ async fn sqlite_never_reads_the_table_of_subscribers() {
     let store = Store::connect(&place).await.unwrap();
     for (statement, _) in subscriber_list::statements() {
         let plan = plan(&store, &statement, Vec::new()).await;
-        assert!(!reads_the_table(&statement, &plan), "{statement}\n{plan:#?}");
+        assert!(
+            !reads_the_table(&statement, &plan),
+            "{statement}\n{plan:#?}"
+        );
         let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE"));
         let merges = statement.contains("UNION ALL");
         assert!(!sorts || merges, "{statement}\n{plan:#?}");
@@ -49,7 +54,10 @@ async fn sqlite_never_reads_the_table_of_subscribers() {
     let about_them = all.iter().filter(|statement| {
         let words: Vec<&str> = statement.split_whitespace().collect();
         let named = words.windows(2).any(|pair| pair[1] == "subscribers");
-        named && !OF_A_WHOLE_STATE.iter().any(|begin| statement.starts_with(begin))
+        named
+            && !OF_A_WHOLE_STATE
+                .iter()
+                .any(|begin| statement.starts_with(begin))
     });
     for statement in about_them {
         let plan = plan(&store, statement, Vec::new()).await;
@@ -82,7 +90,10 @@ async fn postgres_never_reads_the_table_of_subscribers() {
         return; // tests/main.rs says so
     };
     let server = Store::connect(&Place::Postgres(url.clone())).await.unwrap();
-    let schema = format!("plans_{}", hex::encode(Random::from_os().unwrap().bytes::<8>()));
+    let schema = format!(
+        "plans_{}",
+        hex::encode(Random::from_os().unwrap().bytes::<8>())
+    );
     let run = async |statement: String| {
         let done = sqlx::query(AssertSqlSafe(statement)).execute(&server.pool);
         done.await.unwrap();
@@ -95,8 +106,11 @@ async fn postgres_never_reads_the_table_of_subscribers() {
     let mut faults = Vec::new();
     for (statement, bound) in subscriber_list::statements() {
         let plan = plan(&store, &statement, bound).await;
-        let sorts = plan.iter().any(|step| step.contains("Sort  (")) && !statement.contains("UNION ALL");
-        let scans = plan.iter().any(|step| step.contains("Seq Scan on subscribers"));
+        let sorts =
+            plan.iter().any(|step| step.contains("Sort  (")) && !statement.contains("UNION ALL");
+        let scans = plan
+            .iter()
+            .any(|step| step.contains("Seq Scan on subscribers"));
         // Of a state that nobody is in there is nothing to sort.
         let nobody = SubscriberState::ALL
             .iter()

@@ -114,7 +114,9 @@ impl Store {
             let mut tx = self.begin_write().await?;
             let mut sorted = sort(&mut tx, arrivals, as_pending).await?;
             // Neighbours in the indexes are written one after the other.
-            sorted.new.sort_by_cached_key(|arrival| arrival.address.key());
+            sorted
+                .new
+                .sort_by_cached_key(|arrival| arrival.address.key());
             let imported = insert_all(&mut tx, &sorted.new, source, as_pending, now).await?;
             let promoted = promote_all(&mut tx, &sorted.promoted, source, now).await?;
             let mut moves = Moves::default();

@@ -67,11 +67,7 @@ fn delete_sql(count: usize) -> String {
 impl Store {
     /// Ends subscriptions, and with them every copy that was not begun. Gives how many
     /// were not ended already.
-    pub async fn unsubscribe(
-        &self,
-        leavers: &[Leaver],
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
+    pub async fn unsubscribe(&self, leavers: &[Leaver], now: Timestamp) -> Result<u64, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
             let mut moves = Moves::default();
@@ -106,7 +102,9 @@ impl Store {
                 let ids: Vec<SubscriberId> = run.iter().map(|erasure| erasure.id).collect();
                 skip(&mut tx, &ids, now).await?;
                 let cut = AssertSqlSafe(cut_ties_sql(ids.len()));
-                let cut = ids.iter().fold(sqlx::query(cut), |query, id| query.bind(id.to_string()));
+                let cut = ids
+                    .iter()
+                    .fold(sqlx::query(cut), |query, id| query.bind(id.to_string()));
                 cut.execute(&mut *tx).await?;
                 let mut note = sqlx::query(AssertSqlSafe(note_erased_sql(run.len())));
                 for erasure in run {

@@ -162,8 +162,12 @@ impl SubscriberFilter {
             (None, Key::Id | Key::Address) => select(""),
             // The index has the state first: the first rows of each state, and of those the first.
             (None, Key::Domain) => {
-                let of_each = SubscriberState::ALL
-                    .map(|state| format!("SELECT * FROM ({}) AS {state}_ones", select(&format!("state = '{state}'"))));
+                let of_each = SubscriberState::ALL.map(|state| {
+                    format!(
+                        "SELECT * FROM ({}) AS {state}_ones",
+                        select(&format!("state = '{state}'"))
+                    )
+                });
                 format!(
                     "SELECT * FROM ({}) AS of_each ORDER BY place {} LIMIT {limit}",
                     of_each.join(" UNION ALL "),
@@ -184,7 +188,9 @@ impl SubscriberFilter {
                 format!("{}{ABOVE}", search.beginning()),
             ];
         }
-        let states = self.state.map_or(SubscriberState::ALL.to_vec(), |state| vec![state]);
+        let states = self
+            .state
+            .map_or(SubscriberState::ALL.to_vec(), |state| vec![state]);
         let words: Vec<String> = states.iter().map(|state| format!("'{state}'")).collect();
         matching.push(format!("state IN ({})", words.join(", ")));
         let sql = format!(
@@ -225,7 +231,9 @@ impl Store {
         let Statement { sql, bound } = filter.page(turn, limit);
         let query = bound
             .into_iter()
-            .fold(sqlx::query(AssertSqlSafe(sql)), |query, text| query.bind(text));
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, text| {
+                query.bind(text)
+            });
         let rows = query.fetch_all(&self.pool).await?;
         let mut rows: Vec<SubscriberRow> = rows
             .iter()
@@ -248,7 +256,9 @@ impl Store {
         let mut readers = Vec::with_capacity(ids.len());
         for run in batch::runs(&ids) {
             let query = sqlx::query(AssertSqlSafe(by_id_sql(run.len())));
-            let query = run.iter().fold(query, |query, id| query.bind(id.to_string()));
+            let query = run
+                .iter()
+                .fold(query, |query, id| query.bind(id.to_string()));
             for row in query.fetch_all(&self.pool).await? {
                 readers.push(subscriber_row(&row)?);
             }
@@ -290,7 +300,9 @@ impl Store {
         let Statement { sql, bound } = filter.count(most);
         let query = bound
             .into_iter()
-            .fold(sqlx::query_scalar(AssertSqlSafe(sql)), |query, text| query.bind(text));
+            .fold(sqlx::query_scalar(AssertSqlSafe(sql)), |query, text| {
+                query.bind(text)
+            });
         Ok(query.fetch_one(&self.pool).await?)
     }
 

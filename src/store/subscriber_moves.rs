@@ -16,8 +16,7 @@ pub(super) type Standing = Option<SubscriberState>;
 
 const ABSENT: &str = "absent";
 
-const NOTE: &str =
-    "INSERT INTO subscriber_moves (at, was, became, people) VALUES ($1, $2, $3, $4)";
+const NOTE: &str = "INSERT INTO subscriber_moves (at, was, became, people) VALUES ($1, $2, $3, $4)";
 
 // A row that is marked is one that this transaction saw: what is written meanwhile waits
 // for the next time.
@@ -44,8 +43,7 @@ const DAYS: &str = "SELECT day,
         SELECT at / 86400000, was, became, people FROM subscriber_moves WHERE at / 86400000 > $1
     ) AS moved
     GROUP BY day ORDER BY day";
-const EVER_PENDING: &str =
-    "SELECT became FROM subscriber_days WHERE became = 'pending' UNION ALL
+const EVER_PENDING: &str = "SELECT became FROM subscriber_days WHERE became = 'pending' UNION ALL
     SELECT became FROM subscriber_moves WHERE became = 'pending' LIMIT 1";
 
 /// The moves of one transaction.
@@ -152,14 +150,7 @@ impl Store {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[
-    NOTE,
-    MARK,
-    FOLD,
-    FORGET_FOLDED,
-    COUNTS,
-    DAYS,
-    EVER_PENDING,
-];
+pub(super) const STATEMENTS: &[&str] =
+    &[NOTE, MARK, FOLD, FORGET_FOLDED, COUNTS, DAYS, EVER_PENDING];
 
 const _: () = assert!(DAY.as_millis() == 86_400_000);

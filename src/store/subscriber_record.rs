@@ -123,12 +123,18 @@ impl Store {
         let mut ids = Vec::new();
         for row in &newest {
             let issue = decode("issue id", row.try_get("id")?, IssueId::parse)?;
-            ids.extend(subscribers.iter().map(|id| DeliveryId::of_issue(&issue, id)));
+            ids.extend(
+                subscribers
+                    .iter()
+                    .map(|id| DeliveryId::of_issue(&issue, id)),
+            );
         }
         let mut last: HashMap<SubscriberId, LastCopy> = HashMap::new();
         for run in batch::runs(&ids) {
             let query = sqlx::query(AssertSqlSafe(copies_sql(run.len())));
-            let query = run.iter().fold(query, |query, id| query.bind(id.to_string()));
+            let query = run
+                .iter()
+                .fold(query, |query, id| query.bind(id.to_string()));
             for row in query.fetch_all(&self.pool).await? {
                 let id: String = row.try_get("subscriber_id")?;
                 let id = decode("subscriber id", id, SubscriberId::parse)?;

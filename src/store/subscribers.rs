@@ -1,7 +1,7 @@
 //! Readers, one at a time: confirming, pausing, coming back.
 
-use sqlx::any::AnyRow;
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::subscriber_moves::Moves;
 use super::transaction::again;
@@ -26,13 +26,16 @@ pub struct Subscriber {
 
 const COLUMNS: &str = "SELECT id, address, name, state, nonce, paused_until, source, created_at, confirmed_at FROM subscribers WHERE id = $1";
 pub(super) const BY_KEY: &str = "SELECT id, address, name, state, nonce, paused_until, source, created_at, confirmed_at FROM subscribers WHERE address_key = $1";
-const CONFIRM: &str = "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $3,
+const CONFIRM: &str =
+    "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $3,
     confirmed_at = $3, confirmed_ip = $4, suppressed_why = NULL, paused_until = NULL
     WHERE id = $1 AND nonce = $2 AND state <> 'confirmed' RETURNING former_state";
-const RETURN: &str = "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $2
+const RETURN: &str =
+    "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $2
     WHERE id = $1 AND state = 'unsubscribed' AND confirmed_at IS NOT NULL RETURNING former_state";
 // To where they stood, and never further: who had not confirmed is asked to, again.
-const LIFT: &str = "UPDATE subscribers SET former_state = state, suppressed_why = NULL, state_at = $2,
+const LIFT: &str =
+    "UPDATE subscribers SET former_state = state, suppressed_why = NULL, state_at = $2,
     state = CASE WHEN confirmed_at IS NOT NULL AND COALESCE(former_state, 'confirmed') = 'confirmed'
         THEN 'confirmed' ELSE 'pending' END
     WHERE id = $1 AND state = 'suppressed' RETURNING state";

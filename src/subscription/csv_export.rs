@@ -110,7 +110,11 @@ fn fields(row: &SubscriberRow) -> [String; 7] {
 }
 
 fn push_line(lines: &mut Lines, fields: &[impl AsRef<str>]) -> Result<(), csv::Error> {
-    lines.write_record(fields.iter().map(|field| defused(field.as_ref()).into_owned()))
+    lines.write_record(
+        fields
+            .iter()
+            .map(|field| defused(field.as_ref()).into_owned()),
+    )
 }
 
 /// A spreadsheet would run what looks like a formula: an apostrophe before it makes it text

@@ -56,11 +56,10 @@ impl Subscriptions {
     }
 
     fn erasure(&self, reader: &SubscriberRow) -> Result<Erasure, StoreError> {
-        let address =
-            EmailAddress::parse(&reader.address).map_err(|_| StoreError::Corrupt {
-                what: "address",
-                value: reader.address.clone(),
-            })?;
+        let address = EmailAddress::parse(&reader.address).map_err(|_| StoreError::Corrupt {
+            what: "address",
+            value: reader.address.clone(),
+        })?;
         Ok(Erasure {
             id: reader.id,
             address_mac: self.address_mac(&address),

@@ -10,7 +10,11 @@ use csv::Writer;
 pub fn as_csv(pasted: &str) -> Result<Vec<u8>, csv::Error> {
     let mut rows = Writer::from_writer(Vec::new());
     rows.write_record(["email"])?;
-    for line in pasted.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    for line in pasted
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
         let mut addresses = line
             .split([' ', '\t', ',', ';', '<', '>', '"'])
             .filter(|word| word.contains('@'))

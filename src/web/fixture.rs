@@ -13,10 +13,12 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use super::{Door, Web, router};
+use super::{Door, ListWork, Web, router};
 use crate::digest::{Digests, Rules};
 use crate::domain::clock::{ManualClock, Timestamp};
+use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::WorkerId;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::post::{FeedId, Post, PostId};
 use crate::domain::public_url::PublicUrl;
@@ -29,7 +31,7 @@ use crate::feeds::Fetcher;
 use crate::mail::identity::Identity;
 use crate::mail::templates::{Direction, Masthead, Templates};
 use crate::store::{
-    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Store, StoredPost,
+    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Settled, Store, StoredPost,
     Subscriber,
 };
 use crate::subscription::{CapLimits, Subscriptions, TakenIn};
@@ -81,7 +83,7 @@ impl TestSite {
             .await
             .unwrap();
         let mut web = web(store, Arc::clone(&clock));
-        web.imports = folder.path().join("imports");
+        web.list_work = Arc::new(ListWork::new(folder.path().join("imports")));
         change(&mut web);
         let router = router(web.clone()).unwrap();
         Self {
@@ -159,6 +161,22 @@ impl TestSite {
             .await
             .unwrap();
         self.reader(address).await.unwrap()
+    }
+
+    /// Sends a reader something that their server refuses for good.
+    pub async fn suppress(&self, reader: &Subscriber) {
+        let (store, now) = (&self.web.store, self.now());
+        let worker = WorkerId::new(now, &self.web.random);
+        let settled = Settled {
+            id: DeliveryId::from_stored("none".to_owned()),
+            state: DeliveryState::Bounced,
+            due_at: None,
+            reply: "550 5.1.1 no such user".to_owned(),
+            charged: true,
+            lost_reply: false,
+            suppress: Some(reader.id),
+        };
+        store.record(&worker, &[settled], &[], now).await.unwrap();
     }
 
     pub async fn deliveries(&self) -> Vec<DeliveryRow> {
@@ -272,7 +290,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
         subscriptions,
         digests,
         outbox: None,
-        imports: PathBuf::new(),
+        list_work: Arc::new(ListWork::new(PathBuf::new())),
         keys,
         clock,
         random,

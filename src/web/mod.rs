@@ -26,10 +26,10 @@ mod page_tests;
 #[cfg(test)]
 mod samples;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use admin::subscribers::ListWork;
 pub use router::router;
 pub use serve::serve;
 pub use site::Site;
@@ -53,8 +53,7 @@ pub struct Web {
     pub digests: Digests,
     /// Where mail is kept while no SMTP server is set.
     pub outbox: Option<Outbox>,
-    /// Where files of readers are kept between looking through them and taking them in.
-    pub imports: PathBuf,
+    pub list_work: Arc<ListWork>,
     pub keys: Arc<SecretKeys>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,

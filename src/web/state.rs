@@ -4,9 +4,6 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::admin::subscribers::import::Import;
-use super::admin::subscribers::many::Sweep;
-use super::admin::subscribers::works::Works;
 use super::assets::Assets;
 use super::pages::{Pages, TemplatesError};
 use super::{Site, Web};
@@ -21,8 +18,6 @@ pub struct WebState {
     pub site: Site,
     pub assets: Assets,
     pub caps: Caps,
-    pub imports: Works<Import>,
-    pub sweeps: Works<Sweep>,
 }
 
 pub type Shared = Arc<WebState>;
@@ -41,8 +36,6 @@ impl WebState {
             site,
             assets,
             caps,
-            imports: Works::default(),
-            sweeps: Works::default(),
         })
     }
 

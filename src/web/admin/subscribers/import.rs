@@ -9,14 +9,14 @@ use axum::extract::{DefaultBodyLimit, Multipart, Path, State};
 use axum::http::HeaderMap;
 use axum::routing::post;
 
+use super::parse_source;
 use super::upload::{self, KeptFile, Upload};
 use super::works::lock;
-use super::parse_source;
 use crate::subscription::{CsvError, CsvReport, Progress, RefusedRow, Subscriptions, TakenIn};
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::origin::is_foreign;
 use crate::web::admin::views::{ImportForm, ImportPage, RefusedLine};
-use crate::web::admin::{Answer, page, refused, see_other};
+use crate::web::admin::{Answer, page, progress, refused, see_other};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 
@@ -121,7 +121,7 @@ async fn receive(
         return Err(HttpError::Forbidden);
     }
     let id = shared.web.random.uuid_v7(shared.now()).to_string();
-    let file = KeptFile::at(shared.web.imports.join(format!("{id}.csv")));
+    let file = KeptFile::at(shared.web.list_work.folder.join(format!("{id}.csv")));
     let allowed = |csrf: &str| editor.sent(csrf, &shared);
     let upload = upload::receive(body, file.path(), allowed).await?;
     let how = match judge(&upload) {
@@ -144,10 +144,17 @@ async fn receive(
         file,
         stand: Mutex::default(),
     });
-    shared.imports.keep(id.clone(), Arc::clone(&import));
+    shared
+        .web
+        .list_work
+        .imports
+        .keep(id.clone(), Arc::clone(&import));
     let subscriptions = shared.web.subscriptions.clone();
     tokio::spawn(async move { import.read(&subscriptions, Stage::Checked).await });
-    Ok(see_other(&shared, &format!("/admin/subscribers/import/{id}")))
+    Ok(see_other(
+        &shared,
+        &format!("/admin/subscribers/import/{id}"),
+    ))
 }
 
 fn judge(upload: &Upload) -> Result<TakenIn, Fault> {
@@ -166,18 +173,26 @@ fn judge(upload: &Upload) -> Result<TakenIn, Fault> {
     })
 }
 
-pub async fn show(
-    State(shared): State<Shared>,
-    editor: Editor,
-    Path(id): Path<String>,
-) -> Answer {
-    let import = shared.imports.get(&id).ok_or(HttpError::NotFound)?;
-    page(&shared, &import.view(&shared, &editor, id))
+pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<String>) -> Answer {
+    let import = shared
+        .web
+        .list_work
+        .imports
+        .get(&id)
+        .ok_or(HttpError::NotFound)?;
+    let view = import.view(&shared, &editor, id);
+    let goes_on = matches!(view.stage, "checking" | "importing");
+    progress(&shared, &view, goes_on)
 }
 
 /// Takes in what was looked through, or throws it away.
 pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: Posted) -> Answer {
-    let import = shared.imports.get(&id).ok_or(HttpError::NotFound)?;
+    let import = shared
+        .web
+        .list_work
+        .imports
+        .get(&id)
+        .ok_or(HttpError::NotFound)?;
     match posted.fields.text("action") {
         "import" => {
             // Whoever clicks twice begins once.
@@ -186,10 +201,13 @@ pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: P
                 let subscriptions = shared.web.subscriptions.clone();
                 tokio::spawn(async move { import.read(&subscriptions, Stage::Imported).await });
             }
-            Ok(see_other(&shared, &format!("/admin/subscribers/import/{id}")))
+            Ok(see_other(
+                &shared,
+                &format!("/admin/subscribers/import/{id}"),
+            ))
         }
         "discard" => {
-            shared.imports.forget(&id);
+            shared.web.list_work.imports.forget(&id);
             Ok(see_other(&shared, "/admin/subscribers/import"))
         }
         _ => Err(HttpError::Unprocessable),

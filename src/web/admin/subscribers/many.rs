@@ -14,7 +14,7 @@ use crate::subscription::{Deed, Subscriptions};
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::fields::Fields;
 use crate::web::admin::views::{Many, ManyUnderWay, Notice};
-use crate::web::admin::{Answer, done, page, see_other};
+use crate::web::admin::{Answer, done, page, progress, see_other};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 
@@ -134,7 +134,11 @@ pub async fn act(State(shared): State<Shared>, posted: Posted) -> Answer {
                 deed,
                 stand: Mutex::default(),
             });
-            shared.sweeps.keep(id.clone(), Arc::clone(&sweep));
+            shared
+                .web
+                .list_work
+                .sweeps
+                .keep(id.clone(), Arc::clone(&sweep));
             tracing::info!(%admin, did = deed.as_str(), "from the desk, to all that a list finds");
             let subscriptions = shared.web.subscriptions.clone();
             tokio::spawn(async move {
@@ -151,7 +155,11 @@ pub async fn resend(State(shared): State<Shared>, posted: Posted) -> Answer {
     let id = id.map_err(|_| HttpError::Unprocessable)?;
     let asked = shared.web.subscriptions.ask_again(&[id]).await?;
     tracing::info!(admin = %posted.editor.admin.id, subscriber = %id, asked, "asked again from the desk");
-    Ok(done(&shared, "/admin/subscribers", notice(Deed::AskAgain, asked)))
+    Ok(done(
+        &shared,
+        "/admin/subscribers",
+        notice(Deed::AskAgain, asked),
+    ))
 }
 
 const fn notice(deed: Deed, people: u64) -> Notice {
@@ -165,12 +173,13 @@ const fn notice(deed: Deed, people: u64) -> Notice {
 }
 
 /// How far it is.
-pub async fn show(
-    State(shared): State<Shared>,
-    editor: Editor,
-    Path(id): Path<String>,
-) -> Answer {
-    let sweep = shared.sweeps.get(&id).ok_or(HttpError::NotFound)?;
+pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<String>) -> Answer {
+    let sweep = shared
+        .web
+        .list_work
+        .sweeps
+        .get(&id)
+        .ok_or(HttpError::NotFound)?;
     let stand = *lock(&sweep.stand);
     let view = ManyUnderWay {
         desk: editor.desk(&shared),
@@ -181,7 +190,7 @@ pub async fn show(
         ended: stand.ended.is_some(),
         failed: stand.ended == Some(false),
     };
-    page(&shared, &view)
+    progress(&shared, &view, !view.ended)
 }
 
 impl Sweep {

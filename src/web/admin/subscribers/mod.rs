@@ -6,13 +6,21 @@ pub mod import;
 pub mod many;
 pub mod one;
 mod upload;
-pub mod works;
+mod works;
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use axum::extract::{Query, State};
 
 pub use self::asked::Asked;
+use self::import::Import;
+use self::many::Sweep;
+use self::works::Works;
 use super::editor::{Editor, Posted};
-use super::views::{AddSubscriber, LastIssue, Notice, SubscriberCounts, SubscriberLine, Subscribers};
+use super::views::{
+    AddSubscriber, LastIssue, Notice, SubscriberCounts, SubscriberLine, Subscribers,
+};
 use super::{Answer, done, page, refused};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
@@ -20,6 +28,41 @@ use crate::store::{LastCopy, Store, StoreError, SubscriberRow, Turn};
 use crate::subscription::TakenIn;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
+
+/// Long work on the list. It outlives a change of the settings, and ends with the process.
+#[derive(Debug)]
+pub struct ListWork {
+    /// Where files are kept between looking through them and taking them in.
+    folder: PathBuf,
+    imports: Works<Import>,
+    sweeps: Works<Sweep>,
+}
+
+impl ListWork {
+    /// Keeps its files in `folder`.
+    pub fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            imports: Works::default(),
+            sweeps: Works::default(),
+        }
+    }
+
+    #[cfg(test)]
+    pub fn folder(&self) -> PathBuf {
+        self.folder.clone()
+    }
+
+    /// Removes what an earlier process left there: nobody can ask for it any more.
+    pub fn tidy_up(&self) {
+        match std::fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                tracing::warn!(%error, "files of an earlier import could not be removed");
+            }
+            _ => {}
+        }
+    }
+}
 
 const PAGE: usize = 50;
 /// Issues in which a reader's last copy is looked for: a month of weeks.
@@ -122,7 +165,11 @@ async fn view(
         Turn::Before(_) => (more, true),
     };
     if more {
-        let extra = if matches!(turn, Turn::Before(_)) { 0 } else { PAGE };
+        let extra = if matches!(turn, Turn::Before(_)) {
+            0
+        } else {
+            PAGE
+        };
         rows.remove(extra);
     }
     let id = |row: Option<&SubscriberRow>| row.map(|row| row.id.to_string());
@@ -141,10 +188,7 @@ async fn view(
     })
 }
 
-async fn lines(
-    store: &Store,
-    rows: Vec<SubscriberRow>,
-) -> Result<Vec<SubscriberLine>, StoreError> {
+async fn lines(store: &Store, rows: Vec<SubscriberRow>) -> Result<Vec<SubscriberLine>, StoreError> {
     let ids: Vec<SubscriberId> = rows.iter().map(|row| row.id).collect();
     let last = store.last_copies(&ids, RECENT_ISSUES).await?;
     let line = |row: SubscriberRow| SubscriberLine {

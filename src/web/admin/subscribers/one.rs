@@ -29,7 +29,8 @@ pub async fn show(
     let id = parse(&id)?;
     let record = store.subscriber_record(&id).await?;
     let record = record.ok_or(HttpError::NotFound)?;
-    let after = Some(asked.after.as_str()).filter(|after| !after.is_empty() && !after.contains('\0'));
+    let after =
+        Some(asked.after.as_str()).filter(|after| !after.is_empty() && !after.contains('\0'));
     let mut mails = store.deliveries_to(&id, after, PAGE as i64 + 1).await?;
     let more = mails.len() > PAGE;
     mails.truncate(PAGE);

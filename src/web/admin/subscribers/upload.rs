@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::Multipart;
+use axum::extract::multipart::{Field, MultipartError};
 use tokio::fs::{self, File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -52,8 +52,7 @@ pub async fn receive(
         let name = field.name().unwrap_or_default().to_owned();
         if name == "csrf" {
             upload.csrf = text(field).await?;
-        }
-        else if !allowed(&upload.csrf) {
+        } else if !allowed(&upload.csrf) {
             return Err(HttpError::Forbidden);
         } else {
             take(&mut upload, &name, field, path).await?;

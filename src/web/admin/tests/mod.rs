@@ -3,6 +3,7 @@
 mod door;
 mod letters;
 mod pages;
+mod readers;
 mod sending;
 
 use std::time::Duration;
