@@ -12,7 +12,7 @@ use broadsheet::domain::ids::WorkerId;
 use broadsheet::domain::random::Random;
 use broadsheet::domain::subscriber::SubscriberState;
 use broadsheet::domain::token::SecretKeys;
-use broadsheet::store::{Place, Settled, Store, Subscriber, SubscriberFilter, Turn};
+use broadsheet::store::{GroupCommit, Place, Settled, Store, Subscriber, SubscriberFilter, Turn};
 use broadsheet::subscription::{Consent, Deed, Subscriptions, TakenIn};
 use proptest::prelude::*;
 
@@ -142,10 +142,14 @@ impl List {
                     charged: true,
                     lost_reply: false,
                     suppress: Some(reader.id),
+                    refusal: None,
                 };
                 // Two outcomes in one commit must not count one reader twice.
-                let both = [bounced.clone(), bounced];
-                store.record(&worker, &both, &[], now).await.map(drop)
+                let both = GroupCommit {
+                    outcomes: vec![bounced.clone(), bounced],
+                    ..GroupCommit::default()
+                };
+                store.record(&worker, &both, now).await.map(drop)
             }
             _ => {
                 let row = store.subscribers_by_id(&[reader.id]).await?;

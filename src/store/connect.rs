@@ -50,6 +50,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "subscriber moves",
         include_str!("../../migrations/0004_subscriber_moves.sql"),
     ),
+    (
+        8,
+        "refusals",
+        include_str!("../../migrations/0008_refusals.sql"),
+    ),
 ];
 
 /// What PostgreSQL alone needs before the migration of that number: how text compares is

@@ -9,6 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::test_database::Database;
 
 /// Writes that are no page's and take a whole state: they are asked for by index, too.
 const OF_A_WHOLE_STATE: &[&str] = &["INSERT INTO deliveries"];
@@ -86,21 +87,11 @@ async fn fill(store: &Store) {
 
 #[tokio::test]
 async fn postgres_never_reads_the_table_of_subscribers() {
-    let Ok(url) = std::env::var("BROADSHEET_TEST_DATABASE") else {
+    let database = Database::fresh().await;
+    if !database.url().starts_with("postgres") {
         return; // tests/main.rs says so
-    };
-    let server = Store::connect(&Place::Postgres(url.clone())).await.unwrap();
-    let schema = format!(
-        "plans_{}",
-        hex::encode(Random::from_os().unwrap().bytes::<8>())
-    );
-    let run = async |statement: String| {
-        let done = sqlx::query(AssertSqlSafe(statement)).execute(&server.pool);
-        done.await.unwrap();
-    };
-    run(format!("CREATE SCHEMA {schema}")).await;
-    let sign = if url.contains('?') { '&' } else { '?' };
-    let place = Place::Postgres(format!("{url}{sign}options[search_path]={schema}"));
+    }
+    let place = Place::Postgres(database.url().to_owned());
     let store = Store::connect(&place).await.unwrap();
     fill(&store).await;
     let mut faults = Vec::new();
@@ -121,6 +112,5 @@ async fn postgres_never_reads_the_table_of_subscribers() {
         }
     }
     store.close().await;
-    run(format!("DROP SCHEMA {schema} CASCADE")).await;
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }

@@ -83,7 +83,7 @@ impl Store {
             let known = row.as_ref().map(subscriber).transpose()?;
             let id = known.as_ref().map_or(request.id, |known| known.id);
             take_in(&mut tx, request, known.as_ref(), spans.2).await?;
-            let recent = recent_mails(&mut tx, &request.letter, spans).await?;
+            let recent = recent(&mut tx, &request.letter.mailbox_mac, spans.0, spans.1).await?;
             let kind = choose(known.map(|known| known.state), recent);
             if let Some(kind) = kind {
                 let address = request.address.clone();
@@ -111,7 +111,7 @@ impl Store {
                 if waits.fetch_optional(&mut *tx).await?.is_none() {
                     continue;
                 }
-                let recent = recent_mails(&mut tx, letter, spans).await?;
+                let recent = recent(&mut tx, &letter.mailbox_mac, spans.0, spans.1).await?;
                 if let Some(kind) = choose(Some(SubscriberState::Pending), recent) {
                     let to = (reader.id, reader.address.clone());
                     queue(&mut tx, kind, to, letter, spans.2).await?;
@@ -133,13 +133,14 @@ impl Store {
     }
 }
 
-async fn recent_mails(
+pub(super) async fn recent(
     tx: &mut Transaction<'static, Any>,
-    letter: &LetterIds,
-    (short, day, _): Spans,
+    mailbox_mac: &str,
+    short: Timestamp,
+    day: Timestamp,
 ) -> Result<RecentMails, StoreError> {
     let row = sqlx::query(RECENT_MAILS)
-        .bind(letter.mailbox_mac.clone())
+        .bind(mailbox_mac.to_owned())
         .bind(short.as_millis())
         .bind(day.as_millis())
         .fetch_one(&mut **tx)
@@ -150,6 +151,21 @@ async fn recent_mails(
     })
 }
 
+pub(super) async fn note(
+    tx: &mut Transaction<'static, Any>,
+    id: String,
+    mailbox_mac: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(NOTE_MAIL)
+        .bind(id)
+        .bind(mailbox_mac.to_owned())
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 async fn queue(
     tx: &mut Transaction<'static, Any>,
     kind: DeliveryKind,
@@ -157,12 +173,7 @@ async fn queue(
     letter: &LetterIds,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(NOTE_MAIL)
-        .bind(letter.delivery.to_string())
-        .bind(letter.mailbox_mac.clone())
-        .bind(now.as_millis())
-        .execute(&mut **tx)
-        .await?;
+    note(tx, letter.delivery.to_string(), &letter.mailbox_mac, now).await?;
     let mail = super::NewDelivery {
         id: letter.delivery.clone(),
         kind,

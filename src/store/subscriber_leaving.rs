@@ -4,7 +4,7 @@ use sqlx::{Any, AssertSqlSafe, Transaction};
 
 use super::subscriber_moves::Moves;
 use super::transaction::again;
-use super::{Store, StoreError, batch};
+use super::{Store, StoreError, batch, refusals};
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 
@@ -101,6 +101,9 @@ impl Store {
             for run in batch::runs(erasures) {
                 let ids: Vec<SubscriberId> = run.iter().map(|erasure| erasure.id).collect();
                 skip(&mut tx, &ids, now).await?;
+                for id in &ids {
+                    refusals::forget(&mut tx, id).await?;
+                }
                 let cut = AssertSqlSafe(cut_ties_sql(ids.len()));
                 let cut = ids
                     .iter()

@@ -1,7 +1,7 @@
 //! Readers, one at a time: confirming, pausing, coming back.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{Any, Row, Transaction};
 
 use super::subscriber_moves::Moves;
 use super::transaction::again;
@@ -44,7 +44,10 @@ const PAUSE: &str =
 const SKIP_ISSUES: &str =
     "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $2
     WHERE subscriber_id = $1 AND kind = 'issue' AND state IN ('queued', 'leased', 'deferred')";
-const WELCOME_BACK: &str = "DELETE FROM erased WHERE address_mac = $1";
+pub(super) const SKIP_ALL: &str =
+    "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $2
+    WHERE subscriber_id = $1 AND state IN ('queued', 'leased', 'deferred')";
+pub(super) const WELCOME_BACK: &str = "DELETE FROM erased WHERE address_mac = $1";
 const PURGE_PENDING: &str =
     "DELETE FROM subscribers WHERE state = 'pending' AND COALESCE(asked_at, created_at) <= $1";
 
@@ -165,11 +168,7 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             if until.is_some() {
-                sqlx::query(SKIP_ISSUES)
-                    .bind(id.to_string())
-                    .bind(now.as_millis())
-                    .execute(&mut *tx)
-                    .await?;
+                skip(&mut tx, SKIP_ISSUES, id, now).await?;
             }
             tx.commit().await?;
             Ok(done.rows_affected() > 0)
@@ -198,6 +197,20 @@ impl Store {
         })
         .await
     }
+}
+
+pub(super) async fn skip(
+    tx: &mut Transaction<'static, Any>,
+    statement: &'static str,
+    id: &SubscriberId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(statement)
+        .bind(id.to_string())
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 pub(super) fn subscriber(row: &AnyRow) -> Result<Subscriber, StoreError> {
@@ -231,6 +244,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     LIFT,
     PAUSE,
     SKIP_ISSUES,
+    SKIP_ALL,
     WELCOME_BACK,
     PURGE_PENDING,
 ];

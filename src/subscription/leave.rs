@@ -54,12 +54,17 @@ impl Subscriptions {
         let Some(subscriber) = self.store.subscriber_by_address(address).await? else {
             return Ok(false);
         };
+        self.erase_reader(&subscriber).await?;
+        Ok(true)
+    }
+
+    pub(super) async fn erase_reader(&self, subscriber: &Subscriber) -> Result<(), StoreError> {
         let erasure = Erasure {
             id: subscriber.id,
-            address_mac: self.address_mac(address),
+            address_mac: self.address_mac(&subscriber.address),
         };
         self.store.erase(&[erasure], self.now()).await?;
         tracing::info!(subscriber = %subscriber.id, "erased");
-        Ok(true)
+        Ok(())
     }
 }

@@ -6,8 +6,10 @@ mod confirm;
 mod csv_columns;
 mod csv_export;
 mod csv_file;
+mod fresh_links;
 mod leave;
 mod many;
+mod own_data;
 mod pasted;
 mod preferences;
 mod subscribe;
@@ -19,7 +21,9 @@ pub use arrivals::{ArrivalError, CsvError, CsvReport, Progress, RefusedRow, Take
 pub use caps::{CapLimits, Caps, TooMany};
 pub use confirm::Confirmation;
 pub use csv_export::{CsvExport, ExportError};
+pub use fresh_links::NewAddress;
 pub use many::Deed;
+pub use own_data::OwnData;
 pub use pasted::as_csv;
 pub use preferences::PAUSE;
 pub use subscribe::{Consent, SignUpError, SignUpForm};
@@ -47,6 +51,12 @@ impl Subscriptions {
 
     fn nonce(&self) -> String {
         hex::encode(self.random.bytes::<16>())
+    }
+
+    /// Under what the mails to a mailbox are counted.
+    fn mailbox_mac(&self, address: &EmailAddress) -> String {
+        let key = address.rate_key();
+        hex::encode(self.keys.mac(Purpose::Mailbox, &[key.as_bytes()]))
     }
 
     /// An address under each secret key, the current one first: how an erased reader is

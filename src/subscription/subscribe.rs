@@ -11,14 +11,13 @@ use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{
     SubscriberId, SubscriberName, SubscriberNameError, SubscriberState,
 };
-use crate::domain::token::Purpose;
 use crate::store::{ConsentRecord, LetterIds, RecentMails, SignUp, StoreError};
 
 /// One sign-up mail for a mailbox in this time …
-const SHORT: Duration = Duration::from_secs(10 * 60);
+pub(super) const SHORT: Duration = Duration::from_secs(10 * 60);
 /// … and three in this.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const MOST_IN_DAY: i64 = 3;
+pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const MOST_IN_DAY: i64 = 3;
 
 /// What a reader typed.
 #[derive(Clone, Debug, Validate)]
@@ -122,11 +121,8 @@ impl Subscriptions {
     }
 
     fn envelope(&self, address: &EmailAddress) -> LetterIds {
-        let mailbox = self
-            .keys
-            .mac(Purpose::Mailbox, &[address.rate_key().as_bytes()]);
         LetterIds {
-            mailbox_mac: hex::encode(mailbox),
+            mailbox_mac: self.mailbox_mac(address),
             delivery: DeliveryId::from_stored(self.random.uuid_v7(self.now()).to_string()),
         }
     }

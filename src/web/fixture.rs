@@ -31,10 +31,11 @@ use crate::feeds::Fetcher;
 use crate::mail::identity::Identity;
 use crate::mail::templates::{Direction, Masthead, Templates};
 use crate::store::{
-    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Settled, Store, StoredPost,
-    Subscriber,
+    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, GroupCommit, NewIssue, Place, Settled, Store,
+    StoredPost, Subscriber,
 };
 use crate::subscription::{CapLimits, Subscriptions, TakenIn};
+use crate::test_database::Database;
 
 /// 2026-11-20 10:00 UTC, a Friday.
 pub const FRIDAY: Timestamp = Timestamp::from_millis(1_795_168_800_000);
@@ -43,6 +44,7 @@ pub struct TestSite {
     pub web: Web,
     pub clock: Arc<ManualClock>,
     router: Router,
+    _database: Database,
     _folder: TempDir,
 }
 
@@ -77,12 +79,15 @@ impl TestSite {
 
     /// With some of it set otherwise.
     pub async fn with(change: impl FnOnce(&mut Web)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let database = Database::fresh().await;
+        let place = match database.url().strip_prefix("sqlite:") {
+            Some(path) => Place::Sqlite(path.into()),
+            None => Place::Postgres(database.url().to_owned()),
+        };
         let clock = Arc::new(ManualClock::at(FRIDAY));
-        let store = Store::connect(&Place::Sqlite(folder.path().join("test.db")))
-            .await
-            .unwrap();
+        let store = Store::connect(&place).await.unwrap();
         let mut web = web(store, Arc::clone(&clock));
+        let folder = tempfile::tempdir().unwrap();
         web.list_work = Arc::new(ListWork::new(folder.path().join("imports")));
         change(&mut web);
         let router = router(web.clone()).unwrap();
@@ -90,6 +95,7 @@ impl TestSite {
             web,
             clock,
             router,
+            _database: database,
             _folder: folder,
         }
     }
@@ -175,8 +181,13 @@ impl TestSite {
             charged: true,
             lost_reply: false,
             suppress: Some(reader.id),
+            refusal: None,
         };
-        store.record(&worker, &[settled], &[], now).await.unwrap();
+        let commit = GroupCommit {
+            outcomes: vec![settled],
+            ..GroupCommit::default()
+        };
+        store.record(&worker, &commit, now).await.unwrap();
     }
 
     pub async fn deliveries(&self) -> Vec<DeliveryRow> {

@@ -3,6 +3,8 @@
 
 mod bad_input;
 mod crashes;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod feeds;
 mod mails;
 mod readers;
