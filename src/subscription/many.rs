@@ -21,6 +21,16 @@ impl Deed {
         }
     }
 
+    /// Whether it means anything to who is in this state.
+    pub fn applies_to(self, state: SubscriberState) -> bool {
+        use SubscriberState::{Confirmed, Pending};
+        match self {
+            Self::Unsubscribe => matches!(state, Pending | Confirmed),
+            Self::Erase => true,
+            Self::AskAgain => state == Pending,
+        }
+    }
+
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Unsubscribe, Self::Erase, Self::AskAgain]
             .into_iter()
@@ -49,7 +59,8 @@ impl Subscriptions {
                 self.store.erase(&erasures?, self.now()).await
             }
             Deed::AskAgain => {
-                let ids: Vec<SubscriberId> = readers.iter().map(|reader| reader.id).collect();
+                let waiting = readers.iter().filter(|reader| deed.applies_to(reader.state));
+                let ids: Vec<SubscriberId> = waiting.map(|reader| reader.id).collect();
                 self.ask_again(&ids).await
             }
         }

@@ -8,7 +8,7 @@ use axum::extract::{Path, RawQuery, State};
 use super::Asked;
 use super::works::lock;
 use crate::domain::clock::Timestamp;
-use crate::domain::subscriber::SubscriberId;
+use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{StoreError, SubscriberFilter, SubscriberRow, Turn};
 use crate::subscription::{Deed, Subscriptions};
 use crate::web::admin::editor::{Editor, Posted};
@@ -35,11 +35,16 @@ enum Whom {
 }
 
 impl Whom {
-    fn read(fields: &Fields) -> Self {
+    fn read(fields: &Fields, deed: Deed) -> Self {
         if fields.text("whom") == "all" {
+            // Only who waits can be asked again.
+            let state = match (deed, fields.text("state")) {
+                (Deed::AskAgain, "") => SubscriberState::Pending.as_str(),
+                (_, state) => state,
+            };
             return Self::All(Asked {
                 q: fields.text("q").to_owned(),
-                state: fields.text("state").to_owned(),
+                state: state.to_owned(),
                 ..Asked::default()
             });
         }
@@ -72,10 +77,11 @@ pub async fn ask(
     let fields = Fields::of_query(query.as_deref().unwrap_or_default());
     let deed = Deed::parse(fields.text("do")).ok_or(HttpError::NotFound)?;
     let store = &shared.web.store;
-    let whom = Whom::read(&fields);
+    let whom = Whom::read(&fields, deed);
     let (mut rows, asked, people) = match &whom {
         Whom::Ticked(ids) => {
-            let rows = store.subscribers_by_id(ids).await?;
+            let mut rows = store.subscribers_by_id(ids).await?;
+            rows.retain(|row| deed.applies_to(row.state));
             let people = rows.len() as i64;
             (rows, Asked::default(), people)
         }
@@ -119,7 +125,7 @@ pub async fn act(State(shared): State<Shared>, posted: Posted) -> Answer {
     let fields = &posted.fields;
     let deed = Deed::parse(fields.text("do")).ok_or(HttpError::Unprocessable)?;
     let admin = posted.editor.admin.id;
-    match Whom::read(fields) {
+    match Whom::read(fields, deed) {
         Whom::Ticked(ids) => {
             let rows = shared.web.store.subscribers_by_id(&ids).await?;
             let people = shared.web.subscriptions.do_to(deed, &rows).await?;
