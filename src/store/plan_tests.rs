@@ -4,7 +4,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::connect::{Backend, Place, Store};
-use super::{Arrival, subscriber_list};
+use super::{Arrival, subscriber_filter};
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
@@ -41,7 +41,7 @@ async fn sqlite_never_reads_the_table_of_subscribers() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::Sqlite(folder.path().join("test.db"));
     let store = Store::connect(&place).await.unwrap();
-    for (statement, _) in subscriber_list::statements() {
+    for (statement, _) in subscriber_filter::statements() {
         let plan = plan(&store, &statement, Vec::new()).await;
         assert!(
             !reads_the_table(&statement, &plan),
@@ -95,7 +95,7 @@ async fn postgres_never_reads_the_table_of_subscribers() {
     let store = Store::connect(&place).await.unwrap();
     fill(&store).await;
     let mut faults = Vec::new();
-    for (statement, bound) in subscriber_list::statements() {
+    for (statement, bound) in subscriber_filter::statements() {
         let plan = plan(&store, &statement, bound).await;
         let sorts =
             plan.iter().any(|step| step.contains("Sort  (")) && !statement.contains("UNION ALL");

@@ -1,8 +1,9 @@
 //! Readers who leave or are erased, one or many at a time.
 
-use sqlx::{Any, AssertSqlSafe, Transaction};
+use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
 use super::subscriber_moves::Moves;
+use super::subscribers::NOTE_LEAVING;
 use super::transaction::again;
 use super::{Store, StoreError, batch, refusals};
 use crate::domain::clock::Timestamp;
@@ -28,7 +29,7 @@ fn unsubscribe_sql(count: usize) -> String {
         UPDATE subscribers SET former_state = state, state = 'unsubscribed', state_at = $1,
             nonce = v.nonce, paused_until = NULL
         FROM v WHERE subscribers.id = v.id AND state IN ('pending', 'confirmed')
-        RETURNING former_state",
+        RETURNING subscribers.id, former_state",
         batch::values(2, count, &["$", "$"])
     )
 }
@@ -72,14 +73,19 @@ impl Store {
             let mut tx = self.begin_write().await?;
             let mut moves = Moves::default();
             for run in batch::runs(leavers) {
-                let mut update = sqlx::query_scalar(AssertSqlSafe(unsubscribe_sql(run.len())));
-                update = update.bind(now.as_millis());
+                let update = sqlx::query(AssertSqlSafe(unsubscribe_sql(run.len())));
+                let mut update = update.bind(now.as_millis());
                 for leaver in run {
                     update = update
                         .bind(leaver.id.to_string())
                         .bind(leaver.nonce.clone());
                 }
-                let former = update.fetch_all(&mut *tx).await?;
+                let mut former = Vec::new();
+                for row in update.fetch_all(&mut *tx).await? {
+                    former.push(row.try_get("former_state")?);
+                    let note = sqlx::query(NOTE_LEAVING).bind(row.try_get::<String, _>("id")?);
+                    note.bind(now.as_millis()).execute(&mut *tx).await?;
+                }
                 moves.add_all(former, Some(SubscriberState::Unsubscribed))?;
                 let ids: Vec<SubscriberId> = run.iter().map(|leaver| leaver.id).collect();
                 skip(&mut tx, &ids, now).await?;

@@ -39,6 +39,11 @@ const LIFT: &str =
     state = CASE WHEN confirmed_at IS NOT NULL AND COALESCE(former_state, 'confirmed') = 'confirmed'
         THEN 'confirmed' ELSE 'pending' END
     WHERE id = $1 AND state = 'suppressed' RETURNING state";
+// With which issue in hand they left: the newest that reached them.
+pub(super) const NOTE_LEAVING: &str = "UPDATE deliveries SET left_at = $2 WHERE id = (SELECT id FROM deliveries
+    WHERE subscriber_id = $1 AND kind = 'issue' AND state = 'delivered' ORDER BY queued_at DESC LIMIT 1)";
+const FORGET_LEAVING: &str = "UPDATE deliveries SET left_at = NULL WHERE subscriber_id = $1
+    AND left_at = (SELECT state_at FROM subscribers WHERE id = $1 AND state = 'unsubscribed')";
 const PAUSE: &str =
     "UPDATE subscribers SET paused_until = $2 WHERE id = $1 AND state = 'confirmed'";
 const SKIP_ISSUES: &str =
@@ -112,6 +117,10 @@ impl Store {
     ) -> Result<bool, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
+            sqlx::query(FORGET_LEAVING)
+                .bind(id.to_string())
+                .execute(&mut *tx)
+                .await?;
             let former = sqlx::query_scalar(RETURN)
                 .bind(id.to_string())
                 .bind(now.as_millis())
@@ -242,6 +251,8 @@ pub(super) const STATEMENTS: &[&str] = &[
     CONFIRM,
     RETURN,
     LIFT,
+    NOTE_LEAVING,
+    FORGET_LEAVING,
     PAUSE,
     SKIP_ISSUES,
     SKIP_ALL,

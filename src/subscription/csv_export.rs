@@ -25,6 +25,7 @@ pub struct CsvExport {
     subscriptions: Subscriptions,
     filter: SubscriberFilter,
     stand: Stand,
+    readers: u64,
 }
 
 #[derive(Debug)]
@@ -51,11 +52,17 @@ impl Subscriptions {
             subscriptions: self.clone(),
             filter,
             stand: Stand::Before,
+            readers: 0,
         }
     }
 }
 
 impl CsvExport {
+    /// How many readers were in the lines so far.
+    pub const fn readers(&self) -> u64 {
+        self.readers
+    }
+
     /// The next lines of the file; the headers come first. `None` behind the last.
     ///
     /// # Errors
@@ -75,6 +82,7 @@ impl CsvExport {
         for row in &rows {
             push_line(&mut lines, &fields(row))?;
         }
+        self.readers += rows.len() as u64;
         let is_last = rows.len() < PAGE;
         self.stand = match rows.pop() {
             Some(last) if !is_last => Stand::Behind(last),

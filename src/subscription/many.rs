@@ -59,7 +59,9 @@ impl Subscriptions {
                 self.store.erase(&erasures?, self.now()).await
             }
             Deed::AskAgain => {
-                let waiting = readers.iter().filter(|reader| deed.applies_to(reader.state));
+                let waiting = readers
+                    .iter()
+                    .filter(|reader| deed.applies_to(reader.state));
                 let ids: Vec<SubscriberId> = waiting.map(|reader| reader.id).collect();
                 self.ask_again(&ids).await
             }

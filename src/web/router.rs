@@ -33,12 +33,12 @@ pub(super) fn with_state(state: &Shared) -> Router {
     };
     let forms = Router::new()
         .merge(public::routes())
-        .nest("/admin", admin::routes())
+        .nest("/admin", admin::routes(state))
         .fallback(async || HttpError::NotFound)
         .with_state(Arc::clone(state))
         .merge(state.assets.clone().router())
         .layer(from_fn(body_limit::whole_body));
-    let uploads = Router::new().nest("/admin", admin::uploads());
+    let uploads = Router::new().nest("/admin", admin::uploads(state));
     let pages = forms
         .merge(uploads.with_state(Arc::clone(state)))
         .layer(CatchPanicLayer::custom(panicked))

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
 use super::Asked;
+use crate::domain::audit::{Action, Object};
 use crate::web::admin::editor::Editor;
 use crate::web::state::Shared;
 
@@ -18,15 +19,22 @@ pub async fn send(
     editor: Editor,
     Query(asked): Query<Asked>,
 ) -> Response {
-    tracing::info!(admin = %editor.admin.id, "the list is exported");
     let export = shared.web.subscriptions.export(asked.filter());
-    let pages = stream::try_unfold(export, |mut export| async move {
+    let begun = (export, editor, shared);
+    let pages = stream::try_unfold(begun, |(mut export, editor, shared)| async move {
         let lines = export.next().await.map_err(|error| {
             tracing::error!(%error, "an export broke off");
             // The connection ends without its end, so that nobody takes it for the whole.
             io::Error::other(error)
         })?;
-        Ok::<_, io::Error>(lines.map(|lines| (lines, export)))
+        let Some(lines) = lines else {
+            let object = Object::Subscribers(export.readers());
+            editor
+                .did(&shared, Action::SubscribersExported, object)
+                .await;
+            return Ok::<_, io::Error>(None);
+        };
+        Ok(Some((lines, (export, editor, shared))))
     });
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),

@@ -4,14 +4,13 @@
 use std::fs::File;
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, Multipart, Path, State};
+use axum::extract::{Multipart, Path, State};
 use axum::http::HeaderMap;
-use axum::routing::post;
 
 use super::parse_source;
 use super::upload::{self, KeptFile, Upload};
 use super::works::lock;
+use crate::domain::audit::{Action, Object};
 use crate::subscription::{CsvError, CsvReport, Progress, RefusedRow, Subscriptions, TakenIn};
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::origin::is_foreign;
@@ -89,13 +88,6 @@ impl Fault {
     }
 }
 
-/// Takes bodies larger than any other form's, so it stands beside the rest of the desk.
-pub fn uploads() -> Router<Shared> {
-    Router::new()
-        .route("/subscribers/import", post(receive))
-        .layer(DefaultBodyLimit::disable())
-}
-
 pub async fn form(State(shared): State<Shared>, editor: Editor) -> Answer {
     page(&shared, &empty_form(&shared, &editor))
 }
@@ -111,7 +103,7 @@ fn empty_form(shared: &Shared, editor: &Editor) -> ImportForm {
 }
 
 /// Keeps the file and begins to look through it.
-async fn receive(
+pub async fn receive(
     State(shared): State<Shared>,
     editor: Editor,
     headers: HeaderMap,
@@ -197,9 +189,17 @@ pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: P
         "import" => {
             // Whoever clicks twice begins once.
             if import.begin() {
-                tracing::info!(admin = %posted.editor.admin.id, "an import is begun from the desk");
-                let subscriptions = shared.web.subscriptions.clone();
-                tokio::spawn(async move { import.read(&subscriptions, Stage::Imported).await });
+                let (editor, beside) = (posted.editor, Arc::clone(&shared));
+                tokio::spawn(async move {
+                    import
+                        .read(&beside.web.subscriptions, Stage::Imported)
+                        .await;
+                    let taken_in = lock(&import.stand).report.tally.imported;
+                    let object = Object::Subscribers(taken_in);
+                    editor
+                        .did(&beside, Action::SubscribersImported, object)
+                        .await;
+                });
             }
             Ok(see_other(
                 &shared,

@@ -7,6 +7,7 @@ use axum::extract::{Path, RawQuery, State};
 
 use super::Asked;
 use super::works::lock;
+use crate::domain::audit::{Action, Object};
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{StoreError, SubscriberFilter, SubscriberRow, Turn};
@@ -124,12 +125,14 @@ async fn count(shared: &Shared, filter: &SubscriberFilter) -> Result<i64, StoreE
 pub async fn act(State(shared): State<Shared>, posted: Posted) -> Answer {
     let fields = &posted.fields;
     let deed = Deed::parse(fields.text("do")).ok_or(HttpError::Unprocessable)?;
-    let admin = posted.editor.admin.id;
     match Whom::read(fields, deed) {
         Whom::Ticked(ids) => {
             let rows = shared.web.store.subscribers_by_id(&ids).await?;
             let people = shared.web.subscriptions.do_to(deed, &rows).await?;
-            tracing::info!(%admin, did = deed.as_str(), people, "from the desk");
+            if people > 0 {
+                let object = Object::Subscribers(people);
+                posted.editor.did(&shared, action(deed), object).await;
+            }
             Ok(done(&shared, "/admin/subscribers", notice(deed, people)))
         }
         Whom::All(asked) => {
@@ -145,12 +148,15 @@ pub async fn act(State(shared): State<Shared>, posted: Posted) -> Answer {
                 .list_work
                 .sweeps
                 .keep(id.clone(), Arc::clone(&sweep));
-            tracing::info!(%admin, did = deed.as_str(), "from the desk, to all that a list finds");
-            let subscriptions = shared.web.subscriptions.clone();
+            let page = format!("/admin/subscribers/many/{id}");
+            let (editor, beside) = (posted.editor, Arc::clone(&shared));
             tokio::spawn(async move {
-                sweep.run(&subscriptions, asked.filter(), seen_at).await;
+                let subscriptions = &beside.web.subscriptions;
+                let people = sweep.run(subscriptions, asked.filter(), seen_at).await;
+                let object = Object::Subscribers(people);
+                editor.did(&beside, action(deed), object).await;
             });
-            Ok(see_other(&shared, &format!("/admin/subscribers/many/{id}")))
+            Ok(see_other(&shared, &page))
         }
     }
 }
@@ -160,12 +166,26 @@ pub async fn resend(State(shared): State<Shared>, posted: Posted) -> Answer {
     let id = SubscriberId::parse(posted.fields.text("id"));
     let id = id.map_err(|_| HttpError::Unprocessable)?;
     let asked = shared.web.subscriptions.ask_again(&[id]).await?;
-    tracing::info!(admin = %posted.editor.admin.id, subscriber = %id, asked, "asked again from the desk");
+    if asked > 0 {
+        let did = Action::SubscribersAskedAgain;
+        posted
+            .editor
+            .did(&shared, did, Object::Subscribers(asked))
+            .await;
+    }
     Ok(done(
         &shared,
         "/admin/subscribers",
         notice(Deed::AskAgain, asked),
     ))
+}
+
+const fn action(deed: Deed) -> Action {
+    match deed {
+        Deed::Unsubscribe => Action::SubscribersUnsubscribed,
+        Deed::Erase => Action::SubscribersErased,
+        Deed::AskAgain => Action::SubscribersAskedAgain,
+    }
 }
 
 const fn notice(deed: Deed, people: u64) -> Notice {
@@ -200,12 +220,15 @@ pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<S
 }
 
 impl Sweep {
-    async fn run(&self, to: &Subscriptions, filter: SubscriberFilter, seen_at: Timestamp) {
+    /// Gives to how many it was done, also when it stopped on the way.
+    async fn run(&self, to: &Subscriptions, filter: SubscriberFilter, seen_at: Timestamp) -> u64 {
         let result = self.sweep(to, filter, seen_at).await;
         if let Err(error) = &result {
             tracing::error!(%error, did = self.deed.as_str(), "stopped on the way");
         }
-        lock(&self.stand).ended = Some(result.is_ok());
+        let mut stand = lock(&self.stand);
+        stand.ended = Some(result.is_ok());
+        stand.applied
     }
 
     /// Walks the list from end to end. Whose state is newer than what the editor saw is

@@ -22,6 +22,7 @@ use super::views::{
     AddSubscriber, LastIssue, Notice, SubscriberCounts, SubscriberLine, Subscribers,
 };
 use super::{Answer, done, page, refused};
+use crate::domain::audit::Action;
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{LastCopy, Store, StoreError, SubscriberRow, Turn};
@@ -109,7 +110,14 @@ pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
             return refused(&shared, &view);
         }
     };
-    let tally = shared.web.subscriptions.add(address, None, &how).await?;
+    let web = &shared.web;
+    let tally = web.subscriptions.add(address.clone(), None, &how).await?;
+    if tally.imported > 0
+        && let Some(reader) = web.store.subscriber_by_address(&address).await?
+    {
+        let did = Action::SubscriberAdded;
+        posted.editor.did(&shared, did, reader.id).await;
+    }
     let notice = if tally.imported > 0 {
         Notice::SubscriberAdded
     } else if tally.kept_out > 0 {
@@ -117,7 +125,6 @@ pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
     } else {
         Notice::SubscriberKnown
     };
-    tracing::info!(admin = %posted.editor.admin.id, did = notice.as_str(), "from the desk");
     Ok(done(&shared, "/admin/subscribers", notice))
 }
 

@@ -3,6 +3,7 @@
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
+use crate::domain::audit::{Action, Object};
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{DeliveryRow, SubscriberRecord};
 use crate::web::admin::editor::{Editor, Posted};
@@ -56,17 +57,28 @@ pub async fn show(
 pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: Posted) -> Answer {
     let id = parse(&id)?;
     let subscriptions = &shared.web.subscriptions;
-    let notice = match posted.fields.text("action") {
-        "resend" if subscriptions.ask_again(&[id]).await? > 0 => Notice::AskedAgain,
-        "resend" => Notice::AskedLately,
+    let (did, notice) = match posted.fields.text("action") {
+        "resend" if subscriptions.ask_again(&[id]).await? > 0 => {
+            (Action::SubscribersAskedAgain, Notice::AskedAgain)
+        }
+        "resend" => return Ok(done(&shared, &path(&id), Notice::AskedLately)),
         "lift" => match subscriptions.lift_suppression(&id).await? {
-            Some(SubscriberState::Confirmed) => Notice::SuppressionLifted,
-            Some(_) => Notice::SuppressionLiftedUnconfirmed,
+            Some(SubscriberState::Confirmed) => {
+                (Action::SuppressionLifted, Notice::SuppressionLifted)
+            }
+            Some(_) => (
+                Action::SuppressionLifted,
+                Notice::SuppressionLiftedUnconfirmed,
+            ),
             None => return Ok(see_other(&shared, &path(&id))),
         },
         _ => return Err(HttpError::Unprocessable),
     };
-    tracing::info!(admin = %posted.editor.admin.id, subscriber = %id, did = notice.as_str(), "from the desk");
+    let object = match did {
+        Action::SubscribersAskedAgain => Object::Subscribers(1),
+        _ => Object::Subscriber(id),
+    };
+    posted.editor.did(&shared, did, object).await;
     Ok(done(&shared, &path(&id), notice))
 }
 
