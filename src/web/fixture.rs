@@ -17,9 +17,7 @@ use tower::ServiceExt;
 use super::{Door, ListWork, Web, router};
 use crate::digest::{Digests, Order, Rules};
 use crate::domain::clock::{ManualClock, Timestamp};
-use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::ids::WorkerId;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::post::{FeedId, Post, PostId};
 use crate::domain::public_url::PublicUrl;
@@ -32,7 +30,7 @@ use crate::feeds::Fetcher;
 use crate::mail::identity::Identity;
 use crate::mail::templates::{Direction, Masthead, Templates};
 use crate::store::{
-    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, GroupCommit, NewIssue, Place, Settled, Store,
+    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Store,
     StoredPost, Subscriber,
 };
 use crate::subscription::{CapLimits, Subscriptions, TakenIn};
@@ -172,27 +170,6 @@ impl TestSite {
             .await
             .unwrap();
         self.reader(address).await.unwrap()
-    }
-
-    /// Sends a reader something that their server refuses for good.
-    pub async fn suppress(&self, reader: &Subscriber) {
-        let (store, now) = (&self.web.store, self.now());
-        let worker = WorkerId::new(now, &self.web.random);
-        let settled = Settled {
-            id: DeliveryId::from_stored("none".to_owned()),
-            state: DeliveryState::Bounced,
-            due_at: None,
-            reply: "550 5.1.1 no such user".to_owned(),
-            charged: true,
-            lost_reply: false,
-            suppress: Some(reader.id),
-            refusal: None,
-        };
-        let commit = GroupCommit {
-            outcomes: vec![settled],
-            ..GroupCommit::default()
-        };
-        store.record(&worker, &commit, now).await.unwrap();
     }
 
     pub async fn deliveries(&self) -> Vec<DeliveryRow> {

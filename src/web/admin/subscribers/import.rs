@@ -190,6 +190,8 @@ pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: P
             // Whoever clicks twice begins once.
             if import.begin() {
                 let (editor, beside) = (posted.editor, Arc::clone(&shared));
+                let did = Action::ImportBegun;
+                editor.did(&shared, did, Object::Nothing).await;
                 tokio::spawn(async move {
                     import
                         .read(&beside.web.subscriptions, Stage::Imported)

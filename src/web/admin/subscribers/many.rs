@@ -167,11 +167,8 @@ pub async fn resend(State(shared): State<Shared>, posted: Posted) -> Answer {
     let id = id.map_err(|_| HttpError::Unprocessable)?;
     let asked = shared.web.subscriptions.ask_again(&[id]).await?;
     if asked > 0 {
-        let did = Action::SubscribersAskedAgain;
-        posted
-            .editor
-            .did(&shared, did, Object::Subscribers(asked))
-            .await;
+        let did = Action::SubscriberAskedAgain;
+        posted.editor.did(&shared, did, id).await;
     }
     Ok(done(
         &shared,

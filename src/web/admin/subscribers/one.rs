@@ -3,7 +3,7 @@
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
-use crate::domain::audit::{Action, Object};
+use crate::domain::audit::Action;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{DeliveryRow, SubscriberRecord};
 use crate::web::admin::editor::{Editor, Posted};
@@ -59,7 +59,7 @@ pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: P
     let subscriptions = &shared.web.subscriptions;
     let (did, notice) = match posted.fields.text("action") {
         "resend" if subscriptions.ask_again(&[id]).await? > 0 => {
-            (Action::SubscribersAskedAgain, Notice::AskedAgain)
+            (Action::SubscriberAskedAgain, Notice::AskedAgain)
         }
         "resend" => return Ok(done(&shared, &path(&id), Notice::AskedLately)),
         "lift" => match subscriptions.lift_suppression(&id).await? {
@@ -74,11 +74,7 @@ pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: P
         },
         _ => return Err(HttpError::Unprocessable),
     };
-    let object = match did {
-        Action::SubscribersAskedAgain => Object::Subscribers(1),
-        _ => Object::Subscriber(id),
-    };
-    posted.editor.did(&shared, did, object).await;
+    posted.editor.did(&shared, did, id).await;
     Ok(done(&shared, &path(&id), notice))
 }
 

@@ -214,3 +214,35 @@ async fn a_file_that_cannot_be_taken_is_told_so() {
         "only what is shown is kept"
     );
 }
+
+#[tokio::test]
+async fn readers_are_added_with_their_consent() {
+    let house = House::new().await;
+    let mut ada = house.ada().await;
+    for (email, source, words) in [
+        ("nobody", "meeting", "not an address like name@example.com"),
+        ("r@example.org", "  ", "where they agreed"),
+        ("r@example.org", "a\nb", "where they agreed"),
+    ] {
+        let fields = [("email", email), ("source", source)];
+        let answer = ada.fill_in(LIST, LIST, &fields).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(
+            answer.shows(words) && answer.shows(&format!("value=\"{email}\"")),
+            "{words}"
+        );
+    }
+    let fields = [
+        ("email", "r@example.org"),
+        ("source", "meeting of 3 November"),
+    ];
+    let answer = ada.fill_in(LIST, LIST, &fields).await;
+    assert_eq!(answer.to(), "/admin/subscribers?done=subscriber_added");
+    let answer = ada.fill_in(LIST, LIST, &fields).await;
+    assert_eq!(answer.to(), "/admin/subscribers?done=subscriber_known");
+    assert!(ada.get(LIST).await.shows("meeting of 3 November"));
+    let address = EmailAddress::parse("r@example.org").unwrap();
+    assert!(house.site.web.subscriptions.erase(&address).await.unwrap());
+    let answer = ada.fill_in(LIST, LIST, &fields).await;
+    assert_eq!(answer.to(), "/admin/subscribers?done=subscriber_kept_out");
+}

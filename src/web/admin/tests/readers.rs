@@ -146,38 +146,6 @@ async fn pages_turn_both_ways_in_every_order() {
 }
 
 #[tokio::test]
-async fn readers_are_added_with_their_consent() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
-    for (email, source, words) in [
-        ("nobody", "meeting", "not an address like name@example.com"),
-        ("r@example.org", "  ", "where they agreed"),
-        ("r@example.org", "a\nb", "where they agreed"),
-    ] {
-        let fields = [("email", email), ("source", source)];
-        let answer = ada.fill_in(LIST, LIST, &fields).await;
-        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-        assert!(
-            answer.shows(words) && answer.shows(&format!("value=\"{email}\"")),
-            "{words}"
-        );
-    }
-    let fields = [
-        ("email", "r@example.org"),
-        ("source", "meeting of 3 November"),
-    ];
-    let answer = ada.fill_in(LIST, LIST, &fields).await;
-    assert_eq!(answer.to(), "/admin/subscribers?done=subscriber_added");
-    let answer = ada.fill_in(LIST, LIST, &fields).await;
-    assert_eq!(answer.to(), "/admin/subscribers?done=subscriber_known");
-    assert!(ada.get(LIST).await.shows("meeting of 3 November"));
-    let address = EmailAddress::parse("r@example.org").unwrap();
-    assert!(house.site.web.subscriptions.erase(&address).await.unwrap());
-    let answer = ada.fill_in(LIST, LIST, &fields).await;
-    assert_eq!(answer.to(), "/admin/subscribers?done=subscriber_kept_out");
-}
-
-#[tokio::test]
 async fn who_waits_is_asked_again_but_not_over_and_over() {
     let house = House::new().await;
     let mut ada = house.ada().await;
@@ -300,12 +268,33 @@ async fn the_export_is_what_the_list_shows() {
     assert_eq!(file.body.lines().count(), 2);
 }
 
+/// Sends a reader something that their server refuses for good.
+async fn suppress(house: &House, reader: &Subscriber) {
+    let now = house.site.now();
+    let bounced = Settled {
+        id: DeliveryId::from_stored("none".to_owned()),
+        state: DeliveryState::Bounced,
+        due_at: None,
+        reply: "550 5.1.1 no such user".to_owned(),
+        charged: true,
+        lost_reply: false,
+        suppress: Some(reader.id),
+        refusal: None,
+    };
+    let commit = GroupCommit {
+        outcomes: vec![bounced],
+        ..GroupCommit::default()
+    };
+    let worker = WorkerId::new(now, &house.site.web.random);
+    house.store().record(&worker, &commit, now).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_suppression_is_lifted_to_what_was_before() {
     let house = House::new().await;
     let mut ada = house.ada().await;
     let reader = house.site.confirmed("eve@example.org").await;
-    house.site.suppress(&reader).await;
+    suppress(&house, &reader).await;
     let path = format!("{LIST}/{}", reader.id);
     let page = ada.get(&path).await;
     assert!(page.shows("550 5.1.1 no such user") && page.shows("Send to this mailbox again"));
