@@ -29,6 +29,7 @@ use crate::mail::templates::{TemplateFault, Templates};
 use crate::mail::transport::Transport;
 use crate::store::{Place, Store, StoreError};
 use crate::subscription::Subscriptions;
+use crate::web::ListWork;
 use crate::web::admin::one_time_link;
 use identity::identity;
 use keys::open_keys;
@@ -82,6 +83,7 @@ pub struct App {
     pub keys: Arc<SecretKeys>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
+    list_work: Arc<ListWork>,
 }
 
 impl App {
@@ -100,7 +102,10 @@ impl App {
         };
         let store = Store::connect(&place).await?;
         let keys = open_keys(&store, &settings.secrets.key_file, &random).await?;
+        // Beside the secret key: a folder that is nobody else's to read.
+        let imports = settings.secrets.key_file.with_file_name("imports");
         Ok(Self {
+            list_work: Arc::new(ListWork::new(imports)),
             settings: Arc::new(settings),
             store,
             keys: Arc::new(keys),

@@ -32,6 +32,7 @@ impl App {
         stop: CancellationToken,
     ) -> Result<(), AppError> {
         let web = self.web()?;
+        self.list_work.tidy_up();
         let tracker = self.start_work(&stop)?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         let served = web::serve(web, listener, stop.clone()).await;
@@ -103,6 +104,7 @@ impl App {
             subscriptions: self.subscriptions(),
             digests: self.digests()?,
             outbox: self.settings.smtp.url.is_none().then(|| self.outbox()),
+            list_work: Arc::clone(&self.list_work),
             mail_goes_to: self.transport()?.place(),
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),

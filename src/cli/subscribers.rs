@@ -10,11 +10,10 @@ use super::output::progress_bar;
 use super::{Context, Failure};
 use crate::app::App;
 use crate::domain::audit::{Action, Object};
-use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
-use crate::store::{ImportTally, SubscriberFilter, SubscriberRow};
-use crate::subscription::{CsvError, Progress, TakenIn};
+use crate::domain::subscriber::{SubscriberName, SubscriberState};
+use crate::store::{ImportTally, Order, Search, SubscriberFilter, SubscriberRow, Turn};
+use crate::subscription::{CsvError, ExportError, Progress, TakenIn};
 
 #[derive(Debug, Subcommand)]
 pub enum Subscribers {
@@ -44,7 +43,7 @@ pub enum Subscribers {
         /// pending, confirmed, unsubscribed or suppressed
         #[arg(long)]
         state: Option<String>,
-        /// Part of an address
+        /// The beginning of an address, or of a domain: @example.com
         #[arg(long)]
         search: Option<String>,
     },
@@ -72,7 +71,7 @@ impl How {
 }
 
 /// Rows read at once.
-const PAGE: i64 = 1_000;
+const PAGE: usize = 1_000;
 
 impl Subscribers {
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
@@ -179,7 +178,8 @@ async fn list(
 ) -> Result<(), Failure> {
     let filter = SubscriberFilter {
         state: parse_state(state)?,
-        search,
+        search: search.as_deref().and_then(Search::parse),
+        order: Order::Newest,
     };
     let app = context.app().await?;
     each(&app, &filter, |row| {
@@ -204,49 +204,27 @@ async fn export(
 ) -> Result<(), Failure> {
     let filter = SubscriberFilter {
         state: parse_state(state)?,
-        search: None,
+        ..SubscriberFilter::default()
     };
-    let out: Box<dyn std::io::Write> = match file {
+    let mut out: Box<dyn std::io::Write> = match file {
         Some(path) => Box::new(
             File::create(path)
                 .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?,
         ),
         None => Box::new(std::io::stdout().lock()),
     };
-    let mut csv = csv::Writer::from_writer(out);
-    let failed = |error: csv::Error| Failure::Failed(format!("cannot write: {error}"));
-    csv.write_record([
-        "email",
-        "name",
-        "state",
-        "since",
-        "source",
-        "created_at",
-        "confirmed_at",
-    ])
-    .map_err(failed)?;
+    let failed = |error| match error {
+        ExportError::Store(error) => error.into(),
+        error => Failure::Failed(error.to_string()),
+    };
     let app = context.app().await?;
-    let mut written = 0;
-    each(&app, &filter, |row| {
-        written += 1;
-        let at = |at: Timestamp| {
-            at.to_utc()
-                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-        };
-        csv.write_record([
-            row.address.as_str(),
-            row.name.as_deref().unwrap_or_default(),
-            row.state.as_str(),
-            &at(row.since),
-            &row.source,
-            &at(row.created_at),
-            &row.confirmed_at.map(at).unwrap_or_default(),
-        ])
-        .map_err(failed)
-    })
-    .await?;
-    csv.flush()?;
-    let object = Object::Subscribers(written);
+    let mut export = app.subscriptions().export(filter);
+    while let Some(lines) = export.next().await.map_err(failed)? {
+        let written = out.write_all(&lines);
+        written.map_err(|error| Failure::Failed(format!("cannot write: {error}")))?;
+    }
+    out.flush()?;
+    let object = Object::Subscribers(export.readers());
     app.did(Action::SubscribersExported, object).await;
     app.close().await;
     Ok(())
@@ -258,17 +236,15 @@ async fn each(
     filter: &SubscriberFilter,
     mut visit: impl FnMut(&SubscriberRow) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut after: Option<SubscriberId> = None;
-    loop {
-        let page = app.store.subscribers(filter, after.as_ref(), PAGE).await?;
+    let mut page = app.store.subscribers(filter, Turn::First, PAGE).await?;
+    while let Some(last) = page.last() {
         for row in &page {
             visit(row)?;
         }
-        match page.last() {
-            Some(last) => after = Some(last.id),
-            None => return Ok(()),
-        }
+        let after = Turn::After(&last.place);
+        page = app.store.subscribers(filter, after, PAGE).await?;
     }
+    Ok(())
 }
 
 fn parse_state(state: Option<&str>) -> Result<Option<SubscriberState>, Failure> {

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod delivery;
 pub mod edits;
 pub mod email_address;
+pub mod growth;
 pub mod host_port;
 pub mod ids;
 pub mod issue;

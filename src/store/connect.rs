@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{AnyPool, Executor, SqlSafeStr};
+use sqlx::{AnyPool, AssertSqlSafe, Executor, SqlSafeStr};
 
 use super::StoreError;
 
@@ -45,23 +45,35 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "more kinds of mail",
         include_str!("../../migrations/0002_more_kinds_of_mail.sql"),
     ),
-    (6, "audit", include_str!("../../migrations/0006_audit.sql")),
     (
         3,
         "editing",
         include_str!("../../migrations/0003_editing.sql"),
     ),
     (
+        4,
+        "subscriber moves",
+        include_str!("../../migrations/0004_subscriber_moves.sql"),
+    ),
+    (
         5,
         "what the desk sees of a send",
         include_str!("../../migrations/0005_what_the_desk_sees_of_a_send.sql"),
     ),
+    (6, "audit", include_str!("../../migrations/0006_audit.sql")),
     (
         8,
         "refusals",
         include_str!("../../migrations/0008_refusals.sql"),
     ),
 ];
+
+/// What PostgreSQL alone needs before the migration of that number: how text compares is
+/// set per column there, and SQLite has no words for it.
+const ON_POSTGRES_FIRST: &[(i64, &str)] = &[(
+    4,
+    include_str!("../../migrations/0004_on_postgres_first.sql"),
+)];
 
 /// How long a writer waits for another process's transaction on the same SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -99,11 +111,12 @@ impl Store {
 
     async fn migrate(&self) -> Result<(), StoreError> {
         let known = MIGRATIONS.iter().map(|(version, name, sql)| {
+            let sql = format!("{}{sql}", self.first(*version));
             Migration::new(
                 *version,
                 (*name).into(),
                 MigrationType::Simple,
-                sql.into_sql_str(),
+                AssertSqlSafe(sql).into_sql_str(),
                 false,
             )
         });
@@ -114,6 +127,14 @@ impl Store {
             MigrateError::VersionMismatch(version) => StoreError::Edited(version),
             error => StoreError::Migration(error),
         })
+    }
+
+    fn first(&self, version: i64) -> &'static str {
+        let only = ON_POSTGRES_FIRST.iter().find(|(of, _)| *of == version);
+        match (self.backend, only) {
+            (Backend::Postgres, Some((_, sql))) => sql,
+            _ => "",
+        }
     }
 
     /// Whether the database answers.
@@ -149,7 +170,7 @@ async fn open(place: &Place) -> Result<AnyPool, StoreError> {
                         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
                         BUSY_TIMEOUT.as_millis()
                     );
-                    connection.execute(sqlx::AssertSqlSafe(pragmas)).await?;
+                    connection.execute(AssertSqlSafe(pragmas)).await?;
                 }
                 Ok(())
             })

@@ -8,20 +8,14 @@ use super::{Store, StoreError, decode};
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::post::FeedId;
 
-const OF_KIND: &str = "SELECT id FROM deliveries WHERE kind = $1 LIMIT 1";
-const BY_FORM: &str = "SELECT id FROM subscribers WHERE asked_at IS NOT NULL LIMIT 1";
+// Only of the mails that belong to no issue: those are few.
+const OF_KIND: &str = "SELECT id FROM deliveries WHERE issue_id IS NULL AND kind = $1 LIMIT 1";
 const POSTS: &str = "SELECT feed_id, CAST(COUNT(*) AS BIGINT) AS n FROM posts WHERE feed_id IS NOT NULL GROUP BY feed_id";
 
 impl Store {
-    /// Whether a mail of this kind was ever asked for.
+    /// Whether a mail of this kind, which is no issue's, was ever asked for.
     pub async fn has_delivery_of(&self, kind: DeliveryKind) -> Result<bool, StoreError> {
         let query = sqlx::query(OF_KIND).bind(kind.as_str().to_owned());
-        Ok(query.fetch_optional(&self.pool).await?.is_some())
-    }
-
-    /// Whether anyone ever filled in the form.
-    pub async fn has_sign_up(&self) -> Result<bool, StoreError> {
-        let query = sqlx::query(BY_FORM);
         Ok(query.fetch_optional(&self.pool).await?.is_some())
     }
 
@@ -38,4 +32,4 @@ impl Store {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[OF_KIND, BY_FORM, POSTS];
+pub(super) const STATEMENTS: &[&str] = &[OF_KIND, POSTS];

@@ -22,13 +22,19 @@ mod issues;
 mod leases;
 mod outcomes;
 mod own_record;
+#[cfg(test)]
+mod plan_tests;
 mod posts;
 mod reader_mails;
 mod refusals;
 mod sign_up;
 mod skipped;
+mod subscriber_filter;
 mod subscriber_import;
+mod subscriber_leaving;
 mod subscriber_list;
+mod subscriber_moves;
+mod subscriber_record;
 mod subscribers;
 mod tally;
 #[cfg(test)]
@@ -52,9 +58,12 @@ pub use outcomes::{GroupCommit, Recorded, Settled};
 pub use own_record::OwnRecord;
 pub use posts::{ByHand, Candidate, StoredPost};
 pub use reader_mails::{MailCount, Move};
-pub use sign_up::{ConsentRecord, RecentMails, SignUp};
+pub use sign_up::{ConsentRecord, LetterIds, RecentMails, SignUp};
+pub use subscriber_filter::{Order, Search, SubscriberFilter, Turn};
 pub use subscriber_import::{Arrival, ImportTally};
-pub use subscriber_list::{SubscriberFilter, SubscriberRow};
+pub use subscriber_leaving::{Erasure, Leaver};
+pub use subscriber_list::SubscriberRow;
+pub use subscriber_record::{LastCopy, SubscriberRecord};
 pub use subscribers::Subscriber;
 pub use tally::Sight;
 

@@ -7,6 +7,7 @@ use fail::fail_point;
 use sqlx::{Any, AssertSqlSafe, Transaction};
 
 use super::issues::PAUSE;
+use super::subscriber_moves::Moves;
 use super::transaction::again;
 use super::{Store, StoreError, batch, refusals, subscribers};
 use crate::domain::clock::Timestamp;
@@ -14,7 +15,7 @@ use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::IssueId;
 use crate::domain::refusal::Refusal;
-use crate::domain::subscriber::SubscriberId;
+use crate::domain::subscriber::{SubscriberId, SubscriberState};
 
 /// What is written of one try.
 #[derive(Clone, Debug)]
@@ -94,9 +95,9 @@ fn excuse_sql(count: usize) -> String {
     )
 }
 
-const SUPPRESS: &str =
-    "UPDATE subscribers SET state = 'suppressed', state_at = $2, suppressed_why = $3
-    WHERE id = $1 AND state IN ('pending', 'confirmed')";
+const SUPPRESS: &str = "UPDATE subscribers
+    SET former_state = state, state = 'suppressed', state_at = $2, suppressed_why = $3
+    WHERE id = $1 AND state IN ('pending', 'confirmed') RETURNING former_state";
 const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
     WHERE id = $1 AND state = 'deferred'";
 
@@ -184,12 +185,15 @@ async fn suppress(
     settled: &Settled,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(SUPPRESS)
+    let former = sqlx::query_scalar(SUPPRESS)
         .bind(reader.to_string())
         .bind(now.as_millis())
         .bind(settled.reply.clone())
-        .execute(&mut **tx)
+        .fetch_all(&mut **tx)
         .await?;
+    let mut moves = Moves::default();
+    moves.add_all(former, Some(SubscriberState::Suppressed))?;
+    moves.write(tx, now).await?;
     on_delivery(tx, BOUNCE, &settled.id, now).await?;
     subscribers::skip(tx, subscribers::SKIP_ALL, reader, now).await?;
     refusals::forget(tx, reader).await

@@ -4,6 +4,7 @@ use sqlx::{Any, Transaction};
 
 use super::deliveries::insert;
 use super::sign_up::{note, recent};
+use super::subscriber_moves::Moves;
 use super::subscribers::{BY_KEY, SKIP_ALL, Subscriber, WELCOME_BACK, skip, subscriber};
 use super::transaction::again;
 use super::{NewDelivery, Store, StoreError, refusals};
@@ -39,7 +40,8 @@ const MOVE: &str = "UPDATE subscribers
 const REDIRECT: &str = "UPDATE deliveries SET address = $2
     WHERE subscriber_id = $1 AND kind = 'issue' AND state IN ('queued', 'deferred')";
 const HAND_OVER: &str = "UPDATE deliveries SET subscriber_id = $2 WHERE subscriber_id = $1";
-const GIVE_WAY: &str = "DELETE FROM subscribers WHERE id = $1 AND state <> 'confirmed'";
+const GIVE_WAY: &str =
+    "DELETE FROM subscribers WHERE id = $1 AND state <> 'confirmed' RETURNING state";
 
 impl Store {
     /// Queues a mail unless one of its counts is full. `short` and `day` are the beginnings
@@ -139,11 +141,15 @@ async fn make_room(
         .bind(reader.id.to_string())
         .execute(&mut **tx)
         .await?;
-    let gone = sqlx::query(GIVE_WAY)
+    let gone = sqlx::query_scalar(GIVE_WAY)
         .bind(holder.id.to_string())
-        .execute(&mut **tx)
+        .fetch_all(&mut **tx)
         .await?;
-    Ok(gone.rows_affected() > 0)
+    let has_gone = !gone.is_empty();
+    let mut moves = Moves::default();
+    moves.add_all(gone, None)?;
+    moves.write(tx, now).await?;
+    Ok(has_gone)
 }
 
 #[cfg(test)]

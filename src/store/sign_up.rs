@@ -2,6 +2,7 @@
 
 use sqlx::{Any, Row, Transaction};
 
+use super::subscriber_moves::Moves;
 use super::subscribers::{BY_KEY, Subscriber, subscriber};
 use super::transaction::again;
 use super::{Store, StoreError};
@@ -27,9 +28,21 @@ pub struct SignUp<'a> {
     pub name: Option<&'a SubscriberName>,
     pub consent: ConsentRecord,
     pub source: &'a str,
+    pub letter: LetterIds,
+}
+
+/// For a mail about a sign-up, should one be sent.
+#[derive(Clone, Debug)]
+pub struct LetterIds {
     pub mailbox_mac: String,
     pub delivery: DeliveryId,
 }
+
+/// Decides on the mail that answers a sign-up.
+pub type ChooseLetter = fn(Option<SubscriberState>, RecentMails) -> Option<DeliveryKind>;
+
+/// The beginnings of the short and the long span in which mails are counted, and now.
+pub type Spans = (Timestamp, Timestamp, Timestamp);
 
 /// Sign-up mails that a mailbox was sent lately.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +58,7 @@ const INSERT_PENDING: &str = "INSERT INTO subscribers
 // confirmed has just asked anew.
 const ASKED_AGAIN: &str = "UPDATE subscribers SET asked_at = $2, asked_ip = $3, form_version = $4
     WHERE id = $1 AND state <> 'confirmed'";
+const STILL_WAITS: &str = "SELECT id FROM subscribers WHERE id = $1 AND state = 'pending'";
 const RECENT_MAILS: &str = "SELECT
     CAST(COALESCE(SUM(CASE WHEN sent_at > $2 THEN 1 ELSE 0 END), 0) AS BIGINT) AS in_short,
     CAST(COUNT(*) AS BIGINT) AS in_day
@@ -53,13 +67,12 @@ const NOTE_MAIL: &str = "INSERT INTO sign_up_mails (id, mailbox_mac, sent_at) VA
 const FORGET_MAILS: &str = "DELETE FROM sign_up_mails WHERE sent_at <= $1";
 
 impl Store {
-    /// Takes a sign-up in and queues the mail that `letter` decides on, all or nothing.
-    /// `short` and `day` are the beginnings of the spans in which mails are counted.
+    /// Takes a sign-up in and queues the mail that `choose` decides on, all or nothing.
     pub async fn sign_up(
         &self,
         request: &SignUp<'_>,
-        (short, day, now): (Timestamp, Timestamp, Timestamp),
-        letter: fn(Option<SubscriberState>, RecentMails) -> Option<DeliveryKind>,
+        spans: Spans,
+        choose: ChooseLetter,
     ) -> Result<Option<DeliveryKind>, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
@@ -69,24 +82,44 @@ impl Store {
                 .await?;
             let known = row.as_ref().map(subscriber).transpose()?;
             let id = known.as_ref().map_or(request.id, |known| known.id);
-            take_in(&mut tx, request, known.as_ref(), now).await?;
-
-            let recent = recent(&mut tx, &request.mailbox_mac, short, day).await?;
-            let kind = letter(known.map(|known| known.state), recent);
+            take_in(&mut tx, request, known.as_ref(), spans.2).await?;
+            let recent = recent(&mut tx, &request.letter.mailbox_mac, spans.0, spans.1).await?;
+            let kind = choose(known.map(|known| known.state), recent);
             if let Some(kind) = kind {
-                let note_id = request.delivery.to_string();
-                note(&mut tx, note_id, &request.mailbox_mac, now).await?;
-                let mail = super::NewDelivery {
-                    id: request.delivery.clone(),
-                    kind,
-                    subscriber: Some(id),
-                    address: request.address.clone(),
-                    payload: None,
-                };
-                super::deliveries::insert(&mut tx, &mail, now).await?;
+                let address = request.address.clone();
+                queue(&mut tx, kind, (id, address), &request.letter, spans.2).await?;
             }
             tx.commit().await?;
             Ok(kind)
+        })
+        .await
+    }
+
+    /// Queues the mail that `choose` decides on for each who still waits for confirmation.
+    /// Gives how many.
+    pub async fn ask_again(
+        &self,
+        readers: &[(Subscriber, LetterIds)],
+        spans: Spans,
+        choose: ChooseLetter,
+    ) -> Result<u64, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            let mut asked = 0;
+            for (reader, letter) in readers {
+                let waits = sqlx::query(STILL_WAITS).bind(reader.id.to_string());
+                if waits.fetch_optional(&mut *tx).await?.is_none() {
+                    continue;
+                }
+                let recent = recent(&mut tx, &letter.mailbox_mac, spans.0, spans.1).await?;
+                if let Some(kind) = choose(Some(SubscriberState::Pending), recent) {
+                    let to = (reader.id, reader.address.clone());
+                    queue(&mut tx, kind, to, letter, spans.2).await?;
+                    asked += 1;
+                }
+            }
+            tx.commit().await?;
+            Ok(asked)
         })
         .await
     }
@@ -133,6 +166,24 @@ pub(super) async fn note(
     Ok(())
 }
 
+async fn queue(
+    tx: &mut Transaction<'static, Any>,
+    kind: DeliveryKind,
+    (subscriber, address): (SubscriberId, EmailAddress),
+    letter: &LetterIds,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    note(tx, letter.delivery.to_string(), &letter.mailbox_mac, now).await?;
+    let mail = super::NewDelivery {
+        id: letter.delivery.clone(),
+        kind,
+        subscriber: Some(subscriber),
+        address,
+        payload: None,
+    };
+    super::deliveries::insert(tx, &mail, now).await
+}
+
 async fn take_in(
     tx: &mut Transaction<'static, Any>,
     request: &SignUp<'_>,
@@ -157,6 +208,10 @@ async fn take_in(
         .bind(request.consent.form_version.clone())
         .execute(&mut **tx)
         .await?;
+    if known.is_none() {
+        let moves = Moves::one(None, Some(SubscriberState::Pending));
+        moves.write(tx, now).await?;
+    }
     Ok(())
 }
 
@@ -164,6 +219,7 @@ async fn take_in(
 pub(super) const STATEMENTS: &[&str] = &[
     INSERT_PENDING,
     ASKED_AGAIN,
+    STILL_WAITS,
     RECENT_MAILS,
     NOTE_MAIL,
     FORGET_MAILS,

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
+use super::subscriber_moves::Moves;
 use super::transaction::again;
 use super::{NewDelivery, Store, StoreError, batch, decode};
 use crate::domain::clock::Timestamp;
@@ -66,7 +67,8 @@ fn insert_sql(count: usize) -> String {
 }
 
 const CONFIRM_ELSEWHERE: &str =
-    "UPDATE subscribers SET state = 'confirmed', state_at = $2, confirmed_at = $2, source = $3
+    "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $2,
+        confirmed_at = $2, source = $3
     WHERE address_key = $1 AND state = 'pending'";
 
 /// What an import makes of one row.
@@ -89,6 +91,15 @@ fn fate(known: Option<SubscriberState>, erased: bool, as_pending: bool) -> Fate 
     }
 }
 
+/// A batch, each row under what becomes of it.
+#[derive(Default)]
+struct Sorted<'a> {
+    new: Vec<&'a Arrival>,
+    promoted: Vec<&'a Arrival>,
+    unchanged: u64,
+    kept_out: u64,
+}
+
 impl Store {
     /// Takes a batch in, all or nothing: as confirmed elsewhere, or (`as_pending`) each
     /// asked for confirmation by mail.
@@ -101,38 +112,99 @@ impl Store {
     ) -> Result<ImportTally, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
-            let known = known_states(&mut tx, arrivals).await?;
-            let erased = erased_among(&mut tx, arrivals).await?;
-            let mut seen = HashSet::new();
-            let mut tally = ImportTally::default();
-            let mut new = Vec::new();
-            for arrival in arrivals {
-                let key = arrival.address.key();
-                let is_erased = arrival.address_macs.iter().any(|mac| erased.contains(mac));
-                match fate(known.get(&key).copied(), is_erased, as_pending) {
-                    // The same address twice in one batch.
-                    _ if !seen.insert(key.clone()) => tally.unchanged += 1,
-                    Fate::New => new.push(arrival),
-                    Fate::Promoted => {
-                        let update = sqlx::query(CONFIRM_ELSEWHERE)
-                            .bind(key)
-                            .bind(now.as_millis());
-                        update.bind(source.to_owned()).execute(&mut *tx).await?;
-                        tally.imported += 1;
-                    }
-                    Fate::Unchanged => tally.unchanged += 1,
-                    Fate::KeptOut => tally.kept_out += 1,
-                }
-            }
-            let imported = insert_all(&mut tx, &new, source, as_pending, now).await?;
-            tally.imported += imported;
-            // Another process took them in between the look and the insert.
-            tally.unchanged += new.len() as u64 - imported;
+            let mut sorted = sort(&mut tx, arrivals, as_pending).await?;
+            // Neighbours in the indexes are written one after the other.
+            sorted
+                .new
+                .sort_by_cached_key(|arrival| arrival.address.key());
+            let imported = insert_all(&mut tx, &sorted.new, source, as_pending, now).await?;
+            let promoted = promote_all(&mut tx, &sorted.promoted, source, now).await?;
+            let mut moves = Moves::default();
+            moves.add(None, Some(state_of(as_pending)), imported);
+            moves.add(
+                Some(SubscriberState::Pending),
+                Some(SubscriberState::Confirmed),
+                promoted,
+            );
+            moves.write(&mut tx, now).await?;
             tx.commit().await?;
-            Ok(tally)
+            // Another process may have taken some in between the look and the insert.
+            let outrun = (sorted.new.len() + sorted.promoted.len()) as u64 - imported - promoted;
+            Ok(ImportTally {
+                imported: imported + promoted,
+                unchanged: sorted.unchanged + outrun,
+                kept_out: sorted.kept_out,
+            })
         })
         .await
     }
+
+    /// What [`Self::import`] would make of a batch, and whom it would take in.
+    pub async fn weigh<'a>(
+        &self,
+        arrivals: &'a [Arrival],
+        as_pending: bool,
+    ) -> Result<(ImportTally, Vec<&'a Arrival>), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let mut sorted = sort(&mut tx, arrivals, as_pending).await?;
+        sorted.new.append(&mut sorted.promoted);
+        let tally = ImportTally {
+            imported: sorted.new.len() as u64,
+            unchanged: sorted.unchanged,
+            kept_out: sorted.kept_out,
+        };
+        Ok((tally, sorted.new))
+    }
+}
+
+async fn sort<'a>(
+    tx: &mut Transaction<'static, Any>,
+    arrivals: &'a [Arrival],
+    as_pending: bool,
+) -> Result<Sorted<'a>, StoreError> {
+    let known = known_states(tx, arrivals).await?;
+    let erased = erased_among(tx, arrivals).await?;
+    let mut seen = HashSet::new();
+    let mut sorted = Sorted::default();
+    for arrival in arrivals {
+        let key = arrival.address.key();
+        let is_erased = arrival.address_macs.iter().any(|mac| erased.contains(mac));
+        match fate(known.get(&key).copied(), is_erased, as_pending) {
+            Fate::KeptOut => sorted.kept_out += 1,
+            Fate::Unchanged => sorted.unchanged += 1,
+            // The same address twice in one batch.
+            _ if !seen.insert(key) => sorted.unchanged += 1,
+            Fate::New => sorted.new.push(arrival),
+            Fate::Promoted => sorted.promoted.push(arrival),
+        }
+    }
+    Ok(sorted)
+}
+
+const fn state_of(as_pending: bool) -> SubscriberState {
+    if as_pending {
+        SubscriberState::Pending
+    } else {
+        SubscriberState::Confirmed
+    }
+}
+
+/// How many were still waiting for confirmation.
+async fn promote_all(
+    tx: &mut Transaction<'static, Any>,
+    arrivals: &[&Arrival],
+    source: &str,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let mut promoted = 0;
+    for arrival in arrivals {
+        let update = sqlx::query(CONFIRM_ELSEWHERE)
+            .bind(arrival.address.key())
+            .bind(now.as_millis())
+            .bind(source.to_owned());
+        promoted += update.execute(&mut **tx).await?.rows_affected();
+    }
+    Ok(promoted)
 }
 
 async fn known_states(
@@ -185,11 +257,7 @@ async fn insert_all(
     as_pending: bool,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let state = if as_pending {
-        SubscriberState::Pending
-    } else {
-        SubscriberState::Confirmed
-    };
+    let state = state_of(as_pending);
     let confirmed_at = (!as_pending).then_some(now.as_millis());
     let mut inserted = HashSet::with_capacity(arrivals.len());
     for run in batch::runs(arrivals) {

@@ -1,9 +1,10 @@
-//! Readers, many at a time: lists, counts, export.
+//! The list of readers, a page at a time. No page costs more than its rows.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
 
-use super::{Store, StoreError, decode};
+use super::subscriber_filter::{COLUMNS, Key, ListPlace, Statement, SubscriberFilter, Turn};
+use super::{Store, StoreError, batch, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 
@@ -20,90 +21,120 @@ pub struct SubscriberRow {
     pub created_at: Timestamp,
     pub confirmed_at: Option<Timestamp>,
     pub paused_until: Option<Timestamp>,
+    /// Where it stands in the list's order.
+    pub place: ListPlace,
 }
 
-#[derive(Clone, Debug, Default)]
-pub struct SubscriberFilter {
-    pub state: Option<SubscriberState>,
-    /// Part of an address or a name.
-    pub search: Option<String>,
+// All of the paused, of whom there are few, by an index of their own.
+const PAUSED: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM subscribers
+    WHERE paused_until > $1 AND state = 'confirmed'";
+pub(super) fn by_id_sql(count: usize) -> String {
+    format!(
+        "SELECT {COLUMNS}, id AS place FROM subscribers WHERE id IN ({})",
+        batch::list(1, count)
+    )
 }
 
-const LIST: &str =
-    "SELECT id, address, name, state, state_at, source, created_at, confirmed_at, paused_until
-    FROM subscribers
-    WHERE (CAST($1 AS TEXT) IS NULL OR state = $1)
-      AND (CAST($2 AS TEXT) IS NULL OR address_key LIKE $2 ESCAPE '!' OR LOWER(name) LIKE $2 ESCAPE '!')
-      AND (CAST($3 AS TEXT) IS NULL OR id < $3)
-    ORDER BY id DESC LIMIT $4";
-const COUNTS: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) AS n FROM subscribers GROUP BY state";
-const READERS: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM subscribers
-    WHERE state = 'confirmed' AND (paused_until IS NULL OR paused_until <= $1)";
-const SINCE: &str =
-    "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM subscribers WHERE state = $1 AND state_at > $2";
+const PLACE: &str = "SELECT id, address_key FROM subscribers WHERE id = $1";
 
 impl Store {
-    /// A page of the list, the newest first, from behind the row `after`.
+    /// A page of the list, in its order whichever way it is turned.
     pub async fn subscribers(
         &self,
         filter: &SubscriberFilter,
-        after: Option<&SubscriberId>,
-        limit: i64,
+        turn: Turn<'_>,
+        limit: usize,
     ) -> Result<Vec<SubscriberRow>, StoreError> {
-        let rows = sqlx::query(LIST)
-            .bind(filter.state.map(|state| state.as_str().to_owned()))
-            .bind(filter.search.as_deref().map(contains))
-            .bind(after.map(ToString::to_string))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(subscriber_row).collect()
+        let Statement { sql, bound } = filter.page(turn, limit);
+        let query = bound
+            .into_iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, text| {
+                query.bind(text)
+            });
+        let rows = query.fetch_all(&self.pool).await?;
+        let mut rows: Vec<SubscriberRow> = rows
+            .iter()
+            .map(subscriber_row)
+            .collect::<Result<_, StoreError>>()?;
+        if matches!(turn, Turn::Before(_)) {
+            rows.reverse();
+        }
+        Ok(rows)
     }
 
-    /// How many are in each state; states without anyone are left out.
-    pub async fn subscriber_counts(&self) -> Result<Vec<(SubscriberState, i64)>, StoreError> {
-        let rows = sqlx::query(COUNTS).fetch_all(&self.pool).await?;
-        rows.iter()
-            .map(|row| {
-                let state = decode(
-                    "subscriber state",
-                    row.try_get("state")?,
-                    SubscriberState::parse,
-                )?;
-                Ok((state, row.try_get("n")?))
-            })
-            .collect()
+    /// Those of them who are still there, in the order of their ids.
+    pub async fn subscribers_by_id(
+        &self,
+        ids: &[SubscriberId],
+    ) -> Result<Vec<SubscriberRow>, StoreError> {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut readers = Vec::with_capacity(ids.len());
+        for run in batch::runs(&ids) {
+            let query = sqlx::query(AssertSqlSafe(by_id_sql(run.len())));
+            let query = run
+                .iter()
+                .fold(query, |query, id| query.bind(id.to_string()));
+            for row in query.fetch_all(&self.pool).await? {
+                readers.push(subscriber_row(&row)?);
+            }
+        }
+        readers.sort_unstable_by_key(|reader| reader.id);
+        Ok(readers)
+    }
+
+    /// Where a reader stands in a list; `None` when they are gone.
+    pub async fn place_of(
+        &self,
+        id: &SubscriberId,
+        filter: &SubscriberFilter,
+    ) -> Result<Option<ListPlace>, StoreError> {
+        let row = sqlx::query(PLACE)
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let address: String = row.try_get("address_key")?;
+        Ok(Some(ListPlace(match filter.key() {
+            Key::Id => id.to_string(),
+            Key::Address => address,
+            Key::Domain => {
+                let domain = address.rfind('@').map_or("", |at| &address[at..]);
+                format!("{domain} {address}")
+            }
+        })))
+    }
+
+    /// How many the filter finds, counted to `most` and no further.
+    pub async fn count_subscribers(
+        &self,
+        filter: &SubscriberFilter,
+        most: i64,
+    ) -> Result<i64, StoreError> {
+        let Statement { sql, bound } = filter.count(most);
+        let query = bound
+            .into_iter()
+            .fold(sqlx::query_scalar(AssertSqlSafe(sql)), |query, text| {
+                query.bind(text)
+            });
+        Ok(query.fetch_one(&self.pool).await?)
     }
 
     /// How many would get an issue now: confirmed and not paused.
     pub async fn readers(&self, now: Timestamp) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar(READERS)
+        let counts = self.subscriber_counts().await?;
+        let confirmed = counts
+            .into_iter()
+            .find(|(state, _)| *state == SubscriberState::Confirmed);
+        let paused: i64 = sqlx::query_scalar(PAUSED)
             .bind(now.as_millis())
             .fetch_one(&self.pool)
-            .await?)
+            .await?;
+        Ok((confirmed.map_or(0, |(_, n)| n) - paused).max(0))
     }
-
-    /// How many came into `state` after `since`.
-    pub async fn arrived_in(
-        &self,
-        state: SubscriberState,
-        since: Timestamp,
-    ) -> Result<i64, StoreError> {
-        let count = sqlx::query_scalar(SINCE)
-            .bind(state.as_str().to_owned())
-            .bind(since.as_millis());
-        Ok(count.fetch_one(&self.pool).await?)
-    }
-}
-
-/// The LIKE pattern for "has this in it", its own wildcards taken literally.
-fn contains(text: &str) -> String {
-    let text = text
-        .to_lowercase()
-        .replace('!', "!!")
-        .replace('%', "!%")
-        .replace('_', "!_");
-    format!("%{}%", text.replace('\0', ""))
 }
 
 fn subscriber_row(row: &AnyRow) -> Result<SubscriberRow, StoreError> {
@@ -122,8 +153,9 @@ fn subscriber_row(row: &AnyRow) -> Result<SubscriberRow, StoreError> {
         created_at: Timestamp::from_millis(row.try_get("created_at")?),
         confirmed_at: at(row.try_get("confirmed_at")?),
         paused_until: at(row.try_get("paused_until")?),
+        place: ListPlace(row.try_get("place")?),
     })
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[LIST, COUNTS, READERS, SINCE];
+pub(super) const STATEMENTS: &[&str] = &[PAUSED, PLACE];

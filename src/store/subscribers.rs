@@ -1,10 +1,11 @@
-//! Readers, one at a time: signing up, confirming, leaving, pausing, erasing.
+//! Readers, one at a time: confirming, pausing, coming back.
 
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
+use super::subscriber_moves::Moves;
 use super::transaction::again;
-use super::{Store, StoreError, decode, refusals};
+use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
@@ -25,16 +26,21 @@ pub struct Subscriber {
 
 const COLUMNS: &str = "SELECT id, address, name, state, nonce, paused_until, source, created_at, confirmed_at FROM subscribers WHERE id = $1";
 pub(super) const BY_KEY: &str = "SELECT id, address, name, state, nonce, paused_until, source, created_at, confirmed_at FROM subscribers WHERE address_key = $1";
-const CONFIRM: &str = "UPDATE subscribers SET state = 'confirmed', state_at = $3, confirmed_at = $3, confirmed_ip = $4,
-    suppressed_why = NULL, paused_until = NULL
-    WHERE id = $1 AND nonce = $2 AND state <> 'confirmed'";
-const UNSUBSCRIBE: &str =
-    "UPDATE subscribers SET state = 'unsubscribed', state_at = $2, nonce = $3, paused_until = NULL
-    WHERE id = $1 AND state IN ('pending', 'confirmed')";
-const RETURN: &str = "UPDATE subscribers SET state = 'confirmed', state_at = $2
-    WHERE id = $1 AND state = 'unsubscribed' AND confirmed_at IS NOT NULL";
+const CONFIRM: &str =
+    "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $3,
+    confirmed_at = $3, confirmed_ip = $4, suppressed_why = NULL, paused_until = NULL
+    WHERE id = $1 AND nonce = $2 AND state <> 'confirmed' RETURNING former_state";
+const RETURN: &str =
+    "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $2
+    WHERE id = $1 AND state = 'unsubscribed' AND confirmed_at IS NOT NULL RETURNING former_state";
+// To where they stood, and never further: who had not confirmed is asked to, again.
+const LIFT: &str =
+    "UPDATE subscribers SET former_state = state, suppressed_why = NULL, state_at = $2,
+    state = CASE WHEN confirmed_at IS NOT NULL AND COALESCE(former_state, 'confirmed') = 'confirmed'
+        THEN 'confirmed' ELSE 'pending' END
+    WHERE id = $1 AND state = 'suppressed' RETURNING state";
 // With which issue in hand they left: the newest that reached them.
-const NOTE_LEAVING: &str = "UPDATE deliveries SET left_at = $2 WHERE id = (SELECT id FROM deliveries
+pub(super) const NOTE_LEAVING: &str = "UPDATE deliveries SET left_at = $2 WHERE id = (SELECT id FROM deliveries
     WHERE subscriber_id = $1 AND kind = 'issue' AND state = 'delivered' ORDER BY queued_at DESC LIMIT 1)";
 const FORGET_LEAVING: &str = "UPDATE deliveries SET left_at = NULL WHERE subscriber_id = $1
     AND left_at = (SELECT state_at FROM subscribers WHERE id = $1 AND state = 'unsubscribed')";
@@ -46,10 +52,7 @@ const SKIP_ISSUES: &str =
 pub(super) const SKIP_ALL: &str =
     "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $2
     WHERE subscriber_id = $1 AND state IN ('queued', 'leased', 'deferred')";
-const CUT_TIES: &str = "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL WHERE subscriber_id = $1";
-const NOTE_ERASED: &str = "INSERT INTO erased (address_mac, erased_at) VALUES ($1, $2) ON CONFLICT (address_mac) DO NOTHING";
 pub(super) const WELCOME_BACK: &str = "DELETE FROM erased WHERE address_mac = $1";
-const DELETE: &str = "DELETE FROM subscribers WHERE id = $1";
 const PURGE_PENDING: &str =
     "DELETE FROM subscribers WHERE state = 'pending' AND COALESCE(asked_at, created_at) <= $1";
 
@@ -83,13 +86,17 @@ impl Store {
     ) -> Result<bool, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
-            let done = sqlx::query(CONFIRM)
+            let former = sqlx::query_scalar(CONFIRM)
                 .bind(subscriber.id.to_string())
                 .bind(subscriber.nonce.clone())
                 .bind(now.as_millis())
                 .bind(ip.map(str::to_owned))
-                .execute(&mut *tx)
+                .fetch_all(&mut *tx)
                 .await?;
+            let done = !former.is_empty();
+            let mut moves = Moves::default();
+            moves.add_all(former, Some(SubscriberState::Confirmed))?;
+            moves.write(&mut tx, now).await?;
             for mac in address_macs {
                 sqlx::query(WELCOME_BACK)
                     .bind(mac.clone())
@@ -97,38 +104,7 @@ impl Store {
                     .await?;
             }
             tx.commit().await?;
-            Ok(done.rows_affected() > 0)
-        })
-        .await
-    }
-
-    /// Ends a subscription, and with it every copy that was not begun. The new nonce
-    /// makes older confirmation links void: nobody is brought back by one.
-    pub async fn unsubscribe(
-        &self,
-        id: &SubscriberId,
-        nonce: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        again(|| async {
-            let mut tx = self.begin_write().await?;
-            let done = sqlx::query(UNSUBSCRIBE)
-                .bind(id.to_string())
-                .bind(now.as_millis())
-                .bind(nonce.to_owned())
-                .execute(&mut *tx)
-                .await?;
-            let has_left = done.rows_affected() > 0;
-            if has_left {
-                sqlx::query(NOTE_LEAVING)
-                    .bind(id.to_string())
-                    .bind(now.as_millis())
-                    .execute(&mut *tx)
-                    .await?;
-            }
-            skip(&mut tx, SKIP_ALL, id, now).await?;
-            tx.commit().await?;
-            Ok(has_left)
+            Ok(done)
         })
         .await
     }
@@ -145,13 +121,43 @@ impl Store {
                 .bind(id.to_string())
                 .execute(&mut *tx)
                 .await?;
-            let done = sqlx::query(RETURN)
+            let former = sqlx::query_scalar(RETURN)
                 .bind(id.to_string())
                 .bind(now.as_millis())
-                .execute(&mut *tx)
+                .fetch_all(&mut *tx)
                 .await?;
+            let done = !former.is_empty();
+            let mut moves = Moves::default();
+            moves.add_all(former, Some(SubscriberState::Confirmed))?;
+            moves.write(&mut tx, now).await?;
             tx.commit().await?;
-            Ok(done.rows_affected() > 0)
+            Ok(done)
+        })
+        .await
+    }
+
+    /// Ends a suppression: the reader is again what they were. `None` when there was
+    /// nothing to lift.
+    pub async fn lift_suppression(
+        &self,
+        id: &SubscriberId,
+        now: Timestamp,
+    ) -> Result<Option<SubscriberState>, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            let state: Option<String> = sqlx::query_scalar(LIFT)
+                .bind(id.to_string())
+                .bind(now.as_millis())
+                .fetch_optional(&mut *tx)
+                .await?;
+            let Some(state) = state else {
+                return Ok(None);
+            };
+            let state = decode("subscriber state", state, SubscriberState::parse)?;
+            let moves = Moves::one(Some(SubscriberState::Suppressed), Some(state));
+            moves.write(&mut tx, now).await?;
+            tx.commit().await?;
+            Ok(Some(state))
         })
         .await
     }
@@ -179,44 +185,26 @@ impl Store {
         .await
     }
 
-    /// Removes a reader. Their deliveries stay, without address or name, so that every
-    /// issue's sums stay true. `address_mac` keeps them out of later imports.
-    pub async fn erase(
+    /// Forgets sign-ups that nobody confirmed since `before`. Returns how many.
+    pub async fn purge_pending(
         &self,
-        id: &SubscriberId,
-        address_mac: &str,
+        before: Timestamp,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
-            skip(&mut tx, SKIP_ALL, id, now).await?;
-            refusals::forget(&mut tx, id).await?;
-            sqlx::query(CUT_TIES)
-                .bind(id.to_string())
+            let purged = sqlx::query(PURGE_PENDING)
+                .bind(before.as_millis())
                 .execute(&mut *tx)
-                .await?;
-            sqlx::query(NOTE_ERASED)
-                .bind(address_mac.to_owned())
-                .bind(now.as_millis())
-                .execute(&mut *tx)
-                .await?;
-            sqlx::query(DELETE)
-                .bind(id.to_string())
-                .execute(&mut *tx)
-                .await?;
+                .await?
+                .rows_affected();
+            let mut moves = Moves::default();
+            moves.add(Some(SubscriberState::Pending), None, purged);
+            moves.write(&mut tx, now).await?;
             tx.commit().await?;
-            Ok(())
+            Ok(purged)
         })
         .await
-    }
-
-    /// Forgets sign-ups that nobody confirmed since `before`. Returns how many.
-    pub async fn purge_pending(&self, before: Timestamp) -> Result<u64, StoreError> {
-        Ok(sqlx::query(PURGE_PENDING)
-            .bind(before.as_millis())
-            .execute(&self.pool)
-            .await?
-            .rows_affected())
     }
 }
 
@@ -261,16 +249,13 @@ pub(super) const STATEMENTS: &[&str] = &[
     COLUMNS,
     BY_KEY,
     CONFIRM,
-    UNSUBSCRIBE,
     RETURN,
+    LIFT,
     NOTE_LEAVING,
     FORGET_LEAVING,
     PAUSE,
     SKIP_ISSUES,
     SKIP_ALL,
-    CUT_TIES,
-    NOTE_ERASED,
     WELCOME_BACK,
-    DELETE,
     PURGE_PENDING,
 ];

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
 use super::connect::{Backend, Place, Store};
 use crate::test_database::Database;
 
-fn statements(backend: Backend) -> Vec<String> {
+pub(super) fn statements(backend: Backend) -> Vec<String> {
     let fixed = [
         super::accounts::STATEMENTS,
         super::admins::STATEMENTS,
@@ -26,6 +26,8 @@ fn statements(backend: Backend) -> Vec<String> {
         super::sign_up::STATEMENTS,
         super::skipped::STATEMENTS,
         super::subscriber_list::STATEMENTS,
+        super::subscriber_moves::STATEMENTS,
+        super::subscriber_record::STATEMENTS,
         super::subscribers::STATEMENTS,
         super::tally::STATEMENTS,
         super::copies::STATEMENTS,
@@ -35,6 +37,12 @@ fn statements(backend: Backend) -> Vec<String> {
     let made = [
         super::outcomes::statements(),
         super::subscriber_import::statements(),
+        super::subscriber_leaving::statements(),
+        super::subscriber_record::statements(),
+        super::subscriber_filter::statements()
+            .into_iter()
+            .map(|(sql, _)| sql)
+            .collect(),
     ];
     fixed
         .concat()

@@ -1,8 +1,11 @@
 //! Readers brought from elsewhere: one by one, or as a CSV file.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 
 use super::Subscriptions;
+use super::csv_columns::Columns;
 use super::csv_file::{self, Row};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberNameError};
@@ -11,39 +14,6 @@ use crate::store::{Arrival, ImportTally, StoreError};
 /// Rows written in one transaction: large enough to be quick, small enough that
 /// sign-ups never wait long for it.
 const BATCH: usize = 5_000;
-
-/// How people and programs call the columns, compared without case and punctuation.
-const ADDRESS_HEADERS: &[&str] = &[
-    "email",
-    "emailaddress",
-    "mail",
-    "address",
-    "mailaddress",
-    "subscriberemail",
-    "emailadresse",
-    "adresse",
-    "correo",
-    "correoelectronico",
-    "courriel",
-    "adressemail",
-    "eposta",
-    "epost",
-    "emailprimary",
-    "primaryemail",
-    "useremail",
-];
-const NAME_HEADERS: &[&str] = &[
-    "name",
-    "fullname",
-    "displayname",
-    "firstname",
-    "first",
-    "givenname",
-    "vorname",
-    "nombre",
-    "prenom",
-    "subscribername",
-];
 
 /// Why a row was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,8 +81,8 @@ impl Subscriptions {
             .await
     }
 
-    /// Reads a CSV file row by row, in flat memory. `progress` is told the bytes read so
-    /// far and each refused row.
+    /// Reads a CSV file row by row, in flat memory, and takes its readers in. `progress` is
+    /// told the bytes read so far and each refused row.
     ///
     /// # Errors
     /// When there is no address column, or the database fails; rows taken in before stay.
@@ -120,6 +90,33 @@ impl Subscriptions {
         &self,
         file: impl Read,
         how: &TakenIn,
+        progress: impl FnMut(Progress),
+    ) -> Result<CsvReport, CsvError> {
+        self.read_csv(file, how, &mut Intake::ForGood, progress)
+            .await
+    }
+
+    /// What [`Self::import_csv`] would do with the file, and nothing done.
+    ///
+    /// # Errors
+    /// As [`Self::import_csv`].
+    pub async fn check_csv(
+        &self,
+        file: impl Read,
+        how: &TakenIn,
+        progress: impl FnMut(Progress),
+    ) -> Result<CsvReport, CsvError> {
+        let mut intake = Intake::OnTrial {
+            taken: HashSet::new(),
+        };
+        self.read_csv(file, how, &mut intake, progress).await
+    }
+
+    async fn read_csv(
+        &self,
+        file: impl Read,
+        how: &TakenIn,
+        intake: &mut Intake,
         mut progress: impl FnMut(Progress),
     ) -> Result<CsvReport, CsvError> {
         let mut file = csv_file::open(file)?;
@@ -140,21 +137,37 @@ impl Subscriptions {
                 }
             }
             if batch.len() == BATCH {
-                report.tally += self.take_in(&batch, how).await?;
-                batch.clear();
+                let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+                report.tally += self.take_in(full, how, intake).await?;
                 progress(Progress::Read(file.byte()));
             }
             next = file.next()?;
         }
-        report.tally += self.take_in(&batch, how).await?;
+        report.tally += self.take_in(batch, how, intake).await?;
         progress(Progress::Read(file.byte()));
         Ok(report)
     }
 
-    async fn take_in(&self, batch: &[Arrival], how: &TakenIn) -> Result<ImportTally, StoreError> {
-        self.store
-            .import(batch, &how.source, how.pending, self.now())
-            .await
+    async fn take_in(
+        &self,
+        mut batch: Vec<Arrival>,
+        how: &TakenIn,
+        intake: &mut Intake,
+    ) -> Result<ImportTally, StoreError> {
+        match intake {
+            Intake::ForGood => {
+                let (source, now) = (&how.source, self.now());
+                self.store.import(&batch, source, how.pending, now).await
+            }
+            Intake::OnTrial { taken } => {
+                let rows = batch.len();
+                batch.retain(|arrival| !taken.contains(&fingerprint(arrival)));
+                let (mut tally, welcome) = self.store.weigh(&batch, how.pending).await?;
+                taken.extend(welcome.into_iter().map(fingerprint));
+                tally.unchanged += (rows - batch.len()) as u64;
+                Ok(tally)
+            }
+        }
     }
 
     fn arrival(&self, address: EmailAddress, name: Option<SubscriberName>) -> Arrival {
@@ -168,117 +181,28 @@ impl Subscriptions {
     }
 }
 
+/// What becomes of the rows that are read.
+enum Intake {
+    ForGood,
+    /// Nothing is written, so what would have been is kept in mind by its fingerprint: the
+    /// same address may come again.
+    OnTrial {
+        taken: HashSet<u64>,
+    },
+}
+
+/// Eight bytes for an address; among a million, two that are the same by chance are one in
+/// forty million.
+fn fingerprint(arrival: &Arrival) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    arrival.address.key().hash(&mut hasher);
+    hasher.finish()
+}
+
 /// How far an import is.
 #[derive(Clone, Debug)]
 pub enum Progress {
     /// Bytes of the file.
     Read(u64),
     Refused(RefusedRow),
-}
-
-/// Which fields of a row matter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Columns {
-    address: usize,
-    name: Option<usize>,
-}
-
-impl Columns {
-    /// By the names in the first row; a file of bare addresses needs none. True when the
-    /// first row is a reader already.
-    pub(super) fn find(first: &csv::StringRecord) -> Result<(Self, bool), CsvError> {
-        let position = |names: &[&str]| {
-            first
-                .iter()
-                .position(|header| names.contains(&plain(header).as_str()))
-        };
-        if let Some(address) = position(ADDRESS_HEADERS) {
-            return Ok((
-                Self {
-                    address,
-                    name: position(NAME_HEADERS),
-                },
-                false,
-            ));
-        }
-        match first
-            .iter()
-            .position(|field| EmailAddress::parse(field).is_ok())
-        {
-            Some(address) => Ok((
-                Self {
-                    address,
-                    name: None,
-                },
-                true,
-            )),
-            None => Err(CsvError::NoAddressColumn(
-                first
-                    .iter()
-                    .map(|header| format!("'{}'", header.trim()))
-                    .collect(),
-            )),
-        }
-    }
-
-    fn read(
-        self,
-        row: &csv::StringRecord,
-    ) -> Result<(EmailAddress, Option<SubscriberName>), ArrivalError> {
-        let address = EmailAddress::parse(row.get(self.address).unwrap_or_default())?;
-        let name = self.name.and_then(|name| row.get(name)).unwrap_or_default();
-        Ok((address, SubscriberName::parse(name)?))
-    }
-}
-
-fn plain(header: &str) -> String {
-    let kept = header.chars().filter(|c| c.is_alphanumeric());
-    kept.collect::<String>().to_lowercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn columns(headers: &[&str]) -> Result<(Columns, bool), CsvError> {
-        Columns::find(&csv::StringRecord::from(headers.to_vec()))
-    }
-
-    #[test]
-    fn knows_the_headers_people_have() {
-        let found = |headers: &[&str]| columns(headers).unwrap();
-        assert_eq!(
-            found(&["Name", "E-Mail"]),
-            (
-                Columns {
-                    address: 1,
-                    name: Some(0)
-                },
-                false
-            )
-        );
-        assert_eq!(
-            found(&["id", "Email Address", "First Name"]),
-            (
-                Columns {
-                    address: 1,
-                    name: Some(2)
-                },
-                false
-            )
-        );
-        assert_eq!(
-            found(&["ada@example.com"]),
-            (
-                Columns {
-                    address: 0,
-                    name: None
-                },
-                true
-            )
-        );
-        assert!(
-            matches!(columns(&["id", "phone"]), Err(CsvError::NoAddressColumn(headers)) if headers.len() == 2)
-        );
-    }
 }

@@ -3,7 +3,7 @@
 use super::{LinkError, Subscriptions};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::token::Purpose;
-use crate::store::{StoreError, Subscriber};
+use crate::store::{Erasure, Leaver, StoreError, Subscriber};
 
 impl Subscriptions {
     /// Whose unsubscribe link this is.
@@ -26,11 +26,11 @@ impl Subscriptions {
     }
 
     pub(super) async fn leave(&self, subscriber: &Subscriber) -> Result<(), StoreError> {
-        if self
-            .store
-            .unsubscribe(&subscriber.id, &self.nonce(), self.now())
-            .await?
-        {
+        let leaver = Leaver {
+            id: subscriber.id,
+            nonce: self.nonce(),
+        };
+        if self.store.unsubscribe(&[leaver], self.now()).await? > 0 {
             tracing::info!(subscriber = %subscriber.id, "unsubscribed");
         }
         Ok(())
@@ -59,11 +59,11 @@ impl Subscriptions {
     }
 
     pub(super) async fn erase_reader(&self, subscriber: &Subscriber) -> Result<(), StoreError> {
-        let key = subscriber.address.key();
-        let mac = self.keys.mac(Purpose::Suppression, &[key.as_bytes()]);
-        self.store
-            .erase(&subscriber.id, &hex::encode(mac), self.now())
-            .await?;
+        let erasure = Erasure {
+            id: subscriber.id,
+            address_mac: self.address_mac(&subscriber.address),
+        };
+        self.store.erase(&[erasure], self.now()).await?;
         tracing::info!(subscriber = %subscriber.id, "erased");
         Ok(())
     }

@@ -3,10 +3,14 @@
 mod arrivals;
 mod caps;
 mod confirm;
+mod csv_columns;
+mod csv_export;
 mod csv_file;
 mod fresh_links;
 mod leave;
+mod many;
 mod own_data;
+mod pasted;
 mod preferences;
 mod subscribe;
 mod typo;
@@ -16,8 +20,11 @@ use std::sync::Arc;
 pub use arrivals::{ArrivalError, CsvError, CsvReport, Progress, RefusedRow, TakenIn};
 pub use caps::{CapLimits, Caps, TooMany};
 pub use confirm::Confirmation;
+pub use csv_export::{CsvExport, ExportError};
 pub use fresh_links::NewAddress;
+pub use many::Deed;
 pub use own_data::OwnData;
+pub use pasted::as_csv;
 pub use preferences::PAUSE;
 pub use subscribe::{Consent, SignUpError, SignUpForm};
 pub use typo::suggestion;
@@ -59,6 +66,12 @@ impl Subscriptions {
             .keys
             .macs(Purpose::Suppression, &[address.key().as_bytes()]);
         macs.into_iter().map(hex::encode).collect()
+    }
+
+    /// The same under the current key: what is kept of an erased reader.
+    fn address_mac(&self, address: &EmailAddress) -> String {
+        let key = address.key();
+        hex::encode(self.keys.mac(Purpose::Suppression, &[key.as_bytes()]))
     }
 }
 

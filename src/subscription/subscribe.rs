@@ -5,12 +5,13 @@ use std::time::Duration;
 use validator::{Validate, ValidationError};
 
 use super::Subscriptions;
+use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{
     SubscriberId, SubscriberName, SubscriberNameError, SubscriberState,
 };
-use crate::store::{ConsentRecord, RecentMails, SignUp, StoreError};
+use crate::store::{ConsentRecord, LetterIds, RecentMails, SignUp, StoreError};
 
 /// One sign-up mail for a mailbox in this time …
 pub(super) const SHORT: Duration = Duration::from_secs(10 * 60);
@@ -94,16 +95,42 @@ impl Subscriptions {
                 form_version: Some(consent.form_version.clone()),
             },
             source: "form",
-            mailbox_mac: self.mailbox_mac(address),
-            delivery: DeliveryId::from_stored(self.random.uuid_v7(now).to_string()),
+            letter: self.envelope(address),
         };
-        let kind = self
-            .store
-            .sign_up(&request, (now.minus(SHORT), now.minus(DAY), now), letter)
-            .await?;
+        let kind = self.store.sign_up(&request, spans(now), letter).await?;
         tracing::info!(mail = kind.map(DeliveryKind::as_str), "sign-up taken in");
         Ok(())
     }
+
+    /// Sends those of them who still wait for confirmation a new link, within what a
+    /// mailbox may get. Gives how many were written to.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ask_again(&self, ids: &[SubscriberId]) -> Result<u64, StoreError> {
+        let mut waiting = Vec::new();
+        for id in ids {
+            if let Some(subscriber) = self.store.subscriber(id).await? {
+                let letter = self.envelope(&subscriber.address);
+                waiting.push((subscriber, letter));
+            }
+        }
+        self.store
+            .ask_again(&waiting, spans(self.now()), letter)
+            .await
+    }
+
+    fn envelope(&self, address: &EmailAddress) -> LetterIds {
+        LetterIds {
+            mailbox_mac: self.mailbox_mac(address),
+            delivery: DeliveryId::from_stored(self.random.uuid_v7(self.now()).to_string()),
+        }
+    }
+}
+
+/// The beginnings of the spans in which a mailbox's mails are counted, and their end.
+fn spans(now: Timestamp) -> (Timestamp, Timestamp, Timestamp) {
+    (now.minus(SHORT), now.minus(DAY), now)
 }
 
 /// Which mail answers a sign-up, if any: strangers must not be able to fill a mailbox.

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,10 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::Response;
+use tempfile::TempDir;
 use tower::ServiceExt;
 
-use super::{Door, Web, router};
+use super::{Door, ListWork, Web, router};
 use crate::digest::{Digests, Order, Rules};
 use crate::domain::clock::{ManualClock, Timestamp};
 use crate::domain::email_address::EmailAddress;
@@ -28,8 +30,8 @@ use crate::feeds::Fetcher;
 use crate::mail::identity::Identity;
 use crate::mail::templates::{Direction, Masthead, Templates};
 use crate::store::{
-    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Store, StoredPost,
-    Subscriber,
+    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Store,
+    StoredPost, Subscriber,
 };
 use crate::subscription::{CapLimits, Subscriptions, TakenIn};
 use crate::test_database::Database;
@@ -42,6 +44,7 @@ pub struct TestSite {
     pub clock: Arc<ManualClock>,
     router: Router,
     _database: Database,
+    _folder: TempDir,
 }
 
 #[derive(Debug)]
@@ -83,6 +86,8 @@ impl TestSite {
         let clock = Arc::new(ManualClock::at(FRIDAY));
         let store = Store::connect(&place).await.unwrap();
         let mut web = web(store, Arc::clone(&clock));
+        let folder = tempfile::tempdir().unwrap();
+        web.list_work = Arc::new(ListWork::new(folder.path().join("imports")));
         change(&mut web);
         let router = router(web.clone()).unwrap();
         Self {
@@ -90,6 +95,7 @@ impl TestSite {
             clock,
             router,
             _database: database,
+            _folder: folder,
         }
     }
 
@@ -284,6 +290,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
         subscriptions,
         digests,
         outbox: None,
+        list_work: Arc::new(ListWork::new(PathBuf::new())),
         mail_goes_to: "smtp.example.com:587".to_owned(),
         keys,
         clock,

@@ -31,6 +31,7 @@ mod samples;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use admin::subscribers::ListWork;
 pub use router::router;
 pub use serve::serve;
 pub use site::Site;
@@ -54,6 +55,7 @@ pub struct Web {
     pub digests: Digests,
     /// Where mail is kept while no SMTP server is set.
     pub outbox: Option<Outbox>,
+    pub list_work: Arc<ListWork>,
     /// Where mail goes, as people name it: a server, or a folder.
     pub mail_goes_to: String,
     pub keys: Arc<SecretKeys>,

@@ -31,13 +31,16 @@ pub(super) fn with_state(state: &Shared) -> Router {
     } else {
         Transport::Plain
     };
-    let pages = Router::new()
+    let forms = Router::new()
         .merge(public::routes())
         .nest("/admin", admin::routes(state))
         .fallback(async || HttpError::NotFound)
         .with_state(Arc::clone(state))
         .merge(state.assets.clone().router())
-        .layer(from_fn(body_limit::whole_body))
+        .layer(from_fn(body_limit::whole_body));
+    let uploads = Router::new().nest("/admin", admin::uploads(state));
+    let pages = forms
+        .merge(uploads.with_state(Arc::clone(state)))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(state), in_the_sites_look));
     let all = pages

@@ -5,6 +5,7 @@ mod desk_accounts;
 mod desk_lists;
 mod editor;
 mod public;
+mod readers;
 
 use super::pages::{PageError, Pages, View};
 use crate::domain::clock::Timestamp;
@@ -90,6 +91,7 @@ pub fn every_page(
     public::fill(&mut album, fill);
     desk::fill(&mut album, fill);
     desk_lists::fill(&mut album, fill);
+    readers::fill(&mut album, fill);
     desk_accounts::fill(&mut album, fill);
     editor::fill(&mut album, fill);
     album.rendered

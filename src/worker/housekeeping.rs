@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::clock::Clock;
 use crate::store::{Store, StoreError};
 
-const EVERY: Duration = Duration::from_secs(60 * 60);
+const EVERY: Duration = Duration::from_secs(10 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Unconfirmed sign-ups are purged after this.
 const UNCONFIRMED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -23,7 +23,7 @@ pub struct Housekeeping {
 }
 
 impl Housekeeping {
-    /// Tidies at once and every hour, until `stop`.
+    /// Tidies at once and every ten minutes, until `stop`.
     pub async fn run(&self, stop: CancellationToken) {
         loop {
             if let Err(error) = self.tidy().await {
@@ -40,10 +40,14 @@ impl Housekeeping {
     /// When the database fails.
     pub async fn tidy(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let purged = self.store.purge_pending(now.minus(UNCONFIRMED)).await?;
+        let purged = self
+            .store
+            .purge_pending(now.minus(UNCONFIRMED), now)
+            .await?;
         if purged > 0 {
             tracing::info!(purged, "sign-ups that nobody confirmed are forgotten");
         }
+        self.store.fold_moves().await?;
         self.store.forget_sign_up_mails(now.minus(DAY)).await?;
         self.store.forget_audit(now.minus(AUDIT)).await?;
         self.store.forget_sessions(now).await

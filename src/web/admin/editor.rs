@@ -77,12 +77,10 @@ impl Editor {
         note(&shared.web, &self.admin, action, object).await;
     }
 
-    fn sent(&self, fields: &Fields, shared: &Shared) -> bool {
-        let opened =
-            shared
-                .web
-                .keys
-                .open(Purpose::Csrf, fields.text("csrf"), self.session.as_bytes());
+    /// Whether a form with this token is from a page of this session.
+    pub fn sent(&self, csrf: &str, shared: &Shared) -> bool {
+        let keys = &shared.web.keys;
+        let opened = keys.open(Purpose::Csrf, csrf, self.session.as_bytes());
         opened.is_ok_and(|payload| payload.is_empty())
     }
 }
@@ -121,7 +119,7 @@ impl FromRequest<Shared> for Posted {
         let fields = Fields::from_request(Request::from_parts(parts, body), shared)
             .await
             .map_err(IntoResponse::into_response)?;
-        if !editor.sent(&fields, shared) {
+        if !editor.sent(fields.text("csrf"), shared) {
             return Err(HttpError::Forbidden.into_response());
         }
         Ok(Self { editor, fields })

@@ -24,6 +24,17 @@ impl Fields {
         let field = self.0.iter().find(|(known, _)| known == name);
         field.map_or("", |(_, value)| value)
     }
+
+    /// All fields of that name.
+    pub fn texts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let fields = self.0.iter().filter(move |(known, _)| known == name);
+        fields.map(|(_, value)| value.as_str())
+    }
+
+    /// The fields of a link, which change nothing.
+    pub fn of_query(query: &str) -> Self {
+        Self(parse(query.as_bytes()))
+    }
 }
 
 impl FromRequest<Shared> for Fields {
@@ -38,8 +49,10 @@ impl FromRequest<Shared> for Fields {
             Err(RawFormRejection::InvalidFormContentType(_)) => return Err(HttpError::NoForm),
             Err(_) => return Err(HttpError::Mangled),
         };
-        Ok(Self(
-            url::form_urlencoded::parse(&body).into_owned().collect(),
-        ))
+        Ok(Self(parse(&body)))
     }
+}
+
+fn parse(encoded: &[u8]) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(encoded).into_owned().collect()
 }

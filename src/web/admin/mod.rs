@@ -30,13 +30,14 @@ mod session;
 mod settings;
 mod setup;
 mod slots;
-mod subscribers;
+pub mod subscribers;
 #[cfg(test)]
 mod tests;
 pub mod views;
 
 use std::sync::Arc;
 
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -94,6 +95,41 @@ fn table() -> Vec<(&'static str, Who, MethodRouter<Shared>)> {
             Editors,
             get(subscribers::show).post(subscribers::add),
         ),
+        (
+            "/subscribers/export",
+            Editors,
+            get(subscribers::export::send),
+        ),
+        (
+            "/subscribers/import",
+            Editors,
+            get(subscribers::import::form),
+        ),
+        (
+            "/subscribers/import/{id}",
+            Editors,
+            get(subscribers::import::show).post(subscribers::import::act),
+        ),
+        (
+            "/subscribers/resend",
+            Editors,
+            post(subscribers::many::resend),
+        ),
+        (
+            "/subscribers/many",
+            Editors,
+            get(subscribers::many::ask).post(subscribers::many::act),
+        ),
+        (
+            "/subscribers/many/{id}",
+            Editors,
+            get(subscribers::many::show),
+        ),
+        (
+            "/subscribers/{id}",
+            Editors,
+            get(subscribers::one::show).post(subscribers::one::act),
+        ),
         ("/feeds", Editors, get(feeds::show).post(feeds::add)),
         ("/feeds/{id}", Editors, post(feeds::act)),
         ("/outbox", Editors, get(outbox::show)),
@@ -129,10 +165,29 @@ pub fn routes(shared: &Shared) -> Router<Shared> {
         .layer(from_fn(headers::desk))
 }
 
+/// The desk's part that takes large files, so that it stands beside the rest.
+pub fn uploads(shared: &Shared) -> Router<Shared> {
+    let guard = from_fn_with_state((Arc::clone(shared), Who::Editors), guard::hold);
+    let upload = post(subscribers::import::receive).layer(DefaultBodyLimit::disable());
+    Router::new()
+        .route("/subscribers/import", upload.layer(guard))
+        .layer(from_fn(headers::desk))
+}
+
 type Answer = Result<Response, HttpError>;
 
 fn page<V: View>(shared: &Shared, view: &V) -> Answer {
     Ok(shared.pages.html(view)?.into_response())
+}
+
+/// How a long work stands; the browser asks again while it goes on.
+fn progress<V: View>(shared: &Shared, view: &V, goes_on: bool) -> Answer {
+    let mut response = page(shared, view)?;
+    if goes_on {
+        let headers = response.headers_mut();
+        headers.insert(header::REFRESH, HeaderValue::from_static("3"));
+    }
+    Ok(response)
 }
 
 /// A form shown again with what was wrong in it.

@@ -1,21 +1,20 @@
 //! `/admin`
 
-use std::time::Duration;
-
 use axum::extract::State;
 
 use super::editor::Editor;
-use super::views::{Checklist, Figures, Live, NextIssue, Overview, SendingNow, SubscriberCounts};
+use super::views::{
+    Checklist, Figures, Growth, Live, NextIssue, Overview, SendingNow, SubscriberCounts,
+};
 use super::{Answer, issues, page, slots};
 use crate::domain::delivery::DeliveryKind;
+use crate::domain::growth;
 use crate::domain::issue::{IssueState, Standing};
-use crate::domain::subscriber::SubscriberState;
 use crate::store::StoreError;
 use crate::web::Web;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 
-const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Issues on the first page.
 const RECENT: i64 = 5;
 
@@ -25,12 +24,14 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
     let recent = web.store.issues(None, RECENT).await?;
     let recent = issues::lines(&shared, recent).await?;
     let last = recent.iter().find(|issue| is_sent(issue.state));
-    let week_ago = web.clock.now().minus(WEEK);
-    let arrived = async |state| web.store.arrived_in(state, week_ago).await;
+    let today = growth::day_of(web.clock.now());
+    let moved = web.store.confirmed_by_day(growth::before_the_weeks(today));
+    let weeks = growth::weeks(counts.confirmed, &moved.await?, today);
+    let this_week = weeks[growth::WEEKS - 1];
     let figures = Figures {
         subscribers: counts.confirmed,
-        new_this_week: arrived(SubscriberState::Confirmed).await?,
-        left_this_week: arrived(SubscriberState::Unsubscribed).await?,
+        new_this_week: this_week.came,
+        left_this_week: this_week.went,
         delivered_per_mille: last.and_then(|issue| issue.tally.delivered_per_mille()),
     };
     let next = web.digests.draft().await?;
@@ -48,6 +49,7 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
             readers: next.readers,
         },
         figures,
+        growth: Growth::new(&weeks),
         recent,
     };
     page(&shared, &view)

@@ -1,4 +1,5 @@
 use super::{Album, FRIDAY, Fill, days_after};
+use crate::domain::growth::{self, DayOfMoves};
 use crate::domain::issue::{Standing, Tally};
 use crate::web::admin::views::*;
 
@@ -161,8 +162,20 @@ fn overview(album: &mut Album<'_>, fill: Fill) {
                 left_this_week: 4,
                 delivered_per_mille: fill.some(992),
             },
+            growth: fill.some(growth()),
             recent: lines(fill),
         };
         album.add(&format!("overview-{}", state.as_str()), page);
     }
+}
+
+fn growth() -> Growth {
+    let days: Vec<DayOfMoves> = (0..84)
+        .map(|day| DayOfMoves {
+            day: 20_700 - day,
+            came: 3 + day % 5,
+            went: day % 3,
+        })
+        .collect();
+    Growth::new(&growth::weeks(1284, &days, 20_700)).unwrap()
 }

@@ -1,13 +1,11 @@
 use super::desk::{desk, lines, live};
-use super::{Album, FRIDAY, Fill, days_after};
+use super::{Album, FRIDAY, Fill};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::issue::Standing;
-use crate::domain::subscriber::SubscriberState;
 use crate::web::admin::views::*;
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
     issues(album, fill);
-    readers(album, fill);
     feeds(album, fill);
     outbox(album, fill);
     settings(album, fill);
@@ -90,58 +88,6 @@ fn issues(album: &mut Album<'_>, fill: Fill) {
         };
         album.add(&format!("desk-issue-{came:?}"), looked_up);
     }
-}
-
-fn readers(album: &mut Album<'_>, fill: Fill) {
-    let row = |state: &SubscriberState| SubscriberLine {
-        address: fill.needed("ada.lovelace@example.com"),
-        name: fill.maybe("Ada Lovelace"),
-        state: state.as_str(),
-        since: days_after(FRIDAY, -17),
-        paused_until: (*state == SubscriberState::Confirmed).then_some(FRIDAY),
-        source: fill.text("form"),
-    };
-    let all = if fill == Fill::Empty { 0 } else { 1409 };
-    let page = Subscribers {
-        desk: desk(fill),
-        counts: SubscriberCounts {
-            all,
-            pending: 17,
-            confirmed: 1284,
-            unsubscribed: 96,
-            suppressed: 12,
-        },
-        query: String::new(),
-        state: None,
-        rows: fill.list(SubscriberState::ALL.iter().map(row).collect()),
-        newer: false,
-        older: fill.maybe("0190a"),
-        add: AddSubscriber::default(),
-    };
-    album.add("subscribers", page.clone());
-    let add = AddSubscriber {
-        address: fill.needed("x"),
-        source: fill.text("meeting"),
-        fault: fill.maybe("Enter an e-mail address like name@example.com"),
-    };
-    album.add(
-        "subscribers-found",
-        Subscribers {
-            query: fill.text("ada"),
-            state: Some("confirmed"),
-            newer: true,
-            add,
-            ..page.clone()
-        },
-    );
-    album.add(
-        "subscribers-nobody",
-        Subscribers {
-            query: fill.text("zoe"),
-            rows: Vec::new(),
-            ..page
-        },
-    );
 }
 
 fn feeds(album: &mut Album<'_>, fill: Fill) {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::delivery::DeliveryState::{Bounced, Deferred, Delivered, InDoubt};
 use crate::domain::issue::{IssueState, Tally};
+use crate::store::Leaver;
 
 /// Five readers of an issue that is sent: one has it, the others have not.
 async fn sent(house: &House) -> IssueId {
@@ -183,11 +184,12 @@ async fn who_leaves_is_counted_with_the_last_issue_they_had() {
             .reader(&format!("{name}@example.org"))
             .await
             .unwrap();
-        let left = house
-            .store()
-            .unsubscribe(&reader.id, "n", house.site.now())
-            .await;
-        assert!(left.unwrap());
+        let leaver = Leaver {
+            id: reader.id,
+            nonce: "n".to_owned(),
+        };
+        let left = house.store().unsubscribe(&[leaver], house.site.now()).await;
+        assert_eq!(left.unwrap(), 1);
         reader.id
     };
     let ann = leave("ann").await;

@@ -1,12 +1,14 @@
 //! The desk as a browser meets it, on a database of its own.
 
 mod accounts;
+mod bringing;
 mod copies;
 mod door;
 mod editing;
 mod letters;
 mod live;
 mod pages;
+mod readers;
 mod roles;
 mod sending;
 mod skipping;

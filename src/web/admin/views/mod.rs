@@ -4,6 +4,7 @@ mod accounts;
 mod door;
 mod draft;
 mod feeds;
+mod growth;
 mod issues;
 mod live;
 mod notice;
@@ -27,6 +28,7 @@ pub use draft::{
     TestForm, UpcomingSlot, Words,
 };
 pub use feeds::{AddFeed, FeedLine, Feeds};
+pub use growth::{Growth, GrowthWeek};
 pub use issues::{
     DeliveryLine, FailureGroup, Issue, IssueLine, Issues, LookUp, Looked, NextLine, SkippedWeek,
     TallyView,
@@ -36,7 +38,10 @@ pub use notice::Notice;
 pub use outbox::{Outbox, OutboxLine, OutboxMail};
 pub use overview::{Checklist, Figures, NextIssue, Overview, SendingNow};
 pub use settings::{Setting, SettingSection, Settings};
-pub use subscribers::{AddSubscriber, SubscriberCounts, SubscriberLine, Subscribers};
+pub use subscribers::{
+    AddSubscriber, Consent, ImportForm, ImportPage, LastIssue, MailLine, Many, ManyUnderWay,
+    RefusedLine, SubscriberCounts, SubscriberLine, SubscriberPage, Subscribers,
+};
 
 templates! {
     Login => "desk/login.html",
@@ -51,6 +56,11 @@ templates! {
     LiveProgress<'_> => "parts/live_progress.html",
     LiveFigures<'_> => "parts/live_figures.html",
     Subscribers => "desk/subscribers.html",
+    SubscriberPage => "desk/subscriber.html",
+    Many => "desk/subscribers_many.html",
+    ImportForm => "desk/subscribers_import.html",
+    ImportPage => "desk/subscribers_import_one.html",
+    ManyUnderWay => "desk/subscribers_many_under_way.html",
     Feeds => "desk/feeds.html",
     Outbox => "desk/outbox.html",
     OutboxMail => "desk/outbox_mail.html",

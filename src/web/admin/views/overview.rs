@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Desk, IssueLine, Live, UpcomingSlot};
+use super::{Desk, Growth, IssueLine, Live, UpcomingSlot};
 use crate::domain::clock::Timestamp;
 use crate::web::pages::maybe_millis;
 
@@ -53,5 +53,6 @@ pub struct Overview {
     pub sending: Option<SendingNow>,
     pub next: NextIssue,
     pub figures: Figures,
+    pub growth: Option<Growth>,
     pub recent: Vec<IssueLine>,
 }

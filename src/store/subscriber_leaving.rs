@@ -1,0 +1,160 @@
+//! Readers who leave or are erased, one or many at a time.
+
+use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+
+use super::subscriber_moves::Moves;
+use super::subscribers::NOTE_LEAVING;
+use super::transaction::again;
+use super::{Store, StoreError, batch, refusals};
+use crate::domain::clock::Timestamp;
+use crate::domain::subscriber::{SubscriberId, SubscriberState};
+
+/// One who leaves, and the nonce that makes their older confirmation links void.
+#[derive(Clone, Debug)]
+pub struct Leaver {
+    pub id: SubscriberId,
+    pub nonce: String,
+}
+
+/// One to be erased, and the HMAC of their address that keeps them out of imports.
+#[derive(Clone, Debug)]
+pub struct Erasure {
+    pub id: SubscriberId,
+    pub address_mac: String,
+}
+
+fn unsubscribe_sql(count: usize) -> String {
+    format!(
+        "WITH v (id, nonce) AS (VALUES {})
+        UPDATE subscribers SET former_state = state, state = 'unsubscribed', state_at = $1,
+            nonce = v.nonce, paused_until = NULL
+        FROM v WHERE subscribers.id = v.id AND state IN ('pending', 'confirmed')
+        RETURNING subscribers.id, former_state",
+        batch::values(2, count, &["$", "$"])
+    )
+}
+
+fn skip_sql(count: usize) -> String {
+    format!(
+        "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $1
+        WHERE subscriber_id IN ({}) AND state IN ('queued', 'leased', 'deferred')",
+        batch::list(2, count)
+    )
+}
+
+fn cut_ties_sql(count: usize) -> String {
+    format!(
+        "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL
+        WHERE subscriber_id IN ({})",
+        batch::list(1, count)
+    )
+}
+
+fn note_erased_sql(count: usize) -> String {
+    format!(
+        "INSERT INTO erased (address_mac, erased_at) VALUES {}
+        ON CONFLICT (address_mac) DO NOTHING",
+        batch::values(1, count, &["$", "CAST($ AS BIGINT)"])
+    )
+}
+
+fn delete_sql(count: usize) -> String {
+    format!(
+        "DELETE FROM subscribers WHERE id IN ({}) RETURNING state",
+        batch::list(1, count)
+    )
+}
+
+impl Store {
+    /// Ends subscriptions, and with them every copy that was not begun. Gives how many
+    /// were not ended already.
+    pub async fn unsubscribe(&self, leavers: &[Leaver], now: Timestamp) -> Result<u64, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            let mut moves = Moves::default();
+            for run in batch::runs(leavers) {
+                let update = sqlx::query(AssertSqlSafe(unsubscribe_sql(run.len())));
+                let mut update = update.bind(now.as_millis());
+                for leaver in run {
+                    update = update
+                        .bind(leaver.id.to_string())
+                        .bind(leaver.nonce.clone());
+                }
+                let mut former = Vec::new();
+                for row in update.fetch_all(&mut *tx).await? {
+                    former.push(row.try_get("former_state")?);
+                    let note = sqlx::query(NOTE_LEAVING).bind(row.try_get::<String, _>("id")?);
+                    note.bind(now.as_millis()).execute(&mut *tx).await?;
+                }
+                moves.add_all(former, Some(SubscriberState::Unsubscribed))?;
+                let ids: Vec<SubscriberId> = run.iter().map(|leaver| leaver.id).collect();
+                skip(&mut tx, &ids, now).await?;
+            }
+            let left = moves.people();
+            moves.write(&mut tx, now).await?;
+            tx.commit().await?;
+            Ok(left)
+        })
+        .await
+    }
+
+    /// Removes readers. Their deliveries stay, without address or name, so that every
+    /// issue's sums stay true. Gives how many were there.
+    pub async fn erase(&self, erasures: &[Erasure], now: Timestamp) -> Result<u64, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            let mut moves = Moves::default();
+            for run in batch::runs(erasures) {
+                let ids: Vec<SubscriberId> = run.iter().map(|erasure| erasure.id).collect();
+                skip(&mut tx, &ids, now).await?;
+                for id in &ids {
+                    refusals::forget(&mut tx, id).await?;
+                }
+                let cut = AssertSqlSafe(cut_ties_sql(ids.len()));
+                let cut = ids
+                    .iter()
+                    .fold(sqlx::query(cut), |query, id| query.bind(id.to_string()));
+                cut.execute(&mut *tx).await?;
+                let mut note = sqlx::query(AssertSqlSafe(note_erased_sql(run.len())));
+                for erasure in run {
+                    note = note.bind(erasure.address_mac.clone()).bind(now.as_millis());
+                }
+                note.execute(&mut *tx).await?;
+                let mut delete = sqlx::query_scalar(AssertSqlSafe(delete_sql(ids.len())));
+                for id in &ids {
+                    delete = delete.bind(id.to_string());
+                }
+                moves.add_all(delete.fetch_all(&mut *tx).await?, None)?;
+            }
+            let gone = moves.people();
+            moves.write(&mut tx, now).await?;
+            tx.commit().await?;
+            Ok(gone)
+        })
+        .await
+    }
+}
+
+async fn skip(
+    tx: &mut Transaction<'static, Any>,
+    ids: &[SubscriberId],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let update = sqlx::query(AssertSqlSafe(skip_sql(ids.len()))).bind(now.as_millis());
+    ids.iter()
+        .fold(update, |query, id| query.bind(id.to_string()))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+pub(super) fn statements() -> Vec<String> {
+    vec![
+        unsubscribe_sql(10),
+        skip_sql(10),
+        cut_ties_sql(10),
+        note_erased_sql(10),
+        delete_sql(10),
+    ]
+}

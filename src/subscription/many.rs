@@ -1,0 +1,92 @@
+//! What the desk does to readers who are on the list, one or many at a time.
+
+use super::Subscriptions;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::store::{Erasure, Leaver, StoreError, SubscriberRow};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    Unsubscribe,
+    Erase,
+    AskAgain,
+}
+
+impl Deed {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unsubscribe => "unsubscribe",
+            Self::Erase => "erase",
+            Self::AskAgain => "resend",
+        }
+    }
+
+    /// Whether it means anything to who is in this state.
+    pub fn applies_to(self, state: SubscriberState) -> bool {
+        use SubscriberState::{Confirmed, Pending};
+        match self {
+            Self::Unsubscribe => matches!(state, Pending | Confirmed),
+            Self::Erase => true,
+            Self::AskAgain => state == Pending,
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Unsubscribe, Self::Erase, Self::AskAgain]
+            .into_iter()
+            .find(|deed| deed.as_str() == word)
+    }
+}
+
+impl Subscriptions {
+    /// Does it to these readers, and gives to how many it applied.
+    ///
+    /// # Errors
+    /// When the database fails; then it was done to none of them.
+    pub async fn do_to(&self, deed: Deed, readers: &[SubscriberRow]) -> Result<u64, StoreError> {
+        match deed {
+            Deed::Unsubscribe => {
+                let leaver = |reader: &SubscriberRow| Leaver {
+                    id: reader.id,
+                    nonce: self.nonce(),
+                };
+                let leavers: Vec<Leaver> = readers.iter().map(leaver).collect();
+                self.store.unsubscribe(&leavers, self.now()).await
+            }
+            Deed::Erase => {
+                let erasures: Result<Vec<Erasure>, StoreError> =
+                    readers.iter().map(|reader| self.erasure(reader)).collect();
+                self.store.erase(&erasures?, self.now()).await
+            }
+            Deed::AskAgain => {
+                let waiting = readers
+                    .iter()
+                    .filter(|reader| deed.applies_to(reader.state));
+                let ids: Vec<SubscriberId> = waiting.map(|reader| reader.id).collect();
+                self.ask_again(&ids).await
+            }
+        }
+    }
+
+    fn erasure(&self, reader: &SubscriberRow) -> Result<Erasure, StoreError> {
+        let address = EmailAddress::parse(&reader.address).map_err(|_| StoreError::Corrupt {
+            what: "address",
+            value: reader.address.clone(),
+        })?;
+        Ok(Erasure {
+            id: reader.id,
+            address_mac: self.address_mac(&address),
+        })
+    }
+
+    /// Ends a suppression, and gives what the reader is now; `None` when there was none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lift_suppression(
+        &self,
+        id: &SubscriberId,
+    ) -> Result<Option<SubscriberState>, StoreError> {
+        self.store.lift_suppression(id, self.now()).await
+    }
+}

@@ -1,0 +1,95 @@
+//! Which part of the list a page asks for, by its query.
+
+use serde::Deserialize;
+use url::form_urlencoded::Serializer;
+
+use super::LONGEST_ADDRESS;
+use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::store::{Order, Search, SubscriberFilter};
+
+/// What makes no sense in it is passed over: a list is shown all the same.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    pub q: String,
+    #[serde(default)]
+    pub state: String,
+    #[serde(default)]
+    pub order: String,
+    #[serde(default)]
+    pub after: String,
+    #[serde(default)]
+    pub before: String,
+}
+
+impl Asked {
+    pub fn filter(&self) -> SubscriberFilter {
+        SubscriberFilter {
+            state: SubscriberState::parse(&self.state).ok(),
+            search: Search::parse(&self.query()),
+            order: self.order(),
+        }
+    }
+
+    pub fn query(&self) -> String {
+        self.q.trim().chars().take(LONGEST_ADDRESS).collect()
+    }
+
+    fn order(&self) -> Order {
+        match self.order.as_str() {
+            "oldest" => Order::Oldest,
+            "address" => Order::Address,
+            _ => Order::Newest,
+        }
+    }
+
+    pub fn order_word(&self) -> &'static str {
+        match self.order() {
+            Order::Newest => "newest",
+            Order::Oldest => "oldest",
+            Order::Address => "address",
+        }
+    }
+
+    /// The rest of a link's query, behind the state, that keeps the search and the order.
+    pub fn narrowed(&self) -> String {
+        let mut pairs = Serializer::new(String::new());
+        let query = self.query();
+        if !query.is_empty() {
+            pairs.append_pair("q", &query);
+        }
+        if self.order() != Order::Newest {
+            pairs.append_pair("order", self.order_word());
+        }
+        match pairs.finish() {
+            none if none.is_empty() => none,
+            pairs => format!("&{pairs}"),
+        }
+    }
+
+    pub fn after(&self) -> Option<SubscriberId> {
+        SubscriberId::parse(&self.after).ok()
+    }
+
+    pub fn before(&self) -> Option<SubscriberId> {
+        SubscriberId::parse(&self.before).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_keeps_what_was_asked_for() {
+        let asked = |q: &str, order: &str| Asked {
+            q: q.to_owned(),
+            order: order.to_owned(),
+            ..Asked::default()
+        };
+        assert_eq!(asked("", "").narrowed(), "");
+        assert_eq!(asked(" a&b ", "newest").narrowed(), "&q=a%26b");
+        assert_eq!(asked("@x", "oldest").narrowed(), "&q=%40x&order=oldest");
+        assert_eq!(asked("", "sideways").order_word(), "newest");
+    }
+}

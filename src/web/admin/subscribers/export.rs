@@ -1,0 +1,47 @@
+//! `/admin/subscribers/export`: what the list shows, as a CSV file that is sent while it
+//! is read.
+
+use std::io;
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+
+use super::Asked;
+use crate::domain::audit::{Action, Object};
+use crate::web::admin::editor::Editor;
+use crate::web::state::Shared;
+
+pub async fn send(
+    State(shared): State<Shared>,
+    editor: Editor,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let export = shared.web.subscriptions.export(asked.filter());
+    let begun = (export, editor, shared);
+    let pages = stream::try_unfold(begun, |(mut export, editor, shared)| async move {
+        let lines = export.next().await.map_err(|error| {
+            tracing::error!(%error, "an export broke off");
+            // The connection ends without its end, so that nobody takes it for the whole.
+            io::Error::other(error)
+        })?;
+        let Some(lines) = lines else {
+            let object = Object::Subscribers(export.readers());
+            editor
+                .did(&shared, Action::SubscribersExported, object)
+                .await;
+            return Ok::<_, io::Error>(None);
+        };
+        Ok(Some((lines, (export, editor, shared))))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"subscribers.csv\"",
+        ),
+    ];
+    (headers, Body::from_stream(pages)).into_response()
+}

@@ -1,0 +1,296 @@
+//! `/admin/subscribers/import`: a file is looked through, what would happen is said, and
+//! only then it is taken in.
+
+use std::fs::File;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Multipart, Path, State};
+use axum::http::HeaderMap;
+
+use super::parse_source;
+use super::upload::{self, KeptFile, Upload};
+use super::works::lock;
+use crate::domain::audit::{Action, Object};
+use crate::subscription::{CsvError, CsvReport, Progress, RefusedRow, Subscriptions, TakenIn};
+use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::origin::is_foreign;
+use crate::web::admin::views::{ImportForm, ImportPage, RefusedLine};
+use crate::web::admin::{Answer, page, progress, refused, see_other};
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
+
+/// Refused rows that are shown.
+const SHOWN: usize = 100;
+
+/// A file of readers that was brought to the desk.
+#[derive(Debug)]
+pub struct Import {
+    /// What the file was called; none for what was pasted.
+    name: Option<String>,
+    bytes: u64,
+    how: TakenIn,
+    file: KeptFile,
+    stand: Mutex<Stand>,
+}
+
+/// How far it is.
+#[derive(Clone, Debug, Default)]
+struct Stand {
+    stage: Stage,
+    bytes_read: u64,
+    report: CsvReport,
+    refused: Vec<RefusedRow>,
+    fault: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Checking,
+    Checked,
+    Importing,
+    Imported,
+    Failed,
+}
+
+impl Stage {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Checking => "checking",
+            Self::Checked => "checked",
+            Self::Importing => "importing",
+            Self::Imported => "imported",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Why a form is shown again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Fault {
+    #[error("choose a file, or paste some addresses")]
+    Nothing,
+    #[error("choose a file or paste addresses, not both")]
+    Both,
+    #[error("the file is larger than 100 MB; split it and import the parts one after the other")]
+    TooLarge,
+    #[error("say in one line of at most 200 characters where they agreed")]
+    Source,
+}
+
+impl Fault {
+    /// The field it is about.
+    const fn field(self) -> &'static str {
+        match self {
+            Self::Nothing | Self::Both | Self::TooLarge => "file",
+            Self::Source => "source",
+        }
+    }
+}
+
+pub async fn form(State(shared): State<Shared>, editor: Editor) -> Answer {
+    page(&shared, &empty_form(&shared, &editor))
+}
+
+fn empty_form(shared: &Shared, editor: &Editor) -> ImportForm {
+    ImportForm {
+        desk: editor.desk(shared),
+        source: String::new(),
+        pending: false,
+        fault: None,
+        fault_at: "",
+    }
+}
+
+/// Keeps the file and begins to look through it.
+pub async fn receive(
+    State(shared): State<Shared>,
+    editor: Editor,
+    headers: HeaderMap,
+    body: Multipart,
+) -> Answer {
+    if is_foreign(&headers, &shared.web.door.public_url) {
+        return Err(HttpError::Forbidden);
+    }
+    let id = shared.web.random.uuid_v7(shared.now()).to_string();
+    let file = KeptFile::at(shared.web.list_work.folder.join(format!("{id}.csv")));
+    let allowed = |csrf: &str| editor.sent(csrf, &shared);
+    let upload = upload::receive(body, file.path(), allowed).await?;
+    let how = match judge(&upload) {
+        Ok(how) => how,
+        Err(fault) => {
+            let form = ImportForm {
+                source: upload.source.chars().take(super::LONGEST_SOURCE).collect(),
+                pending: upload.pending,
+                fault: Some(fault.to_string()),
+                fault_at: fault.field(),
+                ..empty_form(&shared, &editor)
+            };
+            return refused(&shared, &form);
+        }
+    };
+    let import = Arc::new(Import {
+        name: upload.name,
+        bytes: upload.bytes,
+        how,
+        file,
+        stand: Mutex::default(),
+    });
+    shared
+        .web
+        .list_work
+        .imports
+        .keep(id.clone(), Arc::clone(&import));
+    let subscriptions = shared.web.subscriptions.clone();
+    tokio::spawn(async move { import.read(&subscriptions, Stage::Checked).await });
+    Ok(see_other(
+        &shared,
+        &format!("/admin/subscribers/import/{id}"),
+    ))
+}
+
+fn judge(upload: &Upload) -> Result<TakenIn, Fault> {
+    if upload.too_large {
+        return Err(Fault::TooLarge);
+    }
+    if upload.both {
+        return Err(Fault::Both);
+    }
+    if upload.bytes == 0 {
+        return Err(Fault::Nothing);
+    }
+    Ok(TakenIn {
+        source: parse_source(&upload.source).map_err(|_| Fault::Source)?,
+        pending: upload.pending,
+    })
+}
+
+pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<String>) -> Answer {
+    let import = shared
+        .web
+        .list_work
+        .imports
+        .get(&id)
+        .ok_or(HttpError::NotFound)?;
+    let view = import.view(&shared, &editor, id);
+    let goes_on = matches!(view.stage, "checking" | "importing");
+    progress(&shared, &view, goes_on)
+}
+
+/// Takes in what was looked through, or throws it away.
+pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let import = shared
+        .web
+        .list_work
+        .imports
+        .get(&id)
+        .ok_or(HttpError::NotFound)?;
+    match posted.fields.text("action") {
+        "import" => {
+            // Whoever clicks twice begins once.
+            if import.begin() {
+                let (editor, beside) = (posted.editor, Arc::clone(&shared));
+                let did = Action::ImportBegun;
+                editor.did(&shared, did, Object::Nothing).await;
+                tokio::spawn(async move {
+                    import
+                        .read(&beside.web.subscriptions, Stage::Imported)
+                        .await;
+                    let taken_in = lock(&import.stand).report.tally.imported;
+                    let object = Object::Subscribers(taken_in);
+                    editor
+                        .did(&beside, Action::SubscribersImported, object)
+                        .await;
+                });
+            }
+            Ok(see_other(
+                &shared,
+                &format!("/admin/subscribers/import/{id}"),
+            ))
+        }
+        "discard" => {
+            shared.web.list_work.imports.forget(&id);
+            Ok(see_other(&shared, "/admin/subscribers/import"))
+        }
+        _ => Err(HttpError::Unprocessable),
+    }
+}
+
+impl Import {
+    fn begin(&self) -> bool {
+        let mut stand = lock(&self.stand);
+        if stand.stage != Stage::Checked {
+            return false;
+        }
+        *stand = Stand {
+            stage: Stage::Importing,
+            ..Stand::default()
+        };
+        true
+    }
+
+    /// Reads the file through, on trial or for good, and ends in that stage.
+    async fn read(&self, subscriptions: &Subscriptions, end: Stage) {
+        let progress = |progress: Progress| {
+            let mut stand = lock(&self.stand);
+            match progress {
+                Progress::Read(bytes) => stand.bytes_read = bytes,
+                Progress::Refused(row) => {
+                    stand.report.refused += 1;
+                    if stand.refused.len() < SHOWN {
+                        stand.refused.push(row);
+                    }
+                }
+            }
+        };
+        let read = match File::open(self.file.path()) {
+            Ok(file) if end == Stage::Imported => {
+                subscriptions.import_csv(file, &self.how, progress).await
+            }
+            Ok(file) => subscriptions.check_csv(file, &self.how, progress).await,
+            Err(error) => Err(CsvError::Unreadable(error.into())),
+        };
+        let mut stand = lock(&self.stand);
+        match read {
+            Ok(report) => {
+                stand.report = report;
+                stand.stage = end;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an import from the desk broke off");
+                stand.fault = Some(error.to_string());
+                stand.stage = Stage::Failed;
+            }
+        }
+    }
+
+    fn view(&self, shared: &Shared, editor: &Editor, id: String) -> ImportPage {
+        let stand = lock(&self.stand).clone();
+        let tally = stand.report.tally;
+        // What was pasted got a line of headers before it.
+        let before = u64::from(self.name.is_none());
+        ImportPage {
+            desk: editor.desk(shared),
+            id,
+            name: self.name.clone(),
+            source: self.how.source.clone(),
+            pending: self.how.pending,
+            stage: stand.stage.as_str(),
+            bytes: self.bytes,
+            bytes_read: stand.bytes_read,
+            new: tally.imported,
+            known: tally.unchanged,
+            kept_out: tally.kept_out,
+            refused: stand.report.refused,
+            rows: stand
+                .refused
+                .into_iter()
+                .map(|refused| RefusedLine {
+                    row: refused.row - before,
+                    why: refused.error.to_string(),
+                })
+                .collect(),
+            fault: stand.fault,
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! `/admin/subscribers/many`: one thing done to many readers, after it was said how many
+//! they are and what it does.
+
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Path, RawQuery, State};
+
+use super::Asked;
+use super::works::lock;
+use crate::domain::audit::{Action, Object};
+use crate::domain::clock::Timestamp;
+use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::store::{StoreError, SubscriberFilter, SubscriberRow, Turn};
+use crate::subscription::{Deed, Subscriptions};
+use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::fields::Fields;
+use crate::web::admin::views::{Many, ManyUnderWay, Notice};
+use crate::web::admin::{Answer, done, page, progress, see_other};
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
+
+/// Done in one transaction.
+const BATCH: usize = 500;
+/// Ticked by hand: more than a page of them is somebody's script.
+const MOST_TICKED: usize = 500;
+/// What a search finds is counted this far; whole states are counted already.
+const MOST_COUNTED: i64 = 100_000;
+/// Addresses shown by name.
+const SHOWN: usize = 10;
+
+/// Whom it is about, by a query or a form's fields.
+#[derive(Clone, Debug)]
+enum Whom {
+    Ticked(Vec<SubscriberId>),
+    All(Asked),
+}
+
+impl Whom {
+    fn read(fields: &Fields, deed: Deed) -> Self {
+        if fields.text("whom") == "all" {
+            // Only who waits can be asked again.
+            let state = match (deed, fields.text("state")) {
+                (Deed::AskAgain, "") => SubscriberState::Pending.as_str(),
+                (_, state) => state,
+            };
+            return Self::All(Asked {
+                q: fields.text("q").to_owned(),
+                state: state.to_owned(),
+                ..Asked::default()
+            });
+        }
+        let ids = fields.texts("id").take(MOST_TICKED);
+        Self::Ticked(ids.filter_map(|id| SubscriberId::parse(id).ok()).collect())
+    }
+}
+
+/// Something that is being done to all whom a filter finds.
+#[derive(Debug)]
+pub struct Sweep {
+    deed: Deed,
+    stand: Mutex<SweepStand>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct SweepStand {
+    looked_at: u64,
+    applied: u64,
+    /// Whether it came to its end, and whether that was a good one.
+    ended: Option<bool>,
+}
+
+/// Asks first.
+pub async fn ask(
+    State(shared): State<Shared>,
+    editor: Editor,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let fields = Fields::of_query(query.as_deref().unwrap_or_default());
+    let deed = Deed::parse(fields.text("do")).ok_or(HttpError::NotFound)?;
+    let store = &shared.web.store;
+    let whom = Whom::read(&fields, deed);
+    let (mut rows, asked, people) = match &whom {
+        Whom::Ticked(ids) => {
+            let mut rows = store.subscribers_by_id(ids).await?;
+            rows.retain(|row| deed.applies_to(row.state));
+            let people = rows.len() as i64;
+            (rows, Asked::default(), people)
+        }
+        Whom::All(asked) => {
+            let filter = asked.filter();
+            let first = store.subscribers(&filter, Turn::First, SHOWN).await?;
+            (first, asked.clone(), count(&shared, &filter).await?)
+        }
+    };
+    let ids = match whom {
+        Whom::Ticked(_) => rows.iter().map(|row| row.id.to_string()).collect(),
+        Whom::All(_) => Vec::new(),
+    };
+    rows.truncate(SHOWN);
+    let view = Many {
+        desk: editor.desk(&shared),
+        deed: deed.as_str(),
+        people,
+        or_more: people == MOST_COUNTED && asked.filter().search.is_some(),
+        all: ids.is_empty() && people > 0,
+        addresses: rows.into_iter().map(|row| row.address).collect(),
+        ids,
+        query: asked.query(),
+        state: asked.filter().state.map(|state| state.as_str()),
+    };
+    page(&shared, &view)
+}
+
+async fn count(shared: &Shared, filter: &SubscriberFilter) -> Result<i64, StoreError> {
+    let store = &shared.web.store;
+    if filter.search.is_some() {
+        return store.count_subscribers(filter, MOST_COUNTED).await;
+    }
+    let counts = store.subscriber_counts().await?.into_iter();
+    let counts = counts.filter(|(state, _)| filter.state.is_none_or(|wanted| wanted == *state));
+    Ok(counts.map(|(_, count)| count).sum())
+}
+
+/// Does it: to a few at once, to all that a list finds beside the web.
+pub async fn act(State(shared): State<Shared>, posted: Posted) -> Answer {
+    let fields = &posted.fields;
+    let deed = Deed::parse(fields.text("do")).ok_or(HttpError::Unprocessable)?;
+    match Whom::read(fields, deed) {
+        Whom::Ticked(ids) => {
+            let rows = shared.web.store.subscribers_by_id(&ids).await?;
+            let people = shared.web.subscriptions.do_to(deed, &rows).await?;
+            if people > 0 {
+                let object = Object::Subscribers(people);
+                posted.editor.did(&shared, action(deed), object).await;
+            }
+            Ok(done(&shared, "/admin/subscribers", notice(deed, people)))
+        }
+        Whom::All(asked) => {
+            let seen_at = fields.text("seen").parse().map(Timestamp::from_millis);
+            let seen_at = seen_at.map_err(|_| HttpError::Unprocessable)?;
+            let id = shared.web.random.uuid_v7(shared.now()).to_string();
+            let sweep = Arc::new(Sweep {
+                deed,
+                stand: Mutex::default(),
+            });
+            shared
+                .web
+                .list_work
+                .sweeps
+                .keep(id.clone(), Arc::clone(&sweep));
+            let page = format!("/admin/subscribers/many/{id}");
+            let (editor, beside) = (posted.editor, Arc::clone(&shared));
+            tokio::spawn(async move {
+                let subscriptions = &beside.web.subscriptions;
+                let people = sweep.run(subscriptions, asked.filter(), seen_at).await;
+                let object = Object::Subscribers(people);
+                editor.did(&beside, action(deed), object).await;
+            });
+            Ok(see_other(&shared, &page))
+        }
+    }
+}
+
+/// Sends one who waits the link again: the button in their row.
+pub async fn resend(State(shared): State<Shared>, posted: Posted) -> Answer {
+    let id = SubscriberId::parse(posted.fields.text("id"));
+    let id = id.map_err(|_| HttpError::Unprocessable)?;
+    let asked = shared.web.subscriptions.ask_again(&[id]).await?;
+    if asked > 0 {
+        let did = Action::SubscriberAskedAgain;
+        posted.editor.did(&shared, did, id).await;
+    }
+    Ok(done(
+        &shared,
+        "/admin/subscribers",
+        notice(Deed::AskAgain, asked),
+    ))
+}
+
+const fn action(deed: Deed) -> Action {
+    match deed {
+        Deed::Unsubscribe => Action::SubscribersUnsubscribed,
+        Deed::Erase => Action::SubscribersErased,
+        Deed::AskAgain => Action::SubscribersAskedAgain,
+    }
+}
+
+const fn notice(deed: Deed, people: u64) -> Notice {
+    match (deed, people) {
+        (Deed::AskAgain, 0) => Notice::AskedLately,
+        (_, 0) => Notice::NobodyChanged,
+        (Deed::AskAgain, _) => Notice::AskedAgain,
+        (Deed::Unsubscribe, _) => Notice::Unsubscribed,
+        (Deed::Erase, _) => Notice::Erased,
+    }
+}
+
+/// How far it is.
+pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<String>) -> Answer {
+    let sweep = shared
+        .web
+        .list_work
+        .sweeps
+        .get(&id)
+        .ok_or(HttpError::NotFound)?;
+    let stand = *lock(&sweep.stand);
+    let view = ManyUnderWay {
+        desk: editor.desk(&shared),
+        id,
+        deed: sweep.deed.as_str(),
+        looked_at: stand.looked_at,
+        applied: stand.applied,
+        ended: stand.ended.is_some(),
+        failed: stand.ended == Some(false),
+    };
+    progress(&shared, &view, !view.ended)
+}
+
+impl Sweep {
+    /// Gives to how many it was done, also when it stopped on the way.
+    async fn run(&self, to: &Subscriptions, filter: SubscriberFilter, seen_at: Timestamp) -> u64 {
+        let result = self.sweep(to, filter, seen_at).await;
+        if let Err(error) = &result {
+            tracing::error!(%error, did = self.deed.as_str(), "stopped on the way");
+        }
+        let mut stand = lock(&self.stand);
+        stand.ended = Some(result.is_ok());
+        stand.applied
+    }
+
+    /// Walks the list from end to end. Whose state is newer than what the editor saw is
+    /// left alone.
+    async fn sweep(
+        &self,
+        to: &Subscriptions,
+        filter: SubscriberFilter,
+        seen_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut rows = to.store.subscribers(&filter, Turn::First, BATCH).await?;
+        while let Some(last) = rows.last().map(|row| row.place.clone()) {
+            let looked_at = rows.len() as u64;
+            rows.retain(|row: &SubscriberRow| row.since <= seen_at);
+            let applied = to.do_to(self.deed, &rows).await?;
+            {
+                let mut stand = lock(&self.stand);
+                stand.looked_at += looked_at;
+                stand.applied += applied;
+            }
+            rows = to
+                .store
+                .subscribers(&filter, Turn::After(&last), BATCH)
+                .await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,237 @@
+//! `/admin/subscribers`
+
+mod asked;
+pub mod export;
+pub mod import;
+pub mod many;
+pub mod one;
+mod upload;
+mod works;
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use axum::extract::{Query, State};
+
+pub use self::asked::Asked;
+use self::import::Import;
+use self::many::Sweep;
+use self::works::Works;
+use super::editor::{Editor, Posted};
+use super::views::{
+    AddSubscriber, LastIssue, Notice, SubscriberCounts, SubscriberLine, Subscribers,
+};
+use super::{Answer, done, page, refused};
+use crate::domain::audit::Action;
+use crate::domain::email_address::{EmailAddress, EmailAddressError};
+use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::store::{LastCopy, Store, StoreError, SubscriberRow, Turn};
+use crate::subscription::TakenIn;
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
+
+/// Long work on the list. It outlives a change of the settings, and ends with the process.
+#[derive(Debug)]
+pub struct ListWork {
+    /// Where files are kept between looking through them and taking them in.
+    folder: PathBuf,
+    imports: Works<Import>,
+    sweeps: Works<Sweep>,
+}
+
+impl ListWork {
+    /// Keeps its files in `folder`.
+    pub fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            imports: Works::default(),
+            sweeps: Works::default(),
+        }
+    }
+
+    #[cfg(test)]
+    pub fn folder(&self) -> PathBuf {
+        self.folder.clone()
+    }
+
+    /// Removes what an earlier process left there: nobody can ask for it any more.
+    pub fn tidy_up(&self) {
+        match std::fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                tracing::warn!(%error, "files of an earlier import could not be removed");
+            }
+            _ => {}
+        }
+    }
+}
+
+const PAGE: usize = 50;
+/// Issues in which a reader's last copy is looked for: a month of weeks.
+const RECENT_ISSUES: i64 = 4;
+/// No address is longer.
+const LONGEST_ADDRESS: usize = 254;
+const LONGEST_SOURCE: usize = 200;
+
+/// Why a reader was not added.
+#[derive(Debug, thiserror::Error)]
+enum AddFault {
+    #[error(transparent)]
+    Address(#[from] EmailAddressError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("say in one line of at most {LONGEST_SOURCE} characters where they agreed")]
+pub struct SourceError;
+
+pub async fn show(
+    State(shared): State<Shared>,
+    editor: Editor,
+    Query(asked): Query<Asked>,
+) -> Answer {
+    let view = view(&shared, &editor, &asked, AddSubscriber::default()).await?;
+    page(&shared, &view)
+}
+
+/// Takes a reader in as confirmed elsewhere. Who left stays out.
+pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
+    let fields = &posted.fields;
+    let (address, how) = match parse(fields.text("email"), fields.text("source")) {
+        Ok(arrival) => arrival,
+        Err(fault) => {
+            let kept = |name| fields.text(name).chars().take(LONGEST_ADDRESS).collect();
+            let add = AddSubscriber {
+                address: kept("email"),
+                source: kept("source"),
+                fault: Some(fault.to_string()),
+            };
+            let view = view(&shared, &posted.editor, &Asked::default(), add).await?;
+            return refused(&shared, &view);
+        }
+    };
+    let web = &shared.web;
+    let tally = web.subscriptions.add(address.clone(), None, &how).await?;
+    if tally.imported > 0
+        && let Some(reader) = web.store.subscriber_by_address(&address).await?
+    {
+        let did = Action::SubscriberAdded;
+        posted.editor.did(&shared, did, reader.id).await;
+    }
+    let notice = if tally.imported > 0 {
+        Notice::SubscriberAdded
+    } else if tally.kept_out > 0 {
+        Notice::SubscriberKeptOut
+    } else {
+        Notice::SubscriberKnown
+    };
+    Ok(done(&shared, "/admin/subscribers", notice))
+}
+
+fn parse(email: &str, source: &str) -> Result<(EmailAddress, TakenIn), AddFault> {
+    let how = TakenIn {
+        source: parse_source(source)?,
+        pending: false,
+    };
+    Ok((EmailAddress::parse(email)?, how))
+}
+
+/// Where people agreed, as it is kept with their consent.
+fn parse_source(source: &str) -> Result<String, SourceError> {
+    let source = source.trim();
+    let length = source.chars().count();
+    if !(1..=LONGEST_SOURCE).contains(&length) || source.chars().any(char::is_control) {
+        return Err(SourceError);
+    }
+    Ok(source.to_owned())
+}
+
+async fn view(
+    shared: &Shared,
+    editor: &Editor,
+    asked: &Asked,
+    add: AddSubscriber,
+) -> Result<Subscribers, HttpError> {
+    let store = &shared.web.store;
+    let filter = asked.filter();
+    let (after, before) = (asked.after(), asked.before());
+    let place = match after.or(before) {
+        Some(id) => store.place_of(&id, &filter).await?,
+        None => None,
+    };
+    let turn = match &place {
+        Some(place) if after.is_some() => Turn::After(place),
+        Some(place) => Turn::Before(place),
+        None => Turn::First,
+    };
+    let mut rows = store.subscribers(&filter, turn, PAGE + 1).await?;
+    let more = rows.len() > PAGE;
+    let (newer, older) = match turn {
+        Turn::First => (false, more),
+        Turn::After(_) => (true, more),
+        Turn::Before(_) => (more, true),
+    };
+    if more {
+        let extra = if matches!(turn, Turn::Before(_)) {
+            0
+        } else {
+            PAGE
+        };
+        rows.remove(extra);
+    }
+    let id = |row: Option<&SubscriberRow>| row.map(|row| row.id.to_string());
+    Ok(Subscribers {
+        desk: editor.desk(shared),
+        counts: SubscriberCounts::read(store).await?,
+        query: asked.query(),
+        state: filter.state.map(SubscriberState::as_str),
+        order: asked.order_word(),
+        narrowed: asked.narrowed(),
+        newer: id(rows.first().filter(|_| newer)),
+        older: id(rows.last().filter(|_| older)),
+        is_first: !newer,
+        rows: lines(store, rows).await?,
+        add,
+    })
+}
+
+async fn lines(store: &Store, rows: Vec<SubscriberRow>) -> Result<Vec<SubscriberLine>, StoreError> {
+    let ids: Vec<SubscriberId> = rows.iter().map(|row| row.id).collect();
+    let last = store.last_copies(&ids, RECENT_ISSUES).await?;
+    let line = |row: SubscriberRow| SubscriberLine {
+        last: last.get(&row.id).map(LastIssue::from),
+        id: row.id.to_string(),
+        address: row.address,
+        name: row.name,
+        state: row.state.as_str(),
+        since: row.since,
+        paused_until: row.paused_until,
+        source: row.source,
+    };
+    Ok(rows.into_iter().map(line).collect())
+}
+
+impl From<&LastCopy> for LastIssue {
+    fn from(copy: &LastCopy) -> Self {
+        Self {
+            number: copy.issue,
+            state: copy.state.as_str(),
+        }
+    }
+}
+
+impl SubscriberCounts {
+    pub(super) async fn read(store: &Store) -> Result<Self, StoreError> {
+        let mut counts = Self::default();
+        for (state, count) in store.subscriber_counts().await? {
+            counts.all += count;
+            match state {
+                SubscriberState::Pending => counts.pending = count,
+                SubscriberState::Confirmed => counts.confirmed = count,
+                SubscriberState::Unsubscribed => counts.unsubscribed = count,
+                SubscriberState::Suppressed => counts.suppressed = count,
+            }
+        }
+        Ok(counts)
+    }
+}

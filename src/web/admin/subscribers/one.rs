@@ -1,0 +1,110 @@
+//! `/admin/subscribers/{id}`: one reader, why they get mail, and every mail they got.
+
+use axum::extract::{Path, Query, State};
+use serde::Deserialize;
+
+use crate::domain::audit::Action;
+use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::store::{DeliveryRow, SubscriberRecord};
+use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::views::{Consent, MailLine, Notice, SubscriberPage};
+use crate::web::admin::{Answer, done, page, see_other};
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
+
+const PAGE: usize = 25;
+
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    after: String,
+}
+
+pub async fn show(
+    State(shared): State<Shared>,
+    editor: Editor,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Answer {
+    let store = &shared.web.store;
+    let id = parse(&id)?;
+    let record = store.subscriber_record(&id).await?;
+    let record = record.ok_or(HttpError::NotFound)?;
+    let after =
+        Some(asked.after.as_str()).filter(|after| !after.is_empty() && !after.contains('\0'));
+    let mut mails = store.deliveries_to(&id, after, PAGE as i64 + 1).await?;
+    let more = mails.len() > PAGE;
+    mails.truncate(PAGE);
+    let view = SubscriberPage {
+        desk: editor.desk(&shared),
+        id: id.to_string(),
+        consent: consent(&record),
+        address: record.address,
+        name: record.name,
+        state: record.state.as_str(),
+        since: record.since,
+        paused_until: record.paused_until,
+        suppressed_why: record.suppressed_why,
+        newer: after.is_some(),
+        older: mails.last().filter(|_| more).map(|mail| mail.id.clone()),
+        mails: mails.into_iter().map(line).collect(),
+    };
+    page(&shared, &view)
+}
+
+/// Asks again for confirmation, or lifts a suppression. What cannot be taken back goes by
+/// the page that asks first ([`super::many`]).
+pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let id = parse(&id)?;
+    let subscriptions = &shared.web.subscriptions;
+    let (did, notice) = match posted.fields.text("action") {
+        "resend" if subscriptions.ask_again(&[id]).await? > 0 => {
+            (Action::SubscriberAskedAgain, Notice::AskedAgain)
+        }
+        "resend" => return Ok(done(&shared, &path(&id), Notice::AskedLately)),
+        "lift" => match subscriptions.lift_suppression(&id).await? {
+            Some(SubscriberState::Confirmed) => {
+                (Action::SuppressionLifted, Notice::SuppressionLifted)
+            }
+            Some(_) => (
+                Action::SuppressionLifted,
+                Notice::SuppressionLiftedUnconfirmed,
+            ),
+            None => return Ok(see_other(&shared, &path(&id))),
+        },
+        _ => return Err(HttpError::Unprocessable),
+    };
+    posted.editor.did(&shared, did, id).await;
+    Ok(done(&shared, &path(&id), notice))
+}
+
+fn path(id: &SubscriberId) -> String {
+    format!("/admin/subscribers/{id}")
+}
+
+fn parse(id: &str) -> Result<SubscriberId, HttpError> {
+    SubscriberId::parse(id).map_err(|_| HttpError::NotFound)
+}
+
+fn consent(record: &SubscriberRecord) -> Consent {
+    Consent {
+        source: record.source.clone(),
+        came_at: record.created_at,
+        asked_at: record.asked_at,
+        asked_ip: record.asked_ip.clone(),
+        form_version: record.form_version.clone(),
+        confirmed_at: record.confirmed_at,
+        confirmed_ip: record.confirmed_ip.clone(),
+    }
+}
+
+fn line(row: DeliveryRow) -> MailLine {
+    MailLine {
+        kind: row.kind.as_str(),
+        issue: row.issue,
+        state: row.state.as_str(),
+        attempts: row.attempts,
+        at: row.at,
+        reply: row.reply,
+    }
+}

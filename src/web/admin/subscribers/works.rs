@@ -1,0 +1,59 @@
+//! Long work on the list that was begun at the desk. It is kept in this process: its pages
+//! outlive a reload, and a restart ends both.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How many are remembered.
+const MOST: usize = 32;
+
+/// Works by their id; ids sort by time.
+#[derive(Debug)]
+pub struct Works<T>(Mutex<BTreeMap<String, Arc<T>>>);
+
+impl<T> Default for Works<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> Works<T> {
+    /// Keeps one more, and forgets the oldest of too many; who still works on that goes on.
+    pub fn keep(&self, id: String, work: Arc<T>) {
+        let mut works = lock(&self.0);
+        works.insert(id, work);
+        if works.len() > MOST {
+            works.pop_first();
+        }
+    }
+
+    pub fn get(&self, id: &str) -> Option<Arc<T>> {
+        lock(&self.0).get(id).map(Arc::clone)
+    }
+
+    pub fn forget(&self, id: &str) {
+        lock(&self.0).remove(id);
+    }
+}
+
+/// What is behind the lock is whole at every moment, whoever panicked.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_of_too_many_is_forgotten() {
+        let works = Works::default();
+        for n in 0..=MOST {
+            works.keep(format!("{n:03}"), Arc::new(n));
+        }
+        assert!(works.get("000").is_none());
+        assert_eq!(works.get("032").as_deref(), Some(&32));
+        works.forget("032");
+        assert!(works.get("032").is_none());
+    }
+}

@@ -1,0 +1,178 @@
+use super::desk::desk;
+use super::{Album, FRIDAY, Fill, days_after};
+use crate::domain::delivery::{DeliveryKind, DeliveryState};
+use crate::domain::subscriber::SubscriberState;
+use crate::web::admin::views::*;
+
+pub fn fill(album: &mut Album<'_>, fill: Fill) {
+    list(album, fill);
+    one(album, fill);
+    many(album, fill);
+    import(album, fill);
+}
+
+fn list(album: &mut Album<'_>, fill: Fill) {
+    let row = |(state, last): (&SubscriberState, &DeliveryState)| SubscriberLine {
+        id: "0190aaaa".to_owned(),
+        address: fill.needed("ada.lovelace@example.com"),
+        name: fill.maybe("Ada Lovelace"),
+        state: state.as_str(),
+        since: days_after(FRIDAY, -17),
+        paused_until: (*state == SubscriberState::Confirmed).then_some(FRIDAY),
+        last: fill.some(LastIssue {
+            number: 42,
+            state: last.as_str(),
+        }),
+        source: fill.text("form"),
+    };
+    let all = if fill == Fill::Empty { 0 } else { 1409 };
+    let states = SubscriberState::ALL.iter().cycle();
+    let page = Subscribers {
+        desk: desk(fill),
+        counts: SubscriberCounts {
+            all,
+            pending: 17,
+            confirmed: 1284,
+            unsubscribed: 96,
+            suppressed: 12,
+        },
+        query: String::new(),
+        state: None,
+        order: "newest",
+        narrowed: String::new(),
+        rows: fill.list(states.zip(DeliveryState::ALL).map(row).collect()),
+        is_first: true,
+        newer: None,
+        older: fill.maybe("0190a"),
+        add: AddSubscriber::default(),
+    };
+    album.add("subscribers", page.clone());
+    let add = AddSubscriber {
+        address: fill.needed("x"),
+        source: fill.text("meeting"),
+        fault: fill.maybe("Enter an e-mail address like name@example.com"),
+    };
+    album.add(
+        "subscribers-found",
+        Subscribers {
+            query: fill.text("ada"),
+            state: Some("confirmed"),
+            order: "address",
+            narrowed: "&q=ada&order=address".to_owned(),
+            is_first: false,
+            newer: fill.maybe("0190b"),
+            add,
+            ..page.clone()
+        },
+    );
+    album.add(
+        "subscribers-nobody",
+        Subscribers {
+            query: fill.text("zoe"),
+            rows: Vec::new(),
+            ..page
+        },
+    );
+}
+
+fn one(album: &mut Album<'_>, fill: Fill) {
+    let mail = |(kind, state): (&DeliveryKind, &DeliveryState)| MailLine {
+        kind: kind.as_str(),
+        issue: (*kind == DeliveryKind::Issue).then_some(42),
+        state: state.as_str(),
+        attempts: 1,
+        at: FRIDAY,
+        reply: fill.maybe("250 2.0.0 ok queued as 4Zk"),
+    };
+    let mails = DeliveryKind::ALL.iter().cycle().zip(DeliveryState::ALL);
+    for state in SubscriberState::ALL {
+        let page = SubscriberPage {
+            desk: desk(fill),
+            id: "0190aaaa".to_owned(),
+            address: fill.needed("ada.lovelace@example.com"),
+            name: fill.maybe("Ada Lovelace"),
+            state: state.as_str(),
+            since: days_after(FRIDAY, -17),
+            paused_until: fill.some(FRIDAY),
+            suppressed_why: fill.maybe("550 5.1.1 no such user"),
+            consent: Consent {
+                source: fill.text("form"),
+                came_at: days_after(FRIDAY, -18),
+                asked_at: fill.some(days_after(FRIDAY, -18)),
+                asked_ip: fill.maybe("192.0.2.17"),
+                form_version: fill.maybe("2026-11"),
+                confirmed_at: fill.some(days_after(FRIDAY, -17)),
+                confirmed_ip: fill.maybe("192.0.2.17"),
+            },
+            mails: fill.list(mails.clone().map(mail).collect()),
+            newer: true,
+            older: fill.maybe("0190:0191&"),
+        };
+        album.add(&format!("subscriber-{}", state.as_str()), page);
+    }
+}
+
+fn many(album: &mut Album<'_>, fill: Fill) {
+    for deed in ["unsubscribe", "erase", "resend"] {
+        let page = Many {
+            desk: desk(fill),
+            deed,
+            people: if fill == Fill::Empty { 0 } else { 1284 },
+            or_more: fill == Fill::Hostile,
+            all: deed == "erase",
+            ids: fill.list(vec!["0190aaaa".to_owned()]),
+            addresses: fill.list(vec![fill.needed("ada@example.com"); 10]),
+            query: fill.text("@example"),
+            state: fill.some("pending"),
+        };
+        album.add(&format!("subscribers-many-{deed}"), page);
+        let page = ManyUnderWay {
+            desk: desk(fill),
+            id: "0190aaaa".to_owned(),
+            deed,
+            looked_at: 1500,
+            applied: 1284,
+            ended: deed != "erase",
+            failed: deed == "resend",
+        };
+        album.add(&format!("subscribers-many-under-way-{deed}"), page);
+    }
+}
+
+fn import(album: &mut Album<'_>, fill: Fill) {
+    for fault_at in ["", "file", "source"] {
+        let page = ImportForm {
+            desk: desk(fill),
+            source: fill.text("the shop, 2026"),
+            pending: fault_at.is_empty(),
+            fault: (!fault_at.is_empty()).then(|| fill.needed("choose a file")),
+            fault_at,
+        };
+        album.add(&format!("subscribers-import-{fault_at}"), page);
+    }
+    for stage in ["checking", "checked", "importing", "imported", "failed"] {
+        let page = ImportPage {
+            desk: desk(fill),
+            id: "0190aaaa".to_owned(),
+            name: fill.maybe("readers.csv"),
+            source: fill.needed("the shop, 2026"),
+            pending: stage == "checked",
+            stage,
+            bytes: 320_000,
+            bytes_read: 120_000,
+            new: if fill == Fill::Empty { 0 } else { 9998 },
+            known: 1,
+            kept_out: if fill == Fill::Empty { 0 } else { 3 },
+            refused: if fill == Fill::Empty { 0 } else { 117 },
+            rows: fill.list(vec![
+                RefusedLine {
+                    row: 17,
+                    why: fill.needed("not an address like name@example.com"),
+                };
+                3
+            ]),
+            fault: (stage == "failed").then(|| fill.needed("the database failed")),
+        };
+        album.add(&format!("subscribers-import-{stage}"), page);
+    }
+}
