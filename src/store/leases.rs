@@ -116,12 +116,9 @@ impl Store {
             .bind(now.as_millis())
             .bind(limit)
             .bind(issue.to_string());
-        claim
-            .fetch_all(&self.pool)
-            .await?
-            .iter()
-            .map(leased)
-            .collect()
+        let rows = claim.fetch_all(&self.pool).await?;
+        fail_point!("claim-unanswered", |_| Err(StoreError::unanswered()));
+        rows.iter().map(leased).collect()
     }
 
     /// Puts one delivery back that was taken up and not begun.

@@ -75,6 +75,12 @@ impl StoreError {
         matches!(self, Self::Database(Io(_) | PoolClosed | PoolTimedOut))
     }
 
+    /// As when the database is lost between doing what was asked and saying so.
+    #[cfg(feature = "failpoints")]
+    fn unanswered() -> Self {
+        Self::Database(sqlx::Error::PoolTimedOut)
+    }
+
     /// Another transaction stood in the way; the same work may go through now.
     fn is_contention(&self) -> bool {
         let Self::Database(sqlx::Error::Database(error)) = self else {

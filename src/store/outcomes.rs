@@ -132,6 +132,7 @@ impl Store {
             let begun = begin(&mut tx, worker, &commit.next, now).await?;
             fail_point!("marks-written");
             tx.commit().await?;
+            fail_point!("commit-unanswered", |_| Err(StoreError::unanswered()));
             Ok(Recorded { paused, begun })
         })
         .await

@@ -3,11 +3,16 @@
 
 mod bad_input;
 mod crashes;
+mod desk_and_worker;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod feeds;
 mod mails;
+mod outages;
+mod pickiness;
 mod readers;
 mod reading;
 mod refusals;
 mod sending;
+mod sink;
+mod soak;
