@@ -94,6 +94,8 @@ fn excuse_sql(count: usize) -> String {
     )
 }
 
+const IS_BEGUN: &str =
+    "SELECT id FROM deliveries WHERE id = $2 AND lease = $1 AND state = 'sending'";
 const SUPPRESS: &str =
     "UPDATE subscribers SET state = 'suppressed', state_at = $2, suppressed_why = $3
     WHERE id = $1 AND state IN ('pending', 'confirmed')";
@@ -264,7 +266,24 @@ async fn begin(
         let ids: Vec<String> = query.fetch_all(&mut **tx).await?;
         begun.extend(ids.into_iter().map(DeliveryId::from_stored));
     }
+    // The same commit may have gone through before, and its answer been lost.
+    for id in next {
+        if !begun.contains(id) && is_begun(tx, worker, id).await? {
+            begun.insert(id.clone());
+        }
+    }
     Ok(begun)
+}
+
+async fn is_begun(
+    tx: &mut Transaction<'static, Any>,
+    worker: &WorkerId,
+    id: &DeliveryId,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(IS_BEGUN)
+        .bind(worker.to_string())
+        .bind(id.to_string());
+    Ok(row.fetch_optional(&mut **tx).await?.is_some())
 }
 
 #[cfg(test)]
@@ -273,6 +292,7 @@ pub(super) fn statements() -> Vec<String> {
         record_sql(10),
         begin_sql(10),
         excuse_sql(10),
+        IS_BEGUN.to_owned(),
         SUPPRESS.to_owned(),
         BOUNCE.to_owned(),
         UNWANTED.to_owned(),
