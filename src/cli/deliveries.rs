@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{Context, Failure};
+use crate::domain::audit::Action;
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::issue::IssueNumber;
@@ -107,6 +108,7 @@ async fn retry(context: &Context, issue: &str, deferred_only: bool) -> Result<()
     } else {
         app.store.send_again(&issue.id, now).await?
     };
+    app.did(Action::IssueSentAgain, number).await;
     context.output.line(
         &json!({ "issue": number.get(), "resumed": resumed, "due_now": sooner, "sent_again": again }),
         || format!("No. {number}: {sooner} fall due now, {again} are sent again.{}", if resumed { " It goes on." } else { "" }),

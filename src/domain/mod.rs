@@ -1,8 +1,10 @@
 //! What the words mean: pure types and decisions, no framework, no input or output.
 
+pub mod audit;
 pub mod backoff;
 pub mod clock;
 pub mod delivery;
+pub mod edits;
 pub mod email_address;
 pub mod host_port;
 pub mod ids;
@@ -21,3 +23,4 @@ pub mod slot;
 pub mod subscriber;
 pub mod token;
 pub mod trusted_proxies;
+pub mod words;

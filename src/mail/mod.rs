@@ -12,6 +12,7 @@
 pub mod compose;
 pub mod dkim;
 pub mod identity;
+pub mod note;
 pub mod outbox;
 pub mod reply;
 pub mod size;

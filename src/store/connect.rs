@@ -46,6 +46,12 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0002_more_kinds_of_mail.sql"),
     ),
     (
+        3,
+        "editing",
+        include_str!("../../migrations/0003_editing.sql"),
+    ),
+    (6, "audit", include_str!("../../migrations/0006_audit.sql")),
+    (
         8,
         "refusals",
         include_str!("../../migrations/0008_refusals.sql"),

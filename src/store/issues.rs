@@ -41,6 +41,7 @@ const PAGE: &str = issue_rows!("WHERE number < $1 ORDER BY number DESC LIMIT $2"
 const UNFINISHED: &str = issue_rows!("WHERE state IN ('sending', 'paused') ORDER BY number");
 const SENDING: &str = "SELECT id FROM issues WHERE state = 'sending' ORDER BY number";
 const MAIL: &str = "SELECT mail FROM issues WHERE id = $1";
+const NOTE: &str = "SELECT note FROM issues WHERE id = $1";
 pub(super) const PAUSE: &str =
     "UPDATE issues SET state = 'paused', paused_why = $2 WHERE id = $1 AND state = 'sending'";
 const RESUME: &str =
@@ -118,6 +119,15 @@ impl Store {
             .bind(id.to_string())
             .fetch_optional(&self.pool)
             .await?)
+    }
+
+    /// The editor's note that was sent with an issue, in Markdown.
+    pub async fn issue_note(&self, id: &IssueId) -> Result<Option<String>, StoreError> {
+        Ok(sqlx::query_scalar(NOTE)
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?
+            .flatten())
     }
 
     /// Nothing more of it begins until it is resumed. False when it was not sending.
@@ -202,6 +212,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     UNFINISHED,
     SENDING,
     MAIL,
+    NOTE,
     PAUSE,
     RESUME,
     CANCEL,

@@ -43,7 +43,7 @@ pub(super) const SKIP_ALL: &str =
     WHERE subscriber_id = $1 AND state IN ('queued', 'leased', 'deferred')";
 const CUT_TIES: &str = "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL WHERE subscriber_id = $1";
 const NOTE_ERASED: &str = "INSERT INTO erased (address_mac, erased_at) VALUES ($1, $2) ON CONFLICT (address_mac) DO NOTHING";
-const WELCOME_BACK: &str = "DELETE FROM erased WHERE address_mac = $1";
+pub(super) const WELCOME_BACK: &str = "DELETE FROM erased WHERE address_mac = $1";
 const DELETE: &str = "DELETE FROM subscribers WHERE id = $1";
 const PURGE_PENDING: &str =
     "DELETE FROM subscribers WHERE state = 'pending' AND COALESCE(asked_at, created_at) <= $1";

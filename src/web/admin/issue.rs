@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::editor::{Editor, Posted};
 use super::views::{DeliveryLine, Issue, Notice};
 use super::{Answer, done, page, see_other};
+use crate::domain::audit::Action;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::issue::IssueNumber;
 use crate::store::{DeliveryRow, IssueRow};
@@ -68,23 +69,32 @@ pub async fn act(
     let issue = find(web, &number).await?;
     let now = web.clock.now();
     let action = posted.fields.text("action");
-    let (changed, notice) = match action {
+    let store = &web.store;
+    let (changed, notice, did) = match action {
         "pause" => (
-            web.store.pause_issue(&issue.id, None).await?,
+            store.pause_issue(&issue.id, None).await?,
             Notice::Paused,
+            Action::IssuePaused,
         ),
-        "resume" => (web.store.resume_issue(&issue.id).await?, Notice::Resumed),
+        "resume" => (
+            store.resume_issue(&issue.id).await?,
+            Notice::Resumed,
+            Action::IssueResumed,
+        ),
         "cancel" => (
-            web.store.cancel_issue(&issue.id, now).await?,
+            store.cancel_issue(&issue.id, now).await?,
             Notice::Cancelled,
+            Action::IssueCancelled,
         ),
         "try_now" => (
-            web.store.try_now(&issue.id, now).await? > 0,
+            store.try_now(&issue.id, now).await? > 0,
             Notice::TriedNow,
+            Action::IssueTriedNow,
         ),
         "send_again" => (
-            web.store.send_again(&issue.id, now).await? > 0,
+            store.send_again(&issue.id, now).await? > 0,
             Notice::SentAgain,
+            Action::IssueSentAgain,
         ),
         _ => return Err(HttpError::Unprocessable),
     };
@@ -92,7 +102,7 @@ pub async fn act(
     if !changed {
         return Ok(see_other(&shared, &path));
     }
-    tracing::info!(admin = %posted.editor.admin.id, issue = %issue.number, did = notice.as_str(), "from the desk");
+    posted.editor.did(&shared, did, issue.number).await;
     Ok(done(&shared, &path, notice))
 }
 

@@ -4,13 +4,16 @@ use axum::extract::{Query, State};
 use serde::Deserialize;
 
 use super::editor::Editor;
-use super::views::{IssueLine, Issues};
+use super::views::{IssueLine, Issues, SkippedWeek};
 use super::{Answer, page};
 use crate::domain::issue::IssueNumber;
+use crate::domain::slot::Slot;
 use crate::store::{IssueRow, Store, StoreError};
 use crate::web::state::Shared;
 
 const PAGE: usize = 20;
+/// Skipped weeks on the page.
+const SKIPPED: i64 = 5;
 
 #[derive(Debug, Default, Deserialize)]
 pub struct Asked {
@@ -33,10 +36,20 @@ pub async fn show(
     let view = Issues {
         desk: editor.desk(&shared),
         issues: lines(store, rows).await?,
+        skipped: skipped(store).await?,
         newer: after.is_some(),
         older,
     };
     page(&shared, &view)
+}
+
+async fn skipped(store: &Store) -> Result<Vec<SkippedWeek>, StoreError> {
+    let weeks = store.skipped_slots(SKIPPED).await?.into_iter();
+    let week = |slot: Slot| SkippedWeek {
+        year: slot.year(),
+        week: slot.week(),
+    };
+    Ok(weeks.map(week).collect())
 }
 
 /// Issues with how their recipients are accounted for.

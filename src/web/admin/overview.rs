@@ -6,7 +6,7 @@ use axum::extract::State;
 
 use super::editor::Editor;
 use super::views::{Checklist, Figures, NextIssue, Overview, SendingNow, SubscriberCounts};
-use super::{Answer, draft, issues, page};
+use super::{Answer, issues, page, slots};
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::issue::IssueState;
 use crate::domain::subscriber::SubscriberState;
@@ -35,14 +35,17 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
         delivered_per_mille: last.and_then(|issue| issue.tally.delivered_per_mille()),
     };
     let next = web.digests.draft().await?;
+    let (upcoming, goes_at) = slots::ahead(web).await?;
     let view = Overview {
         desk: editor.desk(&shared),
         checklist: checklist(web, counts.confirmed).await?,
         sending: sending(web).await?,
         next: NextIssue {
             number: next.number.get(),
-            goes_at: draft::goes_at(web).await?,
+            upcoming,
+            goes_at,
             posts: next.selection.chosen.len(),
+            is_enough: web.digests.has_enough(&next),
             readers: next.readers,
         },
         figures,

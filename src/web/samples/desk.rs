@@ -7,6 +7,7 @@ pub fn desk(fill: Fill) -> Desk {
     Desk {
         csrf: fill.needed("c5rf"),
         account: fill.needed("editor@example.com"),
+        is_admin: fill != Fill::Empty,
         now: days_after(FRIDAY, -3),
         notice,
     }
@@ -58,7 +59,6 @@ pub fn lines(fill: Fill) -> Vec<IssueLine> {
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
     door(album, fill);
     overview(album, fill);
-    draft(album, fill);
     for notice in Notice::ALL {
         let desk = Desk {
             notice: Some(*notice),
@@ -133,7 +133,9 @@ fn overview(album: &mut Album<'_>, fill: Fill) {
             }),
             next: NextIssue {
                 number: 43,
+                upcoming: fill.some(super::editor::upcoming(state == IssueState::Paused)),
                 goes_at: fill.some(FRIDAY),
+                is_enough: fill != Fill::Empty,
                 posts: if fill == Fill::Empty { 0 } else { 5 },
                 readers: 1284,
             },
@@ -146,75 +148,5 @@ fn overview(album: &mut Album<'_>, fill: Fill) {
             recent: lines(fill),
         };
         album.add(&format!("overview-{}", state.as_str()), page);
-    }
-}
-
-fn draft(album: &mut Album<'_>, fill: Fill) {
-    let titles = [
-        "A loader that hides in plain fonts",
-        "Spam and phishing in the third quarter",
-        "What the firmware told us",
-    ];
-    let post = |title: &&str| ChosenPost {
-        title: fill.needed(title),
-        url: "https://example.com/p".to_owned(),
-        published_at: days_after(FRIDAY, -5),
-        why: fill.text("new this week"),
-    };
-    let out = |title: &str, why: &str| LeftOut {
-        title: fill.needed(title),
-        why: fill.text(why),
-    };
-    let page = Next {
-        desk: desk(fill),
-        number: 43,
-        subject: fill.needed("A loader in fonts, spam in Q3, router keys"),
-        goes_at: fill.some(FRIDAY),
-        readers: 1284,
-        posts: fill.list(titles.iter().map(post).collect()),
-        left_out: fill.list(vec![
-            out("A note on an old tool", "older than 14 days"),
-            out("Sixteen more routers", "no room; offered again"),
-        ]),
-        preview: Shown::Html,
-        bytes: fill.some(14_200),
-        test: TestForm {
-            address: fill.needed("editor@example.com"),
-            fault: None,
-        },
-    };
-    album.add("next", page.clone());
-    let test = TestForm {
-        address: fill.needed("nobody"),
-        fault: fill.maybe("Enter an e-mail address like name@example.com"),
-    };
-    let body = fill.text(
-        "EXAMPLE LAB, weekly\n\n1. A loader that hides in plain fonts\nhttps://example.com/p\n",
-    );
-    album.add(
-        "next-text",
-        Next {
-            preview: Shown::Text { body },
-            test,
-            ..page
-        },
-    );
-    for blocked in [false, true] {
-        let send = Send {
-            desk: desk(fill),
-            number: 43,
-            subject: fill.needed("A loader in fonts, spam in Q3, router keys"),
-            from: fill.needed("Example Lab <news@example.com>"),
-            readers: 1284,
-            titles: fill.list(titles.iter().map(|title| fill.text(title)).collect()),
-            blockers: if blocked {
-                vec![fill.text("newsletter.postal_address is not set")]
-            } else {
-                Vec::new()
-            },
-            to_outbox: fill != Fill::Empty,
-            reviewed: fill.needed("h4sh"),
-        };
-        album.add(&format!("send-{blocked}"), send);
     }
 }

@@ -19,6 +19,10 @@ fn issues(album: &mut Album<'_>, fill: Fill) {
         Issues {
             desk: desk(fill),
             issues: lines(fill),
+            skipped: fill.list(vec![SkippedWeek {
+                year: 2026,
+                week: 46,
+            }]),
             newer: true,
             older: fill.maybe("37"),
         },

@@ -1,9 +1,13 @@
 //! The desk as a browser meets it, on a database of its own.
 
+mod accounts;
 mod door;
+mod editing;
 mod letters;
 mod pages;
+mod roles;
 mod sending;
+mod skipping;
 
 use std::time::Duration;
 
@@ -26,6 +30,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_795_424_400_000);
 const PASSWORD: &str = "a long password";
 const COOKIE: &str = "__Host-broadsheet";
 const ADA: &str = "ada@example.com";
+const EVE: &str = "eve@example.com";
 
 const FEED: &str = "<feed xmlns='http://www.w3.org/2005/Atom'><title>Lab</title>\
     <entry><title>A loader in fonts</title><link href='https://lab.example/1'/><updated>2026-11-21T10:00:00Z</updated></entry>\
@@ -68,14 +73,35 @@ impl House {
     }
 
     async fn account(&self, address: &str) -> AdminId {
+        self.account_as(Role::Admin, address).await
+    }
+
+    async fn account_as(&self, role: Role, address: &str) -> AdminId {
         let id = AdminId::new(NOW, &self.site.web.random);
         let address = EmailAddress::parse(address).unwrap();
-        let added = self
-            .store()
-            .add_admin(&id, &address, Role::Admin, NOW)
-            .await;
+        let added = self.store().add_admin(&id, &address, role, NOW).await;
         assert!(added.unwrap());
         id
+    }
+
+    /// Someone who comes in by the link that was made for their account.
+    async fn comes_in(&self, id: &AdminId) -> Browser<'_> {
+        let mut browser = Browser::new(self);
+        let token = self.link(Some(id)).await;
+        let fields = [
+            ("token", token.as_str()),
+            ("password", PASSWORD),
+            ("again", PASSWORD),
+        ];
+        let answer = browser.send("/admin/setup", &fields, &[]).await;
+        assert_eq!(answer.to(), "/admin?done=welcome");
+        browser
+    }
+
+    /// Eve, who is an editor.
+    async fn eve(&self) -> Browser<'_> {
+        let id = self.account_as(Role::Editor, EVE).await;
+        self.comes_in(&id).await
     }
 
     /// Ada, just come in by the first run's link.

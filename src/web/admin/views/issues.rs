@@ -65,11 +65,20 @@ pub struct IssueLine {
     pub tally: TallyView,
 }
 
+/// By the ISO calendar.
+#[derive(Clone, Debug, Serialize)]
+pub struct SkippedWeek {
+    pub year: u16,
+    pub week: u8,
+}
+
 /// `GET /admin/issues?after=`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Issues {
     pub desk: Desk,
     pub issues: Vec<IssueLine>,
+    /// The latest weeks in which the editor wanted no issue.
+    pub skipped: Vec<SkippedWeek>,
     pub newer: bool,
     pub older: Option<String>,
 }

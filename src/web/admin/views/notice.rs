@@ -29,6 +29,10 @@ notices! {
     NothingNew => "nothing_new",
     NobodyReads => "nobody_reads",
     Changed => "changed",
+    PostHidden => "post_hidden",
+    WeekSkipped => "week_skipped",
+    WeekKept => "week_kept",
+    Scheduled => "scheduled",
     Paused => "paused",
     Resumed => "resumed",
     Cancelled => "cancelled",
@@ -41,6 +45,10 @@ notices! {
     FeedChecked => "feed_checked",
     FeedsRead => "feeds_read",
     FeedRemoved => "feed_removed",
+    RoleChanged => "role_changed",
+    AccountRemoved => "account_removed",
+    LastAdmin => "last_admin",
+    PasswordChanged => "password_changed",
 }
 
 impl Notice {

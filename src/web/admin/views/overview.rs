@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Desk, IssueLine, TallyView};
+use super::{Desk, IssueLine, TallyView, UpcomingSlot};
 use crate::domain::clock::Timestamp;
 use crate::web::pages::maybe_millis;
 
@@ -27,9 +27,12 @@ pub struct SendingNow {
 #[derive(Clone, Debug, Serialize)]
 pub struct NextIssue {
     pub number: i64,
+    pub upcoming: Option<UpcomingSlot>,
     #[serde(serialize_with = "maybe_millis")]
     pub goes_at: Option<Timestamp>,
     pub posts: usize,
+    /// Whether there is enough for an issue.
+    pub is_enough: bool,
     pub readers: i64,
 }
 
