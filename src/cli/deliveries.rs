@@ -101,7 +101,7 @@ async fn retry(context: &Context, issue: &str, deferred_only: bool) -> Result<()
     let issue = app.store.issue(number).await?;
     let issue = issue.ok_or_else(|| Failure::Failed(format!("there is no issue {number}")))?;
     let now = app.clock.now();
-    let resumed = app.store.resume_issue(&issue.id).await?;
+    let resumed = app.store.resume_issue(&issue.id, now).await?;
     let sooner = app.store.try_now(&issue.id, now).await?;
     let again = if deferred_only {
         0

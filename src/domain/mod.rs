@@ -10,6 +10,7 @@ pub mod host_port;
 pub mod ids;
 pub mod issue;
 pub mod outcome;
+pub mod pace;
 pub mod post;
 pub mod public_url;
 pub mod random;

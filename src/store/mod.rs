@@ -10,6 +10,7 @@ mod admins;
 mod audit;
 mod batch;
 mod connect;
+mod copies;
 mod deliveries;
 mod delivery_list;
 mod desk;
@@ -29,6 +30,7 @@ mod skipped;
 mod subscriber_import;
 mod subscriber_list;
 mod subscribers;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -38,6 +40,7 @@ pub use accounts::{Account, OpenSession};
 pub use admins::{Admin, Role, Session};
 pub use audit::AuditRow;
 pub use connect::{Place, Store};
+pub use copies::ReplyCount;
 pub use deliveries::NewDelivery;
 pub use delivery_list::{DeliveryFilter, DeliveryRow};
 pub use draft_edits::Saved;
@@ -53,6 +56,7 @@ pub use sign_up::{ConsentRecord, RecentMails, SignUp};
 pub use subscriber_import::{Arrival, ImportTally};
 pub use subscriber_list::{SubscriberFilter, SubscriberRow};
 pub use subscribers::Subscriber;
+pub use tally::Sight;
 
 /// The database did not do what was asked.
 #[derive(Debug, thiserror::Error)]

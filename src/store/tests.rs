@@ -27,6 +27,8 @@ fn statements(backend: Backend) -> Vec<String> {
         super::skipped::STATEMENTS,
         super::subscriber_list::STATEMENTS,
         super::subscribers::STATEMENTS,
+        super::tally::STATEMENTS,
+        super::copies::STATEMENTS,
         super::workers::STATEMENTS,
         &super::leases::statements(backend),
     ];

@@ -18,3 +18,4 @@ mod refusals;
 mod sending;
 mod sink;
 mod soak;
+mod watching;

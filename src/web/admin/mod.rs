@@ -7,6 +7,7 @@
 mod account;
 mod accounts;
 mod audit;
+mod copies;
 mod doorkeeper;
 mod draft;
 mod edit;
@@ -17,6 +18,7 @@ mod fields;
 mod guard;
 mod issue;
 mod issues;
+mod live;
 mod login;
 mod one_time_link;
 mod origin;
@@ -80,6 +82,12 @@ fn table() -> Vec<(&'static str, Who, MethodRouter<Shared>)> {
             "/issues/{number}",
             Editors,
             get(issue::show).post(issue::act),
+        ),
+        ("/issues/{number}/live", Editors, get(live::follow)),
+        (
+            "/issues/{number}/deliveries.csv",
+            Editors,
+            get(copies::file),
         ),
         (
             "/subscribers",

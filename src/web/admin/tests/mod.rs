@@ -1,9 +1,11 @@
 //! The desk as a browser meets it, on a database of its own.
 
 mod accounts;
+mod copies;
 mod door;
 mod editing;
 mod letters;
+mod live;
 mod pages;
 mod roles;
 mod sending;
@@ -12,16 +14,19 @@ mod skipping;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::request::Builder;
 use axum::http::{Request, StatusCode, header};
+use axum::response::Response;
 use tempfile::TempDir;
 
 use super::session;
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::DeliveryState;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::ids::AdminId;
+use crate::domain::ids::{AdminId, IssueId, WorkerId};
 use crate::domain::post::FeedId;
 use crate::mail::outbox::Outbox;
-use crate::store::{FeedOrigin, Role, Store};
+use crate::store::{FeedOrigin, GroupCommit, Role, Settled, Store};
 use crate::web::Web;
 use crate::web::fixture::{Answer, TestSite};
 
@@ -129,6 +134,55 @@ impl House {
     }
 }
 
+impl House {
+    /// Delivers copies of an issue as an engine does: to this address, with this outcome
+    /// and these last words. Gives everything else back.
+    async fn deliver(&self, issue: &IssueId, outcomes: &[(&str, DeliveryState, &str)]) {
+        let (store, now) = (self.store(), self.site.now());
+        let worker = WorkerId::new(now, &self.site.web.random);
+        store.join_workers(&worker, now).await.unwrap();
+        let copies = store
+            .claim_copies(&worker, issue, 1_000, now)
+            .await
+            .unwrap();
+        let copy_of = |address: &str| {
+            let copy = copies
+                .iter()
+                .find(|copy| copy.address.to_string() == address);
+            copy.unwrap_or_else(|| panic!("no copy for {address} is due"))
+                .id
+                .clone()
+        };
+        let settled: Vec<_> = outcomes
+            .iter()
+            .map(|(address, state, reply)| Settled {
+                id: copy_of(address),
+                state: *state,
+                due_at: (*state == DeliveryState::Deferred)
+                    .then(|| now.plus(Duration::from_secs(300))),
+                reply: (*reply).to_owned(),
+                charged: true,
+                lost_reply: false,
+                suppress: None,
+                refusal: None,
+            })
+            .collect();
+        let begin = GroupCommit {
+            next: settled.iter().map(|it| it.id.clone()).collect(),
+            ..GroupCommit::default()
+        };
+        let begun = store.record(&worker, &begin, now).await.unwrap();
+        assert_eq!(begun.begun.len(), begin.next.len());
+        let end = GroupCommit {
+            outcomes: settled,
+            ..GroupCommit::default()
+        };
+        store.record(&worker, &end, now).await.unwrap();
+        store.resign(&worker).await.unwrap();
+        store.finish_issues(now).await.unwrap();
+    }
+}
+
 /// One visitor, with the cookie they were given last.
 struct Browser<'a> {
     house: &'a House,
@@ -188,11 +242,22 @@ impl<'a> Browser<'a> {
         self.ask(request, Body::from(body)).await
     }
 
-    async fn ask(&mut self, mut request: axum::http::request::Builder, body: Body) -> Answer {
-        if let Some(cookie) = &self.cookie {
-            request = request.header(header::COOKIE, format!("{COOKIE}={cookie}; other=1"));
+    /// The beginning of an answer that may never end.
+    async fn open(&self, path: &str, accept: &str) -> Response {
+        let request = self.with_cookie(Request::get(path).header(header::ACCEPT, accept));
+        let request = request.body(Body::empty()).unwrap();
+        self.house.site.response(request, "192.0.2.1").await
+    }
+
+    fn with_cookie(&self, request: Builder) -> Builder {
+        match &self.cookie {
+            Some(cookie) => request.header(header::COOKIE, format!("{COOKIE}={cookie}; other=1")),
+            None => request,
         }
-        let request = request.body(body).unwrap();
+    }
+
+    async fn ask(&mut self, request: Builder, body: Body) -> Answer {
+        let request = self.with_cookie(request).body(body).unwrap();
         let answer = self.house.site.answer(request, "192.0.2.1").await;
         let cookie = answer.header(header::SET_COOKIE);
         if let Some((_, value)) = cookie.split_once(&format!("{COOKIE}=")) {

@@ -5,6 +5,7 @@ mod door;
 mod draft;
 mod feeds;
 mod issues;
+mod live;
 mod notice;
 mod outbox;
 mod overview;
@@ -26,7 +27,11 @@ pub use draft::{
     TestForm, UpcomingSlot, Words,
 };
 pub use feeds::{AddFeed, FeedLine, Feeds};
-pub use issues::{DeliveryLine, Issue, IssueLine, Issues, SkippedWeek, TallyView};
+pub use issues::{
+    DeliveryLine, FailureGroup, Issue, IssueLine, Issues, LookUp, Looked, NextLine, SkippedWeek,
+    TallyView,
+};
+pub use live::{Live, LiveFigures, LiveProgress};
 pub use notice::Notice;
 pub use outbox::{Outbox, OutboxLine, OutboxMail};
 pub use overview::{Checklist, Figures, NextIssue, Overview, SendingNow};
@@ -43,6 +48,8 @@ templates! {
     Send => "desk/send.html",
     Issues => "desk/issues.html",
     Issue => "desk/issue.html",
+    LiveProgress<'_> => "parts/live_progress.html",
+    LiveFigures<'_> => "parts/live_figures.html",
     Subscribers => "desk/subscribers.html",
     Feeds => "desk/feeds.html",
     Outbox => "desk/outbox.html",

@@ -37,6 +37,7 @@ notices! {
     Resumed => "resumed",
     Cancelled => "cancelled",
     TriedNow => "tried_now",
+    NothingWaits => "nothing_waits",
     SentAgain => "sent_again",
     SubscriberAdded => "subscriber_added",
     SubscriberKnown => "subscriber_known",
