@@ -19,6 +19,8 @@ mod facts;
 mod feeds;
 mod freeze;
 mod issues;
+#[cfg(test)]
+mod lease_tests;
 mod leases;
 mod outcomes;
 mod own_record;

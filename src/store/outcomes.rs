@@ -102,10 +102,13 @@ const SUPPRESS: &str =
 const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
     WHERE id = $1 AND state = 'deferred'";
 
-// A reader who left while their copy was on a connection is not tried again.
-const UNWANTED: &str = "UPDATE deliveries SET state = 'skipped', due_at = NULL, at = $2
+// Not tried again: a reader who left while their copy was on a connection, an issue that was
+// cancelled meanwhile.
+const UNWANTED: &str = "UPDATE deliveries SET
+        state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'skipped' END, due_at = NULL, at = $2
     WHERE id = $1 AND kind = 'issue' AND state = 'deferred'
-      AND NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id AND s.state = 'confirmed')";
+      AND (NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id AND s.state = 'confirmed')
+        OR EXISTS (SELECT 1 FROM issues i WHERE i.id = deliveries.issue_id AND i.state = 'cancelled'))";
 
 // Nor is one whose next issue came out meanwhile; [`Store::freeze`] ends those that waited.
 const OUTDATED: &str = "UPDATE deliveries SET

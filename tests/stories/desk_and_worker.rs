@@ -153,3 +153,30 @@ async fn trying_now_and_sending_again_are_begun_by_whoever_delivers() {
     assert_eq!(result["delivered"], 10, "{result}");
     assert!(server.copies().values().all(|&copies| copies == 1));
 }
+
+#[tokio::test]
+async fn what_was_on_a_connection_when_the_issue_was_cancelled_is_not_left_waiting() {
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let waits_for = Arc::clone(&cancelled);
+    let server = SmtpServer::scripted(move |moment| {
+        if moment.stage != Stage::Dot {
+            return None;
+        }
+        while !waits_for.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Some(Fault::Reply("451 4.3.0 Not just now"))
+    });
+    let newsletter = Newsletter::new(&server.url()).await;
+    let newsletter = newsletter.with("smtp.connections", "1");
+    newsletter.import_readers(5).await;
+    let (newsletter, desk) = Desk::open(newsletter).await;
+    newsletter.send(&[]).await;
+    let begun = async { while !newsletter.states().await.contains_key("sending") {} };
+    within(begun, "a mail on its way").await;
+    desk.does("cancel").await;
+    cancelled.store(true, Ordering::Relaxed);
+    until_none_is(&newsletter, "sending").await;
+    let states = newsletter.states().await;
+    assert_eq!(states.get("skipped"), Some(&5), "{states:?}");
+}
