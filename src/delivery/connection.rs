@@ -28,6 +28,7 @@ const REACH: [Duration; 3] = [
     Duration::from_secs(2),
     Duration::from_secs(4),
 ];
+const GIVE_BACK_AGAIN: Duration = Duration::from_secs(1);
 /// A connection is renewed after this many mails: servers like to see an end.
 const MAILS_PER_CONNECTION: u32 = 1_000;
 
@@ -275,8 +276,13 @@ impl Connection {
 
     async fn give_back(&self, job: &Leased) {
         fail_point!("giving-back");
-        if let Err(error) = self.deliveries.store.give_back(&self.worker, &job.id).await {
-            tracing::warn!(delivery = %job.id, %error, "a lease was not given back");
+        while let Err(error) = self.deliveries.store.give_back(&self.worker, &job.id).await {
+            tracing::warn!(delivery = %job.id, %error, "a lease is not given back yet");
+            tokio::select! {
+                // Then it goes back with all others.
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(GIVE_BACK_AGAIN) => {}
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Deliveries;
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::WorkerId;
 use crate::store::{Leased, StoreError};
 
@@ -25,9 +26,18 @@ impl Deliveries {
         jobs: mpsc::Sender<Leased>,
         stop: CancellationToken,
     ) {
+        let mut unanswered = None;
         loop {
             fail_point!("claiming");
-            let pause = match self.claim(worker).await {
+            let now = self.now();
+            let claimed = match unanswered {
+                None => self.claim(worker, now).await,
+                Some(at) => self.store.give_back_claim(&worker, at).await.map(|()| {
+                    unanswered = None;
+                    Vec::new()
+                }),
+            };
+            let pause = match claimed {
                 Ok(claimed) if claimed.is_empty() => LOOK_AGAIN,
                 Ok(claimed) => {
                     fail_point!("claimed");
@@ -41,6 +51,8 @@ impl Deliveries {
                     Duration::ZERO
                 }
                 Err(error) => {
+                    // It may have been done all the same.
+                    unanswered.get_or_insert(now);
                     tracing::warn!(%error, "nothing can be claimed: the database does not answer");
                     RECOVER
                 }
@@ -54,18 +66,15 @@ impl Deliveries {
 
     /// Mails to single people first: someone waits for them. Then the issues, the oldest
     /// first.
-    async fn claim(&self, worker: WorkerId) -> Result<Vec<Leased>, StoreError> {
+    async fn claim(&self, worker: WorkerId, now: Timestamp) -> Result<Vec<Leased>, StoreError> {
         let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
-        let mails = self.store.claim_mails(&worker, limit, self.now()).await?;
+        let mails = self.store.claim_mails(&worker, limit, now).await?;
         if !mails.is_empty() {
             return Ok(mails);
         }
         let issues = self.store.sending_issues().await?;
         for issue in &issues {
-            let copies = self
-                .store
-                .claim_copies(&worker, issue, limit, self.now())
-                .await?;
+            let copies = self.store.claim_copies(&worker, issue, limit, now).await?;
             if !copies.is_empty() {
                 return Ok(copies);
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{AnyPool, AssertSqlSafe, Executor, SqlSafeStr};
+use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor, SqlSafeStr};
 
 use super::StoreError;
 
@@ -175,6 +175,9 @@ async fn open(place: &Place) -> Result<AnyPool, StoreError> {
                 Ok(())
             })
         })
+        // After a commit that found no room on the disk sqlx counts a transaction that is none,
+        // and such a connection would never begin one again.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
         .await
         .map_err(failed)

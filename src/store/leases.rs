@@ -65,14 +65,21 @@ const GIVE_BACK: &str = "UPDATE deliveries
 const GIVE_BACK_ONE: &str = "UPDATE deliveries
     SET state = CASE WHEN attempts > 0 THEN 'deferred' ELSE 'queued' END, lease = NULL
     WHERE id = $2 AND lease = $1 AND state = 'leased'";
-const RESIGN: &str = "DELETE FROM workers WHERE id = $1";
+const GIVE_BACK_CLAIM: &str = "UPDATE deliveries
+    SET state = CASE WHEN attempts > 0 THEN 'deferred' ELSE 'queued' END, lease = NULL
+    WHERE lease = $1 AND state = 'leased' AND at = $2";
+// Whoever leaves outcomes behind that could not be written is taken for dead by the others,
+// who know what to do with them.
+const RESIGN: &str = "DELETE FROM workers WHERE id = $1
+    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE lease = $1 AND state = 'sending')";
 const IS_STILL: &str = "DELETE FROM workers WHERE id = $1 AND beat = $2";
 // What the dead one had on a connection may have arrived. `$3` is how many lost replies
 // are too many to send once more: 1 holds everything for the editor. Nor is it sent again
-// to a reader who left meanwhile.
+// to a reader who left meanwhile, nor of an issue that was cancelled.
 const DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'deferred', due_at = $2
     WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < $3
-      AND (kind <> 'issue' OR subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'))";
+      AND (kind <> 'issue' OR subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'))
+      AND (issue_id IS NULL OR issue_id IN (SELECT id FROM issues WHERE state <> 'cancelled'))";
 const HOLD: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'in_doubt', due_at = NULL
     WHERE lease = $1 AND state = 'sending'";
 
@@ -116,12 +123,9 @@ impl Store {
             .bind(now.as_millis())
             .bind(limit)
             .bind(issue.to_string());
-        claim
-            .fetch_all(&self.pool)
-            .await?
-            .iter()
-            .map(leased)
-            .collect()
+        let rows = claim.fetch_all(&self.pool).await?;
+        fail_point!("claim-unanswered", |_| Err(StoreError::unanswered()));
+        rows.iter().map(leased).collect()
     }
 
     /// Puts one delivery back that was taken up and not begun.
@@ -133,6 +137,19 @@ impl Store {
         let update = sqlx::query(GIVE_BACK_ONE)
             .bind(worker.to_string())
             .bind(delivery.to_string());
+        update.execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Puts back what a claim at that moment took up without its answer having come through.
+    pub async fn give_back_claim(
+        &self,
+        worker: &WorkerId,
+        claimed_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let update = sqlx::query(GIVE_BACK_CLAIM)
+            .bind(worker.to_string())
+            .bind(claimed_at.as_millis());
         update.execute(&self.pool).await?;
         Ok(())
     }
@@ -233,6 +250,7 @@ pub(super) fn statements(backend: Backend) -> Vec<&'static str> {
         CLAIM_ISSUE[index],
         GIVE_BACK,
         GIVE_BACK_ONE,
+        GIVE_BACK_CLAIM,
         RESIGN,
         IS_STILL,
         DOUBT,

@@ -19,6 +19,8 @@ mod facts;
 mod feeds;
 mod freeze;
 mod issues;
+#[cfg(test)]
+mod lease_tests;
 mod leases;
 mod outcomes;
 mod own_record;
@@ -97,6 +99,12 @@ impl StoreError {
     pub fn is_away(&self) -> bool {
         use sqlx::Error::{Io, PoolClosed, PoolTimedOut};
         matches!(self, Self::Database(Io(_) | PoolClosed | PoolTimedOut))
+    }
+
+    /// As when the database is lost between doing what was asked and saying so.
+    #[cfg(feature = "failpoints")]
+    fn unanswered() -> Self {
+        Self::Database(sqlx::Error::PoolTimedOut)
     }
 
     /// Another transaction stood in the way; the same work may go through now.

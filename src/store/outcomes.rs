@@ -95,16 +95,21 @@ fn excuse_sql(count: usize) -> String {
     )
 }
 
+const IS_BEGUN: &str =
+    "SELECT id FROM deliveries WHERE id = $2 AND lease = $1 AND state = 'sending'";
 const SUPPRESS: &str = "UPDATE subscribers
     SET former_state = state, state = 'suppressed', state_at = $2, suppressed_why = $3
     WHERE id = $1 AND state IN ('pending', 'confirmed') RETURNING former_state";
 const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
     WHERE id = $1 AND state = 'deferred'";
 
-// A reader who left while their copy was on a connection is not tried again.
-const UNWANTED: &str = "UPDATE deliveries SET state = 'skipped', due_at = NULL, at = $2
+// Not tried again: a reader who left while their copy was on a connection, an issue that was
+// cancelled meanwhile.
+const UNWANTED: &str = "UPDATE deliveries SET
+        state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'skipped' END, due_at = NULL, at = $2
     WHERE id = $1 AND kind = 'issue' AND state = 'deferred'
-      AND NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id AND s.state = 'confirmed')";
+      AND (NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id AND s.state = 'confirmed')
+        OR EXISTS (SELECT 1 FROM issues i WHERE i.id = deliveries.issue_id AND i.state = 'cancelled'))";
 
 // Nor is one whose next issue came out meanwhile; [`Store::freeze`] ends those that waited.
 const OUTDATED: &str = "UPDATE deliveries SET
@@ -133,6 +138,7 @@ impl Store {
             let begun = begin(&mut tx, worker, &commit.next, now).await?;
             fail_point!("marks-written");
             tx.commit().await?;
+            fail_point!("commit-unanswered", |_| Err(StoreError::unanswered()));
             Ok(Recorded { paused, begun })
         })
         .await
@@ -267,7 +273,24 @@ async fn begin(
         let ids: Vec<String> = query.fetch_all(&mut **tx).await?;
         begun.extend(ids.into_iter().map(DeliveryId::from_stored));
     }
+    // The same commit may have gone through before, and its answer been lost.
+    for id in next {
+        if !begun.contains(id) && is_begun(tx, worker, id).await? {
+            begun.insert(id.clone());
+        }
+    }
     Ok(begun)
+}
+
+async fn is_begun(
+    tx: &mut Transaction<'static, Any>,
+    worker: &WorkerId,
+    id: &DeliveryId,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(IS_BEGUN)
+        .bind(worker.to_string())
+        .bind(id.to_string());
+    Ok(row.fetch_optional(&mut **tx).await?.is_some())
 }
 
 #[cfg(test)]
@@ -276,6 +299,7 @@ pub(super) fn statements() -> Vec<String> {
         record_sql(10),
         begin_sql(10),
         excuse_sql(10),
+        IS_BEGUN.to_owned(),
         SUPPRESS.to_owned(),
         BOUNCE.to_owned(),
         UNWANTED.to_owned(),

@@ -68,6 +68,24 @@ pub(super) async fn assert_all_served(
     }
 }
 
+/// Every one of `readers` is in one state, if there is an issue yet, and nobody counts as
+/// served who was not.
+pub(super) async fn assert_accounted(
+    newsletter: &Newsletter,
+    server: &SmtpServer,
+    readers: usize,
+    after: &str,
+) {
+    let deliveries = newsletter.deliveries().await;
+    let count = deliveries.len();
+    assert!(count == 0 || count == readers, "{after}: {count}");
+    let copies = server.copies();
+    for delivery in deliveries.iter().filter(|it| it["state"] == "delivered") {
+        let address = text(&delivery["address"]);
+        assert!(copies.contains_key(&address), "{after}: {delivery}");
+    }
+}
+
 /// A second copy is the same bytes, so that a receiver can tell.
 fn assert_twins_are_alike(received: &[Received]) {
     let mut firsts = HashMap::new();

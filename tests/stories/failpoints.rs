@@ -6,10 +6,11 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::join_all;
 
-use super::crashes::assert_all_served;
+use super::crashes::{assert_accounted, assert_all_served};
 use crate::support::newsletter::{Newsletter, result_of, text};
 use crate::support::process::{Finished, Running};
 use crate::support::smtp_server::{Fault, SmtpServer, Stage};
@@ -63,6 +64,10 @@ const STEPS: &[(&str, usize, Scene)] = &[
     ("giving-back", 0, Refused),
 ];
 
+/// Failpoints that are no deaths: the reply to the final dot is waited for one second only,
+/// and the database does what it is asked to and does not say so.
+const OTHERS: &[&str] = &["impatient", "commit-unanswered", "claim-unanswered"];
+
 fn failpoints_in(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -81,6 +86,9 @@ fn each_failpoint_of_the_source_has_its_death() {
     let mut found = BTreeSet::new();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     failpoints_in(&source, &mut found);
+    for other in OTHERS {
+        assert!(found.remove(*other), "{other}");
+    }
     let tested: BTreeSet<String> = STEPS.iter().map(|(name, ..)| (*name).to_owned()).collect();
     assert_eq!(found, tested);
     assert_eq!(STEPS.len(), tested.len(), "one death each");
@@ -107,22 +115,6 @@ fn assert_died(finished: &Finished, name: &str) {
     assert!(finished.stderr.contains(name), "{name}: {finished:?}");
 }
 
-/// Every reader of the issue, if there is one yet, is in one state, and nobody counts as
-/// served who was not.
-async fn assert_accounted(newsletter: &Newsletter, server: &SmtpServer, name: &str) {
-    let deliveries = newsletter.deliveries().await;
-    assert!(
-        deliveries.is_empty() || deliveries.len() == READERS,
-        "{name}: {}",
-        deliveries.len()
-    );
-    let copies = server.copies();
-    for delivery in deliveries.iter().filter(|it| it["state"] == "delivered") {
-        let address = text(&delivery["address"]);
-        assert!(copies.contains_key(&address), "{name}: {delivery}");
-    }
-}
-
 async fn survives(name: &str, passed: usize, scene: Scene) {
     let server = server_for(scene);
     let newsletter = Newsletter::new(&server.url()).await;
@@ -134,7 +126,7 @@ async fn survives(name: &str, passed: usize, scene: Scene) {
     }
     let dead = sends_until(&newsletter, name, passed).wait().await;
     assert_died(&dead, name);
-    assert_accounted(&newsletter, &server, name).await;
+    assert_accounted(&newsletter, &server, READERS, name).await;
     if scene == Refused {
         newsletter
             .json(&["deliveries", "retry", "--issue", "1"])
@@ -142,7 +134,7 @@ async fn survives(name: &str, passed: usize, scene: Scene) {
     }
 
     let again = newsletter.start(&["digest", "send", "--wait"]);
-    assert_accounted(&newsletter, &server, name).await;
+    assert_accounted(&newsletter, &server, READERS, name).await;
     let (code, result) = result_of(&again.wait().await);
     assert_eq!(code, 0, "{name}: {result}");
     assert_eq!(result["issue"], 1, "{name}: {result}");
@@ -157,4 +149,46 @@ async fn a_death_at_any_step_costs_nobody_their_copy() {
         .iter()
         .map(|(name, passed, scene)| survives(name, *passed, *scene));
     join_all(deaths).await;
+}
+
+#[tokio::test]
+async fn silence_after_the_dot_has_an_end_and_leaves_a_doubt() {
+    let heard = AtomicBool::new(false);
+    let server = SmtpServer::scripted(move |moment| {
+        let here = moment.stage == Stage::Dot && moment.recipient == "reader3@example.com";
+        (here && !heard.swap(true, Ordering::Relaxed)).then_some(Fault::Silence)
+    });
+    let newsletter = Newsletter::new(&server.url()).await;
+    newsletter.import_readers(5).await;
+    let arguments = ["digest", "send", "--wait", "--wait-max", "1s", "--json"];
+    let failpoints = ("FAILPOINTS", "impatient=return");
+    let sending = newsletter.installation.start_with(failpoints, &arguments);
+    let (code, result) = result_of(&sending.wait().await);
+    assert_eq!((code, &result["deferred"]), (75, &1.into()), "{result}");
+    let doubted = newsletter.delivery_to("reader3@example.com").await;
+    let reply = text(&doubted["reply"]);
+    assert_eq!(reply, "no answer within 1 s (after the message)");
+
+    let retry = ["deliveries", "retry", "--issue", "1", "--deferred-only"];
+    newsletter.json(&retry).await;
+    let result = newsletter.send_to_the_end(&[]).await;
+    assert_all_served(&newsletter, &server, &result, 1).await;
+}
+
+#[tokio::test]
+async fn work_that_the_database_did_without_saying_so_is_neither_lost_nor_done_twice() {
+    for failpoints in [
+        "commit-unanswered=4*off->3*return",
+        "claim-unanswered=1*return",
+    ] {
+        let server = SmtpServer::start();
+        let newsletter = Newsletter::new(&server.url()).await;
+        newsletter.import_readers(READERS).await;
+        let arguments = ["digest", "send", "--wait", "--wait-max", "1s", "--json"];
+        let failpoints = ("FAILPOINTS", failpoints);
+        let sending = newsletter.installation.start_with(failpoints, &arguments);
+        let (code, result) = result_of(&sending.wait().await);
+        assert_eq!(code, 0, "{failpoints:?}: {result}");
+        assert_all_served(&newsletter, &server, &result, 0).await;
+    }
 }

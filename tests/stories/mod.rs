@@ -3,14 +3,19 @@
 
 mod bad_input;
 mod crashes;
+mod desk_and_worker;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod feeds;
 mod mails;
 mod one_answer;
+mod outages;
 mod own_links;
+mod pickiness;
 mod readers;
 mod reading;
 mod refusals;
 mod sending;
+mod sink;
+mod soak;
 mod watching;

@@ -8,7 +8,7 @@ use broadsheet::config::Settings;
 use broadsheet::delivery::Engine;
 use broadsheet::domain::clock::{Clock, ManualClock, Timestamp};
 use broadsheet::domain::email_address::EmailAddress;
-use broadsheet::domain::issue::IssueNumber;
+use broadsheet::domain::issue::{IssueNumber, IssueState};
 use broadsheet::domain::random::Random;
 use broadsheet::domain::subscriber::SubscriberState;
 use broadsheet::store::{DeliveryFilter, DeliveryRow, IssueRow};
@@ -127,8 +127,17 @@ impl TestApp {
     async fn is_busy(&self) -> bool {
         let now = self.clock.now();
         let rows = self.copies(None).await;
-        rows.iter()
-            .any(|row| row.due_at.is_some_and(|due| due <= now))
+        let is_open = |row: &DeliveryRow| row.due_at.is_some();
+        // An issue of which nothing is to go has yet to be called sent.
+        let unfinished = self.issues().await.into_iter().any(|issue| {
+            let number = Some(issue.number.get());
+            let copies = rows.iter().filter(|row| row.issue == number);
+            issue.state == IssueState::Sending && !copies.into_iter().any(is_open)
+        });
+        unfinished
+            || rows
+                .iter()
+                .any(|row| row.due_at.is_some_and(|due| due <= now))
     }
 
     /// Everybody's copy of an issue (`None`: of all of them).

@@ -6,6 +6,7 @@ pub mod blog;
 pub mod browser;
 pub mod database;
 pub mod newsletter;
+pub mod postgres;
 pub mod process;
 pub mod smtp_server;
 mod smtp_session;

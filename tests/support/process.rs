@@ -17,9 +17,11 @@ use tokio::net::TcpStream;
 const PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(10);
 
-/// An installation of Broadsheet: its working folder and its settings.
+/// An installation of Broadsheet: its working folder and its settings. A clone is the same
+/// one, perhaps with other settings.
+#[derive(Clone)]
 pub struct Installation {
-    folder: TempDir,
+    folder: Arc<TempDir>,
     environment: Vec<(String, String)>,
 }
 
@@ -27,7 +29,7 @@ impl Installation {
     /// An empty folder and no settings.
     pub fn new() -> Self {
         Self {
-            folder: TempDir::new().expect("a temporary folder"),
+            folder: Arc::new(TempDir::new().expect("a temporary folder")),
             environment: Vec::new(),
         }
     }

@@ -1,0 +1,89 @@
+//! What is leased is never lost between two processes, nor between asking and answering.
+
+use super::{GroupCommit, NewDelivery, Place, Settled, Store};
+use crate::domain::clock::Timestamp;
+use crate::domain::delivery::{DeliveryId, DeliveryKind, DeliveryState};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::WorkerId;
+use crate::domain::random::Random;
+
+const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
+
+fn mail_to(address: &str) -> NewDelivery {
+    NewDelivery {
+        id: DeliveryId::from_stored(format!("mail to {address}")),
+        kind: DeliveryKind::Test,
+        subscriber: None,
+        address: EmailAddress::parse(address).unwrap(),
+        payload: None,
+    }
+}
+
+/// A worker that has begun the one mail there is.
+async fn sending(folder: &tempfile::TempDir) -> (Store, WorkerId, DeliveryId) {
+    let place = Place::Sqlite(folder.path().join("test.db"));
+    let store = Store::connect(&place).await.unwrap();
+    let worker = WorkerId::new(NOW, &Random::seeded(1));
+    store.join_workers(&worker, NOW).await.unwrap();
+    let mail = mail_to("ada@example.org");
+    store.enqueue(&mail, NOW).await.unwrap();
+    assert_eq!(store.claim_mails(&worker, 9, NOW).await.unwrap().len(), 1);
+    let commit = GroupCommit {
+        next: vec![mail.id.clone()],
+        ..GroupCommit::default()
+    };
+    // Twice: the answer of the first was lost.
+    for _ in 0..2 {
+        let recorded = store.record(&worker, &commit, NOW).await.unwrap();
+        assert!(recorded.begun.contains(&mail.id));
+    }
+    (store, worker, mail.id)
+}
+
+#[tokio::test]
+async fn who_leaves_an_outcome_behind_does_not_slip_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, worker, _) = sending(&folder).await;
+    store.resign(&worker).await.unwrap();
+    assert_eq!(store.workers().await.unwrap(), [(worker, 0)]);
+    assert!(store.take_up(&worker, 0, 3, NOW).await.unwrap());
+    let again = WorkerId::new(NOW, &Random::seeded(2));
+    store.join_workers(&again, NOW).await.unwrap();
+    let taken = store.claim_mails(&again, 9, NOW).await.unwrap();
+    assert_eq!((taken[0].attempts, taken[0].lost_replies), (1, 1));
+}
+
+#[tokio::test]
+async fn who_has_written_everything_is_gone_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, worker, id) = sending(&folder).await;
+    let delivered = Settled {
+        id,
+        state: DeliveryState::Delivered,
+        due_at: None,
+        reply: "250 ok".to_owned(),
+        charged: true,
+        lost_reply: false,
+        suppress: None,
+        refusal: None,
+    };
+    let commit = GroupCommit {
+        outcomes: vec![delivered],
+        ..GroupCommit::default()
+    };
+    store.record(&worker, &commit, NOW).await.unwrap();
+    store.resign(&worker).await.unwrap();
+    assert_eq!(store.workers().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_claim_without_an_answer_is_put_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, worker, _) = sending(&folder).await;
+    let later = NOW.plus(std::time::Duration::from_secs(1));
+    let mail = mail_to("bob@example.org");
+    store.enqueue(&mail, NOW).await.unwrap();
+    assert_eq!(store.claim_mails(&worker, 9, later).await.unwrap().len(), 1);
+    store.give_back_claim(&worker, later).await.unwrap();
+    assert_eq!(store.claim_mails(&worker, 9, later).await.unwrap().len(), 1);
+}
