@@ -30,8 +30,8 @@ use crate::feeds::Fetcher;
 use crate::mail::identity::Identity;
 use crate::mail::templates::{Direction, Masthead, Templates};
 use crate::store::{
-    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Store,
-    StoredPost, Subscriber,
+    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Store, StoredPost,
+    Subscriber,
 };
 use crate::subscription::{CapLimits, Subscriptions, TakenIn};
 use crate::test_database::Database;
