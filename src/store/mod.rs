@@ -7,6 +7,7 @@
 
 mod admins;
 mod batch;
+mod clicks;
 mod connect;
 mod deliveries;
 mod delivery_list;
@@ -33,6 +34,7 @@ mod transaction;
 mod workers;
 
 pub use admins::{Admin, Role, Session};
+pub use clicks::{AuthorClicks, Clicked};
 pub use connect::{Place, Store};
 pub use deliveries::NewDelivery;
 pub use delivery_list::{DeliveryFilter, DeliveryRow};

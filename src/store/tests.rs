@@ -8,6 +8,7 @@ use super::connect::{Backend, Place, Store};
 fn statements(backend: Backend) -> Vec<String> {
     let fixed = [
         super::admins::STATEMENTS,
+        super::clicks::STATEMENTS,
         super::deliveries::STATEMENTS,
         super::delivery_list::STATEMENTS,
         super::desk::STATEMENTS,

@@ -4,11 +4,11 @@ use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
 use super::editor::{Editor, Posted};
-use super::views::{DeliveryLine, Issue, Notice};
+use super::views::{DeliveryLine, Issue, Notice, PostClicks};
 use super::{Answer, done, page, see_other};
 use crate::domain::delivery::DeliveryState;
-use crate::domain::issue::IssueNumber;
-use crate::store::{DeliveryRow, IssueRow};
+use crate::domain::issue::{IssueId, IssueNumber};
+use crate::store::{DeliveryRow, IssueRow, StoreError};
 use crate::web::Web;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
@@ -53,6 +53,7 @@ pub async fn show(
         deliveries: rows.into_iter().map(line).collect(),
         newer: after.is_some(),
         older,
+        clicks: clicks(&shared.web, &issue.id).await?,
     };
     page(&shared, &view)
 }
@@ -94,6 +95,19 @@ pub async fn act(
     }
     tracing::info!(admin = %posted.editor.admin.id, issue = %issue.number, did = notice.as_str(), "from the desk");
     Ok(done(&shared, &path, notice))
+}
+
+/// None unless they are counted.
+async fn clicks(web: &Web, issue: &IssueId) -> Result<Option<Vec<PostClicks>>, StoreError> {
+    if !web.digests.rules.count_clicks {
+        return Ok(None);
+    }
+    let clicked = web.store.clicks_of(issue).await?.into_iter();
+    let clicks = clicked.map(|post| PostClicks {
+        title: post.title,
+        clicks: post.clicks,
+    });
+    Ok(Some(clicks.collect()))
 }
 
 async fn find(web: &Web, number: &str) -> Result<IssueRow, HttpError> {

@@ -21,7 +21,7 @@ pub use draft::{
     TestForm, UpcomingSlot, Words,
 };
 pub use feeds::{AddFeed, FeedLine, Feeds};
-pub use issues::{DeliveryLine, Issue, IssueLine, Issues, SkippedWeek, TallyView};
+pub use issues::{DeliveryLine, Issue, IssueLine, Issues, PostClicks, SkippedWeek, TallyView};
 pub use notice::Notice;
 pub use outbox::{Outbox, OutboxLine, OutboxMail};
 pub use overview::{Checklist, Figures, NextIssue, Overview, SendingNow};
