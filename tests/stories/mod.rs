@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod crashes;
+mod editing;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod feeds;
