@@ -1,5 +1,6 @@
 //! What the words mean: pure types and decisions, no framework, no input or output.
 
+pub mod audit;
 pub mod backoff;
 pub mod clock;
 pub mod delivery;
@@ -9,6 +10,7 @@ pub mod host_port;
 pub mod ids;
 pub mod issue;
 pub mod outcome;
+pub mod pace;
 pub mod post;
 pub mod public_url;
 pub mod random;

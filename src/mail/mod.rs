@@ -14,6 +14,7 @@ pub mod dkim;
 pub mod identity;
 pub mod note;
 pub mod outbox;
+pub mod reason;
 pub mod reply;
 pub mod size;
 pub mod smtp;

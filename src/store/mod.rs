@@ -5,10 +5,13 @@
 //! beside its function; a test prepares every one on both databases. PostgreSQL is the
 //! strict referee.
 
+mod accounts;
 mod admins;
+mod audit;
 mod batch;
 mod clicks;
 mod connect;
+mod copies;
 mod deliveries;
 mod delivery_list;
 mod desk;
@@ -28,14 +31,18 @@ mod skipped;
 mod subscriber_import;
 mod subscriber_list;
 mod subscribers;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod transaction;
 mod workers;
 
+pub use accounts::{Account, OpenSession};
 pub use admins::{Admin, Role, Session};
+pub use audit::AuditRow;
 pub use clicks::{AuthorClicks, Clicked};
 pub use connect::{Place, Store};
+pub use copies::ReplyCount;
 pub use deliveries::NewDelivery;
 pub use delivery_list::{DeliveryFilter, DeliveryRow};
 pub use draft_edits::Saved;
@@ -51,6 +58,7 @@ pub use sign_up::{ConsentRecord, RecentMails, SignUp};
 pub use subscriber_import::{Arrival, ImportTally};
 pub use subscriber_list::{SubscriberFilter, SubscriberRow};
 pub use subscribers::Subscriber;
+pub use tally::Sight;
 
 /// The database did not do what was asked.
 #[derive(Debug, thiserror::Error)]

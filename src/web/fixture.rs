@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::Response;
 use tower::ServiceExt;
 
 use super::{Door, Web, router};
@@ -92,17 +93,21 @@ impl TestSite {
         }
     }
 
-    pub async fn answer(&self, mut request: Request<Body>, ip: &str) -> Answer {
-        let peer = SocketAddr::new(ip.parse::<IpAddr>().unwrap(), 4711);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (head, body) = response.into_parts();
+    pub async fn answer(&self, request: Request<Body>, ip: &str) -> Answer {
+        let (head, body) = self.response(request, ip).await.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         Answer {
             status: head.status,
             headers: head.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
         }
+    }
+
+    /// The answer before its body is read, which may never end.
+    pub async fn response(&self, mut request: Request<Body>, ip: &str) -> Response {
+        let peer = SocketAddr::new(ip.parse::<IpAddr>().unwrap(), 4711);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -280,6 +285,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
         subscriptions,
         digests,
         outbox: None,
+        mail_goes_to: "smtp.example.com:587".to_owned(),
         keys,
         clock,
         random,

@@ -8,6 +8,7 @@ use super::editor::{Editor, Posted};
 use super::views::{ChosenPost, Conflict, LeftOut, Look, Next, Notice, TestForm, Words};
 use super::{Answer, page, preview, refused, see_other, slots};
 use crate::digest::{self, Draft};
+use crate::domain::audit::{Action, Object};
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::edits::Edits;
 use crate::domain::email_address::EmailAddress;
@@ -91,6 +92,8 @@ pub async fn test(State(shared): State<Shared>, posted: Posted) -> Answer {
         payload: Some(web.digests.freeze(&draft).to_json()),
     };
     web.store.enqueue(&mail, now).await?;
+    let did = Action::TestSent;
+    posted.editor.did(&shared, did, Object::Nothing).await;
     Ok(edit::back(
         &shared,
         &posted.fields,

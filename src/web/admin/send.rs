@@ -7,6 +7,7 @@ use super::editor::{Editor, Posted};
 use super::views::{Notice, Send};
 use super::{Answer, done, page, see_other, slots};
 use crate::digest::{Draft, DraftError, PublishError, Published};
+use crate::domain::audit::Action;
 use crate::domain::slot::Slot;
 use crate::store::IssueRow;
 use crate::store::StoreError;
@@ -62,7 +63,7 @@ pub async fn send(State(shared): State<Shared>, posted: Posted) -> Answer {
     let published = web.digests.publish_this(draft, slot).await;
     match published.map_err(failed)? {
         Some(Published::Made { number, .. }) => {
-            tracing::info!(admin = %posted.editor.admin.id, issue = %number, "sent from the desk");
+            posted.editor.did(&shared, Action::IssueSent, number).await;
             let path = format!("/admin/issues/{number}");
             Ok(done(&shared, &path, Notice::SendingBegun))
         }
@@ -83,8 +84,10 @@ async fn schedule(shared: &Shared, posted: &Posted) -> Answer {
         return Ok(see_other(shared, "/admin/next/send"));
     };
     let slot = Slot::parse(&upcoming.slot).map_err(|_| HttpError::Unprocessable)?;
-    shared.web.store.unskip_slot(&slot).await?;
-    tracing::info!(admin = %posted.editor.admin.id, %slot, "left to the schedule from the desk");
+    if upcoming.is_skipped {
+        shared.web.store.unskip_slot(&slot).await?;
+        posted.editor.did(shared, Action::WeekKept, slot).await;
+    }
     Ok(done(shared, "/admin/next", Notice::Scheduled))
 }
 fn failed(error: PublishError) -> HttpError {

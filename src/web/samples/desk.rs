@@ -1,5 +1,5 @@
 use super::{Album, FRIDAY, Fill, days_after};
-use crate::domain::issue::{IssueState, Tally};
+use crate::domain::issue::{Standing, Tally};
 use crate::web::admin::views::*;
 
 pub fn desk(fill: Fill) -> Desk {
@@ -7,6 +7,7 @@ pub fn desk(fill: Fill) -> Desk {
     Desk {
         csrf: fill.needed("c5rf"),
         account: fill.needed("editor@example.com"),
+        is_admin: fill != Fill::Empty,
         now: days_after(FRIDAY, -3),
         notice,
     }
@@ -24,13 +25,30 @@ pub fn tally(fill: Fill) -> TallyView {
     TallyView::from(&fill.some(tally).unwrap_or_default())
 }
 
-fn line(fill: Fill, number: i64, state: IssueState) -> IssueLine {
+pub fn live(fill: Fill, state: Standing) -> Live {
+    let sending = state == Standing::Sending;
+    Live {
+        state: state.as_str(),
+        tally: tally(fill),
+        per_second: fill.some(14).filter(|_| sending),
+        per_minute: None,
+        seconds_left: fill.some(34).filter(|_| sending),
+        silent: (sending && fill != Fill::Empty).then_some(75),
+        server: fill.needed("smtp.example.com:587"),
+        last: fill.maybe("421 4.3.2 try again later"),
+        next_try: None,
+        paused_why: fill.maybe("550 5.7.26 unauthenticated mail is prohibited"),
+        paused_by: fill.maybe("editor@example.com"),
+    }
+}
+
+fn line(fill: Fill, number: i64, state: Standing) -> IssueLine {
     let all = Tally {
         delivered: 1250,
         bounced: if number % 2 == 0 { 9 } else { 0 },
         ..Tally::default()
     };
-    let tally = if state == IssueState::Sent {
+    let tally = if state == Standing::Sent {
         TallyView::from(&all)
     } else {
         tally(fill)
@@ -47,11 +65,11 @@ fn line(fill: Fill, number: i64, state: IssueState) -> IssueLine {
 
 pub fn lines(fill: Fill) -> Vec<IssueLine> {
     fill.list(vec![
-        line(fill, 42, IssueState::Sending),
-        line(fill, 41, IssueState::Sent),
-        line(fill, 40, IssueState::Sent),
-        line(fill, 39, IssueState::Cancelled),
-        line(fill, 38, IssueState::Paused),
+        line(fill, 42, Standing::Sending),
+        line(fill, 41, Standing::Sent),
+        line(fill, 40, Standing::SentWithFailures),
+        line(fill, 39, Standing::Cancelled),
+        line(fill, 38, Standing::Paused),
     ])
 }
 
@@ -115,11 +133,11 @@ fn door(album: &mut Album<'_>, fill: Fill) {
 }
 
 fn overview(album: &mut Album<'_>, fill: Fill) {
-    for state in [IssueState::Sending, IssueState::Paused] {
+    for state in [Standing::Sending, Standing::Paused] {
         let done = fill == Fill::Full;
         let page = Overview {
             desk: desk(fill),
-            checklist: (state == IssueState::Paused || fill == Fill::Empty).then_some(Checklist {
+            checklist: (state == Standing::Paused || fill == Fill::Empty).then_some(Checklist {
                 feed: done,
                 sending: done,
                 test: false,
@@ -127,12 +145,11 @@ fn overview(album: &mut Album<'_>, fill: Fill) {
             }),
             sending: fill.some(SendingNow {
                 number: 42,
-                state: state.as_str(),
-                tally: tally(fill),
+                live: live(fill, state),
             }),
             next: NextIssue {
                 number: 43,
-                upcoming: fill.some(super::editor::upcoming(state == IssueState::Paused)),
+                upcoming: fill.some(super::editor::upcoming(state == Standing::Paused)),
                 goes_at: fill.some(FRIDAY),
                 is_enough: fill != Fill::Empty,
                 posts: if fill == Fill::Empty { 0 } else { 5 },

@@ -81,7 +81,7 @@ async fn the_draft_is_shown_tried_and_sent() {
     let page = ada.get("/admin/issues/1?done=sending_begun").await;
     for words in [
         "The issue is being sent.",
-        "0 of 2 delivered",
+        "0 of 2 sent",
         "r1@example.org",
         "r2@example.org",
     ] {
@@ -197,7 +197,11 @@ async fn an_issue_is_paused_resumed_and_cancelled() {
     };
     for (action, goes_to, becomes) in [
         ("resume", "/admin/issues/1", (IssueState::Sending, 0)),
-        ("try_now", "/admin/issues/1", (IssueState::Sending, 0)),
+        (
+            "try_now",
+            "/admin/issues/1?done=nothing_waits",
+            (IssueState::Sending, 0),
+        ),
         ("send_again", "/admin/issues/1", (IssueState::Sending, 0)),
         (
             "pause",

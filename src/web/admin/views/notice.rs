@@ -37,6 +37,7 @@ notices! {
     Resumed => "resumed",
     Cancelled => "cancelled",
     TriedNow => "tried_now",
+    NothingWaits => "nothing_waits",
     SentAgain => "sent_again",
     SubscriberAdded => "subscriber_added",
     SubscriberKnown => "subscriber_known",
@@ -45,6 +46,10 @@ notices! {
     FeedChecked => "feed_checked",
     FeedsRead => "feeds_read",
     FeedRemoved => "feed_removed",
+    RoleChanged => "role_changed",
+    AccountRemoved => "account_removed",
+    LastAdmin => "last_admin",
+    PasswordChanged => "password_changed",
 }
 
 impl Notice {

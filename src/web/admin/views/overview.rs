@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Desk, IssueLine, TallyView, UpcomingSlot};
+use super::{Desk, IssueLine, Live, UpcomingSlot};
 use crate::domain::clock::Timestamp;
 use crate::web::pages::maybe_millis;
 
@@ -16,12 +16,12 @@ pub struct Checklist {
     pub form: bool,
 }
 
+/// An issue that is sending or paused. Posts `csrf` and `action` = `pause` or `resume` to
+/// its page.
 #[derive(Clone, Debug, Serialize)]
 pub struct SendingNow {
     pub number: i64,
-    /// `IssueState::as_str`: sending or paused.
-    pub state: &'static str,
-    pub tally: TallyView,
+    pub live: Live,
 }
 
 #[derive(Clone, Debug, Serialize)]
