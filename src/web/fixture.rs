@@ -272,6 +272,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
             min_posts: 1,
             max_age: Duration::from_secs(14 * 24 * 60 * 60),
             order: Order::Hottest,
+            count_clicks: false,
         },
         wanted: Vec::new(),
         keys: Arc::clone(&keys),
