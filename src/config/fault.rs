@@ -9,6 +9,8 @@ use super::keys;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     BuiltIn,
+    /// Saved at the desk, and kept in the database.
+    Desk,
     File(PathBuf),
     /// An environment variable, by name.
     Variable(String),
@@ -24,6 +26,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn => f.write_str("built in"),
+            Self::Desk => f.write_str("saved at the desk"),
             Self::File(path) => write!(f, "in {}", path.display()),
             Self::Variable(name) => write!(f, "in {name}"),
         }

@@ -11,7 +11,9 @@ use crate::mail::compose::{
     FrozenMail, FrozenMailError, Mail, MessageId, Recipient, RecipientError,
 };
 use crate::mail::dkim::SignError;
-use crate::mail::templates::{AlreadySubscribedMail, ConfirmationMail, Rendered, TemplateFault};
+use crate::mail::templates::{
+    AlreadySubscribedMail, ConfirmationMail, Event, Rendered, TemplateFault,
+};
 use crate::store::{Leased, StoreError, Subscriber};
 
 /// How long a confirmation link works, in days.
@@ -64,6 +66,12 @@ impl Deliveries {
                 let mail =
                     FrozenMail::from_json(job.payload.as_deref().ok_or(ComposeError::NoMail)?)?;
                 Ok(Some(self.fill(job, &mail)?))
+            }
+            (DeliveryKind::Alert, _) => {
+                let event = job.payload.as_deref().ok_or(ComposeError::NoMail)?;
+                let event: Event = serde_json::from_str(event).map_err(|_| ComposeError::NoMail)?;
+                let content = self.templates.render(&self.identity.alert(event))?;
+                Ok(Some(self.letter(job, &content)))
             }
             (DeliveryKind::Confirmation | DeliveryKind::AlreadySubscribed, _) => {
                 let Some(id) = &job.subscriber else {

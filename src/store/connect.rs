@@ -45,6 +45,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "more kinds of mail",
         include_str!("../../migrations/0002_more_kinds_of_mail.sql"),
     ),
+    (
+        7,
+        "settings",
+        include_str!("../../migrations/0007_settings.sql"),
+    ),
 ];
 
 /// How long a writer waits for another process's transaction on the same SQLite file.

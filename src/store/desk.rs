@@ -18,7 +18,10 @@ const COPIES: &str = "SELECT d.id, i.number AS issue, d.kind, d.address, d.state
 const COPIES_IN: &str = "SELECT d.id, i.number AS issue, d.kind, d.address, d.state, d.attempts, d.reply, d.at, d.due_at
     FROM deliveries d JOIN issues i ON i.id = d.issue_id
     WHERE d.issue_id = $2 AND d.state IN ($4, $5, $6) AND d.id > $1 ORDER BY d.id LIMIT $3";
-const OF_KIND: &str = "SELECT id FROM deliveries WHERE kind = $1 LIMIT 1";
+const DELIVERED: &str = "SELECT id FROM deliveries WHERE issue_id IS NULL AND kind = $1 AND state = 'delivered' LIMIT 1";
+// The outbox says what it did in words of its own (mail::transport).
+const BY_SERVER: &str = "SELECT id FROM deliveries
+    WHERE issue_id IS NULL AND state = 'delivered' AND reply NOT LIKE 'kept in the outbox%' LIMIT 1";
 const BY_FORM: &str = "SELECT id FROM subscribers WHERE asked_at IS NOT NULL LIMIT 1";
 const POSTS: &str = "SELECT feed_id, CAST(COUNT(*) AS BIGINT) AS n FROM posts WHERE feed_id IS NOT NULL GROUP BY feed_id";
 
@@ -49,9 +52,15 @@ impl Store {
         rows.iter().map(delivery_row).collect()
     }
 
-    /// Whether a mail of this kind was ever asked for.
-    pub async fn has_delivery_of(&self, kind: DeliveryKind) -> Result<bool, StoreError> {
-        let query = sqlx::query(OF_KIND).bind(kind.as_str().to_owned());
+    /// Whether a mail of this kind, which is no issue's copy, was ever delivered.
+    pub async fn has_delivered(&self, kind: DeliveryKind) -> Result<bool, StoreError> {
+        let query = sqlx::query(DELIVERED).bind(kind.as_str().to_owned());
+        Ok(query.fetch_optional(&self.pool).await?.is_some())
+    }
+
+    /// Whether a mail server ever took a mail that is no issue's copy.
+    pub async fn has_sent_by_server(&self) -> Result<bool, StoreError> {
+        let query = sqlx::query(BY_SERVER);
         Ok(query.fetch_optional(&self.pool).await?.is_some())
     }
 
@@ -74,4 +83,4 @@ impl Store {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[COPIES, COPIES_IN, OF_KIND, BY_FORM, POSTS];
+pub(super) const STATEMENTS: &[&str] = &[COPIES, COPIES_IN, DELIVERED, BY_SERVER, BY_FORM, POSTS];

@@ -167,7 +167,7 @@ impl Store {
     }
 }
 
-fn issue_row(row: &AnyRow) -> Result<IssueRow, StoreError> {
+pub(super) fn issue_row(row: &AnyRow) -> Result<IssueRow, StoreError> {
     let number: i64 = row.try_get("number")?;
     let slot: Option<String> = row.try_get("slot")?;
     Ok(IssueRow {

@@ -6,6 +6,7 @@
 //! strict referee.
 
 mod admins;
+mod alerts;
 mod batch;
 mod connect;
 mod deliveries;
@@ -18,6 +19,7 @@ mod issues;
 mod leases;
 mod outcomes;
 mod posts;
+mod settings;
 mod sign_up;
 mod subscriber_import;
 mod subscriber_list;
@@ -37,6 +39,7 @@ pub use issues::IssueRow;
 pub use leases::Leased;
 pub use outcomes::{Recorded, Settled};
 pub use posts::{Candidate, StoredPost};
+pub use settings::SavedSettings;
 pub use sign_up::{ConsentRecord, RecentMails, SignUp};
 pub use subscriber_import::{Arrival, ImportTally};
 pub use subscriber_list::{SubscriberFilter, SubscriberRow};

@@ -8,6 +8,7 @@ use super::connect::{Backend, Place, Store};
 fn statements(backend: Backend) -> Vec<String> {
     let fixed = [
         super::admins::STATEMENTS,
+        super::alerts::STATEMENTS,
         super::deliveries::STATEMENTS,
         super::delivery_list::STATEMENTS,
         super::desk::STATEMENTS,
@@ -16,6 +17,7 @@ fn statements(backend: Backend) -> Vec<String> {
         super::freeze::STATEMENTS,
         super::issues::STATEMENTS,
         super::posts::STATEMENTS,
+        super::settings::STATEMENTS,
         super::sign_up::STATEMENTS,
         super::subscriber_list::STATEMENTS,
         super::subscribers::STATEMENTS,

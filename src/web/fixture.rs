@@ -2,18 +2,22 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use super::{Door, Web, router};
+use super::admin::board::{Change, Refusal, SaveError, SettingsBoard, SmtpTried};
+use super::admin::views::SettingSection;
+use super::{Door, Web, WayOut, router};
 use crate::digest::{Digests, Rules};
+use crate::domain::accent::Accent;
 use crate::domain::clock::{ManualClock, Timestamp};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::{IssueId, IssueNumber};
@@ -285,7 +289,9 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
         schedule,
         schedule_enabled: true,
         not_ready: Vec::new(),
-        settings: Vec::new(),
+        accent: Accent::default(),
+        sending: WayOut::default(),
+        board: Arc::new(TestBoard::default()),
     }
 }
 
@@ -298,10 +304,46 @@ fn identity(public_url: &PublicUrl, schedule: &Schedule) -> Identity {
             direction: Direction::of("en"),
             site: "example.com".to_owned(),
             postal_address: Some("1 Example Street".to_owned()),
+            accent: Accent::default().into(),
         },
         from: Sender::parse("Example Lab <news@example.com>").unwrap(),
         reply_to: None,
         public_url: public_url.clone(),
         zone: schedule.zone(),
+    }
+}
+
+/// Settings that hold as they are, and what was to be saved.
+#[derive(Debug, Default)]
+pub struct TestBoard {
+    pub settings: Vec<SettingSection>,
+    pub refuses: Vec<Refusal>,
+    pub template_faults: Vec<String>,
+    pub saved: Mutex<Vec<Change>>,
+}
+
+impl SettingsBoard for TestBoard {
+    fn settings(&self) -> Vec<SettingSection> {
+        self.settings.clone()
+    }
+
+    fn template_faults(&self) -> Vec<String> {
+        self.template_faults.clone()
+    }
+
+    fn save(&self, changes: Vec<Change>, _: String) -> BoxFuture<'_, Result<(), SaveError>> {
+        let refused = !self.refuses.is_empty();
+        if !refused {
+            self.saved.lock().unwrap().extend(changes);
+        }
+        let answer = match refused {
+            true => Err(SaveError::Refused(self.refuses.clone())),
+            false => Ok(()),
+        };
+        Box::pin(async move { answer })
+    }
+
+    fn try_sending(&self, _: EmailAddress) -> BoxFuture<'_, SmtpTried> {
+        Box::pin(async { SmtpTried::Kept })
     }
 }

@@ -2,6 +2,7 @@
 
 mod desk;
 mod desk_lists;
+mod desk_settings;
 mod public;
 
 use super::pages::{PageError, Pages, View};
@@ -88,5 +89,6 @@ pub fn every_page(
     public::fill(&mut album, fill);
     desk::fill(&mut album, fill);
     desk_lists::fill(&mut album, fill);
+    desk_settings::fill(&mut album, fill);
     album.rendered
 }

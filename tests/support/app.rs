@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broadsheet::app::App;
-use broadsheet::config::Settings;
+use broadsheet::config::Sources;
 use broadsheet::domain::clock::{ManualClock, Timestamp};
 use broadsheet::domain::email_address::EmailAddress;
 use broadsheet::domain::random::Random;
@@ -43,10 +43,10 @@ impl TestApp {
             ("SCHEDULE__TIMEZONE", "Europe/Berlin".to_owned()),
         ];
         let variables = settings.map(|(key, value)| (format!("BROADSHEET_{key}"), value));
-        let settings = Settings::load(None, variables).expect("settings without fault");
+        let sources = Sources::new(None, variables);
         let clock = Arc::new(ManualClock::at(now));
         let random = Arc::new(Random::seeded(1));
-        let app = App::open(settings, clock.clone(), random)
+        let app = App::open(sources, clock.clone(), random)
             .await
             .expect("an app that opens");
         Self {

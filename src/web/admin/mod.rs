@@ -3,6 +3,7 @@
 //! A page asks for an [`editor::Editor`], a change for an [`editor::Posted`] form; the
 //! door ([`login`], [`setup`]) is the only part that does without.
 
+pub mod board;
 mod doorkeeper;
 mod draft;
 mod editor;
@@ -59,6 +60,11 @@ pub fn routes() -> Router<Shared> {
         .route("/feeds", get(feeds::show).post(feeds::add))
         .route("/feeds/{id}", post(feeds::act))
         .route("/settings", get(settings::show))
+        .route(
+            "/settings/{tab}",
+            get(settings::show_tab).post(settings::save),
+        )
+        .route("/settings/sending/try", post(settings::try_sending))
         .route("/outbox", get(outbox::show))
         .route("/outbox/{name}", get(outbox::mail))
         .route("/outbox/{name}/html", get(outbox::html))

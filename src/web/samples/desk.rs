@@ -1,4 +1,4 @@
-use super::{Album, FRIDAY, Fill, days_after};
+use super::{Album, FRIDAY, Fill, days_after, desk_settings};
 use crate::domain::issue::{IssueState, Tally};
 use crate::web::admin::views::*;
 
@@ -66,10 +66,7 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
         };
         album.add(
             &format!("notice-{}", notice.as_str()),
-            Settings {
-                desk,
-                sections: Vec::new(),
-            },
+            desk_settings::page(desk, "limits", fill),
         );
     }
 }

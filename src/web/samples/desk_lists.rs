@@ -10,7 +10,6 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
     readers(album, fill);
     feeds(album, fill);
     outbox(album, fill);
-    settings(album, fill);
 }
 
 fn issues(album: &mut Album<'_>, fill: Fill) {
@@ -188,26 +187,4 @@ fn outbox(album: &mut Album<'_>, fill: Fill) {
         };
         album.add(&format!("outbox-mail-{name}"), page);
     }
-}
-
-fn settings(album: &mut Album<'_>, fill: Fill) {
-    let setting = |key: &str, value: &str, origin: &str| Setting {
-        key: key.to_owned(),
-        value: fill.maybe(value),
-        origin: origin.to_owned(),
-    };
-    let section = |name: &str| SettingSection {
-        name: name.to_owned(),
-        settings: vec![
-            setting("listen", "127.0.0.1:8080", "default"),
-            setting("public_url", "https://news.example.com/weekly", "file"),
-        ],
-    };
-    album.add(
-        "settings",
-        Settings {
-            desk: desk(fill),
-            sections: vec![section("server"), section("newsletter")],
-        },
-    );
 }

@@ -4,6 +4,7 @@ mod door;
 mod letters;
 mod pages;
 mod sending;
+mod settings;
 
 use std::time::Duration;
 
@@ -13,11 +14,12 @@ use tempfile::TempDir;
 
 use super::session;
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::DeliveryState;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::ids::AdminId;
+use crate::domain::ids::{AdminId, WorkerId};
 use crate::domain::post::FeedId;
 use crate::mail::outbox::Outbox;
-use crate::store::{FeedOrigin, Role, Store};
+use crate::store::{FeedOrigin, Role, Settled, Store};
 use crate::web::Web;
 use crate::web::fixture::{Answer, TestSite};
 
@@ -100,6 +102,29 @@ impl House {
         let source = file.display().to_string();
         let added = self.store().add_feed(&id, &source, FeedOrigin::Added, NOW);
         assert!(added.await.unwrap());
+    }
+}
+
+impl House {
+    /// All that is queued is taken, and this is the answer.
+    async fn deliver_all(&self, reply: &str) {
+        let worker = WorkerId::new(NOW, &self.site.web.random);
+        let (store, now) = (self.store(), self.site.now());
+        store.join_workers(&worker, now).await.unwrap();
+        let claimed = store.claim_mails(&worker, 100, now).await.unwrap();
+        let ids: Vec<_> = claimed.iter().map(|job| job.id.clone()).collect();
+        store.record(&worker, &[], &ids, now).await.unwrap();
+        let delivered = |id| Settled {
+            id,
+            state: DeliveryState::Delivered,
+            due_at: None,
+            reply: reply.to_owned(),
+            charged: true,
+            lost_reply: false,
+            suppress: None,
+        };
+        let outcomes: Vec<_> = ids.into_iter().map(delivered).collect();
+        store.record(&worker, &outcomes, &[], now).await.unwrap();
     }
 }
 

@@ -22,7 +22,10 @@ pub use issues::{DeliveryLine, Issue, IssueLine, Issues, TallyView};
 pub use notice::Notice;
 pub use outbox::{Outbox, OutboxLine, OutboxMail};
 pub use overview::{Checklist, Figures, NextIssue, Overview, SendingNow};
-pub use settings::{Setting, SettingSection, Settings};
+pub use settings::{
+    LookForm, NextDate, ScheduleForm, SendingForm, ServerForm, Setting, SettingFault,
+    SettingField, SettingSection, Settings,
+};
 pub use subscribers::{AddSubscriber, SubscriberCounts, SubscriberLine, Subscribers};
 
 templates! {
