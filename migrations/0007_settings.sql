@@ -14,4 +14,4 @@ CREATE TABLE alerts (
 CREATE INDEX issues_by_end ON issues (finished_at) WHERE finished_at IS NOT NULL;
 -- What the first steps at the desk ask, however many there are.
 CREATE INDEX deliveries_of_single_mails ON deliveries (kind, state) WHERE issue_id IS NULL;
-CREATE INDEX subscribers_by_form ON subscribers (asked_at) WHERE asked_at IS NOT NULL;
+CREATE INDEX subscribers_by_form ON subscribers (form_version) WHERE form_version IS NOT NULL;

@@ -22,7 +22,7 @@ const DELIVERED: &str = "SELECT id FROM deliveries WHERE issue_id IS NULL AND ki
 // The outbox says what it did in words of its own (mail::transport).
 const BY_SERVER: &str = "SELECT id FROM deliveries
     WHERE issue_id IS NULL AND state = 'delivered' AND reply NOT LIKE 'kept in the outbox%' LIMIT 1";
-const BY_FORM: &str = "SELECT id FROM subscribers WHERE asked_at IS NOT NULL LIMIT 1";
+const BY_FORM: &str = "SELECT id FROM subscribers WHERE form_version IS NOT NULL LIMIT 1";
 const POSTS: &str = "SELECT feed_id, CAST(COUNT(*) AS BIGINT) AS n FROM posts WHERE feed_id IS NOT NULL GROUP BY feed_id";
 
 impl Store {

@@ -1,6 +1,7 @@
 //! What users do with the real program, told as they would tell it. Each story runs on
 //! whichever database this run of the suite is about.
 
+mod alerts;
 mod bad_input;
 mod crashes;
 mod feeds;
@@ -9,3 +10,4 @@ mod readers;
 mod reading;
 mod refusals;
 mod sending;
+mod settings;

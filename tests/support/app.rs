@@ -41,6 +41,7 @@ impl TestApp {
             ("FEEDS__URLS", blog.feed_url()),
             ("FEEDS__ALLOW_PRIVATE", blog.host_and_port()),
             ("SCHEDULE__TIMEZONE", "Europe/Berlin".to_owned()),
+            ("ALERTS__TO", "owner@example.net".to_owned()),
         ];
         let variables = settings.map(|(key, value)| (format!("BROADSHEET_{key}"), value));
         let sources = Sources::new(None, variables);

@@ -63,7 +63,7 @@ fn says_what_is_wrong_in_the_file() {
         ),
         (
             "newsletter.accent = '#6fd3b5'",
-            "newsletter.accent: #6fd3b5 is too light to be read on paper (1.6:1, and it takes 4.5:1); the nearest that can be is #297e65 (in broadsheet.toml)",
+            "newsletter.accent: #6fd3b5 is too light to be read on paper (1.6:1, and it takes 4.5:1); the nearest that can be is #407a69 (in broadsheet.toml)",
         ),
         (
             "newsletter.accent = 'green'",

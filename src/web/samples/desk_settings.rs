@@ -74,7 +74,7 @@ pub fn page(desk: Desk, tab: &'static str, fill: Fill) -> Settings {
         look: (tab == "look").then(|| LookForm {
             light: "#0b5c4a".to_owned(),
             dark: "#6fd3b5".to_owned(),
-            offered: fill.some("#297e65".to_owned()),
+            offered: fill.some("#407a69".to_owned()),
         }),
         sections: sections(tab, fill),
     }

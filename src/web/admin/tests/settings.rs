@@ -51,7 +51,17 @@ fn sections() -> Vec<SettingSection> {
             &[
                 ("url", "", "default"),
                 ("connections", "10", "default"),
+                ("rate_per_second", "", "default"),
+                ("return_path", "", "default"),
                 ("in_doubt", "resend", "default"),
+            ],
+        ),
+        section(
+            "digest",
+            &[
+                ("max_posts", "10", "default"),
+                ("min_posts", "1", "default"),
+                ("max_age_days", "14", "default"),
             ],
         ),
         section("alerts", &[("to", "", "default"), ("draft_hours_before", "24", "default")]),
@@ -170,6 +180,9 @@ async fn a_day_and_a_time_make_the_schedule_or_a_cron_expression_does() {
             ("schedule-cron", cron),
             ("schedule-timezone", "UTC"),
             ("schedule-catch_up_hours", "24"),
+            ("digest-max_posts", "10"),
+            ("digest-min_posts", "1"),
+            ("digest-max_age_days", "14"),
         ];
         ada.fill_in(path, path, &fields).await
     };
