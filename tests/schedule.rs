@@ -162,7 +162,11 @@ async fn a_draft_without_posts_is_told_of_when_it_has_some() {
     app.later(TO_SLOT - 20 * HOUR);
     app.scheduler_looks().await;
     assert_eq!(told(&app, "draft 2026-W47").await, (0, false));
-    blog.publish(Item::new("one", "Post one", WEDNESDAY.plus(TO_SLOT - 19 * HOUR)));
+    blog.publish(Item::new(
+        "one",
+        "Post one",
+        WEDNESDAY.plus(TO_SLOT - 19 * HOUR),
+    ));
     app.later(HOUR);
     app.scheduler_looks().await;
     assert_eq!(told(&app, "draft 2026-W47").await, (1, true));

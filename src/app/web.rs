@@ -58,7 +58,6 @@ impl App {
     /// Whether someone chose it, be it to leave it empty.
     fn is_set(&self, section: &str, key: &str) -> bool {
         let mut listing = self.settings.listing.iter();
-        listing
-            .any(|it| (it.section, it.key) == (section, key) && it.origin != Origin::BuiltIn)
+        listing.any(|it| (it.section, it.key) == (section, key) && it.origin != Origin::BuiltIn)
     }
 }

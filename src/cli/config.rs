@@ -44,7 +44,11 @@ async fn check(context: &Context) -> Result<(), Failure> {
         let mut words = "The settings are fine.".to_owned();
         for listed in &set {
             let value = listed.value.as_deref().unwrap_or("nothing");
-            words.push_str(&format!("\n  {} = {value} ({})", listed.name(), listed.origin));
+            words.push_str(&format!(
+                "\n  {} = {value} ({})",
+                listed.name(),
+                listed.origin
+            ));
         }
         if !missing.is_empty() {
             words.push_str(&format!("\nBefore a send:\n  {}", missing.join("\n  ")));

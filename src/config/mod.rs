@@ -29,8 +29,8 @@ pub use sections::{
     Alerts, Database, Digest, Dkim, DkimKey, Feeds, Limits, Mail, Newsletter, PostOrder, Schedule,
     Secrets, Server, Templates,
 };
-pub use sources::{Saved, Sources, WithSaved};
 pub use smtp::{InDoubtPolicy, PasswordFileError, Smtp, SmtpUrl, SmtpUrlError};
+pub use sources::{Saved, Sources, WithSaved};
 
 use reader::{Read, Reader};
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::Settings;
 use super::fault::{Fault, Origin, SettingsError};
 use super::layers::Layers;
 use super::reader::Reader;
-use super::Settings;
 
 /// What the desk saved: `section.key` and its value, as text as in the environment.
 pub type Saved = BTreeMap<String, String>;
@@ -35,10 +35,7 @@ pub struct WithSaved {
 
 impl Sources {
     /// See [`Settings::load`].
-    pub fn new(
-        file: Option<&Path>,
-        variables: impl IntoIterator<Item = (String, String)>,
-    ) -> Self {
+    pub fn new(file: Option<&Path>, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         Self {
             file: file.map(|path| SettingsFile {
                 path: path.to_owned(),

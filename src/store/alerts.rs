@@ -6,7 +6,8 @@ use super::transaction::again;
 use super::{IssueRow, NewDelivery, Store, StoreError};
 use crate::domain::clock::Timestamp;
 
-const TELL: &str = "INSERT INTO alerts (event, told_at) VALUES ($1, $2) ON CONFLICT (event) DO NOTHING";
+const TELL: &str =
+    "INSERT INTO alerts (event, told_at) VALUES ($1, $2) ON CONFLICT (event) DO NOTHING";
 const IS_TOLD: &str = "SELECT event FROM alerts WHERE event = $1";
 const FORGET: &str = "DELETE FROM alerts WHERE event = $1";
 const ENDED: &str = "SELECT id, number, slot, state, paused_why, subject, preheader, content_hash, recipients, frozen_at, finished_at

@@ -18,7 +18,8 @@ pub struct SavedSettings {
 }
 
 const ALL: &str = "SELECT name, value FROM settings";
-const REVISION: &str = "SELECT CAST(value AS BIGINT) AS n FROM facts WHERE name = 'settings_revision'";
+const REVISION: &str =
+    "SELECT CAST(value AS BIGINT) AS n FROM facts WHERE name = 'settings_revision'";
 // Whoever saves goes through this one row, one after the other.
 const NEXT_REVISION: &str = "INSERT INTO facts (name, value) VALUES ('settings_revision', '1')
     ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(facts.value AS BIGINT) + 1 AS TEXT)
@@ -117,7 +118,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::Sqlite(folder.path().join("test.db"));
         let store = Store::connect(&place).await.unwrap();
-        assert_eq!(store.saved_settings().await.unwrap(), SavedSettings::default());
+        assert_eq!(
+            store.saved_settings().await.unwrap(),
+            SavedSettings::default()
+        );
 
         let first = change("newsletter.name", Some("One"));
         let second = change("newsletter.name", Some("Two"));
@@ -125,7 +129,10 @@ mod tests {
         assert_eq!(save(&first, 0).await.unwrap(), Some(1));
         assert_eq!(save(&second, 0).await.unwrap(), None);
         let saved = store.saved_settings().await.unwrap();
-        assert_eq!((saved.revision, saved.values["newsletter.name"].as_str()), (1, "One"));
+        assert_eq!(
+            (saved.revision, saved.values["newsletter.name"].as_str()),
+            (1, "One")
+        );
 
         assert_eq!(save(&second, 1).await.unwrap(), Some(2));
         let forget = change("newsletter.name", None);

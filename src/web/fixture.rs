@@ -15,7 +15,7 @@ use tower::ServiceExt;
 
 use super::admin::board::{Change, Refusal, SaveError, SettingsBoard, SmtpTried};
 use super::admin::views::SettingSection;
-use super::{Door, Web, WayOut, router};
+use super::{Door, WayOut, Web, router};
 use crate::digest::{Digests, Rules};
 use crate::domain::accent::Accent;
 use crate::domain::clock::{ManualClock, Timestamp};

@@ -34,10 +34,15 @@ async fn of_each_issues_result_once_however_many_processes_see_it() {
     let mail = parse(&alert.message);
     assert_eq!(mail.subject(), Some("No. 1 went out to 2"));
     let text = plain_text(&mail);
-    assert!(text.contains("2 delivered") && text.contains("/weekly/admin/issues/1\n"), "{text}");
+    assert!(
+        text.contains("2 delivered") && text.contains("/weekly/admin/issues/1"),
+        "{text}"
+    );
     assert_eq!(mail.header("List-Unsubscribe"), None);
     // Both have looked again by the time that a second issue is told of.
-    newsletter.blog.publish(crate::support::newsletter::post("two", "Two", 1));
+    newsletter
+        .blog
+        .publish(crate::support::newsletter::post("two", "Two", 1));
     newsletter.send(&["--extra"]).await;
     let received = server.wait_for(6).await;
     assert_eq!(told(&received).len(), 2);

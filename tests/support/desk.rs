@@ -94,7 +94,9 @@ impl Desk {
         let response = request.send().await.expect("an answer");
         let header = |name: &str| {
             let value = response.headers().get(name);
-            value.and_then(|value| value.to_str().ok()).map(str::to_owned)
+            value
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
         };
         if let Some(cookie) = header("set-cookie") {
             self.cookie = cookie.split(';').next().unwrap_or_default().to_owned();

@@ -43,7 +43,10 @@ fn the_desk_is_above_what_is_built_in_and_below_the_file() {
     let settings = sources.settings(&saved).unwrap();
     assert_eq!(settings.newsletter.name.as_deref(), Some("File"));
     assert_eq!(settings.newsletter.tagline.as_deref(), Some("Saved"));
-    assert_eq!((settings.digest.max_posts, settings.smtp.connections), (7, 3));
+    assert_eq!(
+        (settings.digest.max_posts, settings.smtp.connections),
+        (7, 3)
+    );
     assert_eq!(settings.alerts.to.len(), 2);
     assert_eq!(origin(&settings, "newsletter.tagline"), Origin::Desk);
     assert_eq!(origin(&settings, "newsletter.language"), Origin::BuiltIn);
@@ -108,7 +111,15 @@ fn the_whole_must_hold_together() {
 #[test]
 fn a_server_from_the_desk_takes_its_password_from_elsewhere() {
     let sources = Sources::new(None, vars(&[("BROADSHEET_SMTP__PASSWORD", "s3:cret")]));
-    assert!(sources.settings(&Saved::new()).unwrap().smtp.login().unwrap().is_none());
+    assert!(
+        sources
+            .settings(&Saved::new())
+            .unwrap()
+            .smtp
+            .login()
+            .unwrap()
+            .is_none()
+    );
     let settings = sources.settings(&saved(&[("smtp.url", "smtp://ada@mail.example")]));
     let smtp = settings.unwrap().smtp;
     assert!(!format!("{smtp:?}").contains("s3"));

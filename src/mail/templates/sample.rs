@@ -4,8 +4,8 @@ use chrono_tz::Tz;
 use url::Url;
 
 use super::{
-    AlertMail, AlreadySubscribedMail, ConfirmationMail, Counts, Day, DigestMail, DigestPost, Direction,
-    Event, FailedFeed, Letter, Masthead, Moment, TemplateFault, Templates,
+    AlertMail, AlreadySubscribedMail, ConfirmationMail, Counts, Day, DigestMail, DigestPost,
+    Direction, Event, FailedFeed, Letter, Masthead, Moment, TemplateFault, Templates,
 };
 
 use crate::domain::accent::Accent;

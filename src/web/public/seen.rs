@@ -47,17 +47,36 @@ mod tests {
             (vec![], false),
             (vec![("referer", "https://blog.example.com/post")], true),
             (vec![("referer", "https://news.example.com/issues")], false),
-            (vec![("referer", "http://localhost:8080/admin"), ("host", "localhost:8080")], false),
+            (
+                vec![
+                    ("referer", "http://localhost:8080/admin"),
+                    ("host", "localhost:8080"),
+                ],
+                false,
+            ),
             (vec![("referer", "nonsense")], false),
             (vec![("sec-fetch-site", "same-site")], true),
             (vec![("sec-fetch-site", "cross-site")], true),
-            (vec![("sec-fetch-site", "none"), ("referer", "https://blog.example.com/")], false),
+            (
+                vec![
+                    ("sec-fetch-site", "none"),
+                    ("referer", "https://blog.example.com/"),
+                ],
+                false,
+            ),
             (vec![("sec-fetch-site", "same-origin")], false),
         ] {
             let headers = pairs.iter().map(|(name, value)| {
-                (HeaderName::from_static(name), HeaderValue::from_static(value))
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
             });
-            assert_eq!(is_from_elsewhere(&headers.collect(), &url), elsewhere, "{pairs:?}");
+            assert_eq!(
+                is_from_elsewhere(&headers.collect(), &url),
+                elsewhere,
+                "{pairs:?}"
+            );
         }
     }
 }

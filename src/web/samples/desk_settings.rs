@@ -68,7 +68,9 @@ pub fn page(desk: Desk, tab: &'static str, fill: Fill) -> Settings {
         tab,
         fields: keys.iter().map(field).collect(),
         faults: Vec::new(),
-        template_faults: fill.list(vec![fill.text("templates/digest/body.html:12: no such filter")]),
+        template_faults: fill.list(vec![
+            fill.text("templates/digest/body.html:12: no such filter"),
+        ]),
         schedule: (tab == "schedule").then(|| schedule(fill)),
         sending: (tab == "sending").then(|| sending(fill, None)),
         look: (tab == "look").then(|| LookForm {
@@ -126,7 +128,12 @@ fn sections(tab: &str, fill: Fill) -> Vec<SettingSection> {
         name: name.to_owned(),
         settings: vec![
             setting("listen", "127.0.0.1:8080", "default", None),
-            setting("public_url", "https://news.example.com/weekly", "file", Some("broadsheet.toml")),
+            setting(
+                "public_url",
+                "https://news.example.com/weekly",
+                "file",
+                Some("broadsheet.toml"),
+            ),
             setting("name", "Example Lab", "desk", None),
         ],
     };
@@ -166,7 +173,14 @@ fn tries(fill: Fill) -> Vec<(String, SmtpTried)> {
     let failed = troubles.map(|means| {
         let says = fill.needed("535 5.7.8 Error: authentication failed");
         let server = server();
-        (format!("{means:?}"), SmtpTried::Failed { server, says, means })
+        (
+            format!("{means:?}"),
+            SmtpTried::Failed {
+                server,
+                says,
+                means,
+            },
+        )
     });
     let others = [
         ("taken", SmtpTried::Taken { server: server() }),

@@ -26,7 +26,10 @@ const CRON: &str = "schedule.cron";
 const SMTP_URL: &str = "smtp.url";
 
 pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
-    answer(&shared, &view(&shared, &editor, Tab::Newsletter, Shown::default()))
+    answer(
+        &shared,
+        &view(&shared, &editor, Tab::Newsletter, Shown::default()),
+    )
 }
 
 pub async fn show_tab(
@@ -139,7 +142,12 @@ fn typed(key: &str, kind: Kind, fields: &Fields) -> Result<String, Refusal> {
         }
         SMTP_URL => {
             let url = server::url(&server::typed(fields));
-            url.ok_or_else(|| refusal(key, "expected a host like smtp.example.com and a port like 587"))
+            url.ok_or_else(|| {
+                refusal(
+                    key,
+                    "expected a host like smtp.example.com and a port like 587",
+                )
+            })
         }
         _ => Ok(kind.shown(fields.text(&id(key)))),
     }
@@ -193,12 +201,27 @@ mod tests {
             HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
         };
         let from = |origin: &str| headers(header::ORIGIN, origin);
-        assert!(is_here("https://news.example.com", &from("https://news.example.com")));
-        assert!(is_here("https://news.example.com/weekly", &from("https://news.example.com")));
-        assert!(!is_here("https://news.example.com", &from("http://news.example.com")));
-        assert!(!is_here("https://news.exmaple.com", &from("https://news.example.com")));
+        assert!(is_here(
+            "https://news.example.com",
+            &from("https://news.example.com")
+        ));
+        assert!(is_here(
+            "https://news.example.com/weekly",
+            &from("https://news.example.com")
+        ));
+        assert!(!is_here(
+            "https://news.example.com",
+            &from("http://news.example.com")
+        ));
+        assert!(!is_here(
+            "https://news.exmaple.com",
+            &from("https://news.example.com")
+        ));
         assert!(!is_here("https://news.example.com", &from("null")));
-        assert!(is_here("https://news.example.com", &headers(header::HOST, "news.example.com")));
+        assert!(is_here(
+            "https://news.example.com",
+            &headers(header::HOST, "news.example.com")
+        ));
         assert!(!is_here("https://news.example.com", &HeaderMap::new()));
         // Its own fault is told in its own words.
         assert!(is_here("news.example.com", &HeaderMap::new()));

@@ -11,8 +11,7 @@ use crate::web::admin::editor::Editor;
 use crate::web::admin::fields::Fields;
 use crate::web::admin::views::{
     LookForm, NextDate, ScheduleForm, SendingForm, Setting, SettingFault, SettingField,
-    SettingSection, Settings,
-    TestForm,
+    SettingSection, Settings, TestForm,
 };
 use crate::web::state::Shared;
 
@@ -46,7 +45,11 @@ pub fn view(shared: &Shared, editor: &Editor, tab: Tab, shown: Shown<'_>) -> Set
         schedule: (tab == Tab::Schedule).then(|| schedule(shared, &fields, &shown)),
         sending: (tab == Tab::Sending).then(|| sending(shared, editor, &sections, &shown)),
         look: (tab == Tab::Look).then(|| look(shared, &fields)),
-        sections: if tab == Tab::All { sections } else { Vec::new() },
+        sections: if tab == Tab::All {
+            sections
+        } else {
+            Vec::new()
+        },
         fields,
     }
 }
@@ -76,7 +79,10 @@ fn fields(
         let setting = find(sections, key)?;
         let holds = setting.value.clone().unwrap_or_default();
         let typed = shown.typed.filter(|_| setting.is_for_the_desk);
-        let fault = shown.refusals.iter().find(|it| it.key.as_deref() == Some(*key));
+        let fault = shown
+            .refusals
+            .iter()
+            .find(|it| it.key.as_deref() == Some(*key));
         let field = SettingField {
             id: id(key),
             value: typed.map_or(holds, |fields| kind.shown(fields.text(&id(key)))),
@@ -93,7 +99,9 @@ fn schedule(
     fields: &BTreeMap<String, SettingField>,
     shown: &Shown<'_>,
 ) -> ScheduleForm {
-    let cron = fields.get(&CRON.replace('.', "_")).map(|field| &field.value);
+    let cron = fields
+        .get(&CRON.replace('.', "_"))
+        .map(|field| &field.value);
     let (day, time) = match shown.typed {
         Some(typed) => (typed.text("day").to_owned(), typed.text("time").to_owned()),
         None => match cron.and_then(|cron| rhythm::day_and_time(cron)) {
@@ -117,9 +125,12 @@ fn next_dates(schedule: &Schedule, shared: &Shared) -> Vec<NextDate> {
 
 /// Those that people know: a continent and a city, and UTC.
 fn zones() -> Vec<&'static str> {
-    let old = ["Etc/", "SystemV/", "US/", "Brazil/", "Canada/", "Chile/", "Mexico/"];
+    let old = [
+        "Etc/", "SystemV/", "US/", "Brazil/", "Canada/", "Chile/", "Mexico/",
+    ];
     let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-    let known = names.filter(|name| name.contains('/') && !old.iter().any(|it| name.starts_with(it)));
+    let known =
+        names.filter(|name| name.contains('/') && !old.iter().any(|it| name.starts_with(it)));
     std::iter::once("UTC").chain(known).collect()
 }
 
@@ -152,7 +163,9 @@ fn sending(
 
 fn look(shared: &Shared, fields: &BTreeMap<String, SettingField>) -> LookForm {
     let accent = shared.web.accent;
-    let typed = fields.get("newsletter_accent").filter(|it| it.fault.is_some());
+    let typed = fields
+        .get("newsletter_accent")
+        .filter(|it| it.fault.is_some());
     let offered = typed.and_then(|field| match Accent::parse(&field.value) {
         Err(AccentError::TooLight { nearest, .. }) => Some(nearest.to_string()),
         _ => None,

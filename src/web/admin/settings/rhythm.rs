@@ -42,7 +42,12 @@ mod tests {
     fn a_day_and_a_time_are_a_cron_expression_and_back() {
         assert_eq!(cron("FRI", "10:00").as_deref(), Some("0 10 * * FRI"));
         assert_eq!(cron("SUN", "07:05").as_deref(), Some("5 7 * * SUN"));
-        for (day, time) in [("other", "10:00"), ("FRI", ""), ("FRI", "24:00"), ("FRI", "10:60")] {
+        for (day, time) in [
+            ("other", "10:00"),
+            ("FRI", ""),
+            ("FRI", "24:00"),
+            ("FRI", "10:60"),
+        ] {
             assert_eq!(cron(day, time), None, "{day} {time}");
         }
         for (expression, told) in [

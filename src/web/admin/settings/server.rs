@@ -100,8 +100,14 @@ mod tests {
                 form("smtp.example.com", "", "smtps", "ada:x"),
                 "smtps://ada%3Ax@smtp.example.com",
             ),
-            (form("127.0.0.1", "1025", "none", ""), "smtp://127.0.0.1:1025?tls=none"),
-            (form("[::1]", "25", "opportunistic", ""), "smtp://[::1]:25?tls=opportunistic"),
+            (
+                form("127.0.0.1", "1025", "none", ""),
+                "smtp://127.0.0.1:1025?tls=none",
+            ),
+            (
+                form("[::1]", "25", "opportunistic", ""),
+                "smtp://[::1]:25?tls=opportunistic",
+            ),
         ] {
             assert_eq!(url(&form).as_deref(), Some(told));
             assert_eq!(of_url(told, false), form);
@@ -123,7 +129,11 @@ mod tests {
             ("smtp.example.com", "70000"),
             ("smtp.example.com", "x"),
         ] {
-            assert_eq!(url(&form(host, port, "required", "")), None, "{host} {port}");
+            assert_eq!(
+                url(&form(host, port, "required", "")),
+                None,
+                "{host} {port}"
+            );
         }
     }
 }

@@ -17,10 +17,18 @@ async fn the_first_steps_tick_themselves_when_they_have_worked() {
     assert_eq!(to_do(&mut ada).await, 4);
     ada.fill_in("/admin/next", "/admin/next/collect", &[]).await;
     assert_eq!(to_do(&mut ada).await, 3);
-    assert!(ada.get("/admin").await.shows("2 posts so far, to 1 subscriber"));
+    assert!(
+        ada.get("/admin")
+            .await
+            .shows("2 posts so far, to 1 subscriber")
+    );
     let to = [("email", ADA)];
     ada.fill_in("/admin/next", "/admin/next/test", &to).await;
-    assert_eq!(to_do(&mut ada).await, 3, "a test that is queued is not there");
+    assert_eq!(
+        to_do(&mut ada).await,
+        3,
+        "a test that is queued is not there"
+    );
     house.deliver_all("kept in the outbox as 1.eml").await;
     assert_eq!(to_do(&mut ada).await, 2, "not by the server");
     house.store().spoke_to("other.example.com").await.unwrap();

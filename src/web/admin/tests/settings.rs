@@ -36,7 +36,10 @@ fn sections() -> Vec<SettingSection> {
                 ("accent", "", "default"),
             ],
         ),
-        section("server", &[("public_url", "https://news.example.com", "desk")]),
+        section(
+            "server",
+            &[("public_url", "https://news.example.com", "desk")],
+        ),
         section(
             "schedule",
             &[
@@ -64,7 +67,13 @@ fn sections() -> Vec<SettingSection> {
                 ("max_age_days", "14", "default"),
             ],
         ),
-        section("alerts", &[("to", "", "default"), ("draft_hours_before", "24", "default")]),
+        section(
+            "alerts",
+            &[
+                ("to", "", "default"),
+                ("draft_hours_before", "24", "default"),
+            ],
+        ),
     ]
 }
 
@@ -93,7 +102,10 @@ async fn everything_is_shown_with_where_it_was_set() {
     let page = ada.get("/admin/settings/all").await;
     assert!(page.shows("newsletter.from") && page.shows("lab@example.com"));
     assert!(page.shows(">desk</td>") && page.shows("broadsheet.toml"));
-    assert_eq!(ada.get("/admin/settings/nonsense").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        ada.get("/admin/settings/nonsense").await.status,
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]
@@ -113,7 +125,10 @@ async fn what_the_file_set_is_shown_and_left_alone() {
     let answer = ada.fill_in(path, path, &fields).await;
     assert_eq!(answer.to(), "/admin/settings/newsletter?done=saved");
     let emptied = ("newsletter.from".to_owned(), None);
-    assert_eq!(changes(&board), [change("newsletter.tagline", "The week"), emptied]);
+    assert_eq!(
+        changes(&board),
+        [change("newsletter.tagline", "The week"), emptied]
+    );
 }
 
 #[tokio::test]
@@ -122,7 +137,11 @@ async fn a_refusal_stands_at_its_field_and_keeps_what_was_typed() {
         key: Some(key.to_owned()),
         says: format!("no such {key}"),
     };
-    let (house, _) = house(vec![refusal("newsletter.from"), refusal("digest.min_posts")]).await;
+    let (house, _) = house(vec![
+        refusal("newsletter.from"),
+        refusal("digest.min_posts"),
+    ])
+    .await;
     let mut ada = house.ada().await;
     let path = "/admin/settings/newsletter";
     let answer = ada.fill_in(path, path, &[("newsletter-from", "x<y")]).await;
@@ -151,17 +170,24 @@ async fn another_public_address_is_saved_only_from_there() {
             ("server-public_url", address),
         ]
     };
-    let answer = ada.fill_in(path, path, &with("https://weekly.example.com")).await;
+    let answer = ada
+        .fill_in(path, path, &with("https://weekly.example.com"))
+        .await;
     assert!(answer.shows("this is not where you are"));
     assert_eq!(changes(&board), []);
-    let answer = ada.fill_in(path, path, &with("https://news.example.com/weekly")).await;
+    let answer = ada
+        .fill_in(path, path, &with("https://news.example.com/weekly"))
+        .await;
     assert_eq!(
         answer.to(),
         "https://news.example.com/weekly/admin/settings/newsletter?done=saved"
     );
     assert_eq!(
         changes(&board),
-        [change("server.public_url", "https://news.example.com/weekly")]
+        [change(
+            "server.public_url",
+            "https://news.example.com/weekly"
+        )]
     );
 }
 
@@ -193,7 +219,10 @@ async fn a_day_and_a_time_make_the_schedule_or_a_cron_expression_does() {
         [disabled.clone(), change("schedule.cron", "30 7 * * TUE")]
     );
     save(&mut ada, "other", "", "0 9 * * MON#1").await;
-    assert_eq!(changes(&board), [disabled, change("schedule.cron", "0 9 * * MON#1")]);
+    assert_eq!(
+        changes(&board),
+        [disabled, change("schedule.cron", "0 9 * * MON#1")]
+    );
     let answer = save(&mut ada, "TUE", "", "").await;
     assert!(answer.shows("choose a day, and a time"));
     assert_eq!(changes(&board), []);

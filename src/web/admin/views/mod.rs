@@ -23,8 +23,8 @@ pub use notice::Notice;
 pub use outbox::{Outbox, OutboxLine, OutboxMail};
 pub use overview::{Checklist, Figures, NextIssue, Overview, SendingNow};
 pub use settings::{
-    LookForm, NextDate, ScheduleForm, SendingForm, ServerForm, Setting, SettingFault,
-    SettingField, SettingSection, Settings,
+    LookForm, NextDate, ScheduleForm, SendingForm, ServerForm, Setting, SettingFault, SettingField,
+    SettingSection, Settings,
 };
 pub use subscribers::{AddSubscriber, SubscriberCounts, SubscriberLine, Subscribers};
 
