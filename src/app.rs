@@ -197,13 +197,10 @@ impl App {
         Ok(Deliveries {
             store: self.store.clone(),
             templates: self.templates()?,
-            identity: Arc::clone(&identity),
+            identity,
             transport: Arc::new(self.transport()?),
             signer: self.signer()?,
-            envelope_from: smtp
-                .return_path
-                .clone()
-                .unwrap_or_else(|| identity.from.address().clone()),
+            return_path: smtp.return_path.clone(),
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),

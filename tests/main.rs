@@ -3,6 +3,7 @@
 //! `tests/run` runs it twice, on SQLite and on PostgreSQL.
 
 mod house;
+mod passing_weeks;
 mod schedule;
 mod stories;
 mod support;

@@ -130,6 +130,12 @@ async fn a_feed_that_is_down_at_its_slot_is_read_again() {
     assert_eq!(app.issues().await.len(), 1);
 }
 
+async fn owned(blog: &Blog) -> TestApp {
+    let mut app = newsletter(blog).await;
+    app.has_owner("owner@example.net");
+    app
+}
+
 /// How many mails to the owner are there, and whether this one is among them.
 async fn told(app: &TestApp, event: &str) -> (usize, bool) {
     let filter = DeliveryFilter::default();
@@ -143,7 +149,7 @@ async fn told(app: &TestApp, event: &str) -> (usize, bool) {
 #[tokio::test]
 async fn the_owner_hears_of_the_draft_a_day_before_and_once() {
     let blog = blog();
-    let mut app = newsletter(&blog).await;
+    let mut app = owned(&blog).await;
     app.later(TO_SLOT - 25 * HOUR);
     app.scheduler_looks().await;
     assert_eq!(told(&app, "draft 2026-W47").await, (0, false));
@@ -158,7 +164,7 @@ async fn the_owner_hears_of_the_draft_a_day_before_and_once() {
 #[tokio::test]
 async fn a_draft_without_posts_is_told_of_when_it_has_some() {
     let blog = Blog::start(Vec::new());
-    let mut app = newsletter(&blog).await;
+    let mut app = owned(&blog).await;
     app.later(TO_SLOT - 20 * HOUR);
     app.scheduler_looks().await;
     assert_eq!(told(&app, "draft 2026-W47").await, (0, false));
@@ -175,7 +181,7 @@ async fn a_draft_without_posts_is_told_of_when_it_has_some() {
 #[tokio::test]
 async fn the_owner_hears_of_a_missed_slot() {
     let blog = blog();
-    let mut app = newsletter(&blog).await;
+    let mut app = owned(&blog).await;
     app.later(TO_SLOT + 25 * HOUR);
     app.scheduler_looks().await;
     app.scheduler_looks().await;
@@ -185,7 +191,7 @@ async fn the_owner_hears_of_a_missed_slot() {
 #[tokio::test]
 async fn the_owner_hears_once_of_a_feed_that_is_down_at_its_slot() {
     let blog = Blog::start(Vec::new());
-    let mut app = newsletter(&blog).await;
+    let mut app = owned(&blog).await;
     blog.break_with(Some(axum::http::StatusCode::BAD_GATEWAY));
     app.later(TO_SLOT);
     app.scheduler_looks().await;

@@ -7,6 +7,7 @@ use super::{App, AppError};
 use crate::domain::delivery::DeliveryId;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::outcome::{Halt, Outcome, Report, Temporary};
+use crate::domain::return_path::ReturnPath;
 use crate::mail::compose::{Mail, MessageId};
 use crate::mail::templates::Event;
 use crate::mail::transport::{Outgoing, Transport};
@@ -85,6 +86,7 @@ impl App {
         };
         let identity = identity(&self.settings);
         let return_path = self.settings.smtp.return_path.as_ref();
+        let return_path = return_path.map(ReturnPath::address);
         let report = channel
             .send(&Outgoing {
                 delivery,

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{Context, Failure};
+use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::issue::IssueNumber;
 use crate::store::{DeliveryFilter, DeliveryRow};
@@ -76,7 +77,7 @@ fn print(context: &Context, row: &DeliveryRow) -> Result<(), Failure> {
     let line = json!({
         "id": row.id, "issue": row.issue, "kind": row.kind.as_str(), "address": row.address,
         "state": row.state.as_str(), "attempts": row.attempts, "reply": row.reply, "at": row.at.as_millis(),
-        "due_at": row.due_at.map(crate::domain::clock::Timestamp::as_millis),
+        "due_at": row.due_at.filter(|_| row.state == DeliveryState::Deferred).map(Timestamp::as_millis),
     });
     context.output.line(&line, || {
         let issue = row

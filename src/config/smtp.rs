@@ -7,8 +7,8 @@ use url::Url;
 
 use super::reader::{Read, Reader, number, text};
 use super::values::path;
-use crate::domain::email_address::EmailAddress;
 use crate::domain::public_url;
+use crate::domain::return_path::ReturnPath;
 
 #[derive(Clone, Debug)]
 pub struct Smtp {
@@ -20,7 +20,7 @@ pub struct Smtp {
     pub connections: u16,
     /// The whole newsletter's, shared by its processes.
     pub rate_per_second: Option<u32>,
-    pub return_path: Option<EmailAddress>,
+    pub return_path: Option<ReturnPath>,
     pub in_doubt: InDoubtPolicy,
 }
 
@@ -131,7 +131,7 @@ impl Smtp {
         let password_file = reader.optional("smtp.password_file", text(path));
         let connections = reader.needed("smtp.connections", number(1..=1000));
         let rate_per_second = reader.optional("smtp.rate_per_second", number(1..=100_000));
-        let return_path = reader.optional("smtp.return_path", text(EmailAddress::parse));
+        let return_path = reader.optional("smtp.return_path", text(ReturnPath::parse));
         let in_doubt = reader.needed("smtp.in_doubt", text(in_doubt));
         let (url, password, password_file) = (url?, password?, password_file?);
         let kept = [

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fail::fail_point;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -10,6 +11,7 @@ use super::compose::IssueMail;
 use super::pace::Pace;
 use super::recorder::{Done, Request};
 use super::settle::{settle, unreached};
+use super::throttle::Throttle;
 use super::{Deliveries, Pulse};
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
@@ -30,6 +32,8 @@ const REACH: [Duration; 3] = [
 const MAILS_PER_CONNECTION: u32 = 1_000;
 
 pub(super) struct Connection {
+    pub number: usize,
+    pub throttle: Arc<Throttle>,
     pub deliveries: Deliveries,
     pub worker: WorkerId,
     pub jobs: Arc<Mutex<mpsc::Receiver<Leased>>>,
@@ -54,6 +58,14 @@ impl Connection {
         let mut done: Option<Done> = None;
         let mut sent = 0;
         loop {
+            if !self.throttle.allows(self.number) {
+                self.commit(done.take(), None).await;
+                close(channel.take()).await;
+                tokio::select! {
+                    () = self.stop.cancelled() => break,
+                    () = self.throttle.allowed(self.number) => {}
+                }
+            }
             let job = match self.at_hand() {
                 Some(job) => job,
                 None => {
@@ -81,6 +93,10 @@ impl Connection {
                 match self.open(&job).await {
                     Ok(Some(opened)) => channel = Some(opened),
                     Ok(None) => break,
+                    Err(_) if !self.throttle.allows(self.number) => {
+                        self.give_back(&job).await;
+                        continue;
+                    }
                     Err(failed) => {
                         done = self.not_reached(&job, failed).await;
                         continue;
@@ -96,7 +112,9 @@ impl Connection {
                 self.give_back(&job).await;
                 continue;
             }
+            fail_point!("marked");
             done = Some(self.send(&job, &mut channel, &mut issue).await);
+            fail_point!("outcome-known");
             sent += 1;
         }
         self.commit(done, None).await;
@@ -129,9 +147,10 @@ impl Connection {
                 Ok(channel) => return Ok(Some(channel)),
                 Err(failed) => failed,
             };
-            let wait = waits
-                .next()
-                .filter(|_| matches!(failed.outcome, Outcome::Deferred(_)));
+            self.throttle.note(failed.outcome);
+            let wait = waits.next().filter(|_| {
+                matches!(failed.outcome, Outcome::Deferred(_)) && self.throttle.allows(self.number)
+            });
             let Some(wait) = wait else { return Err(failed) };
             tracing::warn!(delivery = %job.id, says = %failed.says, "the mail server cannot be reached");
             tokio::select! {
@@ -187,10 +206,11 @@ impl Connection {
             };
             return self.decide(job, &report);
         };
+        fail_point!("composed");
         let mail = Outgoing {
             delivery: &job.id,
             since: job.queued_at,
-            envelope_from: &self.deliveries.envelope_from,
+            envelope_from: &self.deliveries.envelope_from(job),
             to: &job.address,
             message: &message,
         };
@@ -205,6 +225,7 @@ impl Connection {
         if !open.is_usable() {
             *channel = None;
         }
+        self.throttle.note(report.outcome);
         self.decide(job, &report)
     }
 
@@ -253,6 +274,7 @@ impl Connection {
     }
 
     async fn give_back(&self, job: &Leased) {
+        fail_point!("giving-back");
         if let Err(error) = self.deliveries.store.give_back(&self.worker, &job.id).await {
             tracing::warn!(delivery = %job.id, %error, "a lease was not given back");
         }
@@ -274,6 +296,7 @@ fn skipped(job: &Leased) -> Done {
         charged: false,
         lost_reply: false,
         suppress: None,
+        refusal: None,
     };
     // Nothing was asked of any server, so nothing is learnt of it.
     Done {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fail::fail_point;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
 use super::pace::Pace;
+use super::throttle::Throttle;
 use super::{Deliveries, Pulse};
 use crate::domain::ids::WorkerId;
 
@@ -59,6 +61,7 @@ impl Engine {
 
     /// One life under one worker id.
     async fn live(&self, worker: WorkerId, stop: &CancellationToken) {
+        fail_point!("joined");
         let stop = stop.child_token();
         let hard_stop = CancellationToken::new();
         let (pulse, felt) = watch::channel(Pulse::Living(1));
@@ -68,8 +71,11 @@ impl Engine {
         let mut connections = JoinSet::new();
         let jobs = Arc::new(Mutex::new(job_out));
         let pace = Arc::new(Pace::new(self.deliveries.policy.rate_per_second));
-        for _ in 0..self.deliveries.policy.connections {
+        let throttle = Arc::new(Throttle::new(self.deliveries.policy.connections));
+        for number in 0..self.deliveries.policy.connections {
             let connection = Connection {
+                number,
+                throttle: Arc::clone(&throttle),
                 deliveries: self.deliveries.clone(),
                 worker,
                 jobs: Arc::clone(&jobs),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fail::fail_point;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -25,9 +26,11 @@ impl Deliveries {
         stop: CancellationToken,
     ) {
         loop {
+            fail_point!("claiming");
             let pause = match self.claim(worker).await {
                 Ok(claimed) if claimed.is_empty() => LOOK_AGAIN,
                 Ok(claimed) => {
+                    fail_point!("claimed");
                     for job in claimed {
                         tokio::select! {
                             // What is left of the batch goes back when the worker resigns.

@@ -20,6 +20,7 @@ mod pace;
 mod recorder;
 mod settle;
 mod streak;
+mod throttle;
 
 use std::sync::Arc;
 
@@ -31,12 +32,13 @@ pub use settle::InDoubt;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
+use crate::domain::return_path::ReturnPath;
 use crate::domain::token::SecretKeys;
 use crate::mail::dkim::Signer;
 use crate::mail::identity::Identity;
 use crate::mail::templates::Templates;
 use crate::mail::transport::Transport;
-use crate::store::Store;
+use crate::store::{Leased, Store};
 
 /// How mail is handed over.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +59,8 @@ pub struct Deliveries {
     pub transport: Arc<Transport>,
     /// `None`: mail goes unsigned.
     pub signer: Option<Arc<Signer>>,
-    /// Where servers send their reports (RFC 5321 §2.3.1, the reverse-path).
-    pub envelope_from: EmailAddress,
+    /// Where servers send their reports; `None`: to whoever the mail is from.
+    pub return_path: Option<ReturnPath>,
     pub keys: Arc<SecretKeys>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
@@ -68,5 +70,14 @@ pub struct Deliveries {
 impl Deliveries {
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The reverse-path (RFC 5321 §2.3.1): it tells whose copy a report is about.
+    fn envelope_from(&self, job: &Leased) -> EmailAddress {
+        match (&self.return_path, &job.subscriber) {
+            (Some(path), Some(reader)) => path.of(&self.keys, reader, job.number),
+            (Some(path), None) => path.address().clone(),
+            (None, _) => self.identity.from.address().clone(),
+        }
     }
 }

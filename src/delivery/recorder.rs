@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use fail::fail_point;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -10,8 +11,8 @@ use super::Deliveries;
 use super::streak::Streaks;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::ids::{IssueId, WorkerId};
-use crate::domain::outcome::Outcome;
-use crate::store::{Settled, StoreError};
+use crate::domain::outcome::{Outcome, Verdict};
+use crate::store::{GroupCommit, Settled};
 
 /// What a connection asks for between two mails.
 #[derive(Debug)]
@@ -33,13 +34,6 @@ pub struct Done {
     pub pause: Option<String>,
 }
 
-/// What must stop, why, and who is to be asked again when it goes on.
-struct Halt {
-    issue: IssueId,
-    why: String,
-    refused: Vec<DeliveryId>,
-}
-
 /// The most requests in one commit: more than there are connections is never asked.
 const MOST: usize = 500;
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -58,8 +52,9 @@ impl Deliveries {
         let mut batch = Vec::with_capacity(MOST);
         let mut streaks = Streaks::default();
         while requests.recv_many(&mut batch, MOST).await > 0 {
-            let halts = halts(&batch, &mut streaks);
-            let begun = self.commit(worker, &batch, &halts, &give_up).await;
+            let commit = group_commit(&batch, &mut streaks);
+            let begun = self.commit(worker, &commit, &give_up).await;
+            fail_point!("before-answer");
             for request in batch.drain(..) {
                 let may = request.next.is_some_and(|next| begun.contains(&next));
                 // A connection that does not wait for the answer any more needs none.
@@ -71,28 +66,28 @@ impl Deliveries {
     async fn commit(
         &self,
         worker: WorkerId,
-        batch: &[Request],
-        halts: &[Halt],
+        commit: &GroupCommit,
         give_up: &CancellationToken,
     ) -> HashSet<DeliveryId> {
-        let done = batch.iter().filter_map(|request| request.done.as_ref());
-        let outcomes: Vec<Settled> = done.map(|done| done.settled.clone()).collect();
-        let next: Vec<DeliveryId> = batch
-            .iter()
-            .filter_map(|request| request.next.clone())
-            .collect();
+        let held = commit.outcomes.len();
         loop {
+            fail_point!("before-commit");
             let committed = tokio::select! {
-                committed = self.try_commit(worker, &outcomes, &next, halts) => committed,
+                committed = self.store.record(&worker, commit, self.now()) => committed,
                 () = last_moment(give_up) => {
-                    tracing::error!(lost = outcomes.len(), "the database does not answer; outcomes are left in doubt");
+                    tracing::error!(lost = held, "the database does not answer; outcomes are left in doubt");
                     return HashSet::new();
                 }
             };
             match committed {
-                Ok(begun) => return begun,
+                Ok(recorded) => {
+                    for (issue, why) in &recorded.paused {
+                        tracing::error!(%issue, %why, "the issue is paused: it is refused for reasons that are ours");
+                    }
+                    return recorded.begun;
+                }
                 Err(error) => {
-                    tracing::error!(%error, held = outcomes.len(), "outcomes wait for the database");
+                    tracing::error!(%error, held, "outcomes wait for the database");
                     tokio::select! {
                         () = last_moment(give_up) => {}
                         () = tokio::time::sleep(AGAIN_AFTER) => {}
@@ -100,31 +95,6 @@ impl Deliveries {
                 }
             }
         }
-    }
-
-    /// Pauses first: none of what is marked next may be of an issue that must stop.
-    async fn try_commit(
-        &self,
-        worker: WorkerId,
-        outcomes: &[Settled],
-        next: &[DeliveryId],
-        halts: &[Halt],
-    ) -> Result<HashSet<DeliveryId>, StoreError> {
-        for halt in halts {
-            if self.store.pause_issue(&halt.issue, Some(&halt.why)).await? {
-                tracing::error!(issue = %halt.issue, why = %halt.why, "the issue is paused: it is refused for reasons that are ours");
-            }
-        }
-        let recorded = self
-            .store
-            .record(&worker, outcomes, next, self.now())
-            .await?;
-        for halt in halts {
-            self.store
-                .take_back_bounces(&halt.refused, self.now())
-                .await?;
-        }
-        Ok(recorded.begun)
     }
 }
 
@@ -134,24 +104,23 @@ async fn last_moment(give_up: &CancellationToken) {
     tokio::time::sleep(LAST_TRY).await;
 }
 
-fn halts(batch: &[Request], streaks: &mut Streaks) -> Vec<Halt> {
-    let mut halts = Vec::new();
-    for done in batch.iter().filter_map(|request| request.done.as_ref()) {
+fn group_commit(batch: &[Request], streaks: &mut Streaks) -> GroupCommit {
+    let mut commit = GroupCommit::default();
+    for request in batch {
+        commit.next.extend(request.next.clone());
+        let Some(done) = &request.done else { continue };
+        commit.outcomes.push(done.settled.clone());
         let Some(issue) = done.issue else { continue };
         if let Some(why) = &done.pause {
-            halts.push(Halt {
-                issue,
-                why: why.clone(),
-                refused: Vec::new(),
-            });
+            commit.pauses.push((issue, why.clone()));
+        }
+        if done.outcome == Outcome::Bounced(Verdict::Policy) {
+            commit.excused.push(done.settled.id.clone());
         }
         if let Some(refused) = streaks.note(issue, &done.settled.id, done.outcome) {
-            halts.push(Halt {
-                issue,
-                why: done.settled.reply.clone(),
-                refused,
-            });
+            commit.pauses.push((issue, done.settled.reply.clone()));
+            commit.excused.extend(refused);
         }
     }
-    halts
+    commit
 }

@@ -2,8 +2,10 @@
 
 use crate::domain::backoff::{Retry, retry};
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::DeliveryState;
-use crate::domain::outcome::{Outcome, Report, Verdict};
+use crate::domain::delivery::{DeliveryKind, DeliveryState};
+use crate::domain::ids::SubscriberId;
+use crate::domain::outcome::{Outcome, Report, Temporary, Verdict};
+use crate::domain::refusal::Refusal;
 use crate::store::{Leased, Settled};
 
 /// What to do when the final dot may have been taken and no reply was read.
@@ -54,21 +56,28 @@ pub fn settle(
         charged: true,
         lost_reply: false,
         suppress: None,
+        refusal: None,
     };
     let mut pause = None;
     match report.outcome {
         Outcome::Delivered => {}
-        Outcome::Deferred(_) => wait(&mut settled, retry(tried, job.queued_at, now, jitter)),
+        Outcome::Deferred(why) => {
+            settled.refusal =
+                refusal(job, Refusal::MailboxFull).filter(|_| why == Temporary::MailboxFull);
+            wait(&mut settled, job, retry(tried, job.queued_at, now, jitter));
+        }
         Outcome::Bounced(verdict) => {
             settled.state = DeliveryState::Bounced;
-            settled.suppress = job.subscriber.filter(|_| verdict == Verdict::Dead);
+            settled.suppress = suppressed_by(job).filter(|_| verdict == Verdict::Dead);
+            settled.refusal =
+                refusal(job, Refusal::Unclear).filter(|_| verdict == Verdict::Unclear);
         }
         Outcome::InDoubt => {
             settled.lost_reply = true;
             if job.lost_replies + 1 >= policy.most_losses() {
                 settled.state = DeliveryState::InDoubt;
             } else {
-                wait(&mut settled, retry(tried, job.queued_at, now, jitter));
+                wait(&mut settled, job, retry(tried, job.queued_at, now, jitter));
             }
         }
         Outcome::Halted(_) => {
@@ -82,7 +91,7 @@ pub fn settle(
                 };
                 settled.due_at = Some(now);
             } else {
-                wait(&mut settled, retry(1, job.queued_at, now, jitter));
+                wait(&mut settled, job, retry(1, job.queued_at, now, jitter));
             }
         }
     }
@@ -99,22 +108,44 @@ pub fn unreached(job: &Leased, says: String, now: Timestamp, jitter: u8) -> Sett
         charged: false,
         lost_reply: false,
         suppress: None,
+        refusal: None,
     };
     wait(
         &mut settled,
+        job,
         retry(job.attempts.max(1), job.queued_at, now, jitter),
     );
     settled
 }
 
-fn wait(settled: &mut Settled, retry: Retry) {
+/// Only an issue says something of a reader's mailbox: other mail may be asked for by
+/// anyone, as often as they like.
+fn refusal(job: &Leased, refusal: Refusal) -> Option<(SubscriberId, Refusal)> {
+    let reader = job.issue.and(job.subscriber)?;
+    Some((reader, refusal))
+}
+
+/// Whom a dead address is held against. A link may go to an address that is not the
+/// reader's yet: a slip in it must not cost them the one they have.
+fn suppressed_by(job: &Leased) -> Option<SubscriberId> {
+    job.subscriber
+        .filter(|_| job.kind != DeliveryKind::ReaderLink)
+}
+
+fn wait(settled: &mut Settled, job: &Leased, retry: Retry) {
     match retry {
         Retry::At(due) => {
             settled.state = DeliveryState::Deferred;
             settled.due_at = Some(due);
         }
         Retry::GiveUp => {
-            settled.state = DeliveryState::Bounced;
+            // What may have arrived is not called bounced.
+            let doubt = settled.lost_reply || job.lost_replies > 0;
+            settled.state = if doubt {
+                DeliveryState::InDoubt
+            } else {
+                DeliveryState::Bounced
+            };
             settled.due_at = None;
         }
     }
@@ -125,10 +156,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::delivery::{DeliveryId, DeliveryKind};
+    use crate::domain::delivery::DeliveryId;
     use crate::domain::email_address::EmailAddress;
-    use crate::domain::ids::{IssueId, SubscriberId};
-    use crate::domain::outcome::{Halt, Temporary};
+    use crate::domain::ids::IssueId;
+    use crate::domain::issue::IssueNumber;
+    use crate::domain::outcome::Halt;
     use crate::domain::random::Random;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
@@ -139,6 +171,7 @@ mod tests {
             id: DeliveryId::from_stored("d".into()),
             kind: DeliveryKind::Issue,
             issue: Some(IssueId::new(NOW, &random)),
+            number: Some(IssueNumber::FIRST),
             subscriber: Some(SubscriberId::new(NOW, &random)),
             address: EmailAddress::parse("a@example.com").unwrap(),
             attempts: 0,
@@ -196,6 +229,14 @@ mod tests {
         for verdict in [Verdict::Unclear, Verdict::Policy, Verdict::Expired] {
             assert!(!suppressed(verdict), "{verdict:?}");
         }
+        let mut link = job();
+        link.kind = DeliveryKind::ReaderLink;
+        let dead = Outcome::Bounced(Verdict::Dead);
+        assert_eq!(
+            decide(&link, dead, InDoubt::Resend).settled.suppress,
+            None,
+            "another address says nothing of this one"
+        );
     }
 
     #[test]
@@ -235,5 +276,33 @@ mod tests {
         job.queued_at = NOW.minus(Duration::from_secs(47 * 3600));
         let settled = decide(&job, Outcome::Deferred(Temporary::Refused), InDoubt::Resend).settled;
         assert_eq!(settled.state, DeliveryState::Bounced);
+    }
+
+    #[test]
+    fn what_may_have_arrived_is_in_doubt_at_the_end_and_not_bounced() {
+        let mut job = job();
+        job.queued_at = NOW.minus(Duration::from_secs(48 * 3600));
+        let last = |job: &Leased, outcome| decide(job, outcome, InDoubt::Resend).settled.state;
+        assert_eq!(last(&job, Outcome::InDoubt), DeliveryState::InDoubt);
+        job.lost_replies = 1;
+        let refused = Outcome::Deferred(Temporary::Refused);
+        assert_eq!(last(&job, refused), DeliveryState::InDoubt);
+    }
+
+    #[test]
+    fn issues_refused_without_a_clear_word_are_noted() {
+        let noted = |job: &Leased, outcome| {
+            let refusal = decide(job, outcome, InDoubt::Resend).settled.refusal;
+            refusal.map(|(_, refusal)| refusal)
+        };
+        let unclear = Outcome::Bounced(Verdict::Unclear);
+        let full = Outcome::Deferred(Temporary::MailboxFull);
+        let mut job = job();
+        assert_eq!(noted(&job, unclear), Some(Refusal::Unclear));
+        assert_eq!(noted(&job, full), Some(Refusal::MailboxFull));
+        assert_eq!(noted(&job, Outcome::Bounced(Verdict::Policy)), None);
+        assert_eq!(noted(&job, Outcome::Deferred(Temporary::Refused)), None);
+        job.issue = None;
+        assert_eq!(noted(&job, unclear), None);
     }
 }

@@ -13,6 +13,8 @@ pub mod post;
 pub mod public_url;
 pub mod random;
 pub mod reader_link;
+pub mod refusal;
+pub mod return_path;
 pub mod schedule;
 pub mod selector;
 pub mod sender;

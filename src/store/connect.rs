@@ -50,6 +50,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "settings",
         include_str!("../../migrations/0007_settings.sql"),
     ),
+    (
+        8,
+        "refusals",
+        include_str!("../../migrations/0008_refusals.sql"),
+    ),
 ];
 
 /// How long a writer waits for another process's transaction on the same SQLite file.

@@ -1,8 +1,8 @@
 //! Mails to be sent, before anyone takes them up.
 
-use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+use sqlx::{Any, Row, Transaction};
 
-use super::{Store, StoreError, batch, decode};
+use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::EmailAddress;
@@ -27,18 +27,10 @@ const TALLY: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) AS n FROM deliveries
 const DUE_AGAIN: &str = "UPDATE deliveries SET due_at = $2
     WHERE issue_id = $1 AND state = 'deferred' AND due_at > $2";
 const TO_GO: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE due_at IS NOT NULL";
-const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = $2, reply = NULL, attempts = 0, lost_replies = 0,
+const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = 0, reply = NULL, attempts = 0, lost_replies = 0,
     queued_at = $2, at = $2
     WHERE issue_id = $1 AND state IN ('bounced', 'in_doubt') AND address IS NOT NULL
       AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed')";
-
-fn take_back_sql(count: usize) -> String {
-    format!(
-        "UPDATE deliveries SET state = 'queued', due_at = $1, attempts = attempts - 1, at = $1
-        WHERE id IN ({}) AND state = 'bounced' AND address IS NOT NULL",
-        batch::list(2, count)
-    )
-}
 
 pub(super) async fn insert(
     tx: &mut Transaction<'static, Any>,
@@ -121,31 +113,6 @@ impl Store {
         tx.commit().await?;
         Ok(count)
     }
-}
-
-impl Store {
-    /// Puts bounces back into the queue that turned out to be nobody's fault but ours; the
-    /// try is not counted.
-    pub async fn take_back_bounces(
-        &self,
-        ids: &[DeliveryId],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        for run in batch::runs(ids) {
-            let mut query =
-                sqlx::query(AssertSqlSafe(take_back_sql(run.len()))).bind(now.as_millis());
-            for id in run {
-                query = query.bind(id.to_string());
-            }
-            query.execute(&self.pool).await?;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-pub(super) fn statements() -> Vec<String> {
-    vec![take_back_sql(10)]
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Freezing an issue: its number, its posts and a copy for every reader, all or nothing.
 
+use fail::fail_point;
 use sqlx::{Any, Transaction};
 
 use super::transaction::again;
@@ -54,12 +55,18 @@ const TAKE_POST: &str =
 const OFFER_AGAIN: &str = "UPDATE posts SET offered = offered + 1 WHERE id = $1";
 const COUNT_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1";
 
-// One statement makes a million rows.
+// One statement makes a million rows. What was never tried is due whatever a clock says.
 const ENQUEUE: &str = "INSERT INTO deliveries
     (id, kind, issue_id, subscriber_id, address, state, due_at, attempts, lost_replies, queued_at, at)
-    SELECT CAST($1 AS TEXT) || ':' || id, 'issue', $1, id, address, 'queued', $2, 0, 0, $2, $2
+    SELECT CAST($1 AS TEXT) || ':' || id, 'issue', $1, id, address, 'queued', 0, 0, 0, $2, $2
     FROM subscribers
     WHERE state = 'confirmed' AND (paused_until IS NULL OR paused_until <= $2)";
+
+// A week's issue makes the older ones stale: who is still waiting for one gets this instead.
+const GIVE_UP_OLDER: &str = "UPDATE deliveries SET
+        state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'bounced' END, due_at = NULL, at = $2
+    WHERE state = 'deferred'
+      AND issue_id IN (SELECT id FROM issues WHERE number < $1 AND state IN ('sending', 'paused'))";
 
 impl Store {
     /// The number the next issue would have.
@@ -96,6 +103,13 @@ impl Store {
             if !take_posts(&mut tx, issue).await? {
                 return Ok(Claimed::Outrun);
             }
+            if issue.slot.is_some() {
+                sqlx::query(GIVE_UP_OLDER)
+                    .bind(issue.number.get())
+                    .bind(now.as_millis())
+                    .execute(&mut *tx)
+                    .await?;
+            }
             let copies = sqlx::query(ENQUEUE)
                 .bind(issue.id.to_string())
                 .bind(now.as_millis())
@@ -110,7 +124,9 @@ impl Store {
                 .bind(recipients)
                 .execute(&mut *tx)
                 .await?;
+            fail_point!("freezing");
             tx.commit().await?;
+            fail_point!("frozen");
             Ok(Claimed::Made { recipients })
         })
         .await
@@ -169,4 +185,5 @@ pub(super) const STATEMENTS: &[&str] = &[
     OFFER_AGAIN,
     COUNT_RECIPIENTS,
     ENQUEUE,
+    GIVE_UP_OLDER,
 ];

@@ -1,5 +1,6 @@
 //! Issues: frozen once, and what state they are in.
 
+use fail::fail_point;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -40,7 +41,7 @@ const PAGE: &str = issue_rows!("WHERE number < $1 ORDER BY number DESC LIMIT $2"
 const UNFINISHED: &str = issue_rows!("WHERE state IN ('sending', 'paused') ORDER BY number");
 const SENDING: &str = "SELECT id FROM issues WHERE state = 'sending' ORDER BY number";
 const MAIL: &str = "SELECT mail FROM issues WHERE id = $1";
-const PAUSE: &str =
+pub(super) const PAUSE: &str =
     "UPDATE issues SET state = 'paused', paused_why = $2 WHERE id = $1 AND state = 'sending'";
 const RESUME: &str =
     "UPDATE issues SET state = 'sending', paused_why = NULL WHERE id = $1 AND state = 'paused'";
@@ -159,11 +160,11 @@ impl Store {
 
     /// Calls those issues sent of which nothing is to go. Returns how many.
     pub async fn finish_issues(&self, now: Timestamp) -> Result<u64, StoreError> {
-        Ok(sqlx::query(FINISH)
-            .bind(now.as_millis())
-            .execute(&self.pool)
-            .await?
-            .rows_affected())
+        fail_point!("finishing");
+        let update = sqlx::query(FINISH).bind(now.as_millis());
+        let finished = update.execute(&self.pool).await?.rows_affected();
+        fail_point!("finished");
+        Ok(finished)
     }
 }
 

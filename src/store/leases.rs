@@ -1,5 +1,6 @@
 //! Taking deliveries up, and giving them back.
 
+use fail::fail_point;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -9,7 +10,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::WorkerId;
-use crate::domain::issue::IssueId;
+use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::subscriber::SubscriberId;
 
 /// A delivery that a process has taken up.
@@ -18,6 +19,7 @@ pub struct Leased {
     pub id: DeliveryId,
     pub kind: DeliveryKind,
     pub issue: Option<IssueId>,
+    pub number: Option<IssueNumber>,
     pub subscriber: Option<SubscriberId>,
     pub address: EmailAddress,
     /// Tries that were begun before this one.
@@ -42,7 +44,8 @@ macro_rules! claim {
             $locking,
             ") AND state IN ('queued', 'deferred')
                AND EXISTS (SELECT 1 FROM workers WHERE id = $1)
-            RETURNING id, kind, issue_id, subscriber_id, address, attempts, lost_replies, queued_at, payload"
+            RETURNING id, kind, issue_id, subscriber_id, address, attempts, lost_replies, queued_at, payload,
+                (SELECT number FROM issues WHERE issues.id = deliveries.issue_id) AS number"
         )
     };
 }
@@ -145,7 +148,9 @@ impl Store {
             .bind(worker.to_string())
             .execute(&mut *tx)
             .await?;
+        fail_point!("resigning");
         tx.commit().await?;
+        fail_point!("resigned");
         Ok(())
     }
 
@@ -183,7 +188,9 @@ impl Store {
             .bind(dead.to_string())
             .execute(&mut *tx)
             .await?;
+        fail_point!("taking-up");
         tx.commit().await?;
+        fail_point!("taken-up");
         Ok(true)
     }
 }
@@ -204,6 +211,9 @@ fn leased(row: &AnyRow) -> Result<Leased, StoreError> {
         issue: parsed("issue_id")?
             .map(|id| decode("issue id", id, IssueId::parse))
             .transpose()?,
+        number: row
+            .try_get::<Option<i64>, _>("number")?
+            .and_then(|number| IssueNumber::new(number).ok()),
         subscriber: parsed("subscriber_id")?
             .map(|id| decode("subscriber id", id, SubscriberId::parse))
             .transpose()?,

@@ -3,13 +3,17 @@
 
 use std::collections::HashSet;
 
+use fail::fail_point;
 use sqlx::{Any, AssertSqlSafe, Transaction};
 
+use super::issues::PAUSE;
 use super::transaction::again;
-use super::{Store, StoreError, batch};
+use super::{Store, StoreError, batch, refusals, subscribers};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
+use crate::domain::issue::IssueId;
+use crate::domain::refusal::Refusal;
 use crate::domain::subscriber::SubscriberId;
 
 /// What is written of one try.
@@ -26,11 +30,28 @@ pub struct Settled {
     pub lost_reply: bool,
     /// The address is dead: never write to it again.
     pub suppress: Option<SubscriberId>,
+    /// What makes the address dead when it comes again with later issues.
+    pub refusal: Option<(SubscriberId, Refusal)>,
+}
+
+/// All that is written at once.
+#[derive(Clone, Debug, Default)]
+pub struct GroupCommit {
+    /// Issues that must stop, and why. None of what is marked next is of them.
+    pub pauses: Vec<(IssueId, String)>,
+    pub outcomes: Vec<Settled>,
+    /// Bounced for what may be our fault: if their issue is paused by now, they go back to
+    /// the queue and the try is not counted.
+    pub excused: Vec<DeliveryId>,
+    /// What each connection would send next.
+    pub next: Vec<DeliveryId>,
 }
 
 /// What came of a group commit.
 #[derive(Clone, Debug, Default)]
 pub struct Recorded {
+    /// Those of the pauses that found their issue running.
+    pub paused: Vec<(IssueId, String)>,
     /// Those of the asked-for deliveries that may be sent now. The others are not
     /// wanted any more, or their issue is not running.
     pub begun: HashSet<DeliveryId>,
@@ -62,47 +83,145 @@ fn begin_sql(count: usize) -> String {
     )
 }
 
+fn excuse_sql(count: usize) -> String {
+    format!(
+        "UPDATE deliveries SET state = CASE WHEN attempts > 1 THEN 'deferred' ELSE 'queued' END,
+            due_at = 0, attempts = attempts - 1, at = $1
+        WHERE id IN ({}) AND state = 'bounced'
+          AND issue_id IN (SELECT id FROM issues WHERE state = 'paused')
+          AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed')",
+        batch::list(2, count)
+    )
+}
+
 const SUPPRESS: &str =
     "UPDATE subscribers SET state = 'suppressed', state_at = $2, suppressed_why = $3
     WHERE id = $1 AND state IN ('pending', 'confirmed')";
+const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
+    WHERE id = $1 AND state = 'deferred'";
 
 // A reader who left while their copy was on a connection is not tried again.
 const UNWANTED: &str = "UPDATE deliveries SET state = 'skipped', due_at = NULL, at = $2
     WHERE id = $1 AND kind = 'issue' AND state = 'deferred'
       AND NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id AND s.state = 'confirmed')";
 
+// Nor is one whose next issue came out meanwhile; [`Store::freeze`] ends those that waited.
+const OUTDATED: &str = "UPDATE deliveries SET
+        state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'bounced' END, due_at = NULL, at = $2
+    WHERE id = $1 AND state = 'deferred' AND EXISTS (
+        SELECT 1 FROM issues own, issues newer
+        WHERE own.id = deliveries.issue_id AND newer.number > own.number AND newer.slot IS NOT NULL)";
+
 impl Store {
-    /// Writes `outcomes` and marks `next` as being sent, all or nothing.
+    /// Writes a group commit, all or nothing.
     pub async fn record(
         &self,
         worker: &WorkerId,
-        outcomes: &[Settled],
-        next: &[DeliveryId],
+        commit: &GroupCommit,
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
-            write_outcomes(&mut tx, worker, outcomes, now).await?;
-            for settled in outcomes {
-                if settled.due_at.is_some() {
-                    let update = sqlx::query(UNWANTED)
-                        .bind(settled.id.to_string())
-                        .bind(now.as_millis());
-                    update.execute(&mut *tx).await?;
-                }
-                if let Some(subscriber) = settled.suppress {
-                    let update = sqlx::query(SUPPRESS)
-                        .bind(subscriber.to_string())
-                        .bind(now.as_millis());
-                    update.bind(settled.reply.clone()).execute(&mut *tx).await?;
-                }
+            let paused = pause(&mut tx, &commit.pauses).await?;
+            write_outcomes(&mut tx, worker, &commit.outcomes, now).await?;
+            fail_point!("outcomes-written");
+            for settled in &commit.outcomes {
+                follow_up(&mut tx, settled, now).await?;
             }
-            let begun = begin(&mut tx, worker, next, now).await?;
+            excuse(&mut tx, &commit.excused, now).await?;
+            let begun = begin(&mut tx, worker, &commit.next, now).await?;
+            fail_point!("marks-written");
             tx.commit().await?;
-            Ok(Recorded { begun })
+            Ok(Recorded { paused, begun })
         })
         .await
     }
+}
+
+async fn pause(
+    tx: &mut Transaction<'static, Any>,
+    pauses: &[(IssueId, String)],
+) -> Result<Vec<(IssueId, String)>, StoreError> {
+    let mut paused = Vec::new();
+    for (issue, why) in pauses {
+        let update = sqlx::query(PAUSE).bind(issue.to_string()).bind(why.clone());
+        if update.execute(&mut **tx).await?.rows_affected() > 0 {
+            paused.push((*issue, why.clone()));
+        }
+    }
+    if !paused.is_empty() {
+        fail_point!("pausing");
+    }
+    Ok(paused)
+}
+
+/// What an outcome means beyond its own row.
+async fn follow_up(
+    tx: &mut Transaction<'static, Any>,
+    settled: &Settled,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if settled.due_at.is_some() {
+        for statement in [UNWANTED, OUTDATED] {
+            on_delivery(tx, statement, &settled.id, now).await?;
+        }
+    }
+    if let Some(reader) = &settled.suppress {
+        suppress(tx, reader, settled, now).await?;
+    }
+    if let Some((reader, refusal)) = &settled.refusal
+        && refusals::note(tx, reader, *refusal, &settled.id, now).await?
+    {
+        suppress(tx, reader, settled, now).await?;
+    }
+    Ok(())
+}
+
+/// Never writes to this reader again, and ends whatever waits for them.
+async fn suppress(
+    tx: &mut Transaction<'static, Any>,
+    reader: &SubscriberId,
+    settled: &Settled,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(SUPPRESS)
+        .bind(reader.to_string())
+        .bind(now.as_millis())
+        .bind(settled.reply.clone())
+        .execute(&mut **tx)
+        .await?;
+    on_delivery(tx, BOUNCE, &settled.id, now).await?;
+    subscribers::skip(tx, subscribers::SKIP_ALL, reader, now).await?;
+    refusals::forget(tx, reader).await
+}
+
+async fn on_delivery(
+    tx: &mut Transaction<'static, Any>,
+    statement: &'static str,
+    delivery: &DeliveryId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(statement)
+        .bind(delivery.to_string())
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+async fn excuse(
+    tx: &mut Transaction<'static, Any>,
+    excused: &[DeliveryId],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for run in batch::runs(excused) {
+        let mut query = sqlx::query(AssertSqlSafe(excuse_sql(run.len()))).bind(now.as_millis());
+        for id in run {
+            query = query.bind(id.to_string());
+        }
+        query.execute(&mut **tx).await?;
+    }
+    Ok(())
 }
 
 async fn write_outcomes(
@@ -152,7 +271,10 @@ pub(super) fn statements() -> Vec<String> {
     vec![
         record_sql(10),
         begin_sql(10),
+        excuse_sql(10),
         SUPPRESS.to_owned(),
+        BOUNCE.to_owned(),
         UNWANTED.to_owned(),
+        OUTDATED.to_owned(),
     ]
 }

@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
 use super::transaction::again;
-use super::{Store, StoreError, decode};
+use super::{Store, StoreError, decode, refusals};
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
@@ -38,12 +38,12 @@ const PAUSE: &str =
 const SKIP_ISSUES: &str =
     "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $2
     WHERE subscriber_id = $1 AND kind = 'issue' AND state IN ('queued', 'leased', 'deferred')";
-const SKIP_ALL: &str =
+pub(super) const SKIP_ALL: &str =
     "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $2
     WHERE subscriber_id = $1 AND state IN ('queued', 'leased', 'deferred')";
 const CUT_TIES: &str = "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL WHERE subscriber_id = $1";
 const NOTE_ERASED: &str = "INSERT INTO erased (address_mac, erased_at) VALUES ($1, $2) ON CONFLICT (address_mac) DO NOTHING";
-const WELCOME_BACK: &str = "DELETE FROM erased WHERE address_mac = $1";
+pub(super) const WELCOME_BACK: &str = "DELETE FROM erased WHERE address_mac = $1";
 const DELETE: &str = "DELETE FROM subscribers WHERE id = $1";
 const PURGE_PENDING: &str =
     "DELETE FROM subscribers WHERE state = 'pending' AND COALESCE(asked_at, created_at) <= $1";
@@ -168,6 +168,7 @@ impl Store {
         again(|| async {
             let mut tx = self.begin_write().await?;
             skip(&mut tx, SKIP_ALL, id, now).await?;
+            refusals::forget(&mut tx, id).await?;
             sqlx::query(CUT_TIES)
                 .bind(id.to_string())
                 .execute(&mut *tx)
@@ -197,7 +198,7 @@ impl Store {
     }
 }
 
-async fn skip(
+pub(super) async fn skip(
     tx: &mut Transaction<'static, Any>,
     statement: &'static str,
     id: &SubscriberId,

@@ -16,8 +16,11 @@ fn statements(backend: Backend) -> Vec<String> {
         super::feeds::STATEMENTS,
         super::freeze::STATEMENTS,
         super::issues::STATEMENTS,
+        super::own_record::STATEMENTS,
         super::posts::STATEMENTS,
         super::settings::STATEMENTS,
+        super::reader_mails::STATEMENTS,
+        super::refusals::STATEMENTS,
         super::sign_up::STATEMENTS,
         super::subscriber_list::STATEMENTS,
         super::subscribers::STATEMENTS,
@@ -25,7 +28,6 @@ fn statements(backend: Backend) -> Vec<String> {
         &super::leases::statements(backend),
     ];
     let made = [
-        super::deliveries::statements(),
         super::outcomes::statements(),
         super::subscriber_import::statements(),
     ];

@@ -1,20 +1,18 @@
 //! The whole web on a database of its own, without a socket, for tests.
 
+mod board;
+
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use futures_util::future::BoxFuture;
-use tempfile::TempDir;
 use tower::ServiceExt;
 
-use super::admin::board::{Change, Refusal, SaveError, SettingsBoard, SmtpTried};
-use super::admin::views::SettingSection;
 use super::{Door, WayOut, Web, router};
 use crate::digest::{Digests, Rules};
 use crate::domain::accent::Accent;
@@ -36,6 +34,9 @@ use crate::store::{
     Subscriber,
 };
 use crate::subscription::{CapLimits, Subscriptions, TakenIn};
+use crate::test_database::Database;
+
+pub use board::TestBoard;
 
 /// 2026-11-20 10:00 UTC, a Friday.
 pub const FRIDAY: Timestamp = Timestamp::from_millis(1_795_168_800_000);
@@ -44,7 +45,7 @@ pub struct TestSite {
     pub web: Web,
     pub clock: Arc<ManualClock>,
     router: Router,
-    _folder: TempDir,
+    _database: Database,
 }
 
 #[derive(Debug)]
@@ -78,11 +79,13 @@ impl TestSite {
 
     /// With some of it set otherwise.
     pub async fn with(change: impl FnOnce(&mut Web)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let database = Database::fresh().await;
+        let place = match database.url().strip_prefix("sqlite:") {
+            Some(path) => Place::Sqlite(path.into()),
+            None => Place::Postgres(database.url().to_owned()),
+        };
         let clock = Arc::new(ManualClock::at(FRIDAY));
-        let store = Store::connect(&Place::Sqlite(folder.path().join("test.db")))
-            .await
-            .unwrap();
+        let store = Store::connect(&place).await.unwrap();
         let mut web = web(store, Arc::clone(&clock));
         change(&mut web);
         let router = router(web.clone()).unwrap();
@@ -90,7 +93,7 @@ impl TestSite {
             web,
             clock,
             router,
-            _folder: folder,
+            _database: database,
         }
     }
 
@@ -310,40 +313,5 @@ fn identity(public_url: &PublicUrl, schedule: &Schedule) -> Identity {
         reply_to: None,
         public_url: public_url.clone(),
         zone: schedule.zone(),
-    }
-}
-
-/// Settings that hold as they are, and what was to be saved.
-#[derive(Debug, Default)]
-pub struct TestBoard {
-    pub settings: Vec<SettingSection>,
-    pub refuses: Vec<Refusal>,
-    pub template_faults: Vec<String>,
-    pub saved: Mutex<Vec<Change>>,
-}
-
-impl SettingsBoard for TestBoard {
-    fn settings(&self) -> Vec<SettingSection> {
-        self.settings.clone()
-    }
-
-    fn template_faults(&self) -> Vec<String> {
-        self.template_faults.clone()
-    }
-
-    fn save(&self, changes: Vec<Change>, _: String) -> BoxFuture<'_, Result<(), SaveError>> {
-        let refused = !self.refuses.is_empty();
-        if !refused {
-            self.saved.lock().unwrap().extend(changes);
-        }
-        let answer = match refused {
-            true => Err(SaveError::Refused(self.refuses.clone())),
-            false => Ok(()),
-        };
-        Box::pin(async move { answer })
-    }
-
-    fn try_sending(&self, _: EmailAddress) -> BoxFuture<'_, SmtpTried> {
-        Box::pin(async { SmtpTried::Kept })
     }
 }

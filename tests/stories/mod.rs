@@ -4,6 +4,8 @@
 mod alerts;
 mod bad_input;
 mod crashes;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod feeds;
 mod mails;
 mod readers;

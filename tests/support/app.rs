@@ -5,16 +5,24 @@ use std::time::Duration;
 
 use broadsheet::app::App;
 use broadsheet::config::Sources;
-use broadsheet::domain::clock::{ManualClock, Timestamp};
+use broadsheet::delivery::Engine;
+use broadsheet::domain::clock::{Clock, ManualClock, Timestamp};
 use broadsheet::domain::email_address::EmailAddress;
+use broadsheet::domain::issue::IssueNumber;
 use broadsheet::domain::random::Random;
-use broadsheet::store::IssueRow;
+use broadsheet::domain::subscriber::SubscriberState;
+use broadsheet::store::{DeliveryFilter, DeliveryRow, IssueRow};
 use broadsheet::subscription::TakenIn;
 use broadsheet::worker::Memory;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use super::blog::Blog;
 use super::database::Database;
+use super::newsletter::within;
+use super::smtp_server::SmtpServer;
+
+const POLL: Duration = Duration::from_millis(25);
 
 /// A newsletter with a database, a folder and a clock of its own.
 pub struct TestApp {
@@ -28,6 +36,15 @@ pub struct TestApp {
 impl TestApp {
     /// Opened at `now`, reading `blog`, its schedule Friday 10:00 in Berlin.
     pub async fn spawn(blog: &Blog, now: Timestamp) -> Self {
+        Self::open(blog, now, None).await
+    }
+
+    /// The same, with a mail server instead of the outbox.
+    pub async fn with_server(blog: &Blog, now: Timestamp, server: &SmtpServer) -> Self {
+        Self::open(blog, now, Some(server.url())).await
+    }
+
+    async fn open(blog: &Blog, now: Timestamp, smtp: Option<String>) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let database = Database::fresh().await;
         let file = |name: &str| folder.path().join(name).display().to_string();
@@ -41,8 +58,9 @@ impl TestApp {
             ("FEEDS__URLS", blog.feed_url()),
             ("FEEDS__ALLOW_PRIVATE", blog.host_and_port()),
             ("SCHEDULE__TIMEZONE", "Europe/Berlin".to_owned()),
-            ("ALERTS__TO", "owner@example.net".to_owned()),
         ];
+        let server = smtp.map(|url| ("SMTP__URL", url));
+        let settings = settings.into_iter().chain(server);
         let variables = settings.map(|(key, value)| (format!("BROADSHEET_{key}"), value));
         let sources = Sources::new(None, variables);
         let clock = Arc::new(ManualClock::at(now));
@@ -72,6 +90,13 @@ impl TestApp {
             .expect("a reader taken in");
     }
 
+    /// Someone is told of what happens.
+    pub fn has_owner(&mut self, address: &str) {
+        let mut settings = (*self.app.settings).clone();
+        settings.alerts.to = vec![EmailAddress::parse(address).expect("an address")];
+        self.app.settings = Arc::new(settings);
+    }
+
     /// The scheduler looks at the clock once.
     pub async fn scheduler_looks(&mut self) {
         let scheduler = self.app.scheduler().expect("a scheduler");
@@ -88,6 +113,46 @@ impl TestApp {
 
     pub fn later(&self, span: Duration) {
         self.clock.advance(span);
+    }
+
+    /// Delivers until nothing is on its way any more but what waits for a later try.
+    pub async fn delivers(&self) {
+        let engine = Engine::new(self.app.deliveries().expect("deliveries"));
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let running = tokio::spawn(async move { engine.run(stopped).await });
+        let done = async {
+            while self.is_busy().await {
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        within(done, "all that is due to be tried").await;
+        stop.cancel();
+        running.await.expect("an engine that ends");
+    }
+
+    async fn is_busy(&self) -> bool {
+        let now = self.clock.now();
+        let rows = self.copies(None).await;
+        rows.iter()
+            .any(|row| row.due_at.is_some_and(|due| due <= now))
+    }
+
+    /// Everybody's copy of an issue (`None`: of all of them).
+    pub async fn copies(&self, issue: Option<i64>) -> Vec<DeliveryRow> {
+        let issue = issue.map(|number| IssueNumber::new(number).expect("a number from 1"));
+        let filter = DeliveryFilter { issue, state: None };
+        let rows = self.app.store.deliveries(&filter, None, 1_000).await;
+        rows.expect("a list of deliveries")
+    }
+
+    pub async fn state_of(&self, address: &str) -> SubscriberState {
+        let address = EmailAddress::parse(address).expect("an address");
+        let reader = self.app.store.subscriber_by_address(&address).await;
+        reader
+            .expect("a database that answers")
+            .expect("a reader")
+            .state
     }
 
     /// The newest first.

@@ -1,6 +1,8 @@
-//! A reader's browser without JavaScript, cookies or patience for redirects.
+//! A browser without JavaScript or patience for redirects.
 
-use reqwest::{Client, Response, StatusCode, redirect};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use url::form_urlencoded;
 
 /// What a page answered.
@@ -25,7 +27,11 @@ impl Page {
     }
 }
 
-pub struct Browser(Client);
+pub struct Browser {
+    client: Client,
+    /// The last one that was set.
+    cookie: Mutex<Option<String>>,
+}
 
 impl Browser {
     pub fn new() -> Self {
@@ -34,11 +40,14 @@ impl Browser {
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy();
-        Self(client.build().expect("a client"))
+        Self {
+            client: client.build().expect("a client"),
+            cookie: Mutex::default(),
+        }
     }
 
     pub async fn get(&self, url: &str) -> Page {
-        page(self.0.get(url).send().await.expect("an answer")).await
+        self.send(self.client.get(url)).await
     }
 
     pub async fn post(&self, url: &str, fields: &[(&str, &str)]) -> Page {
@@ -46,15 +55,31 @@ impl Browser {
             .extend_pairs(fields)
             .finish();
         let request = self
-            .0
+            .client
             .post(url)
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body);
-        page(request.send().await.expect("an answer")).await
+        self.send(request).await
+    }
+
+    async fn send(&self, mut request: RequestBuilder) -> Page {
+        if let Some(cookie) = self.cookie().clone() {
+            request = request.header("cookie", cookie);
+        }
+        let (page, cookie) = page(request.send().await.expect("an answer")).await;
+        if let Some(cookie) = cookie {
+            *self.cookie() = cookie.split(';').next().map(str::to_owned);
+        }
+        page
+    }
+
+    fn cookie(&self) -> MutexGuard<'_, Option<String>> {
+        self.cookie.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn page(response: Response) -> Page {
+/// With the cookie that was set.
+async fn page(response: Response) -> (Page, Option<String>) {
     let header = |name: &str| {
         response
             .headers()
@@ -63,10 +88,11 @@ async fn page(response: Response) -> Page {
             .map(str::to_owned)
     };
     let (location, cookie) = (header("location"), header("set-cookie"));
-    Page {
+    let page = Page {
         status: response.status(),
         location,
         sets_cookie: cookie.is_some(),
         html: response.text().await.expect("a page of text"),
-    }
+    };
+    (page, cookie)
 }

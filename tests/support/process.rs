@@ -51,6 +51,14 @@ impl Installation {
         self.start_command(command)
     }
 
+    /// Starts it with a further variable in its environment.
+    #[cfg(feature = "failpoints")]
+    pub fn start_with(&self, variable: (&str, &str), arguments: &[&str]) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_broadsheet"));
+        command.args(arguments).env(variable.0, variable.1);
+        self.start_command(command)
+    }
+
     /// Runs the program to its end.
     pub async fn run(&self, arguments: &[&str]) -> Finished {
         self.start(arguments).wait().await

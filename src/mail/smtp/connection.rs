@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fail::fail_point;
 use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::MailParameter;
 
@@ -67,6 +68,7 @@ impl Connection {
                 self.ask(*phase, command, *limit).await?;
             }
         }
+        fail_point!("envelope-accepted");
         self.hand_over(message).await
     }
 
@@ -83,6 +85,7 @@ impl Connection {
         {
             return Err(self.broken(Phase::MailFrom, &error));
         }
+        fail_point!("envelope-written");
         // The first refusal is the verdict, but every answer has to be read.
         let mut verdict = Ok(());
         let mut wants_body = false;
@@ -117,8 +120,10 @@ impl Connection {
             };
         }
         self.needs_reset = false;
+        fail_point!("dot-written");
         match self.wire.read(self.timeouts.dot).await {
             Ok(reply) => {
+                fail_point!("reply-read");
                 let report = self.judged_report(Phase::Dot, reply);
                 self.usable &= report.outcome != Outcome::InDoubt;
                 Ok(report)

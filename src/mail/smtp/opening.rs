@@ -1,5 +1,6 @@
 //! From a host name to a connection that takes mail.
 
+use fail::fail_point;
 use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use secrecy::ExposeSecret;
 
@@ -31,6 +32,7 @@ impl Connection {
         let wire = Wire::connect(&server.host, server.port, timeouts.connect)
             .await
             .map_err(lost)?;
+        fail_point!("connected");
         let mut connection = Self {
             wire,
             offered: Capabilities::default(),
@@ -48,6 +50,7 @@ impl Connection {
             .map_err(lost)?;
         accepted(Phase::Connect, greeting)?;
         connection.hello(hello).await?;
+        fail_point!("hello-said");
         if connection.should_start_tls(server)? {
             connection
                 .ask(Phase::StartTls, &Starttls.to_string(), timeouts.command)

@@ -17,7 +17,7 @@ pub use alert::{AlertMail, Counts, Event, FailedFeed, Moment};
 pub use fingerprint::Fingerprint;
 pub use letter::{
     AlreadySubscribedMail, ConfirmationMail, Day, DigestMail, DigestPost, Direction, Letter,
-    Masthead, Shades,
+    Masthead, ReaderLinkMail, Shades,
 };
 
 #[derive(Embed)]

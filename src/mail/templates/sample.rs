@@ -5,8 +5,10 @@ use url::Url;
 
 use super::{
     AlertMail, AlreadySubscribedMail, ConfirmationMail, Counts, Day, DigestMail, DigestPost,
-    Direction, Event, FailedFeed, Letter, Masthead, Moment, TemplateFault, Templates,
+    Direction, Event, FailedFeed, Letter, Masthead, Moment, ReaderLinkMail, TemplateFault,
+    Templates,
 };
+use crate::domain::delivery::ReaderMail;
 
 use crate::domain::accent::Accent;
 
@@ -27,6 +29,9 @@ pub(super) fn try_all(templates: &Templates) -> Vec<TemplateFault> {
         for event in events(words) {
             try_one(templates, &alert(event), &mut faults);
         }
+    }
+    for about in ReaderMail::ALL {
+        try_one(templates, &reader_link(*about), &mut faults);
     }
     faults
 }
@@ -233,4 +238,16 @@ pub(super) fn events(words: &str) -> Vec<Event> {
         failed(Some(43)),
         failed(None),
     ]
+}
+
+pub(super) fn reader_link(about: ReaderMail) -> ReaderLinkMail {
+    let page = about.as_str();
+    let token = "R".repeat(80);
+    let link = format!("https://n.example.com/{page}/{token}");
+    ReaderLinkMail {
+        masthead: masthead(),
+        about: page,
+        link: about.purpose().map(|_| link),
+        minutes: 60,
+    }
 }

@@ -1,4 +1,4 @@
-//! `/preferences/{token}`: pause, go on, leave, come back.
+//! `/preferences/{token}`: pause, go on, leave, come back; and ask for the links that do more.
 
 use axum::Form;
 use axum::extract::{Query, State};
@@ -9,6 +9,7 @@ use super::token::Token;
 use super::views::{Link, Preferences, Reading};
 use super::{Answer, link_gone};
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::ReaderMail;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
 use crate::subscription::LinkError;
@@ -18,6 +19,7 @@ use crate::web::state::{Shared, WebState};
 #[serde(default)]
 pub struct Shown {
     saved: String,
+    asked: String,
 }
 
 pub async fn show(
@@ -37,17 +39,33 @@ pub async fn show(
         paused_until: subscriber.paused_until.filter(|until| *until > state.now()),
         next_issue_at: state.next_issue_at(),
         saved: shown.saved == "1",
+        asked: ReaderMail::parse(&shown.asked).ok().map(ReaderMail::as_str),
     };
     Ok(state.pages.html(&page)?.into_response())
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 enum Action {
     Pause,
     Resume,
     Unsubscribe,
     Resubscribe,
+    ChangeAddress,
+    Export,
+    Erase,
+}
+
+impl Action {
+    /// What needs a fresh link: whoever has the page may have it from a forwarded mail.
+    fn needs_link(self) -> Option<ReaderMail> {
+        match self {
+            Self::ChangeAddress => Some(ReaderMail::ChangeAddress),
+            Self::Export => Some(ReaderMail::Export),
+            Self::Erase => Some(ReaderMail::Erase),
+            Self::Pause | Self::Resume | Self::Unsubscribe | Self::Resubscribe => None,
+        }
+    }
 }
 
 /// An action there is not is refused (422).
@@ -62,6 +80,16 @@ pub async fn change(
     Form(change): Form<Change>,
 ) -> Answer {
     let base = &state.site.base;
+    if let Some(about) = change.action.needs_link() {
+        let asked = state.web.subscriptions.ask_for_link(&token, about).await;
+        return match asked {
+            Ok(()) => {
+                let to = format!("{base}/preferences/{token}?asked={about}");
+                Ok(Redirect::to(&to).into_response())
+            }
+            Err(error) => link_gone::answer(&state, Link::Preferences, error),
+        };
+    }
     let to = match act(&state, &token, change.action).await {
         Ok(subscriber) if took_effect(change.action, &subscriber, state.now()) => {
             format!("{base}/preferences/{token}?saved=1")
@@ -83,6 +111,7 @@ async fn act(state: &WebState, token: &str, action: Action) -> Result<Subscriber
         Action::Resubscribe => {
             subscriptions.come_back(token).await?;
         }
+        Action::ChangeAddress | Action::Export | Action::Erase => {}
     }
     subscriptions.look_up_preferences(token).await
 }
@@ -96,5 +125,6 @@ fn took_effect(action: Action, subscriber: &Subscriber, now: Timestamp) -> bool 
         Action::Resume => reads && !paused,
         Action::Unsubscribe => !reads,
         Action::Resubscribe => reads,
+        Action::ChangeAddress | Action::Export | Action::Erase => false,
     }
 }

@@ -14,12 +14,12 @@ use tempfile::TempDir;
 
 use super::session;
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AdminId, WorkerId};
 use crate::domain::post::FeedId;
 use crate::mail::outbox::Outbox;
-use crate::store::{FeedOrigin, Role, Settled, Store};
+use crate::store::{FeedOrigin, GroupCommit, Role, Settled, Store};
 use crate::web::Web;
 use crate::web::fixture::{Answer, TestSite};
 
@@ -112,19 +112,28 @@ impl House {
         let (store, now) = (self.store(), self.site.now());
         store.join_workers(&worker, now).await.unwrap();
         let claimed = store.claim_mails(&worker, 100, now).await.unwrap();
-        let ids: Vec<_> = claimed.iter().map(|job| job.id.clone()).collect();
-        store.record(&worker, &[], &ids, now).await.unwrap();
-        let delivered = |id| Settled {
-            id,
+        let next: Vec<_> = claimed.iter().map(|job| job.id.clone()).collect();
+        let delivered = |id: &DeliveryId| Settled {
+            id: id.clone(),
             state: DeliveryState::Delivered,
             due_at: None,
             reply: reply.to_owned(),
             charged: true,
             lost_reply: false,
             suppress: None,
+            refusal: None,
         };
-        let outcomes: Vec<_> = ids.into_iter().map(delivered).collect();
-        store.record(&worker, &outcomes, &[], now).await.unwrap();
+        let outcomes = next.iter().map(delivered).collect();
+        let begin = GroupCommit {
+            next,
+            ..GroupCommit::default()
+        };
+        let end = GroupCommit {
+            outcomes,
+            ..GroupCommit::default()
+        };
+        store.record(&worker, &begin, now).await.unwrap();
+        store.record(&worker, &end, now).await.unwrap();
     }
 }
 

@@ -1,0 +1,1 @@
+"""What `benches/delivery` measures, and with what."""

@@ -1,0 +1,77 @@
+// Everything can be reached and done without a mouse, and one always sees where one is.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { addFeed, Browser, EDITOR, heading, makeFirstAdmin, PASSWORD } from '../support/browser.mjs';
+import { Newsletter } from '../support/newsletter.mjs';
+
+let newsletter, browser;
+
+before(async () => {
+  newsletter = await Newsletter.start();
+  browser = await Browser.start();
+});
+after(async () => {
+  await browser?.end();
+  await newsletter?.end();
+});
+
+/// Presses Tab until the element of that role and name has the focus, and looks that it shows.
+async function tabTo(page, role, name) {
+  const wanted = page.getByRole(role, { name });
+  for (let presses = 0; presses < 200; presses += 1) {
+    await page.keyboard.press('Tab');
+    if (await wanted.evaluateAll(found => found.includes(document.activeElement))) {
+      const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+      assert.notEqual(outline, 'none', `${name} shows its focus`);
+      return;
+    }
+  }
+  assert.fail(`${role} “${name}” cannot be reached by Tab`);
+}
+
+test('a reader signs up by keyboard', async () => {
+  const page = await browser.person(newsletter);
+  await page.goto('/');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to content');
+  await tabTo(page, 'textbox', 'E-mail address');
+  await page.keyboard.type('keys@example.net');
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/check');
+});
+
+test('the editor logs in and sends by keyboard', async () => {
+  const page = await browser.person(newsletter);
+  await makeFirstAdmin(page, newsletter);
+  await addFeed(page, newsletter);
+  await newsletter.readers(3);
+  await page.context().clearCookies();
+  await page.goto('/admin');
+  await tabTo(page, 'textbox', 'E-mail address');
+  await page.keyboard.type(EDITOR);
+  await tabTo(page, 'textbox', /^Password/);
+  await page.keyboard.type(PASSWORD);
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/admin');
+  await tabTo(page, 'link', 'Next issue');
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/admin/next');
+  await tabTo(page, 'link', 'Review and send');
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/admin/next/send');
+  await tabTo(page, 'button', 'Send to 3 people now');
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/admin/issues/1**');
+});
+
+test('a slash goes to the search', async () => {
+  const page = await browser.person(newsletter);
+  await page.goto('/admin/subscribers');
+  await page.getByLabel('E-mail address').fill(EDITOR);
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  assert.equal(await heading(page), 'Subscribers');
+  await page.keyboard.press('/');
+  assert.equal(await page.evaluate(() => document.activeElement.type), 'search');
+});

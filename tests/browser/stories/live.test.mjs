@@ -1,0 +1,44 @@
+// The page of an issue tells the truth while it is sent, also over a crash.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { addFeed, Browser, makeFirstAdmin } from '../support/browser.mjs';
+import { Newsletter } from '../support/newsletter.mjs';
+import { until } from '../support/until.mjs';
+
+const READERS = 60;
+let newsletter, browser, page;
+
+before(async () => {
+  newsletter = await Newsletter.start({ settings: { BROADSHEET_SMTP__CONNECTIONS: '2' } });
+  browser = await Browser.start();
+  page = await browser.person(newsletter);
+});
+after(async () => {
+  await browser?.end();
+  await newsletter?.end();
+});
+
+test('a send goes on over a crash, and the open page follows it to its end', async () => {
+  await makeFirstAdmin(page, newsletter);
+  await addFeed(page, newsletter);
+  await newsletter.readers(READERS);
+  newsletter.mail.delay = 150;
+  await page.goto('/admin/next/send');
+  await page.getByRole('button', { name: `Send to ${READERS} people now` }).click();
+  const progress = page.getByRole('progressbar');
+  await until('some are sent', async () => newsletter.mail.mails.length > 5);
+  await until('the page moves by itself', async () => Number(await progress.getAttribute('value')) > 0);
+
+  await newsletter.kill();
+  await page.getByText('Connection lost. Reconnecting. Sending goes on.').waitFor();
+  await newsletter.begin();
+  await page.getByText(`${READERS} of ${READERS}`).first().waitFor({ timeout: 60_000 });
+  await page.locator('.state', { hasText: 'Sent' }).first().waitFor();
+  assert.equal(await page.getByText('Connection lost').isVisible(), false);
+
+  const copies = Array.from({ length: READERS }, (_, row) => newsletter.mail.to(`reader${row}@example.org`).length);
+  assert.ok(copies.every(count => count >= 1), `nobody is lost: ${copies}`);
+  const extra = copies.reduce((sum, count) => sum + count - 1, 0);
+  assert.ok(extra <= 2, `at most what was on a connection comes twice: ${extra}`);
+});

@@ -1,0 +1,66 @@
+// What every page must pass, whatever it shows.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { gzipSync } from 'node:zlib';
+import { HtmlValidate } from 'html-validate';
+
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+export const HEAVIEST = 60 * 1024;
+const HEAVIEST_SCRIPT = 3 * 1024;
+
+const htmlValidate = new HtmlValidate({
+  extends: ['html-validate:recommended', 'html-validate:document'],
+  rules: {
+    // Tera leaves lines as they come.
+    'no-trailing-whitespace': 'off',
+    // `[data-…]` and roles beside the native element are there for older readers.
+    'long-title': 'off',
+    'require-sri': 'off',
+    'no-inline-style': 'error',
+  },
+});
+
+/// The markup as the server sent it: what a browser mends is a fault all the same.
+export async function judgeMarkup(page, path) {
+  const answer = await page.context().request.get(path);
+  const report = await htmlValidate.validateString(await answer.text());
+  const faults = report.results.flatMap(result => result.messages)
+    .map(fault => `${fault.line}:${fault.column} ${fault.ruleId}: ${fault.message}`);
+  assert.deepEqual(faults, [], `html-validate on ${path}`);
+}
+
+/// `page` must have been made with `bypassCSP`, which lets axe in and changes nothing else.
+export async function judgeAccess(page, name) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(tags => window.axe.run(document, { runOnly: { type: 'tag', values: tags } }), TAGS);
+  const faults = violations.map(fault => `${fault.id}: ${fault.help} [${fault.nodes.map(node => node.target.join(' ')).slice(0, 3).join(' | ')}]`);
+  assert.deepEqual(faults, [], `axe on ${name}`);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(wide <= 0, `${name} scrolls ${wide} px sideways`);
+}
+
+/// Everything that a first visit loads, as it travels.
+export class Scales {
+  bytes = 0;
+  scripts = 0;
+
+  static async on(page) {
+    const it = new Scales();
+    const session = await page.context().newCDPSession(page);
+    await session.send('Network.enable');
+    session.on('Network.loadingFinished', event => { it.bytes += event.encodedDataLength; });
+    page.on('response', async response => {
+      if (response.request().resourceType() === 'script') it.scripts += gzipSync(await response.body()).length;
+    });
+    return it;
+  }
+
+  judge(name, { script }) {
+    assert.ok(this.bytes <= HEAVIEST, `${name} weighs ${this.bytes} bytes`);
+    if (script) assert.ok(this.scripts <= HEAVIEST_SCRIPT, `${name}: ${this.scripts} bytes of script`);
+    else assert.equal(this.scripts, 0, `${name} is public and has a script`);
+  }
+}

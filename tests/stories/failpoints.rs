@@ -1,0 +1,160 @@
+//! The program dies at every step between a reader's row and the recorded outcome: each
+//! time everybody gets their copy, and nobody a second one but those whose mail was on a
+//! connection at that moment.
+//!
+//! Only with the feature `failpoints`, which `tests/run` turns on in a step of its own.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use futures_util::future::join_all;
+
+use super::crashes::assert_all_served;
+use crate::support::newsletter::{Newsletter, result_of, text};
+use crate::support::process::{Finished, Running};
+use crate::support::smtp_server::{Fault, SmtpServer, Stage};
+
+const READERS: usize = 60;
+const CONNECTIONS: usize = 4;
+/// Mails of a whole send that go well before the one that the process dies at.
+const MIDDLE: usize = 20;
+/// Group commits that go well.
+const SOME: usize = 5;
+
+/// What has to happen for a step to be come by.
+#[derive(Clone, Copy, PartialEq)]
+enum Scene {
+    /// A plain send.
+    Send,
+    /// Another process has died before.
+    TakeUp,
+    /// The server refuses our settings, so the issue is paused.
+    Refused,
+}
+use Scene::{Refused, Send, TakeUp};
+
+/// Each failpoint of the source, how often it is passed before it kills, and where.
+const STEPS: &[(&str, usize, Scene)] = &[
+    ("freezing", 0, Send),
+    ("frozen", 0, Send),
+    ("joined", 0, Send),
+    ("claiming", 0, Send),
+    ("claimed", 0, Send),
+    ("connected", 0, Send),
+    ("hello-said", 2, Send),
+    ("marked", MIDDLE, Send),
+    ("composed", MIDDLE, Send),
+    ("envelope-written", MIDDLE, Send),
+    ("envelope-accepted", MIDDLE, Send),
+    ("dot-written", MIDDLE, Send),
+    ("reply-read", MIDDLE, Send),
+    ("outcome-known", MIDDLE, Send),
+    ("before-commit", SOME, Send),
+    ("outcomes-written", SOME, Send),
+    ("marks-written", SOME, Send),
+    ("before-answer", SOME, Send),
+    ("finishing", 0, Send),
+    ("finished", 0, Send),
+    ("resigning", 0, Send),
+    ("resigned", 0, Send),
+    ("taking-up", 0, TakeUp),
+    ("taken-up", 0, TakeUp),
+    ("pausing", 0, Refused),
+    ("giving-back", 0, Refused),
+];
+
+fn failpoints_in(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            failpoints_in(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = std::fs::read_to_string(&path).expect("a source file");
+            let names = source.split("fail_point!(\"").skip(1);
+            found.extend(names.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+        }
+    }
+}
+
+#[test]
+fn each_failpoint_of_the_source_has_its_death() {
+    let mut found = BTreeSet::new();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    failpoints_in(&source, &mut found);
+    let tested: BTreeSet<String> = STEPS.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    assert_eq!(found, tested);
+    assert_eq!(STEPS.len(), tested.len(), "one death each");
+}
+
+/// Refuses our settings once, in the middle, where the scene is about that.
+fn server_for(scene: Scene) -> SmtpServer {
+    SmtpServer::scripted(move |moment| {
+        let refuses = scene == Refused && moment.stage == Stage::Mail && moment.mail == MIDDLE;
+        refuses.then_some(Fault::Reply("530 5.7.0 Log in first"))
+    })
+}
+
+fn sends_until(newsletter: &Newsletter, name: &str, passed: usize) -> Running {
+    let action = format!("{name}={passed}*off->panic");
+    let arguments = ["digest", "send", "--wait", "--json"];
+    newsletter
+        .installation
+        .start_with(("FAILPOINTS", &action), &arguments)
+}
+
+fn assert_died(finished: &Finished, name: &str) {
+    assert_eq!(finished.code(), None, "{name}: {finished:?}");
+    assert!(finished.stderr.contains(name), "{name}: {finished:?}");
+}
+
+/// Every reader of the issue, if there is one yet, is in one state, and nobody counts as
+/// served who was not.
+async fn assert_accounted(newsletter: &Newsletter, server: &SmtpServer, name: &str) {
+    let deliveries = newsletter.deliveries().await;
+    assert!(
+        deliveries.is_empty() || deliveries.len() == READERS,
+        "{name}: {}",
+        deliveries.len()
+    );
+    let copies = server.copies();
+    for delivery in deliveries.iter().filter(|it| it["state"] == "delivered") {
+        let address = text(&delivery["address"]);
+        assert!(copies.contains_key(&address), "{name}: {delivery}");
+    }
+}
+
+async fn survives(name: &str, passed: usize, scene: Scene) {
+    let server = server_for(scene);
+    let newsletter = Newsletter::new(&server.url()).await;
+    let newsletter = newsletter.with("smtp.connections", CONNECTIONS.to_string());
+    newsletter.import_readers(READERS).await;
+    if scene == TakeUp {
+        let dead = sends_until(&newsletter, "dot-written", MIDDLE).wait().await;
+        assert_died(&dead, "dot-written");
+    }
+    let dead = sends_until(&newsletter, name, passed).wait().await;
+    assert_died(&dead, name);
+    assert_accounted(&newsletter, &server, name).await;
+    if scene == Refused {
+        newsletter
+            .json(&["deliveries", "retry", "--issue", "1"])
+            .await;
+    }
+
+    let again = newsletter.start(&["digest", "send", "--wait"]);
+    assert_accounted(&newsletter, &server, name).await;
+    let (code, result) = result_of(&again.wait().await);
+    assert_eq!(code, 0, "{name}: {result}");
+    assert_eq!(result["issue"], 1, "{name}: {result}");
+    assert_all_served(&newsletter, &server, &result, CONNECTIONS).await;
+}
+
+/// One test, so that the ten seconds in which the dead are given up are waited out side
+/// by side.
+#[tokio::test]
+async fn a_death_at_any_step_costs_nobody_their_copy() {
+    let deaths = STEPS
+        .iter()
+        .map(|(name, passed, scene)| survives(name, *passed, *scene));
+    join_all(deaths).await;
+}
