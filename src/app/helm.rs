@@ -29,11 +29,8 @@ pub(super) struct Generation {
 
 impl Generation {
     fn new(app: App) -> Result<Self, AppError> {
-        let ready = app.settings.ready_to_send();
-        for missing in ready.as_ref().err().into_iter().flatten() {
-            tracing::warn!("{missing}");
-        }
-        let may_leave = ready.is_ok() || app.settings.smtp.url.is_none();
+        let is_ready = app.settings.ready_to_send().is_ok();
+        let may_leave = is_ready || app.settings.smtp.url.is_none();
         let deliveries = app.deliveries()?;
         Ok(Self {
             scheduler: app.scheduler()?,
@@ -59,6 +56,9 @@ impl Helm {
     /// When a part cannot be made.
     pub fn new(mut app: App) -> Result<Arc<Self>, AppError> {
         app.templates = Some(app.templates()?);
+        for missing in app.settings.ready_to_send().err().unwrap_or_default() {
+            tracing::warn!("{missing}");
+        }
         Ok(Arc::new(Self {
             in_force: watch::Sender::new(Arc::new(Generation::new(app)?)),
             front: OnceLock::new(),

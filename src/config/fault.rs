@@ -52,6 +52,22 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// Whether leaving out what the desk saved as `saved` may help: it is the faulty key
+    /// itself, or does not go with a value of its section that the file is right about.
+    pub(super) fn is_caused_by(&self, saved: &str) -> bool {
+        match self {
+            Self::Key {
+                key,
+                origin: Origin::Desk,
+                ..
+            } => key == saved,
+            Self::Key { key, .. } => key.split('.').next() == saved.split('.').next(),
+            Self::Unreadable { .. } | Self::Syntax { .. } => false,
+        }
+    }
+}
+
 /// All that is wrong with the settings, at least one fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsError {

@@ -77,24 +77,12 @@ impl Sources {
             };
             let before = saved.len();
             for fault in error.faults() {
-                if let Fault::Key {
-                    key,
-                    origin: Origin::Desk,
-                    ..
-                } = fault
-                {
-                    saved.remove(key);
-                    unusable.push(fault.clone());
-                }
+                saved.retain(|key, _| !fault.is_caused_by(key));
             }
             if saved.len() == before {
-                // Where it clashes with a value of the file, the file is right.
-                if saved.is_empty() {
-                    return Err(error);
-                }
-                unusable.extend(error.faults().iter().cloned());
-                saved.clear();
+                return Err(error);
             }
+            unusable.extend(error.faults().iter().cloned());
         }
     }
 

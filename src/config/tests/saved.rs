@@ -109,6 +109,18 @@ fn the_whole_must_hold_together() {
 }
 
 #[test]
+fn a_clash_with_the_file_costs_only_its_section() {
+    let sources = with_file("digest.min_posts = 5", &[]);
+    let saved = saved(&[("digest.max_posts", "3"), ("newsletter.name", "Kept")]);
+    let usable = sources.settings_with(&saved).unwrap();
+    assert_eq!(keys_of(&usable.unusable), ["digest.min_posts"]);
+    assert_eq!(usable.settings.newsletter.name.as_deref(), Some("Kept"));
+    assert_eq!(usable.settings.digest.max_posts, 10);
+    let broken = with_file("digest.min_posts = 'x'", &[]);
+    assert!(broken.settings_with(&saved).is_err());
+}
+
+#[test]
 fn a_server_from_the_desk_takes_its_password_from_elsewhere() {
     let sources = Sources::new(None, vars(&[("BROADSHEET_SMTP__PASSWORD", "s3:cret")]));
     assert!(

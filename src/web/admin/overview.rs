@@ -70,6 +70,7 @@ async fn checklist(web: &Web) -> Result<Option<Checklist>, StoreError> {
     let list = Checklist {
         feed: feeds.iter().any(|feed| feed.last_good_at.is_some()),
         sending: web.not_ready.is_empty() && mail_leaves(web).await?,
+        missing: web.not_ready.clone(),
         test: store.has_delivered(DeliveryKind::Test).await?,
         form: store.has_sign_up().await? || store.form_seen_at().await?.is_some(),
     };

@@ -120,6 +120,7 @@ fn overview(album: &mut Album<'_>, fill: Fill) {
             checklist: (state == IssueState::Paused || fill == Fill::Empty).then_some(Checklist {
                 feed: done,
                 sending: done,
+                missing: fill.list(vec![fill.text("newsletter.from: needed before a send")]),
                 test: false,
                 form: done,
             }),

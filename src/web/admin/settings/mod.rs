@@ -113,7 +113,8 @@ fn changes(shared: &Shared, tab: Tab, fields: &Fields) -> (Vec<Change>, Vec<Refu
         };
         let holds = setting.value.clone().unwrap_or_default();
         let typed = match typed(key, *kind, fields) {
-            Ok(typed) => typed,
+            Ok(Some(typed)) => typed,
+            Ok(None) => continue,
             Err(refusal) => {
                 refusals.push(refusal);
                 continue;
@@ -133,23 +134,31 @@ fn changes(shared: &Shared, tab: Tab, fields: &Fields) -> (Vec<Change>, Vec<Refu
     (changes, refusals)
 }
 
-/// What the form says of a setting.
-fn typed(key: &str, kind: Kind, fields: &Fields) -> Result<String, Refusal> {
+/// What the form says of a setting; `None` when it has no field for it.
+fn typed(key: &str, kind: Kind, fields: &Fields) -> Result<Option<String>, Refusal> {
     match key {
-        CRON if fields.text("day") != "other" => {
+        CRON if fields.get("day").is_some_and(|day| day != "other") => {
             let cron = rhythm::cron(fields.text("day"), fields.text("time"));
-            cron.ok_or_else(|| refusal(key, "choose a day, and a time like 10:00"))
+            cron.map(Some)
+                .ok_or_else(|| refusal(key, "choose a day, and a time like 10:00"))
         }
-        SMTP_URL => {
-            let url = server::url(&server::typed(fields));
-            url.ok_or_else(|| {
+        SMTP_URL if fields.get("host").is_none() => Ok(None),
+        SMTP_URL => server::url(&server::typed(fields))
+            .map(Some)
+            .ok_or_else(|| {
                 refusal(
                     key,
                     "expected a host like smtp.example.com and a port like 587",
                 )
-            })
+            }),
+        _ => {
+            let typed = match kind {
+                // A box that is not ticked is not sent.
+                Kind::Flag => Some(fields.text(&id(key))),
+                Kind::Text | Kind::List => fields.get(&id(key)),
+            };
+            Ok(typed.map(|typed| kind.shown(typed)))
         }
-        _ => Ok(kind.shown(fields.text(&id(key)))),
     }
 }
 

@@ -8,9 +8,15 @@ use crate::web::admin::views::ServerForm;
 /// The fields as they were posted.
 pub fn typed(fields: &Fields) -> ServerForm {
     let text = |name: &str| fields.text(name).trim().to_owned();
+    let host = text("host");
+    // Who names a server wants it.
+    let way = match text("way") {
+        way if way.is_empty() && !host.is_empty() => "server".to_owned(),
+        way => way,
+    };
     ServerForm {
-        way: text("way"),
-        host: text("host"),
+        way,
+        host,
         port: text("port"),
         tls: text("tls"),
         user: text("user"),

@@ -254,6 +254,11 @@ async fn the_mail_server_is_typed_in_fields_and_never_with_a_password() {
     assert_eq!(changes(&board), [change("smtp.url", "")]);
     save(&mut ada, "", "").await;
     assert_eq!(changes(&board), [], "nobody chose");
+    save(&mut ada, "", "smtp.example.com").await;
+    assert_eq!(changes(&board), [change("smtp.url", url)]);
+    let part = [("smtp-connections", "5")];
+    ada.fill_in(path, path, &part).await;
+    assert_eq!(changes(&board), [change("smtp.connections", "5")]);
 }
 
 #[tokio::test]

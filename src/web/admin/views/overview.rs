@@ -13,6 +13,8 @@ pub struct Checklist {
     pub feed: bool,
     /// The mail server took a mail, or the outbox was chosen.
     pub sending: bool,
+    /// What must be set before a send, in words.
+    pub missing: Vec<String>,
     /// A test was delivered.
     pub test: bool,
     /// Someone signed up by the form, or came to it from another site.
