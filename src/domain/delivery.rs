@@ -63,6 +63,8 @@ macro_rules! words {
     };
 }
 
+pub(super) use words;
+
 words! {
     /// Why a mail is sent.
     DeliveryKind, DeliveryKindError, "'{0}' is no kind of delivery" {

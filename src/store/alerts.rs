@@ -1,7 +1,7 @@
 //! What the owner is told: each event once, whoever sees it first.
 
 use super::deliveries::insert;
-use super::issues::issue_row;
+use super::issues::{ENDED, issue_row};
 use super::transaction::again;
 use super::{IssueRow, NewDelivery, Store, StoreError};
 use crate::domain::clock::Timestamp;
@@ -10,8 +10,6 @@ const TELL: &str =
     "INSERT INTO alerts (event, told_at) VALUES ($1, $2) ON CONFLICT (event) DO NOTHING";
 const IS_TOLD: &str = "SELECT event FROM alerts WHERE event = $1";
 const FORGET: &str = "DELETE FROM alerts WHERE event = $1";
-const ENDED: &str = "SELECT id, number, slot, state, paused_why, subject, preheader, content_hash, recipients, frozen_at, finished_at
-    FROM issues WHERE finished_at >= $1 ORDER BY finished_at";
 
 impl Store {
     /// Queues `mails` for an event that nobody told of before; all or nothing. False when

@@ -6,7 +6,7 @@ use super::deliveries::insert;
 use super::sign_up::{note, recent};
 use super::subscribers::{BY_KEY, SKIP_ALL, Subscriber, WELCOME_BACK, skip, subscriber};
 use super::transaction::again;
-use super::{NewDelivery, Store, StoreError};
+use super::{NewDelivery, Store, StoreError, refusals};
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::SubscriberState;
@@ -98,6 +98,8 @@ impl Store {
                 .bind(step.to.to_string())
                 .execute(&mut *tx)
                 .await?;
+            // What was said of the mailbox of before.
+            refusals::forget(&mut tx, &reader.id).await?;
             for mac in &step.address_macs {
                 sqlx::query(WELCOME_BACK)
                     .bind(mac.clone())
@@ -131,6 +133,7 @@ async fn make_room(
         return Ok(false);
     }
     skip(tx, SKIP_ALL, &holder.id, now).await?;
+    refusals::forget(tx, &holder.id).await?;
     sqlx::query(HAND_OVER)
         .bind(holder.id.to_string())
         .bind(reader.id.to_string())

@@ -11,10 +11,11 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::Response;
 use tower::ServiceExt;
 
 use super::{Door, WayOut, Web, router};
-use crate::digest::{Digests, Rules};
+use crate::digest::{Digests, Order, Rules};
 use crate::domain::accent::Accent;
 use crate::domain::clock::{ManualClock, Timestamp};
 use crate::domain::email_address::EmailAddress;
@@ -97,17 +98,21 @@ impl TestSite {
         }
     }
 
-    pub async fn answer(&self, mut request: Request<Body>, ip: &str) -> Answer {
-        let peer = SocketAddr::new(ip.parse::<IpAddr>().unwrap(), 4711);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (head, body) = response.into_parts();
+    pub async fn answer(&self, request: Request<Body>, ip: &str) -> Answer {
+        let (head, body) = self.response(request, ip).await.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         Answer {
             status: head.status,
             headers: head.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
         }
+    }
+
+    /// The answer before its body is read, which may never end.
+    pub async fn response(&self, mut request: Request<Body>, ip: &str) -> Response {
+        let peer = SocketAddr::new(ip.parse::<IpAddr>().unwrap(), 4711);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -223,7 +228,11 @@ impl TestSite {
 
     /// Freezes an issue of new posts. Needs a reader.
     pub async fn issue(&self, titles: &[&str]) -> (IssueId, IssueNumber) {
-        let posts = self.posts(titles).await;
+        let mut posts = Vec::new();
+        for post in self.posts(titles).await {
+            let candidate = self.web.store.candidate(&post).await.unwrap();
+            posts.push(candidate.unwrap().post);
+        }
         let issue = NewIssue {
             id: IssueId::new(self.now(), &self.web.random),
             number: self.web.store.next_number().await.unwrap(),
@@ -234,6 +243,8 @@ impl TestSite {
             content_hash: "0".repeat(64),
             posts,
             left_over: Vec::new(),
+            edits: self.web.store.draft_edits().await.unwrap(),
+            by_hand: false,
         };
         let claimed = self.web.store.freeze(&issue, self.now()).await.unwrap();
         assert!(matches!(claimed, Claimed::Made { .. }), "{claimed:?}");
@@ -259,6 +270,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
             max_posts: 10,
             min_posts: 1,
             max_age: Duration::from_secs(14 * 24 * 60 * 60),
+            order: Order::Hottest,
         },
         wanted: Vec::new(),
         keys: Arc::clone(&keys),
@@ -277,6 +289,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
         subscriptions,
         digests,
         outbox: None,
+        mail_goes_to: "smtp.example.com:587".to_owned(),
         keys,
         clock,
         random,

@@ -1,8 +1,10 @@
 //! Every page, filled three ways, for the tests.
 
 mod desk;
+mod desk_accounts;
 mod desk_lists;
 mod desk_settings;
+mod editor;
 mod public;
 
 use super::pages::{PageError, Pages, View};
@@ -90,5 +92,7 @@ pub fn every_page(
     desk::fill(&mut album, fill);
     desk_lists::fill(&mut album, fill);
     desk_settings::fill(&mut album, fill);
+    desk_accounts::fill(&mut album, fill);
+    editor::fill(&mut album, fill);
     album.rendered
 }

@@ -20,7 +20,7 @@ use super::pages::TemplatesError;
 use super::router;
 use super::state::{Shared, WebState};
 
-/// What requests under way get to come to their end; event streams have none.
+/// What requests under way get to come to their end. Event streams end at once.
 const GRACE: Duration = Duration::from_secs(3);
 /// How often counts are dropped of who has not been seen for an hour.
 const TIDY: Duration = Duration::from_secs(10 * 60);
@@ -51,7 +51,9 @@ impl Front {
     /// # Errors
     /// As [`Self::new`]; then nothing changes.
     pub fn replace(&self, web: Web) -> Result<(), TemplatesError> {
-        self.current.send_replace(Routes::new(web)?);
+        let before = self.current.send_replace(Routes::new(web)?);
+        // Those who watch come back at once, to what is in force.
+        before.state.live.close();
         Ok(())
     }
 
@@ -71,9 +73,15 @@ impl Front {
             axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
         tokio::select! {
             served = server.into_future() => served,
-            () = grace(&stop) => Ok(()),
+            () = self.grace(&stop) => Ok(()),
             () = self.tidy() => Ok(()),
         }
+    }
+
+    async fn grace(&self, stop: &CancellationToken) {
+        stop.cancelled().await;
+        self.current.borrow().state.live.close();
+        tokio::time::sleep(GRACE).await;
     }
 
     /// Never ends.
@@ -100,9 +108,4 @@ async fn pass_on(State(current): State<watch::Receiver<Routes>>, request: Reques
         Ok(response) => response,
         Err(never) => match never {},
     }
-}
-
-async fn grace(stop: &CancellationToken) {
-    stop.cancelled().await;
-    tokio::time::sleep(GRACE).await;
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use chrono::NaiveDate;
 
 use super::assets::Assets;
+use super::live::Live;
 use super::pages::{Pages, TemplatesError};
 use super::{Site, Web};
 use crate::domain::clock::Timestamp;
@@ -21,6 +22,7 @@ pub struct WebState {
     pub caps: Caps,
     /// Whether it is kept already that the form was seen.
     pub form_seen: AtomicBool,
+    pub live: Arc<Live>,
 }
 
 pub type Shared = Arc<WebState>;
@@ -33,6 +35,7 @@ impl WebState {
         let assets = Assets::load(web.accent);
         let pages = Pages::new(&site, &assets)?;
         let caps = Caps::new(web.door.caps);
+        let live = Live::new(web.store.clone(), Arc::clone(&web.clock));
         Ok(Self {
             web,
             pages,
@@ -40,6 +43,7 @@ impl WebState {
             assets,
             caps,
             form_seen: AtomicBool::new(false),
+            live,
         })
     }
 

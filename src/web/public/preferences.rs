@@ -45,25 +45,36 @@ pub async fn show(
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(untagged)]
 enum Action {
+    AtOnce(Step),
+    ByLink(Wish),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Step {
     Pause,
     Resume,
     Unsubscribe,
     Resubscribe,
+}
+
+/// What needs a fresh link: whoever has the page may have it from a forwarded mail.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Wish {
     ChangeAddress,
     Export,
     Erase,
 }
 
-impl Action {
-    /// What needs a fresh link: whoever has the page may have it from a forwarded mail.
-    fn needs_link(self) -> Option<ReaderMail> {
-        match self {
-            Self::ChangeAddress => Some(ReaderMail::ChangeAddress),
-            Self::Export => Some(ReaderMail::Export),
-            Self::Erase => Some(ReaderMail::Erase),
-            Self::Pause | Self::Resume | Self::Unsubscribe | Self::Resubscribe => None,
+impl From<Wish> for ReaderMail {
+    fn from(wish: Wish) -> Self {
+        match wish {
+            Wish::ChangeAddress => Self::ChangeAddress,
+            Wish::Export => Self::Export,
+            Wish::Erase => Self::Erase,
         }
     }
 }
@@ -79,52 +90,56 @@ pub async fn change(
     Token(token): Token,
     Form(change): Form<Change>,
 ) -> Answer {
-    let base = &state.site.base;
-    if let Some(about) = change.action.needs_link() {
-        let asked = state.web.subscriptions.ask_for_link(&token, about).await;
-        return match asked {
-            Ok(()) => {
-                let to = format!("{base}/preferences/{token}?asked={about}");
-                Ok(Redirect::to(&to).into_response())
-            }
-            Err(error) => link_gone::answer(&state, Link::Preferences, error),
-        };
-    }
-    let to = match act(&state, &token, change.action).await {
-        Ok(subscriber) if took_effect(change.action, &subscriber, state.now()) => {
-            format!("{base}/preferences/{token}?saved=1")
-        }
-        // A link alone brings nobody back who never confirmed, or whose address is dead.
-        Ok(_) if matches!(change.action, Action::Resubscribe) => format!("{base}/"),
-        Ok(_) => format!("{base}/preferences/{token}"),
-        Err(error) => return link_gone::answer(&state, Link::Preferences, error),
+    let to = match change.action {
+        Action::AtOnce(step) => take(&state, &token, step).await,
+        Action::ByLink(wish) => ask(&state, &token, wish.into()).await,
     };
-    Ok(Redirect::to(&to).into_response())
+    match to {
+        Ok(to) => Ok(Redirect::to(&format!("{}{to}", state.site.base)).into_response()),
+        Err(error) => link_gone::answer(&state, Link::Preferences, error),
+    }
 }
 
-async fn act(state: &WebState, token: &str, action: Action) -> Result<Subscriber, LinkError> {
+/// Where to go on to.
+async fn take(state: &WebState, token: &str, step: Step) -> Result<String, LinkError> {
+    let subscriber = act(state, token, step).await?;
+    Ok(if took_effect(step, &subscriber, state.now()) {
+        format!("/preferences/{token}?saved=1")
+    } else if matches!(step, Step::Resubscribe) {
+        // A link alone brings nobody back who never confirmed, or whose address is dead.
+        "/".to_owned()
+    } else {
+        format!("/preferences/{token}")
+    })
+}
+
+async fn ask(state: &WebState, token: &str, about: ReaderMail) -> Result<String, LinkError> {
     let subscriptions = &state.web.subscriptions;
-    match action {
-        Action::Pause => subscriptions.pause(token).await?,
-        Action::Resume => subscriptions.resume(token).await?,
-        Action::Unsubscribe => subscriptions.leave_by_preferences(token).await?,
-        Action::Resubscribe => {
+    subscriptions.ask_for_link(token, about).await?;
+    Ok(format!("/preferences/{token}?asked={about}"))
+}
+
+async fn act(state: &WebState, token: &str, step: Step) -> Result<Subscriber, LinkError> {
+    let subscriptions = &state.web.subscriptions;
+    match step {
+        Step::Pause => subscriptions.pause(token).await?,
+        Step::Resume => subscriptions.resume(token).await?,
+        Step::Unsubscribe => subscriptions.leave_by_preferences(token).await?,
+        Step::Resubscribe => {
             subscriptions.come_back(token).await?;
         }
-        Action::ChangeAddress | Action::Export | Action::Erase => {}
     }
     subscriptions.look_up_preferences(token).await
 }
 
 /// "Saved." is only said of what is so.
-fn took_effect(action: Action, subscriber: &Subscriber, now: Timestamp) -> bool {
+fn took_effect(step: Step, subscriber: &Subscriber, now: Timestamp) -> bool {
     let reads = subscriber.state == SubscriberState::Confirmed;
     let paused = subscriber.paused_until.is_some_and(|until| until > now);
-    match action {
-        Action::Pause => reads && paused,
-        Action::Resume => reads && !paused,
-        Action::Unsubscribe => !reads,
-        Action::Resubscribe => reads,
-        Action::ChangeAddress | Action::Export | Action::Erase => false,
+    match step {
+        Step::Pause => reads && paused,
+        Step::Resume => reads && !paused,
+        Step::Unsubscribe => !reads,
+        Step::Resubscribe => reads,
     }
 }

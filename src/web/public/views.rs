@@ -257,6 +257,8 @@ pub struct Issue {
     pub title: String,
     #[serde(serialize_with = "millis")]
     pub sent_at: Timestamp,
+    /// The editor's, in Markdown.
+    pub note: Option<String>,
     pub posts: Vec<PostLine>,
     pub previous: Option<IssueLink>,
     pub next: Option<IssueLink>,
@@ -269,6 +271,8 @@ pub struct FeedEntry {
     pub title: String,
     #[serde(serialize_with = "millis")]
     pub sent_at: Timestamp,
+    /// The editor's, in Markdown.
+    pub note: Option<String>,
     pub posts: Vec<PostLine>,
 }
 

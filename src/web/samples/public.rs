@@ -266,6 +266,7 @@ fn archive(album: &mut Album<'_>, fill: Fill) {
         number: 42,
         title: fill.needed("A loader in fonts, spam in Q3, router keys"),
         sent_at: FRIDAY,
+        note: fill.maybe("Hello *you*,\n\n- a  \nb\n\n---"),
         posts: posts(fill),
         previous: fill.some(link(fill, 41)),
         next: fill.some(link(fill, 43)),
@@ -276,6 +277,7 @@ fn archive(album: &mut Album<'_>, fill: Fill) {
         number,
         title: fill.needed("A & B"),
         sent_at: FRIDAY,
+        note: fill.maybe("Hello *you*,\n\n- a  \nb\n\n---"),
         posts: posts(fill),
     };
     album.add(

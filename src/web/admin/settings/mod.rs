@@ -16,6 +16,7 @@ use super::editor::{Editor, Posted};
 use super::fields::Fields;
 use super::views::Notice;
 use super::{Answer, done, page as answer, refused};
+use crate::domain::audit::{Action, Object};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::public_url::PublicUrl;
 use crate::web::errors::HttpError;
@@ -65,7 +66,9 @@ pub async fn save(
         let keys: Vec<String> = changes.iter().map(|(key, _)| key.clone()).collect();
         match shared.web.board.save(changes, admin.to_string()).await {
             Ok(()) => {
-                tracing::info!(%admin, ?keys, "settings saved");
+                let object = Object::Settings(keys);
+                let editor = &posted.editor;
+                editor.did(&shared, Action::SettingsSaved, object).await;
                 return Ok(saved(&shared, tab, new_address.as_deref()));
             }
             Err(SaveError::Refused(why)) => refusals = why,
