@@ -6,6 +6,7 @@ use super::delivery::words;
 use super::email_address::EmailAddress;
 use super::ids::{AdminId, SubscriberId};
 use super::issue::IssueNumber;
+use super::slot::Slot;
 
 /// Who did it.
 #[derive(Clone, Debug)]
@@ -28,6 +29,12 @@ words! {
         AccountMadeAdmin => "account_made_admin",
         AccountMadeEditor => "account_made_editor",
         AccountRemoved => "account_removed",
+        DraftEdited => "draft_edited",
+        PostEdited => "post_edited",
+        PostAdded => "post_added",
+        WeekSkipped => "week_skipped",
+        WeekKept => "week_kept",
+        IssueScheduled => "issue_scheduled",
         IssueSent => "issue_sent",
         IssuePaused => "issue_paused",
         IssueResumed => "issue_resumed",
@@ -39,9 +46,17 @@ words! {
         FeedAdded => "feed_added",
         FeedRemoved => "feed_removed",
         SubscriberAdded => "subscriber_added",
+        SubscriberAskedAgain => "subscriber_asked_again",
         SubscriberErased => "subscriber_erased",
+        SuppressionLifted => "suppression_lifted",
+        SubscribersAskedAgain => "subscribers_asked_again",
+        SubscribersUnsubscribed => "subscribers_unsubscribed",
+        SubscribersErased => "subscribers_erased",
+        ImportBegun => "import_begun",
         SubscribersImported => "subscribers_imported",
         SubscribersExported => "subscribers_exported",
+        SettingsSaved => "settings_saved",
+        SendingTried => "sending_tried",
     }
 }
 
@@ -50,6 +65,9 @@ words! {
 pub enum Object {
     Nothing,
     Issue(IssueNumber),
+    Week(Slot),
+    /// By their keys; what they were set to is not told.
+    Settings(Vec<String>),
     /// By its address.
     Feed(String),
     Subscriber(SubscriberId),
@@ -75,6 +93,8 @@ impl Object {
         match self {
             Self::Nothing | Self::Account(_) => None,
             Self::Issue(number) => Some(number.to_string()),
+            Self::Week(slot) => Some(slot.to_string()),
+            Self::Settings(keys) => Some(keys.join(", ")),
             Self::Feed(address) => Some(address.clone()),
             Self::Subscriber(id) => Some(id.to_string()),
             Self::Subscribers(count) => Some(count.to_string()),
@@ -86,6 +106,12 @@ impl Object {
 impl From<IssueNumber> for Object {
     fn from(number: IssueNumber) -> Self {
         Self::Issue(number)
+    }
+}
+
+impl From<Slot> for Object {
+    fn from(slot: Slot) -> Self {
+        Self::Week(slot)
     }
 }
 
