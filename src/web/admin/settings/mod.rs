@@ -93,8 +93,10 @@ pub async fn try_sending(State(shared): State<Shared>, posted: Posted) -> Answer
     };
     match EmailAddress::parse(typed) {
         Ok(to) => {
-            let admin = posted.editor.admin.id;
-            tracing::info!(%admin, "a mail is sent to try the mail server");
+            let editor = &posted.editor;
+            editor
+                .did(&shared, Action::SendingTried, Object::Nothing)
+                .await;
             shown.tried = Some(shared.web.board.try_sending(to).await);
             answer(&shared, &view(&shared, &posted.editor, Tab::Sending, shown))
         }
