@@ -42,7 +42,6 @@ words! {
         IssueTriedNow => "issue_tried_now",
         IssueSentAgain => "issue_sent_again",
         TestSent => "test_sent",
-        SettingsSaved => "settings_saved",
         FeedAdded => "feed_added",
         FeedRemoved => "feed_removed",
         SubscriberAdded => "subscriber_added",
@@ -75,8 +74,6 @@ pub enum Object {
     Subscribers(u64),
     /// Someone of the desk, by the address they log in with.
     Account(EmailAddress),
-    /// By their names.
-    Settings(Vec<String>),
 }
 
 impl Object {
@@ -98,7 +95,6 @@ impl Object {
             Self::Feed(address) => Some(address.clone()),
             Self::Subscriber(id) => Some(id.to_string()),
             Self::Subscribers(count) => Some(count.to_string()),
-            Self::Settings(names) => Some(names.join(", ")),
         }
     }
 }
