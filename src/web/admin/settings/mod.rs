@@ -58,7 +58,7 @@ pub async fn save(
     {
         refusals.push(refusal(
             PUBLIC_URL,
-            "this is not where you are; open the desk under the new address and save it there, so that a slip cannot lock you out",
+            "This is not where you are: open the desk under the new address and save it there, so that a slip cannot lock you out",
         ));
     }
     if refusals.is_empty() {
@@ -145,7 +145,7 @@ fn typed(key: &str, kind: Kind, fields: &Fields) -> Result<Option<String>, Refus
         CRON if fields.get("day").is_some_and(|day| day != "other") => {
             let cron = rhythm::cron(fields.text("day"), fields.text("time"));
             cron.map(Some)
-                .ok_or_else(|| refusal(key, "choose a day, and a time like 10:00"))
+                .ok_or_else(|| refusal(key, "Choose a day, and a time like 10:00"))
         }
         SMTP_URL if fields.get("host").is_none() => Ok(None),
         SMTP_URL => server::url(&server::typed(fields))
@@ -153,7 +153,7 @@ fn typed(key: &str, kind: Kind, fields: &Fields) -> Result<Option<String>, Refus
             .ok_or_else(|| {
                 refusal(
                     key,
-                    "expected a host like smtp.example.com and a port like 587",
+                    "Enter a host like smtp.example.com and a port like 587",
                 )
             }),
         _ => {

@@ -173,7 +173,7 @@ async fn another_public_address_is_saved_only_from_there() {
     let answer = ada
         .fill_in(path, path, &with("https://weekly.example.com"))
         .await;
-    assert!(answer.shows("this is not where you are"));
+    assert!(answer.shows("This is not where you are"));
     assert_eq!(changes(&board), []);
     let answer = ada
         .fill_in(path, path, &with("https://news.example.com/weekly"))
@@ -224,7 +224,7 @@ async fn a_day_and_a_time_make_the_schedule_or_a_cron_expression_does() {
         [disabled, change("schedule.cron", "0 9 * * MON#1")]
     );
     let answer = save(&mut ada, "TUE", "", "").await;
-    assert!(answer.shows("choose a day, and a time"));
+    assert!(answer.shows("Choose a day, and a time"));
     assert_eq!(changes(&board), []);
 }
 
@@ -249,7 +249,7 @@ async fn the_mail_server_is_typed_in_fields_and_never_with_a_password() {
     let url = "smtp://ada@smtp.example.com:587?tls=required";
     assert_eq!(changes(&board), [change("smtp.url", url)]);
     let answer = save(&mut ada, "server", "u:p@smtp.example.com").await;
-    assert!(answer.shows("expected a host like smtp.example.com"));
+    assert!(answer.shows("Enter a host like smtp.example.com"));
     save(&mut ada, "outbox", "").await;
     assert_eq!(changes(&board), [change("smtp.url", "")]);
     save(&mut ada, "", "").await;
