@@ -1,10 +1,14 @@
 //! Puts the parts together: settings → store, mailer, clock → web, workers.
 
+mod board;
+mod helm;
 mod identity;
 mod keys;
 mod listing;
 mod run;
+mod sending;
 mod signing;
+mod web;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +16,8 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use crate::config::{
-    DatabaseUrl, InDoubtPolicy, KeyFileError, PasswordFileError, PostOrder, Settings,
+    DatabaseUrl, InDoubtPolicy, KeyFileError, PasswordFileError, PostOrder, Saved, Settings,
+    SettingsError, Sources,
 };
 use crate::delivery::{self, Deliveries, InDoubt};
 use crate::digest::{Digests, Order, Rules, Wanted};
@@ -37,6 +42,8 @@ use keys::open_keys;
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -51,6 +58,8 @@ pub enum AppError {
     Smtp(#[from] SmtpUrlError),
     #[error(transparent)]
     Dkim(#[from] dkim::KeyFileError),
+    #[error(transparent)]
+    Sign(#[from] dkim::SignError),
     #[error("newsletter.from: {0}")]
     Hello(#[from] HelloNameError),
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -64,7 +73,8 @@ impl AppError {
     pub fn is_about_settings(&self) -> bool {
         matches!(
             self,
-            Self::KeyFile(_)
+            Self::Settings(_)
+                | Self::KeyFile(_)
                 | Self::WrongKey(_)
                 | Self::PasswordFile(_)
                 | Self::Smtp(_)
@@ -84,18 +94,26 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
     list_work: Arc<ListWork>,
+    sources: Arc<Sources>,
+    /// Of what the desk saved.
+    revision: i64,
+    /// Those in force, in a process that keeps them while the owner's are broken.
+    templates: Option<Arc<Templates>>,
 }
 
 impl App {
-    /// Opens the database (made if need be) and the secret key that belongs to it.
+    /// Opens the database (made if need be) and the secret key that belongs to it, and
+    /// takes in what the desk saved there.
     ///
     /// # Errors
-    /// When either cannot be had, or they do not belong together.
+    /// When either cannot be had, or they do not belong together, or file and environment
+    /// have a fault: they must be whole by themselves.
     pub async fn open(
-        settings: Settings,
+        sources: Sources,
         clock: Arc<dyn Clock>,
         random: Arc<Random>,
     ) -> Result<Self, AppError> {
+        let settings = sources.settings(&Saved::new())?;
         let place = match &settings.database.url {
             DatabaseUrl::Sqlite(path) => Place::Sqlite(path.clone()),
             DatabaseUrl::Postgres(url) => Place::Postgres(url.expose_secret().to_owned()),
@@ -104,13 +122,31 @@ impl App {
         let keys = open_keys(&store, &settings.secrets.key_file, &random).await?;
         // Beside the secret key: a folder that is nobody else's to read.
         let imports = settings.secrets.key_file.with_file_name("imports");
-        Ok(Self {
+        let app = Self {
             list_work: Arc::new(ListWork::new(imports)),
             settings: Arc::new(settings),
             store,
             keys: Arc::new(keys),
             clock,
             random,
+            sources: Arc::new(sources),
+            revision: 0,
+            templates: None,
+        };
+        app.with_saved().await
+    }
+
+    /// The same with what is saved at the desk by now.
+    async fn with_saved(&self) -> Result<Self, AppError> {
+        let saved = self.store.saved_settings().await?;
+        let with = self.sources.settings_with(&saved.values)?;
+        for fault in with.unusable {
+            tracing::error!("what was saved at the desk is not used: {fault}");
+        }
+        Ok(Self {
+            settings: Arc::new(with.settings),
+            revision: saved.revision,
+            ..self.clone()
         })
     }
 
@@ -189,6 +225,9 @@ impl App {
     }
 
     fn templates(&self) -> Result<Arc<Templates>, AppError> {
+        if let Some(templates) = &self.templates {
+            return Ok(Arc::clone(templates));
+        }
         let dir = self.settings.templates.dir.as_deref();
         Templates::load(dir)
             .map(Arc::new)

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use broadsheet::domain::clock::Timestamp;
+use broadsheet::domain::delivery::DeliveryKind;
 use broadsheet::domain::slot::Slot;
 use broadsheet::domain::words::{Note, Subject};
-use broadsheet::store::Saved;
+use broadsheet::store::{DeliveryFilter, Saved};
 
 use crate::support::app::TestApp;
 use crate::support::blog::{Blog, Item};
@@ -177,4 +178,74 @@ async fn a_feed_that_is_down_at_its_slot_is_read_again() {
     app.later(HOUR);
     app.scheduler_looks().await;
     assert_eq!(app.issues().await.len(), 1);
+}
+
+async fn owned(blog: &Blog) -> TestApp {
+    let mut app = newsletter(blog).await;
+    app.has_owner("owner@example.net");
+    app
+}
+
+/// How many mails to the owner are there, and whether this one is among them.
+async fn told(app: &TestApp, event: &str) -> (usize, bool) {
+    let filter = DeliveryFilter::default();
+    let mails = app.app.store.deliveries(&filter, None, 100).await;
+    let mails = mails.expect("a list of mails");
+    let alerts = mails.iter().filter(|mail| mail.kind == DeliveryKind::Alert);
+    let is_told = app.app.store.is_told(event).await.expect("an answer");
+    (alerts.count(), is_told)
+}
+
+#[tokio::test]
+async fn the_owner_hears_of_the_draft_a_day_before_and_once() {
+    let blog = blog();
+    let mut app = owned(&blog).await;
+    app.later(TO_SLOT - 25 * HOUR);
+    app.scheduler_looks().await;
+    assert_eq!(told(&app, "draft 2026-W47").await, (0, false));
+    app.later(HOUR);
+    app.scheduler_looks().await;
+    app.scheduler_looks().await;
+    app.starts_again();
+    app.scheduler_looks().await;
+    assert_eq!(told(&app, "draft 2026-W47").await, (1, true));
+}
+
+#[tokio::test]
+async fn a_draft_without_posts_is_told_of_when_it_has_some() {
+    let blog = Blog::start(Vec::new());
+    let mut app = owned(&blog).await;
+    app.later(TO_SLOT - 20 * HOUR);
+    app.scheduler_looks().await;
+    assert_eq!(told(&app, "draft 2026-W47").await, (0, false));
+    blog.publish(Item::new(
+        "one",
+        "Post one",
+        WEDNESDAY.plus(TO_SLOT - 19 * HOUR),
+    ));
+    app.later(HOUR);
+    app.scheduler_looks().await;
+    assert_eq!(told(&app, "draft 2026-W47").await, (1, true));
+}
+
+#[tokio::test]
+async fn the_owner_hears_of_a_missed_slot() {
+    let blog = blog();
+    let mut app = owned(&blog).await;
+    app.later(TO_SLOT + 25 * HOUR);
+    app.scheduler_looks().await;
+    app.scheduler_looks().await;
+    assert_eq!(told(&app, "missed 2026-W47").await, (1, true));
+}
+
+#[tokio::test]
+async fn the_owner_hears_once_of_a_feed_that_is_down_at_its_slot() {
+    let blog = Blog::start(Vec::new());
+    let mut app = owned(&blog).await;
+    blog.break_with(Some(axum::http::StatusCode::BAD_GATEWAY));
+    app.later(TO_SLOT);
+    app.scheduler_looks().await;
+    app.later(HOUR);
+    app.scheduler_looks().await;
+    assert_eq!(told(&app, "feeds 2026-W47").await, (1, true));
 }

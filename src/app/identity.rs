@@ -26,6 +26,7 @@ pub(super) fn identity(settings: &Settings) -> Identity {
             direction: Direction::of(&newsletter.language),
             site: host,
             postal_address: newsletter.postal_address.clone(),
+            accent: newsletter.accent.into(),
         },
         from: from.expect("example.invalid is a domain name"),
         reply_to: newsletter.reply_to.clone().map(Sender::from),

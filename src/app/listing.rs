@@ -1,29 +1,37 @@
 //! From the settings to the page that shows them.
 
-use crate::config::{Origin, Settings};
+use crate::config::{Listed, Origin, Settings};
 use crate::web::admin::views::{Setting, SettingSection};
 
 /// The settings as the desk shows them.
 pub(super) fn sections(settings: &Settings) -> Vec<SettingSection> {
     let mut sections: Vec<SettingSection> = Vec::new();
     for listed in &settings.listing {
-        let setting = Setting {
-            key: listed.key.to_owned(),
-            value: listed.value.clone(),
-            origin: match &listed.origin {
-                Origin::BuiltIn => "default",
-                Origin::File(_) => "file",
-                Origin::Variable(_) => "environment",
-            }
-            .to_owned(),
-        };
         match sections.last_mut() {
-            Some(section) if section.name == listed.section => section.settings.push(setting),
+            Some(section) if section.name == listed.section => {
+                section.settings.push(setting(listed));
+            }
             _ => sections.push(SettingSection {
                 name: listed.section.to_owned(),
-                settings: vec![setting],
+                settings: vec![setting(listed)],
             }),
         }
     }
     sections
+}
+
+fn setting(listed: &Listed) -> Setting {
+    let (origin, place) = match &listed.origin {
+        Origin::BuiltIn => ("default", None),
+        Origin::Desk => ("desk", None),
+        Origin::File(path) => ("file", Some(path.display().to_string())),
+        Origin::Variable(name) => ("environment", Some(name.clone())),
+    };
+    Setting {
+        key: listed.key.to_owned(),
+        value: listed.value.clone(),
+        origin: origin.to_owned(),
+        place,
+        is_for_the_desk: listed.is_for_the_desk,
+    }
 }

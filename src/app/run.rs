@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{App, AppError, listing};
+use super::helm::{Generation, Helm};
+use super::{App, AppError};
 use crate::delivery::Engine;
-use crate::subscription::CapLimits;
-use crate::web::{self, Web};
-use crate::worker::{Housekeeping, Plan, Scheduler};
+use crate::worker::{Alerts, Housekeeping, Plan, Scheduler};
 
 impl App {
-    fn plan(&self) -> Plan {
+    pub(super) fn plan(&self) -> Plan {
         let schedule = &self.settings.schedule;
         Plan {
             schedule: schedule.plan.clone(),
@@ -22,7 +22,8 @@ impl App {
         }
     }
 
-    /// Serves HTTP on `listener`, follows the schedule and delivers, until `stop`.
+    /// Serves HTTP on `listener`, follows the schedule and delivers, until `stop`; what is
+    /// saved at the desk comes into force meanwhile.
     ///
     /// # Errors
     /// When a part cannot be made; once running, failures are logged and outlived.
@@ -31,11 +32,12 @@ impl App {
         listener: TcpListener,
         stop: CancellationToken,
     ) -> Result<(), AppError> {
-        let web = self.web()?;
         self.list_work.tidy_up();
-        let tracker = self.start_work(&stop)?;
+        let helm = Helm::new(self.clone())?;
+        let front = helm.open_the_front()?;
+        let tracker = self.start_work(&helm, &stop);
         tracing::info!(address = %listener.local_addr()?, "listening");
-        let served = web::serve(web, listener, stop.clone()).await;
+        let served = front.serve(listener, stop.clone()).await;
         stop.cancel();
         tracker.wait().await;
         Ok(served?)
@@ -46,7 +48,8 @@ impl App {
     /// # Errors
     /// As [`Self::serve`].
     pub async fn work(&self, stop: CancellationToken) -> Result<(), AppError> {
-        let tracker = self.start_work(&stop)?;
+        let helm = Helm::new(self.clone())?;
+        let tracker = self.start_work(&helm, &stop);
         tracing::info!("working");
         tracker.wait().await;
         Ok(())
@@ -57,78 +60,74 @@ impl App {
     /// # Errors
     /// When a template has a fault.
     pub fn scheduler(&self) -> Result<Scheduler, AppError> {
-        let ready = self.settings.ready_to_send().is_ok();
         Ok(Scheduler {
             digests: self.digests()?,
             plan: self.plan(),
-            ready,
+            ready: self.settings.ready_to_send().is_ok(),
+            alerts: self.alerts(),
         })
     }
 
-    fn start_work(&self, stop: &CancellationToken) -> Result<TaskTracker, AppError> {
-        let ready = self.settings.ready_to_send();
-        if let Err(missing) = &ready {
-            for missing in missing {
-                tracing::warn!("{missing}");
-            }
+    fn alerts(&self) -> Alerts {
+        let alerts = &self.settings.alerts;
+        Alerts {
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            to: alerts.to.clone(),
+            draft_before: alerts.draft_before,
         }
-        let scheduler = self.scheduler()?;
-        let engine = Engine::new(self.deliveries()?);
+    }
+
+    fn start_work(&self, helm: &Arc<Helm>, stop: &CancellationToken) -> TaskTracker {
         let housekeeping = Housekeeping {
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
         };
         let tracker = TaskTracker::new();
-        // Without a sender nothing may reach a real server; it waits in the queue. The
-        // outbox is for trying things out.
-        if ready.is_ok() || self.settings.smtp.url.is_none() {
-            let stop = stop.clone();
-            tracker.spawn(async move { engine.run(stop).await });
-        }
-        let scheduler_stop = stop.clone();
-        tracker.spawn(async move { scheduler.run(scheduler_stop).await });
-        let housekeeping_stop = stop.clone();
-        tracker.spawn(async move { housekeeping.run(housekeeping_stop).await });
+        tracker.spawn(under(helm.in_force(), stop.clone(), deliver));
+        tracker.spawn(under(helm.in_force(), stop.clone(), schedule));
+        tracker.spawn(Arc::clone(helm).keep_up(stop.clone()));
+        let stop = stop.clone();
+        tracker.spawn(async move { housekeeping.run(stop).await });
         tracker.close();
-        Ok(tracker)
+        tracker
     }
+}
 
-    /// The web, as tests and `serve` use it.
-    ///
-    /// # Errors
-    /// When a template has a fault.
-    pub fn web(&self) -> Result<Web, AppError> {
-        let limits = &self.settings.limits;
-        Ok(Web {
-            store: self.store.clone(),
-            subscriptions: self.subscriptions(),
-            digests: self.digests()?,
-            outbox: self.settings.smtp.url.is_none().then(|| self.outbox()),
-            list_work: Arc::clone(&self.list_work),
-            mail_goes_to: self.transport()?.place(),
-            keys: Arc::clone(&self.keys),
-            clock: Arc::clone(&self.clock),
-            random: Arc::clone(&self.random),
-            door: web::Door {
-                public_url: self.settings.server.public_url.clone(),
-                trusted_proxies: self.settings.server.trusted_proxies.clone(),
-                minimum_fill: limits.minimum_fill,
-                caps: CapLimits {
-                    per_ip_hour: limits.signups_per_ip_hour,
-                    per_domain_hour: limits.signups_per_domain_hour,
-                },
-            },
-            schedule: self.plan().schedule,
-            schedule_enabled: self.settings.schedule.enabled,
-            settings: listing::sections(&self.settings),
-            not_ready: self
-                .settings
-                .ready_to_send()
-                .err()
-                .unwrap_or_default()
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-        })
+async fn deliver(generation: Arc<Generation>, stop: CancellationToken) {
+    match &generation.deliveries {
+        Some(deliveries) => Engine::new(deliveries.clone()).run(stop).await,
+        None => stop.cancelled().await,
+    }
+}
+
+async fn schedule(generation: Arc<Generation>, stop: CancellationToken) {
+    generation.scheduler.run(stop).await;
+}
+
+/// Runs `part` under what is in force: when that changes the part is stopped, comes to its
+/// end, and begins anew.
+async fn under<F: Future<Output = ()>>(
+    mut in_force: watch::Receiver<Arc<Generation>>,
+    stop: CancellationToken,
+    part: impl Fn(Arc<Generation>, CancellationToken) -> F,
+) {
+    while !stop.is_cancelled() {
+        let generation = Arc::clone(&in_force.borrow_and_update());
+        let life = stop.child_token();
+        let replaced = async {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                changed = in_force.changed() => {
+                    // Without a helm nothing changes any more.
+                    if changed.is_err() {
+                        stop.cancelled().await;
+                    }
+                }
+            }
+            life.cancel();
+        };
+        tokio::join!(part(generation, life.clone()), replaced);
     }
 }

@@ -1,9 +1,10 @@
 //! `broadsheet config`
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Context, Failure};
+use crate::config::{DatabaseUrl, Listed, Origin, Settings};
 
 #[derive(Debug, Subcommand)]
 pub enum Config {
@@ -14,29 +15,60 @@ pub enum Config {
 }
 
 impl Config {
-    pub fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::Default => context.output.print(crate::config::DEFAULTS.trim_end()),
-            Self::Check => {
-                let settings = context.settings()?;
-                let missing: Vec<String> = match settings.ready_to_send() {
-                    Ok(_) => Vec::new(),
-                    Err(missing) => missing.iter().map(ToString::to_string).collect(),
-                };
-                context.output.line(
-                    &json!({ "settings": "ok", "before_a_send": missing }),
-                    || {
-                        if missing.is_empty() {
-                            "The settings are fine.".to_owned()
-                        } else {
-                            format!(
-                                "The settings are fine. Before a send:\n  {}",
-                                missing.join("\n  ")
-                            )
-                        }
-                    },
-                )
-            }
+            Self::Check => check(context).await,
         }
     }
+}
+
+async fn check(context: &Context) -> Result<(), Failure> {
+    let mut settings = context.settings()?;
+    // To look at the settings must not make a database.
+    let is_there = match &settings.database.url {
+        DatabaseUrl::Sqlite(file) => file.exists(),
+        DatabaseUrl::Postgres(_) => true,
+    };
+    if is_there {
+        let app = context.app().await?;
+        settings = (*app.settings).clone();
+        app.close().await;
+    }
+    let missing = settings.ready_to_send().err().unwrap_or_default();
+    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    let set: Vec<&Listed> = set(&settings).collect();
+    let lines: Vec<Value> = set.iter().map(|it| line(it)).collect();
+    let result = json!({ "settings": "ok", "before_a_send": missing, "set": lines });
+    context.output.line(&result, || {
+        let mut words = "The settings are fine.".to_owned();
+        for listed in &set {
+            let value = listed.value.as_deref().unwrap_or("nothing");
+            words.push_str(&format!(
+                "\n  {} = {value} ({})",
+                listed.name(),
+                listed.origin
+            ));
+        }
+        if !missing.is_empty() {
+            words.push_str(&format!("\nBefore a send:\n  {}", missing.join("\n  ")));
+        }
+        words
+    })
+}
+
+/// Everything but the defaults.
+fn set(settings: &Settings) -> impl Iterator<Item = &Listed> {
+    let listing = settings.listing.iter();
+    listing.filter(|listed| listed.origin != Origin::BuiltIn)
+}
+
+fn line(listed: &Listed) -> Value {
+    let origin = match &listed.origin {
+        Origin::BuiltIn => "default".to_owned(),
+        Origin::Desk => "desk".to_owned(),
+        Origin::File(path) => path.display().to_string(),
+        Origin::Variable(name) => name.clone(),
+    };
+    json!({ "key": listed.name(), "value": listed.value, "origin": origin })
 }

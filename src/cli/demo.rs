@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use super::serve::stop_signal;
 use super::{Context, Failure};
 use crate::app::App;
-use crate::config::Settings;
+use crate::config::Sources;
 use crate::domain::clock::SystemClock;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
@@ -44,8 +44,8 @@ impl Demo {
         let blog_host = blog.local_addr()?.to_string();
         let blog_url = format!("http://{blog_host}");
 
-        let settings = settings(&folder.path, &newsletter_url, &blog_host)?;
-        let app = App::open(settings, Arc::new(SystemClock), Arc::new(random)).await?;
+        let sources = sources(&folder.path, &newsletter_url, &blog_host);
+        let app = App::open(sources, Arc::new(SystemClock), Arc::new(random)).await?;
         let stop = stop_signal()?;
         let sample = SampleBlog::new(&blog_url, &newsletter_url, app.clock.now());
         let sample = sample.map_err(|error| Failure::Failed(error.to_string()))?;
@@ -118,7 +118,7 @@ async fn listen(port: Option<u16>) -> Result<TcpListener, Failure> {
 }
 
 /// Nothing of whoever runs it: neither their settings file nor their environment.
-fn settings(folder: &Path, public_url: &str, blog_host: &str) -> Result<Settings, Failure> {
+fn sources(folder: &Path, public_url: &str, blog_host: &str) -> Sources {
     let at = |name: &str| folder.join(name).display().to_string();
     let pairs = [
         ("SERVER__PUBLIC_URL", public_url.to_owned()),
@@ -142,7 +142,7 @@ fn settings(folder: &Path, public_url: &str, blog_host: &str) -> Result<Settings
         ("FEEDS__ALLOW_PRIVATE", format!("[\"{blog_host}\"]")),
     ];
     let variables = pairs.map(|(key, value)| (format!("BROADSHEET_{key}"), value));
-    Ok(Settings::load(None, variables)?)
+    Sources::new(None, variables)
 }
 
 async fn take_in_readers(app: &App) -> Result<(), Failure> {

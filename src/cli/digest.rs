@@ -53,11 +53,10 @@ impl Digest {
 
 impl Send {
     async fn run(self, context: &Context) -> Result<(), Failure> {
-        let settings = context.settings()?;
-        settings.ready_to_send()?;
         let slot = self.slot.as_deref().map(Slot::parse).transpose();
         let slot = slot.map_err(|error| Failure::Usage(format!("--slot: {error}")))?;
-        let app = super::open(settings).await?;
+        let app = context.app().await?;
+        app.settings.ready_to_send()?;
         // What is wrong with the way out is told before there is an issue.
         app.deliveries()?;
         let this_week = app.settings.schedule.plan.slot_of(app.clock.now());

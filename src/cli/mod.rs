@@ -26,7 +26,7 @@ pub use failure::Failure;
 use output::Output;
 
 use crate::app::App;
-use crate::config::Settings;
+use crate::config::{Saved, Settings, Sources};
 use crate::domain::clock::SystemClock;
 use crate::domain::random::Random;
 
@@ -119,7 +119,7 @@ impl Cli {
             Command::Migrate => migrate::run(&context).await,
             Command::Dkim(dkim) => dkim.run(&context),
             Command::Templates(templates) => templates.run(&context),
-            Command::Config(config) => config.run(&context),
+            Command::Config(config) => config.run(&context).await,
         }
     }
 }
@@ -131,20 +131,21 @@ struct Context {
 }
 
 impl Context {
-    fn settings(&self) -> Result<Settings, Failure> {
+    fn sources(&self) -> Sources {
         let file = crate::config::choose_file(self.file.clone(), Path::new(""));
         let variables = crate::config::environment(std::env::vars_os());
-        Ok(Settings::load(file.as_deref(), variables)?)
+        Sources::new(file.as_deref(), variables)
+    }
+
+    /// What file and environment say, without the database.
+    fn settings(&self) -> Result<Settings, Failure> {
+        Ok(self.sources().settings(&Saved::new())?)
     }
 
     async fn app(&self) -> Result<App, Failure> {
-        open(self.settings()?).await
+        let random = Arc::new(randomness()?);
+        Ok(App::open(self.sources(), Arc::new(SystemClock), random).await?)
     }
-}
-
-async fn open(settings: Settings) -> Result<App, Failure> {
-    let random = randomness()?;
-    Ok(App::open(settings, Arc::new(SystemClock), Arc::new(random)).await?)
 }
 
 fn randomness() -> Result<Random, Failure> {

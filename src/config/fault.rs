@@ -9,6 +9,8 @@ use super::keys;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     BuiltIn,
+    /// Saved at the desk, and kept in the database.
+    Desk,
     File(PathBuf),
     /// An environment variable, by name.
     Variable(String),
@@ -24,6 +26,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn => f.write_str("built in"),
+            Self::Desk => f.write_str("saved at the desk"),
             Self::File(path) => write!(f, "in {}", path.display()),
             Self::Variable(name) => write!(f, "in {name}"),
         }
@@ -47,6 +50,22 @@ pub enum Fault {
         says: String,
         origin: Origin,
     },
+}
+
+impl Fault {
+    /// Whether leaving out what the desk saved as `saved` may help: it is the faulty key
+    /// itself, or does not go with a value of its section that the file is right about.
+    pub(super) fn is_caused_by(&self, saved: &str) -> bool {
+        match self {
+            Self::Key {
+                key,
+                origin: Origin::Desk,
+                ..
+            } => key == saved,
+            Self::Key { key, .. } => key.split('.').next() == saved.split('.').next(),
+            Self::Unreadable { .. } | Self::Syntax { .. } => false,
+        }
+    }
 }
 
 /// All that is wrong with the settings, at least one fault.

@@ -11,6 +11,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
             "reply_to",
             "postal_address",
             "language",
+            "accent",
         ],
     ),
     ("server", &["listen", "public_url", "trusted_proxies"]),
@@ -34,6 +35,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
         "smtp",
         &[
             "url",
+            "password",
             "password_file",
             "connections",
             "rate_per_second",
@@ -53,8 +55,44 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     ("secrets", &["key_file"]),
-    ("alerts", &["to"]),
+    ("alerts", &["to", "draft_hours_before"]),
 ];
+
+/// What may be saved at the desk. Not here: what a running process cannot change (where
+/// it listens, its database, its key), what names files of this machine, what opens the
+/// private network, and every secret.
+const DESK: &[&str] = &[
+    "newsletter.name",
+    "newsletter.tagline",
+    "newsletter.from",
+    "newsletter.reply_to",
+    "newsletter.postal_address",
+    "newsletter.language",
+    "newsletter.accent",
+    "server.public_url",
+    "digest.max_posts",
+    "digest.min_posts",
+    "digest.max_age_days",
+    "digest.order",
+    "schedule.cron",
+    "schedule.timezone",
+    "schedule.catch_up_hours",
+    "schedule.enabled",
+    "smtp.url",
+    "smtp.connections",
+    "smtp.rate_per_second",
+    "smtp.return_path",
+    "smtp.in_doubt",
+    "limits.signups_per_ip_hour",
+    "limits.signups_per_domain_hour",
+    "limits.minimum_fill_ms",
+    "alerts.to",
+    "alerts.draft_hours_before",
+];
+
+pub(super) fn is_for_the_desk(key: &str) -> bool {
+    DESK.contains(&key)
+}
 
 pub(super) fn of_section(section: &str) -> Option<&'static [&'static str]> {
     SECTIONS

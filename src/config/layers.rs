@@ -8,20 +8,23 @@ use figment::{Error, Figment, Metadata, Profile, Provider};
 
 use super::fault::{Fault, Origin};
 use super::keys;
+use super::sources::Saved;
 
-/// Built-in values, then a file, then the environment; only known keys, still untyped.
-/// What the desk saves will be one more layer, above the built-in one.
+/// Built-in values, then what the desk saved, then a file, then the environment; only
+/// known keys, still untyped.
 pub(super) struct Layers {
     figment: Figment,
     faults: Vec<Fault>,
 }
 
+const DESK: &str = "desk";
 const ENVIRONMENT: &str = "environment";
 
 /// Where a whole layer comes from.
 #[derive(Clone, Copy)]
 enum Source<'a> {
     BuiltIn,
+    Desk,
     File(&'a Path),
     Environment,
 }
@@ -30,6 +33,7 @@ impl Source<'_> {
     fn origin(self, key: &str) -> Origin {
         match self {
             Self::BuiltIn => Origin::BuiltIn,
+            Self::Desk => Origin::Desk,
             Self::File(path) => Origin::File(path.to_owned()),
             Self::Environment => Origin::variable_of(key),
         }
@@ -38,6 +42,7 @@ impl Source<'_> {
     fn metadata(self) -> Metadata {
         match self {
             Self::BuiltIn => Metadata::default(),
+            Self::Desk => Metadata::named(DESK),
             Self::File(path) => Metadata::from("file", path),
             Self::Environment => Metadata::named(ENVIRONMENT),
         }
@@ -68,17 +73,36 @@ impl Layers {
         layers.toml(super::DEFAULTS, Source::BuiltIn)
     }
 
-    pub fn file(mut self, path: &Path) -> Self {
-        match std::fs::read_to_string(path) {
-            Ok(text) => self.toml(&text, Source::File(path)),
-            Err(error) => {
-                self.faults.push(Fault::Unreadable {
-                    file: path.to_owned(),
-                    says: error.to_string(),
-                });
-                self
+    /// What was saved at the desk: values as text, as in the environment. A key that is
+    /// not for the desk is a fault.
+    pub fn desk(mut self, saved: &Saved) -> Self {
+        let mut sections = Dict::new();
+        for (name, value) in saved {
+            match name.split_once('.') {
+                Some((section, key)) if keys::is_for_the_desk(name) => {
+                    put(&mut sections, section, key, value.clone());
+                }
+                _ => self.faults.push(Fault::Key {
+                    key: name.clone(),
+                    says: "is not set at the desk".to_owned(),
+                    origin: Origin::Desk,
+                }),
             }
         }
+        self.add(sections, Source::Desk)
+    }
+
+    /// The file `path`, which has this text.
+    pub fn file(self, path: &Path, text: &str) -> Self {
+        self.toml(text, Source::File(path))
+    }
+
+    pub fn unreadable(mut self, file: &Path, says: String) -> Self {
+        self.faults.push(Fault::Unreadable {
+            file: file.to_owned(),
+            says,
+        });
+        self
     }
 
     fn toml(mut self, text: &str, source: Source<'_>) -> Self {
@@ -114,12 +138,7 @@ impl Layers {
                 continue;
             };
             if let Some((section, key)) = name.to_ascii_lowercase().split_once("__") {
-                let section = sections
-                    .entry(section.to_owned())
-                    .or_insert_with(|| Value::from(Dict::new()));
-                if let Value::Dict(_, values) = section {
-                    values.insert(key.to_owned(), Value::from(value));
-                }
+                put(&mut sections, section, key, value);
             } else if let Some(key) =
                 keys::all().find(|key| key.replace('.', "_").eq_ignore_ascii_case(name))
             {
@@ -182,12 +201,22 @@ impl Layers {
         {
             Some(path) => Origin::File(path.to_owned()),
             None if metadata.name == ENVIRONMENT => Origin::variable_of(key),
+            None if metadata.name == DESK => Origin::Desk,
             None => Origin::BuiltIn,
         }
     }
 
     pub fn take_faults(&mut self) -> Vec<Fault> {
         std::mem::take(&mut self.faults)
+    }
+}
+
+fn put(sections: &mut Dict, section: &str, key: &str, value: String) {
+    let section = sections
+        .entry(section.to_owned())
+        .or_insert_with(|| Value::from(Dict::new()));
+    if let Value::Dict(_, values) = section {
+        values.insert(key.to_owned(), Value::from(value));
     }
 }
 

@@ -17,10 +17,19 @@ pub struct Listed {
     /// As text, without passwords; none when unset.
     pub value: Option<String>,
     pub origin: Origin,
+    /// Whether the desk may save it: neither file nor environment have it.
+    pub is_for_the_desk: bool,
+}
+
+impl Listed {
+    /// With its section.
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.section, self.key)
+    }
 }
 
 /// Settings that may hold a password.
-const SECRET: &[&str] = &["database.url", "smtp.url"];
+const SECRET: &[&str] = &["database.url", "smtp.url", "smtp.password"];
 const HIDDEN: &str = "***";
 
 pub(super) fn of(layers: &Layers) -> Vec<Listed> {
@@ -31,6 +40,7 @@ pub(super) fn of(layers: &Layers) -> Vec<Listed> {
         let name = format!("{section}.{key}");
         let value = layers.get(&name).map(|value| text(&value));
         let value = value.filter(|text| !text.trim().is_empty());
+        let origin = layers.origin(&name);
         Listed {
             section,
             key,
@@ -41,7 +51,9 @@ pub(super) fn of(layers: &Layers) -> Vec<Listed> {
                     text
                 }
             }),
-            origin: layers.origin(&name),
+            is_for_the_desk: keys::is_for_the_desk(&name)
+                && matches!(origin, Origin::BuiltIn | Origin::Desk),
+            origin,
         }
     })
     .collect()

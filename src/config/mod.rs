@@ -1,4 +1,5 @@
-//! Settings: built-in, then `broadsheet.toml`, then the environment; typed and checked.
+//! Settings: built-in, then what the desk saved, then `broadsheet.toml`, then the
+//! environment; typed and checked.
 //!
 //! Every fault is found at once and told by key and origin. Secrets show neither in
 //! `Debug` nor in a fault.
@@ -13,6 +14,7 @@ mod readiness;
 mod secret_key;
 mod sections;
 mod smtp;
+mod sources;
 mod values;
 
 use std::ffi::OsString;
@@ -28,8 +30,8 @@ pub use sections::{
     Secrets, Server, Templates,
 };
 pub use smtp::{InDoubtPolicy, PasswordFileError, Smtp, SmtpUrl, SmtpUrlError};
+pub use sources::{Saved, Sources, WithSaved};
 
-use layers::Layers;
 use reader::{Read, Reader};
 
 /// The built-in layer, which is also the sample with comments that
@@ -60,7 +62,7 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the settings from `file`, which must exist if given, and from `variables`
-    /// (see [`environment`]), which win.
+    /// (see [`environment`]), which win. What the desk saved is left out.
     ///
     /// # Errors
     /// All faults: an unreadable file, an unknown key, a value that does not fit.
@@ -68,13 +70,7 @@ impl Settings {
         file: Option<&Path>,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
-        let mut layers = Layers::built_in();
-        if let Some(file) = file {
-            layers = layers.file(file);
-        }
-        let mut reader = Reader::new(layers.environment(variables));
-        let settings = Self::read(&mut reader);
-        reader.finish(settings)
+        Sources::new(file, variables).settings(&Saved::new())
     }
 
     /// Every section is read before the first fault ends it, so that all are told.

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Num, Value};
 
-use super::fault::{Fault, SettingsError};
+use super::fault::{Fault, Origin, SettingsError};
 use super::layers::Layers;
 use super::listing::{self, Listed};
 
@@ -68,6 +68,11 @@ impl Reader {
             origin,
         });
         Faulty
+    }
+
+    /// Whether `key` has its value from the desk.
+    pub fn is_from_desk(&self, key: &str) -> bool {
+        self.layers.origin(key) == Origin::Desk
     }
 
     /// What stands in the layers, whether or not it fits.

@@ -12,6 +12,7 @@ use super::reader::{Read, Reader, flag, number, text};
 use super::values::{
     dkim_key, domain, feed_url, hours, language, lines, one_line, path, plain, post_order, socket,
 };
+use crate::domain::accent::Accent;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::host_port::HostPort;
 use crate::domain::public_url::PublicUrl;
@@ -30,6 +31,8 @@ pub struct Newsletter {
     pub postal_address: Option<String>,
     /// A language tag (RFC 5646) such as `en` or `pt-BR`.
     pub language: String,
+    /// The colour of links and buttons.
+    pub accent: Accent,
 }
 
 impl Newsletter {
@@ -40,6 +43,7 @@ impl Newsletter {
         let reply_to = reader.optional("newsletter.reply_to", text(EmailAddress::parse));
         let postal_address = reader.optional("newsletter.postal_address", text(lines));
         let language = reader.needed("newsletter.language", text(language));
+        let accent = reader.optional("newsletter.accent", text(Accent::parse));
         Ok(Self {
             name: name?,
             tagline: tagline?,
@@ -47,6 +51,7 @@ impl Newsletter {
             reply_to: reply_to?,
             postal_address: postal_address?,
             language: language?,
+            accent: accent?.unwrap_or_default(),
         })
     }
 }
@@ -271,12 +276,17 @@ impl Secrets {
 #[derive(Clone, Debug)]
 pub struct Alerts {
     pub to: Vec<EmailAddress>,
+    /// How long before its slot a draft is told of; zero: not at all.
+    pub draft_before: Duration,
 }
 
 impl Alerts {
     pub(super) fn read(reader: &mut Reader) -> Read<Self> {
+        let to = reader.list("alerts.to", text(EmailAddress::parse));
+        let before = reader.needed("alerts.draft_hours_before", number(0..=144));
         Ok(Self {
-            to: reader.list("alerts.to", text(EmailAddress::parse))?,
+            to: to?,
+            draft_before: hours(before?),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! How mail leaves.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -14,6 +14,8 @@ use crate::domain::return_path::ReturnPath;
 pub struct Smtp {
     /// None: mail goes to the outbox.
     pub url: Option<SmtpUrl>,
+    /// Where it does not stand in the URL.
+    pub password: Option<SecretString>,
     pub password_file: Option<PathBuf>,
     pub connections: u16,
     /// The whole newsletter's, shared by its processes.
@@ -97,6 +99,10 @@ impl SmtpUrl {
         &self.host
     }
 
+    pub fn has_password(&self) -> bool {
+        self.password
+    }
+
     pub fn is_loopback(&self) -> bool {
         self.loopback
     }
@@ -106,30 +112,36 @@ impl SmtpUrl {
         &self.url
     }
 
-    fn with_password(&self, password: &str) -> Result<Self, SmtpUrlError> {
-        let mut url = Url::parse(self.url.expose_secret()).map_err(|_| SmtpUrlError::Form)?;
-        url.set_password(Some(password))
-            .map_err(|()| SmtpUrlError::Form)?;
-        Ok(Self {
-            url: url.as_str().into(),
-            password: true,
-            ..self.clone()
-        })
+    fn with_password(&self, password: &str) -> Self {
+        let mut with = self.clone();
+        if let Ok(mut url) = Url::parse(self.url.expose_secret())
+            && url.set_password(Some(password)).is_ok()
+        {
+            with.url = url.as_str().into();
+            with.password = true;
+        }
+        with
     }
 }
 
 impl Smtp {
     pub(super) fn read(reader: &mut Reader) -> Read<Self> {
         let url = reader.optional("smtp.url", text(SmtpUrl::parse));
+        let password = reader.optional("smtp.password", text(secret));
         let password_file = reader.optional("smtp.password_file", text(path));
         let connections = reader.needed("smtp.connections", number(1..=1000));
         let rate_per_second = reader.optional("smtp.rate_per_second", number(1..=100_000));
         let return_path = reader.optional("smtp.return_path", text(ReturnPath::parse));
         let in_doubt = reader.needed("smtp.in_doubt", text(in_doubt));
-        let (url, password_file) = (url?, password_file?);
-        check_login(reader, url.as_ref(), password_file.as_deref())?;
+        let (url, password, password_file) = (url?, password?, password_file?);
+        let kept = [
+            password.as_ref().map(|_| "smtp.password"),
+            password_file.as_ref().map(|_| "smtp.password_file"),
+        ];
+        check_login(reader, url.as_ref(), kept)?;
         Ok(Self {
             url,
+            password,
             password_file,
             connections: connections?,
             rate_per_second: rate_per_second?,
@@ -138,29 +150,36 @@ impl Smtp {
         })
     }
 
-    /// The server with the password from the password file in its URL; none without a
+    /// The server with its password in the URL, wherever it was kept; none without a
     /// server.
     ///
     /// # Errors
     /// When the file cannot be read, or holds nothing.
     pub fn login(&self) -> Result<Option<SmtpUrl>, PasswordFileError> {
-        let (Some(url), Some(file)) = (&self.url, &self.password_file) else {
-            return Ok(self.url.clone());
+        let Some(url) = &self.url else {
+            return Ok(None);
         };
-        let unreadable = |error| PasswordFileError::Unreadable {
-            file: file.clone(),
-            error,
+        if let Some(password) = &self.password {
+            return Ok(Some(url.with_password(password.expose_secret())));
+        }
+        let Some(file) = &self.password_file else {
+            return Ok(Some(url.clone()));
         };
-        let password = std::fs::read_to_string(file).map_err(unreadable)?;
+        let password =
+            std::fs::read_to_string(file).map_err(|error| PasswordFileError::Unreadable {
+                file: file.clone(),
+                error,
+            })?;
         let password = password.trim_end_matches(['\r', '\n']);
         if password.is_empty() {
             return Err(PasswordFileError::Empty { file: file.clone() });
         }
-        let url = url
-            .with_password(password)
-            .map_err(|error| unreadable(std::io::Error::other(error)))?;
-        Ok(Some(url))
+        Ok(Some(url.with_password(password)))
     }
+}
+
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(text.into())
 }
 
 fn in_doubt(text: &str) -> Result<InDoubtPolicy, String> {
@@ -171,23 +190,35 @@ fn in_doubt(text: &str) -> Result<InDoubtPolicy, String> {
     }
 }
 
-/// Half a login would be no login: mail would be refused one by one, at night.
-fn check_login(reader: &mut Reader, url: Option<&SmtpUrl>, file: Option<&Path>) -> Read<()> {
-    match (url, file) {
-        (Some(url), None) if url.user && !url.password => Err(reader.fault(
+/// Half a login would be no login: mail would be refused one by one, at night. `kept` are
+/// the settings that hold a password beside the URL.
+fn check_login(
+    reader: &mut Reader,
+    url: Option<&SmtpUrl>,
+    kept: [Option<&'static str>; 2],
+) -> Read<()> {
+    let kept: Vec<&str> = kept.into_iter().flatten().collect();
+    let says = |key, says| Err((key, says));
+    let checked = match (url, kept.as_slice()) {
+        (Some(url), _) if url.password && reader.is_from_desk("smtp.url") => says(
+            "smtp.url",
+            "a password is not kept at the desk; set smtp.password_file or smtp.password",
+        ),
+        (_, [_, second, ..]) => says(second, "smtp.password is set already; keep one of them"),
+        (Some(url), []) if url.user && !url.password => says(
             "smtp.url",
             "a user name but no password; add it, or set smtp.password_file",
-        )),
-        (Some(url), Some(_)) if url.password => Err(reader.fault(
-            "smtp.password_file",
-            "smtp.url has a password already; keep one of them",
-        )),
-        (Some(url), Some(_)) if !url.user => Err(reader.fault(
-            "smtp.password_file",
+        ),
+        (Some(url), [key]) if url.password => {
+            says(key, "smtp.url has a password already; keep one of them")
+        }
+        (Some(url), [key]) if !url.user => says(
+            key,
             "smtp.url needs a user name to go with it, as in smtp://user@host",
-        )),
+        ),
         _ => Ok(()),
-    }
+    };
+    checked.map_err(|(key, says)| reader.fault(key, says))
 }
 
 #[cfg(test)]
@@ -241,6 +272,7 @@ mod tests {
     fn smtp(url: &str, password_file: PathBuf) -> Smtp {
         Smtp {
             url: Some(SmtpUrl::parse(url).unwrap()),
+            password: None,
             password_file: Some(password_file),
             connections: 1,
             rate_per_second: None,

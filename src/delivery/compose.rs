@@ -12,7 +12,7 @@ use crate::mail::compose::{
 };
 use crate::mail::dkim::SignError;
 use crate::mail::templates::{
-    AlreadySubscribedMail, ConfirmationMail, ReaderLinkMail, Rendered, TemplateFault,
+    AlreadySubscribedMail, ConfirmationMail, Event, ReaderLinkMail, Rendered, TemplateFault,
 };
 use crate::store::{Leased, StoreError, Subscriber};
 
@@ -71,6 +71,12 @@ impl Deliveries {
                 let mail =
                     FrozenMail::from_json(job.payload.as_deref().ok_or(ComposeError::NoMail)?)?;
                 Ok(Some(self.fill(job, &mail)?))
+            }
+            (DeliveryKind::Alert, _) => {
+                let event = job.payload.as_deref().ok_or(ComposeError::NoMail)?;
+                let event: Event = serde_json::from_str(event).map_err(|_| ComposeError::NoMail)?;
+                let content = self.templates.render(&self.identity.alert(event))?;
+                Ok(Some(self.letter(job, &content)))
             }
             (
                 DeliveryKind::Confirmation

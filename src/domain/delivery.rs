@@ -74,6 +74,8 @@ words! {
         AlreadySubscribed => "already_subscribed",
         /// A look at an issue before it goes out, to an address the editor names.
         Test => "test",
+        /// Tells the owner of something.
+        Alert => "alert",
         /// To a reader, about what belongs to them: see [`ReaderMail`].
         ReaderLink => "reader_link",
     }

@@ -1,5 +1,6 @@
 //! What the words mean: pure types and decisions, no framework, no input or output.
 
+pub mod accent;
 pub mod audit;
 pub mod backoff;
 pub mod clock;

@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::templates::Masthead;
+use super::templates::{AlertMail, Event, Masthead, Moment};
 use crate::domain::public_url::PublicUrl;
 use crate::domain::sender::Sender;
 
@@ -16,4 +16,16 @@ pub struct Identity {
     pub public_url: PublicUrl,
     /// In which dates are told.
     pub zone: Tz,
+}
+
+impl Identity {
+    /// The mail that tells the owner of `event`.
+    pub fn alert(&self, event: Event) -> AlertMail {
+        AlertMail {
+            masthead: self.masthead.clone(),
+            at: event.at().map(|at| Moment::of(at, self.zone)),
+            desk_url: self.public_url.join(&event.path()),
+            event,
+        }
+    }
 }

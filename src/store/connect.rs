@@ -62,6 +62,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     ),
     (6, "audit", include_str!("../../migrations/0006_audit.sql")),
     (
+        7,
+        "settings",
+        include_str!("../../migrations/0007_settings.sql"),
+    ),
+    (
         8,
         "refusals",
         include_str!("../../migrations/0008_refusals.sql"),

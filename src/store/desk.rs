@@ -8,14 +8,22 @@ use super::{Store, StoreError, decode};
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::post::FeedId;
 
-// Only of the mails that belong to no issue: those are few.
-const OF_KIND: &str = "SELECT id FROM deliveries WHERE issue_id IS NULL AND kind = $1 LIMIT 1";
+const DELIVERED: &str = "SELECT id FROM deliveries WHERE issue_id IS NULL AND kind = $1 AND state = 'delivered' LIMIT 1";
+// The outbox says what it did in words of its own (mail::transport).
+const BY_SERVER: &str = "SELECT id FROM deliveries
+    WHERE issue_id IS NULL AND state = 'delivered' AND reply NOT LIKE 'kept in the outbox%' LIMIT 1";
 const POSTS: &str = "SELECT feed_id, CAST(COUNT(*) AS BIGINT) AS n FROM posts WHERE feed_id IS NOT NULL GROUP BY feed_id";
 
 impl Store {
-    /// Whether a mail of this kind, which is no issue's, was ever asked for.
-    pub async fn has_delivery_of(&self, kind: DeliveryKind) -> Result<bool, StoreError> {
-        let query = sqlx::query(OF_KIND).bind(kind.as_str().to_owned());
+    /// Whether a mail of this kind, which is no issue's copy, was ever delivered.
+    pub async fn has_delivered(&self, kind: DeliveryKind) -> Result<bool, StoreError> {
+        let query = sqlx::query(DELIVERED).bind(kind.as_str().to_owned());
+        Ok(query.fetch_optional(&self.pool).await?.is_some())
+    }
+
+    /// Whether a mail server ever took a mail that is no issue's copy.
+    pub async fn has_sent_by_server(&self) -> Result<bool, StoreError> {
+        let query = sqlx::query(BY_SERVER);
         Ok(query.fetch_optional(&self.pool).await?.is_some())
     }
 
@@ -32,4 +40,4 @@ impl Store {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[OF_KIND, POSTS];
+pub(super) const STATEMENTS: &[&str] = &[DELIVERED, BY_SERVER, POSTS];

@@ -12,6 +12,9 @@ const SET: &str = "INSERT INTO facts (name, value) VALUES ($1, $2)
 const KEY_FINGERPRINT: &str = "secret_key_fingerprint";
 const SCHEDULE: &str = "schedule";
 const SETTLED: &str = "schedule_settled_at";
+const ALERTS_SINCE: &str = "alerts_since";
+const SPOKE: &str = "smtp_spoke";
+const FORM_SEEN: &str = "form_seen_at";
 
 impl Store {
     async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
@@ -81,19 +84,50 @@ impl Store {
 
     /// The latest scheduled instant that was dealt with: sent, nothing new, or missed.
     pub async fn settled_at(&self) -> Result<Option<Timestamp>, StoreError> {
-        let Some(text) = self.fact(SETTLED).await? else {
-            return Ok(None);
-        };
-        let at = text.parse().map_err(|_| StoreError::Corrupt {
-            what: "schedule",
-            value: text,
-        })?;
-        Ok(Some(Timestamp::from_millis(at)))
+        self.moment(SETTLED).await
     }
 
     pub async fn settle(&self, at: Timestamp) -> Result<(), StoreError> {
         self.set_fact(SET, SETTLED, at.as_millis().to_string())
             .await
+    }
+
+    /// Since when someone is told of what happens: `now` when it was nobody's before.
+    pub async fn alerts_since(&self, now: Timestamp) -> Result<Timestamp, StoreError> {
+        self.set_fact(SET_ONCE, ALERTS_SINCE, now.as_millis().to_string())
+            .await?;
+        Ok(self.moment(ALERTS_SINCE).await?.unwrap_or(now))
+    }
+
+    /// Remembers that a mail server took a mail.
+    pub async fn spoke_to(&self, server: &str) -> Result<(), StoreError> {
+        self.set_fact(SET, SPOKE, server.to_owned()).await
+    }
+
+    /// Whether it was this one that took a mail when last asked to.
+    pub async fn has_spoken_to(&self, server: &str) -> Result<bool, StoreError> {
+        Ok(self.fact(SPOKE).await?.as_deref() == Some(server))
+    }
+
+    /// Remembers when somebody first came to the form from another site.
+    pub async fn form_was_seen(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.set_fact(SET_ONCE, FORM_SEEN, now.as_millis().to_string())
+            .await
+    }
+
+    pub async fn form_seen_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.moment(FORM_SEEN).await
+    }
+
+    async fn moment(&self, name: &'static str) -> Result<Option<Timestamp>, StoreError> {
+        let Some(text) = self.fact(name).await? else {
+            return Ok(None);
+        };
+        let at = text.parse().map_err(|_| StoreError::Corrupt {
+            what: name,
+            value: text,
+        })?;
+        Ok(Some(Timestamp::from_millis(at)))
     }
 }
 

@@ -50,6 +50,7 @@ const BY_SLOT: &str = issue_rows!("WHERE slot = $1");
 const BY_ID: &str = issue_rows!("WHERE id = $1");
 const PAGE: &str = issue_rows!("WHERE number < $1 ORDER BY number DESC LIMIT $2");
 const UNFINISHED: &str = issue_rows!("WHERE state IN ('sending', 'paused') ORDER BY number");
+pub(super) const ENDED: &str = issue_rows!("WHERE finished_at >= $1 ORDER BY finished_at");
 const SENDING: &str = "SELECT id FROM issues WHERE state = 'sending' ORDER BY number";
 const MAIL: &str = "SELECT mail FROM issues WHERE id = $1";
 const NOTE: &str = "SELECT note FROM issues WHERE id = $1";
@@ -227,7 +228,7 @@ impl Store {
     }
 }
 
-fn issue_row(row: &AnyRow) -> Result<IssueRow, StoreError> {
+pub(super) fn issue_row(row: &AnyRow) -> Result<IssueRow, StoreError> {
     let number: i64 = row.try_get("number")?;
     let slot: Option<String> = row.try_get("slot")?;
     let at = |name: &str| {

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod admins;
+mod alerts;
 mod audit;
 mod batch;
 mod clicks;
@@ -30,6 +31,7 @@ mod plan_tests;
 mod posts;
 mod reader_mails;
 mod refusals;
+mod settings;
 mod sign_up;
 mod skipped;
 mod subscriber_filter;
@@ -62,6 +64,7 @@ pub use outcomes::{GroupCommit, Recorded, Settled};
 pub use own_record::OwnRecord;
 pub use posts::{ByHand, Candidate, StoredPost};
 pub use reader_mails::{MailCount, Move};
+pub use settings::SavedSettings;
 pub use sign_up::{ConsentRecord, LetterIds, RecentMails, SignUp};
 pub use subscriber_filter::{Order, Search, SubscriberFilter, Turn};
 pub use subscriber_import::{Arrival, ImportTally};

@@ -10,6 +10,7 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
     let fixed = [
         super::accounts::STATEMENTS,
         super::admins::STATEMENTS,
+        super::alerts::STATEMENTS,
         super::audit::STATEMENTS,
         super::clicks::STATEMENTS,
         super::deliveries::STATEMENTS,
@@ -22,6 +23,7 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
         super::issues::STATEMENTS,
         super::own_record::STATEMENTS,
         super::posts::STATEMENTS,
+        super::settings::STATEMENTS,
         super::reader_mails::STATEMENTS,
         super::refusals::STATEMENTS,
         super::sign_up::STATEMENTS,

@@ -15,6 +15,8 @@ use flate2::write::GzEncoder;
 use rust_embed::Embed;
 use sha2::{Digest, Sha256};
 
+use crate::domain::accent::Accent;
+
 #[derive(Embed)]
 #[folder = "src/web/assets"]
 struct Files;
@@ -42,8 +44,8 @@ struct Inner {
 }
 
 impl Assets {
-    /// Hashes and compresses what is embedded.
-    pub fn load() -> Self {
+    /// Hashes and compresses what is embedded, the style with the newsletter's colour.
+    pub fn load(accent: Accent) -> Self {
         let mut inner = Inner {
             names: HashMap::new(),
             by_hashed_name: HashMap::new(),
@@ -57,8 +59,8 @@ impl Assets {
             };
             let mut data = file.data.into_owned();
             if name.ends_with(".css") {
-                data =
-                    with_hashed_names(&String::from_utf8_lossy(&data), &inner.names).into_bytes();
+                let style = with_hashed_names(&String::from_utf8_lossy(&data), &inner.names);
+                data = in_colour(style, accent).into_bytes();
             }
             let hashed = hashed_name(name, &data);
             inner.names.insert(name.to_string(), hashed.clone());
@@ -154,6 +156,25 @@ fn with_hashed_names(style: &str, names: &HashMap<String, String>) -> String {
         })
 }
 
+/// Style sheets must not come from the page itself: the colour is in the file.
+fn in_colour(style: String, accent: Accent) -> String {
+    if accent == Accent::default() {
+        return style;
+    }
+    let light = format!(
+        ":root{{--accent:{};--soft:{}}}",
+        accent.light(),
+        accent.soft_light()
+    );
+    let dark = format!(
+        ":root{{--accent:{};--on-accent:{};--soft:{}}}",
+        accent.dark(),
+        accent.on_dark(),
+        accent.soft_dark()
+    );
+    format!("{style}\n{light}\n@media(prefers-color-scheme:dark){{{dark}}}\n")
+}
+
 fn compress(data: &[u8]) -> Option<Vec<u8>> {
     let mut packer = GzEncoder::new(Vec::new(), Compression::best());
     packer.write_all(data).ok()?;
@@ -184,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_style_names_the_font_as_it_is_served() {
-        let assets = Assets::load();
+        let assets = Assets::load(Accent::default());
         let font = assets.hashed_name("newsreader-600.woff2").unwrap();
         let style = &assets.0.by_hashed_name[assets.hashed_name("app.css").unwrap()];
         let style = String::from_utf8_lossy(&style.plain).into_owned();
@@ -200,14 +221,14 @@ mod tests {
 
     #[test]
     fn the_desks_script_stays_within_3_kb() {
-        let assets = Assets::load();
+        let assets = Assets::load(Accent::default());
         let script = &assets.0.by_hashed_name[assets.hashed_name("app.js").unwrap()];
         assert!(script.gzip.as_ref().unwrap().len() <= 3 * 1024);
     }
 
     #[test]
     fn compressed_only_for_who_takes_it_and_where_it_helps() {
-        let assets = Assets::load();
+        let assets = Assets::load(Accent::default());
         let style = &assets.0.by_hashed_name[assets.hashed_name("app.css").unwrap()];
         let packed = style.respond(true);
         assert_eq!(packed.headers()[header::CONTENT_ENCODING], "gzip");

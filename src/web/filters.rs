@@ -53,6 +53,7 @@ fn date(millis: i64, zone: Tz, style: &str) -> Option<String> {
         "full" => "%A %-d %B %Y",
         "date" => "%-d %b %Y",
         "month_day" => "%-d %B",
+        "clock" => "%H:%M",
         "time" => "%a %-d %b %H:%M",
         "iso" => return Some(moment.to_rfc3339_opts(SecondsFormat::Secs, true)),
         _ => return None,

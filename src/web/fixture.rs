@@ -1,5 +1,7 @@
 //! The whole web on a database of its own, without a socket, for tests.
 
+mod board;
+
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -14,8 +16,9 @@ use axum::response::Response;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use super::{Door, ListWork, Web, router};
+use super::{Door, ListWork, WayOut, Web, router};
 use crate::digest::{Digests, Order, Rules};
+use crate::domain::accent::Accent;
 use crate::domain::clock::{ManualClock, Timestamp};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::{IssueId, IssueNumber};
@@ -35,6 +38,8 @@ use crate::store::{
 };
 use crate::subscription::{CapLimits, Subscriptions, TakenIn};
 use crate::test_database::Database;
+
+pub use board::TestBoard;
 
 /// 2026-11-20 10:00 UTC, a Friday.
 pub const FRIDAY: Timestamp = Timestamp::from_millis(1_795_168_800_000);
@@ -308,7 +313,9 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
         schedule,
         schedule_enabled: true,
         not_ready: Vec::new(),
-        settings: Vec::new(),
+        accent: Accent::default(),
+        sending: WayOut::default(),
+        board: Arc::new(TestBoard::default()),
     }
 }
 
@@ -321,6 +328,7 @@ fn identity(public_url: &PublicUrl, schedule: &Schedule) -> Identity {
             direction: Direction::of("en"),
             site: "example.com".to_owned(),
             postal_address: Some("1 Example Street".to_owned()),
+            accent: Accent::default().into(),
         },
         from: Sender::parse("Example Lab <news@example.com>").unwrap(),
         reply_to: None,

@@ -31,12 +31,16 @@ mod samples;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
+use admin::board::SettingsBoard;
 pub use admin::subscribers::ListWork;
 pub use router::router;
-pub use serve::serve;
+pub use serve::Front;
 pub use site::Site;
 
 use crate::digest::Digests;
+use crate::domain::accent::Accent;
 use crate::domain::clock::Clock;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::random::Random;
@@ -67,8 +71,29 @@ pub struct Web {
     pub schedule_enabled: bool,
     /// What must be set before a send, in words; empty when all is.
     pub not_ready: Vec<String>,
-    /// What holds, and where it was set, for the desk; secrets redacted.
-    pub settings: Vec<admin::views::SettingSection>,
+    pub accent: Accent,
+    pub sending: WayOut,
+    pub board: Arc<dyn SettingsBoard>,
+}
+
+/// How mail leaves, for the desk.
+#[derive(Clone, Debug, Default)]
+pub struct WayOut {
+    /// The mail server's host; none: mail goes to the outbox.
+    pub server: Option<String>,
+    /// Whether someone chose to keep mail as files.
+    pub is_outbox_chosen: bool,
+    /// Whether a password is set beside the server's address.
+    pub has_password: bool,
+    /// What the DNS must have for mail that is signed; nothing when it is not.
+    pub records: Vec<DnsRecord>,
+}
+
+/// A TXT record.
+#[derive(Clone, Debug, Serialize)]
+pub struct DnsRecord {
+    pub name: String,
+    pub value: String,
 }
 
 /// Who may come in, and how often.

@@ -8,6 +8,7 @@ use super::Site;
 use super::assets::Assets;
 use super::pages::{Pages, sources};
 use super::samples::{Fill, HOSTILE, every_page};
+use crate::domain::accent::Accent;
 
 fn site(fill: Fill) -> Site {
     Site {
@@ -27,7 +28,7 @@ fn site(fill: Fill) -> Site {
 }
 
 fn rendered(fill: Fill) -> Vec<(String, &'static str, String)> {
-    let pages = Pages::new(&site(fill), &Assets::load()).unwrap();
+    let pages = Pages::new(&site(fill), &Assets::load(Accent::default())).unwrap();
     every_page(&pages, fill)
         .into_iter()
         .map(|(name, template, text)| {

@@ -3,6 +3,7 @@
 mod desk;
 mod desk_accounts;
 mod desk_lists;
+mod desk_settings;
 mod editor;
 mod public;
 mod readers;
@@ -92,6 +93,7 @@ pub fn every_page(
     desk::fill(&mut album, fill);
     desk_lists::fill(&mut album, fill);
     readers::fill(&mut album, fill);
+    desk_settings::fill(&mut album, fill);
     desk_accounts::fill(&mut album, fill);
     editor::fill(&mut album, fill);
     album.rendered

@@ -1,6 +1,7 @@
 //! What every handler has at hand.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use chrono::NaiveDate;
 
@@ -19,6 +20,8 @@ pub struct WebState {
     pub site: Site,
     pub assets: Assets,
     pub caps: Caps,
+    /// Whether it is kept already that the form was seen.
+    pub form_seen: AtomicBool,
     pub live: Arc<Live>,
 }
 
@@ -29,7 +32,7 @@ impl WebState {
     /// When a built-in template does not parse, which a test rules out.
     pub fn new(web: Web) -> Result<Self, TemplatesError> {
         let site = site(&web);
-        let assets = Assets::load();
+        let assets = Assets::load(web.accent);
         let pages = Pages::new(&site, &assets)?;
         let caps = Caps::new(web.door.caps);
         let live = Live::new(web.store.clone(), Arc::clone(&web.clock));
@@ -39,6 +42,7 @@ impl WebState {
             site,
             assets,
             caps,
+            form_seen: AtomicBool::new(false),
             live,
         })
     }

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::digest::{Digests, PublishError, Published};
+use super::alerts::Alerts;
+use crate::digest::{Collected, Digests, DraftError, PublishError, Published};
 use crate::domain::clock::Timestamp;
 use crate::domain::schedule::{Due, Schedule};
 use crate::domain::slot::Slot;
+use crate::mail::templates::FailedFeed;
 use crate::store::StoreError;
 
 /// How often the clock is looked at.
@@ -32,6 +34,8 @@ pub enum ScheduleFailure {
     Store(#[from] StoreError),
     #[error(transparent)]
     Publish(#[from] PublishError),
+    #[error(transparent)]
+    Draft(#[from] DraftError),
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +44,7 @@ pub struct Scheduler {
     pub plan: Plan,
     /// Whether sender and postal address are set: without them no issue is made.
     pub ready: bool,
+    pub alerts: Alerts,
 }
 
 /// What the scheduler remembers from one look to the next.
@@ -64,11 +69,19 @@ impl Scheduler {
         }
     }
 
-    /// One look: reads the feeds when it is time, and makes the issue that is due.
+    /// One look: reads the feeds when it is time, makes the issue that is due, and tells the
+    /// owner what happened.
     ///
     /// # Errors
     /// When the database or a template fails; the next look tries again.
     pub async fn look(&self, memory: &mut Memory) -> Result<(), ScheduleFailure> {
+        let kept = self.keep_schedule(memory).await;
+        // Also when the schedule could not be kept.
+        self.alerts.look().await?;
+        kept
+    }
+
+    async fn keep_schedule(&self, memory: &mut Memory) -> Result<(), ScheduleFailure> {
         let now = self.digests.clock.now();
         if memory
             .feeds_read
@@ -81,9 +94,14 @@ impl Scheduler {
             return Ok(());
         }
         match self.due(now).await? {
-            Due::NotYet { .. } => {}
+            Due::NotYet { next } => {
+                if let Some(next) = next {
+                    self.tell_of_draft(next, now).await?;
+                }
+            }
             Due::Missed { slot, at } => {
                 tracing::error!(%slot, "the slot was missed for longer than schedule.catch_up_hours; it is skipped");
+                self.alerts.tell_of_missed_slot(&slot, at).await?;
                 self.digests.store.settle(at).await?;
             }
             Due::Now { slot, at } => {
@@ -118,15 +136,19 @@ impl Scheduler {
             return Ok(false);
         }
         let collected = self.digests.collect().await?;
-        let failed = collected.iter().filter(|feed| feed.result.is_err()).count();
+        let failures: Vec<FailedFeed> = collected.into_iter().filter_map(failure).collect();
+        let failed = failures.len();
         match self.digests.publish(Some(slot)).await? {
             Published::NothingNew(_) if failed > 0 => {
                 tracing::error!(%slot, failed, "nothing new could be read: feeds failed at their slot");
+                self.alerts.tell_of_feeds(&slot, failures, None).await?;
                 return Ok(false);
             }
             Published::NothingNew(_) => tracing::info!(%slot, "nothing new, so nothing is sent"),
             Published::Made { number, .. } => {
-                tracing::info!(%slot, issue = %number, failed, "the week's issue is made")
+                tracing::info!(%slot, issue = %number, failed, "the week's issue is made");
+                let number = Some(number.get());
+                self.alerts.tell_of_feeds(&slot, failures, number).await?;
             }
             Published::AlreadyThere(issue) => {
                 tracing::info!(%slot, issue = %issue.number, "this week has its issue")
@@ -136,4 +158,24 @@ impl Scheduler {
         self.digests.store.settle(at).await?;
         Ok(true)
     }
+
+    /// In time for the editor to look at it, once there is something to look at.
+    async fn tell_of_draft(&self, next: Timestamp, now: Timestamp) -> Result<(), ScheduleFailure> {
+        let slot = self.plan.schedule.slot_of(next);
+        if self.alerts.wants_draft(&slot, next, now).await? {
+            let draft = self.digests.draft().await?;
+            if self.digests.is_worth_sending(&draft) {
+                self.alerts.tell_of_draft(&slot, next, &draft).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn failure(feed: Collected) -> Option<FailedFeed> {
+    let says = feed.result.err()?;
+    Some(FailedFeed {
+        url: feed.source,
+        says,
+    })
 }

@@ -1,6 +1,7 @@
 //! What users do with the real program, told as they would tell it. Each story runs on
 //! whichever database this run of the suite is about.
 
+mod alerts;
 mod bad_input;
 mod crashes;
 mod desk_and_worker;
@@ -17,6 +18,7 @@ mod readers;
 mod reading;
 mod refusals;
 mod sending;
+mod settings;
 mod sink;
 mod soak;
 mod watching;

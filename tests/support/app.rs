@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broadsheet::app::App;
-use broadsheet::config::Settings;
+use broadsheet::config::Sources;
 use broadsheet::delivery::Engine;
 use broadsheet::domain::clock::{Clock, ManualClock, Timestamp};
 use broadsheet::domain::email_address::EmailAddress;
@@ -62,10 +62,10 @@ impl TestApp {
         let server = smtp.map(|url| ("SMTP__URL", url));
         let settings = settings.into_iter().chain(server);
         let variables = settings.map(|(key, value)| (format!("BROADSHEET_{key}"), value));
-        let settings = Settings::load(None, variables).expect("settings without fault");
+        let sources = Sources::new(None, variables);
         let clock = Arc::new(ManualClock::at(now));
         let random = Arc::new(Random::seeded(1));
-        let app = App::open(settings, clock.clone(), random)
+        let app = App::open(sources, clock.clone(), random)
             .await
             .expect("an app that opens");
         Self {
@@ -88,6 +88,13 @@ impl TestApp {
             .add(address, None, &how)
             .await
             .expect("a reader taken in");
+    }
+
+    /// Someone is told of what happens.
+    pub fn has_owner(&mut self, address: &str) {
+        let mut settings = (*self.app.settings).clone();
+        settings.alerts.to = vec![EmailAddress::parse(address).expect("an address")];
+        self.app.settings = Arc::new(settings);
     }
 
     /// The scheduler looks at the clock once.

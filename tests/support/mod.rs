@@ -5,6 +5,7 @@ pub mod app;
 pub mod blog;
 pub mod browser;
 pub mod database;
+pub mod desk;
 pub mod newsletter;
 pub mod postgres;
 pub mod process;

@@ -31,7 +31,7 @@ fn says_what_is_wrong_in_the_file() {
         ),
         (
             "smtp.conections = 10",
-            "smtp.conections: unknown key; [smtp] has url, password_file, connections, rate_per_second, return_path, in_doubt (in broadsheet.toml)",
+            "smtp.conections: unknown key; [smtp] has url, password, password_file, connections, rate_per_second, return_path, in_doubt (in broadsheet.toml)",
         ),
         (
             "smpt.connections = 10",
@@ -56,6 +56,18 @@ fn says_what_is_wrong_in_the_file() {
         (
             "smtp = { url = 'smtp://h', password_file = 'x' }",
             "smtp.password_file: smtp.url needs a user name to go with it, as in smtp://user@host (in broadsheet.toml)",
+        ),
+        (
+            "smtp = { url = 'smtp://u@h', password = 's3cret', password_file = 'x' }",
+            "smtp.password_file: smtp.password is set already; keep one of them (in broadsheet.toml)",
+        ),
+        (
+            "newsletter.accent = '#6fd3b5'",
+            "newsletter.accent: #6fd3b5 is too light to be read on paper (1.6:1, and it takes 4.5:1); the nearest that can be is #407a69 (in broadsheet.toml)",
+        ),
+        (
+            "newsletter.accent = 'green'",
+            "newsletter.accent: 'green' is no colour; expected one like #0b5c4a (in broadsheet.toml)",
         ),
         (
             "schedule.cron = '0 10 * * MON,FRI'",
@@ -161,7 +173,7 @@ fn says_what_is_wrong_in_the_environment() {
         (
             "BROADSHEET_SMTP__X",
             "1",
-            "smtp.x: unknown key; [smtp] has url, password_file, connections, rate_per_second, return_path, in_doubt (in BROADSHEET_SMTP__X)",
+            "smtp.x: unknown key; [smtp] has url, password, password_file, connections, rate_per_second, return_path, in_doubt (in BROADSHEET_SMTP__X)",
         ),
         (
             "BROADSHEET_FEEDS__URLS",

@@ -86,6 +86,14 @@ impl Signer {
         self.readable_by_others.iter().map(PathBuf::as_path)
     }
 
+    /// What the DNS must have: the name and the value of each key's TXT record.
+    pub fn records(&self) -> impl Iterator<Item = (String, String)> {
+        self.keys.iter().map(|NamedKey { key, template }| {
+            let name = format!("{}._domainkey.{}", template.s, template.d);
+            (name, key.record())
+        })
+    }
+
     /// `message` (with CRLF, as it goes over the wire before dots are doubled) behind a
     /// signature of each key. The same message gets the same signatures.
     ///

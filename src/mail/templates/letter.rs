@@ -4,6 +4,8 @@ use chrono::{Datelike, NaiveDate};
 use serde::Serialize;
 use url::Url;
 
+use crate::domain::accent::Accent;
+
 /// A mail with a template of its own.
 pub trait Letter: Serialize {
     /// The folder of its three templates.
@@ -24,6 +26,26 @@ pub struct Masthead {
     /// Where readers subscribe, in words: the host of the form.
     pub site: String,
     pub postal_address: Option<String>,
+    pub accent: Shades,
+}
+
+/// The newsletter's colour as `#rrggbb`, by day and by night.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shades {
+    pub light: String,
+    pub dark: String,
+    /// For words on a button by night.
+    pub on_dark: String,
+}
+
+impl From<Accent> for Shades {
+    fn from(accent: Accent) -> Self {
+        Self {
+            light: accent.light().to_string(),
+            dark: accent.dark().to_string(),
+            on_dark: accent.on_dark().to_string(),
+        }
+    }
 }
 
 /// Which way the language is written.

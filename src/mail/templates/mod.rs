@@ -1,6 +1,8 @@
 //! The words and markup of every mail: `email-templates/` in the binary, each file
 //! overridable by one of the same name in a folder of the owner's.
 
+mod alert;
+mod fingerprint;
 mod letter;
 mod sample;
 
@@ -11,9 +13,11 @@ use std::path::{Path, PathBuf};
 use rust_embed::Embed;
 use tera::{Context, ErrorKind, Tera};
 
+pub use alert::{AlertMail, Counts, Event, FailedFeed, Moment};
+pub use fingerprint::Fingerprint;
 pub use letter::{
     AlreadySubscribedMail, ConfirmationMail, Day, DigestMail, DigestPost, Direction, Letter,
-    Masthead, ReaderLinkMail,
+    Masthead, ReaderLinkMail, Shades,
 };
 
 #[derive(Embed)]

@@ -1,12 +1,16 @@
 //! Letters to try templates with: a plain one, a bare one, and a hostile one of each.
 
+use chrono_tz::Tz;
 use url::Url;
 
 use super::{
-    AlreadySubscribedMail, ConfirmationMail, Day, DigestMail, DigestPost, Direction, Letter,
-    Masthead, ReaderLinkMail, TemplateFault, Templates,
+    AlertMail, AlreadySubscribedMail, ConfirmationMail, Counts, Day, DigestMail, DigestPost,
+    Direction, Event, FailedFeed, Letter, Masthead, Moment, ReaderLinkMail, TemplateFault,
+    Templates,
 };
 use crate::domain::delivery::ReaderMail;
+
+use crate::domain::accent::Accent;
 
 const HOSTILE: &str = "{{7*7}}<script>alert(1)</script>\"'>&";
 
@@ -20,6 +24,11 @@ pub(super) fn try_all(templates: &Templates) -> Vec<TemplateFault> {
         let (confirmation, already) = (confirmation(name.clone()), already_subscribed(name));
         try_one(templates, &confirmation, &mut faults);
         try_one(templates, &already, &mut faults);
+    }
+    for words in ["A loader that hides in fonts", HOSTILE] {
+        for event in events(words) {
+            try_one(templates, &alert(event), &mut faults);
+        }
     }
     for about in ReaderMail::ALL {
         try_one(templates, &reader_link(*about), &mut faults);
@@ -74,6 +83,7 @@ pub(super) fn masthead() -> Masthead {
         direction: Direction::Ltr,
         site: "example.com".to_owned(),
         postal_address: Some("1 Example Street, Exampleton".to_owned()),
+        accent: Accent::default().into(),
     }
 }
 
@@ -168,6 +178,66 @@ pub(super) fn already_subscribed(name: Option<String>) -> AlreadySubscribedMail 
         preferences_url: format!("https://n.example.com/preferences/{}", "P".repeat(48)),
         unsubscribe_url: format!("https://n.example.com/unsubscribe/{}", "U".repeat(48)),
     }
+}
+
+pub(super) fn alert(event: Event) -> AlertMail {
+    AlertMail {
+        masthead: masthead(),
+        at: event.at().map(|at| Moment::of(at, Tz::Europe__Berlin)),
+        desk_url: format!("https://n.example.com/{}", event.path()),
+        event,
+    }
+}
+
+/// One of each.
+pub(super) fn events(words: &str) -> Vec<Event> {
+    // Friday 27 November 2026, 10:00 in Berlin.
+    let at = 1_795_770_000_000;
+    let counts = Counts {
+        recipients: 1284,
+        delivered: 1270,
+        to_go: 0,
+        bounced: 9,
+        skipped: 3,
+        in_doubt: 2,
+    };
+    let ended = |cancelled| Event::IssueEnded {
+        number: 43,
+        subject: words.to_owned(),
+        cancelled,
+        counts,
+    };
+    let failed = |number| Event::FeedsFailed {
+        slot: "2026-W48".to_owned(),
+        feeds: vec![FailedFeed {
+            url: "https://example.com/feed.xml".to_owned(),
+            says: words.to_owned(),
+        }],
+        number,
+    };
+    vec![
+        Event::SendingTried,
+        Event::DraftReady {
+            at,
+            subject: words.to_owned(),
+            titles: vec![words.to_owned(), "Spam in the third quarter".to_owned()],
+            readers: 1284,
+        },
+        ended(false),
+        ended(true),
+        Event::IssuePaused {
+            number: 43,
+            subject: words.to_owned(),
+            says: "550 5.7.26 This mail has been blocked: the sender is unauthenticated".to_owned(),
+            counts,
+        },
+        Event::SlotMissed {
+            at,
+            slot: "2026-W48".to_owned(),
+        },
+        failed(Some(43)),
+        failed(None),
+    ]
 }
 
 pub(super) fn reader_link(about: ReaderMail) -> ReaderLinkMail {

@@ -139,3 +139,44 @@ fn the_words_of_every_mail() {
 fn words(rendered: &Rendered) -> String {
     format!("Subject: {}\n\n{}", rendered.subject, rendered.text)
 }
+
+#[test]
+fn the_alerts() {
+    let templates = built_in();
+    let told = |event| {
+        let rendered = templates.render(&sample::alert(event)).unwrap();
+        format!("Subject: {}\n\n{}", rendered.subject, rendered.text)
+    };
+    let events = sample::events("A loader that hides in fonts").into_iter();
+    let texts: Vec<String> = events.map(told).collect();
+    insta::assert_snapshot!("alerts_text", texts.join("\n==========\n\n"));
+    let draft = sample::events("A loader that hides in fonts").remove(1);
+    let rendered = templates.render(&sample::alert(draft)).unwrap();
+    insta::assert_snapshot!("alert_html", rendered.html);
+}
+
+#[test]
+fn a_colour_of_ones_own_is_in_every_mail() {
+    let mut masthead = sample::masthead();
+    masthead.accent = crate::domain::accent::Accent::parse("#7a1f5c")
+        .unwrap()
+        .into();
+    let mut digest = sample::digest();
+    digest.masthead = masthead.clone();
+    let mut confirmation = sample::confirmation(None);
+    confirmation.masthead = masthead.clone();
+    let mut alert = sample::alert(Event::SendingTried);
+    alert.masthead = masthead;
+    let templates = built_in();
+    for html in [
+        templates.render(&digest).unwrap().html,
+        templates.render(&confirmation).unwrap().html,
+        templates.render(&alert).unwrap().html,
+    ] {
+        assert!(html.contains("#7a1f5c"));
+        assert!(
+            !html.contains("#0b5c4a") && !html.contains("#6fd3b5"),
+            "the built-in green"
+        );
+    }
+}

@@ -21,8 +21,13 @@ impl std::fmt::Debug for Fields {
 impl Fields {
     /// The first field of that name; empty when there is none.
     pub fn text(&self, name: &str) -> &str {
+        self.get(name).unwrap_or_default()
+    }
+
+    /// The first field of that name, if the form has it.
+    pub fn get(&self, name: &str) -> Option<&str> {
         let field = self.0.iter().find(|(known, _)| known == name);
-        field.map_or("", |(_, value)| value)
+        field.map(|(_, value)| value.as_str())
     }
 
     /// All fields of that name.

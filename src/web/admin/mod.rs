@@ -7,6 +7,7 @@
 mod account;
 mod accounts;
 mod audit;
+pub mod board;
 mod copies;
 mod doorkeeper;
 mod draft;
@@ -143,6 +144,12 @@ fn table() -> Vec<(&'static str, Who, MethodRouter<Shared>)> {
             post(account::log_out_everywhere),
         ),
         ("/settings", Admins, get(settings::show)),
+        (
+            "/settings/{tab}",
+            Admins,
+            get(settings::show_tab).post(settings::save),
+        ),
+        ("/settings/sending/try", Admins, post(settings::try_sending)),
         (
             "/accounts",
             Admins,

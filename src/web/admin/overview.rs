@@ -38,7 +38,7 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
     let (upcoming, goes_at) = slots::ahead(web).await?;
     let view = Overview {
         desk: editor.desk(&shared),
-        checklist: checklist(web, counts.confirmed).await?,
+        checklist: checklist(web).await?,
         sending: sending(&shared).await?,
         next: NextIssue {
             number: next.number.get(),
@@ -75,14 +75,25 @@ async fn sending(shared: &Shared) -> Result<Option<SendingNow>, HttpError> {
     }))
 }
 
-/// By what is there, not by what was clicked; `None` when all of it is.
-async fn checklist(web: &Web, confirmed: i64) -> Result<Option<Checklist>, StoreError> {
+/// Each step by what has really happened; `None` when all of them have.
+async fn checklist(web: &Web) -> Result<Option<Checklist>, StoreError> {
+    let store = &web.store;
+    let feeds = store.feeds().await?;
     let list = Checklist {
-        feed: !web.store.feeds().await?.is_empty(),
-        sending: web.not_ready.is_empty(),
-        test: web.store.has_delivery_of(DeliveryKind::Test).await?,
-        form: confirmed > 0 || web.store.has_sign_up().await?,
+        feed: feeds.iter().any(|feed| feed.last_good_at.is_some()),
+        sending: web.not_ready.is_empty() && mail_leaves(web).await?,
+        missing: web.not_ready.clone(),
+        test: store.has_delivered(DeliveryKind::Test).await?,
+        form: store.has_sign_up().await? || store.form_seen_at().await?.is_some(),
     };
     let done = list.feed && list.sending && list.test && list.form;
     Ok((!done).then_some(list))
+}
+
+/// The mail server took a mail, or someone chose to do without one.
+async fn mail_leaves(web: &Web) -> Result<bool, StoreError> {
+    let Some(server) = &web.sending.server else {
+        return Ok(web.sending.is_outbox_chosen);
+    };
+    Ok(web.store.has_spoken_to(server).await? || web.store.has_sent_by_server().await?)
 }

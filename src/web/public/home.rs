@@ -1,10 +1,11 @@
 //! The front page: the form, and what one would get.
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Html;
 
 use super::views::{Home, PostLine, SignupForm};
-use super::{Answer, Keep, issues, keep, stamp};
+use super::{Answer, Keep, issues, keep, seen, stamp};
 use crate::domain::clock::Timestamp;
 use crate::store::StoreError;
 use crate::web::errors::HttpError;
@@ -13,7 +14,8 @@ use crate::web::state::{Shared, WebState};
 const POSTS: usize = 3;
 
 /// `GET /`.
-pub async fn show(State(state): State<Shared>) -> Answer {
+pub async fn show(State(state): State<Shared>, headers: HeaderMap) -> Answer {
+    seen::note(&state, &headers).await?;
     Ok(keep(Keep::Minute, page(&state, blank_form(&state)).await?))
 }
 

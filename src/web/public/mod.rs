@@ -10,6 +10,7 @@ mod issues;
 mod link_gone;
 mod preferences;
 mod privacy;
+mod seen;
 mod stamp;
 mod subscribe;
 #[cfg(test)]

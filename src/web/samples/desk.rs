@@ -1,4 +1,4 @@
-use super::{Album, FRIDAY, Fill, days_after};
+use super::{Album, FRIDAY, Fill, days_after, desk_settings};
 use crate::domain::growth::{self, DayOfMoves};
 use crate::domain::issue::{Standing, Tally};
 use crate::web::admin::views::*;
@@ -84,10 +84,7 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
         };
         album.add(
             &format!("notice-{}", notice.as_str()),
-            Settings {
-                desk,
-                sections: Vec::new(),
-            },
+            desk_settings::page(desk, "limits", fill),
         );
     }
 }
@@ -141,6 +138,7 @@ fn overview(album: &mut Album<'_>, fill: Fill) {
             checklist: (state == Standing::Paused || fill == Fill::Empty).then_some(Checklist {
                 feed: done,
                 sending: done,
+                missing: fill.list(vec![fill.text("newsletter.from: needed before a send")]),
                 test: false,
                 form: done,
             }),

@@ -8,7 +8,6 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
     issues(album, fill);
     feeds(album, fill);
     outbox(album, fill);
-    settings(album, fill);
 }
 
 fn issues(album: &mut Album<'_>, fill: Fill) {
@@ -168,26 +167,4 @@ fn outbox(album: &mut Album<'_>, fill: Fill) {
         };
         album.add(&format!("outbox-mail-{name}"), page);
     }
-}
-
-fn settings(album: &mut Album<'_>, fill: Fill) {
-    let setting = |key: &str, value: &str, origin: &str| Setting {
-        key: key.to_owned(),
-        value: fill.maybe(value),
-        origin: origin.to_owned(),
-    };
-    let section = |name: &str| SettingSection {
-        name: name.to_owned(),
-        settings: vec![
-            setting("listen", "127.0.0.1:8080", "default"),
-            setting("public_url", "https://news.example.com/weekly", "file"),
-        ],
-    };
-    album.add(
-        "settings",
-        Settings {
-            desk: desk(fill),
-            sections: vec![section("server"), section("newsletter")],
-        },
-    );
 }

@@ -6,12 +6,13 @@ mod copies;
 mod door;
 mod editing;
 mod letters;
-mod meeting;
 mod live;
+mod meeting;
 mod pages;
 mod readers;
 mod roles;
 mod sending;
+mod settings;
 mod skipping;
 
 use std::time::Duration;
@@ -24,7 +25,7 @@ use tempfile::TempDir;
 
 use super::session;
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AdminId, IssueId, WorkerId};
 use crate::domain::post::FeedId;
@@ -138,6 +139,36 @@ impl House {
 }
 
 impl House {
+    /// All that is queued is taken, and this is the answer.
+    async fn deliver_all(&self, reply: &str) {
+        let worker = WorkerId::new(NOW, &self.site.web.random);
+        let (store, now) = (self.store(), self.site.now());
+        store.join_workers(&worker, now).await.unwrap();
+        let claimed = store.claim_mails(&worker, 100, now).await.unwrap();
+        let next: Vec<_> = claimed.iter().map(|job| job.id.clone()).collect();
+        let delivered = |id: &DeliveryId| Settled {
+            id: id.clone(),
+            state: DeliveryState::Delivered,
+            due_at: None,
+            reply: reply.to_owned(),
+            charged: true,
+            lost_reply: false,
+            suppress: None,
+            refusal: None,
+        };
+        let outcomes = next.iter().map(delivered).collect();
+        let begin = GroupCommit {
+            next,
+            ..GroupCommit::default()
+        };
+        let end = GroupCommit {
+            outcomes,
+            ..GroupCommit::default()
+        };
+        store.record(&worker, &begin, now).await.unwrap();
+        store.record(&worker, &end, now).await.unwrap();
+    }
+
     /// Delivers copies of an issue as an engine does: to this address, with this outcome
     /// and these last words. Gives everything else back.
     async fn deliver(&self, issue: &IssueId, outcomes: &[(&str, DeliveryState, &str)]) {

@@ -2,27 +2,61 @@
 
 use super::*;
 use crate::domain::issue::IssueNumber;
-use crate::web::admin::views::{Setting, SettingSection};
 
 #[tokio::test]
-async fn the_first_steps_tick_themselves() {
-    let house = House::new().await;
+async fn the_first_steps_tick_themselves_when_they_have_worked() {
+    let house = House::with(|web| web.sending.server = Some("smtp.example.com".to_owned())).await;
     let mut ada = house.ada().await;
-    let page = ada.get("/admin").await;
-    assert_eq!(
-        page.body.matches("To do</span>").count(),
-        3,
-        "sending is set up"
-    );
+    let to_do = async |ada: &mut Browser<'_>| {
+        let page = ada.get("/admin").await;
+        page.body.matches("To do</span>").count()
+    };
+    // A feed that nobody read yet, readers from elsewhere, and a server nobody spoke to.
     house.feed().await;
     house.site.confirmed("r1@example.org").await;
+    assert_eq!(to_do(&mut ada).await, 4);
     ada.fill_in("/admin/next", "/admin/next/collect", &[]).await;
-    let page = ada.get("/admin").await;
-    assert_eq!(page.body.matches("To do</span>").count(), 1);
-    assert!(page.shows("2 posts so far, to 1 subscriber"));
+    assert_eq!(to_do(&mut ada).await, 3);
+    assert!(
+        ada.get("/admin")
+            .await
+            .shows("2 posts so far, to 1 subscriber")
+    );
     let to = [("email", ADA)];
     ada.fill_in("/admin/next", "/admin/next/test", &to).await;
+    assert_eq!(
+        to_do(&mut ada).await,
+        3,
+        "a test that is queued is not there"
+    );
+    house.deliver_all("kept in the outbox as 1.eml").await;
+    assert_eq!(to_do(&mut ada).await, 2, "not by the server");
+    house.store().spoke_to("other.example.com").await.unwrap();
+    assert_eq!(to_do(&mut ada).await, 2, "not by this server");
+    house.store().spoke_to("smtp.example.com").await.unwrap();
+    assert_eq!(to_do(&mut ada).await, 1);
+
+    house.site.get("/").await;
+    assert_eq!(to_do(&mut ada).await, 1, "one's own look does not count");
+    let from_the_blog = Request::get("/").header("referer", "https://blog.example.com/");
+    let from_the_blog = from_the_blog.body(Body::empty()).unwrap();
+    house.site.answer(from_the_blog, "192.0.2.9").await;
     assert!(!ada.get("/admin").await.shows("Four steps"));
+}
+
+#[tokio::test]
+async fn mail_that_a_server_took_shows_that_sending_works_and_so_does_choosing_the_outbox() {
+    let house = House::with(|web| web.sending.server = Some("smtp.example.com".to_owned())).await;
+    let mut ada = house.ada().await;
+    house.site.subscribe("reader@example.com", "").await;
+    assert!(!ada.get("/admin").await.shows("mail leaves"));
+    house.deliver_all("250 2.0.0 ok").await;
+    assert!(ada.get("/admin").await.shows("mail leaves"));
+
+    let house = House::new().await;
+    assert!(!house.ada().await.get("/admin").await.shows("mail leaves"));
+    let house = House::with(|web| web.sending.is_outbox_chosen = true).await;
+    assert!(house.ada().await.get("/admin").await.shows("mail leaves"));
 }
 
 #[tokio::test]
@@ -119,20 +153,4 @@ async fn what_is_not_there_is_a_404() {
             .unwrap()
             .is_none()
     );
-}
-
-#[tokio::test]
-async fn settings_are_shown_as_they_hold() {
-    let setting = Setting {
-        key: "listen".to_owned(),
-        value: Some("127.0.0.1:8080".to_owned()),
-        origin: "default".to_owned(),
-    };
-    let section = SettingSection {
-        name: "server".to_owned(),
-        settings: vec![setting],
-    };
-    let house = House::with(|web| web.settings = vec![section]).await;
-    let page = house.ada().await.get("/admin/settings").await;
-    assert!(page.shows("server.listen") && page.shows("127.0.0.1:8080"));
 }

@@ -37,7 +37,10 @@ pub use live::{Live, LiveFigures, LiveProgress};
 pub use notice::Notice;
 pub use outbox::{Outbox, OutboxLine, OutboxMail};
 pub use overview::{Checklist, Figures, NextIssue, Overview, SendingNow};
-pub use settings::{Setting, SettingSection, Settings};
+pub use settings::{
+    LookForm, NextDate, ScheduleForm, SendingForm, ServerForm, Setting, SettingFault, SettingField,
+    SettingSection, Settings,
+};
 pub use subscribers::{
     AddSubscriber, Consent, ImportForm, ImportPage, LastIssue, MailLine, Many, ManyUnderWay,
     RefusedLine, SubscriberCounts, SubscriberLine, SubscriberPage, Subscribers,

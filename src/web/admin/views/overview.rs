@@ -6,13 +6,18 @@ use super::{Desk, Growth, IssueLine, Live, UpcomingSlot};
 use crate::domain::clock::Timestamp;
 use crate::web::pages::maybe_millis;
 
-/// What is done of the first four steps; shown until all are.
+/// What is done of the first four steps, each tried for real; shown until all are.
 #[derive(Clone, Debug, Serialize)]
 pub struct Checklist {
+    /// A feed was read.
     pub feed: bool,
+    /// The mail server took a mail, or the outbox was chosen.
     pub sending: bool,
+    /// What must be set before a send, in words.
+    pub missing: Vec<String>,
+    /// A test was delivered.
     pub test: bool,
-    /// Someone signed up by the form.
+    /// Someone signed up by the form, or came to it from another site.
     pub form: bool,
 }
 

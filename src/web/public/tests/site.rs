@@ -7,8 +7,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::public_url::PublicUrl;
+use crate::web::Front;
 use crate::web::fixture::TestSite;
-use crate::web::serve;
 
 #[tokio::test]
 async fn the_front_page_shows_what_one_would_get() {
@@ -268,7 +268,9 @@ async fn a_stop_waits_for_nobody_who_only_holds_on() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let server = tokio::spawn(serve(site.web.clone(), listener, stop.clone()));
+    let front = Front::new(site.web.clone()).unwrap();
+    let front_stop = stop.clone();
+    let server = tokio::spawn(async move { front.serve(listener, front_stop).await });
 
     let mut idle = TcpStream::connect(address).await.unwrap();
     idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -1,0 +1,109 @@
+//! The settings as the desk reads and saves them.
+
+use std::sync::{Arc, Weak};
+
+use futures_util::future::BoxFuture;
+
+use super::helm::Helm;
+use super::{App, AppError, listing};
+use crate::config::{Fault, SettingsError};
+use crate::domain::email_address::EmailAddress;
+use crate::web::admin::board::{Change, Refusal, SaveError, SettingsBoard, SmtpTried};
+use crate::web::admin::views::SettingSection;
+
+/// So many others may save in the same moment.
+const TRIES: usize = 5;
+
+/// The web is held by the helm, so it must not hold the helm.
+#[derive(Clone, Debug)]
+pub(super) struct Board(Weak<Helm>);
+
+impl Board {
+    pub fn of(helm: &Arc<Helm>) -> Self {
+        Self(Arc::downgrade(helm))
+    }
+}
+
+impl SettingsBoard for Board {
+    fn settings(&self) -> Vec<SettingSection> {
+        self.0
+            .upgrade()
+            .map(|helm| listing::sections(&helm.app().settings))
+            .unwrap_or_default()
+    }
+
+    fn template_faults(&self) -> Vec<String> {
+        let faults = self.0.upgrade().map(|helm| helm.template_faults());
+        faults.iter().flatten().map(ToString::to_string).collect()
+    }
+
+    fn save(&self, changes: Vec<Change>, by: String) -> BoxFuture<'_, Result<(), SaveError>> {
+        Box::pin(async move {
+            let helm = self.0.upgrade().ok_or(SaveError::Crowded)?;
+            save(&helm.app(), &changes, &by).await?;
+            helm.reload().await.map_err(refused)
+        })
+    }
+
+    fn try_sending(&self, to: EmailAddress) -> BoxFuture<'_, SmtpTried> {
+        Box::pin(async move {
+            match self.0.upgrade() {
+                Some(helm) => helm.app().try_sending(&to).await,
+                None => SmtpTried::Stopped,
+            }
+        })
+    }
+}
+
+async fn save(app: &App, changes: &[Change], by: &str) -> Result<(), SaveError> {
+    let now = app.clock.now();
+    for _ in 0..TRIES {
+        let saved = app.store.saved_settings().await?;
+        let changed = app
+            .sources
+            .change(&saved.values, changes)
+            .map_err(|error| refused(error.into()))?;
+        let settings = app
+            .sources
+            .settings(&changed)
+            .map_err(|error| refused(error.into()))?;
+        let tried = App {
+            settings: Arc::new(settings),
+            ..app.clone()
+        };
+        Helm::try_out(&tried).map_err(refused)?;
+        let revision = app
+            .store
+            .save_settings(changes, saved.revision, by, now)
+            .await?;
+        if revision.is_some() {
+            return Ok(());
+        }
+    }
+    Err(SaveError::Crowded)
+}
+
+fn refused(error: AppError) -> SaveError {
+    match error {
+        AppError::Store(error) => SaveError::Store(error),
+        AppError::Settings(error) => SaveError::Refused(refusals(&error)),
+        other => SaveError::Refused(vec![Refusal {
+            key: None,
+            says: other.to_string(),
+        }]),
+    }
+}
+
+fn refusals(error: &SettingsError) -> Vec<Refusal> {
+    let refusal = |fault: &Fault| match fault {
+        Fault::Key { key, says, .. } => Refusal {
+            key: Some(key.clone()),
+            says: says.clone(),
+        },
+        other => Refusal {
+            key: None,
+            says: other.to_string(),
+        },
+    };
+    error.faults().iter().map(refusal).collect()
+}

@@ -1,0 +1,171 @@
+//! Trying whether mail leaves: one mail, sent while someone waits for the answer.
+
+use std::time::Duration;
+
+use super::identity::identity;
+use super::{App, AppError};
+use crate::domain::delivery::DeliveryId;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::outcome::{Halt, Outcome, Report, Temporary};
+use crate::domain::return_path::ReturnPath;
+use crate::mail::compose::{Mail, MessageId};
+use crate::mail::templates::Event;
+use crate::mail::transport::{Outgoing, Transport};
+use crate::web::admin::board::{SmtpTried, SmtpTrouble};
+
+/// Nobody waits longer before a page.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl App {
+    /// Sends a mail to `to` at once, past the queue.
+    pub(super) async fn try_sending(&self, to: &EmailAddress) -> SmtpTried {
+        let server = self.settings.smtp.url.as_ref();
+        if server.is_some() && self.settings.newsletter.from.is_none() {
+            return SmtpTried::NoSender;
+        }
+        let place = server.map_or_else(String::new, |server| server.host().to_owned());
+        let our_side = |error: AppError| SmtpTried::Failed {
+            server: place.clone(),
+            says: error.to_string(),
+            means: SmtpTrouble::OurSide,
+        };
+        let (transport, message, id) = match self.prepare(to) {
+            Ok(prepared) => prepared,
+            Err(error) => return our_side(error),
+        };
+        let sent = tokio::time::timeout(PATIENCE, self.send(&transport, &id, to, &message)).await;
+        let report = sent.unwrap_or_else(|_| Report {
+            outcome: Outcome::Deferred(Temporary::Connection),
+            says: format!("no answer within {} s", PATIENCE.as_secs()),
+        });
+        match (&transport, report.outcome) {
+            (Transport::Outbox(_), Outcome::Delivered) => SmtpTried::Kept,
+            (Transport::Smtp(_), Outcome::Delivered) => match self.store.spoke_to(&place).await {
+                Ok(()) => SmtpTried::Taken { server: place },
+                Err(error) => our_side(error.into()),
+            },
+            _ => SmtpTried::Failed {
+                server: transport.place(),
+                means: trouble(&report),
+                says: report.says,
+            },
+        }
+    }
+
+    fn prepare(&self, to: &EmailAddress) -> Result<(Transport, Vec<u8>, DeliveryId), AppError> {
+        let identity = identity(&self.settings);
+        let alert = identity.alert(Event::SendingTried);
+        let content = self.templates()?.render(&alert);
+        let content = content.map_err(|fault| AppError::Templates(vec![fault]))?;
+        let mail = Mail {
+            from: &identity.from,
+            reply_to: identity.reply_to.as_ref(),
+            date: self.clock.now(),
+            content: &content,
+            list: None,
+        };
+        let message = mail.encode(to, &MessageId::new(&self.random.bytes(), &identity.from));
+        let message = match self.signer()? {
+            Some(signer) => signer.sign(&message)?,
+            None => message,
+        };
+        let id = DeliveryId::from_stored(self.random.uuid_v7(self.clock.now()).to_string());
+        Ok((self.transport()?, message, id))
+    }
+
+    async fn send(
+        &self,
+        transport: &Transport,
+        delivery: &DeliveryId,
+        to: &EmailAddress,
+        message: &[u8],
+    ) -> Report {
+        let mut channel = match transport.open().await {
+            Ok(channel) => channel,
+            Err(report) => return report,
+        };
+        let identity = identity(&self.settings);
+        let return_path = self.settings.smtp.return_path.as_ref();
+        let return_path = return_path.map(ReturnPath::address);
+        let report = channel
+            .send(&Outgoing {
+                delivery,
+                since: self.clock.now(),
+                envelope_from: return_path.unwrap_or(identity.from.address()),
+                to,
+                message,
+            })
+            .await;
+        channel.close().await;
+        report
+    }
+}
+
+/// What a person would make of it. Servers agree on codes, not on words.
+fn trouble(report: &Report) -> SmtpTrouble {
+    let says = report.says.to_lowercase();
+    let speaks_of = |words: &[&str]| words.iter().any(|word| says.contains(word));
+    match report.outcome {
+        Outcome::Deferred(Temporary::Connection) | Outcome::InDoubt => {
+            if speaks_of(&["lookup", "resolve", "name or service", "no such host"]) {
+                SmtpTrouble::NoSuchHost
+            } else {
+                SmtpTrouble::Unreachable
+            }
+        }
+        Outcome::Halted(Halt::Settings) if speaks_of(&["tls", "certificate"]) => SmtpTrouble::Tls,
+        Outcome::Halted(Halt::Settings) => SmtpTrouble::LogIn,
+        Outcome::Deferred(_) => SmtpTrouble::Later,
+        Outcome::Halted(Halt::OurMessage) | Outcome::Bounced(_) | Outcome::Delivered => {
+            SmtpTrouble::Refused
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::outcome::Verdict;
+
+    #[test]
+    fn words_and_codes_become_something_to_do() {
+        for (outcome, says, means) in [
+            (
+                Outcome::Halted(Halt::Settings),
+                "535 5.7.8 Error: authentication failed",
+                SmtpTrouble::LogIn,
+            ),
+            (
+                Outcome::Halted(Halt::Settings),
+                "smtp.url requires TLS, but the server offers no STARTTLS; nothing was sent",
+                SmtpTrouble::Tls,
+            ),
+            (
+                Outcome::Deferred(Temporary::Connection),
+                "Connection refused (os error 111) (connecting)",
+                SmtpTrouble::Unreachable,
+            ),
+            (
+                Outcome::Deferred(Temporary::Connection),
+                "failed to lookup address information: Name or service not known (connecting)",
+                SmtpTrouble::NoSuchHost,
+            ),
+            (
+                Outcome::Bounced(Verdict::Policy),
+                "550 5.7.1 Relaying denied",
+                SmtpTrouble::Refused,
+            ),
+            (
+                Outcome::Deferred(Temporary::Refused),
+                "451 4.7.1 Greylisted",
+                SmtpTrouble::Later,
+            ),
+        ] {
+            let report = Report {
+                outcome,
+                says: says.to_owned(),
+            };
+            assert_eq!(trouble(&report), means, "{says}");
+        }
+    }
+}

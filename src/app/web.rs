@@ -1,0 +1,65 @@
+//! What the pages get to know.
+
+use std::sync::Arc;
+
+use super::{App, AppError};
+use crate::config::Origin;
+use crate::subscription::CapLimits;
+use crate::web::admin::board::SettingsBoard;
+use crate::web::{self, Web};
+
+impl App {
+    /// # Errors
+    /// When a template or a key has a fault.
+    pub(super) fn web(&self, board: Arc<dyn SettingsBoard>) -> Result<Web, AppError> {
+        let settings = &self.settings;
+        let not_ready = settings.ready_to_send().err().unwrap_or_default();
+        Ok(Web {
+            store: self.store.clone(),
+            subscriptions: self.subscriptions(),
+            digests: self.digests()?,
+            outbox: settings.smtp.url.is_none().then(|| self.outbox()),
+            list_work: Arc::clone(&self.list_work),
+            mail_goes_to: self.transport()?.place(),
+            keys: Arc::clone(&self.keys),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            door: web::Door {
+                public_url: settings.server.public_url.clone(),
+                trusted_proxies: settings.server.trusted_proxies.clone(),
+                minimum_fill: settings.limits.minimum_fill,
+                caps: CapLimits {
+                    per_ip_hour: settings.limits.signups_per_ip_hour,
+                    per_domain_hour: settings.limits.signups_per_domain_hour,
+                },
+            },
+            schedule: settings.schedule.plan.clone(),
+            schedule_enabled: settings.schedule.enabled,
+            accent: settings.newsletter.accent,
+            sending: self.way_out()?,
+            board,
+            not_ready: not_ready.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    fn way_out(&self) -> Result<web::WayOut, AppError> {
+        let smtp = &self.settings.smtp;
+        let signer = self.signer()?;
+        let records = signer.iter().flat_map(|signer| signer.records());
+        Ok(web::WayOut {
+            server: smtp.url.as_ref().map(|url| url.host().to_owned()),
+            is_outbox_chosen: smtp.url.is_none()
+                && (self.is_set("smtp", "url") || self.is_set("mail", "outbox")),
+            has_password: smtp.password.is_some() || smtp.password_file.is_some(),
+            records: records
+                .map(|(name, value)| web::DnsRecord { name, value })
+                .collect(),
+        })
+    }
+
+    /// Whether someone chose it, be it to leave it empty.
+    fn is_set(&self, section: &str, key: &str) -> bool {
+        let mut listing = self.settings.listing.iter();
+        listing.any(|it| (it.section, it.key) == (section, key) && it.origin != Origin::BuiltIn)
+    }
+}

@@ -1,0 +1,139 @@
+//! What the desk saved, between what is built in and the file.
+
+use super::*;
+
+fn saved(pairs: &[(&str, &str)]) -> Saved {
+    vars(pairs).into_iter().collect()
+}
+
+fn with_file(text: &str, variables: &[(&str, &str)]) -> Sources {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(FILE_NAME);
+    fs::write(&path, text).unwrap();
+    Sources::new(Some(&path), vars(variables))
+}
+
+fn origin(settings: &Settings, key: &str) -> Origin {
+    let listed = settings.listing.iter().find(|it| it.name() == key);
+    listed.unwrap().origin.clone()
+}
+
+fn keys_of(faults: &[Fault]) -> Vec<&str> {
+    let key = |fault: &'_ Fault| match fault {
+        Fault::Key { key, .. } => Some(key.as_str().to_owned()),
+        _ => None,
+    };
+    let keys: Vec<String> = faults.iter().filter_map(key).collect();
+    keys.into_iter().map(|key| &*key.leak()).collect()
+}
+
+#[test]
+fn the_desk_is_above_what_is_built_in_and_below_the_file() {
+    let sources = with_file(
+        "[newsletter]\nname = 'File'",
+        &[("BROADSHEET_DIGEST__MAX_POSTS", "7")],
+    );
+    let saved = saved(&[
+        ("newsletter.name", "Desk"),
+        ("newsletter.tagline", "Saved"),
+        ("digest.max_posts", "5"),
+        ("smtp.connections", "3"),
+        ("alerts.to", "[\"a@example.com\", \"b@example.com\"]"),
+    ]);
+    let settings = sources.settings(&saved).unwrap();
+    assert_eq!(settings.newsletter.name.as_deref(), Some("File"));
+    assert_eq!(settings.newsletter.tagline.as_deref(), Some("Saved"));
+    assert_eq!(
+        (settings.digest.max_posts, settings.smtp.connections),
+        (7, 3)
+    );
+    assert_eq!(settings.alerts.to.len(), 2);
+    assert_eq!(origin(&settings, "newsletter.tagline"), Origin::Desk);
+    assert_eq!(origin(&settings, "newsletter.language"), Origin::BuiltIn);
+    assert_eq!(Origin::Desk.to_string(), "saved at the desk");
+}
+
+#[test]
+fn what_file_or_environment_set_is_not_the_desks() {
+    let sources = with_file(
+        "newsletter.name = 'File'",
+        &[("BROADSHEET_SMTP__URL", "smtp://h")],
+    );
+    let change = |key: &str| {
+        let changes = [(key.to_owned(), Some("x".to_owned()))];
+        sources.change(&Saved::new(), &changes)
+    };
+    for key in [
+        "newsletter.name",
+        "smtp.url",
+        "smtp.password",
+        "smtp.password_file",
+        "server.listen",
+        "database.url",
+        "secrets.key_file",
+        "feeds.allow_private",
+        "no.such",
+    ] {
+        let error = change(key).unwrap_err();
+        assert_eq!(keys_of(error.faults()), [key]);
+    }
+    assert_eq!(
+        change("newsletter.tagline").unwrap(),
+        saved(&[("newsletter.tagline", "x")])
+    );
+    let forget = [("newsletter.tagline".to_owned(), None)];
+    let kept = sources.change(&saved(&[("newsletter.tagline", "x")]), &forget);
+    assert!(kept.unwrap().is_empty());
+}
+
+#[test]
+fn the_whole_must_hold_together() {
+    let sources = Sources::new(None, vars(&[("BROADSHEET_DIGEST__MAX_POSTS", "4")]));
+    for (pairs, key) in [
+        (&[("digest.min_posts", "5")], "digest.min_posts"),
+        (&[("schedule.timezone", "Mars")], "schedule.timezone"),
+        (&[("smtp.url", "smtp://user@h")], "smtp.url"),
+        (&[("smtp.url", "smtp://user:s3cret@h")], "smtp.url"),
+        (&[("server.listen", "[::]:80")], "server.listen"),
+        (&[("of.a_newer_version", "1")], "of.a_newer_version"),
+    ] {
+        let saved = saved(pairs);
+        let error = sources.settings(&saved).unwrap_err();
+        assert!(keys_of(error.faults()).contains(&key), "{error}");
+        assert!(!error.to_string().contains("s3cret"));
+        // At a start it is left out, and told.
+        let usable = sources.settings_with(&saved).unwrap();
+        assert!(keys_of(&usable.unusable).contains(&key));
+        assert_eq!(usable.settings.digest.min_posts, 1);
+    }
+}
+
+#[test]
+fn a_clash_with_the_file_costs_only_its_section() {
+    let sources = with_file("digest.min_posts = 5", &[]);
+    let saved = saved(&[("digest.max_posts", "3"), ("newsletter.name", "Kept")]);
+    let usable = sources.settings_with(&saved).unwrap();
+    assert_eq!(keys_of(&usable.unusable), ["digest.min_posts"]);
+    assert_eq!(usable.settings.newsletter.name.as_deref(), Some("Kept"));
+    assert_eq!(usable.settings.digest.max_posts, 10);
+    let broken = with_file("digest.min_posts = 'x'", &[]);
+    assert!(broken.settings_with(&saved).is_err());
+}
+
+#[test]
+fn a_server_from_the_desk_takes_its_password_from_elsewhere() {
+    let sources = Sources::new(None, vars(&[("BROADSHEET_SMTP__PASSWORD", "s3:cret")]));
+    assert!(
+        sources
+            .settings(&Saved::new())
+            .unwrap()
+            .smtp
+            .login()
+            .unwrap()
+            .is_none()
+    );
+    let settings = sources.settings(&saved(&[("smtp.url", "smtp://ada@mail.example")]));
+    let smtp = settings.unwrap().smtp;
+    assert!(!format!("{smtp:?}").contains("s3"));
+    assert!(smtp.login().unwrap().unwrap().has_password());
+}

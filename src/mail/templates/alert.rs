@@ -1,0 +1,140 @@
+//! What the owner is told.
+
+use chrono::{Datelike, Timelike};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::{Day, Letter, Masthead};
+use crate::domain::clock::Timestamp;
+use crate::domain::issue::Tally;
+
+/// Something that the owner wants to know of. Kept as JSON until its mail is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Event {
+    /// The desk tries whether mail leaves.
+    SendingTried,
+    DraftReady {
+        /// When it goes out, in Unix milliseconds.
+        at: i64,
+        subject: String,
+        titles: Vec<String>,
+        readers: i64,
+    },
+    IssueEnded {
+        number: i64,
+        subject: String,
+        cancelled: bool,
+        counts: Counts,
+    },
+    IssuePaused {
+        number: i64,
+        subject: String,
+        /// The server's words.
+        says: String,
+        counts: Counts,
+    },
+    SlotMissed {
+        /// When it should have gone out, in Unix milliseconds.
+        at: i64,
+        slot: String,
+    },
+    FeedsFailed {
+        slot: String,
+        feeds: Vec<FailedFeed>,
+        /// The issue that was made of what the other feeds brought.
+        number: Option<i64>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedFeed {
+    pub url: String,
+    pub says: String,
+}
+
+/// How the recipients of an issue are accounted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub recipients: i64,
+    pub delivered: i64,
+    pub to_go: i64,
+    pub bounced: i64,
+    pub skipped: i64,
+    pub in_doubt: i64,
+}
+
+impl From<&Tally> for Counts {
+    fn from(tally: &Tally) -> Self {
+        Self {
+            recipients: tally.recipients(),
+            delivered: tally.delivered,
+            to_go: tally.to_go(),
+            bounced: tally.bounced,
+            skipped: tally.skipped,
+            in_doubt: tally.in_doubt,
+        }
+    }
+}
+
+/// A moment in the newsletter's own zone. The template has the names.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Moment {
+    /// From Monday, 0.
+    pub weekday: u32,
+    pub day: Day,
+    pub hour: u32,
+    pub minute: u32,
+}
+
+impl Moment {
+    pub fn of(millis: i64, zone: Tz) -> Self {
+        let local = Timestamp::from_millis(millis).to_utc().with_timezone(&zone);
+        Self {
+            weekday: local.weekday().num_days_from_monday(),
+            day: local.date_naive().into(),
+            hour: local.hour(),
+            minute: local.minute(),
+        }
+    }
+}
+
+impl Event {
+    /// The moment that the event is about, in Unix milliseconds.
+    pub const fn at(&self) -> Option<i64> {
+        match self {
+            Self::DraftReady { at, .. } | Self::SlotMissed { at, .. } => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// Where on the desk to look, below its address.
+    pub fn path(&self) -> String {
+        match self {
+            Self::SendingTried => "admin/settings/sending".to_owned(),
+            Self::DraftReady { .. } => "admin/next".to_owned(),
+            Self::IssueEnded { number, .. } | Self::IssuePaused { number, .. } => {
+                format!("admin/issues/{number}")
+            }
+            Self::SlotMissed { .. } => "admin".to_owned(),
+            Self::FeedsFailed { .. } => "admin/feeds".to_owned(),
+        }
+    }
+}
+
+/// Tells the owner.
+#[derive(Clone, Debug, Serialize)]
+pub struct AlertMail {
+    pub masthead: Masthead,
+    pub event: Event,
+    pub at: Option<Moment>,
+    pub desk_url: String,
+}
+
+impl Letter for AlertMail {
+    const NAME: &'static str = "alert";
+
+    fn needed_links(&self) -> Vec<&str> {
+        vec![&self.desk_url]
+    }
+}

@@ -1,0 +1,243 @@
+//! `/admin/settings/{tab}`
+
+mod page;
+mod rhythm;
+mod server;
+mod tab;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, header};
+use axum::response::IntoResponse;
+
+use self::page::{Shown, view};
+use self::tab::{Kind, Tab, id};
+use super::board::{Change, Refusal, SaveError};
+use super::editor::{Editor, Posted};
+use super::fields::Fields;
+use super::views::Notice;
+use super::{Answer, done, page as answer, refused};
+use crate::domain::audit::{Action, Object};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::public_url::PublicUrl;
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
+
+const PUBLIC_URL: &str = "server.public_url";
+const CRON: &str = "schedule.cron";
+const SMTP_URL: &str = "smtp.url";
+
+pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
+    answer(
+        &shared,
+        &view(&shared, &editor, Tab::Newsletter, Shown::default()),
+    )
+}
+
+pub async fn show_tab(
+    State(shared): State<Shared>,
+    Path(tab): Path<String>,
+    editor: Editor,
+) -> Answer {
+    let tab = Tab::parse(&tab).ok_or(HttpError::NotFound)?;
+    answer(&shared, &view(&shared, &editor, tab, Shown::default()))
+}
+
+/// Saves one tab, all of it or nothing.
+pub async fn save(
+    State(shared): State<Shared>,
+    Path(tab): Path<String>,
+    headers: HeaderMap,
+    posted: Posted,
+) -> Answer {
+    let tab = Tab::parse(&tab).ok_or(HttpError::NotFound)?;
+    let (changes, mut refusals) = changes(&shared, tab, &posted.fields);
+    let new_address = changes.iter().find(|(key, _)| key == PUBLIC_URL);
+    let new_address = new_address.and_then(|(_, value)| value.clone());
+    if let Some(address) = &new_address
+        && !is_here(address, &headers)
+    {
+        refusals.push(refusal(
+            PUBLIC_URL,
+            "This is not where you are: open the desk under the new address and save it there, so that a slip cannot lock you out",
+        ));
+    }
+    if refusals.is_empty() {
+        let admin = posted.editor.admin.id;
+        let keys: Vec<String> = changes.iter().map(|(key, _)| key.clone()).collect();
+        match shared.web.board.save(changes, admin.to_string()).await {
+            Ok(()) => {
+                let object = Object::Settings(keys);
+                let editor = &posted.editor;
+                editor.did(&shared, Action::SettingsSaved, object).await;
+                return Ok(saved(&shared, tab, new_address.as_deref()));
+            }
+            Err(SaveError::Refused(why)) => refusals = why,
+            Err(SaveError::Crowded) => return Err(HttpError::Away),
+            Err(SaveError::Store(error)) => return Err(error.into()),
+        }
+    }
+    let shown = Shown {
+        typed: Some(&posted.fields),
+        refusals,
+        ..Shown::default()
+    };
+    refused(&shared, &view(&shared, &posted.editor, tab, shown))
+}
+
+/// Speaks to the mail server while the page waits.
+pub async fn try_sending(State(shared): State<Shared>, posted: Posted) -> Answer {
+    let typed = posted.fields.text("email");
+    let mut shown = Shown {
+        test_to: Some(typed.chars().take(254).collect()),
+        ..Shown::default()
+    };
+    match EmailAddress::parse(typed) {
+        Ok(to) => {
+            let editor = &posted.editor;
+            editor
+                .did(&shared, Action::SendingTried, Object::Nothing)
+                .await;
+            shown.tried = Some(shared.web.board.try_sending(to).await);
+            answer(&shared, &view(&shared, &posted.editor, Tab::Sending, shown))
+        }
+        Err(error) => {
+            shown.test_fault = Some(error.to_string());
+            refused(&shared, &view(&shared, &posted.editor, Tab::Sending, shown))
+        }
+    }
+}
+
+/// What differs from what holds, and what cannot be read at all.
+fn changes(shared: &Shared, tab: Tab, fields: &Fields) -> (Vec<Change>, Vec<Refusal>) {
+    let sections = shared.web.board.settings();
+    let mut changes = Vec::new();
+    let mut refusals = Vec::new();
+    for (key, kind) in tab.settings() {
+        let Some(setting) = page::find(&sections, key).filter(|it| it.is_for_the_desk) else {
+            continue;
+        };
+        let holds = setting.value.clone().unwrap_or_default();
+        let typed = match typed(key, *kind, fields) {
+            Ok(Some(typed)) => typed,
+            Ok(None) => continue,
+            Err(refusal) => {
+                refusals.push(refusal);
+                continue;
+            }
+        };
+        if *key == SMTP_URL && typed.is_empty() {
+            // To keep mail as files is a choice, other than never having chosen.
+            let is_new = !holds.is_empty() || setting.origin == "default";
+            if is_new && fields.text("way") == "outbox" {
+                changes.push(((*key).to_owned(), Some(typed)));
+            }
+        } else if typed != holds {
+            let text = (!typed.is_empty()).then(|| kind.text(&typed));
+            changes.push(((*key).to_owned(), text));
+        }
+    }
+    (changes, refusals)
+}
+
+/// What the form says of a setting; `None` when it has no field for it.
+fn typed(key: &str, kind: Kind, fields: &Fields) -> Result<Option<String>, Refusal> {
+    match key {
+        CRON if fields.get("day").is_some_and(|day| day != "other") => {
+            let cron = rhythm::cron(fields.text("day"), fields.text("time"));
+            cron.map(Some)
+                .ok_or_else(|| refusal(key, "Choose a day, and a time like 10:00"))
+        }
+        SMTP_URL if fields.get("host").is_none() => Ok(None),
+        SMTP_URL => server::url(&server::typed(fields))
+            .map(Some)
+            .ok_or_else(|| {
+                refusal(
+                    key,
+                    "Enter a host like smtp.example.com and a port like 587",
+                )
+            }),
+        _ => {
+            let typed = match kind {
+                // A box that is not ticked is not sent.
+                Kind::Flag => Some(fields.text(&id(key))),
+                Kind::Text | Kind::List => fields.get(&id(key)),
+            };
+            Ok(typed.map(|typed| kind.shown(typed)))
+        }
+    }
+}
+
+fn refusal(key: &str, says: &str) -> Refusal {
+    Refusal {
+        key: Some(key.to_owned()),
+        says: says.to_owned(),
+    }
+}
+
+/// Whether the form was sent from the address that readers are to use. What is no address
+/// at all is told by who reads it.
+fn is_here(address: &str, headers: &HeaderMap) -> bool {
+    let Ok(address) = PublicUrl::parse(address) else {
+        return true;
+    };
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let origin = address.as_url().origin().ascii_serialization();
+    match (text(header::ORIGIN), text(header::HOST)) {
+        (Some(here), _) => here.eq_ignore_ascii_case(&origin),
+        (None, Some(host)) => origin
+            .split_once("://")
+            .is_some_and(|(_, known)| known.eq_ignore_ascii_case(host)),
+        (None, None) => false,
+    }
+}
+
+/// Under another public address the desk has another place, too.
+fn saved(shared: &Shared, tab: Tab, address: Option<&str>) -> axum::response::Response {
+    let path = format!("/admin/settings/{}", tab.as_str());
+    match address.and_then(|address| PublicUrl::parse(address).ok()) {
+        Some(address) => {
+            let to = address.join(&format!("{}?done=saved", path.trim_start_matches('/')));
+            (axum::http::StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
+        }
+        None => done(shared, &path, Notice::Saved),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_saved_only_from_there() {
+        let headers = |name, value: &str| {
+            HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
+        };
+        let from = |origin: &str| headers(header::ORIGIN, origin);
+        assert!(is_here(
+            "https://news.example.com",
+            &from("https://news.example.com")
+        ));
+        assert!(is_here(
+            "https://news.example.com/weekly",
+            &from("https://news.example.com")
+        ));
+        assert!(!is_here(
+            "https://news.example.com",
+            &from("http://news.example.com")
+        ));
+        assert!(!is_here(
+            "https://news.exmaple.com",
+            &from("https://news.example.com")
+        ));
+        assert!(!is_here("https://news.example.com", &from("null")));
+        assert!(is_here(
+            "https://news.example.com",
+            &headers(header::HOST, "news.example.com")
+        ));
+        assert!(!is_here("https://news.example.com", &HeaderMap::new()));
+        // Its own fault is told in its own words.
+        assert!(is_here("news.example.com", &HeaderMap::new()));
+    }
+}

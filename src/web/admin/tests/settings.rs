@@ -1,0 +1,288 @@
+//! The settings at the desk. What may be saved is decided elsewhere: here is what is asked
+//! of it, and how its answer is shown.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::web::admin::board::{Change, Refusal};
+use crate::web::admin::views::{Setting, SettingSection};
+use crate::web::fixture::TestBoard;
+
+fn section(name: &str, settings: &[(&str, &str, &str)]) -> SettingSection {
+    let setting = |(key, value, origin): &(&str, &str, &str)| Setting {
+        key: (*key).to_owned(),
+        value: (!value.is_empty()).then(|| (*value).to_owned()),
+        origin: (*origin).to_owned(),
+        place: (*origin == "file").then(|| "broadsheet.toml".to_owned()),
+        is_for_the_desk: *origin != "file",
+    };
+    SettingSection {
+        name: name.to_owned(),
+        settings: settings.iter().map(setting).collect(),
+    }
+}
+
+fn sections() -> Vec<SettingSection> {
+    vec![
+        section(
+            "newsletter",
+            &[
+                ("name", "Lab", "file"),
+                ("tagline", "", "default"),
+                ("from", "lab@example.com", "desk"),
+                ("reply_to", "", "default"),
+                ("postal_address", "", "default"),
+                ("language", "en", "default"),
+                ("accent", "", "default"),
+            ],
+        ),
+        section(
+            "server",
+            &[("public_url", "https://news.example.com", "desk")],
+        ),
+        section(
+            "schedule",
+            &[
+                ("cron", "0 10 * * FRI", "default"),
+                ("timezone", "UTC", "default"),
+                ("catch_up_hours", "24", "default"),
+                ("enabled", "true", "default"),
+            ],
+        ),
+        section(
+            "smtp",
+            &[
+                ("url", "", "default"),
+                ("connections", "10", "default"),
+                ("rate_per_second", "", "default"),
+                ("return_path", "", "default"),
+                ("in_doubt", "resend", "default"),
+            ],
+        ),
+        section(
+            "digest",
+            &[
+                ("max_posts", "10", "default"),
+                ("min_posts", "1", "default"),
+                ("max_age_days", "14", "default"),
+            ],
+        ),
+        section(
+            "alerts",
+            &[
+                ("to", "", "default"),
+                ("draft_hours_before", "24", "default"),
+            ],
+        ),
+    ]
+}
+
+async fn house(refuses: Vec<Refusal>) -> (House, Arc<TestBoard>) {
+    let board = Arc::new(TestBoard {
+        settings: sections(),
+        refuses,
+        ..TestBoard::default()
+    });
+    let of_web = Arc::clone(&board);
+    (House::with(|web| web.board = of_web).await, board)
+}
+
+fn changes(board: &TestBoard) -> Vec<Change> {
+    std::mem::take(&mut board.saved.lock().unwrap())
+}
+
+fn change(key: &str, value: &str) -> Change {
+    (key.to_owned(), Some(value.to_owned()))
+}
+
+#[tokio::test]
+async fn everything_is_shown_with_where_it_was_set() {
+    let (house, _) = house(Vec::new()).await;
+    let mut ada = house.ada().await;
+    let page = ada.get("/admin/settings/all").await;
+    assert!(page.shows("newsletter.from") && page.shows("lab@example.com"));
+    assert!(page.shows(">desk</td>") && page.shows("broadsheet.toml"));
+    assert_eq!(
+        ada.get("/admin/settings/nonsense").await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn what_the_file_set_is_shown_and_left_alone() {
+    let (house, board) = house(Vec::new()).await;
+    let mut ada = house.ada().await;
+    let page = ada.get("/admin/settings").await;
+    assert!(page.shows("<strong>Set in broadsheet.toml</strong>"));
+    let fields = [
+        ("newsletter-name", "Another"),
+        ("newsletter-tagline", "  The week  "),
+        ("newsletter-from", ""),
+        ("newsletter-language", "en"),
+        ("server-public_url", "https://news.example.com"),
+    ];
+    let path = "/admin/settings/newsletter";
+    let answer = ada.fill_in(path, path, &fields).await;
+    assert_eq!(answer.to(), "/admin/settings/newsletter?done=saved");
+    let emptied = ("newsletter.from".to_owned(), None);
+    assert_eq!(
+        changes(&board),
+        [change("newsletter.tagline", "The week"), emptied]
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_stands_at_its_field_and_keeps_what_was_typed() {
+    let refusal = |key: &str| Refusal {
+        key: Some(key.to_owned()),
+        says: format!("no such {key}"),
+    };
+    let (house, _) = house(vec![
+        refusal("newsletter.from"),
+        refusal("digest.min_posts"),
+    ])
+    .await;
+    let mut ada = house.ada().await;
+    let path = "/admin/settings/newsletter";
+    let answer = ada.fill_in(path, path, &[("newsletter-from", "x<y")]).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for words in [
+        "<title>Error: ",
+        "<a href=\"#newsletter-from\">no such newsletter.from</a>",
+        "id=\"newsletter-from-fault\">no such newsletter.from",
+        "value=\"x&lt;y\"",
+        "aria-invalid=\"true\"",
+        "digest.min_posts: no such digest.min_posts",
+    ] {
+        assert!(answer.shows(words), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn another_public_address_is_saved_only_from_there() {
+    let (house, board) = house(Vec::new()).await;
+    let mut ada = house.ada().await;
+    let path = "/admin/settings/newsletter";
+    let with = |address| {
+        [
+            ("newsletter-from", "lab@example.com"),
+            ("newsletter-language", "en"),
+            ("server-public_url", address),
+        ]
+    };
+    let answer = ada
+        .fill_in(path, path, &with("https://weekly.example.com"))
+        .await;
+    assert!(answer.shows("This is not where you are"));
+    assert_eq!(changes(&board), []);
+    let answer = ada
+        .fill_in(path, path, &with("https://news.example.com/weekly"))
+        .await;
+    assert_eq!(
+        answer.to(),
+        "https://news.example.com/weekly/admin/settings/newsletter?done=saved"
+    );
+    assert_eq!(
+        changes(&board),
+        [change(
+            "server.public_url",
+            "https://news.example.com/weekly"
+        )]
+    );
+}
+
+#[tokio::test]
+async fn a_day_and_a_time_make_the_schedule_or_a_cron_expression_does() {
+    let (house, board) = house(Vec::new()).await;
+    let mut ada = house.ada().await;
+    let path = "/admin/settings/schedule";
+    let page = ada.get(path).await;
+    assert!(page.shows("<option value=\"FRI\" selected>") && page.shows("value=\"10:00\""));
+    assert!(page.shows("Friday 27 November 2026") && page.shows("Friday 11 December 2026"));
+    let save = async |ada: &mut Browser<'_>, day: &str, time: &str, cron: &str| {
+        let fields = [
+            ("day", day),
+            ("time", time),
+            ("schedule-cron", cron),
+            ("schedule-timezone", "UTC"),
+            ("schedule-catch_up_hours", "24"),
+            ("digest-max_posts", "10"),
+            ("digest-min_posts", "1"),
+            ("digest-max_age_days", "14"),
+        ];
+        ada.fill_in(path, path, &fields).await
+    };
+    save(&mut ada, "TUE", "07:30", "0 10 * * FRI").await;
+    let disabled = change("schedule.enabled", "false");
+    assert_eq!(
+        changes(&board),
+        [disabled.clone(), change("schedule.cron", "30 7 * * TUE")]
+    );
+    save(&mut ada, "other", "", "0 9 * * MON#1").await;
+    assert_eq!(
+        changes(&board),
+        [disabled, change("schedule.cron", "0 9 * * MON#1")]
+    );
+    let answer = save(&mut ada, "TUE", "", "").await;
+    assert!(answer.shows("Choose a day, and a time"));
+    assert_eq!(changes(&board), []);
+}
+
+#[tokio::test]
+async fn the_mail_server_is_typed_in_fields_and_never_with_a_password() {
+    let (house, board) = house(Vec::new()).await;
+    let mut ada = house.ada().await;
+    let path = "/admin/settings/sending";
+    let save = async |ada: &mut Browser<'_>, way: &str, host: &str| {
+        let fields = [
+            ("way", way),
+            ("host", host),
+            ("port", "587"),
+            ("tls", "required"),
+            ("user", "ada"),
+            ("smtp-connections", "10"),
+            ("smtp-in_doubt", "resend"),
+        ];
+        ada.fill_in(path, path, &fields).await
+    };
+    save(&mut ada, "server", "smtp.example.com").await;
+    let url = "smtp://ada@smtp.example.com:587?tls=required";
+    assert_eq!(changes(&board), [change("smtp.url", url)]);
+    let answer = save(&mut ada, "server", "u:p@smtp.example.com").await;
+    assert!(answer.shows("Enter a host like smtp.example.com"));
+    save(&mut ada, "outbox", "").await;
+    assert_eq!(changes(&board), [change("smtp.url", "")]);
+    save(&mut ada, "", "").await;
+    assert_eq!(changes(&board), [], "nobody chose");
+    save(&mut ada, "", "smtp.example.com").await;
+    assert_eq!(changes(&board), [change("smtp.url", url)]);
+    let part = [("smtp-connections", "5")];
+    ada.fill_in(path, path, &part).await;
+    assert_eq!(changes(&board), [change("smtp.connections", "5")]);
+}
+
+#[tokio::test]
+async fn addresses_to_tell_are_a_list() {
+    let (house, board) = house(Vec::new()).await;
+    let mut ada = house.ada().await;
+    let path = "/admin/settings/alerts";
+    let fields = [
+        ("alerts-to", "a@example.com\r\nb@example.com"),
+        ("alerts-draft_hours_before", "24"),
+    ];
+    ada.fill_in(path, path, &fields).await;
+    let list = "[\"a@example.com\", \"b@example.com\"]";
+    assert_eq!(changes(&board), [change("alerts.to", list)]);
+}
+
+#[tokio::test]
+async fn a_test_goes_to_an_address() {
+    let (house, _) = house(Vec::new()).await;
+    let mut ada = house.ada().await;
+    let (page, path) = ("/admin/settings/sending", "/admin/settings/sending/try");
+    let answer = ada.fill_in(page, path, &[("email", "nobody")]).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.shows("<title>Error: ") && answer.shows("value=\"nobody\""));
+    let answer = ada.fill_in(page, path, &[("email", ADA)]).await;
+    assert!(answer.shows("was kept in the"));
+}

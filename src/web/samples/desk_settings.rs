@@ -1,0 +1,193 @@
+use super::desk::desk;
+use super::{Album, FRIDAY, Fill};
+use crate::web::DnsRecord;
+use crate::web::admin::board::{SmtpTried, SmtpTrouble};
+use crate::web::admin::views::*;
+
+const TABS: [(&str, &[&str]); 7] = [
+    (
+        "newsletter",
+        &[
+            "newsletter_name",
+            "newsletter_tagline",
+            "newsletter_from",
+            "newsletter_reply_to",
+            "newsletter_postal_address",
+            "newsletter_language",
+            "server_public_url",
+        ],
+    ),
+    (
+        "schedule",
+        &[
+            "schedule_enabled",
+            "schedule_cron",
+            "schedule_timezone",
+            "schedule_catch_up_hours",
+            "digest_max_posts",
+            "digest_min_posts",
+            "digest_max_age_days",
+        ],
+    ),
+    (
+        "sending",
+        &[
+            "smtp_url",
+            "smtp_connections",
+            "smtp_rate_per_second",
+            "smtp_return_path",
+            "smtp_in_doubt",
+        ],
+    ),
+    ("look", &["newsletter_accent"]),
+    ("alerts", &["alerts_to", "alerts_draft_hours_before"]),
+    (
+        "limits",
+        &[
+            "limits_signups_per_ip_hour",
+            "limits_signups_per_domain_hour",
+            "limits_minimum_fill_ms",
+        ],
+    ),
+    ("all", &[]),
+];
+
+/// A tab without fault.
+pub fn page(desk: Desk, tab: &'static str, fill: Fill) -> Settings {
+    let (_, keys) = TABS.iter().find(|(name, _)| *name == tab).unwrap();
+    let field = |key: &&str| {
+        let field = SettingField {
+            id: key.replacen('_', "-", 1),
+            value: fill.text("true"),
+            ..SettingField::default()
+        };
+        ((*key).to_owned(), field)
+    };
+    Settings {
+        desk,
+        tab,
+        fields: keys.iter().map(field).collect(),
+        faults: Vec::new(),
+        template_faults: fill.list(vec![
+            fill.text("templates/digest/body.html:12: no such filter"),
+        ]),
+        schedule: (tab == "schedule").then(|| schedule(fill)),
+        sending: (tab == "sending").then(|| sending(fill, None)),
+        look: (tab == "look").then(|| LookForm {
+            light: "#0b5c4a".to_owned(),
+            dark: "#6fd3b5".to_owned(),
+            offered: fill.some("#407a69".to_owned()),
+        }),
+        sections: sections(tab, fill),
+    }
+}
+
+fn schedule(fill: Fill) -> ScheduleForm {
+    ScheduleForm {
+        day: fill.some("FRI").unwrap_or("other").to_owned(),
+        time: fill.text("10:00"),
+        next: fill.list(vec![NextDate { at: FRIDAY }]),
+        zones: vec!["UTC", "Europe/Berlin"],
+    }
+}
+
+fn sending(fill: Fill, tried: Option<SmtpTried>) -> SendingForm {
+    SendingForm {
+        server: ServerForm {
+            way: fill.some("server").unwrap_or("").to_owned(),
+            host: fill.text("smtp.example.com"),
+            port: fill.text("587"),
+            tls: "required".to_owned(),
+            user: fill.text("ada"),
+        },
+        has_password: fill == Fill::Full,
+        test: TestForm {
+            address: fill.needed("editor@example.com"),
+            fault: tried
+                .is_none()
+                .then(|| fill.maybe("not an address like name@example.com"))
+                .flatten(),
+        },
+        tried,
+        records: fill.list(vec![DnsRecord {
+            name: fill.text("broadsheet._domainkey.example.com"),
+            value: fill.text("v=DKIM1; k=rsa; p=MIIB"),
+        }]),
+    }
+}
+
+fn sections(tab: &str, fill: Fill) -> Vec<SettingSection> {
+    let setting = |key: &str, value: &str, origin: &str, place: Option<&str>| Setting {
+        key: key.to_owned(),
+        value: fill.maybe(value),
+        origin: origin.to_owned(),
+        place: place.map(|place| fill.text(place)),
+        is_for_the_desk: false,
+    };
+    let section = |name: &str| SettingSection {
+        name: name.to_owned(),
+        settings: vec![
+            setting("listen", "127.0.0.1:8080", "default", None),
+            setting(
+                "public_url",
+                "https://news.example.com/weekly",
+                "file",
+                Some("broadsheet.toml"),
+            ),
+            setting("name", "Example Lab", "desk", None),
+        ],
+    };
+    if tab == "all" {
+        vec![section("server"), section("newsletter")]
+    } else {
+        Vec::new()
+    }
+}
+
+pub fn fill(album: &mut Album<'_>, fill: Fill) {
+    for (tab, _) in TABS {
+        album.add(&format!("settings-{tab}"), page(desk(fill), tab, fill));
+        let mut locked = page(desk(fill), tab, fill);
+        let mut refused = page(desk(fill), tab, fill);
+        for (field, faulty) in locked.fields.values_mut().zip(refused.fields.values_mut()) {
+            field.locked = Some(fill.text("broadsheet.toml"));
+            let says = fill.needed("expected a number from 1 to 100, got '0'");
+            faulty.fault = Some(says.clone());
+            let id = Some(faulty.id.clone());
+            refused.faults.push(SettingFault { id, says });
+        }
+        album.add(&format!("settings-{tab}-locked"), locked);
+        album.add(&format!("settings-{tab}-refused"), refused);
+    }
+    for (name, tried) in tries(fill) {
+        let mut page = page(desk(fill), "sending", fill);
+        page.sending = Some(sending(fill, Some(tried)));
+        album.add(&format!("settings-tried-{name}"), page);
+    }
+}
+
+fn tries(fill: Fill) -> Vec<(String, SmtpTried)> {
+    use SmtpTrouble::*;
+    let server = || fill.text("smtp.example.com");
+    let troubles = [Unreachable, NoSuchHost, LogIn, Tls, Refused, Later, OurSide];
+    let failed = troubles.map(|means| {
+        let says = fill.needed("535 5.7.8 Error: authentication failed");
+        let server = server();
+        (
+            format!("{means:?}"),
+            SmtpTried::Failed {
+                server,
+                says,
+                means,
+            },
+        )
+    });
+    let others = [
+        ("taken", SmtpTried::Taken { server: server() }),
+        ("kept", SmtpTried::Kept),
+        ("no-sender", SmtpTried::NoSender),
+        ("stopped", SmtpTried::Stopped),
+    ];
+    let others = others.map(|(name, tried)| (name.to_owned(), tried));
+    failed.into_iter().chain(others).collect()
+}

@@ -1,0 +1,169 @@
+//! Telling the owner what happened. Events are found in the database, and each is told
+//! once, however many processes find it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::digest::Draft;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::delivery::{DeliveryId, DeliveryKind};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::issue::IssueState;
+use crate::domain::random::Random;
+use crate::domain::slot::Slot;
+use crate::mail::templates::{Event, FailedFeed};
+use crate::store::{IssueRow, NewDelivery, Store, StoreError};
+
+/// What is older is no news, whoever was asleep.
+const NEWS: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+#[derive(Clone, Debug)]
+pub struct Alerts {
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<Random>,
+    /// With nobody in it nothing is told.
+    pub to: Vec<EmailAddress>,
+    /// How long before its slot a draft is told of; zero: not at all.
+    pub draft_before: Duration,
+}
+
+impl Alerts {
+    /// Tells how issues ended, and which are paused for a reason of the server's.
+    ///
+    /// # Errors
+    /// When the database fails; the next look tells.
+    pub async fn look(&self) -> Result<(), StoreError> {
+        if self.to.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let since = self.store.alerts_since(now).await?.max(now.minus(NEWS));
+        for issue in self.store.issues_ended_since(since).await? {
+            self.tell_of_end(&issue).await?;
+        }
+        for issue in self.store.unfinished_issues().await? {
+            self.tell_of_pause(&issue).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether to tell now of the draft that goes out at `next`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn wants_draft(
+        &self,
+        slot: &Slot,
+        next: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let is_time = !self.draft_before.is_zero() && next.minus(self.draft_before) <= now;
+        Ok(is_time
+            && !self.to.is_empty()
+            && !self.store.is_told(&draft_key(slot)).await?
+            && self.store.issue_of_slot(slot).await?.is_none())
+    }
+
+    pub async fn tell_of_draft(
+        &self,
+        slot: &Slot,
+        next: Timestamp,
+        draft: &Draft,
+    ) -> Result<(), StoreError> {
+        let chosen = draft.selection.chosen.iter();
+        let event = Event::DraftReady {
+            at: next.as_millis(),
+            subject: draft.subject.clone(),
+            titles: chosen.map(|(post, _)| post.title.clone()).collect(),
+            readers: draft.readers,
+        };
+        self.tell(&draft_key(slot), &event).await
+    }
+
+    pub async fn tell_of_missed_slot(&self, slot: &Slot, at: Timestamp) -> Result<(), StoreError> {
+        let event = Event::SlotMissed {
+            at: at.as_millis(),
+            slot: slot.to_string(),
+        };
+        self.tell(&format!("missed {slot}"), &event).await
+    }
+
+    /// `number` is the issue that was made all the same.
+    pub async fn tell_of_feeds(
+        &self,
+        slot: &Slot,
+        feeds: Vec<FailedFeed>,
+        number: Option<i64>,
+    ) -> Result<(), StoreError> {
+        if feeds.is_empty() {
+            return Ok(());
+        }
+        let event = Event::FeedsFailed {
+            slot: slot.to_string(),
+            feeds,
+            number,
+        };
+        self.tell(&format!("feeds {slot}"), &event).await
+    }
+
+    async fn tell_of_end(&self, issue: &IssueRow) -> Result<(), StoreError> {
+        let end = issue.finished_at.map_or(0, Timestamp::as_millis);
+        // Sent again to those who bounced, it ends again.
+        let key = format!("ended {} {end}", issue.id);
+        if self.store.is_told(&key).await? {
+            return Ok(());
+        }
+        let event = Event::IssueEnded {
+            number: issue.number.get(),
+            subject: issue.subject.clone(),
+            cancelled: issue.state == IssueState::Cancelled,
+            counts: (&self.store.tally(&issue.id).await?).into(),
+        };
+        self.tell(&key, &event).await
+    }
+
+    /// Who pauses by hand gives no reason, and knows.
+    async fn tell_of_pause(&self, issue: &IssueRow) -> Result<(), StoreError> {
+        let key = format!("paused {}", issue.id);
+        let is_told = self.store.is_told(&key).await?;
+        match (&issue.paused_why, is_told) {
+            (Some(why), false) => {
+                let event = Event::IssuePaused {
+                    number: issue.number.get(),
+                    subject: issue.subject.clone(),
+                    says: why.clone(),
+                    counts: (&self.store.tally(&issue.id).await?).into(),
+                };
+                self.tell(&key, &event).await
+            }
+            // It goes on; should it be paused again, that is told again.
+            (None, true) => self.store.forget_told(&key).await,
+            (Some(_), true) | (None, false) => Ok(()),
+        }
+    }
+
+    async fn tell(&self, key: &str, event: &Event) -> Result<(), StoreError> {
+        if self.to.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let payload = serde_json::to_string(event).expect("an event has only text and numbers");
+        let mail = |address: &EmailAddress| NewDelivery {
+            id: DeliveryId::from_stored(self.random.uuid_v7(now).to_string()),
+            kind: DeliveryKind::Alert,
+            subscriber: None,
+            address: address.clone(),
+            payload: Some(payload.clone()),
+        };
+        let mails: Vec<NewDelivery> = self.to.iter().map(mail).collect();
+        if self.store.tell_once(key, &mails, now).await? {
+            tracing::info!(event = key, "the owner is told");
+        }
+        Ok(())
+    }
+}
+
+fn draft_key(slot: &Slot) -> String {
+    format!("draft {slot}")
+}
