@@ -143,6 +143,7 @@ impl App {
                     PostOrder::Newest => Order::Newest,
                     PostOrder::Hottest => Order::Hottest,
                 },
+                count_clicks: self.settings.digest.count_clicks,
             },
             wanted: self
                 .settings

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use broadsheet::domain::clock::Timestamp;
+use broadsheet::domain::slot::Slot;
+use broadsheet::domain::words::{Note, Subject};
+use broadsheet::store::Saved;
 
 use crate::support::app::TestApp;
 use crate::support::blog::{Blog, Item};
@@ -111,6 +114,54 @@ async fn nothing_new_makes_no_issue_and_is_not_asked_again() {
     app.later((7 * 24 - 1) * HOUR);
     app.scheduler_looks().await;
     assert_eq!(app.issues().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_week_that_the_editor_skips_has_no_issue_and_the_next_one_has() {
+    let blog = blog();
+    let mut app = newsletter(&blog).await;
+    let store = app.app.store.clone();
+    let slot = Slot::parse("2026-W47").expect("a week");
+    store.skip_slot(&slot, WEDNESDAY).await.expect("skipped");
+    app.later(TO_SLOT);
+    app.scheduler_looks().await;
+    // Its time is over: taken back now, it stays without an issue.
+    store.unskip_slot(&slot).await.expect("taken back");
+    app.later(HOUR);
+    app.scheduler_looks().await;
+    assert!(app.issues().await.is_empty());
+    app.later((7 * 24 - 1) * HOUR);
+    app.scheduler_looks().await;
+    let issues = app.issues().await;
+    assert_eq!(
+        issues[0].slot.map(|slot| slot.to_string()).as_deref(),
+        Some("2026-W48")
+    );
+}
+
+#[tokio::test]
+async fn what_the_editor_changed_goes_out_at_the_slot_with_what_came_since() {
+    let blog = blog();
+    let mut app = newsletter(&blog).await;
+    let store = app.app.store.clone();
+    let mut edits = store.draft_edits().await.expect("edits");
+    edits.subject = Subject::parse("Mine").ok();
+    edits.note = Note::parse("Hello").ok();
+    let saved = store.save_draft_edits(&edits).await.expect("a database");
+    assert_eq!(saved, Saved::Saved);
+    let later = store.save_draft_edits(&edits).await.expect("a database");
+    assert_eq!(later, Saved::Outrun, "made from an older version");
+    app.later(TO_SLOT);
+    blog.publish(Item::new("two", "Post two", WEDNESDAY.plus(HOUR)));
+    app.scheduler_looks().await;
+    let issue = app.issues().await.remove(0);
+    assert_eq!(issue.subject, "Mine");
+    let posts = store.posts_of(&issue.id).await.expect("posts");
+    assert_eq!(posts.len(), 2);
+    let note = store.issue_note(&issue.id).await.expect("a note");
+    assert_eq!(note.as_deref(), Some("Hello"));
+    let left = store.draft_edits().await.expect("edits");
+    assert!(left.subject.is_none() && left.version > edits.version);
 }
 
 #[tokio::test]

@@ -18,7 +18,13 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("feeds", &["urls", "allow_private"]),
     (
         "digest",
-        &["max_posts", "min_posts", "max_age_days", "order"],
+        &[
+            "max_posts",
+            "min_posts",
+            "max_age_days",
+            "order",
+            "count_clicks",
+        ],
     ),
     (
         "schedule",

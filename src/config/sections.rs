@@ -120,6 +120,8 @@ pub struct Digest {
     pub min_posts: u16,
     pub max_age: Duration,
     pub order: PostOrder,
+    /// Links in issues lead past this server, which counts them per post.
+    pub count_clicks: bool,
 }
 
 impl Digest {
@@ -128,6 +130,7 @@ impl Digest {
         let min_posts = reader.needed("digest.min_posts", number(1..=100));
         let max_age = reader.needed("digest.max_age_days", number(1..=366));
         let order = reader.needed("digest.order", text(post_order));
+        let count_clicks = reader.needed("digest.count_clicks", flag);
         let (max_posts, min_posts) = (max_posts?, min_posts?);
         if min_posts > max_posts {
             let says = format!("{min_posts} is more than digest.max_posts, {max_posts}");
@@ -138,6 +141,7 @@ impl Digest {
             min_posts,
             max_age: hours(24 * max_age?),
             order: order?,
+            count_clicks: count_clicks?,
         })
     }
 }

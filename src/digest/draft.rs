@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::Digests;
+use super::interest::Interest;
 use super::select::{Selection, select};
 use crate::domain::clock::Timestamp;
 use crate::domain::edits::Edits;
@@ -20,6 +21,8 @@ use crate::store::{Candidate, StoreError};
 
 /// More candidates than any issue has room for.
 const CANDIDATES: i64 = 300;
+/// Issues whose clicks tell what is liked.
+const TELLING_ISSUES: i64 = 8;
 /// Of a note that stands in for the titles, in characters.
 const PREHEADER: usize = 140;
 
@@ -71,8 +74,9 @@ impl Digests {
     pub async fn draft_with(&self, edits: Edits) -> Result<Draft, DraftError> {
         let now = self.now();
         let candidates = self.candidates(&edits).await?;
-        let mut selection = select(candidates, &edits, &self.rules, now);
         let number = self.store.next_number().await?;
+        let interest = self.interest(number).await?;
+        let mut selection = select(candidates, &edits, &interest, &self.rules, now);
         let readers = self.store.readers(now).await?;
         let markers = Markers::new(&self.random);
         let bare = self.bare_letter(number, now, &markers, self.blog_url().await?);
@@ -80,7 +84,7 @@ impl Digests {
         let posts: Vec<DigestPost> = selection
             .chosen
             .iter()
-            .map(|(post, _)| digest_post(post))
+            .map(|(post, _)| self.digest_post(post))
             .collect();
         let left_out = selection.left_out.iter();
         let offered = left_out.filter(|(_, why)| why.was_offered()).count();
@@ -126,6 +130,34 @@ impl Digests {
             }
         }
         Ok(candidates)
+    }
+
+    /// What the clicks on the last issues tell, if they are counted.
+    async fn interest(&self, next: IssueNumber) -> Result<Interest, StoreError> {
+        let since = IssueNumber::new(next.get() - TELLING_ISSUES).unwrap_or(IssueNumber::FIRST);
+        Ok(if self.rules.count_clicks {
+            Interest::new(&self.store.clicks_by_author(since).await?)
+        } else {
+            Interest::default()
+        })
+    }
+
+    fn digest_post(&self, post: &Post) -> DigestPost {
+        DigestPost {
+            title: post.title.clone(),
+            url: self.link_to(post),
+            excerpt: post.excerpt.clone(),
+            image: post.image.clone(),
+            author: post.author.clone(),
+            minutes: post.minutes,
+        }
+    }
+
+    /// Where a reader is sent for a post: to it, or past the one who counts.
+    pub fn link_to(&self, post: &Post) -> Url {
+        let counted = self.identity.public_url.join(&format!("r/{}", post.id));
+        let counted = self.rules.count_clicks.then(|| counted.parse().ok());
+        counted.flatten().unwrap_or_else(|| post.url.clone())
     }
 
     /// An issue before anything is in it.
@@ -229,15 +261,4 @@ fn preheader(edits: &Edits, posts: &[DigestPost]) -> String {
         .map(str::to_owned)
         .collect();
     words.join(" ").chars().take(PREHEADER).collect()
-}
-
-fn digest_post(post: &Post) -> DigestPost {
-    DigestPost {
-        title: post.title.clone(),
-        url: post.url.clone(),
-        excerpt: post.excerpt.clone(),
-        image: post.image.clone(),
-        author: post.author.clone(),
-        minutes: post.minutes,
-    }
 }

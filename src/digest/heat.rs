@@ -3,13 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::domain::clock::Timestamp;
-
 /// What speaks for a post.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Heat {
     pub comments: u32,
     pub age: Duration,
+    /// How much more than usual its author's last posts were opened; 1 where that is not
+    /// counted.
+    pub interest: f64,
 }
 
 /// A post is half as hot after this.
@@ -18,18 +19,20 @@ const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
 
 impl Heat {
-    pub fn new(comments: Option<u32>, published_at: Timestamp, now: Timestamp) -> Self {
-        Self {
-            comments: comments.unwrap_or(0),
-            age: now.since(published_at),
-        }
-    }
-
-    /// `(1 + comments) × ½^(age / 3 days)`: without comments the newest is the hottest,
-    /// and twice the talk makes up for three days.
+    /// `interest × (1 + comments) × ½^(age / 3 days)`: without comments the newest is the
+    /// hottest, and twice the talk makes up for three days.
     pub fn degrees(&self) -> f64 {
         let half_lives = self.age.as_secs_f64() / HALF_LIFE.as_secs_f64();
-        (1.0 + f64::from(self.comments)) * (-half_lives).exp2()
+        self.interest * (1.0 + f64::from(self.comments)) * (-half_lives).exp2()
+    }
+
+    /// Whether more than its age speaks for it.
+    pub fn speaks(&self) -> bool {
+        self.comments > 0 || self.is_opened_often()
+    }
+
+    fn is_opened_often(&self) -> bool {
+        self.interest >= 1.5
     }
 }
 
@@ -43,12 +46,16 @@ impl fmt::Display for Heat {
         }
         let hours = self.age.as_secs() / HOUR;
         match (hours, hours / 24) {
-            (0, _) => f.write_str("less than an hour old"),
-            (1, _) => f.write_str("1 hour old"),
-            (hours, 0) => write!(f, "{hours} hours old"),
-            (_, 1) => f.write_str("1 day old"),
-            (_, days) => write!(f, "{days} days old"),
+            (0, _) => f.write_str("less than an hour old")?,
+            (1, _) => f.write_str("1 hour old")?,
+            (hours, 0) => write!(f, "{hours} hours old")?,
+            (_, 1) => f.write_str("1 day old")?,
+            (_, days) => write!(f, "{days} days old")?,
         }
+        if self.is_opened_often() {
+            f.write_str(", its author is opened often")?;
+        }
+        Ok(())
     }
 }
 
@@ -60,6 +67,7 @@ mod tests {
         Heat {
             comments,
             age: Duration::from_secs(hours * HOUR),
+            interest: 1.0,
         }
     }
 

@@ -8,6 +8,7 @@ mod collect;
 mod draft;
 mod heat;
 mod identity_of_posts;
+mod interest;
 mod publish;
 mod select;
 

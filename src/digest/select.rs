@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::heat::Heat;
+use super::interest::Interest;
 use crate::domain::clock::Timestamp;
 use crate::domain::edits::{Edits, PostEdit};
 use crate::domain::post::Post;
@@ -18,6 +19,8 @@ pub struct Rules {
     /// Older posts are not news.
     pub max_age: Duration,
     pub order: Order,
+    /// Links lead past this newsletter, which counts them per post.
+    pub count_clicks: bool,
 }
 
 /// Which posts come first, and so into the issue, where the editor does not say.
@@ -31,7 +34,7 @@ pub enum Order {
 const OFFERS: u32 = 3;
 
 /// Why a post is in, and why where it stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Why {
     pub came: Came,
     pub stands: Stands,
@@ -46,7 +49,7 @@ pub enum Came {
     Added,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Stands {
     Pinned,
     /// Where the editor put it.
@@ -82,7 +85,7 @@ impl fmt::Display for Why {
         match self.stands {
             Stands::Pinned => f.write_str("pinned")?,
             Stands::Placed => f.write_str("put here by you")?,
-            Stands::ByHeat(heat) if heat.comments > 0 => write!(f, "hot: {heat}")?,
+            Stands::ByHeat(heat) if heat.speaks() => write!(f, "hot: {heat}")?,
             Stands::ByHeat(heat) | Stands::ByAge(heat) => write!(f, "{heat}")?,
         }
         match self.came {
@@ -123,11 +126,12 @@ impl Selection {
     }
 }
 
-/// Chooses from `candidates`. What the editor picked is in, pinned posts first, then those
+/// Chooses from `candidates`, the hottest by their authors' `interest`, too. What the editor picked is in, pinned posts first, then those
 /// with a place; the rule fills what room is left.
 pub fn select(
     candidates: Vec<Candidate>,
     edits: &Edits,
+    interest: &Interest,
     rules: &Rules,
     now: Timestamp,
 ) -> Selection {
@@ -155,7 +159,11 @@ pub fn select(
                 continue;
             }
         };
-        let heat = Heat::new(comments, post.published_at, now);
+        let heat = Heat {
+            comments: comments.unwrap_or(0),
+            age: now.since(post.published_at),
+            interest: interest.in_author(post.author.as_ref()),
+        };
         let stands = stands(&edit, heat, rules.order);
         standing.push((edit, Why { came, stands }, heat, post));
     }

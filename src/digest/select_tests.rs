@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::post::PostId;
 use crate::domain::random::Random;
 use crate::domain::words::{Excerpt, Title};
+use crate::store::AuthorClicks;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -37,6 +38,7 @@ fn rules(max_posts: usize) -> Rules {
         min_posts: 1,
         max_age: 14 * DAY,
         order: Order::Hottest,
+        count_clicks: false,
     }
 }
 
@@ -51,6 +53,10 @@ fn posts(titles: &[&str]) -> Vec<Candidate> {
 fn id(candidates: &[Candidate], title: &str) -> PostId {
     let named = |candidate: &&Candidate| candidate.post.title == title;
     candidates.iter().find(named).unwrap().post.id
+}
+
+fn select(candidates: Vec<Candidate>, edits: &Edits, rules: &Rules, now: Timestamp) -> Selection {
+    super::select(candidates, edits, &Interest::default(), rules, now)
 }
 
 fn titles(selection: &Selection) -> String {
@@ -116,6 +122,24 @@ fn the_hottest_come_first_and_say_so() {
         "hot: 31 comments, 2 days old"
     );
     assert_eq!(left_out(&selection), [("c", LeftOut::NoRoom)]);
+}
+
+#[test]
+fn whose_posts_are_opened_often_comes_before_a_newer_one() {
+    let mut candidates = posts(&["a", "b"]);
+    candidates[1].post.author = Some("Ada".into());
+    let clicks = |author: Option<&str>, clicks| AuthorClicks {
+        author: author.map(str::to_owned),
+        posts: 1,
+        clicks,
+    };
+    let interest = Interest::new(&[clicks(None, 10), clicks(Some("Ada"), 90)]);
+    let selection = super::select(candidates, &Edits::default(), &interest, &rules(2), now());
+    assert_eq!(titles(&selection), "b a");
+    assert_eq!(
+        selection.chosen[0].1.to_string(),
+        "hot: 2 days old, its author is opened often"
+    );
 }
 
 #[test]

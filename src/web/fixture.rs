@@ -30,8 +30,8 @@ use crate::feeds::Fetcher;
 use crate::mail::identity::Identity;
 use crate::mail::templates::{Direction, Masthead, Templates};
 use crate::store::{
-    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Store,
-    StoredPost, Subscriber,
+    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Store, StoredPost,
+    Subscriber,
 };
 use crate::subscription::{CapLimits, Subscriptions, TakenIn};
 use crate::test_database::Database;
@@ -272,6 +272,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
             min_posts: 1,
             max_age: Duration::from_secs(14 * 24 * 60 * 60),
             order: Order::Hottest,
+            count_clicks: false,
         },
         wanted: Vec::new(),
         keys: Arc::clone(&keys),

@@ -4,6 +4,7 @@
 mod bad_input;
 mod crashes;
 mod desk_and_worker;
+mod editing;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod feeds;

@@ -144,15 +144,19 @@ pub(super) async fn view(
         address: editor.admin.address.to_string(),
         fault: None,
     });
+    let words = told.typed.unwrap_or_else(|| words(&draft.edits));
+    let subject = [&words.subject, &draft.subject]
+        .into_iter()
+        .find(|it| !it.is_empty());
     let left_out = draft.selection.left_out.iter();
     Ok(Next {
         desk: editor.desk(shared),
         number: draft.number.get(),
         version: draft.edits.version,
         subject: draft.subject.clone(),
-        subject_length: draft.subject.chars().count(),
+        subject_length: subject.map_or(0, |subject| subject.chars().count()),
         preheader: draft.preheader.clone(),
-        words: told.typed.unwrap_or_else(|| words(&draft.edits)),
+        words,
         conflict: told.conflict,
         upcoming,
         goes_at,

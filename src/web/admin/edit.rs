@@ -11,6 +11,7 @@ use super::fields::Fields;
 use super::views::{Conflict, Look, Notice, Words};
 use super::{Answer, refused, see_other};
 use crate::digest::{Draft, DraftError};
+use crate::domain::audit::Action;
 use crate::domain::edits::Edits;
 use crate::domain::post::PostId;
 use crate::domain::words::{Note, Preheader, Subject};
@@ -141,6 +142,10 @@ async fn save(shared: &Shared, posted: &Posted, deed: Deed) -> Result<Saving, Ht
         Saved::Saved => {
             let admin = posted.editor.admin.id;
             tracing::info!(%admin, issue = %draft.number, did = ?deed, "the next issue was edited");
+            if draft::words(&after) != draft::words(&before) {
+                let did = Action::IssueEdited;
+                posted.editor.did(shared, did, draft.number).await;
+            }
             Ok(Saving::Saved)
         }
         Saved::Outrun => conflict(shared, posted).await.map(Saving::Answered),

@@ -10,6 +10,7 @@ use super::editor::{Editor, Posted};
 use super::views::{AddPost, EditPost, Notice, PostFaults, PostFields};
 use super::{Answer, page, refused, see_other};
 use crate::digest::HandMade;
+use crate::domain::audit::Action;
 use crate::domain::edits::Edits;
 use crate::domain::post::{Post, PostId};
 use crate::domain::words::{Excerpt, Title};
@@ -63,8 +64,9 @@ pub async fn change(
         view.is_conflict = true;
         return Ok((StatusCode::CONFLICT, shared.pages.html(&view)?).into_response());
     }
-    let admin = posted.editor.admin.id;
-    tracing::info!(%admin, post = %post.id, "a post's words were edited");
+    let number = shared.web.store.next_number().await?;
+    let did = Action::IssueEdited;
+    posted.editor.did(&shared, did, number).await;
     Ok(saved(&shared, &post.id))
 }
 
@@ -112,8 +114,8 @@ pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
             break;
         }
     }
-    let admin = posted.editor.admin.id;
-    tracing::info!(%admin, post = %id, "a post was added by hand");
+    let number = shared.web.store.next_number().await?;
+    posted.editor.did(&shared, Action::PostAdded, number).await;
     Ok(saved(&shared, &id))
 }
 

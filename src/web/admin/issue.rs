@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::copies::{self, Filter};
 use super::editor::{Editor, Posted};
-use super::views::{Issue, Live, Notice};
+use super::views::{Issue, Live, Notice, PostClicks};
 use super::{Answer, done, page, see_other};
 use crate::domain::audit::Action;
 use crate::domain::issue::{IssueId, IssueNumber};
@@ -65,6 +65,7 @@ pub async fn show(
         deliveries: rows.into_iter().map(copies::line).collect(),
         newer: after.is_some(),
         older,
+        clicks: clicks(&shared.web, &id).await?,
     };
     page(&shared, &view)
 }
@@ -133,6 +134,19 @@ pub async fn act(
     shared.live.changed(&issue.id);
     posted.editor.did(&shared, did, issue.number).await;
     Ok(done(&shared, &path, notice))
+}
+
+/// None unless they are counted.
+async fn clicks(web: &Web, issue: &IssueId) -> Result<Option<Vec<PostClicks>>, StoreError> {
+    if !web.digests.rules.count_clicks {
+        return Ok(None);
+    }
+    let clicked = web.store.clicks_of(issue).await?.into_iter();
+    let clicks = clicked.map(|post| PostClicks {
+        title: post.title,
+        clicks: post.clicks,
+    });
+    Ok(Some(clicks.collect()))
 }
 
 pub(super) async fn find(web: &Web, number: &str) -> Result<IssueRow, HttpError> {

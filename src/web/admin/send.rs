@@ -84,8 +84,10 @@ async fn schedule(shared: &Shared, posted: &Posted) -> Answer {
         return Ok(see_other(shared, "/admin/next/send"));
     };
     let slot = Slot::parse(&upcoming.slot).map_err(|_| HttpError::Unprocessable)?;
-    shared.web.store.unskip_slot(&slot).await?;
-    tracing::info!(admin = %posted.editor.admin.id, %slot, "left to the schedule from the desk");
+    if upcoming.is_skipped {
+        shared.web.store.unskip_slot(&slot).await?;
+        posted.editor.did(shared, Action::WeekKept, slot).await;
+    }
     Ok(done(shared, "/admin/next", Notice::Scheduled))
 }
 fn failed(error: PublishError) -> HttpError {

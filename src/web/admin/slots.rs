@@ -5,6 +5,7 @@ use axum::extract::State;
 use super::editor::Posted;
 use super::views::{Notice, UpcomingSlot};
 use super::{Answer, done, see_other};
+use crate::domain::audit::Action;
 use crate::domain::clock::Timestamp;
 use crate::domain::slot::Slot;
 use crate::store::StoreError;
@@ -55,17 +56,17 @@ pub async fn skip(State(shared): State<Shared>, posted: Posted) -> Answer {
     if upcoming.is_none_or(|upcoming| upcoming.slot != slot.to_string()) {
         return Ok(see_other(&shared, "/admin/next"));
     }
-    let notice = match posted.fields.text("action") {
+    let (notice, did) = match posted.fields.text("action") {
         "skip" => {
             web.store.skip_slot(&slot, web.clock.now()).await?;
-            Notice::WeekSkipped
+            (Notice::WeekSkipped, Action::WeekSkipped)
         }
         "unskip" => {
             web.store.unskip_slot(&slot).await?;
-            Notice::WeekKept
+            (Notice::WeekKept, Action::WeekKept)
         }
         _ => return Err(HttpError::Unprocessable),
     };
-    tracing::info!(admin = %posted.editor.admin.id, %slot, did = notice.as_str(), "from the desk");
+    posted.editor.did(&shared, did, slot).await;
     Ok(done(&shared, "/admin/next", notice))
 }

@@ -134,14 +134,12 @@ async fn published(store: &Store, most: usize) -> Result<Vec<IssueRow>, StoreErr
 }
 
 async fn posts(state: &WebState, issue: &IssueRow) -> Result<Vec<PostLine>, StoreError> {
-    Ok(state
-        .web
-        .store
-        .posts_of(&issue.id)
-        .await?
-        .iter()
-        .map(PostLine::from)
-        .collect())
+    let posts = state.web.store.posts_of(&issue.id).await?;
+    let line = |post| PostLine {
+        url: state.web.digests.link_to(post).to_string(),
+        ..PostLine::from(post)
+    };
+    Ok(posts.iter().map(line).collect())
 }
 
 pub fn link(issue: &IssueRow) -> IssueLink {

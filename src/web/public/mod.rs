@@ -1,6 +1,7 @@
 //! The readers' pages: one file each.
 
 mod check;
+mod click;
 mod confirm;
 mod embed;
 mod fresh_links;
@@ -65,6 +66,7 @@ pub fn routes() -> Router<Shared> {
         .route("/issues", get(issues::archive))
         .route("/issues/feed.xml", get(issues::feed))
         .route("/issues/{number}", get(issues::show))
+        .route("/r/{post}", get(click::follow))
         .route("/embed", get(embed::show))
         .route("/privacy", get(privacy::show))
         .merge(links)

@@ -16,5 +16,9 @@ pub async fn show(State(state): State<Shared>) -> Answer {
     // A stand-in, until the owner sets an address (RFC 2606 §2): nobody reads it.
     let is_real = !sender.domain().ends_with(".invalid");
     let contact = is_real.then(|| sender.to_string());
-    Ok(keep(Keep::Quarter, state.pages.html(&Privacy { contact })?))
+    let page = Privacy {
+        contact,
+        counts_clicks: state.web.digests.rules.count_clicks,
+    };
+    Ok(keep(Keep::Quarter, state.pages.html(&page)?))
 }

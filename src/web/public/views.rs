@@ -295,6 +295,8 @@ pub struct Embed {}
 pub struct Privacy {
     /// The address that answers readers: `reply_to`, else `from`.
     pub contact: Option<String>,
+    /// Whether the links of an issue are counted.
+    pub counts_clicks: bool,
 }
 
 /// Any error: its words come from the status.

@@ -70,6 +70,12 @@ fn issues(album: &mut Album<'_>, fill: Fill) {
             ),
             newer: state == Standing::Sent,
             older: fill.maybe("0190&b"),
+            clicks: (state == Standing::Sent).then(|| {
+                vec![PostClicks {
+                    title: fill.text("A loader that hides"),
+                    clicks: 1284,
+                }]
+            }),
         };
         album.add(&format!("desk-issue-{}", state.as_str()), page.clone());
         let came = match state {

@@ -57,6 +57,7 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
         "privacy",
         Privacy {
             contact: fill.maybe("editor@example.com"),
+            counts_clicks: fill == Fill::Full,
         },
     );
     for status in [400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503] {

@@ -37,10 +37,34 @@ for (const javaScriptEnabled of [true, false]) {
       assert.match(mail.html, /Router keys, again/);
     });
 
+    test('edits the issue: words, order, and what is in it', async () => {
+      await page.goto('/admin/next');
+      const titles = () => page.locator('.editor .posts h3').allTextContents();
+      const before = await titles();
+      await page.getByLabel('Subject').fill('What we found this week');
+      await page.getByLabel('Note to readers').fill('See you at **the conference**.');
+      // Nothing that was typed is lost by pressing something else.
+      await page.locator('#posts li').nth(1).getByRole('button', { name: 'Up' }).click();
+      assert.deepEqual((await titles()).slice(0, 2), [before[1], before[0]]);
+      assert.equal(await page.getByLabel('Subject').inputValue(), 'What we found this week');
+      await page.locator('#posts li').last().getByRole('button', { name: 'Hide' }).click();
+      assert.equal((await titles()).length, before.length - 1);
+      await page.locator('#posts li').first().getByRole('button', { name: 'Edit' }).click();
+      await page.getByLabel('Excerpt').fill('In our own words.');
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      const frame = page.frameLocator('iframe.in-light');
+      await frame.getByText('In our own words.').waitFor();
+      await page.getByLabel('Send a test to').fill(EDITOR);
+      await page.getByRole('button', { name: 'Send test' }).click();
+      const mail = await newsletter.mail.mail(EDITOR, 'What we found this week');
+      assert.match(mail.html, /<strong>the conference<\/strong>/);
+      assert.match(mail.html, /In our own words\./);
+    });
+
     test('sends the issue, and watches it until everyone is accounted for', async () => {
       await newsletter.readers(READERS);
       await page.goto('/admin/next');
-      await page.getByRole('link', { name: 'Review and send' }).click();
+      await page.getByRole('button', { name: 'Review and send' }).click();
       await page.getByRole('button', { name: `Send to ${READERS} people now` }).click();
       assert.match(new URL(page.url()).pathname, /^\/admin\/issues\/1/);
       await until('the page says that it is sent', async () => {

@@ -57,7 +57,7 @@ test('the editor logs in and sends by keyboard', async () => {
   await tabTo(page, 'link', 'Next issue');
   await page.keyboard.press('Enter');
   await page.waitForURL('**/admin/next');
-  await tabTo(page, 'link', 'Review and send');
+  await tabTo(page, 'button', 'Review and send');
   await page.keyboard.press('Enter');
   await page.waitForURL('**/admin/next/send');
   await tabTo(page, 'button', 'Send to 3 people now');

@@ -90,6 +90,11 @@ test('the full one', async () => {
   await newsletter.readers(120);
   await newsletter.command('subscribers', 'add', 'reader@example.net', '--source', 'a form');
   newsletter.mail.refused.set('reader3@example.org', { code: 550, words: '5.1.1 no such user here' });
+  await admin.goto('/admin/next');
+  await admin.getByRole('button', { name: 'Edit' }).first().click();
+  const post = new URL(admin.url()).pathname;
+  const looks = '/admin/next?show=text&width=phone&theme=dark';
+  await judge(['/admin/next', looks, post, '/admin/next/add', '/admin/next/send']);
   await admin.goto('/admin/next/send');
   await admin.getByRole('button', { name: 'Send to 121 people now' }).click();
   await until('all is sent', () => newsletter.mail.mails.length >= 120);

@@ -39,9 +39,9 @@ impl Whom {
     fn read(fields: &Fields, deed: Deed) -> Self {
         if fields.text("whom") == "all" {
             // Only who waits can be asked again.
-            let state = match (deed, fields.text("state")) {
-                (Deed::AskAgain, "") => SubscriberState::Pending.as_str(),
-                (_, state) => state,
+            let state = match deed {
+                Deed::AskAgain => SubscriberState::Pending.as_str(),
+                Deed::Unsubscribe | Deed::Erase => fields.text("state"),
             };
             return Self::All(Asked {
                 q: fields.text("q").to_owned(),

@@ -7,7 +7,7 @@ use crate::domain::issue::IssueNumber;
 use crate::domain::slot::Slot;
 
 /// The id of the post that the page shows under this title.
-fn post_id(page: &Answer, title: &str) -> String {
+pub(super) fn post_id(page: &Answer, title: &str) -> String {
     let mut posts = page.body.split("id=\"post-").skip(1);
     let post = posts.find(|post| post.contains(title)).unwrap();
     post.split('"').next().unwrap().to_owned()
@@ -21,12 +21,12 @@ async fn titles(house: &House) -> Vec<String> {
 }
 
 /// Presses a button of the page, as a browser would: with all that the page's form holds.
-async fn press(ada: &mut Browser<'_>, deed: &str, words: &[(&str, &str)]) -> Answer {
+pub(super) async fn press(ada: &mut Browser<'_>, deed: &str, words: &[(&str, &str)]) -> Answer {
     let page = ada.get("/admin/next").await;
     press_on(ada, &page, deed, words).await
 }
 
-async fn press_on(
+pub(super) async fn press_on(
     ada: &mut Browser<'_>,
     page: &Answer,
     deed: &str,
@@ -42,7 +42,7 @@ async fn press_on(
     ada.send("/admin/next", &fields, &[]).await
 }
 
-async fn publish(house: &House) -> IssueNumber {
+pub(super) async fn publish(house: &House) -> IssueNumber {
     let slot = Slot::parse("2026-W48").unwrap();
     match house.site.web.digests.publish(Some(slot)).await.unwrap() {
         Published::Made { number, .. } => number,
@@ -234,68 +234,6 @@ async fn posts_come_in_that_no_rule_would_choose() {
         .await;
     assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(again.shows("this post was in No. 1 already"));
-}
-
-#[tokio::test]
-async fn the_later_of_two_editors_is_told_and_overwrites_nothing_unseen() {
-    let house = House::new().await;
-    let mut ada = ready(&house).await;
-    let mine = ada.get("/admin/next").await;
-    press(
-        &mut ada,
-        "save",
-        &[("subject", "Theirs"), ("note", "Same\r\nnote")],
-    )
-    .await;
-
-    let words = [("subject", "Mine"), ("note", "Same\r\nnote")];
-    let told = press_on(&mut ada, &mine, "save", &words).await;
-    assert_eq!(told.status, StatusCode::CONFLICT);
-    assert!(told.shows("Someone else changed this issue while you were editing"));
-    assert!(told.shows(">Theirs</q>") && told.shows("value=\"Mine\""));
-    assert!(!told.shows("Their note"), "it is the same");
-    let draft = house.site.web.digests.draft().await.unwrap();
-    assert_eq!(draft.subject, "Theirs");
-    // Seen now, it may be replaced.
-    let saved = press_on(&mut ada, &told, "save", &words).await;
-    assert_eq!(saved.to(), "/admin/next?done=saved");
-    let draft = house.site.web.digests.draft().await.unwrap();
-    assert_eq!(draft.subject, "Mine");
-
-    let post = post_id(&mine, "Spam in Q3");
-    let path = format!("/admin/next/posts/{post}");
-    let csrf = mine.field("csrf");
-    let fields = [("csrf", csrf), ("version", "0"), ("title", "My title")];
-    let told = ada.send(&path, &fields, &[]).await;
-    assert_eq!(told.status, StatusCode::CONFLICT);
-    assert!(told.shows("Someone else changed") && told.shows("value=\"My title\""));
-}
-
-#[tokio::test]
-async fn an_issue_that_goes_out_meanwhile_keeps_what_was_typed() {
-    let house = House::new().await;
-    let mut ada = ready(&house).await;
-    let page = ada.get("/admin/next").await;
-    publish(&house).await;
-    let told = press_on(&mut ada, &page, "save", &[("note", "Too late")]).await;
-    assert_eq!(told.status, StatusCode::CONFLICT);
-    assert!(told.shows("No. 1 has gone out while you were editing"));
-    assert!(told.shows("Too late</textarea>"));
-}
-
-#[tokio::test]
-async fn an_issue_is_made_of_the_edits_as_they_are_when_it_is_frozen() {
-    let house = House::new().await;
-    let mut ada = ready(&house).await;
-    let draft = house.site.web.digests.draft().await.unwrap();
-    press(&mut ada, "save", &[("subject", "Saved in between")]).await;
-    let slot = Slot::parse("2026-W48").unwrap();
-    let digests = &house.site.web.digests;
-    let outrun = digests.publish_this(draft, slot).await.unwrap();
-    assert!(outrun.is_none(), "{outrun:?}");
-    let number = publish(&house).await;
-    let issue = house.store().issue(number).await.unwrap().unwrap();
-    assert_eq!(issue.subject, "Saved in between");
 }
 
 #[tokio::test]

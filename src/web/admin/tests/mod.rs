@@ -6,6 +6,7 @@ mod copies;
 mod door;
 mod editing;
 mod letters;
+mod meeting;
 mod live;
 mod pages;
 mod readers;

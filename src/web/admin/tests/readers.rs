@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::domain::delivery::DeliveryId;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
 

@@ -32,7 +32,7 @@ pub struct LeftOut {
 }
 
 /// What was typed, and what is wrong with it.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Words {
     pub subject: String,
     pub subject_fault: Option<String>,

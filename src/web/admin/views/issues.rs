@@ -157,6 +157,15 @@ pub struct Issue {
     pub deliveries: Vec<DeliveryLine>,
     pub newer: bool,
     pub older: Option<String>,
+    /// Where they are counted.
+    pub clicks: Option<Vec<PostClicks>>,
+}
+
+/// How often a post was opened from its issue.
+#[derive(Clone, Debug, Serialize)]
+pub struct PostClicks {
+    pub title: String,
+    pub clicks: i64,
 }
 
 #[cfg(test)]

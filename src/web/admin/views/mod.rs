@@ -30,8 +30,8 @@ pub use draft::{
 pub use feeds::{AddFeed, FeedLine, Feeds};
 pub use growth::{Growth, GrowthWeek};
 pub use issues::{
-    DeliveryLine, FailureGroup, Issue, IssueLine, Issues, LookUp, Looked, NextLine, SkippedWeek,
-    TallyView,
+    DeliveryLine, FailureGroup, Issue, IssueLine, Issues, LookUp, Looked, NextLine, PostClicks,
+    SkippedWeek, TallyView,
 };
 pub use live::{Live, LiveFigures, LiveProgress};
 pub use notice::Notice;

@@ -1,6 +1,7 @@
 //! The readers' pages from outside: requests in, answers and rows out.
 
 mod caps;
+mod clicks;
 mod form;
 mod fresh_links;
 mod links;

@@ -1,0 +1,28 @@
+//! `/r/{post}`: the same way to a post for every reader, where clicks are counted.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::IntoResponse;
+
+use super::{Answer, Keep, keep};
+use crate::domain::post::PostId;
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
+
+/// Leads on to the stored address of the post, and nowhere else. Links in old mails work
+/// on when counting is switched off.
+pub async fn follow(
+    State(state): State<Shared>,
+    method: Method,
+    Path(post): Path<String>,
+) -> Answer {
+    let store = &state.web.store;
+    let post = PostId::parse(&post).map_err(|_| HttpError::NotFound)?;
+    let url = store.post_url(&post).await?.ok_or(HttpError::NotFound)?;
+    if state.web.digests.rules.count_clicks && method == Method::GET {
+        store.count_click(&post).await?;
+    }
+    let location = HeaderValue::try_from(url.as_str()).map_err(|_| HttpError::NotFound)?;
+    let answer = (StatusCode::FOUND, [(header::LOCATION, location)]);
+    Ok(keep(Keep::Never, answer.into_response()))
+}
