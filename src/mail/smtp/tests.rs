@@ -13,7 +13,7 @@ pub(super) const SETTINGS: Outcome = Outcome::Halted(Halt::Settings);
 pub(super) const MESSAGE: &[u8] = b"Subject: x\r\n\r\n.\r\n..dots\r\nend\r\n";
 
 pub(super) fn short() -> Timeouts {
-    let moment = Duration::from_millis(150);
+    let moment = Duration::from_millis(400);
     Timeouts {
         greeting: moment,
         command: moment,
