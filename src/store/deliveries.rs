@@ -23,13 +23,19 @@ pub struct NewDelivery {
 const INSERT: &str = "INSERT INTO deliveries
     (id, kind, subscriber_id, address, state, due_at, attempts, lost_replies, payload, queued_at, at)
     VALUES ($1, $2, $3, $4, 'queued', $5, 0, 0, $6, $5, $5)";
-const TALLY: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE issue_id = $1 GROUP BY state";
+// Each count reads an index and nothing else. What is deferred is among what is to go.
+const TALLY: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) AS n FROM deliveries
+        WHERE issue_id = $1 AND due_at IS NULL GROUP BY state
+    UNION ALL SELECT 'deferred', CAST(COUNT(*) AS BIGINT) FROM deliveries
+        WHERE issue_id = $1 AND state = 'deferred'
+    UNION ALL SELECT 'queued', CAST(COUNT(*) AS BIGINT) FROM deliveries
+        WHERE issue_id = $1 AND due_at IS NOT NULL";
 const DUE_AGAIN: &str = "UPDATE deliveries SET due_at = $2
     WHERE issue_id = $1 AND state = 'deferred' AND due_at > $2";
 const TO_GO: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE due_at IS NOT NULL";
 const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = 0, reply = NULL, attempts = 0, lost_replies = 0,
     queued_at = $2, at = $2
-    WHERE issue_id = $1 AND state IN ('bounced', 'in_doubt') AND address IS NOT NULL
+    WHERE issue_id = $1 AND due_at IS NULL AND state IN ('bounced', 'in_doubt') AND address IS NOT NULL
       AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed')";
 
 pub(super) async fn insert(
@@ -80,6 +86,7 @@ impl Store {
                 InDoubt => tally.in_doubt += count,
             }
         }
+        tally.queued -= tally.deferred;
         Ok(tally)
     }
 

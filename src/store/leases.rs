@@ -1,8 +1,9 @@
 //! Taking deliveries up, and giving them back.
 
 use fail::fail_point;
-use sqlx::Row;
-use sqlx::any::AnyRow;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, Row};
 
 use super::connect::Backend;
 use super::{Store, StoreError, decode};
@@ -95,12 +96,7 @@ impl Store {
             .bind(worker.to_string())
             .bind(now.as_millis())
             .bind(limit);
-        claim
-            .fetch_all(&self.pool)
-            .await?
-            .iter()
-            .map(leased)
-            .collect()
+        self.claim(claim).await
     }
 
     /// Takes up to `limit` due copies of one issue.
@@ -116,12 +112,21 @@ impl Store {
             .bind(now.as_millis())
             .bind(limit)
             .bind(issue.to_string());
-        claim
-            .fetch_all(&self.pool)
-            .await?
-            .iter()
-            .map(leased)
-            .collect()
+        self.claim(claim).await
+    }
+
+    async fn claim(&self, claim: Query<'_, Any, AnyArguments>) -> Result<Vec<Leased>, StoreError> {
+        let rows = match self.backend {
+            Backend::Sqlite => {
+                let mut pen = self.pen().await?;
+                let rows = claim.fetch_all(pen.connection()).await?;
+                pen.lay_down();
+                rows
+            }
+            // What is sent meanwhile need not wait for it there.
+            Backend::Postgres => claim.fetch_all(&self.pool).await?,
+        };
+        rows.iter().map(leased).collect()
     }
 
     /// Puts one delivery back that was taken up and not begun.

@@ -17,6 +17,7 @@ mod freeze;
 mod issues;
 mod leases;
 mod outcomes;
+mod pen;
 mod posts;
 mod refusals;
 mod sign_up;

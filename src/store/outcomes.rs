@@ -4,8 +4,9 @@
 use std::collections::HashSet;
 
 use fail::fail_point;
-use sqlx::{Any, AssertSqlSafe, Transaction};
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Transaction};
 
+use super::batch::Padded;
 use super::issues::PAUSE;
 use super::transaction::again;
 use super::{Store, StoreError, batch, refusals, subscribers};
@@ -59,29 +60,37 @@ pub struct Recorded {
 
 const BIGINT: &str = "CAST($ AS BIGINT)";
 
+// Outcomes and marks in one statement, which is a transaction by itself: one round trip to
+// PostgreSQL, one turn of SQLite's thread. A row that becomes `sending` is a mark, and must
+// still be leased: leaving and pausing skip what was not begun. COALESCE keeps PostgreSQL,
+// whose statistics know of no lease yet, from going through all that is leased.
 fn record_sql(rows: usize) -> String {
     format!(
-        "WITH v (id, state, due_at, reply, uncharged, lost) AS (VALUES {})
-        UPDATE deliveries SET state = v.state, due_at = v.due_at, reply = v.reply, lease = NULL, at = $2,
-            attempts = deliveries.attempts - v.uncharged,
+        "WITH v (id, state, due_at, reply, tries, lost) AS (VALUES {})
+        UPDATE deliveries SET state = v.state, at = $2,
+            attempts = deliveries.attempts + v.tries,
             lost_replies = deliveries.lost_replies + v.lost,
-            payload = CASE WHEN v.due_at IS NULL THEN NULL ELSE payload END
-        FROM v WHERE deliveries.id = v.id AND deliveries.lease = $1 AND deliveries.state = 'sending'",
+            lease = CASE WHEN v.state = 'sending' THEN deliveries.lease END,
+            due_at = CASE WHEN v.state = 'sending' THEN deliveries.due_at ELSE v.due_at END,
+            reply = CASE WHEN v.state = 'sending' THEN deliveries.reply ELSE v.reply END,
+            payload = CASE WHEN v.state = 'sending' OR v.due_at IS NOT NULL THEN deliveries.payload END
+        FROM v WHERE deliveries.id = v.id AND COALESCE(deliveries.lease, '') = $1
+          AND deliveries.state = CASE WHEN v.state = 'sending' THEN 'leased' ELSE 'sending' END
+          AND (v.state <> 'sending' OR deliveries.issue_id IS NULL
+            OR deliveries.issue_id IN (SELECT id FROM issues WHERE state = 'sending'))",
         batch::values(3, rows, &["$", "$", BIGINT, "$", BIGINT, BIGINT])
     )
 }
 
-// `leased` here says that the reader still wants it: leaving and pausing skip what was
-// not begun, in the same transaction that records them.
-fn begin_sql(count: usize) -> String {
+fn begun_sql(rows: usize) -> String {
     format!(
-        "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, at = $2
-        WHERE id IN ({}) AND lease = $1 AND state = 'leased'
-          AND (issue_id IS NULL OR issue_id IN (SELECT id FROM issues WHERE state = 'sending'))
-        RETURNING id",
-        batch::list(3, count)
+        "SELECT id FROM deliveries WHERE id IN ({}) AND COALESCE(lease, '') = $1 AND state = 'sending'",
+        batch::list(2, rows)
     )
 }
+
+static RECORD: Padded = Padded::new(record_sql);
+static BEGUN: Padded = Padded::new(begun_sql);
 
 fn excuse_sql(count: usize) -> String {
     format!(
@@ -113,7 +122,8 @@ const OUTDATED: &str = "UPDATE deliveries SET
         WHERE own.id = deliveries.issue_id AND newer.number > own.number AND newer.slot IS NOT NULL)";
 
 impl Store {
-    /// Writes a group commit, all or nothing.
+    /// Writes a group commit, all or nothing. Written twice it is as if it was written once,
+    /// and answers the same: a commit whose answer was lost can be tried again.
     pub async fn record(
         &self,
         worker: &WorkerId,
@@ -121,20 +131,69 @@ impl Store {
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         again(|| async {
-            let mut tx = self.begin_write().await?;
-            let paused = pause(&mut tx, &commit.pauses).await?;
-            write_outcomes(&mut tx, worker, &commit.outcomes, now).await?;
-            fail_point!("outcomes-written");
-            for settled in &commit.outcomes {
-                follow_up(&mut tx, settled, now).await?;
+            if commit.is_plain() {
+                self.record_plain(worker, commit, now).await
+            } else {
+                self.record_with_consequences(worker, commit, now).await
             }
-            excuse(&mut tx, &commit.excused, now).await?;
-            let begun = begin(&mut tx, worker, &commit.next, now).await?;
-            fail_point!("marks-written");
-            tx.commit().await?;
-            Ok(Recorded { paused, begun })
         })
         .await
+    }
+
+    async fn record_plain(
+        &self,
+        worker: &WorkerId,
+        commit: &GroupCommit,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let mut pen = self.pen().await?;
+        let rows = commit.outcomes.iter().map(Row::of_outcome);
+        let rows: Vec<Row<'_>> = rows.chain(commit.next.iter().map(Row::of_mark)).collect();
+        let written = write(pen.connection(), worker, &rows, now).await?;
+        let begun = if written == rows.len() as u64 {
+            commit.next.iter().cloned().collect()
+        } else {
+            begun(pen.connection(), worker, &commit.next).await?
+        };
+        pen.lay_down();
+        let paused = Vec::new();
+        Ok(Recorded { paused, begun })
+    }
+
+    async fn record_with_consequences(
+        &self,
+        worker: &WorkerId,
+        commit: &GroupCommit,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let paused = pause(&mut tx, &commit.pauses).await?;
+        let outcomes: Vec<Row<'_>> = commit.outcomes.iter().map(Row::of_outcome).collect();
+        write(&mut tx, worker, &outcomes, now).await?;
+        fail_point!("outcomes-written");
+        for settled in &commit.outcomes {
+            follow_up(&mut tx, settled, now).await?;
+        }
+        excuse(&mut tx, &commit.excused, now).await?;
+        let marks: Vec<Row<'_>> = commit.next.iter().map(Row::of_mark).collect();
+        write(&mut tx, worker, &marks, now).await?;
+        let begun = begun(&mut tx, worker, &commit.next).await?;
+        fail_point!("marks-written");
+        tx.commit().await?;
+        Ok(Recorded { paused, begun })
+    }
+}
+
+impl GroupCommit {
+    /// Whether its rows are all there is to write, and few enough for one statement.
+    fn is_plain(&self) -> bool {
+        let has_consequences = |settled: &Settled| {
+            settled.due_at.is_some() || settled.suppress.is_some() || settled.refusal.is_some()
+        };
+        self.pauses.is_empty()
+            && self.excused.is_empty()
+            && !self.outcomes.iter().any(has_consequences)
+            && self.outcomes.len() + self.next.len() <= batch::MOST
     }
 }
 
@@ -224,44 +283,90 @@ async fn excuse(
     Ok(())
 }
 
-async fn write_outcomes(
-    tx: &mut Transaction<'static, Any>,
-    worker: &WorkerId,
-    outcomes: &[Settled],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    for run in batch::runs(outcomes) {
-        let mut query = sqlx::query(AssertSqlSafe(record_sql(run.len())));
-        query = query.bind(worker.to_string()).bind(now.as_millis());
-        for settled in run {
-            query = query
-                .bind(settled.id.to_string())
-                .bind(settled.state.as_str().to_owned())
-                .bind(settled.due_at.map(Timestamp::as_millis))
-                .bind(settled.reply.clone())
-                .bind(i64::from(!settled.charged))
-                .bind(i64::from(settled.lost_reply));
-        }
-        query.execute(&mut **tx).await?;
-    }
-    Ok(())
+/// What the statement changes in one delivery.
+struct Row<'a> {
+    id: &'a DeliveryId,
+    state: DeliveryState,
+    due_at: Option<Timestamp>,
+    reply: Option<&'a str>,
+    tries: i64,
+    lost: bool,
 }
 
-async fn begin(
-    tx: &mut Transaction<'static, Any>,
+impl<'a> Row<'a> {
+    fn of_outcome(settled: &'a Settled) -> Self {
+        Self {
+            id: &settled.id,
+            state: settled.state,
+            due_at: settled.due_at,
+            reply: Some(&settled.reply),
+            tries: if settled.charged { 0 } else { -1 },
+            lost: settled.lost_reply,
+        }
+    }
+
+    fn of_mark(id: &'a DeliveryId) -> Self {
+        Self {
+            id,
+            state: DeliveryState::Sending,
+            due_at: None,
+            reply: None,
+            tries: 1,
+            lost: false,
+        }
+    }
+}
+
+/// How many of `rows` were still in this worker's hands and are written.
+async fn write(
+    connection: &mut AnyConnection,
     worker: &WorkerId,
-    next: &[DeliveryId],
+    rows: &[Row<'_>],
     now: Timestamp,
+) -> Result<u64, StoreError> {
+    let mut written = 0;
+    for run in rows.chunks(batch::MOST) {
+        let (sql, padding) = RECORD.for_rows(run.len());
+        let mut query = sqlx::query(sql)
+            .bind(worker.to_string())
+            .bind(now.as_millis());
+        for row in run {
+            query = query
+                .bind(row.id.to_string())
+                .bind(row.state.as_str().to_owned())
+                .bind(row.due_at.map(Timestamp::as_millis))
+                .bind(row.reply.map(str::to_owned))
+                .bind(row.tries)
+                .bind(i64::from(row.lost));
+        }
+        for _ in 0..padding {
+            query = query.bind(None::<String>).bind(None::<String>);
+            query = query.bind(None::<i64>).bind(None::<String>);
+            query = query.bind(None::<i64>).bind(None::<i64>);
+        }
+        written += query.execute(&mut *connection).await?.rows_affected();
+    }
+    Ok(written)
+}
+
+/// Those of `ids` that this worker may send now.
+async fn begun(
+    connection: &mut AnyConnection,
+    worker: &WorkerId,
+    ids: &[DeliveryId],
 ) -> Result<HashSet<DeliveryId>, StoreError> {
-    let mut begun = HashSet::with_capacity(next.len());
-    for run in batch::runs(next) {
-        let mut query = sqlx::query_scalar(AssertSqlSafe(begin_sql(run.len())));
-        query = query.bind(worker.to_string()).bind(now.as_millis());
+    let mut begun = HashSet::with_capacity(ids.len());
+    for run in ids.chunks(batch::MOST) {
+        let (sql, padding) = BEGUN.for_rows(run.len());
+        let mut query = sqlx::query_scalar(sql).bind(worker.to_string());
         for id in run {
             query = query.bind(id.to_string());
         }
-        let ids: Vec<String> = query.fetch_all(&mut **tx).await?;
-        begun.extend(ids.into_iter().map(DeliveryId::from_stored));
+        for _ in 0..padding {
+            query = query.bind(None::<String>);
+        }
+        let found: Vec<String> = query.fetch_all(&mut *connection).await?;
+        begun.extend(found.into_iter().map(DeliveryId::from_stored));
     }
     Ok(begun)
 }
@@ -270,7 +375,7 @@ async fn begin(
 pub(super) fn statements() -> Vec<String> {
     vec![
         record_sql(10),
-        begin_sql(10),
+        begun_sql(10),
         excuse_sql(10),
         SUPPRESS.to_owned(),
         BOUNCE.to_owned(),
