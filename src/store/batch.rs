@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::sync::OnceLock;
 
+use super::connect::Backend;
+
 /// The sizes a batch is cut to. PostgreSQL takes at most 65,535 parameters and SQLite
 /// 32,766; the largest batch here stays far below.
 const SIZES: [usize; 4] = [1, 10, 100, 500];
@@ -23,30 +25,49 @@ const PADDED: [usize; 14] = [1, 2, 4, 8, 16, 24, 32, 48, 64, 100, 150, 250, 500,
 /// What one statement takes.
 pub(super) const MOST: usize = PADDED[PADDED.len() - 1];
 
-/// A statement in several sizes, the text of each made once.
+/// A statement in several sizes, the text of each made once for either database.
 pub(super) struct Padded {
     make: fn(usize) -> String,
-    texts: [OnceLock<String>; PADDED.len()],
+    texts: [[OnceLock<String>; PADDED.len()]; 2],
 }
 
 impl Padded {
     pub const fn new(make: fn(usize) -> String) -> Self {
         Self {
             make,
-            texts: [const { OnceLock::new() }; PADDED.len()],
+            texts: [const { [const { OnceLock::new() }; PADDED.len()] }; 2],
         }
     }
 
     /// The text for at least `rows` rows, of which there are at most [`MOST`], and how many
     /// more it takes: those must be bound to NULL, which no row is equal to.
-    pub fn for_rows(&'static self, rows: usize) -> (&'static str, usize) {
+    pub fn for_rows(&'static self, backend: Backend, rows: usize) -> (&'static str, usize) {
         let index = PADDED
             .partition_point(|size| *size < rows)
             .min(PADDED.len() - 1);
         let size = PADDED[index];
-        let text = self.texts[index].get_or_init(|| (self.make)(size));
+        let text = &self.texts[usize::from(backend == Backend::Postgres)][index];
+        let text = text.get_or_init(|| written_for(backend, (self.make)(size)));
         (text, size.saturating_sub(rows))
     }
+}
+
+/// The same statement as each database reads it fastest. SQLite takes `$7` for a name, and
+/// looks every name up in the list of all: thousands of them cost more than the rows.
+/// Hence there `?` stands for each, and in `sql` every number must stand once, in order.
+pub(super) fn written_for(backend: Backend, sql: String) -> String {
+    if backend == Backend::Postgres {
+        return sql;
+    }
+    let mut parts = sql.split('$');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for (number, part) in (1..).zip(parts) {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        debug_assert_eq!(part.strip_suffix(rest), Some(number.to_string().as_str()));
+        text.push('?');
+        text.push_str(rest);
+    }
+    text
 }
 
 /// `($3, $4), ($5, $6)`: `rows` rows, numbered from `first`, each column wrapped as
@@ -92,7 +113,7 @@ mod tests {
     #[test]
     fn takes_the_next_larger_size() {
         static SIZES: Padded = Padded::new(|size| size.to_string());
-        let sizes = [1, 3, 4, 17, 999, MOST].map(|rows| SIZES.for_rows(rows));
+        let sizes = [1, 3, 4, 17, 999, MOST].map(|rows| SIZES.for_rows(Backend::Sqlite, rows));
         let expected = [
             ("1", 0),
             ("4", 1),
@@ -102,6 +123,16 @@ mod tests {
             ("1000", 0),
         ];
         assert_eq!(sizes, expected);
+    }
+
+    #[test]
+    fn sqlite_gets_no_names() {
+        let sql = || format!("INSERT INTO t VALUES {} -- $3", values(1, 1, &["$", "$"]));
+        assert_eq!(
+            written_for(Backend::Sqlite, sql()),
+            "INSERT INTO t VALUES (?, ?) -- ?"
+        );
+        assert_eq!(written_for(Backend::Postgres, sql()), sql());
     }
 
     #[test]

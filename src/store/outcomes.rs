@@ -65,27 +65,29 @@ const BIGINT: &str = "CAST($ AS BIGINT)";
 // still be leased: leaving and pausing skip what was not begun. COALESCE keeps PostgreSQL,
 // whose statistics know of no lease yet, from going through all that is leased.
 fn record_sql(rows: usize) -> String {
+    let (at, lease) = (6 * rows + 1, 6 * rows + 2);
     format!(
         "WITH v (id, state, due_at, reply, tries, lost) AS (VALUES {})
-        UPDATE deliveries SET state = v.state, at = $2,
+        UPDATE deliveries SET state = v.state, at = ${at},
             attempts = deliveries.attempts + v.tries,
             lost_replies = deliveries.lost_replies + v.lost,
             lease = CASE WHEN v.state = 'sending' THEN deliveries.lease END,
             due_at = CASE WHEN v.state = 'sending' THEN deliveries.due_at ELSE v.due_at END,
             reply = CASE WHEN v.state = 'sending' THEN deliveries.reply ELSE v.reply END,
             payload = CASE WHEN v.state = 'sending' OR v.due_at IS NOT NULL THEN deliveries.payload END
-        FROM v WHERE deliveries.id = v.id AND COALESCE(deliveries.lease, '') = $1
+        FROM v WHERE deliveries.id = v.id AND COALESCE(deliveries.lease, '') = ${lease}
           AND deliveries.state = CASE WHEN v.state = 'sending' THEN 'leased' ELSE 'sending' END
           AND (v.state <> 'sending' OR deliveries.issue_id IS NULL
             OR deliveries.issue_id IN (SELECT id FROM issues WHERE state = 'sending'))",
-        batch::values(3, rows, &["$", "$", BIGINT, "$", BIGINT, BIGINT])
+        batch::values(1, rows, &["$", "$", BIGINT, "$", BIGINT, BIGINT])
     )
 }
 
 fn begun_sql(rows: usize) -> String {
     format!(
-        "SELECT id FROM deliveries WHERE id IN ({}) AND COALESCE(lease, '') = $1 AND state = 'sending'",
-        batch::list(2, rows)
+        "SELECT id FROM deliveries WHERE id IN ({}) AND COALESCE(lease, '') = ${} AND state = 'sending'",
+        batch::list(1, rows),
+        rows + 1
     )
 }
 
@@ -149,11 +151,11 @@ impl Store {
         let mut pen = self.pen().await?;
         let rows = commit.outcomes.iter().map(Row::of_outcome);
         let rows: Vec<Row<'_>> = rows.chain(commit.next.iter().map(Row::of_mark)).collect();
-        let written = write(pen.connection(), worker, &rows, now).await?;
+        let written = self.write(pen.connection(), worker, &rows, now).await?;
         let begun = if written == rows.len() as u64 {
             commit.next.iter().cloned().collect()
         } else {
-            begun(pen.connection(), worker, &commit.next).await?
+            self.begun(pen.connection(), worker, &commit.next).await?
         };
         pen.lay_down();
         let paused = Vec::new();
@@ -169,15 +171,15 @@ impl Store {
         let mut tx = self.begin_write().await?;
         let paused = pause(&mut tx, &commit.pauses).await?;
         let outcomes: Vec<Row<'_>> = commit.outcomes.iter().map(Row::of_outcome).collect();
-        write(&mut tx, worker, &outcomes, now).await?;
+        self.write(&mut tx, worker, &outcomes, now).await?;
         fail_point!("outcomes-written");
         for settled in &commit.outcomes {
             follow_up(&mut tx, settled, now).await?;
         }
         excuse(&mut tx, &commit.excused, now).await?;
         let marks: Vec<Row<'_>> = commit.next.iter().map(Row::of_mark).collect();
-        write(&mut tx, worker, &marks, now).await?;
-        let begun = begun(&mut tx, worker, &commit.next).await?;
+        self.write(&mut tx, worker, &marks, now).await?;
+        let begun = self.begun(&mut tx, worker, &commit.next).await?;
         fail_point!("marks-written");
         tx.commit().await?;
         Ok(Recorded { paused, begun })
@@ -317,58 +319,62 @@ impl<'a> Row<'a> {
     }
 }
 
-/// How many of `rows` were still in this worker's hands and are written.
-async fn write(
-    connection: &mut AnyConnection,
-    worker: &WorkerId,
-    rows: &[Row<'_>],
-    now: Timestamp,
-) -> Result<u64, StoreError> {
-    let mut written = 0;
-    for run in rows.chunks(batch::MOST) {
-        let (sql, padding) = RECORD.for_rows(run.len());
-        let mut query = sqlx::query(sql)
-            .bind(worker.to_string())
-            .bind(now.as_millis());
-        for row in run {
-            query = query
-                .bind(row.id.to_string())
-                .bind(row.state.as_str().to_owned())
-                .bind(row.due_at.map(Timestamp::as_millis))
-                .bind(row.reply.map(str::to_owned))
-                .bind(row.tries)
-                .bind(i64::from(row.lost));
+impl Store {
+    /// How many of `rows` were still in this worker's hands and are written.
+    async fn write(
+        &self,
+        connection: &mut AnyConnection,
+        worker: &WorkerId,
+        rows: &[Row<'_>],
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut written = 0;
+        for run in rows.chunks(batch::MOST) {
+            let (sql, padding) = RECORD.for_rows(self.backend, run.len());
+            let mut query = sqlx::query(sql);
+            for row in run {
+                query = query
+                    .bind(row.id.to_string())
+                    .bind(row.state.as_str().to_owned())
+                    .bind(row.due_at.map(Timestamp::as_millis))
+                    .bind(row.reply.map(str::to_owned))
+                    .bind(row.tries)
+                    .bind(i64::from(row.lost));
+            }
+            for _ in 0..padding {
+                query = query.bind(None::<String>).bind(None::<String>);
+                query = query.bind(None::<i64>).bind(None::<String>);
+                query = query.bind(None::<i64>).bind(None::<i64>);
+            }
+            query = query.bind(now.as_millis()).bind(worker.to_string());
+            written += query.execute(&mut *connection).await?.rows_affected();
         }
-        for _ in 0..padding {
-            query = query.bind(None::<String>).bind(None::<String>);
-            query = query.bind(None::<i64>).bind(None::<String>);
-            query = query.bind(None::<i64>).bind(None::<i64>);
-        }
-        written += query.execute(&mut *connection).await?.rows_affected();
+        Ok(written)
     }
-    Ok(written)
-}
 
-/// Those of `ids` that this worker may send now.
-async fn begun(
-    connection: &mut AnyConnection,
-    worker: &WorkerId,
-    ids: &[DeliveryId],
-) -> Result<HashSet<DeliveryId>, StoreError> {
-    let mut begun = HashSet::with_capacity(ids.len());
-    for run in ids.chunks(batch::MOST) {
-        let (sql, padding) = BEGUN.for_rows(run.len());
-        let mut query = sqlx::query_scalar(sql).bind(worker.to_string());
-        for id in run {
-            query = query.bind(id.to_string());
+    /// Those of `ids` that this worker may send now.
+    async fn begun(
+        &self,
+        connection: &mut AnyConnection,
+        worker: &WorkerId,
+        ids: &[DeliveryId],
+    ) -> Result<HashSet<DeliveryId>, StoreError> {
+        let mut begun = HashSet::with_capacity(ids.len());
+        for run in ids.chunks(batch::MOST) {
+            let (sql, padding) = BEGUN.for_rows(self.backend, run.len());
+            let mut query = sqlx::query_scalar(sql);
+            for id in run {
+                query = query.bind(id.to_string());
+            }
+            for _ in 0..padding {
+                query = query.bind(None::<String>);
+            }
+            query = query.bind(worker.to_string());
+            let found: Vec<String> = query.fetch_all(&mut *connection).await?;
+            begun.extend(found.into_iter().map(DeliveryId::from_stored));
         }
-        for _ in 0..padding {
-            query = query.bind(None::<String>);
-        }
-        let found: Vec<String> = query.fetch_all(&mut *connection).await?;
-        begun.extend(found.into_iter().map(DeliveryId::from_stored));
+        Ok(begun)
     }
-    Ok(begun)
 }
 
 #[cfg(test)]

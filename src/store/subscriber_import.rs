@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
+use super::connect::Backend;
 use super::transaction::again;
 use super::{NewDelivery, Store, StoreError, batch, decode};
 use crate::domain::clock::Timestamp;
@@ -101,8 +102,8 @@ impl Store {
     ) -> Result<ImportTally, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
-            let known = known_states(&mut tx, arrivals).await?;
-            let erased = erased_among(&mut tx, arrivals).await?;
+            let known = known_states(&mut tx, self.backend, arrivals).await?;
+            let erased = erased_among(&mut tx, self.backend, arrivals).await?;
             let mut seen = HashSet::new();
             let mut tally = ImportTally::default();
             let mut new = Vec::new();
@@ -124,7 +125,7 @@ impl Store {
                     Fate::KeptOut => tally.kept_out += 1,
                 }
             }
-            let imported = insert_all(&mut tx, &new, source, as_pending, now).await?;
+            let imported = insert_all(&mut tx, self.backend, &new, source, as_pending, now).await?;
             tally.imported += imported;
             // Another process took them in between the look and the insert.
             tally.unchanged += new.len() as u64 - imported;
@@ -137,11 +138,12 @@ impl Store {
 
 async fn known_states(
     tx: &mut Transaction<'static, Any>,
+    backend: Backend,
     arrivals: &[Arrival],
 ) -> Result<HashMap<String, SubscriberState>, StoreError> {
     let mut known = HashMap::new();
     for run in batch::runs(arrivals) {
-        let sql = known_sql(run.len());
+        let sql = batch::written_for(backend, known_sql(run.len()));
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for arrival in run {
             query = query.bind(arrival.address.key());
@@ -160,6 +162,7 @@ async fn known_states(
 
 async fn erased_among(
     tx: &mut Transaction<'static, Any>,
+    backend: Backend,
     arrivals: &[Arrival],
 ) -> Result<HashSet<String>, StoreError> {
     let macs: Vec<&String> = arrivals
@@ -168,7 +171,10 @@ async fn erased_among(
         .collect();
     let mut erased = HashSet::new();
     for run in batch::runs(&macs) {
-        let mut query = sqlx::query_scalar(AssertSqlSafe(erased_sql(run.len())));
+        let mut query = sqlx::query_scalar(AssertSqlSafe(batch::written_for(
+            backend,
+            erased_sql(run.len()),
+        )));
         for mac in run {
             query = query.bind((*mac).clone());
         }
@@ -180,6 +186,7 @@ async fn erased_among(
 /// How many were not there yet; only those are asked for confirmation.
 async fn insert_all(
     tx: &mut Transaction<'static, Any>,
+    backend: Backend,
     arrivals: &[&Arrival],
     source: &str,
     as_pending: bool,
@@ -193,7 +200,10 @@ async fn insert_all(
     let confirmed_at = (!as_pending).then_some(now.as_millis());
     let mut inserted = HashSet::with_capacity(arrivals.len());
     for run in batch::runs(arrivals) {
-        let mut query = sqlx::query_scalar(AssertSqlSafe(insert_sql(run.len())));
+        let mut query = sqlx::query_scalar(AssertSqlSafe(batch::written_for(
+            backend,
+            insert_sql(run.len()),
+        )));
         for arrival in run {
             query = query
                 .bind(arrival.id.to_string())
