@@ -7,6 +7,7 @@
 
 mod admins;
 mod batch;
+mod commit_rows;
 mod connect;
 mod deliveries;
 mod delivery_list;

@@ -4,9 +4,9 @@
 use std::collections::HashSet;
 
 use fail::fail_point;
-use sqlx::{Any, AnyConnection, AssertSqlSafe, Transaction};
+use sqlx::{Any, AssertSqlSafe, Transaction};
 
-use super::batch::Padded;
+use super::commit_rows::Row;
 use super::issues::PAUSE;
 use super::transaction::again;
 use super::{Store, StoreError, batch, refusals, subscribers};
@@ -57,42 +57,6 @@ pub struct Recorded {
     /// wanted any more, or their issue is not running.
     pub begun: HashSet<DeliveryId>,
 }
-
-const BIGINT: &str = "CAST($ AS BIGINT)";
-
-// Outcomes and marks in one statement, which is a transaction by itself: one round trip to
-// PostgreSQL, one turn of SQLite's thread. A row that becomes `sending` is a mark, and must
-// still be leased: leaving and pausing skip what was not begun. COALESCE keeps PostgreSQL,
-// whose statistics know of no lease yet, from going through all that is leased.
-fn record_sql(rows: usize) -> String {
-    let (at, lease) = (6 * rows + 1, 6 * rows + 2);
-    format!(
-        "WITH v (id, state, due_at, reply, tries, lost) AS (VALUES {})
-        UPDATE deliveries SET state = v.state, at = ${at},
-            attempts = deliveries.attempts + v.tries,
-            lost_replies = deliveries.lost_replies + v.lost,
-            lease = CASE WHEN v.state = 'sending' THEN deliveries.lease END,
-            due_at = CASE WHEN v.state = 'sending' THEN deliveries.due_at ELSE v.due_at END,
-            reply = CASE WHEN v.state = 'sending' THEN deliveries.reply ELSE v.reply END,
-            payload = CASE WHEN v.state = 'sending' OR v.due_at IS NOT NULL THEN deliveries.payload END
-        FROM v WHERE deliveries.id = v.id AND COALESCE(deliveries.lease, '') = ${lease}
-          AND deliveries.state = CASE WHEN v.state = 'sending' THEN 'leased' ELSE 'sending' END
-          AND (v.state <> 'sending' OR deliveries.issue_id IS NULL
-            OR deliveries.issue_id IN (SELECT id FROM issues WHERE state = 'sending'))",
-        batch::values(1, rows, &["$", "$", BIGINT, "$", BIGINT, BIGINT])
-    )
-}
-
-fn begun_sql(rows: usize) -> String {
-    format!(
-        "SELECT id FROM deliveries WHERE id IN ({}) AND COALESCE(lease, '') = ${} AND state = 'sending'",
-        batch::list(1, rows),
-        rows + 1
-    )
-}
-
-static RECORD: Padded = Padded::new(record_sql);
-static BEGUN: Padded = Padded::new(begun_sql);
 
 fn excuse_sql(count: usize) -> String {
     format!(
@@ -285,103 +249,9 @@ async fn excuse(
     Ok(())
 }
 
-/// What the statement changes in one delivery.
-struct Row<'a> {
-    id: &'a DeliveryId,
-    state: DeliveryState,
-    due_at: Option<Timestamp>,
-    reply: Option<&'a str>,
-    tries: i64,
-    lost: bool,
-}
-
-impl<'a> Row<'a> {
-    fn of_outcome(settled: &'a Settled) -> Self {
-        Self {
-            id: &settled.id,
-            state: settled.state,
-            due_at: settled.due_at,
-            reply: Some(&settled.reply),
-            tries: if settled.charged { 0 } else { -1 },
-            lost: settled.lost_reply,
-        }
-    }
-
-    fn of_mark(id: &'a DeliveryId) -> Self {
-        Self {
-            id,
-            state: DeliveryState::Sending,
-            due_at: None,
-            reply: None,
-            tries: 1,
-            lost: false,
-        }
-    }
-}
-
-impl Store {
-    /// How many of `rows` were still in this worker's hands and are written.
-    async fn write(
-        &self,
-        connection: &mut AnyConnection,
-        worker: &WorkerId,
-        rows: &[Row<'_>],
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let mut written = 0;
-        for run in rows.chunks(batch::MOST) {
-            let (sql, padding) = RECORD.for_rows(self.backend, run.len());
-            let mut query = sqlx::query(sql);
-            for row in run {
-                query = query
-                    .bind(row.id.to_string())
-                    .bind(row.state.as_str().to_owned())
-                    .bind(row.due_at.map(Timestamp::as_millis))
-                    .bind(row.reply.map(str::to_owned))
-                    .bind(row.tries)
-                    .bind(i64::from(row.lost));
-            }
-            for _ in 0..padding {
-                query = query.bind(None::<String>).bind(None::<String>);
-                query = query.bind(None::<i64>).bind(None::<String>);
-                query = query.bind(None::<i64>).bind(None::<i64>);
-            }
-            query = query.bind(now.as_millis()).bind(worker.to_string());
-            written += query.execute(&mut *connection).await?.rows_affected();
-        }
-        Ok(written)
-    }
-
-    /// Those of `ids` that this worker may send now.
-    async fn begun(
-        &self,
-        connection: &mut AnyConnection,
-        worker: &WorkerId,
-        ids: &[DeliveryId],
-    ) -> Result<HashSet<DeliveryId>, StoreError> {
-        let mut begun = HashSet::with_capacity(ids.len());
-        for run in ids.chunks(batch::MOST) {
-            let (sql, padding) = BEGUN.for_rows(self.backend, run.len());
-            let mut query = sqlx::query_scalar(sql);
-            for id in run {
-                query = query.bind(id.to_string());
-            }
-            for _ in 0..padding {
-                query = query.bind(None::<String>);
-            }
-            query = query.bind(worker.to_string());
-            let found: Vec<String> = query.fetch_all(&mut *connection).await?;
-            begun.extend(found.into_iter().map(DeliveryId::from_stored));
-        }
-        Ok(begun)
-    }
-}
-
 #[cfg(test)]
 pub(super) fn statements() -> Vec<String> {
     vec![
-        record_sql(10),
-        begun_sql(10),
         excuse_sql(10),
         SUPPRESS.to_owned(),
         BOUNCE.to_owned(),

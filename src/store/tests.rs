@@ -24,6 +24,7 @@ fn statements(backend: Backend) -> Vec<String> {
         &super::leases::statements(backend),
     ];
     let made = [
+        super::commit_rows::statements(backend),
         super::outcomes::statements(),
         super::subscriber_import::statements(),
     ];
