@@ -8,18 +8,17 @@ mod signing;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::ExposeSecret;
-use sha2::{Digest as _, Sha256};
 
-use crate::config::{DatabaseUrl, InDoubtPolicy, KeyFileError, PasswordFileError, Settings};
+use crate::config::{
+    DatabaseUrl, InDoubtPolicy, KeyFileError, PasswordFileError, PostOrder, Settings,
+};
 use crate::delivery::{self, Deliveries, InDoubt};
-use crate::digest::{Digests, Rules, Wanted};
+use crate::digest::{Digests, Order, Rules, Wanted};
+use crate::domain::audit::{Action, Actor, Object};
 use crate::domain::clock::Clock;
-use crate::domain::ids::AdminId;
+use crate::domain::ids::{AdminId, AuditId};
 use crate::domain::random::Random;
 use crate::domain::token::SecretKeys;
 use crate::feeds::{AllowPrivate, FeedSource, Fetcher};
@@ -30,11 +29,9 @@ use crate::mail::templates::{TemplateFault, Templates};
 use crate::mail::transport::Transport;
 use crate::store::{Place, Store, StoreError};
 use crate::subscription::Subscriptions;
+use crate::web::admin::one_time_link;
 use identity::identity;
 use keys::open_keys;
-
-/// How long a one-time link to the desk works.
-const ADMIN_LINK: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -137,6 +134,10 @@ impl App {
                 max_posts: usize::from(self.settings.digest.max_posts),
                 min_posts: usize::from(self.settings.digest.min_posts),
                 max_age: self.settings.digest.max_age,
+                order: match self.settings.digest.order {
+                    PostOrder::Newest => Order::Newest,
+                    PostOrder::Hottest => Order::Hottest,
+                },
             },
             wanted: self
                 .settings
@@ -223,16 +224,19 @@ impl App {
     /// # Errors
     /// When the database fails.
     pub async fn admin_link(&self, admin: Option<&AdminId>) -> Result<String, AppError> {
-        let token = URL_SAFE_NO_PAD.encode(self.random.bytes::<32>());
-        let hash = hex::encode(Sha256::digest(&token));
-        self.store
-            .add_admin_link(&hash, admin, self.clock.now().plus(ADMIN_LINK))
-            .await?;
-        Ok(self
-            .settings
-            .server
-            .public_url
-            .join(&format!("admin/setup?token={token}")))
+        let public_url = &self.settings.server.public_url;
+        let moment = (&*self.random, self.clock.now());
+        Ok(one_time_link(&self.store, public_url, admin, moment).await?)
+    }
+
+    /// Notes what a command has just done, in the list that admins read.
+    pub async fn did(&self, action: Action, object: impl Into<Object>) {
+        let (object, now) = (object.into(), self.clock.now());
+        let id = AuditId::new(now, &self.random);
+        let noted = self.store.note(&id, &Actor::Cli, (action, &object), now);
+        if let Err(error) = noted.await {
+            tracing::error!(%error, "that it was done could not be noted");
+        }
     }
 
     /// The link that makes the first admin, while there is none.

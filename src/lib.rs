@@ -27,3 +27,10 @@ pub mod store;
 pub mod subscription;
 pub mod web;
 pub mod worker;
+
+// The handlers' tests take their databases from where the suite does.
+#[cfg(test)]
+extern crate self as broadsheet;
+#[cfg(test)]
+#[path = "../tests/support/database.rs"]
+mod test_database;

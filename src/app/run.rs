@@ -103,6 +103,7 @@ impl App {
             subscriptions: self.subscriptions(),
             digests: self.digests()?,
             outbox: self.settings.smtp.url.is_none().then(|| self.outbox()),
+            mail_goes_to: self.transport()?.place(),
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),

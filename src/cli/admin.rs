@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{Context, Failure};
+use crate::domain::audit::{Action, Object};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
 use crate::store::Role;
@@ -42,6 +43,8 @@ async fn create(context: &Context, email: &str, role: &str) -> Result<(), Failur
         ));
     }
     print_link(context, &app.admin_link(Some(&id)).await?)?;
+    let object = Object::Account(address);
+    app.did(Action::AccountInvited, object).await;
     app.close().await;
     Ok(())
 }
@@ -53,6 +56,8 @@ async fn reset(context: &Context, email: &str) -> Result<(), Failure> {
     let admin =
         admin.ok_or_else(|| Failure::Failed("there is no account of that address".to_owned()))?;
     print_link(context, &app.admin_link(Some(&admin.id)).await?)?;
+    let object = Object::Account(address);
+    app.did(Action::AccountLinkMade, object).await;
     app.close().await;
     Ok(())
 }

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{Context, Failure};
+use crate::domain::audit::Action;
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::issue::IssueNumber;
@@ -100,13 +101,14 @@ async fn retry(context: &Context, issue: &str, deferred_only: bool) -> Result<()
     let issue = app.store.issue(number).await?;
     let issue = issue.ok_or_else(|| Failure::Failed(format!("there is no issue {number}")))?;
     let now = app.clock.now();
-    let resumed = app.store.resume_issue(&issue.id).await?;
+    let resumed = app.store.resume_issue(&issue.id, now).await?;
     let sooner = app.store.try_now(&issue.id, now).await?;
     let again = if deferred_only {
         0
     } else {
         app.store.send_again(&issue.id, now).await?
     };
+    app.did(Action::IssueSentAgain, number).await;
     context.output.line(
         &json!({ "issue": number.get(), "resumed": resumed, "due_now": sooner, "sent_again": again }),
         || format!("No. {number}: {sooner} fall due now, {again} are sent again.{}", if resumed { " It goes on." } else { "" }),

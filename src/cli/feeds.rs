@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{Context, Failure};
+use crate::domain::audit::{Action, Object};
 use crate::domain::clock::Timestamp;
 use crate::domain::post::{FeedId, FeedPost};
 use crate::feeds::{FeedSource, Fetcher, ParsedFeed, Reading, Validators};
@@ -68,6 +69,9 @@ async fn add(context: &Context, source: &str) -> Result<(), Failure> {
             now,
         )
         .await?;
+    if added {
+        app.did(Action::FeedAdded, Object::Feed(name.clone())).await;
+    }
     context.output.line(
         &json!({ "url": name, "added": added, "posts": posts, "error": error }),
         || match &error {
@@ -204,6 +208,8 @@ async fn remove(context: &Context, source: &str) -> Result<(), Failure> {
         }
         Some(_) => {
             app.store.remove_feed(&name).await?;
+            app.did(Action::FeedRemoved, Object::Feed(name.clone()))
+                .await;
             context
                 .output
                 .line(&json!({ "url": name, "removed": true }), || {

@@ -11,6 +11,7 @@ use super::{Context, Failure};
 use crate::app::App;
 use crate::delivery::Engine;
 use crate::digest::{Digests, Published};
+use crate::domain::audit::Action;
 use crate::domain::ids::IssueId;
 use crate::domain::issue::{IssueState, Tally};
 use crate::domain::slot::Slot;
@@ -66,8 +67,17 @@ pub async fn run(
         });
     }
     let id = match digests.publish(slot).await? {
-        Published::Made { id, .. } => id,
+        Published::Made { id, number, .. } => {
+            app.did(Action::IssueSent, number).await;
+            id
+        }
         Published::AlreadyThere(issue) => return join(context, app, *issue, dry_run, wait).await,
+        Published::Skipped => {
+            let line = result_json("skipped", None, slot.as_ref(), 0, &Tally::default());
+            return context.output.line(&line, || {
+                "The editor skips this week: nothing is sent.".to_owned()
+            });
+        }
         Published::NothingNew(draft) => {
             let line = result_json("nothing_new", None, slot.as_ref(), 0, &Tally::default());
             return context.output.line(&line, || {

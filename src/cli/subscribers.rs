@@ -8,6 +8,8 @@ use serde_json::json;
 
 use super::output::progress_bar;
 use super::{Context, Failure};
+use crate::app::App;
+use crate::domain::audit::{Action, Object};
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
@@ -118,6 +120,8 @@ async fn import(context: &Context, file: &Path, how: &TakenIn) -> Result<(), Fai
         CsvError::Store(error) => error.into(),
         error => Failure::Failed(format!("{}: {error}", file.display())),
     })?;
+    let object = Object::Subscribers(report.tally.imported);
+    app.did(Action::SubscribersImported, object).await;
     print_tally(context, report.tally, report.refused)?;
     app.close().await;
     Ok(())
@@ -140,7 +144,12 @@ async fn add(context: &Context, email: &str, name: &str, how: &TakenIn) -> Resul
     let name =
         SubscriberName::parse(name).map_err(|error| Failure::Usage(format!("--name: {error}")))?;
     let app = context.app().await?;
-    let tally = app.subscriptions().add(address, name, how).await?;
+    let tally = app.subscriptions().add(address.clone(), name, how).await?;
+    if tally.imported > 0
+        && let Some(reader) = app.store.subscriber_by_address(&address).await?
+    {
+        app.did(Action::SubscriberAdded, reader.id).await;
+    }
     print_tally(context, tally, 0)?;
     app.close().await;
     Ok(())
@@ -149,11 +158,13 @@ async fn add(context: &Context, email: &str, name: &str, how: &TakenIn) -> Resul
 async fn erase(context: &Context, email: &str) -> Result<(), Failure> {
     let address = EmailAddress::parse(email)?;
     let app = context.app().await?;
+    let nobody = || Failure::Failed("there is no reader of that address".to_owned());
+    let reader = app.store.subscriber_by_address(&address).await?;
+    let reader = reader.ok_or_else(nobody)?;
     if !app.subscriptions().erase(&address).await? {
-        return Err(Failure::Failed(
-            "there is no reader of that address".to_owned(),
-        ));
+        return Err(nobody());
     }
+    app.did(Action::SubscriberErased, reader.id).await;
     context
         .output
         .line(&json!({ "erased": true }), || "Erased.".to_owned())?;
@@ -170,7 +181,8 @@ async fn list(
         state: parse_state(state)?,
         search,
     };
-    each(context, &filter, |row| {
+    let app = context.app().await?;
+    each(&app, &filter, |row| {
         let line = json!({
             "id": row.id.to_string(), "address": row.address, "name": row.name, "state": row.state.as_str(),
             "since": row.since.as_millis(), "source": row.source,
@@ -180,7 +192,9 @@ async fn list(
             format!("{since}  {:<12}  {}  ({})", row.state.as_str(), row.address, row.source)
         })
     })
-    .await
+    .await?;
+    app.close().await;
+    Ok(())
 }
 
 async fn export(
@@ -211,7 +225,10 @@ async fn export(
         "confirmed_at",
     ])
     .map_err(failed)?;
-    each(context, &filter, |row| {
+    let app = context.app().await?;
+    let mut written = 0;
+    each(&app, &filter, |row| {
+        written += 1;
         let at = |at: Timestamp| {
             at.to_utc()
                 .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
@@ -229,16 +246,18 @@ async fn export(
     })
     .await?;
     csv.flush()?;
+    let object = Object::Subscribers(written);
+    app.did(Action::SubscribersExported, object).await;
+    app.close().await;
     Ok(())
 }
 
 /// Walks the whole list, a page at a time.
 async fn each(
-    context: &Context,
+    app: &App,
     filter: &SubscriberFilter,
     mut visit: impl FnMut(&SubscriberRow) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let app = context.app().await?;
     let mut after: Option<SubscriberId> = None;
     loop {
         let page = app.store.subscribers(filter, after.as_ref(), PAGE).await?;
@@ -247,11 +266,9 @@ async fn each(
         }
         match page.last() {
             Some(last) => after = Some(last.id),
-            None => break,
+            None => return Ok(()),
         }
     }
-    app.close().await;
-    Ok(())
 }
 
 fn parse_state(state: Option<&str>) -> Result<Option<SubscriberState>, Failure> {

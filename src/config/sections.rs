@@ -111,6 +111,7 @@ impl Feeds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PostOrder {
     Newest,
+    Hottest,
 }
 
 #[derive(Clone, Debug)]

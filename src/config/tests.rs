@@ -50,7 +50,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(s.feeds.urls.is_empty() && s.feeds.allow_private.is_empty());
     assert_eq!(
         (s.digest.max_posts, s.digest.min_posts, s.digest.order),
-        (10, 1, PostOrder::Newest)
+        (10, 1, PostOrder::Hottest)
     );
     assert_eq!(s.digest.max_age.as_secs(), 14 * 86_400);
     assert!(s.alerts.to.is_empty());

@@ -73,7 +73,8 @@ pub(super) fn feed_url(text: &str) -> Result<Url, String> {
 pub(super) fn post_order(text: &str) -> Result<PostOrder, String> {
     match text {
         "newest" => Ok(PostOrder::Newest),
-        other => Err(format!("expected 'newest', got '{other}'")),
+        "hottest" => Ok(PostOrder::Hottest),
+        other => Err(format!("expected 'newest' or 'hottest', got '{other}'")),
     }
 }
 

@@ -4,18 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Deliveries;
-use crate::domain::delivery::DeliveryKind;
+use crate::domain::delivery::{DeliveryKind, ReaderMail, ReaderMailError};
 use crate::domain::ids::IssueId;
 use crate::domain::token::Purpose;
 use crate::mail::compose::{
     FrozenMail, FrozenMailError, Mail, MessageId, Recipient, RecipientError,
 };
 use crate::mail::dkim::SignError;
-use crate::mail::templates::{AlreadySubscribedMail, ConfirmationMail, Rendered, TemplateFault};
+use crate::mail::templates::{
+    AlreadySubscribedMail, ConfirmationMail, ReaderLinkMail, Rendered, TemplateFault,
+};
 use crate::store::{Leased, StoreError, Subscriber};
 
 /// How long a confirmation link works, in days.
 pub const CONFIRMATION_DAYS: u32 = 7;
+/// How long a link works that a reader asked for, in minutes: long enough for a slow mail
+/// server, too short to lie about in a mailbox.
+pub const READER_LINK_MINUTES: u32 = 60;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ComposeError {
@@ -29,6 +34,8 @@ pub enum ComposeError {
     Recipient(#[from] RecipientError),
     #[error(transparent)]
     Sign(#[from] SignError),
+    #[error(transparent)]
+    ReaderMail(#[from] ReaderMailError),
     #[error("the issue has no mail")]
     NoMail,
 }
@@ -65,7 +72,12 @@ impl Deliveries {
                     FrozenMail::from_json(job.payload.as_deref().ok_or(ComposeError::NoMail)?)?;
                 Ok(Some(self.fill(job, &mail)?))
             }
-            (DeliveryKind::Confirmation | DeliveryKind::AlreadySubscribed, _) => {
+            (
+                DeliveryKind::Confirmation
+                | DeliveryKind::AlreadySubscribed
+                | DeliveryKind::ReaderLink,
+                _,
+            ) => {
                 let Some(id) = &job.subscriber else {
                     return Ok(None);
                 };
@@ -73,10 +85,11 @@ impl Deliveries {
                     return Ok(None);
                 };
                 let content = match job.kind {
-                    DeliveryKind::Confirmation => self.confirmation(job, &subscriber)?,
-                    _ => self.already_subscribed(&subscriber)?,
+                    DeliveryKind::Confirmation => Some(self.confirmation(job, &subscriber)?),
+                    DeliveryKind::ReaderLink => self.reader_link(job, &subscriber)?,
+                    _ => Some(self.already_subscribed(&subscriber)?),
                 };
-                Ok(Some(self.letter(job, &content)))
+                Ok(content.map(|content| self.letter(job, &content)))
             }
         }
     }
@@ -158,6 +171,39 @@ impl Deliveries {
             preferences_url: link("preferences", Purpose::Preferences),
             unsubscribe_url: link("unsubscribe", Purpose::Unsubscribe),
         })
+    }
+
+    /// `None` for a link that was asked for at an address which is the reader's no more.
+    fn reader_link(
+        &self,
+        job: &Leased,
+        subscriber: &Subscriber,
+    ) -> Result<Option<Rendered>, ComposeError> {
+        let about = ReaderMail::parse(job.payload.as_deref().ok_or(ComposeError::NoMail)?)?;
+        let to_another = matches!(about, ReaderMail::NewAddress | ReaderMail::AddressChanged);
+        if !to_another && subscriber.address != job.address {
+            return Ok(None);
+        }
+        let lasts = Duration::from_secs(u64::from(READER_LINK_MINUTES) * 60);
+        let reader = (&subscriber.id, subscriber.nonce.as_str());
+        let address = job.address.to_string();
+        let more = match about {
+            ReaderMail::NewAddress => address.as_bytes(),
+            _ => b"",
+        };
+        let link = about.purpose().map(|purpose| {
+            let expires = job.queued_at.plus(lasts);
+            let token = self.keys.timed_token(purpose, reader, expires, more);
+            let page = about.as_str().replace('_', "-");
+            self.identity.public_url.join(&format!("{page}/{token}"))
+        });
+        let letter = ReaderLinkMail {
+            masthead: self.identity.masthead.clone(),
+            about: about.as_str(),
+            link,
+            minutes: READER_LINK_MINUTES,
+        };
+        Ok(Some(self.templates.render(&letter)?))
     }
 
     fn letter(&self, job: &Leased, content: &Rendered) -> Vec<u8> {

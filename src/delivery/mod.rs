@@ -17,6 +17,7 @@ mod connection;
 mod engine;
 mod feeder;
 mod heart;
+mod last_words;
 mod pace;
 mod recorder;
 mod settle;

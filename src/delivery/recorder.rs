@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::Deliveries;
+use super::last_words::LastWords;
 use super::streak::Streaks;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::ids::{IssueId, WorkerId};
@@ -51,15 +52,20 @@ impl Deliveries {
     ) {
         let mut batch = Vec::with_capacity(MOST);
         let mut streaks = Streaks::default();
+        let mut words = LastWords::default();
         while requests.recv_many(&mut batch, MOST).await > 0 {
             let commit = group_commit(&batch, &mut streaks);
             let begun = self.commit(worker, &commit, &give_up).await;
             fail_point!("before-answer");
             for request in batch.drain(..) {
+                if let Some(done) = &request.done {
+                    words.note(done);
+                }
                 let may = request.next.is_some_and(|next| begun.contains(&next));
                 // A connection that does not wait for the answer any more needs none.
                 let _ = request.answer.send(may);
             }
+            self.write_last_words(&mut words).await;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::domain::backoff::{Retry, retry};
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::ids::SubscriberId;
 use crate::domain::outcome::{Outcome, Report, Temporary, Verdict};
 use crate::domain::refusal::Refusal;
@@ -68,7 +68,7 @@ pub fn settle(
         }
         Outcome::Bounced(verdict) => {
             settled.state = DeliveryState::Bounced;
-            settled.suppress = job.subscriber.filter(|_| verdict == Verdict::Dead);
+            settled.suppress = suppressed_by(job).filter(|_| verdict == Verdict::Dead);
             settled.refusal =
                 refusal(job, Refusal::Unclear).filter(|_| verdict == Verdict::Unclear);
         }
@@ -125,6 +125,13 @@ fn refusal(job: &Leased, refusal: Refusal) -> Option<(SubscriberId, Refusal)> {
     Some((reader, refusal))
 }
 
+/// Whom a dead address is held against. A link may go to an address that is not the
+/// reader's yet: a slip in it must not cost them the one they have.
+fn suppressed_by(job: &Leased) -> Option<SubscriberId> {
+    job.subscriber
+        .filter(|_| job.kind != DeliveryKind::ReaderLink)
+}
+
 fn wait(settled: &mut Settled, job: &Leased, retry: Retry) {
     match retry {
         Retry::At(due) => {
@@ -149,7 +156,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::delivery::{DeliveryId, DeliveryKind};
+    use crate::domain::delivery::DeliveryId;
     use crate::domain::email_address::EmailAddress;
     use crate::domain::ids::IssueId;
     use crate::domain::issue::IssueNumber;
@@ -222,6 +229,14 @@ mod tests {
         for verdict in [Verdict::Unclear, Verdict::Policy, Verdict::Expired] {
             assert!(!suppressed(verdict), "{verdict:?}");
         }
+        let mut link = job();
+        link.kind = DeliveryKind::ReaderLink;
+        let dead = Outcome::Bounced(Verdict::Dead);
+        assert_eq!(
+            decide(&link, dead, InDoubt::Resend).settled.suppress,
+            None,
+            "another address says nothing of this one"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use url::Url;
 use super::Digests;
 use super::select::{Selection, select};
 use crate::domain::clock::Timestamp;
+use crate::domain::edits::Edits;
 use crate::domain::issue::IssueNumber;
 use crate::domain::post::Post;
 use crate::domain::subscriber::SubscriberId;
@@ -12,18 +13,23 @@ use crate::domain::token::Purpose;
 use crate::mail::compose::{
     FrozenMail, ListHeaders, Mail, Markers, MessageId, Recipient, RecipientError,
 };
+use crate::mail::note;
 use crate::mail::size::{TooLarge, encoded_size, fit};
 use crate::mail::templates::{Day, DigestMail, DigestPost, Rendered, TemplateFault};
-use crate::store::StoreError;
+use crate::store::{Candidate, StoreError};
 
 /// More candidates than any issue has room for.
 const CANDIDATES: i64 = 300;
+/// Of a note that stands in for the titles, in characters.
+const PREHEADER: usize = 140;
 
 /// The next issue, rendered as a send would freeze it at this moment.
 #[derive(Clone, Debug)]
 pub struct Draft {
     pub number: IssueNumber,
     pub selection: Selection,
+    /// What the editor changed, as it was when this was made.
+    pub edits: Edits,
     /// How many would get it now.
     pub readers: i64,
     pub subject: String,
@@ -49,73 +55,86 @@ pub enum DraftError {
 }
 
 impl Digests {
-    /// Drafts the next issue from the posts that are there; the feeds are not read.
+    /// Drafts the next issue from the posts that are there and what the editor said of
+    /// them; the feeds are not read.
     ///
     /// # Errors
     /// When the database or a template fails, or one post alone is too large for a mail.
     pub async fn draft(&self) -> Result<Draft, DraftError> {
+        self.draft_with(self.store.draft_edits().await?).await
+    }
+
+    /// The draft as it would be with these edits.
+    ///
+    /// # Errors
+    /// As [`Self::draft`].
+    pub async fn draft_with(&self, edits: Edits) -> Result<Draft, DraftError> {
         let now = self.now();
-        let candidates = self
-            .store
-            .candidates(Timestamp::from_millis(0), CANDIDATES)
-            .await?;
-        let mut selection = select(candidates, &self.rules, now);
+        let candidates = self.candidates(&edits).await?;
+        let mut selection = select(candidates, &edits, &self.rules, now);
         let number = self.store.next_number().await?;
         let readers = self.store.readers(now).await?;
-        let blog = self.blog_url().await?;
         let markers = Markers::new(&self.random);
+        let bare = self.bare_letter(number, now, &markers, self.blog_url().await?);
 
         let posts: Vec<DigestPost> = selection
             .chosen
             .iter()
             .map(|(post, _)| digest_post(post))
             .collect();
-        let offered = selection
-            .left_out
-            .iter()
-            .filter(|(_, why)| why.was_offered())
-            .count();
-        let letter = |count: usize| {
-            self.letter(
-                number,
-                now,
-                &markers,
-                &blog,
-                &posts[..count],
-                offered + posts.len() - count,
-            )
+        let left_out = selection.left_out.iter();
+        let offered = left_out.filter(|(_, why)| why.was_offered()).count();
+        let letter = |count: usize| DigestMail {
+            subject: edits.subject.as_ref().map(|it| it.as_str().to_owned()),
+            preheader: Some(preheader(&edits, &posts[..count])).filter(|it| !it.is_empty()),
+            note_html: edits.note.as_ref().map(|it| note::mail_html(it.as_str())),
+            note_text: edits.note.as_ref().map(|it| note::text(it.as_str())),
+            posts: posts[..count].to_vec(),
+            more: offered + posts.len() - count,
+            ..bare.clone()
         };
         let fits = fit(posts.len(), |count| -> Result<usize, DraftError> {
             Ok(encoded_size(&self.templates.render(&letter(count))?.html))
         })?;
         let content = self.templates.render(&letter(fits.posts))?;
         selection.shorten(fits.posts);
-        let titles: Vec<&str> = selection
-            .chosen
-            .iter()
-            .map(|(post, _)| post.title.as_str())
-            .collect();
         Ok(Draft {
             number,
             readers,
             subject: content.subject.clone(),
-            preheader: titles.join(" · "),
+            preheader: preheader(&edits, &posts[..fits.posts]),
             content,
             size: fits.bytes,
             selection,
+            edits,
             markers,
             made_at: now,
         })
     }
 
-    fn letter(
+    /// The newest posts, and all that the editor picked or hid, however old.
+    async fn candidates(&self, edits: &Edits) -> Result<Vec<Candidate>, StoreError> {
+        let since = Timestamp::from_millis(0);
+        let mut candidates = self.store.candidates(since, CANDIDATES).await?;
+        let said = edits
+            .posts
+            .iter()
+            .filter(|(_, edit)| edit.is_picked() || edit.is_hidden);
+        for (post, _) in said {
+            if !candidates.iter().any(|there| there.post.id == *post) {
+                candidates.extend(self.store.candidate(post).await?);
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// An issue before anything is in it.
+    fn bare_letter(
         &self,
         number: IssueNumber,
         now: Timestamp,
         markers: &Markers,
-        blog: &Url,
-        posts: &[DigestPost],
-        more: usize,
+        blog_url: Url,
     ) -> DigestMail {
         let url = &self.identity.public_url;
         let day = now.to_utc().with_timezone(&self.identity.zone).date_naive();
@@ -127,9 +146,9 @@ impl Digests {
             preheader: None,
             note_html: None,
             note_text: None,
-            posts: posts.to_vec(),
-            more,
-            blog_url: blog.clone(),
+            posts: Vec::new(),
+            more: 0,
+            blog_url,
             unsubscribe_url: url.join(&format!("unsubscribe/{}", markers.unsubscribe())),
             preferences_url: url.join(&format!("preferences/{}", markers.preferences())),
             web_url: url.join(&format!("issues/{number}")),
@@ -192,6 +211,24 @@ impl Digests {
         )?;
         Ok((content, self.freeze(draft).fill(&recipient)))
     }
+}
+
+/// The editor's, else the titles, else the beginning of the note.
+fn preheader(edits: &Edits, posts: &[DigestPost]) -> String {
+    if let Some(preheader) = &edits.preheader {
+        return preheader.as_str().to_owned();
+    }
+    if !posts.is_empty() {
+        let titles: Vec<&str> = posts.iter().map(|post| post.title.as_str()).collect();
+        return titles.join(" · ");
+    }
+    let note = edits.note.as_ref().map(|it| note::text(it.as_str()));
+    let words: Vec<String> = note
+        .iter()
+        .flat_map(|it| it.split_whitespace())
+        .map(str::to_owned)
+        .collect();
+    words.join(" ").chars().take(PREHEADER).collect()
 }
 
 fn digest_post(post: &Post) -> DigestPost {

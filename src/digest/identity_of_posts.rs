@@ -12,17 +12,15 @@ pub fn keys(feed: &FeedId, post: &FeedPost) -> Vec<String> {
         .guid
         .as_deref()
         .map(|guid| digest(&["guid", &feed.to_string(), guid]));
-    let link = post
-        .link
-        .as_ref()
-        .map(|link| digest(&["link", &without_fragment(link)]));
+    let link = post.link.as_ref().map(link_key);
     guid.into_iter().chain(link).collect()
 }
 
-fn without_fragment(link: &Url) -> String {
+/// The key that a post has by its link alone.
+pub fn link_key(link: &Url) -> String {
     let mut link = link.clone();
     link.set_fragment(None);
-    link.to_string()
+    digest(&["link", link.as_str()])
 }
 
 fn digest(parts: &[&str]) -> String {

@@ -1,20 +1,24 @@
 //! The way of an issue: collect, select, render, publish.
 //!
-//! A draft is made afresh whenever it is looked at, from the posts as they are; what
-//! the preview shows is what a send would freeze.
+//! A draft is made afresh whenever it is looked at, from the posts as they are and what
+//! the editor said of them; what the preview shows is what a send would freeze.
 
+mod by_hand;
 mod collect;
 mod draft;
+mod heat;
 mod identity_of_posts;
 mod publish;
 mod select;
 
 use std::sync::Arc;
 
+pub use by_hand::HandMade;
 pub use collect::{Collected, Wanted};
 pub use draft::{Draft, DraftError};
+pub use heat::Heat;
 pub use publish::{PublishError, Published};
-pub use select::{LeftOut, Rules, Selection, Why};
+pub use select::{Came, LeftOut, Order, Rules, Selection, Stands, Why};
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::random::Random;

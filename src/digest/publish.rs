@@ -3,7 +3,6 @@
 use super::draft::DraftError;
 use super::{Digests, Draft};
 use crate::domain::issue::{IssueId, IssueNumber};
-use crate::domain::post::PostId;
 use crate::domain::slot::Slot;
 use crate::store::{Claimed, IssueRow, NewIssue};
 
@@ -22,6 +21,8 @@ pub enum Published {
     AlreadyThere(Box<IssueRow>),
     /// Too few posts, or nobody to read them. The slot stays unused.
     NothingNew(Box<Draft>),
+    /// The editor wants no issue in this week.
+    Skipped,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +40,14 @@ impl From<crate::store::StoreError> for PublishError {
 }
 
 impl Digests {
-    /// Whether this draft is worth an issue.
+    /// Whether this draft is worth an issue. A note alone is.
     pub fn is_worth_sending(&self, draft: &Draft) -> bool {
-        draft.readers > 0 && draft.selection.chosen.len() >= self.rules.min_posts
+        draft.readers > 0 && self.has_enough(draft)
+    }
+
+    /// Whether there is enough to read in it.
+    pub fn has_enough(&self, draft: &Draft) -> bool {
+        draft.edits.note.is_some() || draft.selection.chosen.len() >= self.rules.min_posts
     }
 
     /// Makes the issue of `slot` (`None`: one beside the week's) from the posts that are
@@ -51,40 +57,65 @@ impl Digests {
     /// As drafting, or when others are quicker every time.
     pub async fn publish(&self, slot: Option<Slot>) -> Result<Published, PublishError> {
         for _ in 0..TRIES {
-            if let Some(slot) = &slot
-                && let Some(issue) = self.store.issue_of_slot(slot).await?
-            {
-                return Ok(Published::AlreadyThere(Box::new(issue)));
-            }
             let draft = self.draft().await?;
-            if !self.is_worth_sending(&draft) {
-                return Ok(Published::NothingNew(Box::new(draft)));
-            }
-            let issue = self.new_issue(&draft, slot);
-            match self.store.freeze(&issue, self.now()).await? {
-                Claimed::Made { recipients } => {
-                    tracing::info!(issue = %issue.number, recipients, "issue frozen");
-                    return Ok(Published::Made {
-                        id: issue.id,
-                        number: issue.number,
-                        recipients,
-                    });
-                }
-                Claimed::NobodyReads => return Ok(Published::NothingNew(Box::new(draft))),
-                Claimed::SlotTaken | Claimed::Outrun => {}
+            if let Some(published) = self.freeze_draft(draft, slot, false).await? {
+                return Ok(published);
             }
         }
         Err(PublishError::Crowded)
     }
 
-    fn new_issue(&self, draft: &Draft, slot: Option<Slot>) -> NewIssue {
+    /// Makes the issue of `slot` from exactly this draft, which a person looked at, also
+    /// in a week that was to be skipped. `None` when something has changed meanwhile.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn publish_this(
+        &self,
+        draft: Draft,
+        slot: Slot,
+    ) -> Result<Option<Published>, PublishError> {
+        self.freeze_draft(draft, Some(slot), true).await
+    }
+
+    async fn freeze_draft(
+        &self,
+        draft: Draft,
+        slot: Option<Slot>,
+        by_hand: bool,
+    ) -> Result<Option<Published>, PublishError> {
+        if let Some(slot) = &slot {
+            if let Some(issue) = self.store.issue_of_slot(slot).await? {
+                return Ok(Some(Published::AlreadyThere(Box::new(issue))));
+            }
+            if !by_hand && self.store.is_skipped(slot).await? {
+                return Ok(Some(Published::Skipped));
+            }
+        }
+        if !self.is_worth_sending(&draft) {
+            return Ok(Some(Published::NothingNew(Box::new(draft))));
+        }
+        let issue = self.new_issue(&draft, slot, by_hand);
+        Ok(match self.store.freeze(&issue, self.now()).await? {
+            Claimed::Made { recipients } => {
+                tracing::info!(issue = %issue.number, recipients, "issue frozen");
+                Some(Published::Made {
+                    id: issue.id,
+                    number: issue.number,
+                    recipients,
+                })
+            }
+            Claimed::NobodyReads => Some(Published::NothingNew(Box::new(draft))),
+            Claimed::Skipped => Some(Published::Skipped),
+            Claimed::SlotTaken | Claimed::Outrun => None,
+        })
+    }
+
+    fn new_issue(&self, draft: &Draft, slot: Option<Slot>, by_hand: bool) -> NewIssue {
         let mail = self.freeze(draft);
-        let ids = |posts: &mut dyn Iterator<Item = &PostId>| posts.copied().collect::<Vec<_>>();
-        let left_over = draft
-            .selection
-            .left_out
-            .iter()
-            .filter(|(_, why)| why.was_offered());
+        let chosen = draft.selection.chosen.iter();
+        let left_out = draft.selection.left_out.iter();
+        let left_over = left_out.filter(|(_, why)| why.was_offered());
         NewIssue {
             id: IssueId::new(self.now(), &self.random),
             number: draft.number,
@@ -93,8 +124,10 @@ impl Digests {
             preheader: draft.preheader.clone(),
             content_hash: mail.content_hash(),
             mail: mail.to_json(),
-            posts: ids(&mut draft.selection.chosen.iter().map(|(post, _)| &post.id)),
-            left_over: ids(&mut left_over.map(|(post, _)| &post.id)),
+            posts: chosen.map(|(post, _)| post.clone()).collect(),
+            left_over: left_over.map(|(post, _)| post.id).collect(),
+            edits: draft.edits.clone(),
+            by_hand,
         }
     }
 }

@@ -1,9 +1,13 @@
-//! Which posts go in: a pure decision over the posts that are in no issue.
+//! Which posts go in, and in which order: a pure decision over the posts that are in no
+//! issue, what the editor said of them, and the rules.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::time::Duration;
 
+use super::heat::Heat;
 use crate::domain::clock::Timestamp;
+use crate::domain::edits::{Edits, PostEdit};
 use crate::domain::post::Post;
 use crate::store::Candidate;
 
@@ -13,23 +17,48 @@ pub struct Rules {
     pub min_posts: usize,
     /// Older posts are not news.
     pub max_age: Duration,
+    pub order: Order,
+}
+
+/// Which posts come first, and so into the issue, where the editor does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    Newest,
+    Hottest,
 }
 
 /// A post that did not fit is offered for this many issues in all.
 const OFFERS: u32 = 3;
 
-/// Why a post is in.
+/// Why a post is in, and why where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub struct Why {
+    pub came: Came,
+    pub stands: Stands,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
     New,
     /// It did not fit into that many issues before.
     CarriedOver(u32),
+    /// The editor brought it in.
+    Added,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    Pinned,
+    /// Where the editor put it.
+    Placed,
+    ByAge(Heat),
+    ByHeat(Heat),
 }
 
 /// Why a post is not in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeftOut {
-    /// There are newer ones enough; it is offered again.
+    /// There are others enough; it is offered again.
     NoRoom,
     /// The mail would become too large; it is offered again.
     TooLarge,
@@ -37,6 +66,8 @@ pub enum LeftOut {
     /// It was old when its feed was first read.
     History,
     OfferedEnough,
+    /// The editor took it out.
+    Hidden,
 }
 
 impl LeftOut {
@@ -48,10 +79,17 @@ impl LeftOut {
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::New => f.write_str("new"),
-            Self::CarriedOver(1) => f.write_str("did not fit into the last issue"),
-            Self::CarriedOver(times) => write!(f, "did not fit into the last {times} issues"),
+        match self.stands {
+            Stands::Pinned => f.write_str("pinned")?,
+            Stands::Placed => f.write_str("put here by you")?,
+            Stands::ByHeat(heat) if heat.comments > 0 => write!(f, "hot: {heat}")?,
+            Stands::ByHeat(heat) | Stands::ByAge(heat) => write!(f, "{heat}")?,
+        }
+        match self.came {
+            Came::New => Ok(()),
+            Came::CarriedOver(1) => f.write_str("; did not fit into the last issue"),
+            Came::CarriedOver(times) => write!(f, "; did not fit into the last {times} issues"),
+            Came::Added => f.write_str("; added by you"),
         }
     }
 }
@@ -59,11 +97,12 @@ impl fmt::Display for Why {
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoRoom => "no room: there are newer posts enough",
+            Self::NoRoom => "no room: there are other posts enough",
             Self::TooLarge => "no room: the mail would become too large",
             Self::TooOld => "too old",
             Self::History => "published long before its feed was added",
             Self::OfferedEnough => "did not fit into three issues",
+            Self::Hidden => "hidden by you",
         })
     }
 }
@@ -84,122 +123,95 @@ impl Selection {
     }
 }
 
-/// Chooses from `candidates` (the newest first).
-pub fn select(candidates: Vec<Candidate>, rules: &Rules, now: Timestamp) -> Selection {
-    let oldest = now.minus(rules.max_age);
-    let mut selection = Selection::default();
-    for Candidate { post, is_history } in candidates {
-        let out = if is_history {
-            LeftOut::History
-        } else if post.published_at < oldest {
-            LeftOut::TooOld
-        } else if post.offered >= OFFERS {
-            LeftOut::OfferedEnough
-        } else if selection.chosen.len() >= rules.max_posts {
-            LeftOut::NoRoom
-        } else {
-            let why = if post.offered == 0 {
-                Why::New
-            } else {
-                Why::CarriedOver(post.offered)
-            };
-            selection.chosen.push((post, why));
+/// Chooses from `candidates`. What the editor picked is in, pinned posts first, then those
+/// with a place; the rule fills what room is left.
+pub fn select(
+    candidates: Vec<Candidate>,
+    edits: &Edits,
+    rules: &Rules,
+    now: Timestamp,
+) -> Selection {
+    let mut standing = Vec::new();
+    let mut left_out = Vec::new();
+    for Candidate {
+        mut post,
+        is_history,
+        comments,
+    } in candidates
+    {
+        let edit = edits.of(&post.id);
+        let news = is_news(&post, is_history, rules, now);
+        edit.write_on(&mut post);
+        if edit.is_hidden {
+            left_out.push((post, LeftOut::Hidden));
             continue;
+        }
+        let came = match news {
+            _ if edit.is_added => Came::Added,
+            Ok(came) => came,
+            Err(_) if edit.is_picked() => Came::New,
+            Err(out) => {
+                left_out.push((post, out));
+                continue;
+            }
         };
-        selection.left_out.push((post, out));
+        let heat = Heat::new(comments, post.published_at, now);
+        let stands = stands(&edit, heat, rules.order);
+        standing.push((edit, Why { came, stands }, heat, post));
     }
+    standing.sort_by(|(edit, _, heat, post), (other, _, its, its_post)| {
+        let said = |edit: &PostEdit| (!edit.is_pinned, edit.place.unwrap_or(u32::MAX));
+        let newest = |post: &Post| Reverse((post.published_at, post.id));
+        let hottest = match rules.order {
+            Order::Hottest => its.degrees().total_cmp(&heat.degrees()),
+            Order::Newest => std::cmp::Ordering::Equal,
+        };
+        said(edit)
+            .cmp(&said(other))
+            .then(hottest)
+            .then(newest(post).cmp(&newest(its_post)))
+    });
+    let picked = standing.iter().filter(|(edit, ..)| edit.is_picked());
+    let mut room = rules.max_posts.saturating_sub(picked.count());
+    let mut selection = Selection::default();
+    for (edit, why, _, post) in standing {
+        if edit.is_picked() {
+            selection.chosen.push((post, why));
+        } else if room > 0 {
+            room -= 1;
+            selection.chosen.push((post, why));
+        } else {
+            selection.left_out.push((post, LeftOut::NoRoom));
+        }
+    }
+    selection.left_out.append(&mut left_out);
     selection
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::post::PostId;
-    use crate::domain::random::Random;
-
-    const DAY: Duration = Duration::from_secs(86_400);
-
-    fn now() -> Timestamp {
-        Timestamp::from_millis(1_795_500_000_000)
-    }
-
-    fn candidate(title: &str, age: Duration, offered: u32) -> Candidate {
-        let at = now().minus(age);
-        let post = Post {
-            id: PostId::new(at, &Random::seeded(1)),
-            title: title.into(),
-            url: "https://example.com/".parse().unwrap(),
-            excerpt: String::new(),
-            image: None,
-            author: None,
-            minutes: None,
-            published_at: at,
-            first_seen_at: at,
-            offered,
-        };
-        Candidate {
-            post,
-            is_history: false,
-        }
-    }
-
-    fn rules(max_posts: usize) -> Rules {
-        Rules {
-            max_posts,
-            min_posts: 1,
-            max_age: 14 * DAY,
-        }
-    }
-
-    #[test]
-    fn the_newest_go_in_and_the_rest_say_why_not() {
-        let candidates = vec![
-            candidate("a", DAY, 0),
-            candidate("b", 2 * DAY, 1),
-            candidate("c", 3 * DAY, 0),
-            candidate("d", 4 * DAY, 3),
-            candidate("e", 15 * DAY, 0),
-        ];
-        let selection = select(candidates, &rules(2), now());
-        let chosen: Vec<_> = selection
-            .chosen
-            .iter()
-            .map(|(post, why)| (post.title.as_str(), *why))
-            .collect();
-        assert_eq!(chosen, [("a", Why::New), ("b", Why::CarriedOver(1))]);
-        let out: Vec<_> = selection
-            .left_out
-            .iter()
-            .map(|(post, why)| (post.title.as_str(), *why))
-            .collect();
-        assert_eq!(
-            out,
-            [
-                ("c", LeftOut::NoRoom),
-                ("d", LeftOut::OfferedEnough),
-                ("e", LeftOut::TooOld)
-            ]
-        );
-    }
-
-    #[test]
-    fn history_is_never_news() {
-        let mut old = candidate("a", DAY, 0);
-        old.is_history = true;
-        let selection = select(vec![old], &rules(10), now());
-        assert!(selection.chosen.is_empty());
-        assert_eq!(selection.left_out[0].1, LeftOut::History);
-    }
-
-    #[test]
-    fn what_is_shortened_is_offered_again() {
-        let mut selection = select(
-            vec![candidate("a", DAY, 0), candidate("b", DAY, 0)],
-            &rules(10),
-            now(),
-        );
-        selection.shorten(1);
-        assert_eq!(selection.chosen.len(), 1);
-        assert!(selection.left_out[0].1.was_offered());
+/// Whether the rules alone would offer the post, and as what.
+fn is_news(post: &Post, is_history: bool, rules: &Rules, now: Timestamp) -> Result<Came, LeftOut> {
+    if is_history {
+        Err(LeftOut::History)
+    } else if post.published_at < now.minus(rules.max_age) {
+        Err(LeftOut::TooOld)
+    } else if post.offered >= OFFERS {
+        Err(LeftOut::OfferedEnough)
+    } else if post.offered == 0 {
+        Ok(Came::New)
+    } else {
+        Ok(Came::CarriedOver(post.offered))
     }
 }
+
+fn stands(edit: &PostEdit, heat: Heat, order: Order) -> Stands {
+    match (edit.is_pinned, edit.place, order) {
+        (true, ..) => Stands::Pinned,
+        (_, Some(_), _) => Stands::Placed,
+        (.., Order::Hottest) => Stands::ByHeat(heat),
+        (.., Order::Newest) => Stands::ByAge(heat),
+    }
+}
+
+#[cfg(test)]
+#[path = "select_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::ids::{IssueId, SubscriberId};
+use super::token::Purpose;
 
 /// The key of a delivery: `issue:subscriber` for an issue's copy (one each, whoever
 /// asks), a UUID for every other mail.
@@ -62,6 +63,8 @@ macro_rules! words {
     };
 }
 
+pub(super) use words;
+
 words! {
     /// Why a mail is sent.
     DeliveryKind, DeliveryKindError, "'{0}' is no kind of delivery" {
@@ -71,6 +74,35 @@ words! {
         AlreadySubscribed => "already_subscribed",
         /// A look at an issue before it goes out, to an address the editor names.
         Test => "test",
+        /// To a reader, about what belongs to them: see [`ReaderMail`].
+        ReaderLink => "reader_link",
+    }
+}
+
+words! {
+    /// What a mail of the kind `reader_link` is about.
+    ReaderMail, ReaderMailError, "'{0}' is nothing that a reader is written about" {
+        /// A link to the form for another address.
+        ChangeAddress => "change_address",
+        /// To the other address: a link that proves it.
+        NewAddress => "new_address",
+        /// To the address of before: it is not written to any more. Without a link.
+        AddressChanged => "address_changed",
+        Export => "export",
+        Erase => "erase",
+    }
+}
+
+impl ReaderMail {
+    /// What its link is good for.
+    pub const fn purpose(self) -> Option<Purpose> {
+        match self {
+            Self::ChangeAddress => Some(Purpose::ChangeAddress),
+            Self::NewAddress => Some(Purpose::NewAddress),
+            Self::AddressChanged => None,
+            Self::Export => Some(Purpose::Export),
+            Self::Erase => Some(Purpose::Erase),
+        }
     }
 }
 
@@ -104,6 +136,9 @@ mod tests {
         }
         for kind in DeliveryKind::ALL {
             assert_eq!(DeliveryKind::parse(kind.as_str()), Ok(*kind));
+        }
+        for about in ReaderMail::ALL {
+            assert_eq!(ReaderMail::parse(about.as_str()), Ok(*about));
         }
         assert_eq!(
             DeliveryState::parse("lost").unwrap_err().to_string(),

@@ -54,6 +54,7 @@ id!(
 id!(FeedId);
 id!(PostId);
 id!(AdminId);
+id!(AuditId);
 id!(
     /// One running process that delivers; it holds leases under this name.
     WorkerId

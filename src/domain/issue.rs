@@ -75,6 +75,45 @@ impl IssueState {
     }
 }
 
+/// What people are told of an issue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Sending,
+    Paused,
+    Sent,
+    SentWithFailures,
+    Cancelled,
+}
+
+impl Standing {
+    /// "Sent" is never said while anyone of `recipients` is not accounted for.
+    pub const fn of(state: IssueState, recipients: i64, tally: &Tally) -> Self {
+        match state {
+            IssueState::Sending => Self::Sending,
+            IssueState::Paused => Self::Paused,
+            IssueState::Cancelled => Self::Cancelled,
+            IssueState::Sent if tally.settled() < recipients => Self::Sending,
+            IssueState::Sent if tally.failed() > 0 => Self::SentWithFailures,
+            IssueState::Sent => Self::Sent,
+        }
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sending => "sending",
+            Self::Paused => "paused",
+            Self::Sent => "sent",
+            Self::SentWithFailures => "sent_with_failures",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Nothing more comes of it by itself.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Sent | Self::SentWithFailures | Self::Cancelled)
+    }
+}
+
 /// How the recipients of an issue are accounted for:
 /// `recipients() = delivered + deferred + bounced + skipped + in_doubt + queued`, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +136,16 @@ impl Tally {
     pub const fn to_go(&self) -> i64 {
         self.queued + self.deferred
     }
+
+    /// Of whom nothing more is to come.
+    pub const fn settled(&self) -> i64 {
+        self.recipients() - self.to_go()
+    }
+
+    /// Who wanted it and has it not, or perhaps not.
+    pub const fn failed(&self) -> i64 {
+        self.bounced + self.in_doubt
+    }
 }
 
 #[cfg(test)]
@@ -109,5 +158,37 @@ mod tests {
         assert!(IssueNumber::parse("-1").is_err());
         assert!(IssueNumber::parse("42x").is_err());
         assert_eq!(IssueNumber::parse("42").unwrap().next().get(), 43);
+    }
+
+    #[test]
+    fn sent_is_said_only_when_everyone_is_accounted_for() {
+        use IssueState::{Cancelled, Paused, Sending, Sent};
+        let tally = |queued, deferred, bounced, skipped, in_doubt| Tally {
+            queued,
+            deferred,
+            bounced,
+            skipped,
+            in_doubt,
+            delivered: 10 - queued - deferred - bounced - skipped - in_doubt,
+        };
+        for (state, tally, standing) in [
+            (Sent, tally(0, 0, 0, 0, 0), Standing::Sent),
+            (Sent, tally(0, 0, 0, 3, 0), Standing::Sent),
+            (Sent, tally(0, 0, 1, 0, 0), Standing::SentWithFailures),
+            (Sent, tally(0, 0, 0, 0, 1), Standing::SentWithFailures),
+            (Sent, tally(1, 0, 0, 0, 0), Standing::Sending),
+            (Sent, tally(0, 1, 0, 0, 0), Standing::Sending),
+            (Sending, tally(0, 0, 0, 0, 0), Standing::Sending),
+            (Paused, tally(1, 0, 0, 0, 0), Standing::Paused),
+            (Cancelled, tally(0, 0, 1, 9, 0), Standing::Cancelled),
+        ] {
+            assert_eq!(
+                Standing::of(state, 10, &tally),
+                standing,
+                "{state:?} {tally:?}"
+            );
+        }
+        let one_lost = tally(0, 0, 0, 0, 0);
+        assert_eq!(Standing::of(Sent, 11, &one_lost), Standing::Sending);
     }
 }

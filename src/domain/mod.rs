@@ -1,13 +1,16 @@
 //! What the words mean: pure types and decisions, no framework, no input or output.
 
+pub mod audit;
 pub mod backoff;
 pub mod clock;
 pub mod delivery;
+pub mod edits;
 pub mod email_address;
 pub mod host_port;
 pub mod ids;
 pub mod issue;
 pub mod outcome;
+pub mod pace;
 pub mod post;
 pub mod public_url;
 pub mod random;
@@ -21,3 +24,4 @@ pub mod slot;
 pub mod subscriber;
 pub mod token;
 pub mod trusted_proxies;
+pub mod words;

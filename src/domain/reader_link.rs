@@ -25,46 +25,68 @@ impl SecretKeys {
             .map_err(|_| TokenError)
     }
 
-    /// The confirmation link: good until `expires`, and only while the subscriber's
-    /// stored nonce is `nonce`.
+    /// A link for one reader that is good until `expires`, and only while the subscriber's
+    /// stored nonce is `nonce`. `more` rides along: sealed, and readable by whoever has it.
+    pub fn timed_token(
+        &self,
+        purpose: Purpose,
+        (subscriber, nonce): (&SubscriberId, &str),
+        expires: Timestamp,
+        more: &[u8],
+    ) -> String {
+        let mut payload = subscriber.as_uuid().as_bytes().to_vec();
+        payload.extend_from_slice(&expires.as_millis().to_be_bytes());
+        payload.extend_from_slice(more);
+        self.seal(purpose, &payload, nonce.as_bytes())
+    }
+
+    /// Whom such a link claims to be for, so that their nonce can be looked up. Proves
+    /// nothing: [`Self::open_timed`] does.
+    pub fn timed_claims(&self, token: &str) -> Result<SubscriberId, TokenError> {
+        let payload = Self::peek(token)?;
+        split_timed(&payload).map(|(subscriber, ..)| subscriber)
+    }
+
+    /// When the link expires and what rode along, if it was made for this subscriber and
+    /// nonce. The caller compares with its clock: a link that was once good may be offered
+    /// again.
+    pub fn open_timed(
+        &self,
+        purpose: Purpose,
+        token: &str,
+        nonce: &str,
+    ) -> Result<(Timestamp, Vec<u8>), TokenError> {
+        let payload = self.open(purpose, token, nonce.as_bytes())?;
+        split_timed(&payload).map(|(_, expires, more)| (expires, more.to_vec()))
+    }
+
+    /// The confirmation link.
     pub fn confirmation_token(
         &self,
         subscriber: &SubscriberId,
         nonce: &str,
         expires: Timestamp,
     ) -> String {
-        let mut payload = subscriber.as_uuid().as_bytes().to_vec();
-        payload.extend_from_slice(&expires.as_millis().to_be_bytes());
-        self.seal(Purpose::Confirm, &payload, nonce.as_bytes())
+        self.timed_token(Purpose::Confirm, (subscriber, nonce), expires, b"")
     }
 
-    /// Whom a confirmation link claims to be for, so that their nonce can be looked up.
-    /// Proves nothing: [`Self::open_confirmation`] does.
-    pub fn confirmation_claims(&self, token: &str) -> Result<SubscriberId, TokenError> {
-        let payload = Self::peek(token)?;
-        split_confirmation(&payload).map(|(subscriber, _)| subscriber)
-    }
-
-    /// When the link expires, if it was made for this subscriber and nonce. The caller
-    /// compares with its clock: a link that was once good may be offered again.
+    /// When a confirmation link expires, if it holds: see [`Self::open_timed`].
     pub fn open_confirmation(&self, token: &str, nonce: &str) -> Result<Timestamp, TokenError> {
-        let payload = self.open(Purpose::Confirm, token, nonce.as_bytes())?;
-        split_confirmation(&payload).map(|(_, expires)| expires)
+        let (expires, _) = self.open_timed(Purpose::Confirm, token, nonce)?;
+        Ok(expires)
     }
 }
 
 /// Length of every [`SecretKeys::reader_token`]: 36 bytes in base64.
 pub const READER_TOKEN_LEN: usize = (NAME_LEN + 16 + MAC_LEN).div_ceil(3) * 4;
 
-fn split_confirmation(payload: &[u8]) -> Result<(SubscriberId, Timestamp), TokenError> {
+fn split_timed(payload: &[u8]) -> Result<(SubscriberId, Timestamp, &[u8]), TokenError> {
     let (id, rest) = payload.split_first_chunk::<16>().ok_or(TokenError)?;
-    let expires = rest
-        .try_into()
-        .map(i64::from_be_bytes)
-        .map_err(|_| TokenError)?;
+    let (expires, more) = rest.split_first_chunk().ok_or(TokenError)?;
     Ok((
         SubscriberId::from_uuid(Uuid::from_bytes(*id)),
-        Timestamp::from_millis(expires),
+        Timestamp::from_millis(i64::from_be_bytes(*expires)),
+        more,
     ))
 }
 
@@ -121,9 +143,24 @@ mod tests {
         let keys = keys(1);
         let expires = Timestamp::from_millis(1_795_500_000_000);
         let token = keys.confirmation_token(&someone(), "nonce", expires);
-        assert_eq!(keys.confirmation_claims(&token), Ok(someone()));
+        assert_eq!(keys.timed_claims(&token), Ok(someone()));
         assert_eq!(keys.open_confirmation(&token, "nonce"), Ok(expires));
         assert_eq!(keys.open_confirmation(&token, "other"), Err(TokenError));
+    }
+
+    #[test]
+    fn a_timed_link_is_for_its_purpose_and_carries_what_it_was_given() {
+        let keys = keys(1);
+        let expires = Timestamp::from_millis(1_795_500_000_000);
+        let reader = (&someone(), "nonce");
+        let token = keys.timed_token(Purpose::NewAddress, reader, expires, b"b@example.com");
+        assert_eq!(
+            keys.open_timed(Purpose::NewAddress, &token, "nonce"),
+            Ok((expires, b"b@example.com".to_vec()))
+        );
+        for other in [Purpose::ChangeAddress, Purpose::Erase, Purpose::Confirm] {
+            assert_eq!(keys.open_timed(other, &token, "nonce"), Err(TokenError));
+        }
     }
 
     proptest! {

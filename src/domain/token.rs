@@ -17,6 +17,12 @@ pub enum Purpose {
     Confirm,
     Unsubscribe,
     Preferences,
+    /// The form for another address, mailed to the one of before.
+    ChangeAddress,
+    /// Proves the other address, mailed to it.
+    NewAddress,
+    Export,
+    Erase,
     /// The hidden field that says when a form was shown.
     FormStamp,
     /// The short-lived cookie that carries an address from the form to `/check`.
@@ -28,7 +34,7 @@ pub enum Purpose {
     ReturnPath,
     /// What an erased reader leaves: enough to keep them out of an import, no more.
     Suppression,
-    /// A mailbox in the count of sign-up mails.
+    /// A mailbox in the count of sign-up mails, or a reader in that of links.
     Mailbox,
 }
 
@@ -38,6 +44,10 @@ impl Purpose {
             Self::Confirm => b"confirm",
             Self::Unsubscribe => b"unsubscribe",
             Self::Preferences => b"preferences",
+            Self::ChangeAddress => b"change-address",
+            Self::NewAddress => b"new-address",
+            Self::Export => b"export",
+            Self::Erase => b"erase",
             Self::FormStamp => b"form-stamp",
             Self::CheckCookie => b"check-cookie",
             Self::Csrf => b"csrf",

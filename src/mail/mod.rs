@@ -12,7 +12,9 @@
 pub mod compose;
 pub mod dkim;
 pub mod identity;
+pub mod note;
 pub mod outbox;
+pub mod reason;
 pub mod reply;
 pub mod size;
 pub mod smtp;

@@ -57,7 +57,7 @@ const ADD: &str =
     ON CONFLICT (address_key) DO NOTHING";
 const BY_KEY: &str = "SELECT id, address, role, password_hash FROM admins WHERE address_key = $1";
 const BY_ID: &str = "SELECT id, address, role, password_hash FROM admins WHERE id = $1";
-const SET_PASSWORD: &str = "UPDATE admins SET password_hash = $2 WHERE id = $1";
+pub(super) const SET_PASSWORD: &str = "UPDATE admins SET password_hash = $2 WHERE id = $1";
 const ADD_LINK: &str =
     "INSERT INTO admin_links (token_hash, admin_id, expires_at) VALUES ($1, $2, $3)";
 const DROP_SETUP_LINKS: &str = "DELETE FROM admin_links WHERE admin_id IS NULL";
@@ -72,7 +72,7 @@ const OPEN: &str =
 const SESSION: &str = "SELECT a.id, a.address, a.role, a.password_hash FROM sessions s
     JOIN admins a ON a.id = s.admin_id WHERE s.token_hash = $1 AND s.expires_at > $2";
 const CLOSE: &str = "DELETE FROM sessions WHERE token_hash = $1";
-const CLOSE_ALL: &str = "DELETE FROM sessions WHERE admin_id = $1";
+pub(super) const CLOSE_ALL: &str = "DELETE FROM sessions WHERE admin_id = $1";
 const FORGET: &str = "DELETE FROM sessions WHERE expires_at <= $1";
 
 impl Store {
@@ -279,7 +279,7 @@ impl Store {
     }
 }
 
-fn admin(row: &AnyRow) -> Result<Admin, StoreError> {
+pub(super) fn admin(row: &AnyRow) -> Result<Admin, StoreError> {
     Ok(Admin {
         id: decode("admin id", row.try_get("id")?, AdminId::parse)?,
         address: decode("address", row.try_get("address")?, EmailAddress::parse)?,

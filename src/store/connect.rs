@@ -47,6 +47,17 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "more kinds of mail",
         include_str!("../../migrations/0002_more_kinds_of_mail.sql"),
     ),
+    (6, "audit", include_str!("../../migrations/0006_audit.sql")),
+    (
+        3,
+        "editing",
+        include_str!("../../migrations/0003_editing.sql"),
+    ),
+    (
+        5,
+        "what the desk sees of a send",
+        include_str!("../../migrations/0005_what_the_desk_sees_of_a_send.sql"),
+    ),
     (
         8,
         "refusals",
@@ -54,8 +65,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     ),
     (
         9,
-        "fewer index writes",
-        include_str!("../../migrations/0009_fewer_index_writes.sql"),
+        "copies at rest",
+        include_str!("../../migrations/0009_copies_at_rest.sql"),
     ),
 ];
 

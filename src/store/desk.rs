@@ -1,54 +1,18 @@
-//! What only the desk asks: who did not get an issue, and how far the newsletter is set up.
+//! What only the desk asks: how far the newsletter is set up.
 
 use std::collections::HashMap;
 
 use sqlx::Row;
 
-use super::delivery_list::delivery_row;
-use super::{DeliveryRow, Store, StoreError, decode};
-use crate::domain::delivery::{DeliveryKind, DeliveryState};
-use crate::domain::issue::IssueId;
+use super::{Store, StoreError, decode};
+use crate::domain::delivery::DeliveryKind;
 use crate::domain::post::FeedId;
 
-// By the key alone, which begins with the issue: a page of a million copies costs no
-// more than a page of ten. No digit of a UUID comes behind 'g' in any collation.
-const COPIES: &str = "SELECT d.id, i.number AS issue, d.kind, d.address, d.state, d.attempts, d.reply, d.at, d.due_at
-    FROM deliveries d JOIN issues i ON i.id = d.issue_id
-    WHERE d.id > $1 AND d.id < CAST($2 AS TEXT) || ':g' ORDER BY d.id LIMIT $3";
-const COPIES_IN: &str = "SELECT d.id, i.number AS issue, d.kind, d.address, d.state, d.attempts, d.reply, d.at, d.due_at
-    FROM deliveries d JOIN issues i ON i.id = d.issue_id
-    WHERE d.issue_id = $2 AND d.state IN ($4, $5, $6) AND d.id > $1 ORDER BY d.id LIMIT $3";
 const OF_KIND: &str = "SELECT id FROM deliveries WHERE kind = $1 LIMIT 1";
 const BY_FORM: &str = "SELECT id FROM subscribers WHERE asked_at IS NOT NULL LIMIT 1";
 const POSTS: &str = "SELECT feed_id, CAST(COUNT(*) AS BIGINT) AS n FROM posts WHERE feed_id IS NOT NULL GROUP BY feed_id";
 
 impl Store {
-    /// A page of an issue's copies, from behind the row `after`. `Queued` stands for
-    /// what is taken up and on its way, too, as in a tally.
-    pub async fn copies(
-        &self,
-        issue: &IssueId,
-        state: Option<DeliveryState>,
-        after: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<DeliveryRow>, StoreError> {
-        use DeliveryState::{Leased, Queued, Sending};
-        let after = after.map_or_else(|| format!("{issue}:"), str::to_owned);
-        let query = sqlx::query(if state.is_some() { COPIES_IN } else { COPIES })
-            .bind(after)
-            .bind(issue.to_string())
-            .bind(limit);
-        let query = match state {
-            None => query,
-            Some(Queued) => [Queued, Leased, Sending]
-                .into_iter()
-                .fold(query, |query, state| query.bind(state.as_str().to_owned())),
-            Some(state) => (0..3).fold(query, |query, _| query.bind(state.as_str().to_owned())),
-        };
-        let rows = query.fetch_all(&self.pool).await?;
-        rows.iter().map(delivery_row).collect()
-    }
-
     /// Whether a mail of this kind was ever asked for.
     pub async fn has_delivery_of(&self, kind: DeliveryKind) -> Result<bool, StoreError> {
         let query = sqlx::query(OF_KIND).bind(kind.as_str().to_owned());
@@ -74,4 +38,4 @@ impl Store {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[COPIES, COPIES_IN, OF_KIND, BY_FORM, POSTS];
+pub(super) const STATEMENTS: &[&str] = &[OF_KIND, BY_FORM, POSTS];

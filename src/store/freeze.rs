@@ -4,10 +4,11 @@ use fail::fail_point;
 use sqlx::{Any, Transaction};
 
 use super::transaction::again;
-use super::{Store, StoreError};
+use super::{Store, StoreError, draft_edits, skipped};
 use crate::domain::clock::Timestamp;
+use crate::domain::edits::Edits;
 use crate::domain::issue::{IssueId, IssueNumber};
-use crate::domain::post::PostId;
+use crate::domain::post::{Post, PostId};
 use crate::domain::slot::Slot;
 
 /// An issue rendered and ready to be frozen.
@@ -22,10 +23,14 @@ pub struct NewIssue {
     pub preheader: String,
     pub mail: String,
     pub content_hash: String,
-    /// In the order in which they stand.
-    pub posts: Vec<PostId>,
+    /// In the order and the words in which they stand.
+    pub posts: Vec<Post>,
     /// Posts that were news and did not fit.
     pub left_over: Vec<PostId>,
+    /// What it was drafted with; it is used up by the issue.
+    pub edits: Edits,
+    /// A person asks for it: that its week is to be skipped does not hold any more.
+    pub by_hand: bool,
 }
 
 /// What came of freezing an issue.
@@ -36,7 +41,10 @@ pub enum Claimed {
     },
     /// This week has its issue already, whoever made it.
     SlotTaken,
-    /// Another issue took the number or a post meanwhile: draft and render again.
+    /// The editor wants no issue in this week.
+    Skipped,
+    /// Another issue took the number or a post meanwhile, or the editor changed something:
+    /// draft and render again.
     Outrun,
     /// Nobody would get it. The slot stays unused.
     NobodyReads,
@@ -48,10 +56,12 @@ const SLOT_ISSUE: &str = "SELECT id FROM issues WHERE slot = $1";
 const NEXT_NUMBER: &str =
     "SELECT CAST(COALESCE(MAX(number), 0) + 1 AS BIGINT) AS number FROM issues";
 const INSERT: &str = "INSERT INTO issues
-    (id, number, slot, state, subject, preheader, mail, content_hash, recipients, frozen_at)
-    VALUES ($1, $2, $3, 'sending', $4, $5, $6, $7, 0, $8)";
+    (id, number, slot, state, subject, preheader, note, mail, content_hash, recipients, frozen_at)
+    VALUES ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, 0, $9)";
+// The archive shows what was sent, whatever the feed said in between.
 const TAKE_POST: &str =
-    "UPDATE posts SET issue_id = $2, position = $3 WHERE id = $1 AND issue_id IS NULL";
+    "UPDATE posts SET issue_id = $2, position = $3, title = $4, url = $5, excerpt = $6
+    WHERE id = $1 AND issue_id IS NULL";
 const OFFER_AGAIN: &str = "UPDATE posts SET offered = offered + 1 WHERE id = $1";
 const COUNT_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1";
 
@@ -65,7 +75,7 @@ const ENQUEUE: &str = "INSERT INTO deliveries
 // A week's issue makes the older ones stale: who is still waiting for one gets this instead.
 const GIVE_UP_OLDER: &str = "UPDATE deliveries SET
         state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'bounced' END, due_at = NULL, at = $2
-    WHERE state = 'deferred'
+    WHERE state = 'deferred' AND state NOT IN ('leased', 'sending')
       AND issue_id IN (SELECT id FROM issues WHERE number < $1 AND state IN ('sending', 'paused'))";
 
 impl Store {
@@ -86,17 +96,16 @@ impl Store {
         again(|| async {
             let mut tx = self.begin_write().await?;
             sqlx::query(LINE_UP).execute(&mut *tx).await?;
-            if let Some(slot) = &issue.slot {
-                let taken: Option<String> = sqlx::query_scalar(SLOT_ISSUE)
-                    .bind(slot.to_string())
-                    .fetch_optional(&mut *tx)
-                    .await?;
-                if taken.is_some() {
-                    return Ok(Claimed::SlotTaken);
-                }
+            if let Some(slot) = &issue.slot
+                && let Some(refused) = claim_slot(&mut tx, slot, issue.by_hand).await?
+            {
+                return Ok(refused);
             }
             let next: i64 = sqlx::query_scalar(NEXT_NUMBER).fetch_one(&mut *tx).await?;
-            if next != issue.number.get() {
+            let left = issue.edits.after_issue(&issue.posts);
+            if next != issue.number.get()
+                || !draft_edits::use_up(&mut tx, issue.edits.version, &left).await?
+            {
                 return Ok(Claimed::Outrun);
             }
             insert(&mut tx, issue, now).await?;
@@ -133,6 +142,27 @@ impl Store {
     }
 }
 
+/// Why the week may have no issue now, if so.
+async fn claim_slot(
+    tx: &mut Transaction<'static, Any>,
+    slot: &Slot,
+    by_hand: bool,
+) -> Result<Option<Claimed>, StoreError> {
+    let slot = slot.to_string();
+    let query = sqlx::query(SLOT_ISSUE).bind(slot.clone());
+    if query.fetch_optional(&mut **tx).await?.is_some() {
+        return Ok(Some(Claimed::SlotTaken));
+    }
+    if by_hand {
+        let unskip = sqlx::query(skipped::UNSKIP).bind(slot);
+        unskip.execute(&mut **tx).await?;
+        return Ok(None);
+    }
+    let query = sqlx::query(skipped::IS_SKIPPED).bind(slot);
+    let skipped = query.fetch_optional(&mut **tx).await?;
+    Ok(skipped.map(|_| Claimed::Skipped))
+}
+
 async fn insert(
     tx: &mut Transaction<'static, Any>,
     issue: &NewIssue,
@@ -144,6 +174,7 @@ async fn insert(
         .bind(issue.slot.map(|slot| slot.to_string()))
         .bind(issue.subject.clone())
         .bind(issue.preheader.clone())
+        .bind(issue.edits.note.as_ref().map(|it| it.as_str().to_owned()))
         .bind(issue.mail.clone())
         .bind(issue.content_hash.clone())
         .bind(now.as_millis())
@@ -159,9 +190,12 @@ async fn take_posts(
 ) -> Result<bool, StoreError> {
     for (position, post) in (1i64..).zip(&issue.posts) {
         let update = sqlx::query(TAKE_POST)
-            .bind(post.to_string())
+            .bind(post.id.to_string())
             .bind(issue.id.to_string())
-            .bind(position);
+            .bind(position)
+            .bind(post.title.clone())
+            .bind(post.url.to_string())
+            .bind(post.excerpt.clone());
         if update.execute(&mut **tx).await?.rows_affected() == 0 {
             return Ok(false);
         }

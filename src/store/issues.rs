@@ -4,10 +4,11 @@ use fail::fail_point;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::tally::written_tally;
 use super::transaction::again;
 use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
-use crate::domain::issue::{IssueId, IssueNumber, IssueState};
+use crate::domain::issue::{IssueId, IssueNumber, IssueState, Tally};
 use crate::domain::slot::Slot;
 
 #[derive(Clone, Debug)]
@@ -16,19 +17,29 @@ pub struct IssueRow {
     pub number: IssueNumber,
     pub slot: Option<Slot>,
     pub state: IssueState,
+    /// The mail server's words, when they were the reason.
     pub paused_why: Option<String>,
+    /// The address of the admin who paused it.
+    pub paused_by: Option<String>,
+    /// When the mail server last answered about a copy, or sending was taken up again.
+    pub answered_at: Option<Timestamp>,
+    /// What was last heard of the mail server.
+    pub last_words: Option<String>,
     pub subject: String,
     pub preheader: String,
     pub content_hash: String,
     pub recipients: i64,
     pub frozen_at: Timestamp,
     pub finished_at: Option<Timestamp>,
+    /// Written down when nothing is to go.
+    pub tally: Option<Tally>,
 }
 
 macro_rules! issue_rows {
     ($rest:literal) => {
         concat!(
-            "SELECT id, number, slot, state, paused_why, subject, preheader, content_hash, recipients, frozen_at, finished_at
+            "SELECT id, number, slot, state, paused_why, paused_by, answered_at, last_words, subject, preheader,
+                content_hash, recipients, frozen_at, finished_at, delivered, bounced, skipped, in_doubt
              FROM issues ",
             $rest
         )
@@ -41,19 +52,25 @@ const PAGE: &str = issue_rows!("WHERE number < $1 ORDER BY number DESC LIMIT $2"
 const UNFINISHED: &str = issue_rows!("WHERE state IN ('sending', 'paused') ORDER BY number");
 const SENDING: &str = "SELECT id FROM issues WHERE state = 'sending' ORDER BY number";
 const MAIL: &str = "SELECT mail FROM issues WHERE id = $1";
+const NOTE: &str = "SELECT note FROM issues WHERE id = $1";
 pub(super) const PAUSE: &str =
     "UPDATE issues SET state = 'paused', paused_why = $2 WHERE id = $1 AND state = 'sending'";
+const PAUSE_BY: &str =
+    "UPDATE issues SET state = 'paused', paused_by = $2 WHERE id = $1 AND state = 'sending'";
 const RESUME: &str =
-    "UPDATE issues SET state = 'sending', paused_why = NULL WHERE id = $1 AND state = 'paused'";
-const CANCEL: &str = "UPDATE issues SET state = 'cancelled', finished_at = $2, paused_why = NULL
+    "UPDATE issues SET state = 'sending', paused_why = NULL, paused_by = NULL, answered_at = $2
+    WHERE id = $1 AND state = 'paused'";
+const CANCEL: &str =
+    "UPDATE issues SET state = 'cancelled', finished_at = $2, paused_why = NULL, paused_by = NULL
     WHERE id = $1 AND state IN ('sending', 'paused')";
 const SKIP_COPIES: &str =
     "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $2
-    WHERE issue_id = $1 AND due_at IS NOT NULL AND state IN ('queued', 'leased', 'deferred')";
+    WHERE issue_id = $1 AND state IN ('queued', 'leased', 'deferred')";
 const FINISH: &str = "UPDATE issues SET state = 'sent', finished_at = $1 WHERE state = 'sending'
-    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE issue_id = issues.id AND due_at IS NOT NULL)";
-pub(super) const REOPEN: &str =
-    "UPDATE issues SET state = 'sending', finished_at = NULL WHERE id = $1 AND state = 'sent'";
+    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE issue_id = issues.id AND due_at IS NOT NULL)
+    RETURNING id";
+const HEARD: &str =
+    "UPDATE issues SET last_words = $2, answered_at = COALESCE($3, answered_at) WHERE id = $1";
 
 impl Store {
     pub async fn issue(&self, number: IssueNumber) -> Result<Option<IssueRow>, StoreError> {
@@ -120,6 +137,15 @@ impl Store {
             .await?)
     }
 
+    /// The editor's note that was sent with an issue, in Markdown.
+    pub async fn issue_note(&self, id: &IssueId) -> Result<Option<String>, StoreError> {
+        Ok(sqlx::query_scalar(NOTE)
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?
+            .flatten())
+    }
+
     /// Nothing more of it begins until it is resumed. False when it was not sending.
     pub async fn pause_issue(&self, id: &IssueId, why: Option<&str>) -> Result<bool, StoreError> {
         let update = sqlx::query(PAUSE)
@@ -128,9 +154,18 @@ impl Store {
         Ok(update.execute(&self.pool).await?.rows_affected() > 0)
     }
 
-    pub async fn resume_issue(&self, id: &IssueId) -> Result<bool, StoreError> {
+    /// The same, because an admin (by address) said so.
+    pub async fn pause_issue_by(&self, id: &IssueId, admin: &str) -> Result<bool, StoreError> {
+        let update = sqlx::query(PAUSE_BY)
+            .bind(id.to_string())
+            .bind(admin.to_owned());
+        Ok(update.execute(&self.pool).await?.rows_affected() > 0)
+    }
+
+    pub async fn resume_issue(&self, id: &IssueId, now: Timestamp) -> Result<bool, StoreError> {
         Ok(sqlx::query(RESUME)
             .bind(id.to_string())
+            .bind(now.as_millis())
             .execute(&self.pool)
             .await?
             .rows_affected()
@@ -158,19 +193,47 @@ impl Store {
         .await
     }
 
-    /// Calls those issues sent of which nothing is to go. Returns how many.
+    /// Calls those issues sent of which nothing is to go, and writes down how they came
+    /// out. Returns how many.
     pub async fn finish_issues(&self, now: Timestamp) -> Result<u64, StoreError> {
         fail_point!("finishing");
-        let update = sqlx::query(FINISH).bind(now.as_millis());
-        let finished = update.execute(&self.pool).await?.rows_affected();
+        let finished: Vec<String> = sqlx::query_scalar(FINISH)
+            .bind(now.as_millis())
+            .fetch_all(&self.pool)
+            .await?;
         fail_point!("finished");
-        Ok(finished)
+        let mut count = 0;
+        for id in finished {
+            self.tally(&decode("issue id", id, IssueId::parse)?).await?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Notes what the mail server said last about an issue's copies; `answered_at` is
+    /// empty when the words are about not reaching it.
+    pub async fn note_words(
+        &self,
+        id: &IssueId,
+        words: &str,
+        answered_at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let update = sqlx::query(HEARD)
+            .bind(id.to_string())
+            .bind(words.to_owned())
+            .bind(answered_at.map(Timestamp::as_millis));
+        update.execute(&self.pool).await?;
+        Ok(())
     }
 }
 
 fn issue_row(row: &AnyRow) -> Result<IssueRow, StoreError> {
     let number: i64 = row.try_get("number")?;
     let slot: Option<String> = row.try_get("slot")?;
+    let at = |name: &str| {
+        row.try_get::<Option<i64>, _>(name)
+            .map(|at| at.map(Timestamp::from_millis))
+    };
     Ok(IssueRow {
         id: decode("issue id", row.try_get("id")?, IssueId::parse)?,
         number: IssueNumber::new(number).map_err(|_| StoreError::Corrupt {
@@ -182,14 +245,16 @@ fn issue_row(row: &AnyRow) -> Result<IssueRow, StoreError> {
             .transpose()?,
         state: decode("issue state", row.try_get("state")?, IssueState::parse)?,
         paused_why: row.try_get("paused_why")?,
+        paused_by: row.try_get("paused_by")?,
+        answered_at: at("answered_at")?,
+        last_words: row.try_get("last_words")?,
         subject: row.try_get("subject")?,
         preheader: row.try_get("preheader")?,
         content_hash: row.try_get("content_hash")?,
         recipients: row.try_get("recipients")?,
         frozen_at: Timestamp::from_millis(row.try_get("frozen_at")?),
-        finished_at: row
-            .try_get::<Option<i64>, _>("finished_at")?
-            .map(Timestamp::from_millis),
+        finished_at: at("finished_at")?,
+        tally: written_tally(row)?,
     })
 }
 
@@ -202,10 +267,12 @@ pub(super) const STATEMENTS: &[&str] = &[
     UNFINISHED,
     SENDING,
     MAIL,
+    NOTE,
     PAUSE,
+    PAUSE_BY,
     RESUME,
     CANCEL,
     SKIP_COPIES,
     FINISH,
-    REOPEN,
+    HEARD,
 ];

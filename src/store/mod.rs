@@ -5,45 +5,60 @@
 //! beside its function; a test prepares every one on both databases. PostgreSQL is the
 //! strict referee.
 
+mod accounts;
 mod admins;
+mod audit;
 mod batch;
 mod commit_rows;
 mod connect;
+mod copies;
 mod deliveries;
 mod delivery_list;
 mod desk;
+mod draft_edits;
 mod facts;
 mod feeds;
 mod freeze;
 mod issues;
 mod leases;
 mod outcomes;
+mod own_record;
 mod pen;
 mod posts;
+mod reader_mails;
 mod refusals;
 mod sign_up;
+mod skipped;
 mod subscriber_import;
 mod subscriber_list;
 mod subscribers;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod transaction;
 mod workers;
 
+pub use accounts::{Account, OpenSession};
 pub use admins::{Admin, Role, Session};
+pub use audit::AuditRow;
 pub use connect::{Place, Store};
+pub use copies::ReplyCount;
 pub use deliveries::NewDelivery;
 pub use delivery_list::{DeliveryFilter, DeliveryRow};
+pub use draft_edits::Saved;
 pub use feeds::{FeedOrigin, FeedReading, FeedRow};
 pub use freeze::{Claimed, NewIssue};
 pub use issues::IssueRow;
 pub use leases::Leased;
 pub use outcomes::{GroupCommit, Recorded, Settled};
-pub use posts::{Candidate, StoredPost};
+pub use own_record::OwnRecord;
+pub use posts::{ByHand, Candidate, StoredPost};
+pub use reader_mails::{MailCount, Move};
 pub use sign_up::{ConsentRecord, RecentMails, SignUp};
 pub use subscriber_import::{Arrival, ImportTally};
 pub use subscriber_list::{SubscriberFilter, SubscriberRow};
 pub use subscribers::Subscriber;
+pub use tally::Sight;
 
 /// The database did not do what was asked.
 #[derive(Debug, thiserror::Error)]

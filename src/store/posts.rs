@@ -26,6 +26,17 @@ pub struct StoredPost {
 pub struct Candidate {
     pub post: Post,
     pub is_history: bool,
+    /// Where the feed counts them.
+    pub comments: Option<u32>,
+}
+
+/// What became of a post that a person added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByHand {
+    /// It is there, perhaps from a feed.
+    Kept(PostId),
+    /// It stood in this issue.
+    Sent(IssueNumber),
 }
 
 const KNOWN: &str = "SELECT post_id FROM post_keys WHERE post_key = $1";
@@ -35,14 +46,22 @@ const INSERT: &str =
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12)";
 const ADD_KEY: &str =
     "INSERT INTO post_keys (post_key, post_id) VALUES ($1, $2) ON CONFLICT (post_key) DO NOTHING";
-// What stands in an issue stays as it was sent; the date is not news.
-const UPDATE: &str = "UPDATE posts SET title = $2, url = $3, excerpt = $4, image = $5, author = $6, minutes = $7, comments = $8
+// What stands in an issue stays as it was sent; the date is not news. A post that a
+// person added before its feed did, or whose feed was removed, has its feed from now on.
+const UPDATE: &str =
+    "UPDATE posts SET feed_id = COALESCE(feed_id, $2), title = $3, url = $4, excerpt = $5,
+    image = $6, author = $7, minutes = $8, comments = $9
     WHERE id = $1 AND issue_id IS NULL";
+const IN_ISSUE: &str =
+    "SELECT i.number FROM posts p JOIN issues i ON i.id = p.issue_id WHERE p.id = $1";
 // Removing a feed takes its posts out of the running, not out of memory.
 const CANDIDATES: &str =
     "SELECT id, title, url, excerpt, image, author, minutes, published_at, first_seen_at, offered,
-    history_at FROM posts WHERE issue_id IS NULL AND feed_id IS NOT NULL AND published_at > $1
+    history_at, comments FROM posts WHERE issue_id IS NULL AND feed_id IS NOT NULL AND published_at > $1
     ORDER BY published_at DESC, id DESC LIMIT $2";
+const CANDIDATE: &str =
+    "SELECT id, title, url, excerpt, image, author, minutes, published_at, first_seen_at, offered,
+    history_at, comments FROM posts WHERE id = $1 AND issue_id IS NULL";
 const OF_ISSUE: &str =
     "SELECT id, title, url, excerpt, image, author, minutes, published_at, first_seen_at, offered,
     history_at FROM posts WHERE issue_id = $1 ORDER BY position";
@@ -61,7 +80,7 @@ impl Store {
             let mut tx = self.begin_write().await?;
             let mut new = 0;
             for stored in posts {
-                new += usize::from(keep(&mut tx, feed, stored, now).await?);
+                new += usize::from(keep(&mut tx, Some(feed), stored, now).await?);
             }
             tx.commit().await?;
             Ok(new)
@@ -80,15 +99,41 @@ impl Store {
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter()
-            .map(|row| {
-                let history: Option<i64> = row.try_get("history_at")?;
-                Ok(Candidate {
-                    post: post(row)?,
-                    is_history: history.is_some(),
-                })
-            })
-            .collect()
+        rows.iter().map(candidate).collect()
+    }
+
+    /// A post that is in no issue, whatever its feed.
+    pub async fn candidate(&self, post: &PostId) -> Result<Option<Candidate>, StoreError> {
+        let query = sqlx::query(CANDIDATE).bind(post.to_string());
+        let row = query.fetch_optional(&self.pool).await?;
+        row.as_ref().map(candidate).transpose()
+    }
+
+    /// Keeps a post that no feed has brought, unless it is known by one of its keys.
+    pub async fn keep_by_hand(
+        &self,
+        stored: &StoredPost,
+        now: Timestamp,
+    ) -> Result<ByHand, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            let known = known(&mut tx, &stored.keys).await?;
+            let id = match known {
+                Some(id) => decode("post id", id, PostId::parse)?,
+                None => {
+                    keep(&mut tx, None, stored, now).await?;
+                    stored.post.id
+                }
+            };
+            let sent: Option<i64> = sqlx::query_scalar(IN_ISSUE)
+                .bind(id.to_string())
+                .fetch_optional(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            let sent = sent.and_then(|number| IssueNumber::new(number).ok());
+            Ok(sent.map_or(ByHand::Kept(id), ByHand::Sent))
+        })
+        .await
     }
 
     /// The posts of an issue, in their order.
@@ -119,34 +164,39 @@ impl Store {
     }
 }
 
-/// True when the post was new.
-async fn keep(
+/// The post that has one of these keys.
+async fn known(
     tx: &mut Transaction<'static, Any>,
-    feed: &FeedId,
-    stored: &StoredPost,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let mut known: Option<String> = None;
-    for key in &stored.keys {
-        known = sqlx::query_scalar(KNOWN)
+    keys: &[String],
+) -> Result<Option<String>, StoreError> {
+    for key in keys {
+        let known = sqlx::query_scalar(KNOWN)
             .bind(key.clone())
             .fetch_optional(&mut **tx)
             .await?;
         if known.is_some() {
-            break;
+            return Ok(known);
         }
     }
+    Ok(None)
+}
+
+/// True when the post was new.
+async fn keep(
+    tx: &mut Transaction<'static, Any>,
+    feed: Option<&FeedId>,
+    stored: &StoredPost,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let known = known(tx, &stored.keys).await?;
     let is_new = known.is_none();
     let id = known.unwrap_or_else(|| stored.post.id.to_string());
     let post = &stored.post;
     let minutes = post.minutes.map(i64::from);
     let image = post.image.as_ref().map(Url::to_string);
-    let statement = if is_new {
-        sqlx::query(INSERT).bind(id.clone()).bind(feed.to_string())
-    } else {
-        sqlx::query(UPDATE).bind(id.clone())
-    };
-    let mut statement = statement
+    let mut statement = sqlx::query(if is_new { INSERT } else { UPDATE })
+        .bind(id.clone())
+        .bind(feed.map(FeedId::to_string))
         .bind(post.title.clone())
         .bind(post.url.to_string())
         .bind(post.excerpt.clone())
@@ -171,11 +221,21 @@ async fn keep(
     Ok(is_new)
 }
 
+fn candidate(row: &AnyRow) -> Result<Candidate, StoreError> {
+    let history: Option<i64> = row.try_get("history_at")?;
+    Ok(Candidate {
+        post: post(row)?,
+        is_history: history.is_some(),
+        comments: small(row, "comments")?,
+    })
+}
+
+fn small(row: &AnyRow, name: &str) -> Result<Option<u32>, StoreError> {
+    let number: Option<i64> = row.try_get(name)?;
+    Ok(number.and_then(|number| u32::try_from(number).ok()))
+}
+
 fn post(row: &AnyRow) -> Result<Post, StoreError> {
-    let small = |name: &str| {
-        row.try_get::<Option<i64>, _>(name)
-            .map(|n| n.and_then(|n| u32::try_from(n).ok()))
-    };
     let image: Option<String> = row.try_get("image")?;
     Ok(Post {
         id: decode("post id", row.try_get("id")?, PostId::parse)?,
@@ -186,7 +246,7 @@ fn post(row: &AnyRow) -> Result<Post, StoreError> {
             .map(|image| decode("image link", image, Url::parse))
             .transpose()?,
         author: row.try_get("author")?,
-        minutes: small("minutes")?,
+        minutes: small(row, "minutes")?,
         published_at: Timestamp::from_millis(row.try_get("published_at")?),
         first_seen_at: Timestamp::from_millis(row.try_get("first_seen_at")?),
         offered: u32::try_from(row.try_get::<i64, _>("offered")?).unwrap_or(u32::MAX),
@@ -194,5 +254,6 @@ fn post(row: &AnyRow) -> Result<Post, StoreError> {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] =
-    &[KNOWN, INSERT, ADD_KEY, UPDATE, CANDIDATES, OF_ISSUE, TITLES];
+pub(super) const STATEMENTS: &[&str] = &[
+    KNOWN, INSERT, ADD_KEY, UPDATE, IN_ISSUE, CANDIDATES, CANDIDATE, OF_ISSUE, TITLES,
+];

@@ -71,24 +71,11 @@ impl Store {
             let id = known.as_ref().map_or(request.id, |known| known.id);
             take_in(&mut tx, request, known.as_ref(), now).await?;
 
-            let row = sqlx::query(RECENT_MAILS)
-                .bind(request.mailbox_mac.clone())
-                .bind(short.as_millis())
-                .bind(day.as_millis())
-                .fetch_one(&mut *tx)
-                .await?;
-            let recent = RecentMails {
-                in_short: row.try_get("in_short")?,
-                in_day: row.try_get("in_day")?,
-            };
+            let recent = recent(&mut tx, &request.mailbox_mac, short, day).await?;
             let kind = letter(known.map(|known| known.state), recent);
             if let Some(kind) = kind {
-                sqlx::query(NOTE_MAIL)
-                    .bind(request.delivery.to_string())
-                    .bind(request.mailbox_mac.clone())
-                    .bind(now.as_millis())
-                    .execute(&mut *tx)
-                    .await?;
+                let note_id = request.delivery.to_string();
+                note(&mut tx, note_id, &request.mailbox_mac, now).await?;
                 let mail = super::NewDelivery {
                     id: request.delivery.clone(),
                     kind,
@@ -111,6 +98,39 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+pub(super) async fn recent(
+    tx: &mut Transaction<'static, Any>,
+    mailbox_mac: &str,
+    short: Timestamp,
+    day: Timestamp,
+) -> Result<RecentMails, StoreError> {
+    let row = sqlx::query(RECENT_MAILS)
+        .bind(mailbox_mac.to_owned())
+        .bind(short.as_millis())
+        .bind(day.as_millis())
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(RecentMails {
+        in_short: row.try_get("in_short")?,
+        in_day: row.try_get("in_day")?,
+    })
+}
+
+pub(super) async fn note(
+    tx: &mut Transaction<'static, Any>,
+    id: String,
+    mailbox_mac: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(NOTE_MAIL)
+        .bind(id)
+        .bind(mailbox_mac.to_owned())
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 async fn take_in(

@@ -33,6 +33,11 @@ const UNSUBSCRIBE: &str =
     WHERE id = $1 AND state IN ('pending', 'confirmed')";
 const RETURN: &str = "UPDATE subscribers SET state = 'confirmed', state_at = $2
     WHERE id = $1 AND state = 'unsubscribed' AND confirmed_at IS NOT NULL";
+// With which issue in hand they left: the newest that reached them.
+const NOTE_LEAVING: &str = "UPDATE deliveries SET left_at = $2 WHERE id = (SELECT id FROM deliveries
+    WHERE subscriber_id = $1 AND kind = 'issue' AND state = 'delivered' ORDER BY queued_at DESC LIMIT 1)";
+const FORGET_LEAVING: &str = "UPDATE deliveries SET left_at = NULL WHERE subscriber_id = $1
+    AND left_at = (SELECT state_at FROM subscribers WHERE id = $1 AND state = 'unsubscribed')";
 const PAUSE: &str =
     "UPDATE subscribers SET paused_until = $2 WHERE id = $1 AND state = 'confirmed'";
 const SKIP_ISSUES: &str =
@@ -43,7 +48,7 @@ pub(super) const SKIP_ALL: &str =
     WHERE subscriber_id = $1 AND state IN ('queued', 'leased', 'deferred')";
 const CUT_TIES: &str = "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL WHERE subscriber_id = $1";
 const NOTE_ERASED: &str = "INSERT INTO erased (address_mac, erased_at) VALUES ($1, $2) ON CONFLICT (address_mac) DO NOTHING";
-const WELCOME_BACK: &str = "DELETE FROM erased WHERE address_mac = $1";
+pub(super) const WELCOME_BACK: &str = "DELETE FROM erased WHERE address_mac = $1";
 const DELETE: &str = "DELETE FROM subscribers WHERE id = $1";
 const PURGE_PENDING: &str =
     "DELETE FROM subscribers WHERE state = 'pending' AND COALESCE(asked_at, created_at) <= $1";
@@ -113,9 +118,17 @@ impl Store {
                 .bind(nonce.to_owned())
                 .execute(&mut *tx)
                 .await?;
+            let has_left = done.rows_affected() > 0;
+            if has_left {
+                sqlx::query(NOTE_LEAVING)
+                    .bind(id.to_string())
+                    .bind(now.as_millis())
+                    .execute(&mut *tx)
+                    .await?;
+            }
             skip(&mut tx, SKIP_ALL, id, now).await?;
             tx.commit().await?;
-            Ok(done.rows_affected() > 0)
+            Ok(has_left)
         })
         .await
     }
@@ -126,12 +139,21 @@ impl Store {
         id: &SubscriberId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(RETURN)
-            .bind(id.to_string())
-            .bind(now.as_millis())
-            .execute(&self.pool)
-            .await?;
-        Ok(done.rows_affected() > 0)
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            sqlx::query(FORGET_LEAVING)
+                .bind(id.to_string())
+                .execute(&mut *tx)
+                .await?;
+            let done = sqlx::query(RETURN)
+                .bind(id.to_string())
+                .bind(now.as_millis())
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            Ok(done.rows_affected() > 0)
+        })
+        .await
     }
 
     /// Leaves a reader out until then; `None` ends the pause.
@@ -241,6 +263,8 @@ pub(super) const STATEMENTS: &[&str] = &[
     CONFIRM,
     UNSUBSCRIBE,
     RETURN,
+    NOTE_LEAVING,
+    FORGET_LEAVING,
     PAUSE,
     SKIP_ISSUES,
     SKIP_ALL,

@@ -4,22 +4,31 @@
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use super::connect::{Backend, Place, Store};
+use crate::test_database::Database;
 
 fn statements(backend: Backend) -> Vec<String> {
     let fixed = [
+        super::accounts::STATEMENTS,
         super::admins::STATEMENTS,
+        super::audit::STATEMENTS,
         super::deliveries::STATEMENTS,
         super::delivery_list::STATEMENTS,
         super::desk::STATEMENTS,
+        super::draft_edits::STATEMENTS,
         super::facts::STATEMENTS,
         super::feeds::STATEMENTS,
         super::freeze::STATEMENTS,
         super::issues::STATEMENTS,
+        super::own_record::STATEMENTS,
         super::posts::STATEMENTS,
+        super::reader_mails::STATEMENTS,
         super::refusals::STATEMENTS,
         super::sign_up::STATEMENTS,
+        super::skipped::STATEMENTS,
         super::subscriber_list::STATEMENTS,
         super::subscribers::STATEMENTS,
+        super::tally::STATEMENTS,
+        super::copies::STATEMENTS,
         super::workers::STATEMENTS,
         &super::leases::statements(backend),
     ];
@@ -49,18 +58,20 @@ async fn prepare_all(place: Place, backend: Backend) {
 
 #[tokio::test]
 async fn sqlite_takes_every_statement() {
-    let folder = tempfile::tempdir().unwrap();
-    prepare_all(
-        Place::Sqlite(folder.path().join("test.db")),
-        Backend::Sqlite,
-    )
-    .await;
+    let database = Database::sqlite();
+    let path = database.url().trim_start_matches("sqlite:");
+    prepare_all(Place::Sqlite(path.into()), Backend::Sqlite).await;
 }
 
 #[tokio::test]
 async fn postgres_takes_every_statement() {
-    let Ok(url) = std::env::var("BROADSHEET_TEST_DATABASE") else {
-        return; // tests/main.rs says so
-    };
-    prepare_all(Place::Postgres(url), Backend::Postgres).await;
+    let database = Database::fresh().await;
+    // tests/main.rs says what is left out without one.
+    if database.url().starts_with("postgres") {
+        prepare_all(
+            Place::Postgres(database.url().to_owned()),
+            Backend::Postgres,
+        )
+        .await;
+    }
 }

@@ -18,7 +18,7 @@ impl Subscriptions {
     /// # Errors
     /// [`LinkError::Gone`] when it is forged, too old, or void.
     pub async fn look_up_confirmation(&self, token: &str) -> Result<Confirmation, LinkError> {
-        let claimed = self.keys.confirmation_claims(token)?;
+        let claimed = self.keys.timed_claims(token)?;
         let subscriber = self
             .store
             .subscriber(&claimed)

@@ -54,13 +54,17 @@ impl Subscriptions {
         let Some(subscriber) = self.store.subscriber_by_address(address).await? else {
             return Ok(false);
         };
-        let mac = self
-            .keys
-            .mac(Purpose::Suppression, &[address.key().as_bytes()]);
+        self.erase_reader(&subscriber).await?;
+        Ok(true)
+    }
+
+    pub(super) async fn erase_reader(&self, subscriber: &Subscriber) -> Result<(), StoreError> {
+        let key = subscriber.address.key();
+        let mac = self.keys.mac(Purpose::Suppression, &[key.as_bytes()]);
         self.store
             .erase(&subscriber.id, &hex::encode(mac), self.now())
             .await?;
         tracing::info!(subscriber = %subscriber.id, "erased");
-        Ok(true)
+        Ok(())
     }
 }

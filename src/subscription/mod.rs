@@ -4,7 +4,9 @@ mod arrivals;
 mod caps;
 mod confirm;
 mod csv_file;
+mod fresh_links;
 mod leave;
+mod own_data;
 mod preferences;
 mod subscribe;
 mod typo;
@@ -14,6 +16,8 @@ use std::sync::Arc;
 pub use arrivals::{ArrivalError, CsvError, CsvReport, Progress, RefusedRow, TakenIn};
 pub use caps::{CapLimits, Caps, TooMany};
 pub use confirm::Confirmation;
+pub use fresh_links::NewAddress;
+pub use own_data::OwnData;
 pub use preferences::PAUSE;
 pub use subscribe::{Consent, SignUpError, SignUpForm};
 pub use typo::suggestion;
@@ -40,6 +44,12 @@ impl Subscriptions {
 
     fn nonce(&self) -> String {
         hex::encode(self.random.bytes::<16>())
+    }
+
+    /// Under what the mails to a mailbox are counted.
+    fn mailbox_mac(&self, address: &EmailAddress) -> String {
+        let key = address.rate_key();
+        hex::encode(self.keys.mac(Purpose::Mailbox, &[key.as_bytes()]))
     }
 
     /// An address under each secret key, the current one first: how an erased reader is

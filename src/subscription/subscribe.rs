@@ -10,14 +10,13 @@ use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{
     SubscriberId, SubscriberName, SubscriberNameError, SubscriberState,
 };
-use crate::domain::token::Purpose;
 use crate::store::{ConsentRecord, RecentMails, SignUp, StoreError};
 
 /// One sign-up mail for a mailbox in this time …
-const SHORT: Duration = Duration::from_secs(10 * 60);
+pub(super) const SHORT: Duration = Duration::from_secs(10 * 60);
 /// … and three in this.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const MOST_IN_DAY: i64 = 3;
+pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const MOST_IN_DAY: i64 = 3;
 
 /// What a reader typed.
 #[derive(Clone, Debug, Validate)]
@@ -85,9 +84,6 @@ impl Subscriptions {
         consent: &Consent,
     ) -> Result<(), StoreError> {
         let now = self.now();
-        let mailbox = self
-            .keys
-            .mac(Purpose::Mailbox, &[address.rate_key().as_bytes()]);
         let request = SignUp {
             id: SubscriberId::new(now, &self.random),
             nonce: self.nonce(),
@@ -98,7 +94,7 @@ impl Subscriptions {
                 form_version: Some(consent.form_version.clone()),
             },
             source: "form",
-            mailbox_mac: hex::encode(mailbox),
+            mailbox_mac: self.mailbox_mac(address),
             delivery: DeliveryId::from_stored(self.random.uuid_v7(now).to_string()),
         };
         let kind = self

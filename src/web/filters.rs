@@ -2,15 +2,22 @@
 
 use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
-use tera::{Error, Kwargs, State, Tera, TeraResult};
+use tera::{Error, Kwargs, State, Tera, TeraResult, Value};
 
-/// Teaches `tera` these filters: `number`, `date(style=…)`, `query` and `as_text`.
+use crate::mail::note;
+
+/// Teaches `tera` these filters: `number`, `date(style=…)`, `query`, `as_text` and
+/// `markdown`.
 pub fn register(tera: &mut Tera, zone: Tz) {
     tera.register_filter("number", |n: i64, _: Kwargs, _: &State| number(n));
     tera.register_filter("query", |text: &str, _: Kwargs, _: &State| query(text));
     // Markup that was put together by a template, to be shown instead of obeyed.
     tera.register_filter("as_text", |text: &str, _: Kwargs, _: &State| {
         text.to_owned()
+    });
+    // The note's own writer lets nothing through that is not its own markup.
+    tera.register_filter("markdown", |text: &str, _: Kwargs, _: &State| {
+        Value::safe_string(&note::page_html(text))
     });
     tera.register_filter(
         "date",

@@ -9,11 +9,11 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use tempfile::TempDir;
+use axum::response::Response;
 use tower::ServiceExt;
 
 use super::{Door, Web, router};
-use crate::digest::{Digests, Rules};
+use crate::digest::{Digests, Order, Rules};
 use crate::domain::clock::{ManualClock, Timestamp};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::{IssueId, IssueNumber};
@@ -32,6 +32,7 @@ use crate::store::{
     Subscriber,
 };
 use crate::subscription::{CapLimits, Subscriptions, TakenIn};
+use crate::test_database::Database;
 
 /// 2026-11-20 10:00 UTC, a Friday.
 pub const FRIDAY: Timestamp = Timestamp::from_millis(1_795_168_800_000);
@@ -40,7 +41,7 @@ pub struct TestSite {
     pub web: Web,
     pub clock: Arc<ManualClock>,
     router: Router,
-    _folder: TempDir,
+    _database: Database,
 }
 
 #[derive(Debug)]
@@ -74,11 +75,13 @@ impl TestSite {
 
     /// With some of it set otherwise.
     pub async fn with(change: impl FnOnce(&mut Web)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let database = Database::fresh().await;
+        let place = match database.url().strip_prefix("sqlite:") {
+            Some(path) => Place::Sqlite(path.into()),
+            None => Place::Postgres(database.url().to_owned()),
+        };
         let clock = Arc::new(ManualClock::at(FRIDAY));
-        let store = Store::connect(&Place::Sqlite(folder.path().join("test.db")))
-            .await
-            .unwrap();
+        let store = Store::connect(&place).await.unwrap();
         let mut web = web(store, Arc::clone(&clock));
         change(&mut web);
         let router = router(web.clone()).unwrap();
@@ -86,21 +89,25 @@ impl TestSite {
             web,
             clock,
             router,
-            _folder: folder,
+            _database: database,
         }
     }
 
-    pub async fn answer(&self, mut request: Request<Body>, ip: &str) -> Answer {
-        let peer = SocketAddr::new(ip.parse::<IpAddr>().unwrap(), 4711);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (head, body) = response.into_parts();
+    pub async fn answer(&self, request: Request<Body>, ip: &str) -> Answer {
+        let (head, body) = self.response(request, ip).await.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         Answer {
             status: head.status,
             headers: head.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
         }
+    }
+
+    /// The answer before its body is read, which may never end.
+    pub async fn response(&self, mut request: Request<Body>, ip: &str) -> Response {
+        let peer = SocketAddr::new(ip.parse::<IpAddr>().unwrap(), 4711);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -216,7 +223,11 @@ impl TestSite {
 
     /// Freezes an issue of new posts. Needs a reader.
     pub async fn issue(&self, titles: &[&str]) -> (IssueId, IssueNumber) {
-        let posts = self.posts(titles).await;
+        let mut posts = Vec::new();
+        for post in self.posts(titles).await {
+            let candidate = self.web.store.candidate(&post).await.unwrap();
+            posts.push(candidate.unwrap().post);
+        }
         let issue = NewIssue {
             id: IssueId::new(self.now(), &self.web.random),
             number: self.web.store.next_number().await.unwrap(),
@@ -227,6 +238,8 @@ impl TestSite {
             content_hash: "0".repeat(64),
             posts,
             left_over: Vec::new(),
+            edits: self.web.store.draft_edits().await.unwrap(),
+            by_hand: false,
         };
         let claimed = self.web.store.freeze(&issue, self.now()).await.unwrap();
         assert!(matches!(claimed, Claimed::Made { .. }), "{claimed:?}");
@@ -252,6 +265,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
             max_posts: 10,
             min_posts: 1,
             max_age: Duration::from_secs(14 * 24 * 60 * 60),
+            order: Order::Hottest,
         },
         wanted: Vec::new(),
         keys: Arc::clone(&keys),
@@ -270,6 +284,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
         subscriptions,
         digests,
         outbox: None,
+        mail_goes_to: "smtp.example.com:587".to_owned(),
         keys,
         clock,
         random,

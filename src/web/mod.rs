@@ -7,10 +7,12 @@ pub mod admin;
 pub mod assets;
 mod body_limit;
 mod client_ip;
+mod csv;
 pub mod errors;
 mod filters;
 pub mod headers;
 mod health;
+pub mod live;
 pub mod pages;
 pub mod public;
 mod router;
@@ -52,6 +54,8 @@ pub struct Web {
     pub digests: Digests,
     /// Where mail is kept while no SMTP server is set.
     pub outbox: Option<Outbox>,
+    /// Where mail goes, as people name it: a server, or a folder.
+    pub mail_goes_to: String,
     pub keys: Arc<SecretKeys>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,

@@ -152,6 +152,20 @@ fn a_faulty_form_says_so_in_its_title_and_keeps_what_was_typed() {
 }
 
 #[test]
+fn there_are_words_for_all_that_anyone_does() {
+    let mut told = BTreeSet::new();
+    for (name, _, text) in rendered(Fill::Full) {
+        if name.starts_with("audit-") && name != "audit-empty" {
+            let row = text.split("<tbody>").nth(1).unwrap();
+            let words = row.split("<td class=\"wide\">").nth(2).unwrap();
+            assert!(!words.starts_with("</td>"), "{name} has no words");
+            assert!(told.insert(words.to_owned()), "{name}: words of another");
+        }
+    }
+    assert!(!told.is_empty());
+}
+
+#[test]
 fn the_feed_is_atom_whatever_stands_in_it() {
     for (fill, entries) in [(Fill::Full, 2), (Fill::Empty, 0), (Fill::Hostile, 2)] {
         let all = rendered(fill);

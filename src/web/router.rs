@@ -33,7 +33,7 @@ pub(super) fn with_state(state: &Shared) -> Router {
     };
     let pages = Router::new()
         .merge(public::routes())
-        .nest("/admin", admin::routes())
+        .nest("/admin", admin::routes(state))
         .fallback(async || HttpError::NotFound)
         .with_state(Arc::clone(state))
         .merge(state.assets.clone().router())

@@ -1,7 +1,9 @@
 //! Every page, filled three ways, for the tests.
 
 mod desk;
+mod desk_accounts;
 mod desk_lists;
+mod editor;
 mod public;
 
 use super::pages::{PageError, Pages, View};
@@ -88,5 +90,7 @@ pub fn every_page(
     public::fill(&mut album, fill);
     desk::fill(&mut album, fill);
     desk_lists::fill(&mut album, fill);
+    desk_accounts::fill(&mut album, fill);
+    editor::fill(&mut album, fill);
     album.rendered
 }

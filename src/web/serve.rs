@@ -14,7 +14,7 @@ use super::Web;
 use super::router;
 use super::state::WebState;
 
-/// What requests under way get to come to their end; event streams have none.
+/// What requests under way get to come to their end. Event streams end at once.
 const GRACE: Duration = Duration::from_secs(3);
 /// How often counts are dropped of who has not been seen for an hour.
 const TIDY: Duration = Duration::from_secs(10 * 60);
@@ -33,13 +33,14 @@ pub async fn serve(web: Web, listener: TcpListener, stop: CancellationToken) -> 
         axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
     tokio::select! {
         served = server.into_future() => served,
-        () = grace(&stop) => Ok(()),
+        () = grace(&stop, &state) => Ok(()),
         () = tidy(&state) => Ok(()),
     }
 }
 
-async fn grace(stop: &CancellationToken) {
+async fn grace(stop: &CancellationToken, state: &WebState) {
     stop.cancelled().await;
+    state.live.close();
     tokio::time::sleep(GRACE).await;
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use super::assets::Assets;
+use super::live::Live;
 use super::pages::{Pages, TemplatesError};
 use super::{Site, Web};
 use crate::domain::clock::Timestamp;
@@ -18,6 +19,7 @@ pub struct WebState {
     pub site: Site,
     pub assets: Assets,
     pub caps: Caps,
+    pub live: Arc<Live>,
 }
 
 pub type Shared = Arc<WebState>;
@@ -30,12 +32,14 @@ impl WebState {
         let assets = Assets::load();
         let pages = Pages::new(&site, &assets)?;
         let caps = Caps::new(web.door.caps);
+        let live = Live::new(web.store.clone(), Arc::clone(&web.clock));
         Ok(Self {
             web,
             pages,
             site,
             assets,
             caps,
+            live,
         })
     }
 

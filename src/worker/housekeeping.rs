@@ -13,6 +13,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Unconfirmed sign-ups are purged after this.
 const UNCONFIRMED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// How long it is known who did what.
+const AUDIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 #[derive(Clone, Debug)]
 pub struct Housekeeping {
     pub store: Store,
@@ -42,6 +45,7 @@ impl Housekeeping {
             tracing::info!(purged, "sign-ups that nobody confirmed are forgotten");
         }
         self.store.forget_sign_up_mails(now.minus(DAY)).await?;
+        self.store.forget_audit(now.minus(AUDIT)).await?;
         self.store.forget_sessions(now).await
     }
 }

@@ -131,6 +131,7 @@ impl Scheduler {
             Published::AlreadyThere(issue) => {
                 tracing::info!(%slot, issue = %issue.number, "this week has its issue")
             }
+            Published::Skipped => tracing::info!(%slot, "the editor skips this week"),
         }
         self.digests.store.settle(at).await?;
         Ok(true)

@@ -10,7 +10,7 @@ use crate::support::newsletter::{Newsletter, text, within};
 use crate::support::process::{Installation, Running, free_address};
 use crate::support::smtp_server::SmtpServer;
 
-async fn serve(newsletter: Newsletter) -> (Newsletter, Running, String) {
+pub async fn serve(newsletter: Newsletter) -> (Newsletter, Running, String) {
     let address = free_address();
     let site = format!("http://{address}");
     let newsletter = newsletter
@@ -22,7 +22,7 @@ async fn serve(newsletter: Newsletter) -> (Newsletter, Running, String) {
     (newsletter, running, site)
 }
 
-async fn state_of(newsletter: &Newsletter, address: &str) -> String {
+pub async fn state_of(newsletter: &Newsletter, address: &str) -> String {
     let rows = newsletter.json(&["subscribers", "list"]).await;
     let row = rows.iter().find(|row| row["address"] == address);
     row.map(|row| text(&row["state"])).unwrap_or_default()

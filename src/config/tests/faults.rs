@@ -118,8 +118,8 @@ fn says_what_is_wrong_in_the_file() {
             "digest.min_posts: 11 is more than digest.max_posts, 10 (in broadsheet.toml)",
         ),
         (
-            "digest.order = 'hottest'",
-            "digest.order: expected 'newest', got 'hottest' (in broadsheet.toml)",
+            "digest.order = 'loudest'",
+            "digest.order: expected 'newest' or 'hottest', got 'loudest' (in broadsheet.toml)",
         ),
         (
             "dkim.domain = 'example.com'",

@@ -158,6 +158,26 @@ impl Letter for AlreadySubscribedMail {
     }
 }
 
+/// Answers what a reader asked for on their preferences page.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReaderLinkMail {
+    pub masthead: Masthead,
+    /// `ReaderMail::as_str`
+    pub about: &'static str,
+    /// None for `address_changed`, which only tells.
+    pub link: Option<String>,
+    /// How long the link works.
+    pub minutes: u32,
+}
+
+impl Letter for ReaderLinkMail {
+    const NAME: &'static str = "reader_link";
+
+    fn needed_links(&self) -> Vec<&str> {
+        self.link.as_deref().into_iter().collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,7 @@ use tera::{Context, ErrorKind, Tera};
 
 pub use letter::{
     AlreadySubscribedMail, ConfirmationMail, Day, DigestMail, DigestPost, Direction, Letter,
-    Masthead,
+    Masthead, ReaderLinkMail,
 };
 
 #[derive(Embed)]

@@ -4,8 +4,9 @@ use url::Url;
 
 use super::{
     AlreadySubscribedMail, ConfirmationMail, Day, DigestMail, DigestPost, Direction, Letter,
-    Masthead, TemplateFault, Templates,
+    Masthead, ReaderLinkMail, TemplateFault, Templates,
 };
+use crate::domain::delivery::ReaderMail;
 
 const HOSTILE: &str = "{{7*7}}<script>alert(1)</script>\"'>&";
 
@@ -19,6 +20,9 @@ pub(super) fn try_all(templates: &Templates) -> Vec<TemplateFault> {
         let (confirmation, already) = (confirmation(name.clone()), already_subscribed(name));
         try_one(templates, &confirmation, &mut faults);
         try_one(templates, &already, &mut faults);
+    }
+    for about in ReaderMail::ALL {
+        try_one(templates, &reader_link(*about), &mut faults);
     }
     faults
 }
@@ -163,5 +167,17 @@ pub(super) fn already_subscribed(name: Option<String>) -> AlreadySubscribedMail 
         issues_url: "https://n.example.com/issues".to_owned(),
         preferences_url: format!("https://n.example.com/preferences/{}", "P".repeat(48)),
         unsubscribe_url: format!("https://n.example.com/unsubscribe/{}", "U".repeat(48)),
+    }
+}
+
+pub(super) fn reader_link(about: ReaderMail) -> ReaderLinkMail {
+    let page = about.as_str();
+    let token = "R".repeat(80);
+    let link = format!("https://n.example.com/{page}/{token}");
+    ReaderLinkMail {
+        masthead: masthead(),
+        about: page,
+        link: about.purpose().map(|_| link),
+        minutes: 60,
     }
 }

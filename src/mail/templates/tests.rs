@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::domain::delivery::ReaderMail;
 
 fn built_in() -> Templates {
     Templates::load(None).unwrap()
@@ -120,6 +121,14 @@ fn the_words_of_every_mail() {
     insta::assert_snapshot!(
         "already_subscribed_text",
         words(&templates.render(&sample::already_subscribed(None)).unwrap())
+    );
+    let links = ReaderMail::ALL.iter().map(|about| {
+        let mail = templates.render(&sample::reader_link(*about)).unwrap();
+        words(&mail)
+    });
+    insta::assert_snapshot!(
+        "reader_link_text",
+        links.collect::<Vec<_>>().join("\n==========\n")
     );
     insta::assert_snapshot!(
         "digest_html",

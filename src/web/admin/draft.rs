@@ -1,28 +1,34 @@
 //! `/admin/next`: the next issue as it stands, tried before it goes out.
 
 use axum::extract::{Query, State};
-use axum::response::Response;
 use serde::Deserialize;
 
+use super::edit::{self, Saving};
 use super::editor::{Editor, Posted};
-use super::views::{ChosenPost, LeftOut, Next, Notice, Shown, TestForm};
-use super::{Answer, done, page, refused, see_other};
-use crate::digest::Draft;
-use crate::domain::clock::Timestamp;
+use super::views::{ChosenPost, Conflict, LeftOut, Look, Next, Notice, TestForm, Words};
+use super::{Answer, page, preview, refused, see_other, slots};
+use crate::digest::{self, Draft};
+use crate::domain::audit::{Action, Object};
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
+use crate::domain::edits::Edits;
 use crate::domain::email_address::EmailAddress;
-use crate::store::{NewDelivery, StoreError};
+use crate::store::NewDelivery;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 use crate::web::{Web, headers};
 
-/// Slots that may have their issue already, sent by hand.
-const SLOTS_AHEAD: usize = 3;
-
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Asked {
-    #[serde(default)]
     show: String,
+    width: String,
+    theme: String,
+}
+
+impl Asked {
+    fn look(&self) -> Look {
+        Look::of(&self.show, &self.width, &self.theme)
+    }
 }
 
 pub async fn show(
@@ -31,33 +37,33 @@ pub async fn show(
     Query(asked): Query<Asked>,
 ) -> Answer {
     let draft = shared.web.digests.draft().await?;
-    let as_text = asked.show == "text";
-    let preview = if as_text {
-        let (content, _) = shared.web.digests.sample(&draft)?;
-        Shown::Text { body: content.text }
-    } else {
-        Shown::Html
+    let told = Told {
+        look: asked.look(),
+        ..Told::default()
     };
-    let test = TestForm {
-        address: editor.admin.address.to_string(),
-        fault: None,
-    };
-    let view = view(&shared, &editor, &draft, preview, test).await?;
-    page(&shared, &view)
+    page(&shared, &view(&shared, &editor, &draft, told).await?)
 }
 
 /// What the sandboxed frame shows.
-pub async fn html(State(shared): State<Shared>, _editor: Editor) -> Answer {
+pub async fn html(
+    State(shared): State<Shared>,
+    _editor: Editor,
+    Query(asked): Query<Asked>,
+) -> Answer {
     let draft = shared.web.digests.draft().await?;
     let (content, _) = shared.web.digests.sample(&draft)?;
-    Ok(headers::mail_frame(content.html))
+    let shown = preview::in_the_light(&content.html, asked.look().dark);
+    Ok(headers::mail_frame(shown))
 }
 
 /// Queues the draft, frozen as a send would freeze it, for one address.
 pub async fn test(State(shared): State<Shared>, posted: Posted) -> Answer {
     let web = &shared.web;
+    if let Saving::Answered(answer) = edit::save_typed(&shared, &posted).await? {
+        return Ok(answer);
+    }
     let draft = web.digests.draft().await?;
-    if draft.selection.chosen.is_empty() {
+    if !web.digests.has_enough(&draft) {
         return Ok(see_other(&shared, "/admin/next"));
     }
     let typed = posted.fields.text("email");
@@ -65,11 +71,15 @@ pub async fn test(State(shared): State<Shared>, posted: Posted) -> Answer {
         Ok(address) if can_leave(web) => address,
         parsed => {
             let fault = parsed.map_or_else(|error| error.to_string(), |_| web.not_ready.join(" "));
-            let test = TestForm {
-                address: typed.chars().take(254).collect(),
-                fault: Some(fault),
+            let told = Told {
+                look: edit::look(&posted.fields),
+                test: Some(TestForm {
+                    address: typed.chars().take(254).collect(),
+                    fault: Some(fault),
+                }),
+                ..Told::default()
             };
-            let view = view(&shared, &posted.editor, &draft, Shown::Html, test).await?;
+            let view = view(&shared, &posted.editor, &draft, told).await?;
             return refused(&shared, &view);
         }
     };
@@ -82,13 +92,28 @@ pub async fn test(State(shared): State<Shared>, posted: Posted) -> Answer {
         payload: Some(web.digests.freeze(&draft).to_json()),
     };
     web.store.enqueue(&mail, now).await?;
-    Ok(done(&shared, "/admin/next", Notice::TestQueued))
+    let did = Action::TestSent;
+    posted.editor.did(&shared, did, Object::Nothing).await;
+    Ok(edit::back(
+        &shared,
+        &posted.fields,
+        Some(Notice::TestQueued),
+        "",
+    ))
 }
 
 /// Reads the feeds now.
-pub async fn collect(State(shared): State<Shared>, _posted: Posted) -> Result<Response, HttpError> {
+pub async fn collect(State(shared): State<Shared>, posted: Posted) -> Answer {
+    if let Saving::Answered(answer) = edit::save_typed(&shared, &posted).await? {
+        return Ok(answer);
+    }
     shared.web.digests.collect().await?;
-    Ok(done(&shared, "/admin/next", Notice::FeedsRead))
+    Ok(edit::back(
+        &shared,
+        &posted.fields,
+        Some(Notice::FeedsRead),
+        "",
+    ))
 }
 
 /// Without a sender nothing is delivered to a real server; the outbox takes all.
@@ -96,54 +121,89 @@ fn can_leave(web: &Web) -> bool {
     web.not_ready.is_empty() || web.outbox.is_some()
 }
 
-/// When the next issue goes out by itself: the first scheduled instant whose slot has no
-/// issue yet.
-pub(super) async fn goes_at(web: &Web) -> Result<Option<Timestamp>, StoreError> {
-    if !web.schedule_enabled {
-        return Ok(None);
-    }
-    let mut from = web.clock.now();
-    for _ in 0..SLOTS_AHEAD {
-        let Some(at) = web.schedule.next_after(from) else {
-            return Ok(None);
-        };
-        let slot = web.schedule.slot_of(at);
-        if web.store.issue_of_slot(&slot).await?.is_none() {
-            return Ok(Some(at));
-        }
-        from = at;
-    }
-    Ok(None)
+/// What the page tells besides how the draft stands.
+#[derive(Default)]
+pub(super) struct Told {
+    pub look: Look,
+    /// What was typed and not saved.
+    pub typed: Option<Words>,
+    pub conflict: Option<Conflict>,
+    pub test: Option<TestForm>,
 }
 
-async fn view(
+pub(super) async fn view(
     shared: &Shared,
     editor: &Editor,
     draft: &Draft,
-    preview: Shown,
-    test: TestForm,
+    told: Told,
 ) -> Result<Next, HttpError> {
-    let chosen = draft.selection.chosen.iter().map(|(post, why)| ChosenPost {
-        title: post.title.clone(),
-        url: post.url.to_string(),
-        published_at: post.published_at,
-        why: why.to_string(),
+    let web = &shared.web;
+    let (upcoming, goes_at) = slots::ahead(web).await?;
+    let (content, _) = web.digests.sample(draft)?;
+    let test = told.test.unwrap_or_else(|| TestForm {
+        address: editor.admin.address.to_string(),
+        fault: None,
     });
     let left_out = draft.selection.left_out.iter();
-    let left_out = left_out.map(|(post, why)| LeftOut {
-        title: post.title.clone(),
-        why: why.to_string(),
-    });
     Ok(Next {
         desk: editor.desk(shared),
         number: draft.number.get(),
+        version: draft.edits.version,
         subject: draft.subject.clone(),
-        goes_at: goes_at(&shared.web).await?,
+        subject_length: draft.subject.chars().count(),
+        preheader: draft.preheader.clone(),
+        words: told.typed.unwrap_or_else(|| words(&draft.edits)),
+        conflict: told.conflict,
+        upcoming,
+        goes_at,
         readers: draft.readers,
-        posts: chosen.collect(),
-        left_out: left_out.collect(),
-        preview,
-        bytes: Some(draft.size),
+        posts: chosen(draft),
+        left_out: left_out
+            .map(|(post, why)| LeftOut {
+                id: post.id.to_string(),
+                title: post.title.clone(),
+                why: why.to_string(),
+                is_hidden: *why == digest::LeftOut::Hidden,
+            })
+            .collect(),
+        has_places: draft.edits.has_places(),
+        is_enough: web.digests.has_enough(draft),
+        min_posts: web.digests.rules.min_posts,
+        look: told.look,
+        text: content.text,
+        kilobytes: draft.size.div_ceil(1000),
         test,
     })
+}
+
+/// The stored words, as the form shows them.
+pub(super) fn words(edits: &Edits) -> Words {
+    let text = |words: Option<&str>| words.unwrap_or_default().to_owned();
+    Words {
+        subject: text(edits.subject.as_ref().map(|it| it.as_str())),
+        preheader: text(edits.preheader.as_ref().map(|it| it.as_str())),
+        note: text(edits.note.as_ref().map(|it| it.as_str())),
+        ..Words::default()
+    }
+}
+
+fn chosen(draft: &Draft) -> Vec<ChosenPost> {
+    let posts = &draft.selection.chosen;
+    let line = |at: usize| {
+        let (post, why) = &posts[at];
+        let edit = draft.edits.of(&post.id);
+        ChosenPost {
+            id: post.id.to_string(),
+            title: post.title.clone(),
+            url: post.url.to_string(),
+            excerpt: post.excerpt.clone(),
+            published_at: post.published_at,
+            why: why.to_string(),
+            is_pinned: edit.is_pinned,
+            is_edited: edit.has_words(),
+            can_rise: at > 0 && edit::may_swap(draft, at - 1),
+            can_sink: edit::may_swap(draft, at),
+        }
+    };
+    (0..posts.len()).map(line).collect()
 }

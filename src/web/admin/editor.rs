@@ -2,19 +2,23 @@
 //! form of their own pages.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::Method;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
 use super::fields::Fields;
+use super::session;
 use super::views::{Desk, Notice};
-use super::{see_other, session};
+use crate::domain::audit::{Action, Actor, Object};
+use crate::domain::ids::AuditId;
 use crate::domain::token::Purpose;
-use crate::store::Admin;
+use crate::store::{Admin, Role, StoreError};
+use crate::web::Web;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 
-/// The logged-in admin. Who is not is sent to the door.
+/// Whoever is logged in, editor or admin. Which of them a page is for stands in the table
+/// of routes, whose layer puts this into the request.
 #[derive(Clone, Debug)]
 pub struct Editor {
     pub admin: Admin,
@@ -23,7 +27,7 @@ pub struct Editor {
     notice: Option<Notice>,
 }
 
-/// A form that the logged-in admin sent from a page of this session.
+/// A form that they sent from a page of this session.
 #[derive(Clone, Debug)]
 pub struct Posted {
     pub editor: Editor,
@@ -31,15 +35,46 @@ pub struct Posted {
 }
 
 impl Editor {
+    /// Whose session a request belongs to.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find(
+        shared: &Shared,
+        headers: &HeaderMap,
+        query: Option<&str>,
+    ) -> Result<Option<Self>, StoreError> {
+        let web = &shared.web;
+        let Some(hash) = session::claimed(web, headers) else {
+            return Ok(None);
+        };
+        let found = web.store.session(&hash, web.clock.now()).await?;
+        Ok(found.map(|found| Self {
+            admin: found.admin,
+            session: hash,
+            notice: notice(query),
+        }))
+    }
+
+    pub fn is_admin(&self) -> bool {
+        self.admin.role == Role::Admin
+    }
+
     /// What stands around every page.
     pub fn desk(&self, shared: &Shared) -> Desk {
         let web = &shared.web;
         Desk {
             csrf: web.keys.seal(Purpose::Csrf, b"", self.session.as_bytes()),
             account: self.admin.address.to_string(),
+            is_admin: self.is_admin(),
             now: web.clock.now(),
             notice: self.notice,
         }
+    }
+
+    /// Notes what was just done, in the list that admins read and in the log.
+    pub async fn did(&self, shared: &Shared, action: Action, object: impl Into<Object>) {
+        note(&shared.web, &self.admin, action, object).await;
     }
 
     fn sent(&self, fields: &Fields, shared: &Shared) -> bool {
@@ -52,23 +87,26 @@ impl Editor {
     }
 }
 
-impl FromRequestParts<Shared> for Editor {
-    type Rejection = Response;
+/// [`Editor::did`], for who is just coming in. What is done stays done when the list
+/// cannot be written.
+pub(super) async fn note(web: &Web, admin: &Admin, action: Action, object: impl Into<Object>) {
+    let (object, now) = (object.into(), web.clock.now());
+    let about = object.logged();
+    tracing::info!(admin = %admin.id, did = action.as_str(), about, "at the desk");
+    let id = AuditId::new(now, &web.random);
+    let actor = Actor::Admin(admin.id, admin.address.clone());
+    if let Err(error) = web.store.note(&id, &actor, (action, &object), now).await {
+        tracing::error!(%error, "who did that could not be noted");
+    }
+}
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Response> {
-        let web = &shared.web;
-        if let Some(hash) = session::claimed(web, &parts.headers) {
-            let found = web.store.session(&hash, web.clock.now()).await;
-            let found = found.map_err(|error| HttpError::from(error).into_response())?;
-            if let Some(found) = found {
-                return Ok(Self {
-                    admin: found.admin,
-                    session: hash,
-                    notice: notice(parts.uri.query()),
-                });
-            }
-        }
-        Err(away(parts, shared))
+impl FromRequestParts<Shared> for Editor {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, HttpError> {
+        // Nobody, on a route that is for anyone.
+        let editor = parts.extensions.get::<Self>().cloned();
+        editor.ok_or(HttpError::Forbidden)
     }
 }
 
@@ -77,7 +115,9 @@ impl FromRequest<Shared> for Posted {
 
     async fn from_request(request: Request, shared: &Shared) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        let editor = Editor::from_request_parts(&mut parts, shared).await?;
+        let editor = Editor::from_request_parts(&mut parts, shared)
+            .await
+            .map_err(IntoResponse::into_response)?;
         let fields = Fields::from_request(Request::from_parts(parts, body), shared)
             .await
             .map_err(IntoResponse::into_response)?;
@@ -85,21 +125,6 @@ impl FromRequest<Shared> for Posted {
             return Err(HttpError::Forbidden.into_response());
         }
         Ok(Self { editor, fields })
-    }
-}
-
-/// A page is worth coming back to after logging in; a form is not sent twice.
-fn away(parts: &Parts, shared: &Shared) -> Response {
-    if !matches!(parts.method, Method::GET | Method::HEAD) {
-        return HttpError::Forbidden.into_response();
-    }
-    match parts.uri.path() {
-        "/" => see_other(shared, "/admin/login"),
-        path => {
-            let next: String =
-                url::form_urlencoded::byte_serialize(format!("/admin{path}").as_bytes()).collect();
-            see_other(shared, &format!("/admin/login?next={next}"))
-        }
     }
 }
 

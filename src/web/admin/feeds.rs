@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use super::editor::{Editor, Posted};
 use super::views::{AddFeed, FeedLine, Feeds, Notice};
 use super::{Answer, done, page, refused, see_other};
+use crate::domain::audit::{Action, Object};
 use crate::domain::post::FeedId;
 use crate::feeds::{FeedSource, FeedSourceError};
 use crate::store::{FeedOrigin, FeedRow};
@@ -47,7 +48,11 @@ pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
             web.store.remove_feed(&source).await?;
             refuse(error).await
         }
-        _ if added => Ok(done(&shared, "/admin/feeds", Notice::FeedAdded)),
+        _ if added => {
+            let object = Object::Feed(source);
+            posted.editor.did(&shared, Action::FeedAdded, object).await;
+            Ok(done(&shared, "/admin/feeds", Notice::FeedAdded))
+        }
         // The list tells how it went.
         _ => Ok(see_other(&shared, "/admin/feeds")),
     }
@@ -65,6 +70,11 @@ pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: P
         "remove" if feed.origin == FeedOrigin::Settings => Err(HttpError::Unprocessable),
         "remove" => {
             shared.web.store.remove_feed(&feed.source).await?;
+            let object = Object::Feed(feed.source);
+            posted
+                .editor
+                .did(&shared, Action::FeedRemoved, object)
+                .await;
             Ok(done(&shared, "/admin/feeds", Notice::FeedRemoved))
         }
         _ => Err(HttpError::Unprocessable),

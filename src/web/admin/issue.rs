@@ -3,12 +3,13 @@
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
+use super::copies::{self, Filter};
 use super::editor::{Editor, Posted};
-use super::views::{DeliveryLine, Issue, Notice};
+use super::views::{Issue, Live, Notice};
 use super::{Answer, done, page, see_other};
-use crate::domain::delivery::DeliveryState;
-use crate::domain::issue::IssueNumber;
-use crate::store::{DeliveryRow, IssueRow};
+use crate::domain::audit::Action;
+use crate::domain::issue::{IssueId, IssueNumber};
+use crate::store::{DeliveryRow, IssueRow, Store, StoreError};
 use crate::web::Web;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
@@ -21,6 +22,8 @@ pub struct Asked {
     state: String,
     #[serde(default)]
     after: String,
+    #[serde(default)]
+    address: String,
 }
 
 pub async fn show(
@@ -31,30 +34,49 @@ pub async fn show(
 ) -> Answer {
     let store = &shared.web.store;
     let issue = find(&shared.web, &number).await?;
-    let filter = filter(&asked.state);
-    let begins = format!("{}:", issue.id);
+    let id = issue.id;
+    let look = shared.live.look(issue.clone()).await?;
+    let filter = Filter::parse(&asked.state);
+    let begins = format!("{id}:");
     let after = Some(asked.after.as_str()).filter(|after| after.starts_with(&begins));
-    let mut rows = store
-        .copies(&issue.id, filter, after, PAGE as i64 + 1)
-        .await?;
-    let more = rows.len() > PAGE;
-    rows.truncate(PAGE);
-    let older = rows.last().filter(|_| more).map(|row| row.id.clone());
+    let (look_up, (rows, older)) = if asked.address.is_empty() {
+        (None, list(store, &id, filter, after).await?)
+    } else {
+        let (look_up, rows) = copies::look_up(store, &id, &asked.address).await?;
+        (Some(look_up), (rows, None))
+    };
     let view = Issue {
         desk: editor.desk(&shared),
         number: issue.number.get(),
-        tally: (&store.tally(&issue.id).await?).into(),
         subject: issue.subject,
-        state: issue.state.as_str(),
+        live: Live::new(&look, &shared.web.mail_goes_to),
         begun_at: issue.frozen_at,
         finished_at: issue.finished_at,
-        says: issue.paused_why,
-        filter: filter.map(DeliveryState::as_str),
-        deliveries: rows.into_iter().map(line).collect(),
+        failures: copies::failures(store, &id).await?,
+        left: store.left_after(&id).await?,
+        look_up,
+        filter: filter.as_str(),
+        deliveries: rows.into_iter().map(copies::line).collect(),
         newer: after.is_some(),
         older,
     };
     page(&shared, &view)
+}
+
+/// A page of copies, and behind which one the next page begins.
+async fn list(
+    store: &Store,
+    issue: &IssueId,
+    filter: Filter,
+    after: Option<&str>,
+) -> Result<(Vec<DeliveryRow>, Option<String>), StoreError> {
+    let mut rows = store
+        .copies(issue, &filter.states(), after, PAGE as i64 + 1)
+        .await?;
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    let older = rows.last().filter(|_| more).map(|row| row.id.clone());
+    Ok((rows, older))
 }
 
 /// Pauses, resumes, cancels, or tries again. What no longer fits the issue's state
@@ -68,23 +90,33 @@ pub async fn act(
     let issue = find(web, &number).await?;
     let now = web.clock.now();
     let action = posted.fields.text("action");
-    let (changed, notice) = match action {
-        "pause" => (
-            web.store.pause_issue(&issue.id, None).await?,
-            Notice::Paused,
-        ),
-        "resume" => (web.store.resume_issue(&issue.id).await?, Notice::Resumed),
+    let store = &web.store;
+    let (changed, notice, did) = match action {
+        "pause" => {
+            let admin = posted.editor.admin.address.to_string();
+            let paused = store.pause_issue_by(&issue.id, &admin).await?;
+            (paused, Notice::Paused, Action::IssuePaused)
+        }
+        "resume" => {
+            let resumed = store.resume_issue(&issue.id, now).await?;
+            (resumed, Notice::Resumed, Action::IssueResumed)
+        }
         "cancel" => (
-            web.store.cancel_issue(&issue.id, now).await?,
+            store.cancel_issue(&issue.id, now).await?,
             Notice::Cancelled,
+            Action::IssueCancelled,
         ),
-        "try_now" => (
-            web.store.try_now(&issue.id, now).await? > 0,
-            Notice::TriedNow,
-        ),
+        "try_now" => {
+            let notice = match store.try_now(&issue.id, now).await? {
+                0 => Notice::NothingWaits,
+                _ => Notice::TriedNow,
+            };
+            (true, notice, Action::IssueTriedNow)
+        }
         "send_again" => (
-            web.store.send_again(&issue.id, now).await? > 0,
+            store.send_again(&issue.id, now).await? > 0,
             Notice::SentAgain,
+            Action::IssueSentAgain,
         ),
         _ => return Err(HttpError::Unprocessable),
     };
@@ -92,30 +124,12 @@ pub async fn act(
     if !changed {
         return Ok(see_other(&shared, &path));
     }
-    tracing::info!(admin = %posted.editor.admin.id, issue = %issue.number, did = notice.as_str(), "from the desk");
+    shared.live.changed(&issue.id);
+    posted.editor.did(&shared, did, issue.number).await;
     Ok(done(&shared, &path, notice))
 }
 
-async fn find(web: &Web, number: &str) -> Result<IssueRow, HttpError> {
+pub(super) async fn find(web: &Web, number: &str) -> Result<IssueRow, HttpError> {
     let number = IssueNumber::parse(number).map_err(|_| HttpError::NotFound)?;
     web.store.issue(number).await?.ok_or(HttpError::NotFound)
-}
-
-/// "Waiting" is one to people.
-fn filter(word: &str) -> Option<DeliveryState> {
-    match DeliveryState::parse(word).ok()? {
-        DeliveryState::Leased | DeliveryState::Sending => Some(DeliveryState::Queued),
-        state => Some(state),
-    }
-}
-
-fn line(row: DeliveryRow) -> DeliveryLine {
-    DeliveryLine {
-        address: row.address,
-        state: row.state.as_str(),
-        attempts: row.attempts,
-        at: row.at,
-        next_at: row.due_at.filter(|_| row.state == DeliveryState::Deferred),
-        reply: row.reply,
-    }
 }

@@ -4,13 +4,17 @@ use axum::extract::{Query, State};
 use serde::Deserialize;
 
 use super::editor::Editor;
-use super::views::{IssueLine, Issues};
-use super::{Answer, page};
+use super::views::{IssueLine, Issues, NextLine, SkippedWeek};
+use super::{Answer, page, slots};
 use crate::domain::issue::IssueNumber;
+use crate::domain::slot::Slot;
 use crate::store::{IssueRow, Store, StoreError};
+use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 
 const PAGE: usize = 20;
+/// Skipped weeks on the page.
+const SKIPPED: i64 = 5;
 
 #[derive(Debug, Default, Deserialize)]
 pub struct Asked {
@@ -23,35 +27,55 @@ pub async fn show(
     editor: Editor,
     Query(asked): Query<Asked>,
 ) -> Answer {
-    let store = &shared.web.store;
-    let after = IssueNumber::parse(&asked.after).ok();
-    let mut rows = store.issues(after, PAGE as i64 + 1).await?;
+    let web = &shared.web;
+    let before = IssueNumber::parse(&asked.after).ok();
+    let mut rows = web.store.issues(before, PAGE as i64 + 1).await?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let older = rows.last().filter(|_| more);
     let older = older.map(|issue| issue.number.to_string());
+    let next = match before {
+        None => Some(NextLine {
+            number: web.store.next_number().await?.get(),
+            goes_at: slots::ahead(web).await?.1,
+        }),
+        Some(_) => None,
+    };
     let view = Issues {
         desk: editor.desk(&shared),
-        issues: lines(store, rows).await?,
-        newer: after.is_some(),
+        next,
+        issues: lines(&shared, rows).await?,
+        skipped: skipped(&web.store).await?,
+        newer: before.is_some(),
         older,
     };
     page(&shared, &view)
 }
 
+async fn skipped(store: &Store) -> Result<Vec<SkippedWeek>, StoreError> {
+    let weeks = store.skipped_slots(SKIPPED).await?.into_iter();
+    let week = |slot: Slot| SkippedWeek {
+        year: slot.year(),
+        week: slot.week(),
+    };
+    Ok(weeks.map(week).collect())
+}
+
 /// Issues with how their recipients are accounted for.
 pub(super) async fn lines(
-    store: &Store,
+    shared: &Shared,
     rows: Vec<IssueRow>,
-) -> Result<Vec<IssueLine>, StoreError> {
+) -> Result<Vec<IssueLine>, HttpError> {
     let mut lines = Vec::with_capacity(rows.len());
     for issue in rows {
+        let look = shared.live.look(issue).await?;
+        let issue = &look.sight.issue;
         lines.push(IssueLine {
             number: issue.number.get(),
-            tally: (&store.tally(&issue.id).await?).into(),
-            title: issue.subject,
+            title: issue.subject.clone(),
             begun_at: issue.frozen_at,
-            state: issue.state.as_str(),
+            state: look.standing().as_str(),
+            tally: (&look.sight.tally).into(),
         });
     }
     Ok(lines)

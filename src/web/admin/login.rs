@@ -10,10 +10,11 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 
 use super::doorkeeper::Doorkeeper;
-use super::editor::Posted;
+use super::editor::{Posted, note};
 use super::fields::Fields;
 use super::views::{Login, LoginFault};
 use super::{Answer, see_other, session};
+use crate::domain::audit::{Action, Object};
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
@@ -71,7 +72,7 @@ pub async fn log_in(
             if let Some(old) = session::claimed(&shared.web, &headers) {
                 shared.web.store.close_session(&old).await?;
             }
-            tracing::info!(admin = %admin.id, "logged in");
+            note(&shared.web, &admin, Action::LoggedIn, Object::Nothing).await;
             enter(&shared, &admin.id, next.unwrap_or("/admin")).await
         }
         None => again(StatusCode::UNPROCESSABLE_ENTITY, LoginFault::Password).await,

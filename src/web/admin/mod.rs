@@ -1,23 +1,35 @@
 //! The desk: one file per page, and who may see it.
 //!
-//! A page asks for an [`editor::Editor`], a change for an [`editor::Posted`] form; the
-//! door ([`login`], [`setup`]) is the only part that does without.
+//! The table of routes says whom each page is for, and [`guard`] holds it. A page asks for
+//! an [`editor::Editor`], a change for an [`editor::Posted`] form; the door ([`login`],
+//! [`setup`]) is the only part that does without.
 
+mod account;
+mod accounts;
+mod audit;
+mod copies;
 mod doorkeeper;
 mod draft;
+mod edit;
+mod edit_post;
 mod editor;
 mod feeds;
 mod fields;
+mod guard;
 mod issue;
 mod issues;
+mod live;
 mod login;
+mod one_time_link;
 mod origin;
 mod outbox;
 mod overview;
+mod preview;
 mod send;
 mod session;
 mod settings;
 mod setup;
+mod slots;
 mod subscribers;
 #[cfg(test)]
 mod tests;
@@ -26,42 +38,93 @@ pub mod views;
 use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
+pub use self::one_time_link::one_time_link;
+
 use self::doorkeeper::Doorkeeper;
+use self::guard::Who;
 use self::views::Notice;
 use super::errors::HttpError;
 use super::headers;
 use super::pages::View;
 use super::state::Shared;
 
-/// The desk, relative to `/admin`. Each call has counts of its own of who tried to log in.
-pub fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/", get(overview::show))
-        .route("/setup", get(setup::show).post(setup::set))
-        .route("/login", get(login::show).post(login::log_in))
-        .route("/logout", post(login::log_out))
-        .route("/next", get(draft::show))
-        .route("/next/html", get(draft::html))
-        .route("/next/test", post(draft::test))
-        .route("/next/collect", post(draft::collect))
-        .route("/next/send", get(send::show).post(send::send))
-        .route("/issues", get(issues::show))
-        .route("/issues/{number}", get(issue::show).post(issue::act))
-        .route(
+/// Every page of the desk, relative to `/admin`, and whom it is for.
+fn table() -> Vec<(&'static str, Who, MethodRouter<Shared>)> {
+    use Who::{Admins, Anyone, Editors};
+    vec![
+        ("/setup", Anyone, get(setup::show).post(setup::set)),
+        ("/login", Anyone, get(login::show).post(login::log_in)),
+        ("/logout", Editors, post(login::log_out)),
+        ("/", Editors, get(overview::show)),
+        ("/next", Editors, get(draft::show).post(edit::change)),
+        ("/next/html", Editors, get(draft::html)),
+        ("/next/test", Editors, post(draft::test)),
+        ("/next/collect", Editors, post(draft::collect)),
+        (
+            "/next/add",
+            Editors,
+            get(edit_post::show_new).post(edit_post::add),
+        ),
+        (
+            "/next/posts/{id}",
+            Editors,
+            get(edit_post::show).post(edit_post::change),
+        ),
+        ("/next/skip", Editors, post(slots::skip)),
+        ("/next/send", Editors, get(send::show).post(send::send)),
+        ("/issues", Editors, get(issues::show)),
+        (
+            "/issues/{number}",
+            Editors,
+            get(issue::show).post(issue::act),
+        ),
+        ("/issues/{number}/live", Editors, get(live::follow)),
+        (
+            "/issues/{number}/deliveries.csv",
+            Editors,
+            get(copies::file),
+        ),
+        (
             "/subscribers",
+            Editors,
             get(subscribers::show).post(subscribers::add),
-        )
-        .route("/feeds", get(feeds::show).post(feeds::add))
-        .route("/feeds/{id}", post(feeds::act))
-        .route("/settings", get(settings::show))
-        .route("/outbox", get(outbox::show))
-        .route("/outbox/{name}", get(outbox::mail))
-        .route("/outbox/{name}/html", get(outbox::html))
+        ),
+        ("/feeds", Editors, get(feeds::show).post(feeds::add)),
+        ("/feeds/{id}", Editors, post(feeds::act)),
+        ("/outbox", Editors, get(outbox::show)),
+        ("/outbox/{name}", Editors, get(outbox::mail)),
+        ("/outbox/{name}/html", Editors, get(outbox::html)),
+        ("/account", Editors, get(account::show)),
+        ("/account/password", Editors, post(account::change_password)),
+        (
+            "/account/log-out",
+            Editors,
+            post(account::log_out_everywhere),
+        ),
+        ("/settings", Admins, get(settings::show)),
+        (
+            "/accounts",
+            Admins,
+            get(accounts::show).post(accounts::invite),
+        ),
+        ("/accounts/{id}", Admins, post(accounts::act)),
+        ("/audit", Admins, get(audit::show)),
+    ]
+}
+
+/// The desk, relative to `/admin`. Each call has counts of its own of who tried to log in.
+pub fn routes(shared: &Shared) -> Router<Shared> {
+    let mut router = Router::new();
+    for (path, who, pages) in table() {
+        let guard = from_fn_with_state((Arc::clone(shared), who), guard::hold);
+        router = router.route(path, pages.layer(guard));
+    }
+    router
         .layer(Extension(Arc::new(Doorkeeper::new())))
         .layer(from_fn(headers::desk))
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use axum::extract::State;
 
 use super::editor::Editor;
-use super::views::{Checklist, Figures, NextIssue, Overview, SendingNow, SubscriberCounts};
-use super::{Answer, draft, issues, page};
+use super::views::{Checklist, Figures, Live, NextIssue, Overview, SendingNow, SubscriberCounts};
+use super::{Answer, issues, page, slots};
 use crate::domain::delivery::DeliveryKind;
-use crate::domain::issue::IssueState;
+use crate::domain::issue::{IssueState, Standing};
 use crate::domain::subscriber::SubscriberState;
 use crate::store::StoreError;
 use crate::web::Web;
+use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -22,10 +23,8 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
     let web = &shared.web;
     let counts = SubscriberCounts::read(&web.store).await?;
     let recent = web.store.issues(None, RECENT).await?;
-    let recent = issues::lines(&web.store, recent).await?;
-    let last = recent
-        .iter()
-        .find(|issue| issue.state == IssueState::Sent.as_str());
+    let recent = issues::lines(&shared, recent).await?;
+    let last = recent.iter().find(|issue| is_sent(issue.state));
     let week_ago = web.clock.now().minus(WEEK);
     let arrived = async |state| web.store.arrived_in(state, week_ago).await;
     let figures = Figures {
@@ -35,14 +34,17 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
         delivered_per_mille: last.and_then(|issue| issue.tally.delivered_per_mille()),
     };
     let next = web.digests.draft().await?;
+    let (upcoming, goes_at) = slots::ahead(web).await?;
     let view = Overview {
         desk: editor.desk(&shared),
         checklist: checklist(web, counts.confirmed).await?,
-        sending: sending(web).await?,
+        sending: sending(&shared).await?,
         next: NextIssue {
             number: next.number.get(),
-            goes_at: draft::goes_at(web).await?,
+            upcoming,
+            goes_at,
             posts: next.selection.chosen.len(),
+            is_enough: web.digests.has_enough(&next),
             readers: next.readers,
         },
         figures,
@@ -51,15 +53,23 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
     page(&shared, &view)
 }
 
-/// The oldest issue that is not finished.
-async fn sending(web: &Web) -> Result<Option<SendingNow>, StoreError> {
-    let Some(issue) = web.store.unfinished_issues().await?.into_iter().next() else {
+fn is_sent(state: &str) -> bool {
+    [Standing::Sent, Standing::SentWithFailures]
+        .map(Standing::as_str)
+        .contains(&state)
+}
+
+/// The oldest issue that is being sent, or else the oldest that is held back.
+async fn sending(shared: &Shared) -> Result<Option<SendingNow>, HttpError> {
+    let unfinished = shared.web.store.unfinished_issues().await?;
+    let sending = unfinished.iter().find(|it| it.state == IssueState::Sending);
+    let Some(issue) = sending.or(unfinished.first()) else {
         return Ok(None);
     };
+    let look = shared.live.look(issue.clone()).await?;
     Ok(Some(SendingNow {
         number: issue.number.get(),
-        state: issue.state.as_str(),
-        tally: (&web.store.tally(&issue.id).await?).into(),
+        live: Live::new(&look, &shared.web.mail_goes_to),
     }))
 }
 

@@ -5,8 +5,10 @@ use sha2::{Digest, Sha256};
 
 use super::editor::{Editor, Posted};
 use super::views::{Notice, Send};
-use super::{Answer, done, page, see_other};
+use super::{Answer, done, page, see_other, slots};
 use crate::digest::{Draft, DraftError, PublishError, Published};
+use crate::domain::audit::Action;
+use crate::domain::slot::Slot;
 use crate::store::IssueRow;
 use crate::store::StoreError;
 use crate::web::Web;
@@ -23,21 +25,25 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
         return Ok(done(&shared, "/admin/next", nothing_to_send(&draft)));
     }
     let titles = draft.selection.chosen.iter();
+    let (upcoming, _) = slots::ahead(web).await?;
     let view = Send {
         desk: editor.desk(&shared),
         number: draft.number.get(),
         subject: draft.subject.clone(),
+        preheader: draft.preheader.clone(),
         from: web.digests.identity.from.to_string(),
         readers: draft.readers,
+        has_note: draft.edits.note.is_some(),
         titles: titles.map(|(post, _)| post.title.clone()).collect(),
         blockers: web.not_ready.clone(),
         to_outbox: web.outbox.is_some(),
+        upcoming,
         reviewed: fingerprint(web, &draft)?,
     };
     page(&shared, &view)
 }
 
-/// Sends what was looked at, and nothing else.
+/// Sends what was looked at, and nothing else; or leaves it to the schedule.
 pub async fn send(State(shared): State<Shared>, posted: Posted) -> Answer {
     let web = &shared.web;
     if !web.not_ready.is_empty() {
@@ -46,23 +52,42 @@ pub async fn send(State(shared): State<Shared>, posted: Posted) -> Answer {
     if let Some(issue) = this_weeks(web).await? {
         return Ok(done(&shared, &page_of(&issue), Notice::AlreadySent));
     }
+    if posted.fields.text("action") == "schedule" {
+        return schedule(&shared, &posted).await;
+    }
     let draft = web.digests.draft().await?;
     if fingerprint(web, &draft)? != posted.fields.text("reviewed") {
         return Ok(done(&shared, "/admin/next/send", Notice::Changed));
     }
     let slot = web.schedule.slot_of(web.clock.now());
-    let published = web.digests.publish(Some(slot)).await;
+    let published = web.digests.publish_this(draft, slot).await;
     match published.map_err(failed)? {
-        Published::Made { number, .. } => {
-            tracing::info!(admin = %posted.editor.admin.id, issue = %number, "sent from the desk");
+        Some(Published::Made { number, .. }) => {
+            posted.editor.did(&shared, Action::IssueSent, number).await;
             let path = format!("/admin/issues/{number}");
             Ok(done(&shared, &path, Notice::SendingBegun))
         }
-        Published::AlreadyThere(issue) => Ok(done(&shared, &page_of(&issue), Notice::AlreadySent)),
-        Published::NothingNew(draft) => Ok(done(&shared, "/admin/next", nothing_to_send(&draft))),
+        Some(Published::AlreadyThere(issue)) => {
+            Ok(done(&shared, &page_of(&issue), Notice::AlreadySent))
+        }
+        Some(Published::NothingNew(draft)) => {
+            Ok(done(&shared, "/admin/next", nothing_to_send(&draft)))
+        }
+        Some(Published::Skipped) | None => Ok(done(&shared, "/admin/next/send", Notice::Changed)),
     }
 }
 
+/// The schedule sends the draft by itself; all there is to do is not to skip its slot.
+async fn schedule(shared: &Shared, posted: &Posted) -> Answer {
+    let (upcoming, _) = slots::ahead(&shared.web).await?;
+    let Some(upcoming) = upcoming else {
+        return Ok(see_other(shared, "/admin/next/send"));
+    };
+    let slot = Slot::parse(&upcoming.slot).map_err(|_| HttpError::Unprocessable)?;
+    shared.web.store.unskip_slot(&slot).await?;
+    tracing::info!(admin = %posted.editor.admin.id, %slot, "left to the schedule from the desk");
+    Ok(done(shared, "/admin/next", Notice::Scheduled))
+}
 fn failed(error: PublishError) -> HttpError {
     match error {
         PublishError::Draft(error) => error.into(),

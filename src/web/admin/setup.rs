@@ -9,9 +9,11 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 
 use super::doorkeeper::{Doorkeeper, LONGEST, SHORTEST};
+use super::editor::note;
 use super::fields::Fields;
 use super::views::{Notice, Setup, SetupFault, SetupPurpose};
 use super::{Answer, login, page, refused, session};
+use crate::domain::audit::{Action, Object};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
 use crate::store::{Admin, StoreError};
@@ -62,7 +64,9 @@ pub async fn set(
     let hash = keeper.hash(password, web.random.bytes()).await?;
     match settle(web, &guest, &session::hash(token), &address, &hash).await? {
         Some(admin) => {
-            tracing::info!(%admin, "a password was set by a one-time link");
+            if let Some(admin) = web.store.admin(&admin).await? {
+                note(web, &admin, Action::PasswordSet, Object::Nothing).await;
+            }
             let welcome = format!("/admin?done={}", Notice::Welcome.as_str());
             login::enter(&shared, &admin, &welcome).await
         }
@@ -105,7 +109,7 @@ async fn settle(
     }
 }
 
-fn password_fault(password: &str, again: &str) -> Option<SetupFault> {
+pub(super) fn password_fault(password: &str, again: &str) -> Option<SetupFault> {
     match password.chars().count() {
         length if length < SHORTEST => Some(SetupFault::Short),
         length if length > LONGEST => Some(SetupFault::Long),

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::editor::{Editor, Posted};
 use super::views::{AddSubscriber, Notice, SubscriberCounts, SubscriberLine, Subscribers};
 use super::{Answer, done, page, refused};
+use crate::domain::audit::Action;
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{Store, StoreError, SubscriberFilter, SubscriberRow};
@@ -62,7 +63,14 @@ pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
             return refused(&shared, &view);
         }
     };
-    let tally = shared.web.subscriptions.add(address, None, &how).await?;
+    let web = &shared.web;
+    let tally = web.subscriptions.add(address.clone(), None, &how).await?;
+    if tally.imported > 0
+        && let Some(reader) = web.store.subscriber_by_address(&address).await?
+    {
+        let did = Action::SubscriberAdded;
+        posted.editor.did(&shared, did, reader.id).await;
+    }
     let notice = if tally.imported > 0 {
         Notice::SubscriberAdded
     } else if tally.kept_out > 0 {

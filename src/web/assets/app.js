@@ -1,73 +1,105 @@
 // Only for the desk, and only to spare a click: every page works without this file.
+const find = name => document.querySelector(name);
+const all = (name, does) => document.querySelectorAll(name).forEach(does);
 
-// Live figures: the page asks for itself and shows what changed, until nothing is to go.
-const PAUSE = 2000;
-let spoken = 0;
+// Live figures, as the server words them. A hidden page lets go of its stream.
+all('[data-live]', box => {
+  const lost = find('[data-lost]'), status = find('[data-spoken]');
+  let stream, spoken;
 
-function follow(box) {
-  const again = () => setTimeout(() => refresh(box), PAUSE);
-  if (document.hidden) document.addEventListener('visibilitychange', again, { once: true });
-  else again();
-}
+  // Screen readers hear each quarter once, not each change.
+  const speak = ({ sent, total }) => {
+    const quarter = Math.floor(sent / total * 4);
+    if (quarter > spoken) status.textContent = `${quarter * 25} %`;
+    spoken = quarter;
+  };
 
-async function refresh(box) {
-  const note = document.querySelector('[data-connection]');
-  try {
-    const answer = await fetch(location.href, { headers: { accept: 'text/html' } });
-    if (!answer.ok || answer.redirected) throw new Error(answer.status);
-    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-    for (const part of document.querySelectorAll('[data-part]')) {
-      const fresh = page.querySelector(`[data-part="${part.dataset.part}"]`);
-      if (!part.contains(document.activeElement)) part.replaceChildren(...(fresh?.childNodes ?? []));
-    }
-    if (note) note.hidden = true;
-    const next = page.querySelector('[data-live]');
-    if (!next) return location.reload();
-    speak(next);
-    box.dataset.live = next.dataset.live;
-  } catch {
-    if (note) note.hidden = false;
-  }
-  follow(box);
-}
+  const show = event => {
+    const told = JSON.parse(event.data);
+    lost.hidden = true;
+    // Other buttons belong to another state.
+    if (told.state !== box.dataset.state) return reload();
+    for (const name in told.parts) all(`[data-part=${name}]`, part => { part.innerHTML = told.parts[name]; });
+    speak(told);
+  };
 
-// Screen readers hear each quarter once, not each change.
-function speak(box) {
-  const quarter = Math.floor(Number(box.dataset.live) * 4);
-  const status = document.querySelector('[data-spoken]');
-  if (!status || quarter <= spoken) return;
-  spoken = quarter;
-  status.textContent = `${quarter * 25} %`;
-}
+  // What is being typed is worth more than fresh figures.
+  const reload = () => {
+    stop();
+    if (find('input:focus')?.value) setTimeout(reload, 2000);
+    else location.reload();
+  };
 
-const live = document.querySelector('[data-live]');
-if (live) {
-  spoken = Math.floor(Number(live.dataset.live) * 4);
-  follow(live);
-}
+  const fail = () => {
+    lost.hidden = false;
+    // The browser tries again by itself, unless something else than a stream answered.
+    if (stream?.readyState === EventSource.CLOSED) setTimeout(ask, 3000);
+  };
+  const ask = () => fetch(location.href).then(page => page.ok ? location.reload() : fail(), fail);
 
-for (const button of document.querySelectorAll('[data-copy]')) {
+  const stop = () => stream?.close();
+  const start = () => {
+    stop();
+    if (document.hidden) return;
+    stream = new EventSource(box.dataset.live);
+    stream.onerror = fail;
+    stream.addEventListener('progress', show);
+    stream.addEventListener('done', reload);
+  };
+  document.addEventListener('visibilitychange', start);
+  addEventListener('pagehide', stop);
+  start();
+});
+
+// A search that shows what it finds while one types: it swaps the rows.
+all('form[data-search]', form => {
+  let waits, asked = 0;
+  form.addEventListener('input', () => {
+    clearTimeout(waits);
+    waits = setTimeout(async () => {
+      const turn = ++asked, url = `${form.action}?${new URLSearchParams(new FormData(form))}`;
+      const page = await fetch(url).then(answer => answer.text(), () => '');
+      const rows = new DOMParser().parseFromString(page, 'text/html').querySelector('[data-part=rows]');
+      if (turn !== asked) return;
+      const here = find('[data-part=rows]');
+      // Nothing found, or nothing shown yet, has words of its own.
+      if (rows && here) here.replaceWith(rows), history.replaceState(null, '', url);
+      else if (page) form.submit();
+    }, 250);
+  });
+});
+
+// One box for all of its form; without this file it is not there.
+all('[data-select-all]', box => box.closest('[hidden]')?.removeAttribute('hidden'));
+document.addEventListener('change', ({ target }) => {
+  if ('selectAll' in target.dataset)
+    all('input[type=checkbox]', box => { if (box.form === target.form) box.checked = target.checked; });
+});
+
+all('[data-copy]', button => {
   button.hidden = false;
-  button.addEventListener('click', async () => {
+  button.onclick = async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
     button.textContent = button.dataset.done;
-  });
-}
+  };
+});
 
-for (const button of document.querySelectorAll('[data-reveal]')) {
+all('[data-reveal]', button => {
   const field = document.getElementById(button.dataset.reveal);
   button.hidden = false;
-  button.addEventListener('click', () => {
-    const show = field.type === 'password';
-    field.type = show ? 'text' : 'password';
-    button.setAttribute('aria-pressed', String(show));
-  });
-}
+  button.onclick = () => {
+    const hidden = field.type === 'password';
+    field.type = hidden ? 'text' : 'password';
+    button.setAttribute('aria-pressed', hidden);
+  };
+});
 
-// "/" goes to the search, as on most desks; never while one is typing.
+// "/" goes to the search and "?" lists the keys, as on most desks; never while one types.
 document.addEventListener('keydown', event => {
-  const search = document.querySelector('input[type=search]');
-  if (event.key !== '/' || !search || event.target.closest('input, textarea, select')) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, textarea, select')) return;
+  const search = find('input[type=search]'), keys = find('#keys');
+  if (event.key === '/' && search) search.focus(), search.select();
+  else if (event.key === '?' && keys && !keys.open) keys.showModal();
+  else return;
   event.preventDefault();
-  search.focus();
 });

@@ -50,6 +50,7 @@ pub async fn show(State(state): State<Shared>, InPath(number): InPath) -> Answer
         number: number.get(),
         title: issue.subject.clone(),
         sent_at: issue.frozen_at,
+        note: store.issue_note(&issue.id).await?,
         posts: posts(&state, &issue).await?,
         previous: newest(store, Some(number)).await?.as_ref().map(link),
         next: following(store, number).await?.as_ref().map(link),
@@ -67,6 +68,7 @@ pub async fn feed(State(state): State<Shared>) -> Answer {
             number: issue.number.get(),
             title: issue.subject.clone(),
             sent_at: issue.frozen_at,
+            note: state.web.store.issue_note(&issue.id).await?,
             posts: posts(&state, issue).await?,
         });
     }

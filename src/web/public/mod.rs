@@ -3,6 +3,7 @@
 mod check;
 mod confirm;
 mod embed;
+mod fresh_links;
 mod home;
 mod issues;
 mod link_gone;
@@ -39,6 +40,22 @@ pub fn routes() -> Router<Shared> {
         .route(
             "/preferences/{token}",
             get(preferences::show).post(preferences::change),
+        )
+        .route(
+            "/change-address/{token}",
+            get(fresh_links::change_address).post(fresh_links::ask_new_address),
+        )
+        .route(
+            "/new-address/{token}",
+            get(fresh_links::new_address).post(fresh_links::take_new_address),
+        )
+        .route(
+            "/export/{token}",
+            get(fresh_links::export).post(fresh_links::download),
+        )
+        .route(
+            "/erase/{token}",
+            get(fresh_links::erase).post(fresh_links::erase_now),
         )
         .route_layer(from_fn(headers::private_link));
     Router::new()

@@ -1,4 +1,4 @@
-//! `/preferences/{token}`: pause, go on, leave, come back.
+//! `/preferences/{token}`: pause, go on, leave, come back; and ask for the links that do more.
 
 use axum::Form;
 use axum::extract::{Query, State};
@@ -9,6 +9,7 @@ use super::token::Token;
 use super::views::{Link, Preferences, Reading};
 use super::{Answer, link_gone};
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::ReaderMail;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
 use crate::subscription::LinkError;
@@ -18,6 +19,7 @@ use crate::web::state::{Shared, WebState};
 #[serde(default)]
 pub struct Shown {
     saved: String,
+    asked: String,
 }
 
 pub async fn show(
@@ -37,17 +39,44 @@ pub async fn show(
         paused_until: subscriber.paused_until.filter(|until| *until > state.now()),
         next_issue_at: state.next_issue_at(),
         saved: shown.saved == "1",
+        asked: ReaderMail::parse(&shown.asked).ok().map(ReaderMail::as_str),
     };
     Ok(state.pages.html(&page)?.into_response())
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(untagged)]
 enum Action {
+    AtOnce(Step),
+    ByLink(Wish),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Step {
     Pause,
     Resume,
     Unsubscribe,
     Resubscribe,
+}
+
+/// What needs a fresh link: whoever has the page may have it from a forwarded mail.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Wish {
+    ChangeAddress,
+    Export,
+    Erase,
+}
+
+impl From<Wish> for ReaderMail {
+    fn from(wish: Wish) -> Self {
+        match wish {
+            Wish::ChangeAddress => Self::ChangeAddress,
+            Wish::Export => Self::Export,
+            Wish::Erase => Self::Erase,
+        }
+    }
 }
 
 /// An action there is not is refused (422).
@@ -61,26 +90,42 @@ pub async fn change(
     Token(token): Token,
     Form(change): Form<Change>,
 ) -> Answer {
-    let base = &state.site.base;
-    let to = match act(&state, &token, change.action).await {
-        Ok(subscriber) if took_effect(change.action, &subscriber, state.now()) => {
-            format!("{base}/preferences/{token}?saved=1")
-        }
-        // A link alone brings nobody back who never confirmed, or whose address is dead.
-        Ok(_) if matches!(change.action, Action::Resubscribe) => format!("{base}/"),
-        Ok(_) => format!("{base}/preferences/{token}"),
-        Err(error) => return link_gone::answer(&state, Link::Preferences, error),
+    let to = match change.action {
+        Action::AtOnce(step) => take(&state, &token, step).await,
+        Action::ByLink(wish) => ask(&state, &token, wish.into()).await,
     };
-    Ok(Redirect::to(&to).into_response())
+    match to {
+        Ok(to) => Ok(Redirect::to(&format!("{}{to}", state.site.base)).into_response()),
+        Err(error) => link_gone::answer(&state, Link::Preferences, error),
+    }
 }
 
-async fn act(state: &WebState, token: &str, action: Action) -> Result<Subscriber, LinkError> {
+/// Where to go on to.
+async fn take(state: &WebState, token: &str, step: Step) -> Result<String, LinkError> {
+    let subscriber = act(state, token, step).await?;
+    Ok(if took_effect(step, &subscriber, state.now()) {
+        format!("/preferences/{token}?saved=1")
+    } else if matches!(step, Step::Resubscribe) {
+        // A link alone brings nobody back who never confirmed, or whose address is dead.
+        "/".to_owned()
+    } else {
+        format!("/preferences/{token}")
+    })
+}
+
+async fn ask(state: &WebState, token: &str, about: ReaderMail) -> Result<String, LinkError> {
     let subscriptions = &state.web.subscriptions;
-    match action {
-        Action::Pause => subscriptions.pause(token).await?,
-        Action::Resume => subscriptions.resume(token).await?,
-        Action::Unsubscribe => subscriptions.leave_by_preferences(token).await?,
-        Action::Resubscribe => {
+    subscriptions.ask_for_link(token, about).await?;
+    Ok(format!("/preferences/{token}?asked={about}"))
+}
+
+async fn act(state: &WebState, token: &str, step: Step) -> Result<Subscriber, LinkError> {
+    let subscriptions = &state.web.subscriptions;
+    match step {
+        Step::Pause => subscriptions.pause(token).await?,
+        Step::Resume => subscriptions.resume(token).await?,
+        Step::Unsubscribe => subscriptions.leave_by_preferences(token).await?,
+        Step::Resubscribe => {
             subscriptions.come_back(token).await?;
         }
     }
@@ -88,13 +133,13 @@ async fn act(state: &WebState, token: &str, action: Action) -> Result<Subscriber
 }
 
 /// "Saved." is only said of what is so.
-fn took_effect(action: Action, subscriber: &Subscriber, now: Timestamp) -> bool {
+fn took_effect(step: Step, subscriber: &Subscriber, now: Timestamp) -> bool {
     let reads = subscriber.state == SubscriberState::Confirmed;
     let paused = subscriber.paused_until.is_some_and(|until| until > now);
-    match action {
-        Action::Pause => reads && paused,
-        Action::Resume => reads && !paused,
-        Action::Unsubscribe => !reads,
-        Action::Resubscribe => reads,
+    match step {
+        Step::Pause => reads && paused,
+        Step::Resume => reads && !paused,
+        Step::Unsubscribe => !reads,
+        Step::Resubscribe => reads,
     }
 }

@@ -16,6 +16,11 @@ templates! {
     Unsubscribe => "public/unsubscribe.html",
     Unsubscribed => "public/unsubscribed.html",
     Preferences => "public/preferences.html",
+    ChangeAddress => "public/change_address.html",
+    NewAddress => "public/new_address.html",
+    Export => "public/export.html",
+    Erase => "public/erase.html",
+    Erased => "public/erased.html",
     Issues => "public/issues.html",
     Issue => "public/issue.html",
     IssuesFeed => "public/issues_feed.xml",
@@ -135,6 +140,8 @@ pub enum Link {
     Confirm,
     Unsubscribe,
     Preferences,
+    /// One that was asked for on the preferences page.
+    Fresh,
 }
 
 /// A token that does not hold, whatever the reason.
@@ -169,8 +176,8 @@ pub enum Reading {
     Left,
 }
 
-/// `GET /preferences/{token}`. Posts there `action` = `pause`, `resume`, `unsubscribe`
-/// or `resubscribe`.
+/// `GET /preferences/{token}`. Posts there `action` = `pause`, `resume`, `unsubscribe`,
+/// `resubscribe`, `change_address`, `export` or `erase`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Preferences {
     pub token: String,
@@ -181,7 +188,49 @@ pub struct Preferences {
     #[serde(serialize_with = "maybe_millis")]
     pub next_issue_at: Option<Timestamp>,
     pub saved: bool,
+    /// A link was asked for: `ReaderMail::as_str`.
+    pub asked: Option<&'static str>,
 }
+
+/// `GET /change-address/{token}`. Posts `email` there.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangeAddress {
+    pub token: String,
+    /// Where the newsletter goes now.
+    pub address: String,
+    /// What was typed.
+    pub email: String,
+    /// `Address` or `AddressNotAscii`.
+    pub fault: Option<SignupFault>,
+    /// A link is on its way to what was typed.
+    pub asked: bool,
+}
+
+/// `GET /new-address/{token}`. The button posts there. Says nothing of the reader: a slip
+/// may have led it to a stranger.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewAddress {
+    pub token: String,
+    pub address: String,
+}
+
+/// `GET /export/{token}`. The button posts there and gets a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Export {
+    pub token: String,
+    pub address: String,
+}
+
+/// `GET /erase/{token}`. The button posts there.
+#[derive(Clone, Debug, Serialize)]
+pub struct Erase {
+    pub token: String,
+    pub address: String,
+}
+
+/// `POST /erase/{token}`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Erased {}
 
 #[derive(Clone, Debug, Serialize)]
 pub struct ArchiveYear {
@@ -208,6 +257,8 @@ pub struct Issue {
     pub title: String,
     #[serde(serialize_with = "millis")]
     pub sent_at: Timestamp,
+    /// The editor's, in Markdown.
+    pub note: Option<String>,
     pub posts: Vec<PostLine>,
     pub previous: Option<IssueLink>,
     pub next: Option<IssueLink>,
@@ -220,6 +271,8 @@ pub struct FeedEntry {
     pub title: String,
     #[serde(serialize_with = "millis")]
     pub sent_at: Timestamp,
+    /// The editor's, in Markdown.
+    pub note: Option<String>,
     pub posts: Vec<PostLine>,
 }
 

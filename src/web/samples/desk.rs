@@ -1,5 +1,5 @@
 use super::{Album, FRIDAY, Fill, days_after};
-use crate::domain::issue::{IssueState, Tally};
+use crate::domain::issue::{Standing, Tally};
 use crate::web::admin::views::*;
 
 pub fn desk(fill: Fill) -> Desk {
@@ -7,6 +7,7 @@ pub fn desk(fill: Fill) -> Desk {
     Desk {
         csrf: fill.needed("c5rf"),
         account: fill.needed("editor@example.com"),
+        is_admin: fill != Fill::Empty,
         now: days_after(FRIDAY, -3),
         notice,
     }
@@ -24,13 +25,30 @@ pub fn tally(fill: Fill) -> TallyView {
     TallyView::from(&fill.some(tally).unwrap_or_default())
 }
 
-fn line(fill: Fill, number: i64, state: IssueState) -> IssueLine {
+pub fn live(fill: Fill, state: Standing) -> Live {
+    let sending = state == Standing::Sending;
+    Live {
+        state: state.as_str(),
+        tally: tally(fill),
+        per_second: fill.some(14).filter(|_| sending),
+        per_minute: None,
+        seconds_left: fill.some(34).filter(|_| sending),
+        silent: (sending && fill != Fill::Empty).then_some(75),
+        server: fill.needed("smtp.example.com:587"),
+        last: fill.maybe("421 4.3.2 try again later"),
+        next_try: None,
+        paused_why: fill.maybe("550 5.7.26 unauthenticated mail is prohibited"),
+        paused_by: fill.maybe("editor@example.com"),
+    }
+}
+
+fn line(fill: Fill, number: i64, state: Standing) -> IssueLine {
     let all = Tally {
         delivered: 1250,
         bounced: if number % 2 == 0 { 9 } else { 0 },
         ..Tally::default()
     };
-    let tally = if state == IssueState::Sent {
+    let tally = if state == Standing::Sent {
         TallyView::from(&all)
     } else {
         tally(fill)
@@ -47,18 +65,17 @@ fn line(fill: Fill, number: i64, state: IssueState) -> IssueLine {
 
 pub fn lines(fill: Fill) -> Vec<IssueLine> {
     fill.list(vec![
-        line(fill, 42, IssueState::Sending),
-        line(fill, 41, IssueState::Sent),
-        line(fill, 40, IssueState::Sent),
-        line(fill, 39, IssueState::Cancelled),
-        line(fill, 38, IssueState::Paused),
+        line(fill, 42, Standing::Sending),
+        line(fill, 41, Standing::Sent),
+        line(fill, 40, Standing::SentWithFailures),
+        line(fill, 39, Standing::Cancelled),
+        line(fill, 38, Standing::Paused),
     ])
 }
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
     door(album, fill);
     overview(album, fill);
-    draft(album, fill);
     for notice in Notice::ALL {
         let desk = Desk {
             notice: Some(*notice),
@@ -116,11 +133,11 @@ fn door(album: &mut Album<'_>, fill: Fill) {
 }
 
 fn overview(album: &mut Album<'_>, fill: Fill) {
-    for state in [IssueState::Sending, IssueState::Paused] {
+    for state in [Standing::Sending, Standing::Paused] {
         let done = fill == Fill::Full;
         let page = Overview {
             desk: desk(fill),
-            checklist: (state == IssueState::Paused || fill == Fill::Empty).then_some(Checklist {
+            checklist: (state == Standing::Paused || fill == Fill::Empty).then_some(Checklist {
                 feed: done,
                 sending: done,
                 test: false,
@@ -128,12 +145,13 @@ fn overview(album: &mut Album<'_>, fill: Fill) {
             }),
             sending: fill.some(SendingNow {
                 number: 42,
-                state: state.as_str(),
-                tally: tally(fill),
+                live: live(fill, state),
             }),
             next: NextIssue {
                 number: 43,
+                upcoming: fill.some(super::editor::upcoming(state == Standing::Paused)),
                 goes_at: fill.some(FRIDAY),
+                is_enough: fill != Fill::Empty,
                 posts: if fill == Fill::Empty { 0 } else { 5 },
                 readers: 1284,
             },
@@ -146,75 +164,5 @@ fn overview(album: &mut Album<'_>, fill: Fill) {
             recent: lines(fill),
         };
         album.add(&format!("overview-{}", state.as_str()), page);
-    }
-}
-
-fn draft(album: &mut Album<'_>, fill: Fill) {
-    let titles = [
-        "A loader that hides in plain fonts",
-        "Spam and phishing in the third quarter",
-        "What the firmware told us",
-    ];
-    let post = |title: &&str| ChosenPost {
-        title: fill.needed(title),
-        url: "https://example.com/p".to_owned(),
-        published_at: days_after(FRIDAY, -5),
-        why: fill.text("new this week"),
-    };
-    let out = |title: &str, why: &str| LeftOut {
-        title: fill.needed(title),
-        why: fill.text(why),
-    };
-    let page = Next {
-        desk: desk(fill),
-        number: 43,
-        subject: fill.needed("A loader in fonts, spam in Q3, router keys"),
-        goes_at: fill.some(FRIDAY),
-        readers: 1284,
-        posts: fill.list(titles.iter().map(post).collect()),
-        left_out: fill.list(vec![
-            out("A note on an old tool", "older than 14 days"),
-            out("Sixteen more routers", "no room; offered again"),
-        ]),
-        preview: Shown::Html,
-        bytes: fill.some(14_200),
-        test: TestForm {
-            address: fill.needed("editor@example.com"),
-            fault: None,
-        },
-    };
-    album.add("next", page.clone());
-    let test = TestForm {
-        address: fill.needed("nobody"),
-        fault: fill.maybe("Enter an e-mail address like name@example.com"),
-    };
-    let body = fill.text(
-        "EXAMPLE LAB, weekly\n\n1. A loader that hides in plain fonts\nhttps://example.com/p\n",
-    );
-    album.add(
-        "next-text",
-        Next {
-            preview: Shown::Text { body },
-            test,
-            ..page
-        },
-    );
-    for blocked in [false, true] {
-        let send = Send {
-            desk: desk(fill),
-            number: 43,
-            subject: fill.needed("A loader in fonts, spam in Q3, router keys"),
-            from: fill.needed("Example Lab <news@example.com>"),
-            readers: 1284,
-            titles: fill.list(titles.iter().map(|title| fill.text(title)).collect()),
-            blockers: if blocked {
-                vec![fill.text("newsletter.postal_address is not set")]
-            } else {
-                Vec::new()
-            },
-            to_outbox: fill != Fill::Empty,
-            reviewed: fill.needed("h4sh"),
-        };
-        album.add(&format!("send-{blocked}"), send);
     }
 }

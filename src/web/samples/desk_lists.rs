@@ -1,7 +1,7 @@
-use super::desk::{desk, lines, tally};
+use super::desk::{desk, lines, live};
 use super::{Album, FRIDAY, Fill, days_after};
 use crate::domain::delivery::DeliveryState;
-use crate::domain::issue::IssueState;
+use crate::domain::issue::Standing;
 use crate::domain::subscriber::SubscriberState;
 use crate::web::admin::views::*;
 
@@ -18,16 +18,25 @@ fn issues(album: &mut Album<'_>, fill: Fill) {
         "desk-issues",
         Issues {
             desk: desk(fill),
+            next: fill.some(NextLine {
+                number: 43,
+                goes_at: Some(FRIDAY),
+            }),
             issues: lines(fill),
+            skipped: fill.list(vec![SkippedWeek {
+                year: 2026,
+                week: 46,
+            }]),
             newer: true,
             older: fill.maybe("37"),
         },
     );
     for state in [
-        IssueState::Sending,
-        IssueState::Paused,
-        IssueState::Sent,
-        IssueState::Cancelled,
+        Standing::Sending,
+        Standing::Paused,
+        Standing::Sent,
+        Standing::SentWithFailures,
+        Standing::Cancelled,
     ] {
         let delivery = |(index, state): (usize, &DeliveryState)| {
             DeliveryLine {
@@ -43,13 +52,17 @@ fn issues(album: &mut Album<'_>, fill: Fill) {
             desk: desk(fill),
             number: 42,
             subject: fill.needed("A loader in fonts, spam in Q3, router keys"),
-            state: state.as_str(),
+            live: live(fill, state),
             begun_at: FRIDAY,
-            finished_at: (state == IssueState::Sent).then_some(FRIDAY),
-            says: (state == IssueState::Paused)
-                .then(|| fill.text("550 5.7.26 unauthenticated mail is prohibited")),
-            tally: tally(fill),
-            filter: (state == IssueState::Sent).then_some("deferred"),
+            finished_at: (state == Standing::Sent).then_some(FRIDAY),
+            failures: fill.list(vec![FailureGroup {
+                count: 9,
+                reason: "mailbox_full",
+                words: fill.list(vec![fill.text("552 5.2.2 over quota")]),
+            }]),
+            left: if fill == Fill::Empty { 0 } else { 4 },
+            look_up: None,
+            filter: (state == Standing::Sent).then_some("deferred"),
             deliveries: fill.list(
                 DeliveryState::ALL
                     .iter()
@@ -57,10 +70,25 @@ fn issues(album: &mut Album<'_>, fill: Fill) {
                     .map(delivery)
                     .collect(),
             ),
-            newer: state == IssueState::Sent,
+            newer: state == Standing::Sent,
             older: fill.maybe("0190&b"),
         };
-        album.add(&format!("desk-issue-{}", state.as_str()), page);
+        album.add(&format!("desk-issue-{}", state.as_str()), page.clone());
+        let came = match state {
+            Standing::Sending => Looked::Found,
+            Standing::Paused => Looked::NoRecipient,
+            Standing::Sent => Looked::Fault,
+            _ => Looked::Unknown,
+        };
+        let looked_up = Issue {
+            look_up: Some(LookUp {
+                address: fill.text("ada@example.com"),
+                came,
+            }),
+            deliveries: Vec::new(),
+            ..page
+        };
+        album.add(&format!("desk-issue-{came:?}"), looked_up);
     }
 }
 

@@ -1,4 +1,5 @@
 use super::{Album, FRIDAY, Fill, days_after};
+use crate::domain::delivery::ReaderMail;
 use crate::web::public::views::*;
 
 fn form(fill: Fill, fault: Option<SignupFault>) -> SignupForm {
@@ -49,6 +50,7 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
     home(album, fill);
     doors(album, fill);
     links(album, fill);
+    fresh_links(album, fill);
     archive(album, fill);
     album.add("embed", Embed {});
     album.add(
@@ -162,7 +164,12 @@ fn links(album: &mut Album<'_>, fill: Fill) {
             },
         );
     }
-    for link in [Link::Confirm, Link::Unsubscribe, Link::Preferences] {
+    for link in [
+        Link::Confirm,
+        Link::Unsubscribe,
+        Link::Preferences,
+        Link::Fresh,
+    ] {
         album.add(
             &format!("link-gone-{link:?}"),
             LinkGone {
@@ -188,8 +195,17 @@ fn links(album: &mut Album<'_>, fill: Fill) {
         paused_until: None,
         next_issue_at,
         saved: true,
+        asked: None,
     };
     album.add("preferences", page.clone());
+    album.add(
+        "preferences-asked",
+        Preferences {
+            saved: false,
+            asked: Some(ReaderMail::Export.as_str()),
+            ..page.clone()
+        },
+    );
     album.add(
         "preferences-paused",
         Preferences {
@@ -205,6 +221,31 @@ fn links(album: &mut Album<'_>, fill: Fill) {
             ..page
         },
     );
+}
+
+fn fresh_links(album: &mut Album<'_>, fill: Fill) {
+    let (token, address) = (fill.needed("T0ken"), fill.needed("ada@example.com"));
+    let faults = [SignupFault::Address, SignupFault::AddressNotAscii];
+    for fault in [None, Some(faults[0]), Some(faults[1])] {
+        for asked in [false, true] {
+            let page = ChangeAddress {
+                token: token.clone(),
+                address: address.clone(),
+                email: fill.text("ada@new.example"),
+                fault,
+                asked: asked && fault.is_none(),
+            };
+            album.add(&format!("change-address-{fault:?}-{asked}"), page);
+        }
+    }
+    let of = || (token.clone(), address.clone());
+    let (token, address) = of();
+    album.add("new-address", NewAddress { token, address });
+    let (token, address) = of();
+    album.add("export", Export { token, address });
+    let (token, address) = of();
+    album.add("erase", Erase { token, address });
+    album.add("erased", Erased {});
 }
 
 fn archive(album: &mut Album<'_>, fill: Fill) {
@@ -225,6 +266,7 @@ fn archive(album: &mut Album<'_>, fill: Fill) {
         number: 42,
         title: fill.needed("A loader in fonts, spam in Q3, router keys"),
         sent_at: FRIDAY,
+        note: fill.maybe("Hello *you*,\n\n- a  \nb\n\n---"),
         posts: posts(fill),
         previous: fill.some(link(fill, 41)),
         next: fill.some(link(fill, 43)),
@@ -235,6 +277,7 @@ fn archive(album: &mut Album<'_>, fill: Fill) {
         number,
         title: fill.needed("A & B"),
         sent_at: FRIDAY,
+        note: fill.maybe("Hello *you*,\n\n- a  \nb\n\n---"),
         posts: posts(fill),
     };
     album.add(

@@ -1,23 +1,32 @@
 //! The desk as a browser meets it, on a database of its own.
 
+mod accounts;
+mod copies;
 mod door;
+mod editing;
 mod letters;
+mod live;
 mod pages;
+mod roles;
 mod sending;
+mod skipping;
 
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::request::Builder;
 use axum::http::{Request, StatusCode, header};
+use axum::response::Response;
 use tempfile::TempDir;
 
 use super::session;
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::DeliveryState;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::ids::AdminId;
+use crate::domain::ids::{AdminId, IssueId, WorkerId};
 use crate::domain::post::FeedId;
 use crate::mail::outbox::Outbox;
-use crate::store::{FeedOrigin, Role, Store};
+use crate::store::{FeedOrigin, GroupCommit, Role, Settled, Store};
 use crate::web::Web;
 use crate::web::fixture::{Answer, TestSite};
 
@@ -26,6 +35,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_795_424_400_000);
 const PASSWORD: &str = "a long password";
 const COOKIE: &str = "__Host-broadsheet";
 const ADA: &str = "ada@example.com";
+const EVE: &str = "eve@example.com";
 
 const FEED: &str = "<feed xmlns='http://www.w3.org/2005/Atom'><title>Lab</title>\
     <entry><title>A loader in fonts</title><link href='https://lab.example/1'/><updated>2026-11-21T10:00:00Z</updated></entry>\
@@ -68,14 +78,35 @@ impl House {
     }
 
     async fn account(&self, address: &str) -> AdminId {
+        self.account_as(Role::Admin, address).await
+    }
+
+    async fn account_as(&self, role: Role, address: &str) -> AdminId {
         let id = AdminId::new(NOW, &self.site.web.random);
         let address = EmailAddress::parse(address).unwrap();
-        let added = self
-            .store()
-            .add_admin(&id, &address, Role::Admin, NOW)
-            .await;
+        let added = self.store().add_admin(&id, &address, role, NOW).await;
         assert!(added.unwrap());
         id
+    }
+
+    /// Someone who comes in by the link that was made for their account.
+    async fn comes_in(&self, id: &AdminId) -> Browser<'_> {
+        let mut browser = Browser::new(self);
+        let token = self.link(Some(id)).await;
+        let fields = [
+            ("token", token.as_str()),
+            ("password", PASSWORD),
+            ("again", PASSWORD),
+        ];
+        let answer = browser.send("/admin/setup", &fields, &[]).await;
+        assert_eq!(answer.to(), "/admin?done=welcome");
+        browser
+    }
+
+    /// Eve, who is an editor.
+    async fn eve(&self) -> Browser<'_> {
+        let id = self.account_as(Role::Editor, EVE).await;
+        self.comes_in(&id).await
     }
 
     /// Ada, just come in by the first run's link.
@@ -100,6 +131,55 @@ impl House {
         let source = file.display().to_string();
         let added = self.store().add_feed(&id, &source, FeedOrigin::Added, NOW);
         assert!(added.await.unwrap());
+    }
+}
+
+impl House {
+    /// Delivers copies of an issue as an engine does: to this address, with this outcome
+    /// and these last words. Gives everything else back.
+    async fn deliver(&self, issue: &IssueId, outcomes: &[(&str, DeliveryState, &str)]) {
+        let (store, now) = (self.store(), self.site.now());
+        let worker = WorkerId::new(now, &self.site.web.random);
+        store.join_workers(&worker, now).await.unwrap();
+        let copies = store
+            .claim_copies(&worker, issue, 1_000, now)
+            .await
+            .unwrap();
+        let copy_of = |address: &str| {
+            let copy = copies
+                .iter()
+                .find(|copy| copy.address.to_string() == address);
+            copy.unwrap_or_else(|| panic!("no copy for {address} is due"))
+                .id
+                .clone()
+        };
+        let settled: Vec<_> = outcomes
+            .iter()
+            .map(|(address, state, reply)| Settled {
+                id: copy_of(address),
+                state: *state,
+                due_at: (*state == DeliveryState::Deferred)
+                    .then(|| now.plus(Duration::from_secs(300))),
+                reply: (*reply).to_owned(),
+                charged: true,
+                lost_reply: false,
+                suppress: None,
+                refusal: None,
+            })
+            .collect();
+        let begin = GroupCommit {
+            next: settled.iter().map(|it| it.id.clone()).collect(),
+            ..GroupCommit::default()
+        };
+        let begun = store.record(&worker, &begin, now).await.unwrap();
+        assert_eq!(begun.begun.len(), begin.next.len());
+        let end = GroupCommit {
+            outcomes: settled,
+            ..GroupCommit::default()
+        };
+        store.record(&worker, &end, now).await.unwrap();
+        store.resign(&worker).await.unwrap();
+        store.finish_issues(now).await.unwrap();
     }
 }
 
@@ -162,11 +242,22 @@ impl<'a> Browser<'a> {
         self.ask(request, Body::from(body)).await
     }
 
-    async fn ask(&mut self, mut request: axum::http::request::Builder, body: Body) -> Answer {
-        if let Some(cookie) = &self.cookie {
-            request = request.header(header::COOKIE, format!("{COOKIE}={cookie}; other=1"));
+    /// The beginning of an answer that may never end.
+    async fn open(&self, path: &str, accept: &str) -> Response {
+        let request = self.with_cookie(Request::get(path).header(header::ACCEPT, accept));
+        let request = request.body(Body::empty()).unwrap();
+        self.house.site.response(request, "192.0.2.1").await
+    }
+
+    fn with_cookie(&self, request: Builder) -> Builder {
+        match &self.cookie {
+            Some(cookie) => request.header(header::COOKIE, format!("{COOKIE}={cookie}; other=1")),
+            None => request,
         }
-        let request = request.body(body).unwrap();
+    }
+
+    async fn ask(&mut self, request: Builder, body: Body) -> Answer {
+        let request = self.with_cookie(request).body(body).unwrap();
         let answer = self.house.site.answer(request, "192.0.2.1").await;
         let cookie = answer.header(header::SET_COOKIE);
         if let Some((_, value)) = cookie.split_once(&format!("{COOKIE}=")) {

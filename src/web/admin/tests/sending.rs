@@ -6,7 +6,7 @@ use crate::domain::issue::{IssueNumber, IssueState};
 use crate::mail::compose::FrozenMail;
 
 /// A house with two posts and two readers, and Ada in it.
-async fn ready(house: &House) -> Browser<'_> {
+pub(super) async fn ready(house: &House) -> Browser<'_> {
     house.feed().await;
     house.site.confirmed("r1@example.org").await;
     house.site.confirmed("r2@example.org").await;
@@ -30,13 +30,16 @@ async fn the_draft_is_shown_tried_and_sent() {
     ] {
         assert!(next.shows(words), "{words}");
     }
-    assert!(next.shows("<iframe class=\"mailbox\" sandbox src=\"/admin/next/html\""));
+    assert!(next.shows("sandbox loading=\"lazy\" src=\"/admin/next/html?theme=light\""));
     let html = ada.get("/admin/next/html").await;
     let policy = html.header(header::CONTENT_SECURITY_POLICY);
     assert!(policy.starts_with("sandbox;"), "{policy}");
     assert!(html.shows("A loader in fonts") && html.shows("/unsubscribe/"));
+    let dark = ada.get("/admin/next/html?theme=dark").await;
+    assert!(dark.shows("@media (min-width:0)") && html.shows("@media (max-width:0)"));
     let text = ada.get("/admin/next?show=text").await;
-    assert!(text.shows("https://lab.example/1") && !text.shows("<iframe"));
+    assert!(text.shows("2. A loader in fonts\nhttps://lab.example/1"));
+    assert!(text.shows("value=\"text\" form=\"edit\" checked"));
 
     let bad = ada
         .fill_in("/admin/next", "/admin/next/test", &[("email", "\"><b>")])
@@ -78,7 +81,7 @@ async fn the_draft_is_shown_tried_and_sent() {
     let page = ada.get("/admin/issues/1?done=sending_begun").await;
     for words in [
         "The issue is being sent.",
-        "0 of 2 delivered",
+        "0 of 2 sent",
         "r1@example.org",
         "r2@example.org",
     ] {
@@ -194,7 +197,11 @@ async fn an_issue_is_paused_resumed_and_cancelled() {
     };
     for (action, goes_to, becomes) in [
         ("resume", "/admin/issues/1", (IssueState::Sending, 0)),
-        ("try_now", "/admin/issues/1", (IssueState::Sending, 0)),
+        (
+            "try_now",
+            "/admin/issues/1?done=nothing_waits",
+            (IssueState::Sending, 0),
+        ),
         ("send_again", "/admin/issues/1", (IssueState::Sending, 0)),
         (
             "pause",

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Desk;
+use super::{Desk, Live};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::Tally;
 use crate::web::pages::{maybe_millis, millis};
@@ -20,8 +20,8 @@ pub struct TallyView {
     to_go: i64,
     /// Recipients of whom nothing more is to come.
     settled: i64,
-    /// `settled` of `recipients`, 0 to 1.
-    share: f64,
+    /// Who wanted it and has it not, or perhaps not.
+    failed: i64,
 }
 
 impl TallyView {
@@ -45,11 +45,7 @@ impl From<&Tally> for TallyView {
             in_doubt: tally.in_doubt,
             to_go: tally.to_go(),
             settled,
-            share: if recipients > 0 {
-                settled as f64 / recipients as f64
-            } else {
-                1.0
-            },
+            failed: tally.failed(),
         }
     }
 }
@@ -60,16 +56,36 @@ pub struct IssueLine {
     pub title: String,
     #[serde(serialize_with = "millis")]
     pub begun_at: Timestamp,
-    /// `IssueState::as_str`
+    /// `Standing::as_str`
     pub state: &'static str,
     pub tally: TallyView,
+}
+
+/// By the ISO calendar.
+#[derive(Clone, Debug, Serialize)]
+pub struct SkippedWeek {
+    pub year: u16,
+    pub week: u8,
+}
+
+/// The issue that is not made yet.
+#[derive(Clone, Debug, Serialize)]
+pub struct NextLine {
+    pub number: i64,
+    /// When it goes out by itself; `None` for a draft that waits for the editor.
+    #[serde(serialize_with = "maybe_millis")]
+    pub goes_at: Option<Timestamp>,
 }
 
 /// `GET /admin/issues?after=`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Issues {
     pub desk: Desk,
+    /// Above the first page.
+    pub next: Option<NextLine>,
     pub issues: Vec<IssueLine>,
+    /// The latest weeks in which the editor wanted no issue.
+    pub skipped: Vec<SkippedWeek>,
     pub newer: bool,
     pub older: Option<String>,
 }
@@ -91,23 +107,52 @@ pub struct DeliveryLine {
     pub reply: Option<String>,
 }
 
-/// `GET /admin/issues/{number}?state=&after=`. Posts `csrf` and `action` = `pause`,
-/// `resume`, `cancel`, `try_now` or `send_again` there.
+/// Copies that failed for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailureGroup {
+    pub count: i64,
+    /// `Reason::as_str`, or `in_doubt`
+    pub reason: &'static str,
+    /// Some of the servers' words, each word for word.
+    pub words: Vec<String>,
+}
+
+/// What came of looking one address up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Looked {
+    Found,
+    /// On the list, and not among the recipients.
+    NoRecipient,
+    Unknown,
+    /// No address.
+    Fault,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct LookUp {
+    pub address: String,
+    pub came: Looked,
+}
+
+/// `GET /admin/issues/{number}?state=&after=` or `?address=`. Posts `csrf` and `action` =
+/// `pause`, `resume`, `cancel`, `try_now` or `send_again` there.
 #[derive(Clone, Debug, Serialize)]
 pub struct Issue {
     pub desk: Desk,
     pub number: i64,
     pub subject: String,
-    /// `IssueState::as_str`
-    pub state: &'static str,
+    pub live: Live,
     #[serde(serialize_with = "millis")]
     pub begun_at: Timestamp,
     #[serde(serialize_with = "maybe_millis")]
     pub finished_at: Option<Timestamp>,
-    /// Why it is paused, word for word.
-    pub says: Option<String>,
-    pub tally: TallyView,
-    /// The filter: `DeliveryState::as_str`; `queued` means leased and sending too.
+    pub failures: Vec<FailureGroup>,
+    /// How many unsubscribed while this was the last issue they had.
+    pub left: i64,
+    pub look_up: Option<LookUp>,
+    /// The filter: `DeliveryState::as_str`, where `queued` means leased and sending too;
+    /// or `missed` for all who did not get it.
     pub filter: Option<&'static str>,
     pub deliveries: Vec<DeliveryLine>,
     pub newer: bool,
@@ -133,6 +178,5 @@ mod tests {
         assert_eq!(view.delivered_per_mille(), Some(940));
         let nobody = TallyView::from(&Tally::default());
         assert_eq!(nobody.delivered_per_mille(), None);
-        assert!((nobody.share - 1.0).abs() < f64::EPSILON);
     }
 }

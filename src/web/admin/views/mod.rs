@@ -1,9 +1,11 @@
 //! What each page of the desk shows.
 
+mod accounts;
 mod door;
 mod draft;
 mod feeds;
 mod issues;
+mod live;
 mod notice;
 mod outbox;
 mod overview;
@@ -15,10 +17,21 @@ use serde::Serialize;
 use crate::domain::clock::Timestamp;
 use crate::web::pages::{millis, templates};
 
+pub use accounts::{
+    Account, AccountLine, Accounts, Audit, AuditLine, InviteForm, NewLink, NotYours, PasswordFault,
+    SessionLine,
+};
 pub use door::{Login, LoginFault, Setup, SetupFault, SetupPurpose};
-pub use draft::{ChosenPost, LeftOut, Next, Send, TestForm};
+pub use draft::{
+    AddPost, ChosenPost, Conflict, EditPost, LeftOut, Look, Next, PostFaults, PostFields, Send,
+    TestForm, UpcomingSlot, Words,
+};
 pub use feeds::{AddFeed, FeedLine, Feeds};
-pub use issues::{DeliveryLine, Issue, IssueLine, Issues, TallyView};
+pub use issues::{
+    DeliveryLine, FailureGroup, Issue, IssueLine, Issues, LookUp, Looked, NextLine, SkippedWeek,
+    TallyView,
+};
+pub use live::{Live, LiveFigures, LiveProgress};
 pub use notice::Notice;
 pub use outbox::{Outbox, OutboxLine, OutboxMail};
 pub use overview::{Checklist, Figures, NextIssue, Overview, SendingNow};
@@ -30,14 +43,22 @@ templates! {
     Setup => "desk/setup.html",
     Overview => "desk/overview.html",
     Next => "desk/next.html",
+    EditPost => "desk/post.html",
+    AddPost => "desk/add_post.html",
     Send => "desk/send.html",
     Issues => "desk/issues.html",
     Issue => "desk/issue.html",
+    LiveProgress<'_> => "parts/live_progress.html",
+    LiveFigures<'_> => "parts/live_figures.html",
     Subscribers => "desk/subscribers.html",
     Feeds => "desk/feeds.html",
     Outbox => "desk/outbox.html",
     OutboxMail => "desk/outbox_mail.html",
     Settings => "desk/settings.html",
+    Account => "desk/account.html",
+    Accounts => "desk/accounts.html",
+    Audit => "desk/audit.html",
+    NotYours => "desk/not_yours.html",
 }
 
 /// Around every page of the desk but the door.
@@ -47,6 +68,8 @@ pub struct Desk {
     pub csrf: String,
     /// Who is logged in, by address. Log out posts to `/admin/logout`.
     pub account: String,
+    /// Whether what is for admins is shown.
+    pub is_admin: bool,
     #[serde(serialize_with = "millis")]
     pub now: Timestamp,
     pub notice: Option<Notice>,

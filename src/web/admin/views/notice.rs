@@ -29,10 +29,15 @@ notices! {
     NothingNew => "nothing_new",
     NobodyReads => "nobody_reads",
     Changed => "changed",
+    PostHidden => "post_hidden",
+    WeekSkipped => "week_skipped",
+    WeekKept => "week_kept",
+    Scheduled => "scheduled",
     Paused => "paused",
     Resumed => "resumed",
     Cancelled => "cancelled",
     TriedNow => "tried_now",
+    NothingWaits => "nothing_waits",
     SentAgain => "sent_again",
     SubscriberAdded => "subscriber_added",
     SubscriberKnown => "subscriber_known",
@@ -41,6 +46,10 @@ notices! {
     FeedChecked => "feed_checked",
     FeedsRead => "feeds_read",
     FeedRemoved => "feed_removed",
+    RoleChanged => "role_changed",
+    AccountRemoved => "account_removed",
+    LastAdmin => "last_admin",
+    PasswordChanged => "password_changed",
 }
 
 impl Notice {

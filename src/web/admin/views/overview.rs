@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Desk, IssueLine, TallyView};
+use super::{Desk, IssueLine, Live, UpcomingSlot};
 use crate::domain::clock::Timestamp;
 use crate::web::pages::maybe_millis;
 
@@ -16,20 +16,23 @@ pub struct Checklist {
     pub form: bool,
 }
 
+/// An issue that is sending or paused. Posts `csrf` and `action` = `pause` or `resume` to
+/// its page.
 #[derive(Clone, Debug, Serialize)]
 pub struct SendingNow {
     pub number: i64,
-    /// `IssueState::as_str`: sending or paused.
-    pub state: &'static str,
-    pub tally: TallyView,
+    pub live: Live,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct NextIssue {
     pub number: i64,
+    pub upcoming: Option<UpcomingSlot>,
     #[serde(serialize_with = "maybe_millis")]
     pub goes_at: Option<Timestamp>,
     pub posts: usize,
+    /// Whether there is enough for an issue.
+    pub is_enough: bool,
     pub readers: i64,
 }
 

@@ -206,7 +206,7 @@ async fn preferences_do_what_they_say() {
         );
         assert_eq!(state_of(&site).await, state, "{action}");
     }
-    for body in ["", "action=", "action=erase", "action=pause&action=resume"] {
+    for body in ["", "action=", "action=vanish", "action=pause&action=resume"] {
         assert_eq!(
             site.post(&path, body).await.status,
             StatusCode::UNPROCESSABLE_ENTITY,

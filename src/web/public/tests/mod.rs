@@ -2,6 +2,7 @@
 
 mod caps;
 mod form;
+mod fresh_links;
 mod links;
 mod site;
 

@@ -1,0 +1,125 @@
+//! What the mail server said last about each issue, written down for the desk now and
+//! then: whoever watches a send may sit at another process.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::Deliveries;
+use super::recorder::Done;
+use crate::domain::ids::IssueId;
+use crate::domain::outcome::{Outcome, Temporary};
+
+/// Between two writes.
+const EVERY: Duration = Duration::from_secs(1);
+/// Outcomes wait behind it.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Default)]
+pub struct LastWords {
+    heard: HashMap<IssueId, Words>,
+    written: Option<Instant>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Words {
+    says: String,
+    /// They came from the server, and are not about reaching it.
+    answered: bool,
+}
+
+impl LastWords {
+    pub fn note(&mut self, done: &Done) {
+        let Some(issue) = done.issue.filter(|_| !done.settled.reply.is_empty()) else {
+            return;
+        };
+        let earlier = self.heard.get(&issue).is_some_and(|words| words.answered);
+        let words = Words {
+            says: done.settled.reply.clone(),
+            answered: earlier || is_answer(done.outcome),
+        };
+        self.heard.insert(issue, words);
+    }
+
+    /// What is to be written now, if it is time.
+    fn take(&mut self, now: Instant) -> HashMap<IssueId, Words> {
+        let rested = self.written.is_none_or(|at| now - at >= EVERY);
+        if !rested || self.heard.is_empty() {
+            return HashMap::new();
+        }
+        self.written = Some(now);
+        std::mem::take(&mut self.heard)
+    }
+}
+
+fn is_answer(outcome: Outcome) -> bool {
+    !matches!(
+        outcome,
+        Outcome::Deferred(Temporary::Connection) | Outcome::InDoubt
+    )
+}
+
+impl Deliveries {
+    /// Only for people's eyes: when the database fails it is not tried again.
+    pub(super) async fn write_last_words(&self, words: &mut LastWords) {
+        for (issue, words) in words.take(Instant::now()) {
+            let answered_at = words.answered.then(|| self.now());
+            let noted = self.store.note_words(&issue, &words.says, answered_at);
+            if !matches!(tokio::time::timeout(PATIENCE, noted).await, Ok(Ok(()))) {
+                tracing::debug!(%issue, "the mail server's last words are not noted");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::Timestamp;
+    use crate::domain::delivery::{DeliveryId, DeliveryState};
+    use crate::domain::random::Random;
+    use crate::store::Settled;
+
+    fn done(issue: Option<IssueId>, outcome: Outcome, says: &str) -> Done {
+        let settled = Settled {
+            id: DeliveryId::from_stored("d".to_owned()),
+            state: DeliveryState::Delivered,
+            due_at: None,
+            reply: says.to_owned(),
+            charged: true,
+            lost_reply: false,
+            suppress: None,
+            refusal: None,
+        };
+        Done {
+            settled,
+            issue,
+            outcome,
+            pause: None,
+        }
+    }
+
+    #[test]
+    fn the_last_words_are_kept_and_written_once_a_second() {
+        let issue = IssueId::new(Timestamp::from_millis(1), &Random::seeded(1));
+        let start = Instant::now();
+        let mut words = LastWords::default();
+        assert!(words.take(start).is_empty());
+        words.note(&done(None, Outcome::Delivered, "250 ok"));
+        words.note(&done(Some(issue), Outcome::Delivered, "250 ok"));
+        words.note(&done(
+            Some(issue),
+            Outcome::Deferred(Temporary::Connection),
+            "connection refused",
+        ));
+        words.note(&done(Some(issue), Outcome::Delivered, ""));
+        let taken = words.take(start);
+        assert_eq!(taken.len(), 1);
+        assert_eq!(taken[&issue].says, "connection refused");
+        assert!(taken[&issue].answered, "it did answer within that second");
+
+        words.note(&done(Some(issue), Outcome::InDoubt, "no reply"));
+        assert!(words.take(start + EVERY / 2).is_empty());
+        let taken = words.take(start + EVERY);
+        assert!(!taken[&issue].answered);
+    }
+}

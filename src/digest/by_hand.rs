@@ -1,0 +1,45 @@
+//! A post that no feed has brought: the editor writes it.
+
+use url::Url;
+
+use super::{Digests, identity_of_posts};
+use crate::domain::post::{Post, PostId};
+use crate::domain::words::{Excerpt, Title};
+use crate::store::{ByHand, StoreError, StoredPost};
+
+/// What the editor says of it.
+#[derive(Clone, Debug)]
+pub struct HandMade {
+    pub title: Title,
+    pub url: Url,
+    pub excerpt: Excerpt,
+}
+
+impl Digests {
+    /// Keeps a post of the editor's. One that is known by its link stays as its feed has
+    /// it; the editor's words on it are an edit like any other.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keep_by_hand(&self, made: &HandMade) -> Result<ByHand, StoreError> {
+        let now = self.now();
+        let stored = StoredPost {
+            post: Post {
+                id: PostId::new(now, &self.random),
+                title: made.title.as_str().to_owned(),
+                url: made.url.clone(),
+                excerpt: made.excerpt.as_str().to_owned(),
+                image: None,
+                author: None,
+                minutes: None,
+                published_at: now,
+                first_seen_at: now,
+                offered: 0,
+            },
+            comments: None,
+            keys: vec![identity_of_posts::link_key(&made.url)],
+            is_history: false,
+        };
+        self.store.keep_by_hand(&stored, now).await
+    }
+}

@@ -1,0 +1,208 @@
+use super::*;
+use crate::domain::post::PostId;
+use crate::domain::random::Random;
+use crate::domain::words::{Excerpt, Title};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(1_795_500_000_000)
+}
+
+fn candidate(title: &str, age: Duration, offered: u32) -> Candidate {
+    let at = now().minus(age);
+    let seed = title.bytes().map(u64::from).sum();
+    let post = Post {
+        id: PostId::new(at, &Random::seeded(seed)),
+        title: title.into(),
+        url: "https://example.com/".parse().unwrap(),
+        excerpt: "From the feed.".into(),
+        image: None,
+        author: None,
+        minutes: None,
+        published_at: at,
+        first_seen_at: at,
+        offered,
+    };
+    Candidate {
+        post,
+        is_history: false,
+        comments: None,
+    }
+}
+
+fn rules(max_posts: usize) -> Rules {
+    Rules {
+        max_posts,
+        min_posts: 1,
+        max_age: 14 * DAY,
+        order: Order::Hottest,
+    }
+}
+
+/// Posts of these titles, each a day older than the one before.
+fn posts(titles: &[&str]) -> Vec<Candidate> {
+    (1..)
+        .zip(titles)
+        .map(|(age, title)| candidate(title, age * DAY, 0))
+        .collect()
+}
+
+fn id(candidates: &[Candidate], title: &str) -> PostId {
+    let named = |candidate: &&Candidate| candidate.post.title == title;
+    candidates.iter().find(named).unwrap().post.id
+}
+
+fn titles(selection: &Selection) -> String {
+    let titles = selection.chosen.iter().map(|(post, _)| post.title.as_str());
+    titles.collect::<Vec<_>>().join(" ")
+}
+
+fn left_out(selection: &Selection) -> Vec<(&str, LeftOut)> {
+    let left_out = selection.left_out.iter();
+    left_out
+        .map(|(post, why)| (post.title.as_str(), *why))
+        .collect()
+}
+
+#[test]
+fn the_newest_go_in_and_the_rest_say_why_not() {
+    let mut candidates = vec![
+        candidate("a", DAY, 0),
+        candidate("b", 2 * DAY, 1),
+        candidate("c", 3 * DAY, 0),
+        candidate("d", 4 * DAY, 3),
+        candidate("e", 15 * DAY, 0),
+    ];
+    candidates[2].comments = Some(1000);
+    let newest = Rules {
+        order: Order::Newest,
+        ..rules(2)
+    };
+    let selection = select(candidates, &Edits::default(), &newest, now());
+    let chosen: Vec<_> = selection
+        .chosen
+        .iter()
+        .map(|(post, why)| (post.title.as_str(), why.to_string()))
+        .collect();
+    assert_eq!(
+        chosen,
+        [
+            ("a", "1 day old".to_owned()),
+            (
+                "b",
+                "2 days old; did not fit into the last issue".to_owned()
+            )
+        ]
+    );
+    assert_eq!(
+        left_out(&selection),
+        [
+            ("c", LeftOut::NoRoom),
+            ("d", LeftOut::OfferedEnough),
+            ("e", LeftOut::TooOld)
+        ]
+    );
+}
+
+#[test]
+fn the_hottest_come_first_and_say_so() {
+    let mut candidates = posts(&["a", "b", "c"]);
+    candidates[1].comments = Some(31);
+    let selection = select(candidates, &Edits::default(), &rules(2), now());
+    assert_eq!(titles(&selection), "b a");
+    assert_eq!(
+        selection.chosen[0].1.to_string(),
+        "hot: 31 comments, 2 days old"
+    );
+    assert_eq!(left_out(&selection), [("c", LeftOut::NoRoom)]);
+}
+
+#[test]
+fn history_is_never_news() {
+    let mut old = candidate("a", DAY, 0);
+    old.is_history = true;
+    let selection = select(vec![old], &Edits::default(), &rules(10), now());
+    assert!(selection.chosen.is_empty());
+    assert_eq!(selection.left_out[0].1, LeftOut::History);
+}
+
+#[test]
+fn what_is_shortened_is_offered_again() {
+    let candidates = posts(&["a", "b"]);
+    let mut selection = select(candidates, &Edits::default(), &rules(10), now());
+    selection.shorten(1);
+    assert_eq!(selection.chosen.len(), 1);
+    assert!(selection.left_out[0].1.was_offered());
+}
+
+#[test]
+fn a_hidden_post_makes_room_for_the_next() {
+    let candidates = posts(&["a", "b", "c"]);
+    let mut edits = Edits::default();
+    edits.hide(id(&candidates, "a"));
+    let selection = select(candidates, &edits, &rules(2), now());
+    assert_eq!(titles(&selection), "b c");
+    assert_eq!(left_out(&selection), [("a", LeftOut::Hidden)]);
+    assert!(!LeftOut::Hidden.was_offered());
+}
+
+#[test]
+fn posts_with_a_place_stand_there_and_new_ones_follow() {
+    let candidates = posts(&["a", "b", "c", "d"]);
+    let order: Vec<PostId> = candidates.iter().map(|it| it.post.id).collect();
+    let mut edits = Edits::default();
+    edits.swap(&order, 1);
+    let selection = select(candidates.clone(), &edits, &rules(10), now());
+    assert_eq!(titles(&selection), "a c b d");
+    assert_eq!(selection.chosen[1].1.to_string(), "put here by you");
+    let mut later = candidates;
+    later.insert(0, candidate("new", Duration::ZERO, 0));
+    let selection = select(later, &edits, &rules(4), now());
+    assert_eq!(titles(&selection), "a c b new");
+    assert_eq!(left_out(&selection), [("d", LeftOut::NoRoom)]);
+}
+
+#[test]
+fn what_was_put_somewhere_does_not_grow_too_old_on_the_way() {
+    let candidates = posts(&["a", "b"]);
+    let order: Vec<PostId> = candidates.iter().map(|it| it.post.id).collect();
+    let mut edits = Edits::default();
+    edits.swap(&order, 0);
+    let later = now().plus(13 * DAY);
+    let selection = select(candidates, &edits, &rules(10), later);
+    assert_eq!(titles(&selection), "b a");
+}
+
+#[test]
+fn pinned_posts_come_first_and_added_ones_are_in_whatever_the_rule_says() {
+    let mut candidates = posts(&["a", "b", "c"]);
+    candidates.push(candidate("old", 100 * DAY, 3));
+    let (c, old) = (id(&candidates, "c"), id(&candidates, "old"));
+    let mut edits = Edits::default();
+    edits.on(c, |edit| edit.is_pinned = true);
+    edits.on(old, |edit| edit.is_added = true);
+    let selection = select(candidates.clone(), &edits, &rules(3), now());
+    assert_eq!(titles(&selection), "c a old");
+    let why = |at: usize| selection.chosen[at].1.to_string();
+    assert_eq!(
+        (why(0), why(2)),
+        ("pinned".to_owned(), "100 days old; added by you".to_owned())
+    );
+    let selection = select(candidates, &edits, &rules(1), now());
+    assert_eq!(titles(&selection), "c old", "more than fit, if one says so");
+}
+
+#[test]
+fn the_editors_words_outlive_the_feeds_change() {
+    let mut candidates = posts(&["a"]);
+    let mut edits = Edits::default();
+    edits.on(id(&candidates, "a"), |edit| {
+        edit.title = Title::parse("Mine").ok();
+        edit.excerpt = Excerpt::parse("").ok();
+    });
+    candidates[0].post.title = "a, corrected".into();
+    let selection = select(candidates, &edits, &rules(10), now());
+    let post = &selection.chosen[0].0;
+    assert_eq!((post.title.as_str(), post.excerpt.as_str()), ("Mine", ""));
+}

@@ -1,0 +1,140 @@
+//! Who did what, for the list that admins read.
+
+use std::fmt;
+
+use super::delivery::words;
+use super::email_address::EmailAddress;
+use super::ids::{AdminId, SubscriberId};
+use super::issue::IssueNumber;
+use super::slot::Slot;
+
+/// Who did it.
+#[derive(Clone, Debug)]
+pub enum Actor {
+    /// Someone at the desk: the account, and the address it had then.
+    Admin(AdminId, EmailAddress),
+    /// Whoever may run commands on this machine.
+    Cli,
+}
+
+words! {
+    /// What was done. The desk's template has the words for people.
+    Action, ActionError, "'{0}' is nothing that anyone does" {
+        LoggedIn => "logged_in",
+        LoggedOutEverywhere => "logged_out_everywhere",
+        PasswordSet => "password_set",
+        PasswordChanged => "password_changed",
+        AccountInvited => "account_invited",
+        AccountLinkMade => "account_link_made",
+        AccountMadeAdmin => "account_made_admin",
+        AccountMadeEditor => "account_made_editor",
+        AccountRemoved => "account_removed",
+        DraftEdited => "draft_edited",
+        PostEdited => "post_edited",
+        PostAdded => "post_added",
+        WeekSkipped => "week_skipped",
+        WeekKept => "week_kept",
+        IssueScheduled => "issue_scheduled",
+        IssueSent => "issue_sent",
+        IssuePaused => "issue_paused",
+        IssueResumed => "issue_resumed",
+        IssueCancelled => "issue_cancelled",
+        IssueTriedNow => "issue_tried_now",
+        IssueSentAgain => "issue_sent_again",
+        TestSent => "test_sent",
+        FeedAdded => "feed_added",
+        FeedRemoved => "feed_removed",
+        SubscriberAdded => "subscriber_added",
+        SubscriberAskedAgain => "subscriber_asked_again",
+        SubscriberErased => "subscriber_erased",
+        SuppressionLifted => "suppression_lifted",
+        SubscribersAskedAgain => "subscribers_asked_again",
+        SubscribersUnsubscribed => "subscribers_unsubscribed",
+        SubscribersErased => "subscribers_erased",
+        ImportBegun => "import_begun",
+        SubscribersImported => "subscribers_imported",
+        SubscribersExported => "subscribers_exported",
+        SettingsSaved => "settings_saved",
+        SendingTried => "sending_tried",
+    }
+}
+
+/// What it was done to. A reader's address has no place in it.
+#[derive(Clone, Debug)]
+pub enum Object {
+    Nothing,
+    Issue(IssueNumber),
+    Week(Slot),
+    /// By their keys; what they were set to is not told.
+    Settings(Vec<String>),
+    /// By its address.
+    Feed(String),
+    Subscriber(SubscriberId),
+    /// So many readers.
+    Subscribers(u64),
+    /// Someone of the desk, by the address they log in with.
+    Account(EmailAddress),
+}
+
+impl Object {
+    /// As the list keeps it.
+    pub fn stored(&self) -> Option<String> {
+        match self {
+            Self::Account(address) => Some(address.to_string()),
+            object => object.logged(),
+        }
+    }
+
+    /// As the log may have it: no address is in it.
+    pub fn logged(&self) -> Option<String> {
+        match self {
+            Self::Nothing | Self::Account(_) => None,
+            Self::Issue(number) => Some(number.to_string()),
+            Self::Week(slot) => Some(slot.to_string()),
+            Self::Settings(keys) => Some(keys.join(", ")),
+            Self::Feed(address) => Some(address.clone()),
+            Self::Subscriber(id) => Some(id.to_string()),
+            Self::Subscribers(count) => Some(count.to_string()),
+        }
+    }
+}
+
+impl From<IssueNumber> for Object {
+    fn from(number: IssueNumber) -> Self {
+        Self::Issue(number)
+    }
+}
+
+impl From<Slot> for Object {
+    fn from(slot: Slot) -> Self {
+        Self::Week(slot)
+    }
+}
+
+impl From<SubscriberId> for Object {
+    fn from(id: SubscriberId) -> Self {
+        Self::Subscriber(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_read_back() {
+        for action in Action::ALL {
+            assert_eq!(Action::parse(action.as_str()), Ok(*action));
+        }
+    }
+
+    #[test]
+    fn the_list_names_an_account_and_the_log_does_not() {
+        let account = Object::Account(EmailAddress::parse("ada@example.com").unwrap());
+        assert_eq!(account.stored().as_deref(), Some("ada@example.com"));
+        assert_eq!(account.logged(), None);
+        let issue = Object::from(IssueNumber::FIRST);
+        assert_eq!(issue.stored(), issue.logged());
+        assert_eq!(Object::Nothing.stored(), None);
+    }
+}

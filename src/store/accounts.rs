@@ -1,0 +1,159 @@
+//! The accounts of the desk, as admins keep them, and each one's sessions.
+
+use sqlx::{Any, Row, Transaction};
+
+use super::admins::{CLOSE_ALL, SET_PASSWORD, admin};
+use super::transaction::again;
+use super::{Admin, Role, Store, StoreError};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::AdminId;
+
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub admin: Admin,
+    pub created_at: Timestamp,
+}
+
+/// One browser that is logged in.
+#[derive(Clone, Debug)]
+pub struct OpenSession {
+    pub token_hash: String,
+    pub begun_at: Timestamp,
+}
+
+const LIST: &str =
+    "SELECT id, address, role, password_hash, created_at FROM admins ORDER BY created_at, id";
+// Two admins who take each other's role away at once must not both succeed: on PostgreSQL
+// this waits for the other's transaction, and what is counted next has seen it.
+const HOLD_ADMINS: &str = "UPDATE admins SET role = role WHERE role = 'admin'";
+const OTHER_ADMINS: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM admins
+    WHERE role = 'admin' AND password_hash IS NOT NULL AND id <> $1";
+const SET_ROLE: &str = "UPDATE admins SET role = $2 WHERE id = $1";
+const REMOVE: &str = "DELETE FROM admins WHERE id = $1";
+const SESSIONS: &str = "SELECT token_hash, created_at FROM sessions
+    WHERE admin_id = $1 AND expires_at > $2 ORDER BY created_at DESC";
+const CLOSE_OTHERS: &str = "DELETE FROM sessions WHERE admin_id = $1 AND token_hash <> $2";
+
+impl Store {
+    /// The oldest first.
+    pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let rows = sqlx::query(LIST).fetch_all(&self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Account {
+                    admin: admin(row)?,
+                    created_at: Timestamp::from_millis(row.try_get("created_at")?),
+                })
+            })
+            .collect()
+    }
+
+    /// False when nobody else would be left who can log in as an admin.
+    pub async fn set_role(&self, id: &AdminId, role: Role) -> Result<bool, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            if role != Role::Admin && !has_other_admin(&mut tx, id).await? {
+                return Ok(false);
+            }
+            sqlx::query(SET_ROLE)
+                .bind(id.to_string())
+                .bind(role.as_str())
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Removes an account, its links and its sessions. False as in [`Self::set_role`].
+    pub async fn remove_account(&self, id: &AdminId) -> Result<bool, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            if !has_other_admin(&mut tx, id).await? {
+                return Ok(false);
+            }
+            sqlx::query(REMOVE)
+                .bind(id.to_string())
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Sets a password and ends all sessions of the account but `session`.
+    pub async fn change_password(
+        &self,
+        id: &AdminId,
+        password_hash: &str,
+        session: &str,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin_write().await?;
+        sqlx::query(SET_PASSWORD)
+            .bind(id.to_string())
+            .bind(password_hash.to_owned())
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(CLOSE_OTHERS)
+            .bind(id.to_string())
+            .bind(session.to_owned())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The newest first.
+    pub async fn sessions_of(
+        &self,
+        id: &AdminId,
+        now: Timestamp,
+    ) -> Result<Vec<OpenSession>, StoreError> {
+        let rows = sqlx::query(SESSIONS)
+            .bind(id.to_string())
+            .bind(now.as_millis())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(OpenSession {
+                    token_hash: row.try_get("token_hash")?,
+                    begun_at: Timestamp::from_millis(row.try_get("created_at")?),
+                })
+            })
+            .collect()
+    }
+
+    pub async fn close_sessions_of(&self, id: &AdminId) -> Result<(), StoreError> {
+        sqlx::query(CLOSE_ALL)
+            .bind(id.to_string())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+async fn has_other_admin(
+    tx: &mut Transaction<'static, Any>,
+    id: &AdminId,
+) -> Result<bool, StoreError> {
+    sqlx::query(HOLD_ADMINS).execute(&mut **tx).await?;
+    let others: i64 = sqlx::query_scalar(OTHER_ADMINS)
+        .bind(id.to_string())
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(others > 0)
+}
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[
+    LIST,
+    HOLD_ADMINS,
+    OTHER_ADMINS,
+    SET_ROLE,
+    REMOVE,
+    SESSIONS,
+    CLOSE_OTHERS,
+];

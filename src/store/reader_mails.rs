@@ -1,0 +1,150 @@
+//! What readers ask for themselves: mails about their subscription, another address.
+
+use sqlx::{Any, Transaction};
+
+use super::deliveries::insert;
+use super::sign_up::{note, recent};
+use super::subscribers::{BY_KEY, SKIP_ALL, Subscriber, WELCOME_BACK, skip, subscriber};
+use super::transaction::again;
+use super::{NewDelivery, Store, StoreError, refusals};
+use crate::domain::clock::Timestamp;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::subscriber::SubscriberState;
+
+/// A count that a mail falls under: who or what is counted, as an HMAC, and how many
+/// mails are too many.
+#[derive(Clone, Debug)]
+pub struct MailCount {
+    pub mac: String,
+    pub most_in_short: i64,
+    pub most_in_day: i64,
+}
+
+/// Another address for a reader, who has proven it.
+#[derive(Clone, Debug)]
+pub struct Move<'a> {
+    pub to: &'a EmailAddress,
+    pub ip: Option<String>,
+    /// Makes every link void that was mailed to the address of before.
+    pub nonce: String,
+    /// Of the new address: whoever was erased under it is welcome back.
+    pub address_macs: Vec<String>,
+    /// What tells the address of before.
+    pub farewell: NewDelivery,
+}
+
+const MOVE: &str = "UPDATE subscribers
+    SET address = $3, address_key = $4, nonce = $5, confirmed_at = $6, confirmed_ip = $7
+    WHERE id = $1 AND nonce = $2 AND state = 'confirmed'";
+const REDIRECT: &str = "UPDATE deliveries SET address = $2
+    WHERE subscriber_id = $1 AND kind = 'issue' AND state IN ('queued', 'deferred')";
+const HAND_OVER: &str = "UPDATE deliveries SET subscriber_id = $2 WHERE subscriber_id = $1";
+const GIVE_WAY: &str = "DELETE FROM subscribers WHERE id = $1 AND state <> 'confirmed'";
+
+impl Store {
+    /// Queues a mail unless one of its counts is full. `short` and `day` are the beginnings
+    /// of the spans in which mails are counted. False when there is no mail.
+    pub async fn enqueue_counted(
+        &self,
+        mail: &NewDelivery,
+        counts: &[MailCount],
+        (short, day, now): (Timestamp, Timestamp, Timestamp),
+    ) -> Result<bool, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            for (index, count) in counts.iter().enumerate() {
+                let seen = recent(&mut tx, &count.mac, short, day).await?;
+                if seen.in_short >= count.most_in_short || seen.in_day >= count.most_in_day {
+                    return Ok(false);
+                }
+                note(&mut tx, format!("{}:{index}", mail.id), &count.mac, now).await?;
+            }
+            insert(&mut tx, mail, now).await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Gives a reader another address. Whoever had it and does not read gives way, as one
+    /// who signs up anew. False when somebody reads under it, or the reader has changed
+    /// meanwhile.
+    pub async fn change_address(
+        &self,
+        reader: &Subscriber,
+        step: &Move<'_>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            if !make_room(&mut tx, reader, step.to, now).await? {
+                return Ok(false);
+            }
+            let moved = sqlx::query(MOVE)
+                .bind(reader.id.to_string())
+                .bind(reader.nonce.clone())
+                .bind(step.to.to_string())
+                .bind(step.to.key())
+                .bind(step.nonce.clone())
+                .bind(now.as_millis())
+                .bind(step.ip.clone())
+                .execute(&mut *tx)
+                .await?;
+            if moved.rows_affected() == 0 {
+                return Ok(false);
+            }
+            sqlx::query(REDIRECT)
+                .bind(reader.id.to_string())
+                .bind(step.to.to_string())
+                .execute(&mut *tx)
+                .await?;
+            // What was said of the mailbox of before.
+            refusals::forget(&mut tx, &reader.id).await?;
+            for mac in &step.address_macs {
+                sqlx::query(WELCOME_BACK)
+                    .bind(mac.clone())
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            insert(&mut tx, &step.farewell, now).await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+        .await
+    }
+}
+
+/// False when somebody reads under the address.
+async fn make_room(
+    tx: &mut Transaction<'static, Any>,
+    reader: &Subscriber,
+    address: &EmailAddress,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(BY_KEY)
+        .bind(address.key())
+        .fetch_optional(&mut **tx)
+        .await?;
+    let holder = row.as_ref().map(subscriber).transpose()?;
+    let Some(holder) = holder.filter(|holder| holder.id != reader.id) else {
+        return Ok(true);
+    };
+    if holder.state == SubscriberState::Confirmed {
+        return Ok(false);
+    }
+    skip(tx, SKIP_ALL, &holder.id, now).await?;
+    refusals::forget(tx, &holder.id).await?;
+    sqlx::query(HAND_OVER)
+        .bind(holder.id.to_string())
+        .bind(reader.id.to_string())
+        .execute(&mut **tx)
+        .await?;
+    let gone = sqlx::query(GIVE_WAY)
+        .bind(holder.id.to_string())
+        .execute(&mut **tx)
+        .await?;
+    Ok(gone.rows_affected() > 0)
+}
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[MOVE, REDIRECT, HAND_OVER, GIVE_WAY];

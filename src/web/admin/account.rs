@@ -1,0 +1,90 @@
+//! `/admin/account`: one's own password and sessions.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+
+use super::doorkeeper::{Doorkeeper, SHORTEST};
+use super::editor::{Editor, Posted};
+use super::setup::password_fault;
+use super::views::{Account, Notice, PasswordFault, SessionLine};
+use super::{Answer, done, page, refused, see_other, session};
+use crate::domain::audit::{Action, Object};
+use crate::store::{OpenSession, StoreError};
+use crate::web::client_ip::ClientIp;
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
+
+pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
+    let view = view(&shared, &editor, None).await?;
+    page(&shared, &view)
+}
+
+/// Whoever finds a desk left open must not be able to lock its owner out: the current
+/// password is asked for, and tries are counted as at the door.
+pub async fn change_password(
+    State(shared): State<Shared>,
+    Extension(keeper): Extension<Arc<Doorkeeper>>,
+    ClientIp(ip): ClientIp,
+    posted: Posted,
+) -> Answer {
+    let Posted { editor, fields } = posted;
+    let password = fields.text("password");
+    let fault = if keeper.count(ip, &editor.admin.address.key()).is_err() {
+        Some(PasswordFault::TooMany)
+    } else if !is_right(&keeper, &editor, fields.text("current")).await? {
+        Some(PasswordFault::Current)
+    } else {
+        password_fault(password, fields.text("again")).map(PasswordFault::New)
+    };
+    if fault.is_some() {
+        return refused(&shared, &view(&shared, &editor, fault).await?);
+    }
+    let web = &shared.web;
+    let hash = keeper.hash(password, web.random.bytes()).await?;
+    let (id, session) = (&editor.admin.id, &editor.session);
+    web.store.change_password(id, &hash, session).await?;
+    let did = Action::PasswordChanged;
+    editor.did(&shared, did, Object::Nothing).await;
+    Ok(done(&shared, "/admin/account", Notice::PasswordChanged))
+}
+
+pub async fn log_out_everywhere(State(shared): State<Shared>, posted: Posted) -> Answer {
+    let (web, editor) = (&shared.web, &posted.editor);
+    web.store.close_sessions_of(&editor.admin.id).await?;
+    let did = Action::LoggedOutEverywhere;
+    editor.did(&shared, did, Object::Nothing).await;
+    let away = see_other(&shared, "/admin/login");
+    Ok(([(header::SET_COOKIE, session::forget(web))], away).into_response())
+}
+
+async fn is_right(keeper: &Doorkeeper, editor: &Editor, password: &str) -> Result<bool, HttpError> {
+    let hash = editor.admin.password_hash.as_deref();
+    Ok(keeper.verify(password, hash).await?)
+}
+
+async fn view(
+    shared: &Shared,
+    editor: &Editor,
+    fault: Option<PasswordFault>,
+) -> Result<Account, StoreError> {
+    let web = &shared.web;
+    let sessions = web
+        .store
+        .sessions_of(&editor.admin.id, web.clock.now())
+        .await?;
+    let line = |session: OpenSession| SessionLine {
+        is_this: session.token_hash == editor.session,
+        begun_at: session.begun_at,
+    };
+    Ok(Account {
+        desk: editor.desk(shared),
+        role: editor.admin.role.as_str(),
+        sessions: sessions.into_iter().map(line).collect(),
+        minimum: SHORTEST as u32,
+        fault,
+    })
+}

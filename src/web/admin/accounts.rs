@@ -1,0 +1,144 @@
+//! `/admin/accounts`: who may use the desk.
+
+use axum::extract::{Path, State};
+
+use super::editor::{Editor, Posted};
+use super::views::{AccountLine, Accounts, InviteForm, NewLink, Notice};
+use super::{Answer, done, one_time_link, page, refused};
+use crate::domain::audit::{Action, Object};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::AdminId;
+use crate::store::{Account, Admin, Role};
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
+
+const HERE: &str = "/admin/accounts";
+
+pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
+    let view = view(&shared, &editor, InviteForm::default(), None).await?;
+    page(&shared, &view)
+}
+
+/// Makes an account; its link is shown once, in this answer.
+pub async fn invite(State(shared): State<Shared>, posted: Posted) -> Answer {
+    let Posted { editor, fields } = posted;
+    let typed = fields.text("email");
+    let role = Role::parse(fields.text("role")).map_err(|_| HttpError::Unprocessable)?;
+    let refuse = async |fault: String| {
+        let form = InviteForm {
+            address: typed.chars().take(254).collect(),
+            role: role.as_str(),
+            fault: Some(fault),
+        };
+        refused(&shared, &view(&shared, &editor, form, None).await?)
+    };
+    let address = match EmailAddress::parse(typed) {
+        Ok(address) => address,
+        Err(error) => return refuse(error.to_string()).await,
+    };
+    let web = &shared.web;
+    let now = web.clock.now();
+    let id = AdminId::new(now, &web.random);
+    if !web.store.add_admin(&id, &address, role, now).await? {
+        return refuse("there is an account of that address already".to_owned()).await;
+    }
+    let did = Action::AccountInvited;
+    editor
+        .did(&shared, did, Object::Account(address.clone()))
+        .await;
+    with_link(&shared, &editor, &id, &address).await
+}
+
+/// Changes a role, removes an account, or makes a link for a new password.
+pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let Posted { editor, fields } = posted;
+    let store = &shared.web.store;
+    let id = AdminId::parse(&id).map_err(|_| HttpError::NotFound)?;
+    let account = store.admin(&id).await?.ok_or(HttpError::NotFound)?;
+    let (changed, action, notice) = match fields.text("action") {
+        "link" => {
+            let object = Object::Account(account.address.clone());
+            editor.did(&shared, Action::AccountLinkMade, object).await;
+            return with_link(&shared, &editor, &id, &account.address).await;
+        }
+        "make_admin" => (
+            store.set_role(&id, Role::Admin).await?,
+            Action::AccountMadeAdmin,
+            Notice::RoleChanged,
+        ),
+        "make_editor" => (
+            store.set_role(&id, Role::Editor).await?,
+            Action::AccountMadeEditor,
+            Notice::RoleChanged,
+        ),
+        "remove" => (
+            store.remove_account(&id).await?,
+            Action::AccountRemoved,
+            Notice::AccountRemoved,
+        ),
+        _ => return Err(HttpError::Unprocessable),
+    };
+    if !changed {
+        return Ok(done(&shared, HERE, Notice::LastAdmin));
+    }
+    let object = Object::Account(account.address);
+    editor.did(&shared, action, object).await;
+    // Whoever took their own role away cannot look at this page any more.
+    let to = if id == editor.admin.id {
+        "/admin"
+    } else {
+        HERE
+    };
+    Ok(done(&shared, to, notice))
+}
+
+async fn with_link(
+    shared: &Shared,
+    editor: &Editor,
+    id: &AdminId,
+    address: &EmailAddress,
+) -> Answer {
+    let web = &shared.web;
+    let moment = (&*web.random, web.clock.now());
+    let url = one_time_link(&web.store, &web.door.public_url, Some(id), moment).await?;
+    let link = NewLink {
+        address: address.to_string(),
+        url,
+    };
+    let view = view(shared, editor, InviteForm::default(), Some(link)).await?;
+    page(shared, &view)
+}
+
+async fn view(
+    shared: &Shared,
+    editor: &Editor,
+    invite: InviteForm,
+    link: Option<NewLink>,
+) -> Result<Accounts, HttpError> {
+    let accounts = shared.web.store.accounts().await?;
+    let line = |account: Account| AccountLine {
+        id: account.admin.id.to_string(),
+        is_me: account.admin.id == editor.admin.id,
+        is_last_admin: is_admin(&account.admin) && !others(&accounts, &account.admin),
+        role: account.admin.role.as_str(),
+        is_invited: account.admin.password_hash.is_none(),
+        address: account.admin.address.to_string(),
+        since: account.created_at,
+    };
+    Ok(Accounts {
+        desk: editor.desk(shared),
+        accounts: accounts.iter().cloned().map(line).collect(),
+        invite,
+        link,
+    })
+}
+
+/// Someone who can log in as an admin.
+fn is_admin(admin: &Admin) -> bool {
+    admin.role == Role::Admin && admin.password_hash.is_some()
+}
+
+fn others(accounts: &[Account], but: &Admin) -> bool {
+    let mut others = accounts.iter().filter(|other| other.admin.id != but.id);
+    others.any(|other| is_admin(&other.admin))
+}

@@ -1,0 +1,298 @@
+//! Changes to the next issue. The page is one form: whatever is pressed, what was typed
+//! is saved with it, and nothing is overwritten that the editor has not seen.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::draft::{self, Told};
+use super::editor::Posted;
+use super::fields::Fields;
+use super::views::{Conflict, Look, Notice, Words};
+use super::{Answer, refused, see_other};
+use crate::digest::{Draft, DraftError};
+use crate::domain::edits::Edits;
+use crate::domain::post::PostId;
+use crate::domain::words::{Note, Preheader, Subject};
+use crate::mail::size::BUDGET;
+use crate::store::Saved;
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
+
+/// What was pressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deed {
+    Save,
+    Review,
+    New,
+    Unplace,
+    On(PostDeed, PostId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PostDeed {
+    Up,
+    Down,
+    Pin,
+    Unpin,
+    Hide,
+    Show,
+    Add,
+    Edit,
+}
+
+impl Deed {
+    fn parse(text: &str) -> Option<Self> {
+        let Some((word, post)) = text.split_once(':') else {
+            return match text {
+                "save" => Some(Self::Save),
+                "review" => Some(Self::Review),
+                "new" => Some(Self::New),
+                "unplace" => Some(Self::Unplace),
+                _ => None,
+            };
+        };
+        let deed = match word {
+            "up" => PostDeed::Up,
+            "down" => PostDeed::Down,
+            "pin" => PostDeed::Pin,
+            "unpin" => PostDeed::Unpin,
+            "hide" => PostDeed::Hide,
+            "show" => PostDeed::Show,
+            "add" => PostDeed::Add,
+            "edit" => PostDeed::Edit,
+            _ => return None,
+        };
+        Some(Self::On(deed, PostId::parse(post).ok()?))
+    }
+}
+
+/// What became of what was typed.
+pub(super) enum Saving {
+    /// It stands.
+    Saved,
+    /// It does not, and this says why.
+    Answered(Response),
+}
+
+/// `POST /admin/next`.
+pub async fn change(State(shared): State<Shared>, posted: Posted) -> Answer {
+    let deed = Deed::parse(posted.fields.text("do")).ok_or(HttpError::Unprocessable)?;
+    if let Saving::Answered(answer) = save(&shared, &posted, deed).await? {
+        return Ok(answer);
+    }
+    let back = |notice, place: &str| Ok(back(&shared, &posted.fields, notice, place));
+    match deed {
+        Deed::Save => back(Some(Notice::Saved), ""),
+        Deed::Review => Ok(see_other(&shared, "/admin/next/send")),
+        Deed::New => Ok(see_other(&shared, "/admin/next/add")),
+        Deed::Unplace => back(None, "posts"),
+        Deed::On(PostDeed::Edit, post) => {
+            Ok(see_other(&shared, &format!("/admin/next/posts/{post}")))
+        }
+        Deed::On(PostDeed::Hide, post) => back(Some(Notice::PostHidden), &format!("post-{post}")),
+        Deed::On(_, post) => back(None, &format!("post-{post}")),
+    }
+}
+
+/// Saves what the page's form carries beside the button, if it came from that page.
+pub(super) async fn save_typed(shared: &Shared, posted: &Posted) -> Result<Saving, HttpError> {
+    if posted.fields.text("version").is_empty() {
+        return Ok(Saving::Saved);
+    }
+    save(shared, posted, Deed::Save).await
+}
+
+async fn save(shared: &Shared, posted: &Posted, deed: Deed) -> Result<Saving, HttpError> {
+    let web = &shared.web;
+    let before = web.store.draft_edits().await?;
+    let version = posted.fields.text("version").parse::<i64>();
+    if version.map_err(|_| HttpError::Unprocessable)? != before.version {
+        return conflict(shared, posted).await.map(Saving::Answered);
+    }
+    let mut after = before.clone();
+    let mut typed = type_on(&mut after, &posted.fields);
+    let mut is_faulty = [
+        &typed.subject_fault,
+        &typed.preheader_fault,
+        &typed.note_fault,
+    ]
+    .iter()
+    .any(|fault| fault.is_some());
+    if !is_faulty && after.note != before.note {
+        typed.note_fault = too_large(shared, &after).await?;
+        is_faulty = typed.note_fault.is_some();
+    }
+    let draft = web.digests.draft_with(before.clone()).await?;
+    if is_faulty {
+        let told = Told {
+            look: look(&posted.fields),
+            typed: Some(typed),
+            ..Told::default()
+        };
+        let view = draft::view(shared, &posted.editor, &draft, told).await?;
+        return refused(shared, &view).map(Saving::Answered);
+    }
+    apply(&mut after, deed, &draft);
+    if after == before {
+        return Ok(Saving::Saved);
+    }
+    match web.store.save_draft_edits(&after).await? {
+        Saved::Saved => {
+            let admin = posted.editor.admin.id;
+            tracing::info!(%admin, issue = %draft.number, did = ?deed, "the next issue was edited");
+            Ok(Saving::Saved)
+        }
+        Saved::Outrun => conflict(shared, posted).await.map(Saving::Answered),
+    }
+}
+
+/// Puts the typed words into `edits`, those that can be; tells of the others.
+fn type_on(edits: &mut Edits, fields: &Fields) -> Words {
+    let mut typed = typed(fields);
+    match Subject::parse(&typed.subject) {
+        Ok(subject) => edits.subject = Some(subject).filter(|it| !it.is_empty()),
+        Err(error) => typed.subject_fault = Some(error.to_string()),
+    }
+    match Preheader::parse(&typed.preheader) {
+        Ok(preheader) => edits.preheader = Some(preheader).filter(|it| !it.is_empty()),
+        Err(error) => typed.preheader_fault = Some(error.to_string()),
+    }
+    match Note::parse(&typed.note) {
+        Ok(note) => edits.note = Some(note).filter(|it| !it.is_empty()),
+        Err(error) => typed.note_fault = Some(error.to_string()),
+    }
+    typed
+}
+
+fn typed(fields: &Fields) -> Words {
+    Words {
+        subject: fields.text("subject").to_owned(),
+        preheader: fields.text("preheader").to_owned(),
+        note: fields.text("note").to_owned(),
+        ..Words::default()
+    }
+}
+
+/// What is wrong with a note that leaves no room for a post.
+async fn too_large(shared: &Shared, edits: &Edits) -> Result<Option<String>, HttpError> {
+    let bytes = match shared.web.digests.draft_with(edits.clone()).await {
+        Ok(draft) => draft.size,
+        Err(DraftError::TooLarge(too_large)) => too_large.bytes,
+        Err(error) => return Err(error.into()),
+    };
+    let most = BUDGET / 1000;
+    let says = format!(
+        "with this note the mail has {} KB; {most} are the most",
+        bytes.div_ceil(1000)
+    );
+    Ok((edits.note.is_some() && bytes > BUDGET).then_some(says))
+}
+
+fn apply(edits: &mut Edits, deed: Deed, draft: &Draft) {
+    let Deed::On(deed, post) = deed else {
+        if deed == Deed::Unplace {
+            edits.unplace();
+        }
+        return;
+    };
+    let chosen = draft.selection.chosen.iter();
+    let order: Vec<PostId> = chosen.map(|(post, _)| post.id).collect();
+    let at = order.iter().position(|it| *it == post);
+    match deed {
+        PostDeed::Up | PostDeed::Down => {
+            let up = usize::from(deed == PostDeed::Up);
+            let upper = at.and_then(|at| at.checked_sub(up));
+            if let Some(upper) = upper.filter(|upper| may_swap(draft, *upper)) {
+                edits.swap(&order, upper);
+            }
+        }
+        PostDeed::Pin | PostDeed::Unpin => {
+            edits.on(post, |edit| edit.is_pinned = deed == PostDeed::Pin);
+        }
+        PostDeed::Hide => edits.hide(post),
+        PostDeed::Show => edits.on(post, |edit| edit.is_hidden = false),
+        PostDeed::Add => edits.on(post, |edit| edit.is_added = true),
+        PostDeed::Edit => {}
+    }
+}
+
+/// Whether the post at `upper` and the one below it can change places: pinned ones stand
+/// before all others.
+pub(super) fn may_swap(draft: &Draft, upper: usize) -> bool {
+    let chosen = &draft.selection.chosen;
+    let is_pinned = |at: usize| {
+        let post = chosen.get(at);
+        post.map(|(post, _)| draft.edits.of(&post.id).is_pinned)
+    };
+    is_pinned(upper + 1).is_some() && is_pinned(upper) == is_pinned(upper + 1)
+}
+
+/// The page as it stands now, with what was typed kept in the form: saved again, it wins.
+async fn conflict(shared: &Shared, posted: &Posted) -> Answer {
+    let draft = shared.web.digests.draft().await?;
+    let (typed, stored) = (typed(&posted.fields), draft::words(&draft.edits));
+    let differs = |theirs: String, mine: &str| {
+        let mine = mine.replace("\r\n", "\n");
+        (theirs.trim() != mine.trim()).then_some(theirs)
+    };
+    let made_for = posted.fields.text("number").parse::<i64>();
+    let told = Told {
+        look: look(&posted.fields),
+        conflict: Some(Conflict {
+            gone: made_for.ok().filter(|number| *number < draft.number.get()),
+            subject: differs(stored.subject, &typed.subject),
+            preheader: differs(stored.preheader, &typed.preheader),
+            note: differs(stored.note, &typed.note),
+        }),
+        typed: Some(typed),
+        test: None,
+    };
+    let view = draft::view(shared, &posted.editor, &draft, told).await?;
+    Ok((StatusCode::CONFLICT, shared.pages.html(&view)?).into_response())
+}
+
+pub(super) fn look(fields: &Fields) -> Look {
+    Look::of(
+        fields.text("show"),
+        fields.text("width"),
+        fields.text("theme"),
+    )
+}
+
+/// Back to the page, at the place where it was pressed.
+pub(super) fn back(
+    shared: &Shared,
+    fields: &Fields,
+    notice: Option<Notice>,
+    place: &str,
+) -> Response {
+    let done = notice.map(|notice| format!("&done={}", notice.as_str()));
+    let query = format!("{}{}", done.unwrap_or_default(), look(fields).query());
+    let mut path = "/admin/next".to_owned();
+    if let Some(query) = query.strip_prefix('&') {
+        path = format!("{path}?{query}");
+    }
+    if !place.is_empty() {
+        path = format!("{path}#{place}");
+    }
+    see_other(shared, &path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_buttons_do_anything() {
+        let post = PostId::from_uuid(uuid::Uuid::from_u128(7));
+        assert_eq!(Deed::parse("save"), Some(Deed::Save));
+        assert_eq!(
+            Deed::parse(&format!("up:{post}")),
+            Some(Deed::On(PostDeed::Up, post))
+        );
+        for wrong in ["", "up", "up:", "up:7", "burn", &format!("burn:{post}")] {
+            assert_eq!(Deed::parse(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! `/admin/next/posts/{id}`: what the next issue says of one post; and
+//! `/admin/next/add`: a post that no feed has brought.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use url::Url;
+
+use super::editor::{Editor, Posted};
+use super::views::{AddPost, EditPost, Notice, PostFaults, PostFields};
+use super::{Answer, page, refused, see_other};
+use crate::digest::HandMade;
+use crate::domain::edits::Edits;
+use crate::domain::post::{Post, PostId};
+use crate::domain::words::{Excerpt, Title};
+use crate::store::{ByHand, Saved};
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
+
+pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<String>) -> Answer {
+    let post = find(&shared, &id).await?;
+    let edits = shared.web.store.draft_edits().await?;
+    let mut written = post.clone();
+    edits.of(&post.id).write_on(&mut written);
+    let words = PostFields {
+        title: written.title,
+        excerpt: written.excerpt,
+        ..PostFields::default()
+    };
+    page(
+        &shared,
+        &view(&shared, &editor, &edits, &post, words).await?,
+    )
+}
+
+pub async fn change(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
+    let store = &shared.web.store;
+    let post = find(&shared, &id).await?;
+    let before = store.draft_edits().await?;
+    let version = posted.fields.text("version").parse::<i64>();
+    let is_stale = version.map_err(|_| HttpError::Unprocessable)? != before.version;
+    let mut typed = typed(&posted);
+    let mut after = before.clone();
+    if posted.fields.text("do") == "restore" {
+        after.on(post.id, |edit| (edit.title, edit.excerpt) = (None, None));
+    } else if let Some((title, excerpt)) = parse(&mut typed) {
+        // What is the feed's own goes on following the feed.
+        after.on(post.id, |edit| {
+            edit.title = Some(title).filter(|it| it.as_str() != post.title);
+            edit.excerpt = Some(excerpt).filter(|it| it.as_str() != post.excerpt);
+        });
+    } else {
+        let view = view(&shared, &posted.editor, &before, &post, typed).await?;
+        return refused(&shared, &view);
+    }
+    if is_stale || store.save_draft_edits(&after).await? == Saved::Outrun {
+        let now = store.draft_edits().await?;
+        let mut view = view(&shared, &posted.editor, &now, &post, typed).await?;
+        view.is_conflict = true;
+        return Ok((StatusCode::CONFLICT, shared.pages.html(&view)?).into_response());
+    }
+    let admin = posted.editor.admin.id;
+    tracing::info!(%admin, post = %post.id, "a post's words were edited");
+    Ok(saved(&shared, &post.id))
+}
+
+pub async fn show_new(State(shared): State<Shared>, editor: Editor) -> Answer {
+    let post = PostFields::default();
+    page(&shared, &new_view(&shared, &editor, post).await?)
+}
+
+/// Adds a post. Its words are kept as an edit, too, so that a feed that brings it later
+/// does not change them.
+pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
+    let mut typed = typed(&posted);
+    let url = web_address(&typed.url);
+    if url.is_none() {
+        typed.faults.url = Some("enter an address like https://example.com/post".to_owned());
+    }
+    let (Some((title, excerpt)), Some(url)) = (parse(&mut typed), url) else {
+        return refused(&shared, &new_view(&shared, &posted.editor, typed).await?);
+    };
+    let made = HandMade {
+        title,
+        url,
+        excerpt,
+    };
+    let id = match shared.web.digests.keep_by_hand(&made).await? {
+        ByHand::Kept(id) => id,
+        ByHand::Sent(number) => {
+            typed.faults.url = Some(format!("this post was in No. {number} already"));
+            return refused(&shared, &new_view(&shared, &posted.editor, typed).await?);
+        }
+    };
+    let added = |edits: &mut Edits| {
+        edits.on(id, |edit| {
+            edit.is_added = true;
+            edit.is_hidden = false;
+            edit.title = Some(made.title.clone());
+            edit.excerpt = Some(made.excerpt.clone());
+        });
+    };
+    // It overwrites nothing of anybody's: whoever was quicker, it is added to that.
+    loop {
+        let mut edits = shared.web.store.draft_edits().await?;
+        added(&mut edits);
+        if shared.web.store.save_draft_edits(&edits).await? == Saved::Saved {
+            break;
+        }
+    }
+    let admin = posted.editor.admin.id;
+    tracing::info!(%admin, post = %id, "a post was added by hand");
+    Ok(saved(&shared, &id))
+}
+
+fn saved(shared: &Shared, post: &PostId) -> Response {
+    let word = Notice::Saved.as_str();
+    see_other(shared, &format!("/admin/next?done={word}#post-{post}"))
+}
+
+/// As its feed has it; not one that is in an issue.
+async fn find(shared: &Shared, id: &str) -> Result<Post, HttpError> {
+    let id = PostId::parse(id).map_err(|_| HttpError::NotFound)?;
+    let found = shared.web.store.candidate(&id).await?;
+    Ok(found.ok_or(HttpError::NotFound)?.post)
+}
+
+fn typed(posted: &Posted) -> PostFields {
+    let text = |name| posted.fields.text(name).to_owned();
+    PostFields {
+        title: text("title"),
+        url: text("url"),
+        excerpt: text("excerpt"),
+        faults: PostFaults::default(),
+    }
+}
+
+/// The words, if both can be; notes what is wrong with the others.
+fn parse(typed: &mut PostFields) -> Option<(Title, Excerpt)> {
+    let title = Title::parse(&typed.title);
+    let excerpt = Excerpt::parse(&typed.excerpt);
+    typed.faults.title = match &title {
+        Ok(title) if title.is_empty() => Some("enter a title".to_owned()),
+        Ok(_) => None,
+        Err(error) => Some(error.to_string()),
+    };
+    typed.faults.excerpt = excerpt.as_ref().err().map(ToString::to_string);
+    let title = title.ok().filter(|title| !title.is_empty());
+    title.zip(excerpt.ok())
+}
+
+fn web_address(typed: &str) -> Option<Url> {
+    let url = Url::parse(typed.trim()).ok()?;
+    let is_web = matches!(url.scheme(), "http" | "https") && url.as_str().len() <= 2000;
+    is_web.then_some(url)
+}
+
+async fn view(
+    shared: &Shared,
+    editor: &Editor,
+    edits: &Edits,
+    post: &Post,
+    words: PostFields,
+) -> Result<EditPost, HttpError> {
+    let edit = edits.of(&post.id);
+    Ok(EditPost {
+        desk: editor.desk(shared),
+        number: shared.web.store.next_number().await?.get(),
+        id: post.id.to_string(),
+        version: edits.version,
+        url: post.url.to_string(),
+        title: words.title,
+        excerpt: words.excerpt,
+        feed_title: edit.title.is_some().then(|| post.title.clone()),
+        feed_excerpt: edit.excerpt.is_some().then(|| post.excerpt.clone()),
+        is_edited: edit.has_words(),
+        is_conflict: false,
+        faults: words.faults,
+    })
+}
+
+async fn new_view(
+    shared: &Shared,
+    editor: &Editor,
+    post: PostFields,
+) -> Result<AddPost, HttpError> {
+    Ok(AddPost {
+        desk: editor.desk(shared),
+        number: shared.web.store.next_number().await?.get(),
+        post,
+    })
+}

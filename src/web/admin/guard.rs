@@ -1,0 +1,69 @@
+//! Who may use which page. The table of routes decides; this layer holds it.
+
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::editor::Editor;
+use super::see_other;
+use super::views::NotYours;
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
+
+/// Whom a page is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// The door: whoever comes.
+    Anyone,
+    /// Whoever is logged in.
+    Editors,
+    Admins,
+}
+
+/// A layer for one route. Lets nobody further who may not, and tells the page who it is.
+pub async fn hold(
+    State((shared, who)): State<(Shared, Who)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if who == Who::Anyone {
+        return next.run(request).await;
+    }
+    let (headers, query) = (request.headers(), request.uri().query());
+    match Editor::find(&shared, headers, query).await {
+        Ok(None) => away(&request, &shared),
+        Ok(Some(editor)) if who == Who::Admins && !editor.is_admin() => not_yours(&shared, &editor),
+        Ok(Some(editor)) => {
+            request.extensions_mut().insert(editor);
+            next.run(request).await
+        }
+        Err(error) => HttpError::from(error).into_response(),
+    }
+}
+
+/// Says that this is for admins: also where one form of a page is, and the page is not.
+pub fn not_yours(shared: &Shared, editor: &Editor) -> Response {
+    let view = NotYours {
+        desk: editor.desk(shared),
+    };
+    match shared.pages.html(&view) {
+        Ok(page) => (StatusCode::FORBIDDEN, page).into_response(),
+        Err(error) => HttpError::from(error).into_response(),
+    }
+}
+
+/// A page is worth coming back to after logging in; a form is not sent twice.
+fn away(request: &Request, shared: &Shared) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return HttpError::Forbidden.into_response();
+    }
+    match request.uri().path() {
+        "/" => see_other(shared, "/admin/login"),
+        path => {
+            let next: String =
+                url::form_urlencoded::byte_serialize(format!("/admin{path}").as_bytes()).collect();
+            see_other(shared, &format!("/admin/login?next={next}"))
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Weeks without an issue, and issues that are left to the schedule.
+
+use super::sending::ready;
+use super::*;
+use crate::digest::Published;
+use crate::domain::slot::Slot;
+
+async fn skip(ada: &mut Browser<'_>, slot: &str, action: &str) -> String {
+    let fields = [("slot", slot), ("action", action)];
+    let answer = ada
+        .fill_in("/admin/next", "/admin/next/skip", &fields)
+        .await;
+    answer.to().to_owned()
+}
+
+#[tokio::test]
+async fn a_skipped_week_makes_no_issue_until_it_is_taken_back() {
+    let house = House::new().await;
+    let mut ada = ready(&house).await;
+    let slot = Slot::parse("2026-W48").unwrap();
+    let digests = &house.site.web.digests;
+    assert!(ada.get("/admin").await.shows("Skip this week"));
+    assert_eq!(
+        skip(&mut ada, "2026-W48", "skip").await,
+        "/admin/next?done=week_skipped"
+    );
+    let skipped = digests.publish(Some(slot)).await.unwrap();
+    assert!(matches!(skipped, Published::Skipped), "{skipped:?}");
+    let overview = ada.get("/admin").await;
+    assert!(overview.shows("Skipped</span>") && overview.shows("4 Dec"));
+    assert!(ada.get("/admin/issues").await.shows("Week 48 of 2026"));
+
+    assert_eq!(
+        skip(&mut ada, "2026-W48", "unskip").await,
+        "/admin/next?done=week_kept"
+    );
+    let made = digests.publish(Some(slot)).await.unwrap();
+    assert!(matches!(made, Published::Made { .. }), "{made:?}");
+    for slot in ["2026-W48", "2026-W47", "2027-W01"] {
+        assert_eq!(skip(&mut ada, slot, "skip").await, "/admin/next", "{slot}");
+    }
+}
+
+#[tokio::test]
+async fn who_sends_by_hand_has_changed_their_mind() {
+    let house = House::new().await;
+    let mut ada = ready(&house).await;
+    skip(&mut ada, "2026-W48", "skip").await;
+    let review = ada.get("/admin/next/send").await;
+    assert!(review.shows("This week is skipped"));
+    let fields = [("reviewed", review.field("reviewed"))];
+    let sent = ada
+        .fill_in("/admin/next/send", "/admin/next/send", &fields)
+        .await;
+    assert_eq!(sent.to(), "/admin/issues/1?done=sending_begun");
+    assert!(house.store().skipped_slots(9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_scheduled_issue_waits_for_its_time() {
+    let house = House::new().await;
+    let mut ada = ready(&house).await;
+    skip(&mut ada, "2026-W48", "skip").await;
+    let review = ada.get("/admin/next/send").await;
+    assert!(review.shows("Schedule for <time"));
+    let fields = [("action", "schedule")];
+    let left = ada
+        .fill_in("/admin/next/send", "/admin/next/send", &fields)
+        .await;
+    assert_eq!(left.to(), "/admin/next?done=scheduled");
+    assert!(house.site.deliveries().await.is_empty());
+    assert!(house.store().skipped_slots(9).await.unwrap().is_empty());
+    assert!(ada.get("/admin/next").await.shows("goes out <time"));
+}

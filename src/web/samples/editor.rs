@@ -1,0 +1,208 @@
+use super::desk::desk;
+use super::{Album, FRIDAY, Fill, days_after};
+use crate::web::admin::views::*;
+
+const ID: &str = "0190a0b0-0000-7000-8000-00000000000";
+const TITLES: [&str; 3] = [
+    "A loader that hides in plain fonts",
+    "Spam and phishing in the third quarter",
+    "What the firmware told us",
+];
+
+pub fn upcoming(is_skipped: bool) -> UpcomingSlot {
+    UpcomingSlot {
+        slot: "2026-W47".to_owned(),
+        at: FRIDAY,
+        is_skipped,
+    }
+}
+
+pub fn fill(album: &mut Album<'_>, fill: Fill) {
+    next(album, fill);
+    post(album, fill);
+    send(album, fill);
+}
+
+fn next(album: &mut Album<'_>, fill: Fill) {
+    let page = page(fill);
+    let faulty = Words {
+        subject_fault: fill.maybe("201 characters are too many; at most 200 fit"),
+        preheader_fault: fill.maybe("201 characters are too many; at most 200 fit"),
+        note_fault: fill.maybe("with this note the mail has 80 KB; 60 are the most"),
+        ..page.words.clone()
+    };
+    let test = TestForm {
+        address: fill.needed("nobody"),
+        fault: fill.maybe("Enter an e-mail address like name@example.com"),
+    };
+    let states = [
+        ("", page.clone()),
+        (
+            "-faulty",
+            Next {
+                words: faulty,
+                look: Look::of("text", "phone", "dark"),
+                upcoming: fill.some(upcoming(true)),
+                ..page.clone()
+            },
+        ),
+        (
+            "-test",
+            Next {
+                test,
+                ..page.clone()
+            },
+        ),
+        (
+            "-too-few",
+            Next {
+                is_enough: false,
+                min_posts: 5,
+                ..page.clone()
+            },
+        ),
+    ];
+    for (name, page) in states {
+        album.add(&format!("next{name}"), page);
+    }
+    let theirs = Conflict {
+        gone: None,
+        subject: Some(fill.text("Their subject")),
+        preheader: Some(fill.text("Their preheader")),
+        note: Some(fill.text("Their *note*")),
+    };
+    let gone = Conflict {
+        gone: Some(42),
+        ..Conflict::default()
+    };
+    for (name, conflict) in [
+        ("words", theirs),
+        ("order", Conflict::default()),
+        ("gone", gone),
+    ] {
+        let page = Next {
+            conflict: Some(conflict),
+            ..page.clone()
+        };
+        album.add(&format!("next-conflict-{name}"), page);
+    }
+}
+
+fn page(fill: Fill) -> Next {
+    let chosen = |(at, title): (usize, &&str)| ChosenPost {
+        id: format!("{ID}{at}"),
+        title: fill.needed(title),
+        url: "https://example.com/p".to_owned(),
+        excerpt: fill.text("The installer looked like any other."),
+        published_at: days_after(FRIDAY, -5),
+        why: fill.text("hot: 31 comments, 2 days old"),
+        is_pinned: at == 0,
+        is_edited: at == 1,
+        can_rise: at > 1,
+        can_sink: at == 1,
+    };
+    let out = |at: usize, title: &str, why: &str| LeftOut {
+        id: format!("{ID}{at}"),
+        title: fill.needed(title),
+        why: fill.text(why),
+        is_hidden: at == 8,
+    };
+    Next {
+        desk: desk(fill),
+        number: 43,
+        version: 7,
+        subject: fill.needed("A loader in fonts, spam in Q3, router keys"),
+        subject_length: 41,
+        preheader: fill.text("A loader in fonts · Spam in Q3"),
+        words: Words {
+            subject: fill.text("A loader in fonts, spam in Q3, router keys"),
+            preheader: fill.text("And what the firmware told us"),
+            note: fill.text("We are at *ExampleConf* next week."),
+            ..Words::default()
+        },
+        conflict: None,
+        upcoming: fill.some(upcoming(false)),
+        goes_at: fill.some(FRIDAY),
+        readers: 1284,
+        posts: fill.list(TITLES.iter().enumerate().map(chosen).collect()),
+        left_out: fill.list(vec![
+            out(8, "A note on an old tool", "hidden by you"),
+            out(9, "Sixteen more routers", "no room; offered again"),
+        ]),
+        has_places: fill != Fill::Empty,
+        is_enough: fill != Fill::Empty,
+        min_posts: 1,
+        look: Look::default(),
+        text: fill.text("EXAMPLE LAB, weekly\n\n1. A loader\nhttps://example.com/p\n"),
+        kilobytes: 14,
+        test: TestForm {
+            address: fill.needed("editor@example.com"),
+            fault: None,
+        },
+    }
+}
+
+fn post(album: &mut Album<'_>, fill: Fill) {
+    for (name, is_conflict, is_faulty) in [
+        ("", false, false),
+        ("-faulty", false, true),
+        ("-conflict", true, false),
+    ] {
+        let fault = |says: &str| fill.maybe(says).filter(|_| is_faulty);
+        let faults = PostFaults {
+            title: fault("enter a title"),
+            url: fault("enter an address like https://example.com/post"),
+            excerpt: fault("1501 characters are too many; at most 1500 fit"),
+        };
+        let page = EditPost {
+            desk: desk(fill),
+            number: 43,
+            id: format!("{ID}1"),
+            version: 7,
+            url: "https://example.com/p".to_owned(),
+            title: fill.text("A loader that hides"),
+            excerpt: fill.text("The installer looked like any other."),
+            feed_title: fill.maybe("A loader that hides in plain fonts"),
+            feed_excerpt: fill.maybe("It looked like any other."),
+            is_edited: fill != Fill::Empty,
+            is_conflict,
+            faults: faults.clone(),
+        };
+        let new = AddPost {
+            desk: desk(fill),
+            number: 43,
+            post: PostFields {
+                title: fill.text("A guest's post"),
+                url: fill.text("https://example.net/guest"),
+                excerpt: fill.text("Worth reading."),
+                faults,
+            },
+        };
+        album.add(&format!("post{name}"), page);
+        album.add(&format!("add-post{name}"), new);
+    }
+}
+
+fn send(album: &mut Album<'_>, fill: Fill) {
+    for blocked in [false, true] {
+        let send = Send {
+            desk: desk(fill),
+            number: 43,
+            subject: fill.needed("A loader in fonts, spam in Q3, router keys"),
+            preheader: fill.text("A loader in fonts · Spam in Q3"),
+            from: fill.needed("Example Lab <news@example.com>"),
+            readers: 1284,
+            has_note: fill != Fill::Empty,
+            titles: fill.list(TITLES.iter().map(|title| fill.text(title)).collect()),
+            blockers: if blocked {
+                vec![fill.text("newsletter.postal_address is not set")]
+            } else {
+                Vec::new()
+            },
+            to_outbox: fill != Fill::Empty,
+            upcoming: fill.some(upcoming(fill == Fill::Hostile)),
+            reviewed: fill.needed("h4sh"),
+        };
+        album.add(&format!("send-{blocked}"), send);
+    }
+}
