@@ -35,8 +35,8 @@ const AT_REST: &str = copies!(
      ORDER BY d.id LIMIT $3"
 );
 const ON_ITS_WAY: &str = copies!(
-    "WHERE d.issue_id = $2 AND d.state = $4 AND d.lease IS NOT NULL AND d.id > $1
-     ORDER BY d.id LIMIT $3"
+    "WHERE d.id IN (SELECT id FROM deliveries WHERE lease IS NOT NULL AND issue_id = $2 AND state = $4)
+       AND d.id > $1 ORDER BY d.id LIMIT $3"
 );
 const ONE: &str = copies!("WHERE d.id = $1");
 // Code and enhanced code are the first ten characters of a reply, or a little less.
