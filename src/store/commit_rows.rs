@@ -145,3 +145,110 @@ pub(super) fn statements(backend: super::connect::Backend) -> Vec<String> {
         .map(|statement| statement.for_rows(backend, 8).0.to_owned())
         .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::DeliveryKind;
+    use crate::domain::email_address::EmailAddress;
+    use crate::domain::random::Random;
+    use crate::store::{GroupCommit, NewDelivery, Place};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
+
+    fn delivered(id: &DeliveryId) -> Settled {
+        Settled {
+            id: id.clone(),
+            state: DeliveryState::Delivered,
+            due_at: None,
+            reply: "250 ok".to_owned(),
+            charged: true,
+            lost_reply: false,
+            suppress: None,
+            refusal: None,
+        }
+    }
+
+    async fn with_three_leased(folder: &std::path::Path) -> (Store, WorkerId, Vec<DeliveryId>) {
+        let store = Store::connect(&Place::Sqlite(folder.join("test.db")))
+            .await
+            .unwrap();
+        let worker = WorkerId::new(NOW, &Random::seeded(1));
+        store.join_workers(&worker, NOW).await.unwrap();
+        for id in ["a", "b", "c"] {
+            let mail = NewDelivery {
+                id: DeliveryId::from_stored(id.to_owned()),
+                kind: DeliveryKind::Test,
+                subscriber: None,
+                address: EmailAddress::parse("ada@example.org").unwrap(),
+                payload: Some("{}".to_owned()),
+            };
+            store.enqueue(&mail, NOW).await.unwrap();
+        }
+        let leased = store.claim_mails(&worker, 10, NOW).await.unwrap();
+        assert_eq!(leased.len(), 3);
+        let mut ids: Vec<DeliveryId> = leased.into_iter().map(|job| job.id).collect();
+        ids.sort();
+        (store, worker, ids)
+    }
+
+    #[tokio::test]
+    async fn a_commit_whose_answer_was_lost_answers_the_same_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, worker, ids) = with_three_leased(folder.path()).await;
+        let first = GroupCommit {
+            next: ids[..2].to_vec(),
+            ..GroupCommit::default()
+        };
+        let second = GroupCommit {
+            outcomes: vec![delivered(&ids[0])],
+            next: ids[2..].to_vec(),
+            ..GroupCommit::default()
+        };
+        for commit in [first, second] {
+            let wanted: HashSet<DeliveryId> = commit.next.iter().cloned().collect();
+            for _ in 0..2 {
+                let recorded = store.record(&worker, &commit, NOW).await.unwrap();
+                assert_eq!(recorded.begun, wanted);
+            }
+        }
+        let rows = store.deliveries(&Default::default(), None, 10).await;
+        let states: Vec<_> = rows
+            .unwrap()
+            .iter()
+            .map(|row| (row.state, row.attempts))
+            .collect();
+        let expected = [
+            (DeliveryState::Delivered, 1),
+            (DeliveryState::Sending, 1),
+            (DeliveryState::Sending, 1),
+        ];
+        assert_eq!(states, expected);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_another_worker_holds_is_neither_marked_nor_recorded() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, worker, ids) = with_three_leased(folder.path()).await;
+        let other = WorkerId::new(NOW, &Random::seeded(2));
+        let commit = GroupCommit {
+            outcomes: vec![delivered(&ids[0])],
+            next: ids[1..].to_vec(),
+            ..GroupCommit::default()
+        };
+        let recorded = store.record(&other, &commit, NOW).await.unwrap();
+        assert!(recorded.begun.is_empty());
+        store.give_back(&worker, &ids[1]).await.unwrap();
+        let recorded = store.record(&worker, &commit, NOW).await.unwrap();
+        assert_eq!(recorded.begun, HashSet::from([ids[2].clone()]));
+        let rows = store
+            .deliveries(&Default::default(), None, 10)
+            .await
+            .unwrap();
+        let states: Vec<_> = rows.iter().map(|row| row.state).collect();
+        use DeliveryState::{Leased, Queued, Sending};
+        assert_eq!(states, [Leased, Queued, Sending]);
+        store.close().await;
+    }
+}
