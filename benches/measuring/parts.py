@@ -13,7 +13,7 @@ SEND_FLOORS = {"SQLite": 0.8, "PostgreSQL": 0.6}
 ENQUEUE_FLOOR = 0.5
 IMPORT_FLOOR = 0.2
 MEMORY_CEILING = 64 * 1024 * 1024
-ROUND_TRIPS_CEILING = 2.2
+ROUND_TRIPS_CEILING = 2.5
 # The floors of sending hold for this many connections.
 FLOOR_CONNECTIONS = 50
 

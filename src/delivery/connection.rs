@@ -107,7 +107,10 @@ impl Connection {
             if self.pace.is_limited() {
                 // What was sent is not left unwritten while the next mail waits its turn.
                 self.commit(done.take(), None).await;
-                self.pace.turn(self.living()).await;
+                tokio::select! {
+                    () = self.stop.cancelled() => break,
+                    () = self.pace.turn(self.pulse.clone()) => {}
+                }
             }
             if !self.commit(done.take(), Some(job.id.clone())).await {
                 self.give_back(&job).await;
@@ -248,13 +251,6 @@ impl Connection {
 
     fn jitter(&self) -> u8 {
         self.deliveries.random.bytes::<1>()[0]
-    }
-
-    fn living(&self) -> usize {
-        match *self.pulse.borrow() {
-            Pulse::Living(living) => living,
-            Pulse::TakenForDead => 1,
-        }
     }
 
     /// Has `done` written and `next` marked; true when `next` may be sent.

@@ -8,14 +8,13 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::appetite::Appetite;
 use super::connection::Connection;
 use super::pace::Pace;
 use super::throttle::Throttle;
 use super::{Deliveries, Pulse};
 use crate::domain::ids::WorkerId;
 
-/// Rows that wait in memory between the feeder and the connections.
-const AHEAD: usize = 500;
 /// A mail that is on the wire when the process is asked to stop gets this long to come
 /// to its end; then it is in doubt.
 const GRACE: Duration = Duration::from_secs(6);
@@ -64,8 +63,8 @@ impl Engine {
         fail_point!("joined");
         let stop = stop.child_token();
         let hard_stop = CancellationToken::new();
-        let (pulse, felt) = watch::channel(Pulse::Living(1));
-        let (job_in, job_out) = mpsc::channel(AHEAD);
+        let (pulse, felt) = watch::channel(Pulse::Joining);
+        let (job_in, job_out) = mpsc::channel(Appetite::LARGEST);
         let (request_in, request_out) = mpsc::channel(self.deliveries.policy.connections);
 
         let mut connections = JoinSet::new();

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use fail::fail_point;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Deliveries;
+use super::appetite::Appetite;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::WorkerId;
 use crate::store::{Leased, StoreError};
 
-/// Rows claimed at once.
-const BATCH: usize = 500;
-/// How soon an empty queue is looked at again. A new issue begins within two seconds.
+/// How soon a queue that has just become empty is looked at again: the last mails are on
+/// their way, and the issue is sent as soon as they are.
+const SOON: Duration = Duration::from_millis(25);
+/// How soon at the latest. A new issue begins within two seconds.
 const LOOK_AGAIN: Duration = Duration::from_millis(400);
 /// After the database failed.
 const RECOVER: Duration = Duration::from_secs(2);
@@ -26,29 +29,40 @@ impl Deliveries {
         jobs: mpsc::Sender<Leased>,
         stop: CancellationToken,
     ) {
+        let mut appetite = Appetite::new(self.policy.connections);
+        let mut look_again = SOON;
         let mut unanswered = None;
         loop {
+            // What is claimed and not yet begun goes back when the worker resigns.
+            let room = tokio::select! {
+                () = stop.cancelled() => return,
+                room = jobs.reserve_many(jobs.max_capacity() - appetite.low()) => room,
+            };
+            let Ok(room) = room else { return };
             fail_point!("claiming");
             let now = self.now();
             let claimed = match unanswered {
-                None => self.claim(worker, now).await,
+                None => self.claim(worker, appetite.claim(), now).await,
                 Some(at) => self.store.give_back_claim(&worker, at).await.map(|()| {
                     unanswered = None;
                     Vec::new()
                 }),
             };
             let pause = match claimed {
-                Ok(claimed) if claimed.is_empty() => LOOK_AGAIN,
                 Ok(claimed) => {
-                    fail_point!("claimed");
-                    for job in claimed {
-                        tokio::select! {
-                            // What is left of the batch goes back when the worker resigns.
-                            () = stop.cancelled() => return,
-                            sent = jobs.send(job) => if sent.is_err() { return },
+                    let left = jobs.max_capacity() - jobs.capacity() - room.len();
+                    appetite.note(left, claimed.len(), Instant::now());
+                    if claimed.is_empty() {
+                        look_again = LOOK_AGAIN.min(look_again * 2);
+                        look_again
+                    } else {
+                        fail_point!("claimed");
+                        look_again = SOON;
+                        for (room, job) in room.zip(claimed) {
+                            room.send(job);
                         }
+                        continue;
                     }
-                    Duration::ZERO
                 }
                 Err(error) => {
                     // It may have been done all the same.
@@ -66,8 +80,13 @@ impl Deliveries {
 
     /// Mails to single people first: someone waits for them. Then the issues, the oldest
     /// first.
-    async fn claim(&self, worker: WorkerId, now: Timestamp) -> Result<Vec<Leased>, StoreError> {
-        let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
+    async fn claim(
+        &self,
+        worker: WorkerId,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Leased>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mails = self.store.claim_mails(&worker, limit, now).await?;
         if !mails.is_empty() {
             return Ok(mails);

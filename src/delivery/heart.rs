@@ -61,10 +61,33 @@ impl Observer {
 /// What the engine needs to know of the hearts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pulse {
+    /// The others may not have seen this process yet, so there is no part of a rate for it.
+    Joining,
     /// So many processes are alive, this one included.
     Living(usize),
     /// Others took this process for dead, and its leases with it.
     TakenForDead,
+}
+
+/// Beats after which all others have seen a newcomer: they look once between two.
+const SEEN_AFTER: u32 = 3;
+
+impl Pulse {
+    /// How many share a rate with this process, itself included.
+    pub fn living(self) -> usize {
+        match self {
+            Self::Living(living) => living,
+            Self::Joining | Self::TakenForDead => 1,
+        }
+    }
+
+    /// What is felt holds only when a newcomer is alone, or known to the others.
+    fn after(self, beats: u32) -> Self {
+        match self {
+            Self::Living(others) if others > 1 && beats < SEEN_AFTER => Self::Joining,
+            felt => felt,
+        }
+    }
 }
 
 impl Deliveries {
@@ -75,12 +98,15 @@ impl Deliveries {
         pulse: tokio::sync::watch::Sender<Pulse>,
     ) {
         let mut observer = Observer::default();
+        let mut beats = 0;
         let mut ticks = tokio::time::interval(BEAT);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             match self.beat(worker, &mut observer).await {
                 Ok(felt) => {
+                    beats += 1;
+                    let felt = felt.after(beats);
                     let _ = pulse.send(felt);
                     if felt == Pulse::TakenForDead {
                         return;
@@ -136,6 +162,14 @@ mod tests {
             observer.look(&[(worker(), 7)], start + Duration::from_secs(10)),
             [(worker(), 7)]
         );
+    }
+
+    #[test]
+    fn a_newcomer_has_no_part_of_the_rate_before_the_others_know() {
+        assert_eq!(Pulse::Living(1).after(1), Pulse::Living(1));
+        assert_eq!(Pulse::Living(2).after(1), Pulse::Joining);
+        assert_eq!(Pulse::Living(2).after(SEEN_AFTER), Pulse::Living(2));
+        assert_eq!(Pulse::TakenForDead.after(1), Pulse::TakenForDead);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! last outcome and marks the next as being sent. So a crash leaves at most one mail
 //! per connection in doubt, and no transaction is open during SMTP.
 
+mod appetite;
 mod compose;
 mod connection;
 mod engine;

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
+
+use super::Pulse;
 
 /// Spaces the mails of one process evenly.
 #[derive(Debug)]
@@ -25,12 +27,19 @@ impl Pace {
         self.rate_per_second.is_some()
     }
 
-    /// Waits for this mail's turn, when the rate is shared among `living` processes.
-    pub async fn turn(&self, living: usize) {
+    /// Waits for this mail's turn, when the rate is shared among the living. Turns are taken
+    /// one after the other, so that a newcomer's part is free at once.
+    pub async fn turn(&self, mut pulse: watch::Receiver<Pulse>) {
         let Some(rate) = self.rate_per_second else {
             return;
         };
-        let mine = take_turn(&mut *self.next.lock().await, Instant::now(), rate, living);
+        let mut next = self.next.lock().await;
+        let living = match pulse.wait_for(|pulse| *pulse != Pulse::Joining).await {
+            Ok(pulse) => pulse.living(),
+            // The engine ends.
+            Err(_) => 1,
+        };
+        let mine = take_turn(&mut next, Instant::now(), rate, living);
         tokio::time::sleep_until(mine).await;
     }
 }

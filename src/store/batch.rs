@@ -1,6 +1,9 @@
 //! Many rows in one statement, in a few fixed sizes, so that each is prepared once.
 
 use std::fmt::Write;
+use std::sync::OnceLock;
+
+use super::connect::Backend;
 
 /// The sizes a batch is cut to. PostgreSQL takes at most 65,535 parameters and SQLite
 /// 32,766; the largest batch here stays far below.
@@ -14,6 +17,57 @@ pub(super) fn runs<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
         items = rest;
         Some(run)
     })
+}
+
+/// The sizes of a statement that is run for a batch of any size: close enough that little
+/// is too much, and few enough that a connection keeps all of them prepared.
+const PADDED: [usize; 14] = [1, 2, 4, 8, 16, 24, 32, 48, 64, 100, 150, 250, 500, 1000];
+/// What one statement takes.
+pub(super) const MOST: usize = PADDED[PADDED.len() - 1];
+
+/// A statement in several sizes, the text of each made once for either database.
+pub(super) struct Padded {
+    make: fn(usize) -> String,
+    texts: [[OnceLock<String>; PADDED.len()]; 2],
+}
+
+impl Padded {
+    pub const fn new(make: fn(usize) -> String) -> Self {
+        Self {
+            make,
+            texts: [const { [const { OnceLock::new() }; PADDED.len()] }; 2],
+        }
+    }
+
+    /// The text for at least `rows` rows, of which there are at most [`MOST`], and how many
+    /// more it takes: those must be bound to NULL, which no row is equal to.
+    pub fn for_rows(&'static self, backend: Backend, rows: usize) -> (&'static str, usize) {
+        let index = PADDED
+            .partition_point(|size| *size < rows)
+            .min(PADDED.len() - 1);
+        let size = PADDED[index];
+        let text = &self.texts[usize::from(backend == Backend::Postgres)][index];
+        let text = text.get_or_init(|| written_for(backend, (self.make)(size)));
+        (text, size.saturating_sub(rows))
+    }
+}
+
+/// The same statement as each database reads it fastest. SQLite takes `$7` for a name, and
+/// looks every name up in the list of all: thousands of them cost more than the rows.
+/// Hence there `?` stands for each, and in `sql` every number must stand once, in order.
+pub(super) fn written_for(backend: Backend, sql: String) -> String {
+    if backend == Backend::Postgres {
+        return sql;
+    }
+    let mut parts = sql.split('$');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for (number, part) in (1..).zip(parts) {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        debug_assert_eq!(part.strip_suffix(rest), Some(number.to_string().as_str()));
+        text.push('?');
+        text.push_str(rest);
+    }
+    text
 }
 
 /// `($3, $4), ($5, $6)`: `rows` rows, numbered from `first`, each column wrapped as
@@ -54,6 +108,31 @@ mod tests {
         let sizes: Vec<usize> = runs(&items).map(<[u32]>::len).collect();
         assert_eq!(sizes, [500, 100, 100, 10, 10, 1, 1, 1]);
         assert_eq!(runs(&items).flatten().count(), 723);
+    }
+
+    #[test]
+    fn takes_the_next_larger_size() {
+        static SIZES: Padded = Padded::new(|size| size.to_string());
+        let sizes = [1, 3, 4, 17, 999, MOST].map(|rows| SIZES.for_rows(Backend::Sqlite, rows));
+        let expected = [
+            ("1", 0),
+            ("4", 1),
+            ("4", 0),
+            ("24", 7),
+            ("1000", 1),
+            ("1000", 0),
+        ];
+        assert_eq!(sizes, expected);
+    }
+
+    #[test]
+    fn sqlite_gets_no_names() {
+        let sql = || format!("INSERT INTO t VALUES {} -- $3", values(1, 1, &["$", "$"]));
+        assert_eq!(
+            written_for(Backend::Sqlite, sql()),
+            "INSERT INTO t VALUES (?, ?) -- ?"
+        );
+        assert_eq!(written_for(Backend::Postgres, sql()), sql());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor, SqlSafeStr};
 
 use super::StoreError;
+use super::pen::Pen;
 
 /// Where the database is.
 #[derive(Clone)]
@@ -31,6 +32,7 @@ pub(super) enum Backend {
 pub struct Store {
     pub(super) pool: AnyPool,
     pub(super) backend: Backend,
+    pub(super) pen: Pen,
 }
 
 /// In the order of their numbers; append only.
@@ -71,6 +73,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "refusals",
         include_str!("../../migrations/0008_refusals.sql"),
     ),
+    (
+        9,
+        "copies at rest",
+        include_str!("../../migrations/0009_copies_at_rest.sql"),
+    ),
 ];
 
 /// What PostgreSQL alone needs before the migration of that number: how text compares is
@@ -103,7 +110,11 @@ impl Store {
             Place::Postgres(_) => None,
         };
         let pool = open(place).await?;
-        let store = Self { pool, backend };
+        let store = Self {
+            pool,
+            backend,
+            pen: Pen::default(),
+        };
         store.migrate().await?;
         drop(guard);
         Ok(store)
@@ -150,6 +161,7 @@ impl Store {
 
     /// Ends every connection; SQLite folds its log into the file.
     pub async fn close(&self) {
+        self.pen.lock().await.take();
         self.pool.close().await;
     }
 }
@@ -172,7 +184,7 @@ async fn open(place: &Place) -> Result<AnyPool, StoreError> {
             Box::pin(async move {
                 if sqlite {
                     let pragmas = format!(
-                        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
+                        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000",
                         BUSY_TIMEOUT.as_millis()
                     );
                     connection.execute(AssertSqlSafe(pragmas)).await?;

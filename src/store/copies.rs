@@ -29,12 +29,19 @@ macro_rules! copies {
 // more than a page of ten. No digit of a UUID comes behind 'g' in any collation.
 const ALL: &str =
     copies!("WHERE d.id > $1 AND d.id < CAST($2 AS TEXT) || ':g' ORDER BY d.id LIMIT $3");
-const IN_STATE: &str =
-    copies!("WHERE d.issue_id = $2 AND d.state = $4 AND d.id > $1 ORDER BY d.id LIMIT $3");
+// The index by state has what rests; what is on its way has a lease.
+const AT_REST: &str = copies!(
+    "WHERE d.issue_id = $2 AND d.state = $4 AND d.state NOT IN ('leased', 'sending') AND d.id > $1
+     ORDER BY d.id LIMIT $3"
+);
+const ON_ITS_WAY: &str = copies!(
+    "WHERE d.id IN (SELECT id FROM deliveries WHERE lease IS NOT NULL AND issue_id = $2 AND state = $4)
+       AND d.id > $1 ORDER BY d.id LIMIT $3"
+);
 const ONE: &str = copies!("WHERE d.id = $1");
 // Code and enhanced code are the first ten characters of a reply, or a little less.
 const REPLIES: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n, MIN(reply) AS example FROM deliveries
-    WHERE issue_id = $1 AND state = $2 GROUP BY SUBSTR(reply, 1, 10)";
+    WHERE issue_id = $1 AND state = $2 AND state NOT IN ('leased', 'sending') GROUP BY SUBSTR(reply, 1, 10)";
 const LEFT: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE issue_id = $1 AND left_at IS NOT NULL";
 
 impl Store {
@@ -60,7 +67,11 @@ impl Store {
         }
         // One state after the other, each in the order of its index.
         for state in states {
-            let query = page(IN_STATE).bind(state.as_str().to_owned());
+            let statement = match state {
+                DeliveryState::Leased | DeliveryState::Sending => ON_ITS_WAY,
+                _ => AT_REST,
+            };
+            let query = page(statement).bind(state.as_str().to_owned());
             rows.extend(query.fetch_all(&self.pool).await?);
         }
         let rows: Result<Vec<_>, _> = rows.iter().map(delivery_row).collect();
@@ -114,4 +125,4 @@ impl Store {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[ALL, IN_STATE, ONE, REPLIES, LEFT];
+pub(super) const STATEMENTS: &[&str] = &[ALL, AT_REST, ON_ITS_WAY, ONE, REPLIES, LEFT];

@@ -75,7 +75,7 @@ const ENQUEUE: &str = "INSERT INTO deliveries
 // A week's issue makes the older ones stale: who is still waiting for one gets this instead.
 const GIVE_UP_OLDER: &str = "UPDATE deliveries SET
         state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'bounced' END, due_at = NULL, at = $2
-    WHERE state = 'deferred'
+    WHERE state = 'deferred' AND state NOT IN ('leased', 'sending')
       AND issue_id IN (SELECT id FROM issues WHERE number < $1 AND state IN ('sending', 'paused'))";
 
 impl Store {

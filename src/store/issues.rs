@@ -66,7 +66,7 @@ const CANCEL: &str =
     WHERE id = $1 AND state IN ('sending', 'paused')";
 const SKIP_COPIES: &str =
     "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $2
-    WHERE issue_id = $1 AND state IN ('queued', 'leased', 'deferred')";
+    WHERE issue_id = $1 AND due_at IS NOT NULL AND state IN ('queued', 'leased', 'deferred')";
 const FINISH: &str = "UPDATE issues SET state = 'sent', finished_at = $1 WHERE state = 'sending'
     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE issue_id = issues.id AND due_at IS NOT NULL)
     RETURNING id";

@@ -1,8 +1,9 @@
 //! Taking deliveries up, and giving them back.
 
 use fail::fail_point;
-use sqlx::Row;
-use sqlx::any::AnyRow;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, Row};
 
 use super::connect::Backend;
 use super::{Store, StoreError, decode};
@@ -102,12 +103,7 @@ impl Store {
             .bind(worker.to_string())
             .bind(now.as_millis())
             .bind(limit);
-        claim
-            .fetch_all(&self.pool)
-            .await?
-            .iter()
-            .map(leased)
-            .collect()
+        self.claim(claim).await
     }
 
     /// Takes up to `limit` due copies of one issue.
@@ -123,7 +119,20 @@ impl Store {
             .bind(now.as_millis())
             .bind(limit)
             .bind(issue.to_string());
-        let rows = claim.fetch_all(&self.pool).await?;
+        self.claim(claim).await
+    }
+
+    async fn claim(&self, claim: Query<'_, Any, AnyArguments>) -> Result<Vec<Leased>, StoreError> {
+        let rows = match self.backend {
+            Backend::Sqlite => {
+                let mut pen = self.pen().await?;
+                let rows = claim.fetch_all(pen.connection()).await?;
+                pen.lay_down();
+                rows
+            }
+            // What is sent meanwhile need not wait for it there.
+            Backend::Postgres => claim.fetch_all(&self.pool).await?,
+        };
         fail_point!("claim-unanswered", |_| Err(StoreError::unanswered()));
         rows.iter().map(leased).collect()
     }

@@ -11,6 +11,7 @@ mod alerts;
 mod audit;
 mod batch;
 mod clicks;
+mod commit_rows;
 mod connect;
 mod copies;
 mod deliveries;
@@ -26,6 +27,7 @@ mod lease_tests;
 mod leases;
 mod outcomes;
 mod own_record;
+mod pen;
 #[cfg(test)]
 mod plan_tests;
 mod posts;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use fail::fail_point;
 use sqlx::{Any, AssertSqlSafe, Transaction};
 
+use super::commit_rows::Row;
 use super::issues::PAUSE;
 use super::subscriber_moves::Moves;
 use super::transaction::again;
@@ -58,32 +59,6 @@ pub struct Recorded {
     pub begun: HashSet<DeliveryId>,
 }
 
-const BIGINT: &str = "CAST($ AS BIGINT)";
-
-fn record_sql(rows: usize) -> String {
-    format!(
-        "WITH v (id, state, due_at, reply, uncharged, lost) AS (VALUES {})
-        UPDATE deliveries SET state = v.state, due_at = v.due_at, reply = v.reply, lease = NULL, at = $2,
-            attempts = deliveries.attempts - v.uncharged,
-            lost_replies = deliveries.lost_replies + v.lost,
-            payload = CASE WHEN v.due_at IS NULL THEN NULL ELSE payload END
-        FROM v WHERE deliveries.id = v.id AND deliveries.lease = $1 AND deliveries.state = 'sending'",
-        batch::values(3, rows, &["$", "$", BIGINT, "$", BIGINT, BIGINT])
-    )
-}
-
-// `leased` here says that the reader still wants it: leaving and pausing skip what was
-// not begun, in the same transaction that records them.
-fn begin_sql(count: usize) -> String {
-    format!(
-        "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, at = $2
-        WHERE id IN ({}) AND lease = $1 AND state = 'leased'
-          AND (issue_id IS NULL OR issue_id IN (SELECT id FROM issues WHERE state = 'sending'))
-        RETURNING id",
-        batch::list(3, count)
-    )
-}
-
 fn excuse_sql(count: usize) -> String {
     format!(
         "UPDATE deliveries SET state = CASE WHEN attempts > 1 THEN 'deferred' ELSE 'queued' END,
@@ -95,8 +70,6 @@ fn excuse_sql(count: usize) -> String {
     )
 }
 
-const IS_BEGUN: &str =
-    "SELECT id FROM deliveries WHERE id = $2 AND lease = $1 AND state = 'sending'";
 const SUPPRESS: &str = "UPDATE subscribers
     SET former_state = state, state = 'suppressed', state_at = $2, suppressed_why = $3
     WHERE id = $1 AND state IN ('pending', 'confirmed') RETURNING former_state";
@@ -119,7 +92,8 @@ const OUTDATED: &str = "UPDATE deliveries SET
         WHERE own.id = deliveries.issue_id AND newer.number > own.number AND newer.slot IS NOT NULL)";
 
 impl Store {
-    /// Writes a group commit, all or nothing.
+    /// Writes a group commit, all or nothing. Written twice it is as if it was written once,
+    /// and answers the same: a commit whose answer was lost can be tried again.
     pub async fn record(
         &self,
         worker: &WorkerId,
@@ -127,21 +101,71 @@ impl Store {
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         again(|| async {
-            let mut tx = self.begin_write().await?;
-            let paused = pause(&mut tx, &commit.pauses).await?;
-            write_outcomes(&mut tx, worker, &commit.outcomes, now).await?;
-            fail_point!("outcomes-written");
-            for settled in &commit.outcomes {
-                follow_up(&mut tx, settled, now).await?;
+            if commit.is_plain() {
+                self.record_plain(worker, commit, now).await
+            } else {
+                self.record_with_consequences(worker, commit, now).await
             }
-            excuse(&mut tx, &commit.excused, now).await?;
-            let begun = begin(&mut tx, worker, &commit.next, now).await?;
-            fail_point!("marks-written");
-            tx.commit().await?;
-            fail_point!("commit-unanswered", |_| Err(StoreError::unanswered()));
-            Ok(Recorded { paused, begun })
         })
         .await
+    }
+
+    async fn record_plain(
+        &self,
+        worker: &WorkerId,
+        commit: &GroupCommit,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let mut pen = self.pen().await?;
+        let rows = commit.outcomes.iter().map(Row::of_outcome);
+        let rows: Vec<Row<'_>> = rows.chain(commit.next.iter().map(Row::of_mark)).collect();
+        let written = self.write(pen.connection(), worker, &rows, now).await?;
+        let begun = if written == rows.len() as u64 {
+            commit.next.iter().cloned().collect()
+        } else {
+            self.begun(pen.connection(), worker, &commit.next).await?
+        };
+        pen.lay_down();
+        fail_point!("commit-unanswered", |_| Err(StoreError::unanswered()));
+        let paused = Vec::new();
+        Ok(Recorded { paused, begun })
+    }
+
+    async fn record_with_consequences(
+        &self,
+        worker: &WorkerId,
+        commit: &GroupCommit,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let paused = pause(&mut tx, &commit.pauses).await?;
+        let outcomes: Vec<Row<'_>> = commit.outcomes.iter().map(Row::of_outcome).collect();
+        self.write(&mut tx, worker, &outcomes, now).await?;
+        fail_point!("outcomes-written");
+        for settled in &commit.outcomes {
+            follow_up(&mut tx, settled, now).await?;
+        }
+        excuse(&mut tx, &commit.excused, now).await?;
+        let marks: Vec<Row<'_>> = commit.next.iter().map(Row::of_mark).collect();
+        self.write(&mut tx, worker, &marks, now).await?;
+        let begun = self.begun(&mut tx, worker, &commit.next).await?;
+        fail_point!("marks-written");
+        tx.commit().await?;
+        fail_point!("commit-unanswered", |_| Err(StoreError::unanswered()));
+        Ok(Recorded { paused, begun })
+    }
+}
+
+impl GroupCommit {
+    /// Whether its rows are all there is to write, and few enough for one statement.
+    fn is_plain(&self) -> bool {
+        let has_consequences = |settled: &Settled| {
+            settled.due_at.is_some() || settled.suppress.is_some() || settled.refusal.is_some()
+        };
+        self.pauses.is_empty()
+            && self.excused.is_empty()
+            && !self.outcomes.iter().any(has_consequences)
+            && self.outcomes.len() + self.next.len() <= batch::MOST
     }
 }
 
@@ -234,72 +258,10 @@ async fn excuse(
     Ok(())
 }
 
-async fn write_outcomes(
-    tx: &mut Transaction<'static, Any>,
-    worker: &WorkerId,
-    outcomes: &[Settled],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    for run in batch::runs(outcomes) {
-        let mut query = sqlx::query(AssertSqlSafe(record_sql(run.len())));
-        query = query.bind(worker.to_string()).bind(now.as_millis());
-        for settled in run {
-            query = query
-                .bind(settled.id.to_string())
-                .bind(settled.state.as_str().to_owned())
-                .bind(settled.due_at.map(Timestamp::as_millis))
-                .bind(settled.reply.clone())
-                .bind(i64::from(!settled.charged))
-                .bind(i64::from(settled.lost_reply));
-        }
-        query.execute(&mut **tx).await?;
-    }
-    Ok(())
-}
-
-async fn begin(
-    tx: &mut Transaction<'static, Any>,
-    worker: &WorkerId,
-    next: &[DeliveryId],
-    now: Timestamp,
-) -> Result<HashSet<DeliveryId>, StoreError> {
-    let mut begun = HashSet::with_capacity(next.len());
-    for run in batch::runs(next) {
-        let mut query = sqlx::query_scalar(AssertSqlSafe(begin_sql(run.len())));
-        query = query.bind(worker.to_string()).bind(now.as_millis());
-        for id in run {
-            query = query.bind(id.to_string());
-        }
-        let ids: Vec<String> = query.fetch_all(&mut **tx).await?;
-        begun.extend(ids.into_iter().map(DeliveryId::from_stored));
-    }
-    // The same commit may have gone through before, and its answer been lost.
-    for id in next {
-        if !begun.contains(id) && is_begun(tx, worker, id).await? {
-            begun.insert(id.clone());
-        }
-    }
-    Ok(begun)
-}
-
-async fn is_begun(
-    tx: &mut Transaction<'static, Any>,
-    worker: &WorkerId,
-    id: &DeliveryId,
-) -> Result<bool, StoreError> {
-    let row = sqlx::query(IS_BEGUN)
-        .bind(worker.to_string())
-        .bind(id.to_string());
-    Ok(row.fetch_optional(&mut **tx).await?.is_some())
-}
-
 #[cfg(test)]
 pub(super) fn statements() -> Vec<String> {
     vec![
-        record_sql(10),
-        begin_sql(10),
         excuse_sql(10),
-        IS_BEGUN.to_owned(),
         SUPPRESS.to_owned(),
         BOUNCE.to_owned(),
         UNWANTED.to_owned(),

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
+use super::connect::Backend;
 use super::subscriber_moves::Moves;
 use super::transaction::again;
 use super::{NewDelivery, Store, StoreError, batch, decode};
@@ -112,12 +113,13 @@ impl Store {
     ) -> Result<ImportTally, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
-            let mut sorted = sort(&mut tx, arrivals, as_pending).await?;
+            let mut sorted = sort(&mut tx, self.backend, arrivals, as_pending).await?;
             // Neighbours in the indexes are written one after the other.
             sorted
                 .new
                 .sort_by_cached_key(|arrival| arrival.address.key());
-            let imported = insert_all(&mut tx, &sorted.new, source, as_pending, now).await?;
+            let imported =
+                insert_all(&mut tx, self.backend, &sorted.new, source, as_pending, now).await?;
             let promoted = promote_all(&mut tx, &sorted.promoted, source, now).await?;
             let mut moves = Moves::default();
             moves.add(None, Some(state_of(as_pending)), imported);
@@ -146,7 +148,7 @@ impl Store {
         as_pending: bool,
     ) -> Result<(ImportTally, Vec<&'a Arrival>), StoreError> {
         let mut tx = self.pool.begin().await?;
-        let mut sorted = sort(&mut tx, arrivals, as_pending).await?;
+        let mut sorted = sort(&mut tx, self.backend, arrivals, as_pending).await?;
         sorted.new.append(&mut sorted.promoted);
         let tally = ImportTally {
             imported: sorted.new.len() as u64,
@@ -159,11 +161,12 @@ impl Store {
 
 async fn sort<'a>(
     tx: &mut Transaction<'static, Any>,
+    backend: Backend,
     arrivals: &'a [Arrival],
     as_pending: bool,
 ) -> Result<Sorted<'a>, StoreError> {
-    let known = known_states(tx, arrivals).await?;
-    let erased = erased_among(tx, arrivals).await?;
+    let known = known_states(tx, backend, arrivals).await?;
+    let erased = erased_among(tx, backend, arrivals).await?;
     let mut seen = HashSet::new();
     let mut sorted = Sorted::default();
     for arrival in arrivals {
@@ -209,11 +212,12 @@ async fn promote_all(
 
 async fn known_states(
     tx: &mut Transaction<'static, Any>,
+    backend: Backend,
     arrivals: &[Arrival],
 ) -> Result<HashMap<String, SubscriberState>, StoreError> {
     let mut known = HashMap::new();
     for run in batch::runs(arrivals) {
-        let sql = known_sql(run.len());
+        let sql = batch::written_for(backend, known_sql(run.len()));
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for arrival in run {
             query = query.bind(arrival.address.key());
@@ -232,6 +236,7 @@ async fn known_states(
 
 async fn erased_among(
     tx: &mut Transaction<'static, Any>,
+    backend: Backend,
     arrivals: &[Arrival],
 ) -> Result<HashSet<String>, StoreError> {
     let macs: Vec<&String> = arrivals
@@ -240,7 +245,10 @@ async fn erased_among(
         .collect();
     let mut erased = HashSet::new();
     for run in batch::runs(&macs) {
-        let mut query = sqlx::query_scalar(AssertSqlSafe(erased_sql(run.len())));
+        let mut query = sqlx::query_scalar(AssertSqlSafe(batch::written_for(
+            backend,
+            erased_sql(run.len()),
+        )));
         for mac in run {
             query = query.bind((*mac).clone());
         }
@@ -252,6 +260,7 @@ async fn erased_among(
 /// How many were not there yet; only those are asked for confirmation.
 async fn insert_all(
     tx: &mut Transaction<'static, Any>,
+    backend: Backend,
     arrivals: &[&Arrival],
     source: &str,
     as_pending: bool,
@@ -261,7 +270,10 @@ async fn insert_all(
     let confirmed_at = (!as_pending).then_some(now.as_millis());
     let mut inserted = HashSet::with_capacity(arrivals.len());
     for run in batch::runs(arrivals) {
-        let mut query = sqlx::query_scalar(AssertSqlSafe(insert_sql(run.len())));
+        let mut query = sqlx::query_scalar(AssertSqlSafe(batch::written_for(
+            backend,
+            insert_sql(run.len()),
+        )));
         for arrival in run {
             query = query
                 .bind(arrival.id.to_string())

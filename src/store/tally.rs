@@ -21,7 +21,11 @@ pub struct Sight {
 
 const WRITTEN: &str =
     "SELECT delivered, bounced, skipped, in_doubt, changes, finished_at FROM issues WHERE id = $1";
-const COUNT: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE issue_id = $1 GROUP BY state";
+// What rests is counted in the index by state, and what is on its way among the leases.
+const COUNT: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) AS n FROM deliveries
+        WHERE issue_id = $1 AND state NOT IN ('leased', 'sending') GROUP BY state
+    UNION ALL SELECT 'sending', CAST(COUNT(*) AS BIGINT) FROM deliveries
+        WHERE issue_id = $1 AND lease IS NOT NULL AND state IN ('leased', 'sending')";
 // What changed since it was counted is counted again by whoever looks next.
 const WRITE_DOWN: &str =
     "UPDATE issues SET delivered = $3, bounced = $4, skipped = $5, in_doubt = $6
@@ -34,7 +38,8 @@ const REOPEN: &str = "UPDATE issues SET state = CASE WHEN state = 'sent' THEN 's
     WHERE id = $1 AND state <> 'cancelled'";
 const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = 0, reply = NULL, attempts = 0, lost_replies = 0,
     queued_at = $2, at = $2
-    WHERE issue_id = $1 AND state IN ('bounced', 'in_doubt') AND address IS NOT NULL
+    WHERE issue_id = $1 AND state IN ('bounced', 'in_doubt') AND state NOT IN ('leased', 'sending')
+      AND address IS NOT NULL
       AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed')";
 
 impl Store {

@@ -38,6 +38,7 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
         &super::leases::statements(backend),
     ];
     let made = [
+        super::commit_rows::statements(backend),
         super::outcomes::statements(),
         super::subscriber_import::statements(),
         super::subscriber_leaving::statements(),

@@ -1,0 +1,120 @@
+//! What a copy costs before it is on the wire, on one core: filling it in, and signing it.
+//!
+//! ```text
+//! cargo bench --bench mail
+//! openssl speed rsa2048        its sign/s beside "sign/RSA-2048" here
+//! ```
+
+use std::hint::black_box;
+use std::path::Path;
+
+use broadsheet::domain::clock::Timestamp;
+use broadsheet::domain::email_address::EmailAddress;
+use broadsheet::domain::ids::SubscriberId;
+use broadsheet::domain::issue::IssueNumber;
+use broadsheet::domain::random::Random;
+use broadsheet::domain::selector::Selector;
+use broadsheet::domain::sender::Sender;
+use broadsheet::domain::token::{Purpose, SecretKeys};
+use broadsheet::mail::compose::{FrozenMail, ListHeaders, Mail, Markers, MessageId, Recipient};
+use broadsheet::mail::dkim::{self, KeyPlace, Signer};
+use broadsheet::mail::templates::Rendered;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use secrecy::{ExposeSecret, SecretString};
+
+const NOW: Timestamp = Timestamp::from_millis(1_795_428_000_000);
+const POST: &str = "<h2><a href=\"https://blog.example.com/posts/42\">What we learnt</a></h2>\n\
+    <p>A sentence that says what this post is about, at some length and with care.</p>\n";
+
+fn sender() -> Sender {
+    Sender::parse("Example Lab <news@example.com>").expect("a sender")
+}
+
+/// About 10 KB once encoded.
+fn frozen(random: &Random) -> FrozenMail {
+    let markers = Markers::new(random);
+    let unsubscribe = format!(
+        "https://n.example.com/unsubscribe/{}",
+        markers.unsubscribe()
+    );
+    let preferences = format!(
+        "https://n.example.com/preferences/{}",
+        markers.preferences()
+    );
+    let foot = format!("{unsubscribe}\n{preferences}\n");
+    let content = Rendered {
+        subject: "No. 42: what we learnt".to_owned(),
+        text: format!("{}{foot}", "What we learnt, at some length.\n".repeat(80)),
+        html: format!("{}<a href=\"{unsubscribe}\">x</a> {foot}", POST.repeat(38)),
+    };
+    let number = IssueNumber::new(42).expect("a number");
+    let list = ListHeaders::of_issue("Example Lab", &sender(), number, &unsubscribe);
+    let mail = Mail {
+        from: &sender(),
+        reply_to: None,
+        date: NOW,
+        content: &content,
+        list: Some(&list),
+    };
+    FrozenMail::freeze(&mail, &markers)
+}
+
+fn copy(mail: &FrozenMail, keys: &SecretKeys, from: &Sender, reader: &SubscriberId) -> Vec<u8> {
+    let id = keys.mac(Purpose::MessageId, &[reader.as_uuid().as_bytes()]);
+    let recipient = Recipient::new(
+        EmailAddress::parse("ada@example.org").expect("an address"),
+        MessageId::new(&id, from),
+        keys.reader_token(Purpose::Unsubscribe, reader),
+        keys.reader_token(Purpose::Preferences, reader),
+    );
+    mail.fill(&recipient.expect("a recipient"))
+}
+
+fn signer(folder: &Path, pems: &[SecretString]) -> Signer {
+    let places = pems.iter().enumerate().map(|(number, pem)| {
+        let file = folder.join(format!("{number}.pem"));
+        std::fs::write(&file, pem.expose_secret()).expect("a key file");
+        let selector = Selector::parse(&format!("key{number}")).expect("a selector");
+        KeyPlace { selector, file }
+    });
+    Signer::load("example.com", &places.collect::<Vec<_>>()).expect("a signer")
+}
+
+fn compose(criterion: &mut Criterion) {
+    let random = Random::seeded(1);
+    let (mail, keys, from) = (frozen(&random), SecretKeys::generate(&random), sender());
+    let reader = SubscriberId::new(NOW, &random);
+    let size = copy(&mail, &keys, &from, &reader).len();
+    let mut group = criterion.benchmark_group("compose");
+    group.throughput(Throughput::Bytes(size as u64));
+    group.bench_function("copy", |bench| {
+        bench.iter(|| copy(&mail, &keys, &from, black_box(&reader)));
+    });
+    group.finish();
+}
+
+fn sign(criterion: &mut Criterion) {
+    let random = Random::seeded(1);
+    let keys = SecretKeys::generate(&random);
+    let reader = SubscriberId::new(NOW, &random);
+    let message = copy(&frozen(&random), &keys, &sender(), &reader);
+    let rsa = dkim::rsa_pem(&random).expect("an RSA key");
+    let ed25519 = dkim::ed25519_pem(&random).expect("an Ed25519 key");
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut group = criterion.benchmark_group("sign");
+    group.throughput(Throughput::Elements(1));
+    for (name, pems) in [
+        ("RSA-2048", vec![rsa.clone()]),
+        ("Ed25519", vec![ed25519.clone()]),
+        ("both", vec![rsa, ed25519]),
+    ] {
+        let signer = signer(folder.path(), &pems);
+        group.bench_function(name, |bench| {
+            bench.iter(|| signer.sign(black_box(&message)).expect("a signature"));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(mail, compose, sign);
+criterion_main!(mail);

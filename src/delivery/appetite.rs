@@ -1,0 +1,90 @@
+//! How many rows to claim: what this process sends in about a second, so that a small
+//! issue is shared among all processes, and a large one is claimed in few statements.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What one claim should last for.
+const LASTS: Duration = Duration::from_secs(1);
+/// Rows claimed at once, however fast they go.
+const MOST: usize = 500;
+
+/// Learns from how fast the rows of the last claims went.
+#[derive(Debug)]
+pub(super) struct Appetite {
+    least: usize,
+    claim: usize,
+    /// Since when, and with how many rows in hand.
+    measured: Option<(Instant, usize)>,
+}
+
+impl Appetite {
+    /// The most that is ever in hand.
+    pub const LARGEST: usize = MOST + MOST / 2;
+
+    /// For so many connections, before anything was sent.
+    pub fn new(connections: usize) -> Self {
+        let least = (2 * connections).clamp(1, MOST);
+        Self {
+            least,
+            claim: least,
+            measured: None,
+        }
+    }
+
+    /// The rows of the next claim.
+    pub fn claim(&self) -> usize {
+        self.claim
+    }
+
+    /// With so many rows left in hand the next claim is due.
+    pub fn low(&self) -> usize {
+        self.claim / 2
+    }
+
+    /// `left` rows were still in hand, and `claimed` came to them; none, when there was
+    /// nothing to claim.
+    pub fn note(&mut self, left: usize, claimed: usize, now: Instant) {
+        if let Some((since, had)) = self.measured {
+            let gone = had.saturating_sub(left) as f64;
+            let elapsed = now.duration_since(since).as_secs_f64().max(0.001);
+            let wanted = gone / elapsed * LASTS.as_secs_f64();
+            self.claim = (wanted as usize).clamp(self.least, MOST);
+        }
+        // Nobody is slow who had nothing to do.
+        self.measured = (claimed > 0).then_some((now, left + claimed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_process_takes_little_and_a_fast_one_much() {
+        let start = Instant::now();
+        let mut appetite = Appetite::new(10);
+        assert_eq!((appetite.claim(), appetite.low()), (20, 10));
+        appetite.note(0, 20, start);
+        assert_eq!(appetite.claim(), 20);
+        appetite.note(10, 20, start + Duration::from_millis(100));
+        assert_eq!(appetite.claim(), 100);
+        appetite.note(0, 100, start + Duration::from_millis(110));
+        assert_eq!(appetite.claim(), MOST);
+        appetite.note(90, 20, start + Duration::from_secs(10));
+        assert_eq!(appetite.claim(), 20, "never less than the connections need");
+        assert!(MOST + MOST / 2 <= Appetite::LARGEST);
+    }
+
+    #[test]
+    fn idle_time_is_not_taken_for_slowness() {
+        let start = Instant::now();
+        let mut appetite = Appetite::new(10);
+        appetite.note(0, 20, start);
+        appetite.note(0, 0, start + Duration::from_millis(100));
+        assert_eq!(appetite.claim(), 200);
+        appetite.note(0, 200, start + Duration::from_secs(60));
+        assert_eq!(appetite.claim(), 200);
+    }
+}
