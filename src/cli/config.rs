@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{Context, Failure};
-use crate::config::{DatabaseUrl, Listed, Origin, Settings};
+use crate::config::{Listed, Origin, Settings};
 
 #[derive(Debug, Subcommand)]
 pub enum Config {
@@ -25,12 +25,7 @@ impl Config {
 
 async fn check(context: &Context) -> Result<(), Failure> {
     let mut settings = context.settings()?;
-    // To look at the settings must not make a database.
-    let is_there = match &settings.database.url {
-        DatabaseUrl::Sqlite(file) => file.exists(),
-        DatabaseUrl::Postgres(_) => true,
-    };
-    if is_there {
+    if context.has_database()? {
         let app = context.app().await?;
         settings = (*app.settings).clone();
         app.close().await;

@@ -55,6 +55,9 @@ impl Send {
     async fn run(self, context: &Context) -> Result<(), Failure> {
         let slot = self.slot.as_deref().map(Slot::parse).transpose();
         let slot = slot.map_err(|error| Failure::Usage(format!("--slot: {error}")))?;
+        if !context.has_database()? {
+            context.settings()?.ready_to_send()?;
+        }
         let app = context.app().await?;
         app.settings.ready_to_send()?;
         // What is wrong with the way out is told before there is an issue.

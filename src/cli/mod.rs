@@ -26,7 +26,7 @@ pub use failure::Failure;
 use output::Output;
 
 use crate::app::App;
-use crate::config::{Saved, Settings, Sources};
+use crate::config::{DatabaseUrl, Saved, Settings, Sources};
 use crate::domain::clock::SystemClock;
 use crate::domain::random::Random;
 
@@ -140,6 +140,14 @@ impl Context {
     /// What file and environment say, without the database.
     fn settings(&self) -> Result<Settings, Failure> {
         Ok(self.sources().settings(&Saved::new())?)
+    }
+
+    /// Whether there may be something that the desk saved. To look makes no database.
+    fn has_database(&self) -> Result<bool, Failure> {
+        Ok(match self.settings()?.database.url {
+            DatabaseUrl::Sqlite(file) => file.exists(),
+            DatabaseUrl::Postgres(_) => true,
+        })
     }
 
     async fn app(&self) -> Result<App, Failure> {
