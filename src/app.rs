@@ -16,7 +16,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use crate::config::{
-    DatabaseUrl, InDoubtPolicy, KeyFileError, PasswordFileError, PostOrder, Saved, Settings,
+    DatabaseUrl, Fault, InDoubtPolicy, KeyFileError, PasswordFileError, PostOrder, Saved, Settings,
     SettingsError, Sources,
 };
 use crate::delivery::{self, Deliveries, InDoubt};
@@ -60,6 +60,11 @@ pub enum AppError {
     Dkim(#[from] dkim::KeyFileError),
     #[error(transparent)]
     Sign(#[from] dkim::SignError),
+    #[error(
+        "what the desk saved of the mail server does not go with what is set here: {0}. \
+         Nothing is sent, and nothing is put into the outbox in its stead"
+    )]
+    SavedSmtp(Fault),
     #[error("newsletter.from: {0}")]
     Hello(#[from] HelloNameError),
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -78,6 +83,7 @@ impl AppError {
                 | Self::WrongKey(_)
                 | Self::PasswordFile(_)
                 | Self::Smtp(_)
+                | Self::SavedSmtp(_)
                 | Self::Dkim(_)
                 | Self::Hello(_)
                 | Self::Templates(_)
@@ -97,6 +103,8 @@ pub struct App {
     sources: Arc<Sources>,
     /// Of what the desk saved.
     revision: i64,
+    /// Why the mail server that was saved there cannot be used here.
+    unusable_smtp: Option<Fault>,
     /// Those in force, in a process that keeps them while the owner's are broken.
     templates: Option<Arc<Templates>>,
 }
@@ -131,6 +139,7 @@ impl App {
             random,
             sources: Arc::new(sources),
             revision: 0,
+            unusable_smtp: None,
             templates: None,
         };
         app.with_saved().await
@@ -140,12 +149,14 @@ impl App {
     async fn with_saved(&self) -> Result<Self, AppError> {
         let saved = self.store.saved_settings().await?;
         let with = self.sources.settings_with(&saved.values)?;
-        for fault in with.unusable {
+        for fault in &with.unusable {
             tracing::error!("what was saved at the desk is not used: {fault}");
         }
+        let unusable_smtp = with.unusable.into_iter().find(Fault::is_of_smtp);
         Ok(Self {
             settings: Arc::new(with.settings),
             revision: saved.revision,
+            unusable_smtp,
             ..self.clone()
         })
     }
@@ -197,6 +208,9 @@ impl App {
     /// # Errors
     /// When a template, a key, or what the settings say of the mail server, has a fault.
     pub fn deliveries(&self) -> Result<Deliveries, AppError> {
+        if let Some(fault) = &self.unusable_smtp {
+            return Err(AppError::SavedSmtp(fault.clone()));
+        }
         let smtp = &self.settings.smtp;
         let identity = Arc::new(identity(&self.settings));
         Ok(Deliveries {

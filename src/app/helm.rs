@@ -31,10 +31,13 @@ impl Generation {
     fn new(app: App) -> Result<Self, AppError> {
         let is_ready = app.settings.ready_to_send().is_ok();
         let may_leave = is_ready || app.settings.smtp.url.is_none();
-        let deliveries = app.deliveries()?;
+        let deliveries = match app.deliveries() {
+            Err(AppError::SavedSmtp(_)) => None,
+            deliveries => Some(deliveries?),
+        };
         Ok(Self {
             scheduler: app.scheduler()?,
-            deliveries: may_leave.then_some(deliveries),
+            deliveries: deliveries.filter(|_| may_leave),
             app,
         })
     }
@@ -140,9 +143,13 @@ impl Helm {
             if let Ok(revision) = self.app().store.settings_revision().await
                 && revision != seen
             {
-                seen = revision;
-                if let Err(error) = self.reload().await {
-                    tracing::error!(%error, "what was saved cannot come into force here");
+                match self.reload().await {
+                    Err(AppError::Store(_)) => {}
+                    Ok(()) => seen = revision,
+                    Err(error) => {
+                        seen = revision;
+                        tracing::error!(%error, "what was saved cannot come into force here");
+                    }
                 }
             }
             let now = self.fingerprint();

@@ -85,6 +85,8 @@ impl App {
             clock: Arc::clone(&self.clock),
         };
         let tracker = TaskTracker::new();
+        let ending = stop.clone();
+        let deliver = move |generation, stop| deliver(generation, stop, ending.clone());
         tracker.spawn(under(helm.in_force(), stop.clone(), deliver));
         tracker.spawn(under(helm.in_force(), stop.clone(), schedule));
         tracker.spawn(Arc::clone(helm).keep_up(stop.clone()));
@@ -95,9 +97,9 @@ impl App {
     }
 }
 
-async fn deliver(generation: Arc<Generation>, stop: CancellationToken) {
+async fn deliver(generation: Arc<Generation>, stop: CancellationToken, ending: CancellationToken) {
     match &generation.deliveries {
-        Some(deliveries) => Engine::new(deliveries.clone()).run(stop).await,
+        Some(deliveries) => Engine::new(deliveries.clone()).run(stop, ending).await,
         None => stop.cancelled().await,
     }
 }

@@ -136,7 +136,7 @@ async fn wait_for(context: &Context, app: &App, id: IssueId, wait: Wait) -> Resu
     let engine_stop = stop.child_token();
     let running = tokio::spawn({
         let engine_stop = engine_stop.clone();
-        async move { engine.run(engine_stop).await }
+        async move { engine.run(engine_stop.clone(), engine_stop).await }
     });
     let watched = watch(app, &id, wait, &stop).await;
     engine_stop.cancel();

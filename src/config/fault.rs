@@ -53,6 +53,11 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether it is about the way out.
+    pub fn is_of_smtp(&self) -> bool {
+        matches!(self, Self::Key { key, .. } if key.starts_with("smtp."))
+    }
+
     /// Whether leaving out what the desk saved as `saved` may help: it is the faulty key
     /// itself, or does not go with a value of its section that the file is right about.
     pub(super) fn is_caused_by(&self, saved: &str) -> bool {

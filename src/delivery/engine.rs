@@ -18,6 +18,8 @@ use crate::domain::ids::WorkerId;
 /// A mail that is on the wire when the process is asked to stop gets this long to come
 /// to its end; then it is in doubt.
 const GRACE: Duration = Duration::from_secs(6);
+/// And so long when the process goes on, under other settings: few servers are slower.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How long giving the leases back may take.
 const RESIGN: Duration = Duration::from_secs(2);
 /// Before the database is asked again to let this process join.
@@ -37,7 +39,9 @@ impl Engine {
     /// Runs until `stop`, through every failure of database and server. Then nothing new
     /// is begun, what is on a connection comes to its end within seconds, and all other
     /// leases go back.
-    pub async fn run(&self, stop: CancellationToken) {
+    ///
+    /// `ending` is the process's own end, which has less patience than `stop` alone.
+    pub async fn run(&self, stop: CancellationToken, ending: CancellationToken) {
         while !stop.is_cancelled() {
             let worker = WorkerId::new(self.deliveries.now(), &self.deliveries.random);
             match self
@@ -46,7 +50,7 @@ impl Engine {
                 .join_workers(&worker, self.deliveries.now())
                 .await
             {
-                Ok(()) => self.live(worker, &stop).await,
+                Ok(()) => self.live(worker, &stop, &ending).await,
                 Err(error) => {
                     tracing::warn!(%error, "cannot begin to deliver: the database does not answer");
                     tokio::select! {
@@ -59,7 +63,7 @@ impl Engine {
     }
 
     /// One life under one worker id.
-    async fn live(&self, worker: WorkerId, stop: &CancellationToken) {
+    async fn live(&self, worker: WorkerId, stop: &CancellationToken, ending: &CancellationToken) {
         fail_point!("joined");
         let stop = stop.child_token();
         let hard_stop = CancellationToken::new();
@@ -105,7 +109,11 @@ impl Engine {
         // A claim that the database never answers must not hold the end up; what it may
         // have leased goes back with the rest.
         feeder.abort();
+        let ending = ending.clone();
         let grace = tokio::spawn(async move {
+            if !was_taken_for_dead {
+                let _ = tokio::time::timeout(PATIENCE, ending.cancelled()).await;
+            }
             tokio::time::sleep(GRACE).await;
             hard_stop.cancel();
         });

@@ -87,8 +87,9 @@ impl Deliveries {
             };
             match committed {
                 Ok(recorded) => {
-                    for (issue, why) in &recorded.paused {
-                        tracing::error!(%issue, %why, "the issue is paused: it is refused for reasons that are ours");
+                    for (issue, _) in &recorded.paused {
+                        // The server's words may bear an address; the desk shows them.
+                        tracing::error!(%issue, "the issue is paused: it is refused for reasons that are ours");
                     }
                     return recorded.begun;
                 }

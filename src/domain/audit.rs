@@ -52,6 +52,7 @@ words! {
         ImportBegun => "import_begun",
         SubscribersImported => "subscribers_imported",
         SubscribersExported => "subscribers_exported",
+        DeliveriesExported => "deliveries_exported",
         SettingsSaved => "settings_saved",
         SendingTried => "sending_tried",
     }

@@ -50,8 +50,9 @@ pub enum Claimed {
     NobodyReads,
 }
 
-// Whoever freezes an issue goes through this one row, one after the other.
-const LINE_UP: &str = "INSERT INTO facts (name, value) VALUES ('freezing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
+// Whoever freezes an issue goes through this one row, one after the other; and whoever
+// leaves the list: what is frozen meanwhile would not be seen, and sent to them.
+pub(super) const LINE_UP: &str = "INSERT INTO facts (name, value) VALUES ('freezing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
 const SLOT_ISSUE: &str = "SELECT id FROM issues WHERE slot = $1";
 const NEXT_NUMBER: &str =
     "SELECT CAST(COALESCE(MAX(number), 0) + 1 AS BIGINT) AS number FROM issues";

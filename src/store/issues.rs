@@ -61,6 +61,9 @@ const PAUSE_BY: &str =
 const RESUME: &str =
     "UPDATE issues SET state = 'sending', paused_why = NULL, paused_by = NULL, answered_at = $2
     WHERE id = $1 AND state = 'paused'";
+// A copy is given up so long after it was queued; the time of the pause is not its own.
+const WAIT_ANEW: &str =
+    "UPDATE deliveries SET queued_at = $2 WHERE issue_id = $1 AND due_at IS NOT NULL";
 const CANCEL: &str =
     "UPDATE issues SET state = 'cancelled', finished_at = $2, paused_why = NULL, paused_by = NULL
     WHERE id = $1 AND state IN ('sending', 'paused')";
@@ -164,13 +167,22 @@ impl Store {
     }
 
     pub async fn resume_issue(&self, id: &IssueId, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(sqlx::query(RESUME)
-            .bind(id.to_string())
-            .bind(now.as_millis())
-            .execute(&self.pool)
-            .await?
-            .rows_affected()
-            > 0)
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            let resume = sqlx::query(RESUME)
+                .bind(id.to_string())
+                .bind(now.as_millis());
+            let is_resumed = resume.execute(&mut *tx).await?.rows_affected() > 0;
+            if is_resumed {
+                let wait = sqlx::query(WAIT_ANEW)
+                    .bind(id.to_string())
+                    .bind(now.as_millis());
+                wait.execute(&mut *tx).await?;
+            }
+            tx.commit().await?;
+            Ok(is_resumed)
+        })
+        .await
     }
 
     /// What was not begun is skipped; what was begun comes to its own end.
@@ -272,6 +284,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     PAUSE,
     PAUSE_BY,
     RESUME,
+    WAIT_ANEW,
     CANCEL,
     SKIP_COPIES,
     FINISH,

@@ -79,7 +79,8 @@ const IS_STILL: &str = "DELETE FROM workers WHERE id = $1 AND beat = $2";
 // to a reader who left meanwhile, nor of an issue that was cancelled.
 const DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'deferred', due_at = $2
     WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < $3
-      AND (kind <> 'issue' OR subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'))
+      AND (kind <> 'issue' OR subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
+        AND (paused_until IS NULL OR paused_until <= $2)))
       AND (issue_id IS NULL OR issue_id IN (SELECT id FROM issues WHERE state <> 'cancelled'))";
 const HOLD: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'in_doubt', due_at = NULL
     WHERE lease = $1 AND state = 'sending'";

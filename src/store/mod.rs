@@ -119,9 +119,10 @@ impl StoreError {
         let Self::Database(sqlx::Error::Database(error)) = self else {
             return false;
         };
-        // PostgreSQL: deadlock, serialisation failure; SQLite: BUSY and its kinds.
+        // PostgreSQL: deadlock, serialisation failure, and a row that someone else has just
+        // put there, which the next try sees; SQLite: BUSY and its kinds.
         match error.code().as_deref() {
-            Some("40P01" | "40001") => true,
+            Some("40P01" | "40001" | "23505") => true,
             Some(code) => code.parse::<u32>().is_ok_and(|code| code & 0xff == 5),
             None => false,
         }

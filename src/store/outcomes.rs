@@ -65,14 +65,17 @@ fn excuse_sql(count: usize) -> String {
             due_at = 0, attempts = attempts - 1, at = $1
         WHERE id IN ({}) AND state = 'bounced'
           AND issue_id IN (SELECT id FROM issues WHERE state = 'paused')
-          AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed')",
+          AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
+            AND (paused_until IS NULL OR paused_until <= $1))",
         batch::list(2, count)
     )
 }
 
+// The reader may have moved to another address meanwhile, which is not the dead one.
 const SUPPRESS: &str = "UPDATE subscribers
     SET former_state = state, state = 'suppressed', state_at = $2, suppressed_why = $3
-    WHERE id = $1 AND state IN ('pending', 'confirmed') RETURNING former_state";
+    WHERE id = $1 AND state IN ('pending', 'confirmed')
+      AND address = (SELECT address FROM deliveries WHERE id = $4) RETURNING former_state";
 const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
     WHERE id = $1 AND state = 'deferred'";
 
@@ -80,14 +83,15 @@ const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at
 // cancelled meanwhile.
 const UNWANTED: &str = "UPDATE deliveries SET
         state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'skipped' END, due_at = NULL, at = $2
-    WHERE id = $1 AND kind = 'issue' AND state = 'deferred'
-      AND (NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id AND s.state = 'confirmed')
+    WHERE id = $1 AND kind = 'issue' AND state IN ('queued', 'deferred')
+      AND (NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id AND s.state = 'confirmed'
+            AND (s.paused_until IS NULL OR s.paused_until <= $2))
         OR EXISTS (SELECT 1 FROM issues i WHERE i.id = deliveries.issue_id AND i.state = 'cancelled'))";
 
 // Nor is one whose next issue came out meanwhile; [`Store::freeze`] ends those that waited.
 const OUTDATED: &str = "UPDATE deliveries SET
         state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'bounced' END, due_at = NULL, at = $2
-    WHERE id = $1 AND state = 'deferred' AND EXISTS (
+    WHERE id = $1 AND state IN ('queued', 'deferred') AND EXISTS (
         SELECT 1 FROM issues own, issues newer
         WHERE own.id = deliveries.issue_id AND newer.number > own.number AND newer.slot IS NOT NULL)";
 
@@ -219,6 +223,7 @@ async fn suppress(
         .bind(reader.to_string())
         .bind(now.as_millis())
         .bind(settled.reply.clone())
+        .bind(settled.id.to_string())
         .fetch_all(&mut **tx)
         .await?;
     let mut moves = Moves::default();

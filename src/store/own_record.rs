@@ -28,9 +28,13 @@ const RECORD: &str =
     "SELECT id, address, name, state, nonce, paused_until, source, created_at, confirmed_at,
     state_at, suppressed_why, asked_at, asked_ip, form_version, confirmed_ip
     FROM subscribers WHERE id = $1";
+// Not what went to an address they asked to move to: whether it came to them would tell
+// whose that address is.
 const MAILS: &str = "SELECT d.id, i.number AS issue, d.kind, d.address, d.state, d.attempts, d.reply, d.at, d.due_at
     FROM deliveries d LEFT JOIN issues i ON i.id = d.issue_id
-    WHERE d.subscriber_id = $1 ORDER BY d.queued_at, d.id";
+    WHERE d.subscriber_id = $1
+      AND (d.kind <> 'reader_link' OR d.address = (SELECT address FROM subscribers WHERE id = $1))
+    ORDER BY d.queued_at, d.id";
 
 impl Store {
     /// `None` when the reader was erased.

@@ -2,6 +2,7 @@
 
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
+use super::freeze::LINE_UP;
 use super::subscriber_moves::Moves;
 use super::subscribers::NOTE_LEAVING;
 use super::transaction::again;
@@ -44,7 +45,8 @@ fn skip_sql(count: usize) -> String {
 
 fn cut_ties_sql(count: usize) -> String {
     format!(
-        "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL
+        "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL,
+            reply = NULL
         WHERE subscriber_id IN ({})",
         batch::list(1, count)
     )
@@ -71,6 +73,7 @@ impl Store {
     pub async fn unsubscribe(&self, leavers: &[Leaver], now: Timestamp) -> Result<u64, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
+            sqlx::query(LINE_UP).execute(&mut *tx).await?;
             let mut moves = Moves::default();
             for run in batch::runs(leavers) {
                 let update = sqlx::query(AssertSqlSafe(unsubscribe_sql(run.len())));
@@ -103,6 +106,7 @@ impl Store {
     pub async fn erase(&self, erasures: &[Erasure], now: Timestamp) -> Result<u64, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
+            sqlx::query(LINE_UP).execute(&mut *tx).await?;
             let mut moves = Moves::default();
             for run in batch::runs(erasures) {
                 let ids: Vec<SubscriberId> = run.iter().map(|erasure| erasure.id).collect();

@@ -3,6 +3,7 @@
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
+use super::freeze::LINE_UP;
 use super::subscriber_moves::Moves;
 use super::transaction::again;
 use super::{Store, StoreError, decode};
@@ -53,6 +54,11 @@ pub(super) const SKIP_ALL: &str =
     "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $2
     WHERE subscriber_id = $1 AND state IN ('queued', 'leased', 'deferred')";
 pub(super) const WELCOME_BACK: &str = "DELETE FROM erased WHERE address_mac = $1";
+// Of their mails only the rows stay, as of one who is erased.
+const FORGET_PENDING: &str = "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL, reply = NULL,
+    state = CASE WHEN due_at IS NULL THEN state ELSE 'skipped' END, due_at = NULL, lease = NULL, at = $2
+    WHERE subscriber_id IN (SELECT id FROM subscribers
+        WHERE state = 'pending' AND COALESCE(asked_at, created_at) <= $1)";
 const PURGE_PENDING: &str =
     "DELETE FROM subscribers WHERE state = 'pending' AND COALESCE(asked_at, created_at) <= $1";
 
@@ -171,6 +177,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
+            sqlx::query(LINE_UP).execute(&mut *tx).await?;
             let done = sqlx::query(PAUSE)
                 .bind(id.to_string())
                 .bind(until.map(Timestamp::as_millis))
@@ -193,6 +200,11 @@ impl Store {
     ) -> Result<u64, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
+            sqlx::query(FORGET_PENDING)
+                .bind(before.as_millis())
+                .bind(now.as_millis())
+                .execute(&mut *tx)
+                .await?;
             let purged = sqlx::query(PURGE_PENDING)
                 .bind(before.as_millis())
                 .execute(&mut *tx)
@@ -257,5 +269,6 @@ pub(super) const STATEMENTS: &[&str] = &[
     SKIP_ISSUES,
     SKIP_ALL,
     WELCOME_BACK,
+    FORGET_PENDING,
     PURGE_PENDING,
 ];

@@ -120,7 +120,7 @@ impl TestApp {
         let engine = Engine::new(self.app.deliveries().expect("deliveries"));
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let running = tokio::spawn(async move { engine.run(stopped).await });
+        let running = tokio::spawn(async move { engine.run(stopped.clone(), stopped).await });
         let done = async {
             while self.is_busy().await {
                 tokio::time::sleep(POLL).await;

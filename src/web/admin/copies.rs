@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::editor::Editor;
 use super::views::{DeliveryLine, FailureGroup, LookUp, Looked};
 use super::{Answer, issue};
+use crate::domain::audit::Action;
 use crate::domain::delivery::DeliveryState::{self, *};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueId;
@@ -137,11 +138,13 @@ pub struct Asked {
 /// `/admin/issues/{number}/deliveries.csv?state=`, as long as it may be.
 pub async fn file(
     State(shared): State<Shared>,
-    _editor: Editor,
+    editor: Editor,
     Path(number): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Answer {
     let issue = issue::find(&shared.web, &number).await?;
+    let did = Action::DeliveriesExported;
+    editor.did(&shared, did, issue.number).await;
     let filter = Filter::parse(&asked.state);
     let which = filter.as_str().unwrap_or("all");
     let name = format!(
