@@ -6,7 +6,7 @@ use broadsheet::domain::clock::Timestamp;
 use broadsheet::domain::delivery::DeliveryKind;
 use broadsheet::domain::slot::Slot;
 use broadsheet::domain::words::{Note, Subject};
-use broadsheet::store::{DeliveryFilter, Saved};
+use broadsheet::store::{DeliveryFilter, IssueRow, Saved};
 
 use crate::support::app::TestApp;
 use crate::support::blog::{Blog, Item};
@@ -26,6 +26,10 @@ async fn newsletter(blog: &Blog) -> TestApp {
         "nothing goes out on a Wednesday"
     );
     app
+}
+
+fn slot_of(issue: &IssueRow) -> Option<String> {
+    issue.slot.map(|slot| slot.to_string())
 }
 
 fn blog() -> Blog {
@@ -50,10 +54,7 @@ async fn at_its_slot_and_once() {
     app.scheduler_looks().await;
     let issues = app.issues().await;
     assert_eq!(issues.len(), 1);
-    assert_eq!(
-        issues[0].slot.map(|slot| slot.to_string()).as_deref(),
-        Some("2026-W47")
-    );
+    assert_eq!(slot_of(&issues[0]).as_deref(), Some("2026-W47"));
     assert_eq!(issues[0].recipients, 1);
 }
 
@@ -78,10 +79,7 @@ async fn a_slot_missed_for_longer_is_skipped_and_the_next_one_is_kept() {
     app.later((7 * 24 - 25) * HOUR);
     app.scheduler_looks().await;
     let issues = app.issues().await;
-    assert_eq!(
-        issues[0].slot.map(|slot| slot.to_string()).as_deref(),
-        Some("2026-W48")
-    );
+    assert_eq!(slot_of(&issues[0]).as_deref(), Some("2026-W48"));
 }
 
 #[tokio::test]
@@ -134,10 +132,7 @@ async fn a_week_that_the_editor_skips_has_no_issue_and_the_next_one_has() {
     app.later((7 * 24 - 1) * HOUR);
     app.scheduler_looks().await;
     let issues = app.issues().await;
-    assert_eq!(
-        issues[0].slot.map(|slot| slot.to_string()).as_deref(),
-        Some("2026-W48")
-    );
+    assert_eq!(slot_of(&issues[0]).as_deref(), Some("2026-W48"));
 }
 
 #[tokio::test]

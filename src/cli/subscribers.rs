@@ -13,7 +13,7 @@ use crate::domain::audit::{Action, Object};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberName, SubscriberState};
 use crate::store::{ImportTally, Order, Search, SubscriberFilter, SubscriberRow, Turn};
-use crate::subscription::{CsvError, ExportError, Progress, TakenIn};
+use crate::subscription::{CsvError, Progress, TakenIn};
 
 #[derive(Debug, Subcommand)]
 pub enum Subscribers {
@@ -213,13 +213,9 @@ async fn export(
         ),
         None => Box::new(std::io::stdout().lock()),
     };
-    let failed = |error| match error {
-        ExportError::Store(error) => error.into(),
-        error => Failure::Failed(error.to_string()),
-    };
     let app = context.app().await?;
     let mut export = app.subscriptions().export(filter);
-    while let Some(lines) = export.next().await.map_err(failed)? {
+    while let Some(lines) = export.next().await? {
         let written = out.write_all(&lines);
         written.map_err(|error| Failure::Failed(format!("cannot write: {error}")))?;
     }

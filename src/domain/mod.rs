@@ -24,6 +24,7 @@ pub mod selector;
 pub mod sender;
 pub mod slot;
 pub mod subscriber;
+pub mod table;
 pub mod token;
 pub mod trusted_proxies;
 pub mod words;

@@ -26,7 +26,6 @@ mod issues;
 mod lease_tests;
 mod leases;
 mod outcomes;
-mod own_record;
 mod pen;
 #[cfg(test)]
 mod plan_tests;
@@ -63,7 +62,6 @@ pub use freeze::{Claimed, NewIssue};
 pub use issues::IssueRow;
 pub use leases::Leased;
 pub use outcomes::{GroupCommit, Recorded, Settled};
-pub use own_record::OwnRecord;
 pub use posts::{ByHand, Candidate, StoredPost};
 pub use reader_mails::{MailCount, Move};
 pub use settings::SavedSettings;

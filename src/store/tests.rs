@@ -21,7 +21,6 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
         super::feeds::STATEMENTS,
         super::freeze::STATEMENTS,
         super::issues::STATEMENTS,
-        super::own_record::STATEMENTS,
         super::posts::STATEMENTS,
         super::settings::STATEMENTS,
         super::reader_mails::STATEMENTS,

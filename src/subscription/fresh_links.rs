@@ -2,12 +2,12 @@
 //! need a link that was mailed to the reader just now.
 
 use super::subscribe::{DAY, MOST_IN_DAY, SHORT};
-use super::{LinkError, Subscriptions};
+use super::{LinkError, OwnData, Subscriptions};
 use crate::domain::delivery::{DeliveryId, DeliveryKind, ReaderMail};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::SubscriberState;
 use crate::domain::token::Purpose;
-use crate::store::{MailCount, Move, NewDelivery, OwnRecord, StoreError, Subscriber};
+use crate::store::{MailCount, Move, NewDelivery, StoreError, Subscriber};
 
 /// A slip in a new address may be mended at once.
 const NO_SHORT_COUNT: i64 = i64::MAX;
@@ -123,10 +123,11 @@ impl Subscriptions {
     ///
     /// # Errors
     /// As [`Self::look_up_fresh`].
-    pub async fn own_record(&self, token: &str) -> Result<OwnRecord, LinkError> {
-        let reader = self.look_up_fresh(Purpose::Export, token).await?;
-        let record = self.store.own_record(&reader.id).await?;
-        record.ok_or(LinkError::Gone)
+    pub async fn own_data(&self, token: &str) -> Result<OwnData, LinkError> {
+        let reader = self.look_up_fresh(Purpose::Export, token).await?.id;
+        let record = self.store.subscriber_record(&reader).await?;
+        let mails = self.store.deliveries_to(&reader, None, i64::MAX).await?;
+        Ok(OwnData::of(record.ok_or(LinkError::Gone)?, mails))
     }
 
     /// Removes the reader, as [`Self::erase`] does.

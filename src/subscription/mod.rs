@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub use arrivals::{ArrivalError, CsvError, CsvReport, Progress, RefusedRow, TakenIn};
 pub use caps::{CapLimits, Caps, TooMany};
 pub use confirm::Confirmation;
-pub use csv_export::{CsvExport, ExportError};
+pub use csv_export::CsvExport;
 pub use fresh_links::NewAddress;
 pub use many::Deed;
 pub use own_data::OwnData;

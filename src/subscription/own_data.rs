@@ -4,7 +4,8 @@ use chrono::SecondsFormat;
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
-use crate::store::{DeliveryRow, OwnRecord};
+use crate::domain::delivery::DeliveryKind;
+use crate::store::{DeliveryRow, SubscriberRecord};
 
 /// A record as it is handed over: times as RFC 3339, all names in full.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +19,7 @@ pub struct OwnData {
     source: String,
     created_at: String,
     consent: Consent,
+    /// The oldest first.
     mails: Vec<OwnMail>,
 }
 
@@ -41,31 +43,35 @@ struct OwnMail {
     at: String,
 }
 
-impl From<OwnRecord> for OwnData {
-    fn from(record: OwnRecord) -> Self {
-        let reader = record.subscriber;
+impl OwnData {
+    /// Of the reader's record and their mails, the newest of these first.
+    pub(super) fn of(record: SubscriberRecord, mut mails: Vec<DeliveryRow>) -> Self {
+        // Without what went to an address they asked to move to: whether it is filed under
+        // them would tell whose that address is.
+        mails.retain(|mail| {
+            mail.kind != DeliveryKind::ReaderLink
+                || mail.address.as_deref() == Some(record.address.as_str())
+        });
         Self {
-            address: reader.address.to_string(),
-            name: reader.name,
-            state: reader.state.as_str(),
+            address: record.address,
+            name: record.name,
+            state: record.state.as_str(),
             state_since: iso(record.since),
             suppressed_why: record.suppressed_why,
-            paused_until: reader.paused_until.map(iso),
-            source: reader.source,
-            created_at: iso(reader.created_at),
+            paused_until: record.paused_until.map(iso),
+            source: record.source,
+            created_at: iso(record.created_at),
             consent: Consent {
                 asked_at: record.asked_at.map(iso),
                 asked_ip: record.asked_ip,
                 form_version: record.form_version,
-                confirmed_at: reader.confirmed_at.map(iso),
+                confirmed_at: record.confirmed_at.map(iso),
                 confirmed_ip: record.confirmed_ip,
             },
-            mails: record.deliveries.into_iter().map(mail).collect(),
+            mails: mails.into_iter().rev().map(mail).collect(),
         }
     }
-}
 
-impl OwnData {
     /// As the file that is handed over.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("text and numbers make JSON")

@@ -1,6 +1,7 @@
 //! The whole web on a database of its own, without a socket, for tests.
 
 mod board;
+mod bounce;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;

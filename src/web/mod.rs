@@ -7,7 +7,6 @@ pub mod admin;
 pub mod assets;
 mod body_limit;
 mod client_ip;
-mod csv;
 pub mod errors;
 mod filters;
 pub mod headers;

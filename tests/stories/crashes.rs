@@ -7,23 +7,18 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::newsletter::{Newsletter, text, until_logged};
-use crate::support::smtp_server::{Fault, Received, SmtpServer, Stage};
+use crate::support::smtp_server::{Received, SmtpServer};
 
 const READERS: usize = 1_000;
 /// More than one worker takes up ahead, so that two have to share.
 const SHARED: usize = 2_500;
+/// Slow enough that a kill comes in the middle.
+const A_MAIL: Duration = Duration::from_millis(15);
 const CONNECTIONS: usize = 10;
 /// Far enough in for every connection to be busy, and far from the end.
 const HALFWAY: usize = 400;
 /// The promise of how soon what the dead had leased is taken up.
 const TAKE_UP: Duration = Duration::from_secs(15);
-
-/// A server slow enough that a kill comes in the middle.
-fn unhurried_server() -> SmtpServer {
-    SmtpServer::scripted(|moment| {
-        (moment.stage == Stage::Dot).then_some(Fault::Delay(Duration::from_millis(15)))
-    })
-}
 
 async fn with_a_thousand_readers(server: &SmtpServer) -> Newsletter {
     with_readers(READERS, server).await
@@ -111,7 +106,7 @@ fn longest_pause(received: &[Received], since: Instant) -> Duration {
 }
 
 async fn killed_while_it_waits() {
-    let server = unhurried_server();
+    let server = SmtpServer::unhurried(A_MAIL);
     let newsletter = with_a_thousand_readers(&server).await;
     let sending = newsletter.start(&["digest", "send", "--wait"]);
     server.wait_for(HALFWAY).await;
@@ -128,7 +123,7 @@ async fn killed_while_it_waits() {
 }
 
 async fn killed_while_it_works() {
-    let server = unhurried_server();
+    let server = SmtpServer::unhurried(A_MAIL);
     let newsletter = with_a_thousand_readers(&server).await;
     let worker = newsletter.start(&["worker"]);
     let (code, result) = newsletter.send(&[]).await;
@@ -153,7 +148,7 @@ async fn one_of_two_workers_dies_for_good() {
         println!("skipped: several machines work on one PostgreSQL, not on a SQLite file");
         return;
     }
-    let server = unhurried_server();
+    let server = SmtpServer::unhurried(A_MAIL);
     let newsletter = with_readers(SHARED, &server).await;
     let (doomed, survivor) = (newsletter.start(&["worker"]), newsletter.start(&["worker"]));
     until_logged(&doomed, "working").await;
@@ -187,7 +182,7 @@ async fn a_process_killed_halfway_costs_nobody_their_copy() {
 
 #[tokio::test]
 async fn a_worker_told_to_stop_ends_cleanly_and_the_next_one_goes_on() {
-    let server = unhurried_server();
+    let server = SmtpServer::unhurried(A_MAIL);
     let newsletter = with_a_thousand_readers(&server).await;
     let worker = newsletter.start(&["worker"]);
     newsletter.send(&[]).await;

@@ -15,16 +15,11 @@ use crate::support::postgres::Cluster;
 use crate::support::smtp_server::{Fault, SmtpServer, Stage};
 
 const READERS: usize = 400;
+const A_MAIL: Duration = Duration::from_millis(10);
 const CONNECTIONS: usize = 4;
 const EARLY: usize = 60;
 /// Longer than the time in which a silent process is taken for dead.
 const BUSY: Duration = Duration::from_secs(11);
-
-fn unhurried_server() -> SmtpServer {
-    SmtpServer::scripted(|moment| {
-        (moment.stage == Stage::Dot).then_some(Fault::Delay(Duration::from_millis(10)))
-    })
-}
 
 async fn newsletter_on(server: &SmtpServer) -> Newsletter {
     let newsletter = Newsletter::new(&server.url()).await;
@@ -40,7 +35,7 @@ async fn intruder(newsletter: &Newsletter) -> AnyConnection {
 
 #[tokio::test]
 async fn a_database_held_busy_delays_and_loses_nothing() {
-    let server = unhurried_server();
+    let server = SmtpServer::unhurried(A_MAIL);
     let newsletter = newsletter_on(&server).await;
     newsletter.import_readers(READERS).await;
     let sending = newsletter.start(&["digest", "send", "--wait"]);
@@ -81,7 +76,7 @@ async fn a_database_that_crashes_and_comes_back_is_waited_for() {
         return; // it is about PostgreSQL
     }
     let cluster = Cluster::start();
-    let server = unhurried_server();
+    let server = SmtpServer::unhurried(A_MAIL);
     let newsletter = newsletter_on(&server)
         .await
         .with("database.url", cluster.url());
@@ -141,7 +136,7 @@ async fn a_full_disk_stops_the_mail_and_room_lets_it_go_on() {
         println!("skipped: only root may mount a small disk to fill");
         return;
     };
-    let server = unhurried_server();
+    let server = SmtpServer::unhurried(A_MAIL);
     let database = format!("sqlite:{}", disk.path().join("small.db").display());
     let newsletter = newsletter_on(&server).await.with("database.url", database);
     newsletter.import_readers(READERS).await;

@@ -110,6 +110,11 @@ impl SmtpServer {
         Self::scripted(|_| None)
     }
 
+    /// A server that takes its time for each mail, so that something can happen in the middle.
+    pub fn unhurried(a_mail: Duration) -> Self {
+        Self::scripted(move |moment| (moment.stage == Stage::Dot).then_some(Fault::Delay(a_mail)))
+    }
+
     /// A server that asks `script` at each [`Stage`] whether to misbehave.
     pub fn scripted(script: impl Fn(&Moment<'_>) -> Option<Fault> + Send + Sync + 'static) -> Self {
         Self::launch(true, Box::new(script))

@@ -24,6 +24,9 @@ pub use letter::{
 #[folder = "email-templates/"]
 struct BuiltIn;
 
+/// The frame that the mails extend.
+const BASE: &str = "base.html";
+
 /// A mail in words: what a template made, not yet a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
@@ -73,31 +76,27 @@ impl Templates {
             tera: Tera::default(),
             dir: dir.map(Path::to_owned),
         };
-        let mut faults = Vec::new();
-        let mut sources = Vec::new();
-        for name in BuiltIn::iter() {
-            match templates.read(&name) {
-                Ok(source) => sources.push((name, source)),
-                Err(fault) => faults.push(fault),
-            }
-        }
-        // Each alone first: one Tera stops at the first fault it meets.
-        for (name, source) in &sources {
-            if let Err(error) = Tera::default().add_raw_template(name, source) {
-                faults.push(templates.fault(name, &error));
-            }
-        }
+        templates.add(BASE).map_err(|fault| vec![fault])?;
+        let others = BuiltIn::iter().filter(|name| name != BASE);
+        let mut faults: Vec<_> = others
+            .filter_map(|name| templates.add(&name).err())
+            .collect();
         if faults.is_empty() {
-            match templates.tera.add_raw_templates(sources) {
-                Ok(()) => faults = sample::try_all(&templates),
-                Err(error) => faults.push(templates.fault("", &error)),
-            }
+            faults = sample::try_all(&templates);
         }
         if faults.is_empty() {
             Ok(templates)
         } else {
             Err(faults)
         }
+    }
+
+    /// One at a time: of several, Tera tells the first fault alone.
+    fn add(&mut self, name: &str) -> Result<(), TemplateFault> {
+        let source = self.read(name)?;
+        self.tera
+            .add_raw_template(name, &source)
+            .map_err(|error| self.fault(name, &error))
     }
 
     /// A letter in words.

@@ -49,6 +49,39 @@ fn an_own_file_takes_the_place_of_its_namesake() {
 }
 
 #[test]
+fn an_own_mail_is_in_the_frame_or_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("confirmation")).unwrap();
+    let own = dir.path().join("confirmation/body.html");
+    let html = || {
+        let templates = Templates::load(Some(dir.path()))?;
+        let rendered = templates.render(&sample::confirmation(None)).unwrap();
+        Ok::<_, Vec<TemplateFault>>(rendered.html)
+    };
+    fs::write(&own, "<p>{{ confirm_url }}</p>").unwrap();
+    assert!(html().unwrap().starts_with("<p>https://"));
+
+    let framed = "{% extends \"base.html\" %}\n{% block content %}{{ confirm_url }}{% endblock %}";
+    fs::write(&own, framed).unwrap();
+    let in_frame = html().unwrap();
+    assert!(in_frame.contains("</h1>https://") && in_frame.contains("1 Example Street"));
+
+    let base = dir.path().join("base.html");
+    fs::write(&base, "<i>{% block content %}{% endblock %}</i>").unwrap();
+    let fault = &html().unwrap_err()[0];
+    assert!(fault.file.ends_with("body.html (built in)"), "{fault}");
+    assert!(fault.says.contains("not defined in any parent"), "{fault}");
+
+    fs::write(&base, "<i>\n{% block %}</i>").unwrap();
+    let faults = html().unwrap_err();
+    let [fault] = faults.as_slice() else {
+        panic!("{faults:?}");
+    };
+    let place = (fault.file.as_str(), fault.line);
+    assert_eq!(place, (base.to_str().unwrap(), Some(2)));
+}
+
+#[test]
 fn a_fault_names_file_and_line() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("digest")).unwrap();

@@ -16,9 +16,9 @@ use crate::domain::audit::Action;
 use crate::domain::delivery::DeliveryState::{self, *};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueId;
+use crate::domain::table;
 use crate::mail::reason::Reason;
 use crate::store::{DeliveryRow, Store, StoreError};
-use crate::web::csv;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 
@@ -171,7 +171,7 @@ fn lines(
     issue: IssueId,
     filter: Filter,
 ) -> impl Stream<Item = Result<Vec<u8>, StoreError>> {
-    let head = csv::record(["address", "state", "attempts", "at", "reply"]);
+    let head = table::line(["address", "state", "attempts", "at", "reply"]);
     let first = Some((head, None));
     stream::try_unfold(first, move |next: Option<(Vec<u8>, Option<String>)>| {
         let store = store.clone();
@@ -194,7 +194,7 @@ fn lines(
 }
 
 fn record(row: &DeliveryRow) -> Vec<u8> {
-    csv::record([
+    table::line([
         row.address.as_deref().unwrap_or_default(),
         row.state.as_str(),
         &row.attempts.to_string(),

@@ -62,7 +62,10 @@ mod tests {
 
     #[test]
     fn the_built_in_mail_can_be_shown_both_ways() {
-        let mail = include_str!("../../../email-templates/digest/body.html");
+        let mail = concat!(
+            include_str!("../../../email-templates/base.html"),
+            include_str!("../../../email-templates/digest/body.html"),
+        );
         for dark in [true, false] {
             let shown = in_the_light(mail, dark);
             assert!(!shown.contains("prefers-color-scheme"));

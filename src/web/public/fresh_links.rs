@@ -13,7 +13,7 @@ use super::{Answer, link_gone};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::token::Purpose;
 use crate::store::Subscriber;
-use crate::subscription::{LinkError, OwnData};
+use crate::subscription::LinkError;
 use crate::web::client_ip::ClientIp;
 use crate::web::state::{Shared, WebState};
 
@@ -132,13 +132,13 @@ pub async fn export(State(state): State<Shared>, Token(token): Token) -> Answer 
 }
 
 pub async fn download(State(state): State<Shared>, Token(token): Token) -> Answer {
-    match state.web.subscriptions.own_record(&token).await {
-        Ok(record) => {
+    match state.web.subscriptions.own_data(&token).await {
+        Ok(data) => {
             let headers = [
                 (header::CONTENT_TYPE, JSON),
                 (header::CONTENT_DISPOSITION, AS_FILE),
             ];
-            Ok((headers, OwnData::from(record).to_json()).into_response())
+            Ok((headers, data.to_json()).into_response())
         }
         Err(error) => link_gone::answer(&state, Link::Fresh, error),
     }

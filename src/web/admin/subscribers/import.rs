@@ -165,13 +165,13 @@ fn judge(upload: &Upload) -> Result<TakenIn, Fault> {
     })
 }
 
+fn find(shared: &Shared, id: &str) -> Result<Arc<Import>, HttpError> {
+    let imports = &shared.web.list_work.imports;
+    imports.get(id).ok_or(HttpError::NotFound)
+}
+
 pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<String>) -> Answer {
-    let import = shared
-        .web
-        .list_work
-        .imports
-        .get(&id)
-        .ok_or(HttpError::NotFound)?;
+    let import = find(&shared, &id)?;
     let view = import.view(&shared, &editor, id);
     let goes_on = matches!(view.stage, "checking" | "importing");
     progress(&shared, &view, goes_on)
@@ -179,12 +179,7 @@ pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<S
 
 /// Takes in what was looked through, or throws it away.
 pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: Posted) -> Answer {
-    let import = shared
-        .web
-        .list_work
-        .imports
-        .get(&id)
-        .ok_or(HttpError::NotFound)?;
+    let import = find(&shared, &id)?;
     match posted.fields.text("action") {
         "import" => {
             // Whoever clicks twice begins once.

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::*;
 use crate::domain::delivery::DeliveryState::{Bounced, Deferred, Delivered};
-use crate::domain::issue::IssueNumber;
 use crate::web::live::{Live, Seen};
 
 const STREAM: &str = "text/event-stream";
@@ -196,12 +195,7 @@ async fn only_the_desk_watches_and_people_get_the_page() {
 async fn all_watch_through_one_reader_which_ends_after_them() {
     let (house, issue) = house_with_readers(1).await;
     let live = Live::new(house.store().clone(), house.site.web.clock.clone());
-    let row = house
-        .store()
-        .issue(IssueNumber::FIRST)
-        .await
-        .unwrap()
-        .unwrap();
+    let row = house.first_issue().await;
     let first = live.look(row.clone()).await.unwrap();
     let second = live.look(row).await.unwrap();
     assert_eq!(first.sight.tally.queued, 1);

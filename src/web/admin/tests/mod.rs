@@ -28,9 +28,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AdminId, IssueId, WorkerId};
+use crate::domain::issue::IssueNumber;
 use crate::domain::post::FeedId;
 use crate::mail::outbox::Outbox;
-use crate::store::{FeedOrigin, GroupCommit, Role, Settled, Store};
+use crate::store::{FeedOrigin, GroupCommit, IssueRow, Role, Settled, Store};
 use crate::web::Web;
 use crate::web::fixture::{Answer, TestSite};
 
@@ -128,6 +129,11 @@ impl House {
         ada
     }
 
+    async fn first_issue(&self) -> IssueRow {
+        let issue = self.store().issue(IssueNumber::FIRST).await.unwrap();
+        issue.expect("an issue was made")
+    }
+
     async fn feed(&self) {
         let file = self.dir.path().join("feed.xml");
         std::fs::write(&file, FEED).unwrap();
@@ -136,6 +142,14 @@ impl House {
         let added = self.store().add_feed(&id, &source, FeedOrigin::Added, NOW);
         assert!(added.await.unwrap());
     }
+}
+
+/// Sends the first issue as the review page shows it.
+async fn send(browser: &mut Browser<'_>, review: &Answer) {
+    let page = "/admin/next/send";
+    let fields = [("reviewed", review.field("reviewed"))];
+    let sent = browser.fill_in(page, page, &fields).await;
+    assert_eq!(sent.to(), "/admin/issues/1?done=sending_begun");
 }
 
 impl House {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::delivery::DeliveryId;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
 
@@ -269,33 +268,12 @@ async fn the_export_is_what_the_list_shows() {
     assert_eq!(file.body.lines().count(), 2);
 }
 
-/// Sends a reader something that their server refuses for good.
-async fn suppress(house: &House, reader: &Subscriber) {
-    let now = house.site.now();
-    let bounced = Settled {
-        id: DeliveryId::from_stored("none".to_owned()),
-        state: DeliveryState::Bounced,
-        due_at: None,
-        reply: "550 5.1.1 no such user".to_owned(),
-        charged: true,
-        lost_reply: false,
-        suppress: Some(reader.id),
-        refusal: None,
-    };
-    let commit = GroupCommit {
-        outcomes: vec![bounced],
-        ..GroupCommit::default()
-    };
-    let worker = WorkerId::new(now, &house.site.web.random);
-    house.store().record(&worker, &commit, now).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_suppression_is_lifted_to_what_was_before() {
     let house = House::new().await;
     let mut ada = house.ada().await;
     let reader = house.site.confirmed("eve@example.org").await;
-    suppress(&house, &reader).await;
+    house.site.bounce(&reader).await;
     let path = format!("{LIST}/{}", reader.id);
     let page = ada.get(&path).await;
     assert!(page.shows("550 5.1.1 no such user") && page.shows("Send to this mailbox again"));

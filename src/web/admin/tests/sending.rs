@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
-use crate::domain::issue::{IssueNumber, IssueState};
+use crate::domain::issue::IssueState;
 use crate::mail::compose::FrozenMail;
 
 /// A house with two posts and two readers, and Ada in it.
@@ -61,18 +61,8 @@ async fn the_draft_is_shown_tried_and_sent() {
 
     let review = ada.get("/admin/next/send").await;
     assert!(review.shows("Send to 2 people now") && review.shows("Lab &lt;news@example.com&gt;"));
-    let reviewed = review.field("reviewed").to_owned();
-    let fields = [("reviewed", reviewed.as_str())];
-    let sent = ada
-        .fill_in("/admin/next/send", "/admin/next/send", &fields)
-        .await;
-    assert_eq!(sent.to(), "/admin/issues/1?done=sending_begun");
-    let issue = house
-        .store()
-        .issue(IssueNumber::FIRST)
-        .await
-        .unwrap()
-        .unwrap();
+    send(&mut ada, &review).await;
+    let issue = house.first_issue().await;
     assert_eq!(issue.slot.unwrap().to_string(), "2026-W48");
     assert_eq!((issue.recipients, issue.state), (2, IssueState::Sending));
     let mail = house.store().issue_mail(&issue.id).await.unwrap().unwrap();
@@ -93,7 +83,10 @@ async fn the_draft_is_shown_tried_and_sent() {
 
     // The same click again, and a look at the way there.
     let csrf = page.field("csrf").to_owned();
-    let again = [("reviewed", reviewed.as_str()), ("csrf", csrf.as_str())];
+    let again = [
+        ("reviewed", review.field("reviewed")),
+        ("csrf", csrf.as_str()),
+    ];
     let again = ada.send("/admin/next/send", &again, &[]).await;
     assert_eq!(again.to(), "/admin/issues/1?done=already_sent");
     assert_eq!(
@@ -184,12 +177,7 @@ async fn an_issue_is_paused_resumed_and_cancelled() {
     ada.fill_in("/admin/next/send", "/admin/next/send", &fields)
         .await;
     let state = async || {
-        let issue = house
-            .store()
-            .issue(IssueNumber::FIRST)
-            .await
-            .unwrap()
-            .unwrap();
+        let issue = house.first_issue().await;
         (
             issue.state,
             house.store().tally(&issue.id).await.unwrap().skipped,

@@ -4,11 +4,9 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 
 use super::is_taken_in;
-use crate::domain::delivery::{DeliveryId, DeliveryKind, DeliveryState};
-use crate::domain::ids::WorkerId;
+use crate::domain::delivery::DeliveryKind;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::subscriber::SubscriberState;
-use crate::store::{GroupCommit, Settled};
 use crate::web::fixture::{Answer, TestSite};
 
 /// What a stranger can see of an answer, but for what the cookie's seal looks like.
@@ -44,28 +42,6 @@ async fn a_sign_up_makes_one_row_and_one_mail() {
     assert_eq!(site.deliveries().await.len(), 2);
 }
 
-/// Someone whose address turned out to be dead.
-async fn suppressed(site: &TestSite, address: &str) {
-    let reader = site.confirmed(address).await;
-    let bounced = Settled {
-        id: DeliveryId::from_stored("of an issue".to_owned()),
-        state: DeliveryState::Bounced,
-        due_at: None,
-        reply: "550 5.1.1 no such user".to_owned(),
-        charged: true,
-        lost_reply: false,
-        suppress: Some(reader.id),
-        refusal: None,
-    };
-    let commit = GroupCommit {
-        outcomes: vec![bounced],
-        ..GroupCommit::default()
-    };
-    let worker = WorkerId::new(site.now(), &site.web.random);
-    let recorded = site.web.store.record(&worker, &commit, site.now()).await;
-    recorded.unwrap();
-}
-
 #[tokio::test]
 async fn the_answer_tells_nothing_of_the_address() {
     let site = TestSite::new().await;
@@ -77,7 +53,8 @@ async fn the_answer_tells_nothing_of_the_address() {
         .reader_token(crate::domain::token::Purpose::Unsubscribe, &left.id);
     site.post(&format!("/unsubscribe/{token}"), "").await;
     site.subscribe("pend@example.com", "").await;
-    suppressed(&site, "dead@example.com").await;
+    let dead = site.confirmed("dead@example.com").await;
+    site.bounce(&dead).await;
     let unknown = outside(&site.subscribe("newo@example.com", "").await);
     for known in [
         "conf@example.com",

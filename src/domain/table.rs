@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use csv::{Terminator, WriterBuilder};
 
 /// One line of the table.
-pub fn record<'a>(cells: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+pub fn line<'a>(cells: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     let mut writer = WriterBuilder::new()
         .terminator(Terminator::CRLF)
         .from_writer(Vec::new());
@@ -28,15 +28,15 @@ fn defused(cell: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    fn line(cells: &[&str]) -> String {
-        String::from_utf8(record(cells.iter().copied())).unwrap()
+    fn written(cells: &[&str]) -> String {
+        String::from_utf8(line(cells.iter().copied())).unwrap()
     }
 
     #[test]
     fn cells_are_quoted_where_they_must_be() {
-        assert_eq!(line(&["a", "", "c"]), "a,,c\r\n");
+        assert_eq!(written(&["a", "", "c"]), "a,,c\r\n");
         assert_eq!(
-            line(&["say \"no\"", "a,b", "two\r\nlines"]),
+            written(&["say \"no\"", "a,b", "two\r\nlines"]),
             "\"say \"\"no\"\"\",\"a,b\",\"two\r\nlines\"\r\n"
         );
     }
@@ -45,10 +45,11 @@ mod tests {
     fn no_cell_is_a_formula() {
         for cell in ["=1+1@x.example", "+1", "-1", "@a", "\t=1", "＝1", "\r=1"] {
             assert!(
-                line(&[cell]).trim_start_matches('"').starts_with('\''),
+                written(&[cell]).trim_start_matches('"').starts_with('\''),
                 "{cell}"
             );
         }
-        assert_eq!(line(&["a=1", "550 5.1.1 -"]), "a=1,550 5.1.1 -\r\n");
+        assert_eq!(written(&["@SUM(A1,B1)"]), "\"'@SUM(A1,B1)\"\r\n");
+        assert_eq!(written(&["a=1", "550 5.1.1 -"]), "a=1,550 5.1.1 -\r\n");
     }
 }
