@@ -81,8 +81,9 @@ for (const javaScriptEnabled of [true, false]) {
       const [mail] = newsletter.mail.to('reader0@example.org');
       assert.equal(mail.subject, 'What we found this week');
       for (const part of [mail.html, mail.text]) {
-        const places = ['the conference', 'Spam in the third quarter', 'A loader that hides in fonts'].map(words => part.indexOf(words));
-        assert.ok(places[0] >= 0 && places[0] < places[1] && places[1] < places[2], `${places} in ${part}`);
+        const places = ['the conference', 'Spam in the third quarter', 'A loader that hides in fonts'].map(words => part.lastIndexOf(words));
+        // The titles stand in the preheader, too, so their last place counts.
+        assert.ok(places[0] >= 0 && places[0] < places[1] && places[1] < places[2], `they stand at ${places}`);
         assert.match(part, /In our own words\./);
         assert.doesNotMatch(part, /Router keys/);
       }
