@@ -134,6 +134,7 @@ impl Subscriptions {
                 Err(error) => {
                     report.refused += 1;
                     progress(Progress::Refused(RefusedRow { row: line, error }));
+                    progress(Progress::Read(file.byte()));
                 }
             }
             if batch.len() == BATCH {

@@ -1,6 +1,10 @@
 // Only for the desk, and only to spare a click: every page works without this file.
 const find = name => document.querySelector(name);
 const all = (name, does) => document.querySelectorAll(name).forEach(does);
+const read = async url => {
+  const page = await fetch(url).then(answer => answer.text(), () => '');
+  return page && new DOMParser().parseFromString(page, 'text/html');
+};
 
 // What was done is said once, not again at every reload.
 const here = new URL(location);
@@ -56,6 +60,17 @@ all('[data-live]', box => {
   start();
 });
 
+// Work that goes on by itself is looked at each second, until its page is another.
+all('[data-follow]', box => {
+  const look = async () => {
+    const page = await read(location.href), fresh = page && page.querySelector('[data-follow]');
+    if (page && !fresh) return location.reload();
+    if (fresh && !box.contains(document.activeElement)) box.innerHTML = fresh.innerHTML;
+    setTimeout(look, 1000);
+  };
+  setTimeout(look, 1000);
+});
+
 // A search that shows what it finds while one types: it swaps the rows.
 all('form[data-search]', form => {
   let waits, asked = 0;
@@ -63,9 +78,9 @@ all('form[data-search]', form => {
     clearTimeout(waits);
     waits = setTimeout(async () => {
       const turn = ++asked, url = `${form.action}?${new URLSearchParams(new FormData(form))}`;
-      const page = await fetch(url).then(answer => answer.text(), () => '');
-      const rows = new DOMParser().parseFromString(page, 'text/html').querySelector('[data-part=rows]');
+      const page = await read(url);
       if (turn !== asked) return;
+      const rows = page && page.querySelector('[data-part=rows]');
       const shown = find('[data-part=rows]');
       // Nothing found, or nothing shown yet, has words of its own.
       if (rows && shown) shown.replaceWith(rows), history.replaceState(null, '', url);

@@ -77,6 +77,18 @@ for (const javaScriptEnabled of [true, false]) {
       }
     });
 
+    test('and readers get just what was written: words, order, and nothing that was hidden', async () => {
+      const [mail] = newsletter.mail.to('reader0@example.org');
+      assert.equal(mail.subject, 'What we found this week');
+      for (const part of [mail.html, mail.text]) {
+        const places = ['the conference', 'Spam in the third quarter', 'A loader that hides in fonts'].map(words => part.lastIndexOf(words));
+        // The titles stand in the preheader, too, so their last place counts.
+        assert.ok(places[0] >= 0 && places[0] < places[1] && places[1] < places[2], `they stand at ${places}`);
+        assert.match(part, /In our own words\./);
+        assert.doesNotMatch(part, /Router keys/);
+      }
+    });
+
     test('cannot send the same week twice', async () => {
       await page.goto('/admin/next/send');
       assert.doesNotMatch(await page.content(), /Send to \d+ people now/);

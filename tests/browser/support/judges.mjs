@@ -32,14 +32,24 @@ export async function judgeMarkup(page, path) {
   assert.deepEqual(faults, [], `html-validate on ${path}`);
 }
 
+const LOOKS = [['light', 1280], ['dark', 320], ['dark', 1280], ['light', 320]];
+/// What changes with colours and width; all else needs to be asked once a width.
+const OF_LOOKS = ['color-contrast', 'link-in-text-block', 'scrollable-region-focusable', 'target-size'];
+
 /// `page` must have been made with `bypassCSP`, which lets axe in and changes nothing else.
 export async function judgeAccess(page, name) {
   await page.evaluate(axe);
-  const { violations } = await page.evaluate(tags => window.axe.run(document, { runOnly: { type: 'tag', values: tags } }), TAGS);
-  const faults = violations.map(fault => `${fault.id}: ${fault.help} [${fault.nodes.map(node => node.target.join(' ')).slice(0, 3).join(' | ')}]`);
-  assert.deepEqual(faults, [], `axe on ${name}`);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert.ok(wide <= 0, `${name} scrolls ${wide} px sideways`);
+  for (const [nth, [colorScheme, width]] of LOOKS.entries()) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: 800 });
+    const what = nth < 2 ? { type: 'tag', values: TAGS } : { type: 'rule', values: OF_LOOKS };
+    const violations = await page.evaluate(async runOnly =>
+      (await window.axe.run(document, { runOnly, resultTypes: ['violations'] })).violations
+        .map(({ id, help, nodes }) => `${id}: ${help} [${nodes.map(node => node.target.join(' ')).slice(0, 3).join(' | ')}]`), what);
+    assert.deepEqual(violations, [], `axe on ${name}, ${colorScheme}, ${width}`);
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.ok(over <= 0, `${name} scrolls ${over} px sideways at ${width}`);
+  }
 }
 
 /// Everything that a first visit loads, as it travels.
