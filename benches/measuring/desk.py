@@ -31,7 +31,7 @@ FILL = """
     SELECT {subscriber}, address, address, 'Reader ' || i, state, at, 'bench', at, '',
         CASE WHEN state = 'pending' THEN NULL ELSE at END,
         CASE WHEN i % 100 = 1 THEN {now} + 86400000 END
-    FROM (SELECT i, {now} - (i % 84) * 86400000 AS at,
+    FROM (SELECT i, {now} - (i % 84) * {day} AS at,
         SUBSTR('abcdefghijklmnopqrstuvwxyz', i % 26 + 1, 1) || 'reader' || i || '@' ||
             CASE WHEN i % 10 < 4 THEN 'gmail.com' ELSE 'example' || (i % 5000) || '.org' END AS address,
         CASE WHEN i % 100 < 93 THEN 'confirmed' WHEN i % 100 < 96 THEN 'unsubscribed'
@@ -41,7 +41,7 @@ INSERT INTO subscriber_days (day, was, became, people)
 {issue_numbers} INSERT INTO issues
     (id, number, state, subject, preheader, mail, content_hash, recipients, frozen_at, finished_at, delivered, bounced, skipped, in_doubt)
     SELECT {issue}, number, 'sent', 'Five posts of week ' || number, '', '{{}}', '', {faithful}, at, at, {faithful}, 0, 0, 0
-    FROM (SELECT i AS number, {now} - ({issues} - i) * 604800000 AS at FROM n) AS numbered;
+    FROM (SELECT i AS number, {now} - ({issues} - i) * {day} * 7 AS at FROM n) AS numbered;
 INSERT INTO deliveries (id, kind, issue_id, subscriber_id, address, state, attempts, lost_replies, queued_at, at)
     SELECT issues.id || ':' || subscribers.id, 'issue', issues.id, subscribers.id, address, 'delivered', 1, 0, frozen_at, frozen_at
     FROM issues, subscribers WHERE subscribers.id <= {last_faithful} AND issues.number < {issues};
@@ -57,7 +57,7 @@ INSERT INTO feeds (id, source, origin, title, created_at, first_read_at, last_re
     VALUES ('01920000-0000-7000-8000-000000000001', 'https://blog.example.com/feed.xml', 'added', 'A blog', {now}, {now}, {now}, {now});
 {posts} INSERT INTO posts (id, feed_id, title, url, excerpt, author, published_at, first_seen_at, offered, issue_id, position)
     SELECT '01930000-0000-7000-8000-' || SUBSTR(CAST(1000000000000 + i AS TEXT), 2), '01920000-0000-7000-8000-000000000001',
-        'What we learnt, ' || i, 'https://blog.example.com/' || i, 'A sentence that says what this is about.', 'An author', {now} - i * 3600000, {now}, 0,
+        'What we learnt, ' || i, 'https://blog.example.com/' || i, 'A sentence that says what this is about.', 'An author', {now} - i * {day} / 24, {now}, 0,
         CASE WHEN i > 20 THEN (SELECT {issue} FROM (SELECT {issues} - (i - 20) / 5 AS number) AS numbered) END,
         CASE WHEN i > 20 THEN i % 5 END
     FROM n;
@@ -83,6 +83,7 @@ def large(program, database, home, readers, blog):
         last_faithful=f"'{reader(FAITHFUL)}'",
         middle=f"'{reader(readers // 2)}'",
         now=int(time.time() * 1000),
+        day="CAST(86400000 AS BIGINT)",
     )
     database.shell(newsletter.folder, sql)
     return newsletter
