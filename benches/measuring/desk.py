@@ -1,5 +1,6 @@
 """The desk of a newsletter with many readers: what is in it, and how long its pages take."""
 
+import copy
 import http.client
 import json
 import os
@@ -109,8 +110,21 @@ class Site:
         with (newsletter.folder / "log").open("wb") as log:
             self.process = subprocess.Popen([newsletter.program], cwd=newsletter.folder, env=settings, stdout=log, stderr=log)
         wait_for_port(self.port, self.process)
+        self.connect()
+
+    def connect(self):
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port)
         self.cookie = ""
+
+    def another(self):
+        """Another connection to the same."""
+        other = copy.copy(self)
+        other.connect()
+        return other
+
+    def stamp(self):
+        """The hidden field of the sign-up form."""
+        return re.search(r'name="stamp" value="([^"]+)"', self.page("/")).group(1)
 
     def ask(self, path, form=None):
         headers = {"Cookie": self.cookie}

@@ -18,6 +18,7 @@ COLUMNS = {
     "median_ms": "median, ms",
     "p95_ms": "95 of 100 within, ms",
     "p99_ms": "99 of 100 within, ms",
+    "commits": "one-row commits a second",
     "rate": "a second",
     "reference": "reference before, after",
     "ratio": "ratio",
