@@ -117,7 +117,7 @@ impl Stream {
         within(said, words).await;
     }
 
-    async fn to_its_end(&mut self) {
+    async fn follow_on(&mut self) {
         let ended = async { while let Ok(Some(_)) = self.response.chunk().await {} };
         within(ended, "the end of the stream").await;
     }
@@ -157,7 +157,7 @@ async fn a_send_is_watched_to_its_end() {
         "it was seen under way"
     );
     assert!(stream.text.contains("a second"), "a pace was told");
-    stream.to_its_end().await;
+    stream.follow_on().await;
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn a_stop_does_not_wait_for_who_watches() {
     stream.until("\"state\":\"sending\"").await;
     let asked = Instant::now();
     let (ended, elapsed) = tokio::join!(running.terminate(), async {
-        stream.to_its_end().await;
+        stream.follow_on().await;
         asked.elapsed()
     });
     assert_eq!(ended.code(), Some(0), "{ended:?}");
