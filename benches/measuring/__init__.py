@@ -1,1 +1,1 @@
-"""What `benches/delivery` measures, and with what."""
+"""What the benches measure, and with what."""

@@ -38,6 +38,10 @@ class Sqlite:
         durable = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000;"
         return run([find("sqlite3", "sqlite3"), "-batch", folder / "broadsheet.db", f"{durable}{sql}"])
 
+    def commits(self, folder, statements):
+        """Each statement is a transaction of its own."""
+        return self.shell(folder, statements)
+
     def load(self, folder, table, rows):
         """Fills `table` from a CSV file the way this database is best at."""
         load = f".import --csv {rows} {table}"
@@ -71,6 +75,12 @@ class OnPostgres:
 
     def shell(self, folder, sql):
         return self.cluster.psql(sql, database=folder.name)
+
+    def commits(self, folder, statements):
+        # All statements of one -c would be one transaction.
+        file = folder / "statements.sql"
+        file.write_text(statements)
+        return self.shell(folder, f"\\i {file}")
 
     def load(self, folder, table, rows):
         return self.shell(folder, f"\\copy {table} FROM '{rows}' CSV")

@@ -1,11 +1,8 @@
 """The parts of the measurement. Each gives rows of figures; a row with a floor says
 whether it was held."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from .newsletter import Newsletter, readers_file
-from .process import run, say
+from .newsletter import readers_file
+from .process import say
 from .servers import FarServer, Sink
 
 # DESIGN.md: what is promised, as a part of the reference's rate.
@@ -16,26 +13,6 @@ MEMORY_CEILING = 64 * 1024 * 1024
 ROUND_TRIPS_CEILING = 2.5
 # The floors of sending hold for this many connections.
 FLOOR_CONNECTIONS = 50
-
-
-@dataclass
-class Bench:
-    chosen: object
-    program: Path
-    home: Path
-    blog: object
-    databases: list
-    count: int = 0
-
-    def name(self):
-        self.count += 1
-        return f"newsletter{self.count}"
-
-    def newsletter(self, database, readers):
-        newsletter = Newsletter.new(self.program, database, self.home, self.name(), self.blog)
-        if readers:
-            newsletter.import_readers(readers_file(self.home, readers))
-        return newsletter
 
 
 def ratio_row(part, database, rate, references, floor, **more):

@@ -12,6 +12,13 @@ COLUMNS = {
     "dkim": "DKIM",
     "connections": "connections",
     "readers": "readers",
+    "page": "page",
+    "meanwhile": "meanwhile",
+    "clients": "clients",
+    "median_ms": "median, ms",
+    "p95_ms": "95 of 100 within, ms",
+    "p99_ms": "99 of 100 within, ms",
+    "commits": "one-row commits a second",
     "rate": "a second",
     "reference": "reference before, after",
     "ratio": "ratio",
@@ -30,6 +37,8 @@ TITLES = {
     "enqueue": "Enqueueing an issue beside a plain INSERT … SELECT, readers a second",
     "import": "Importing beside the database's own bulk load, readers a second",
     "memory": "Memory while sending",
+    "desk": "The desk's pages",
+    "subscribe": "`POST /subscribe` beside commits of one row by the database's own shell",
 }
 
 

@@ -1,9 +1,9 @@
 //! The accounts of the desk, as admins keep them, and each one's sessions.
 
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
 use super::admins::{CLOSE_ALL, SET_PASSWORD, admin};
-use super::transaction::again;
+use super::transaction::{Writing, again};
 use super::{Admin, Role, Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AdminId;
@@ -135,10 +135,7 @@ impl Store {
     }
 }
 
-async fn has_other_admin(
-    tx: &mut Transaction<'static, Any>,
-    id: &AdminId,
-) -> Result<bool, StoreError> {
+async fn has_other_admin(tx: &mut Writing, id: &AdminId) -> Result<bool, StoreError> {
     sqlx::query(HOLD_ADMINS).execute(&mut **tx).await?;
     let others: i64 = sqlx::query_scalar(OTHER_ADMINS)
         .bind(id.to_string())

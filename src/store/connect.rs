@@ -78,6 +78,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "copies at rest",
         include_str!("../../migrations/0009_copies_at_rest.sql"),
     ),
+    (
+        10,
+        "who is paused",
+        include_str!("../../migrations/0010_who_is_paused.sql"),
+    ),
 ];
 
 /// What PostgreSQL alone needs before the migration of that number: how text compares is

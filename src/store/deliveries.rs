@@ -1,7 +1,6 @@
 //! Mails to be sent, before anyone takes them up.
 
-use sqlx::{Any, Transaction};
-
+use super::transaction::Writing;
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
@@ -28,7 +27,7 @@ const DUE_AGAIN: &str = "UPDATE deliveries SET due_at = $2
 const TO_GO: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE due_at IS NOT NULL";
 
 pub(super) async fn insert(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     mail: &NewDelivery,
     now: Timestamp,
 ) -> Result<(), StoreError> {

@@ -2,8 +2,9 @@
 //! saw its present version may replace.
 
 use serde::{Deserialize, Serialize};
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
+use super::transaction::Writing;
 use super::{Store, StoreError, decode};
 use crate::domain::edits::{Edits, PostEdit};
 use crate::domain::post::PostId;
@@ -64,7 +65,7 @@ impl Store {
 
 /// Leaves only what outlives an issue. False when `drafted` is no longer what stands.
 pub(super) async fn use_up(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     drafted: i64,
     left: &Edits,
 ) -> Result<bool, StoreError> {

@@ -1,9 +1,8 @@
 //! Freezing an issue: its number, its posts and a copy for every reader, all or nothing.
 
 use fail::fail_point;
-use sqlx::{Any, Transaction};
 
-use super::transaction::again;
+use super::transaction::{Writing, again};
 use super::{Store, StoreError, draft_edits, skipped};
 use crate::domain::clock::Timestamp;
 use crate::domain::edits::Edits;
@@ -145,7 +144,7 @@ impl Store {
 
 /// Why the week may have no issue now, if so.
 async fn claim_slot(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     slot: &Slot,
     by_hand: bool,
 ) -> Result<Option<Claimed>, StoreError> {
@@ -164,11 +163,7 @@ async fn claim_slot(
     Ok(skipped.map(|_| Claimed::Skipped))
 }
 
-async fn insert(
-    tx: &mut Transaction<'static, Any>,
-    issue: &NewIssue,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+async fn insert(tx: &mut Writing, issue: &NewIssue, now: Timestamp) -> Result<(), StoreError> {
     sqlx::query(INSERT)
         .bind(issue.id.to_string())
         .bind(issue.number.get())
@@ -185,10 +180,7 @@ async fn insert(
 }
 
 /// False when a post stands in another issue already.
-async fn take_posts(
-    tx: &mut Transaction<'static, Any>,
-    issue: &NewIssue,
-) -> Result<bool, StoreError> {
+async fn take_posts(tx: &mut Writing, issue: &NewIssue) -> Result<bool, StoreError> {
     for (position, post) in (1i64..).zip(&issue.posts) {
         let update = sqlx::query(TAKE_POST)
             .bind(post.id.to_string())

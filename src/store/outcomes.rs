@@ -4,12 +4,12 @@
 use std::collections::HashSet;
 
 use fail::fail_point;
-use sqlx::{Any, AssertSqlSafe, Transaction};
+use sqlx::AssertSqlSafe;
 
 use super::commit_rows::Row;
 use super::issues::PAUSE;
 use super::subscriber_moves::Moves;
-use super::transaction::again;
+use super::transaction::{Writing, again};
 use super::{Store, StoreError, batch, refusals, subscribers};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
@@ -174,7 +174,7 @@ impl GroupCommit {
 }
 
 async fn pause(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     pauses: &[(IssueId, String)],
 ) -> Result<Vec<(IssueId, String)>, StoreError> {
     let mut paused = Vec::new();
@@ -191,11 +191,7 @@ async fn pause(
 }
 
 /// What an outcome means beyond its own row.
-async fn follow_up(
-    tx: &mut Transaction<'static, Any>,
-    settled: &Settled,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+async fn follow_up(tx: &mut Writing, settled: &Settled, now: Timestamp) -> Result<(), StoreError> {
     if settled.due_at.is_some() {
         for statement in [UNWANTED, OUTDATED] {
             on_delivery(tx, statement, &settled.id, now).await?;
@@ -214,7 +210,7 @@ async fn follow_up(
 
 /// Never writes to this reader again, and ends whatever waits for them.
 async fn suppress(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     reader: &SubscriberId,
     settled: &Settled,
     now: Timestamp,
@@ -235,7 +231,7 @@ async fn suppress(
 }
 
 async fn on_delivery(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     statement: &'static str,
     delivery: &DeliveryId,
     now: Timestamp,
@@ -249,7 +245,7 @@ async fn on_delivery(
 }
 
 async fn excuse(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     excused: &[DeliveryId],
     now: Timestamp,
 ) -> Result<(), StoreError> {

@@ -14,10 +14,13 @@ use super::{Store, StoreError};
 /// sleep, and forget what they know of the file whenever the other has written.
 pub(super) type Pen = Arc<Mutex<Option<PoolConnection<Any>>>>;
 
+/// The right to write, in the order in which it was asked for.
+pub(super) type Turn = OwnedMutexGuard<Option<PoolConnection<Any>>>;
+
 /// The pen in someone's hand. Unless it is [laid down](Self::lay_down) it goes back to
 /// the pool, which finds out whether it still writes.
 pub(super) struct PenInHand {
-    place: OwnedMutexGuard<Option<PoolConnection<Any>>>,
+    place: Turn,
     connection: PoolConnection<Any>,
 }
 
@@ -26,7 +29,7 @@ impl PenInHand {
         &mut self.connection
     }
 
-    /// For the next one who writes, in the order in which they asked.
+    /// For the next one who writes.
     pub fn lay_down(mut self) {
         *self.place = Some(self.connection);
     }

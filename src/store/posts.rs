@@ -1,10 +1,10 @@
 //! Posts, each known again by its keys.
 
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
 use url::Url;
 
-use super::transaction::again;
+use super::transaction::{Writing, again};
 use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::{IssueId, IssueNumber};
@@ -165,10 +165,7 @@ impl Store {
 }
 
 /// The post that has one of these keys.
-async fn known(
-    tx: &mut Transaction<'static, Any>,
-    keys: &[String],
-) -> Result<Option<String>, StoreError> {
+async fn known(tx: &mut Writing, keys: &[String]) -> Result<Option<String>, StoreError> {
     for key in keys {
         let known = sqlx::query_scalar(KNOWN)
             .bind(key.clone())
@@ -183,7 +180,7 @@ async fn known(
 
 /// True when the post was new.
 async fn keep(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     feed: Option<&FeedId>,
     stored: &StoredPost,
     now: Timestamp,

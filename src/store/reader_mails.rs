@@ -1,12 +1,10 @@
 //! What readers ask for themselves: mails about their subscription, another address.
 
-use sqlx::{Any, Transaction};
-
 use super::deliveries::insert;
 use super::sign_up::{note, recent};
 use super::subscriber_moves::Moves;
 use super::subscribers::{BY_KEY, SKIP_ALL, Subscriber, WELCOME_BACK, skip, subscriber};
-use super::transaction::again;
+use super::transaction::{Writing, again};
 use super::{NewDelivery, Store, StoreError, refusals};
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
@@ -118,7 +116,7 @@ impl Store {
 
 /// False when somebody reads under the address.
 async fn make_room(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     reader: &Subscriber,
     address: &EmailAddress,
     now: Timestamp,

@@ -1,8 +1,9 @@
 //! Refusals that say something of a mailbox only when they come again, issue after issue.
 
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
 use super::StoreError;
+use super::transaction::Writing;
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::refusal::Refusal;
@@ -22,7 +23,7 @@ const FORGET: &str = "DELETE FROM refusals WHERE subscriber_id = $1";
 
 /// Notes one; true when with those before it settles that the address is dead.
 pub(super) async fn note(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     reader: &SubscriberId,
     refusal: Refusal,
     delivery: &DeliveryId,
@@ -48,10 +49,7 @@ pub(super) async fn note(
     Ok(refusal.settles_it(row.try_get("issues")?, first, now))
 }
 
-pub(super) async fn forget(
-    tx: &mut Transaction<'static, Any>,
-    reader: &SubscriberId,
-) -> Result<(), StoreError> {
+pub(super) async fn forget(tx: &mut Writing, reader: &SubscriberId) -> Result<(), StoreError> {
     sqlx::query(FORGET)
         .bind(reader.to_string())
         .execute(&mut **tx)

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
-use super::transaction::again;
+use super::transaction::{Writing, again};
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 
@@ -76,7 +76,7 @@ impl Store {
 }
 
 async fn save_one(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     name: &str,
     value: Option<&str>,
     by: &str,

@@ -1,10 +1,10 @@
 //! Signing up: the reader, the consent record and the mail, in one transaction.
 
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
 use super::subscriber_moves::Moves;
 use super::subscribers::{BY_KEY, Subscriber, subscriber};
-use super::transaction::again;
+use super::transaction::{Writing, again};
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
@@ -134,7 +134,7 @@ impl Store {
 }
 
 pub(super) async fn recent(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     mailbox_mac: &str,
     short: Timestamp,
     day: Timestamp,
@@ -152,7 +152,7 @@ pub(super) async fn recent(
 }
 
 pub(super) async fn note(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     id: String,
     mailbox_mac: &str,
     now: Timestamp,
@@ -167,7 +167,7 @@ pub(super) async fn note(
 }
 
 async fn queue(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     kind: DeliveryKind,
     (subscriber, address): (SubscriberId, EmailAddress),
     letter: &LetterIds,
@@ -185,7 +185,7 @@ async fn queue(
 }
 
 async fn take_in(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     request: &SignUp<'_>,
     known: Option<&Subscriber>,
     now: Timestamp,

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::connect::Backend;
 use super::subscriber_moves::Moves;
-use super::transaction::again;
+use super::transaction::{Writing, again};
 use super::{NewDelivery, Store, StoreError, batch, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
@@ -160,13 +160,13 @@ impl Store {
 }
 
 async fn sort<'a>(
-    tx: &mut Transaction<'static, Any>,
+    connection: &mut AnyConnection,
     backend: Backend,
     arrivals: &'a [Arrival],
     as_pending: bool,
 ) -> Result<Sorted<'a>, StoreError> {
-    let known = known_states(tx, backend, arrivals).await?;
-    let erased = erased_among(tx, backend, arrivals).await?;
+    let known = known_states(connection, backend, arrivals).await?;
+    let erased = erased_among(connection, backend, arrivals).await?;
     let mut seen = HashSet::new();
     let mut sorted = Sorted::default();
     for arrival in arrivals {
@@ -194,7 +194,7 @@ const fn state_of(as_pending: bool) -> SubscriberState {
 
 /// How many were still waiting for confirmation.
 async fn promote_all(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     arrivals: &[&Arrival],
     source: &str,
     now: Timestamp,
@@ -211,7 +211,7 @@ async fn promote_all(
 }
 
 async fn known_states(
-    tx: &mut Transaction<'static, Any>,
+    connection: &mut AnyConnection,
     backend: Backend,
     arrivals: &[Arrival],
 ) -> Result<HashMap<String, SubscriberState>, StoreError> {
@@ -222,7 +222,7 @@ async fn known_states(
         for arrival in run {
             query = query.bind(arrival.address.key());
         }
-        for row in query.fetch_all(&mut **tx).await? {
+        for row in query.fetch_all(&mut *connection).await? {
             let state = decode(
                 "subscriber state",
                 row.try_get("state")?,
@@ -235,7 +235,7 @@ async fn known_states(
 }
 
 async fn erased_among(
-    tx: &mut Transaction<'static, Any>,
+    connection: &mut AnyConnection,
     backend: Backend,
     arrivals: &[Arrival],
 ) -> Result<HashSet<String>, StoreError> {
@@ -252,14 +252,14 @@ async fn erased_among(
         for mac in run {
             query = query.bind((*mac).clone());
         }
-        erased.extend(query.fetch_all(&mut **tx).await?);
+        erased.extend(query.fetch_all(&mut *connection).await?);
     }
     Ok(erased)
 }
 
 /// How many were not there yet; only those are asked for confirmation.
 async fn insert_all(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     backend: Backend,
     arrivals: &[&Arrival],
     source: &str,

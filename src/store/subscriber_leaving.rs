@@ -1,11 +1,11 @@
 //! Readers who leave or are erased, one or many at a time.
 
-use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::freeze::LINE_UP;
 use super::subscriber_moves::Moves;
 use super::subscribers::NOTE_LEAVING;
-use super::transaction::again;
+use super::transaction::{Writing, again};
 use super::{Store, StoreError, batch, refusals};
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
@@ -139,11 +139,7 @@ impl Store {
     }
 }
 
-async fn skip(
-    tx: &mut Transaction<'static, Any>,
-    ids: &[SubscriberId],
-    now: Timestamp,
-) -> Result<(), StoreError> {
+async fn skip(tx: &mut Writing, ids: &[SubscriberId], now: Timestamp) -> Result<(), StoreError> {
     let update = sqlx::query(AssertSqlSafe(skip_sql(ids.len()))).bind(now.as_millis());
     ids.iter()
         .fold(update, |query, id| query.bind(id.to_string()))

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
-use super::transaction::again;
+use super::transaction::{Writing, again};
 use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::growth::{DAY, DayOfMoves};
@@ -80,11 +80,7 @@ impl Moves {
     }
 
     /// Writes them down. Whoever moves a reader does so in the same transaction.
-    pub(super) async fn write(
-        self,
-        tx: &mut Transaction<'static, Any>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn write(self, tx: &mut Writing, now: Timestamp) -> Result<(), StoreError> {
         for ((was, became), people) in self.0.into_iter().filter(|(_, people)| *people != 0) {
             sqlx::query(NOTE)
                 .bind(now.as_millis())

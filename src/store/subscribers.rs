@@ -1,11 +1,11 @@
 //! Readers, one at a time: confirming, pausing, coming back.
 
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
 
 use super::freeze::LINE_UP;
 use super::subscriber_moves::Moves;
-use super::transaction::again;
+use super::transaction::{Writing, again};
 use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
@@ -221,7 +221,7 @@ impl Store {
 }
 
 pub(super) async fn skip(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Writing,
     statement: &'static str,
     id: &SubscriberId,
     now: Timestamp,

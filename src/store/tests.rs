@@ -95,6 +95,7 @@ async fn the_desk_looks_issues_up_in_an_index() {
     for statement in super::copies::STATEMENTS
         .iter()
         .chain(super::tally::STATEMENTS)
+        .chain(super::desk::STATEMENTS)
     {
         let plan = format!("EXPLAIN QUERY PLAN {statement}");
         let rows = sqlx::query(AssertSqlSafe(plan).into_sql_str())

@@ -1,24 +1,62 @@
 //! Write transactions: how they begin, and when they are tried again.
 
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Any, Transaction};
+use sqlx::{Any, AnyConnection, Transaction};
 
 use super::connect::Backend;
+use super::pen::Turn;
 use super::{Store, StoreError};
 
 /// Tries before contention is reported as an error.
 const TRIES: u32 = 6;
 
+/// A transaction that writes. Dropped before its commit, it has written nothing.
+pub(super) struct Writing {
+    // Ended before the turn is.
+    transaction: Transaction<'static, Any>,
+    _turn: Option<Turn>,
+}
+
+impl Writing {
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+impl Deref for Writing {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Writing {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
+    }
+}
+
 impl Store {
     /// Begins a transaction that will write. On SQLite the write lock is taken at once:
-    /// a transaction that reads first and writes later would fail where it now waits.
-    pub(super) async fn begin_write(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        let begun = match self.backend {
-            Backend::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
-            Backend::Postgres => self.pool.begin().await?,
+    /// a transaction that reads first and writes later would fail where it now waits. And
+    /// it waits for its turn in this process first: SQLite lets whoever asks again at the
+    /// right moment go before, and an engine at work would be that one for seconds.
+    pub(super) async fn begin_write(&self) -> Result<Writing, StoreError> {
+        let (turn, transaction) = match self.backend {
+            Backend::Sqlite => {
+                let turn = Arc::clone(&self.pen).lock_owned().await;
+                (Some(turn), self.pool.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            Backend::Postgres => (None, self.pool.begin().await?),
         };
-        Ok(begun)
+        Ok(Writing {
+            transaction,
+            _turn: turn,
+        })
     }
 }
 

@@ -1,0 +1,231 @@
+"""The desk of a newsletter with many readers: what is in it, and how long its pages take."""
+
+import copy
+import http.client
+import json
+import os
+import re
+import statistics
+import subprocess
+import time
+from urllib.parse import urlencode
+
+from .newsletter import Newsletter
+from .process import say
+from .servers import free_port, wait_for_port
+
+ISSUES = 500
+# Those who got every issue. The last one is to go to everybody, and is paused half way.
+FAITHFUL = 200
+FLOOR_MS = 50
+TURNS = 20
+# Pages that show how an issue stands are asked for when nobody has just counted it.
+REST = 1.2
+
+# Of twelve digits, which are hexadecimal ones as well.
+SUBSCRIBER = "'01900000-0000-7000-8000-' || SUBSTR(CAST(1000000000000 + i AS TEXT), 2)"
+ISSUE = "'01910000-0000-7000-8000-' || SUBSTR(CAST(1000000000000 + number AS TEXT), 2)"
+NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {})"
+
+FILL = """
+{numbers} INSERT INTO subscribers (id, address, address_key, name, state, state_at, source, created_at, nonce, confirmed_at, paused_until)
+    SELECT {subscriber}, address, address, 'Reader ' || i, state, at, 'bench', at, '',
+        CASE WHEN state = 'pending' THEN NULL ELSE at END,
+        CASE WHEN i % 100 = 1 THEN {now} + 86400000 END
+    FROM (SELECT i, {now} - (i % 84) * {day} AS at,
+        SUBSTR('abcdefghijklmnopqrstuvwxyz', i % 26 + 1, 1) || 'reader' || i || '@' ||
+            CASE WHEN i % 10 < 4 THEN 'gmail.com' ELSE 'example' || (i % 5000) || '.org' END AS address,
+        CASE WHEN i % 100 < 93 THEN 'confirmed' WHEN i % 100 < 96 THEN 'unsubscribed'
+            WHEN i % 100 < 99 THEN 'pending' ELSE 'suppressed' END AS state FROM n) AS people;
+INSERT INTO subscriber_days (day, was, became, people)
+    SELECT state_at / 86400000, 'absent', state, COUNT(*) FROM subscribers GROUP BY state_at / 86400000, state;
+{issue_numbers} INSERT INTO issues
+    (id, number, state, subject, preheader, mail, content_hash, recipients, frozen_at, finished_at, delivered, bounced, skipped, in_doubt)
+    SELECT {issue}, number, 'sent', 'Five posts of week ' || number, '', '{{}}', '', {faithful}, at, at, {faithful}, 0, 0, 0
+    FROM (SELECT i AS number, {now} - ({issues} - i) * {day} * 7 AS at FROM n) AS numbered;
+INSERT INTO deliveries (id, kind, issue_id, subscriber_id, address, state, attempts, lost_replies, queued_at, at)
+    SELECT issues.id || ':' || subscribers.id, 'issue', issues.id, subscribers.id, address, 'delivered', 1, 0, frozen_at, frozen_at
+    FROM issues, subscribers WHERE subscribers.id <= {last_faithful} AND issues.number < {issues};
+INSERT INTO deliveries (id, kind, issue_id, subscriber_id, address, state, due_at, attempts, lost_replies, reply, queued_at, at)
+    SELECT id, 'issue', issue_id, subscriber_id, address, state, CASE WHEN state = 'queued' THEN 0 END, 1, 0, reply, at, at
+    FROM (SELECT issues.id || ':' || subscribers.id AS id, issues.id AS issue_id, subscribers.id AS subscriber_id, address, frozen_at AS at,
+            CASE WHEN subscribers.id < {middle} THEN 'queued' WHEN subscribers.id LIKE '%00' THEN 'bounced' ELSE 'delivered' END AS state,
+            CASE WHEN subscribers.id LIKE '%00' THEN '550 5.1.1 nobody of that name' ELSE '250 2.0.0 taken' END AS reply
+        FROM issues, subscribers WHERE issues.number = {issues} AND subscribers.state = 'confirmed') AS copies;
+UPDATE issues SET state = 'paused', finished_at = NULL, delivered = NULL, bounced = NULL, skipped = NULL, in_doubt = NULL,
+    recipients = (SELECT COUNT(*) FROM subscribers WHERE state = 'confirmed') WHERE number = {issues};
+INSERT INTO feeds (id, source, origin, title, created_at, first_read_at, last_read_at, last_good_at)
+    VALUES ('01920000-0000-7000-8000-000000000001', 'https://blog.example.com/feed.xml', 'added', 'A blog', {now}, {now}, {now}, {now});
+{posts} INSERT INTO posts (id, feed_id, title, url, excerpt, author, published_at, first_seen_at, offered, issue_id, position)
+    SELECT '01930000-0000-7000-8000-' || SUBSTR(CAST(1000000000000 + i AS TEXT), 2), '01920000-0000-7000-8000-000000000001',
+        'What we learnt, ' || i, 'https://blog.example.com/' || i, 'A sentence that says what this is about.', 'An author', {now} - i * {day} / 24, {now}, 0,
+        CASE WHEN i > 20 THEN (SELECT {issue} FROM (SELECT {issues} - (i - 20) / 5 AS number) AS numbered) END,
+        CASE WHEN i > 20 THEN i % 5 END
+    FROM n;
+{posts} INSERT INTO audit (id, at, actor_kind, action, object)
+    SELECT '01940000-0000-7000-8000-' || SUBSTR(CAST(1000000000000 + i AS TEXT), 2), {now}, 'cli', 'issue_sent', '1' FROM n;
+ANALYZE;
+"""
+
+
+def large(program, database, home, readers, blog):
+    """A newsletter with so many readers, 500 issues, and what has come of them."""
+    newsletter = Newsletter.new(program, database, home, f"desk-{database.name.lower()}", blog)
+    newsletter.broadsheet("migrate")
+    say(f"desk: filling {database.name} with {readers:,} readers and {ISSUES} issues")
+    sql = FILL.format(
+        numbers=NUMBERS.format(readers),
+        issue_numbers=NUMBERS.format(ISSUES),
+        posts=NUMBERS.format(ISSUES * 5),
+        subscriber=SUBSCRIBER,
+        issue=ISSUE,
+        issues=ISSUES,
+        faithful=min(FAITHFUL, readers),
+        last_faithful=f"'{reader(FAITHFUL)}'",
+        middle=f"'{reader(readers // 2)}'",
+        now=int(time.time() * 1000),
+        day="CAST(86400000 AS BIGINT)",
+    )
+    database.shell(newsletter.folder, sql)
+    return newsletter
+
+
+def reader(number):
+    return f"01900000-0000-7000-8000-{number:012}"
+
+
+class Site:
+    """The program, serving a newsletter, and one connection to it."""
+
+    def __init__(self, newsletter, **settings):
+        self.port = free_port()
+        address = f"127.0.0.1:{self.port}"
+        settings = {
+            "PATH": os.environ["PATH"],
+            "BROADSHEET_DATABASE__URL": newsletter.database.url(newsletter.folder),
+            "BROADSHEET_SERVER__LISTEN": address,
+            "BROADSHEET_SERVER__PUBLIC_URL": f"http://{address}",
+            **settings,
+        }
+        with (newsletter.folder / "log").open("wb") as log:
+            self.process = subprocess.Popen([newsletter.program], cwd=newsletter.folder, env=settings, stdout=log, stderr=log)
+        wait_for_port(self.port, self.process)
+        self.connect()
+
+    def connect(self):
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        self.cookie = ""
+
+    def another(self):
+        """Another connection to the same."""
+        other = copy.copy(self)
+        other.connect()
+        return other
+
+    def stamp(self):
+        """The hidden field of the sign-up form."""
+        return re.search(r'name="stamp" value="([^"]+)"', self.page("/")).group(1)
+
+    def ask(self, path, form=None):
+        headers = {"Cookie": self.cookie}
+        if form:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        self.connection.request("POST" if form else "GET", path, form and urlencode(form), headers)
+        answer = self.connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+
+    def log_in(self, newsletter):
+        made = newsletter.broadsheet("admin", "create", "editor@example.com").output
+        token = re.search(r"token=([\w-]+)", made).group(1)
+        form = {"token": token, "email": "editor@example.com", "password": "a long password", "again": "a long password"}
+        status, headers, _ = self.ask("/admin/setup", form)
+        if status != 303:
+            raise RuntimeError(f"the desk answered {status} to the one-time link")
+        self.cookie = headers["set-cookie"].split(";")[0]
+
+    def page(self, path):
+        status, _, text = self.ask(path)
+        if status != 200:
+            raise RuntimeError(f"{path}: {status}")
+        return text
+
+    def stop(self):
+        self.connection.close()
+        self.process.terminate()
+        self.process.wait()
+
+
+def pages(site, readers):
+    """Every page, each by what it shows."""
+    people = "/admin/subscribers"
+    middle = reader(readers // 2)
+    listed = {
+        "overview": "/admin",
+        "next issue": "/admin/next",
+        "send to N people": "/admin/next/send",
+        "issues": "/admin/issues",
+        "older issues": "/admin/issues?after=250",
+        "an issue of 1,000,000": f"/admin/issues/{ISSUES}",
+        "its bounced": f"/admin/issues/{ISSUES}?state=bounced",
+        "its waiting": f"/admin/issues/{ISSUES}?state=queued",
+        "its missed": f"/admin/issues/{ISSUES}?state=missed",
+        "a small issue": f"/admin/issues/{ISSUES - 1}",
+        "feeds": "/admin/feeds",
+        "outbox": "/admin/outbox",
+        "settings": "/admin/settings",
+        "accounts": "/admin/accounts",
+        "audit": "/admin/audit",
+        "subscribers": people,
+        "oldest first": f"{people}?order=oldest",
+        "by address": f"{people}?order=address",
+        "the middle": f"{people}?after={middle}",
+        "before it": f"{people}?before={middle}",
+        "bounced ones": f"{people}?state=suppressed",
+        "left, by address": f"{people}?state=unsubscribed&order=address",
+        "begins with a": f"{people}?q=a",
+        "bounced, begins with b": f"{people}?state=suppressed&q=b",
+        "@gmail": f"{people}?q=%40gmail",
+        "bounced @gmail": f"{people}?state=suppressed&q=%40gmail",
+        "nobody": f"{people}?q=zzzz",
+        "one of 500 mails": f"{people}/{reader(2)}",
+        "all asked about": f"{people}/many?do=unsubscribe&whom=all&q=&state=",
+        "all of @gmail": f"{people}/many?do=erase&whom=all&q=%40gmail&state=",
+        "import": f"{people}/import",
+    }
+    following = re.search('rel="next" href="([^"]+)"', site.page(listed["@gmail"]))
+    listed["page 2 of @gmail"] = following.group(1).replace("&amp;", "&")
+    return listed
+
+
+def measured(site, path):
+    """Median and 95th percentile of the time from the request to the answer's last byte."""
+    rest = REST if path == "/admin" or "/issues" in path else 0
+    times = []
+    site.page(path)
+    for _ in range(TURNS):
+        time.sleep(rest)
+        began = time.perf_counter()
+        site.page(path)
+        times.append((time.perf_counter() - began) * 1000)
+    times.sort()
+    return statistics.median(times), times[int(TURNS * 0.95) - 1]
+
+
+def desk(bench):
+    readers = bench.chosen.readers
+    rows = []
+    for database in bench.databases:
+        newsletter = large(bench.program, database, bench.home, readers, bench.blog)
+        site = Site(newsletter)
+        try:
+            site.log_in(newsletter)
+            for name, path in pages(site, readers).items():
+                median, p95 = measured(site, path)
+                row = {"part": "desk", "database": database.name, "readers": readers, "page": name}
+                row |= {"median_ms": round(median, 1), "p95_ms": round(p95, 1)}
+                rows.append(row | {"floor": FLOOR_MS, "held": p95 <= FLOOR_MS})
+                say(rows[-1])
+        finally:
+            site.stop()
+            newsletter.remove()
+    return rows
