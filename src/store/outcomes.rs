@@ -75,7 +75,7 @@ fn excuse_sql(count: usize) -> String {
 const SUPPRESS: &str = "UPDATE subscribers
     SET former_state = state, state = 'suppressed', state_at = $2, suppressed_why = $3
     WHERE id = $1 AND state IN ('pending', 'confirmed')
-      AND address = (SELECT address FROM deliveries WHERE id = $4) RETURNING former_state";
+      AND address = COALESCE((SELECT address FROM deliveries WHERE id = $4), address) RETURNING former_state";
 const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
     WHERE id = $1 AND state = 'deferred'";
 

@@ -104,7 +104,10 @@ async fn the_desk_looks_issues_up_in_an_index() {
             .unwrap();
         for row in rows {
             let step: String = row.get("detail");
-            let scans = step.starts_with("SCAN deliveries") || step.starts_with("SCAN d");
+            // The few mails that are no issue's have an index of their own.
+            let is_small = step.contains("deliveries_of_single_mails");
+            let scans =
+                !is_small && (step.starts_with("SCAN deliveries") || step.starts_with("SCAN d"));
             assert!(!scans, "{step}: {statement}");
             let sorts = step.contains("TEMP B-TREE") && !statement.contains("GROUP BY SUBSTR");
             assert!(!sorts, "{step}: {statement}");

@@ -92,7 +92,7 @@ async fn the_list_is_a_file_that_no_spreadsheet_runs() {
         lines,
         [
             "'=eve@example.org,bounced,1,2026-11-23T09:00:00+00:00,\"550 5.1.1 <=eve@example.org>, \"\"who\"\"?\"",
-            ",bounced,1,2026-11-23T09:00:00+00:00,552 5.2.2 bob is over quota",
+            ",bounced,1,2026-11-23T09:00:00+00:00,",
             "cem@example.org,bounced,1,2026-11-23T09:00:00+00:00,452 4.2.2 cem is full",
             "dot@example.org,in_doubt,1,2026-11-23T09:00:00+00:00,the connection was lost",
         ]
@@ -211,7 +211,7 @@ async fn who_leaves_is_counted_with_the_last_issue_they_had() {
     assert!(
         ada.get("/admin/issues/1")
             .await
-            .shows("2 people unsubscribed with this issue")
+            .shows("2 people left after this issue")
     );
     assert!(
         ada.get("/admin/issues/2")

@@ -95,7 +95,11 @@ async fn feeds_are_read_checked_and_removed() {
         "/admin/feeds?done=feed_checked"
     );
     let page = ada.get("/admin/feeds").await;
-    assert!(page.shows("Fine") && page.shows("<td class=\"n\">2</td>") && page.shows("Lab"));
+    assert!(
+        page.shows("Fine")
+            && page.shows("<td class=\"n\" data-label=\"Posts\">2</td>")
+            && page.shows("Lab")
+    );
     std::fs::write(&file, "<html>").unwrap();
     assert_eq!(act(&mut ada, "check").await.to(), "/admin/feeds");
     let page = ada.get("/admin/feeds").await;
