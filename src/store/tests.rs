@@ -96,6 +96,7 @@ async fn the_desk_looks_issues_up_in_an_index() {
         .iter()
         .chain(super::tally::STATEMENTS)
         .chain(super::desk::STATEMENTS)
+        .filter(|statement| statement.contains("deliveries") || statement.contains("issues"))
     {
         let plan = format!("EXPLAIN QUERY PLAN {statement}");
         let rows = sqlx::query(AssertSqlSafe(plan).into_sql_str())

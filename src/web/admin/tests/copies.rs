@@ -216,7 +216,7 @@ async fn who_leaves_is_counted_with_the_last_issue_they_had() {
     assert!(
         ada.get("/admin/issues/2")
             .await
-            .shows("1 person unsubscribed with this issue")
+            .shows("1 person left after this issue")
     );
 
     let now = house.site.now();
