@@ -65,7 +65,8 @@ impl ListWork {
     }
 }
 
-const PAGE: usize = 50;
+/// With long names and addresses the page still weighs less than 60 KB.
+const PAGE: usize = 25;
 /// Issues in which a reader's last copy is looked for: a month of weeks.
 const RECENT_ISSUES: i64 = 4;
 /// No address is longer.
