@@ -14,7 +14,7 @@ use crate::web::Web;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 
-const PAGE: usize = 50;
+const PAGE: usize = 25;
 
 #[derive(Debug, Default, Deserialize)]
 pub struct Asked {
