@@ -26,9 +26,17 @@ impl Config {
 async fn check(context: &Context) -> Result<(), Failure> {
     let mut settings = context.settings()?;
     if context.has_database()? {
-        let app = context.app().await?;
-        settings = (*app.settings).clone();
-        app.close().await;
+        match context.app().await {
+            Ok(app) => {
+                settings = (*app.settings).clone();
+                app.close().await;
+            }
+            // The file can be looked at before there is a server to ask.
+            Err(Failure::Failed(says)) => {
+                tracing::warn!("what was saved at the desk is not looked at: {says}");
+            }
+            Err(failure) => return Err(failure),
+        }
     }
     let missing = settings.ready_to_send().err().unwrap_or_default();
     let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();

@@ -20,6 +20,8 @@ const htmlValidate = new HtmlValidate({
     'long-title': 'off',
     'require-sri': 'off',
     'no-inline-style': 'error',
+    // Rows that are ticked share the name of what they say.
+    'form-dup-name': ['error', { shared: ['radio', 'checkbox', 'button', 'submit'] }],
   },
 });
 
