@@ -5,7 +5,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use broadsheet::domain::clock::{Clock, Timestamp};
+use broadsheet::domain::delivery::{DeliveryId, DeliveryKind};
+use broadsheet::domain::email_address::EmailAddress;
 use broadsheet::domain::subscriber::SubscriberState::{Confirmed, Suppressed};
+use broadsheet::store::{Move, NewDelivery};
 
 use crate::support::app::TestApp;
 use crate::support::blog::{Blog, Item};
@@ -199,4 +202,60 @@ async fn clocks_that_jump_lose_nobody_and_send_nothing_twice() {
     tokio::join!(weeks.app.delivers(), jumps);
     assert_eq!(weeks.server.received().len(), 80);
     assert!(weeks.server.copies().values().all(|&copies| copies == 2));
+}
+
+#[tokio::test]
+async fn the_time_of_a_pause_is_not_held_against_a_copy() {
+    let mut weeks = Weeks::begin(2).await;
+    weeks.issue().await;
+    let store = weeks.app.app.store.clone();
+    let issue = weeks.app.issues().await.remove(0).id;
+    assert!(
+        store
+            .pause_issue_by(&issue, "ada@blog.test")
+            .await
+            .expect("a pause")
+    );
+    weeks.app.later(3 * 24 * HOUR);
+    let now = weeks.app.clock.now();
+    assert!(store.resume_issue(&issue, now).await.expect("a resumption"));
+    *weeks.says.lock().expect("no panic in a script") = Some("451 4.7.1 Greylisted");
+    weeks.app.delivers().await;
+    assert_eq!(weeks.copy(1).await.0, "deferred");
+}
+
+#[tokio::test]
+async fn an_issue_sent_again_goes_to_where_the_reader_is_now() {
+    let mut weeks = Weeks::begin(2).await;
+    weeks.week(Some("554 5.7.1 Not from you")).await;
+    assert_eq!(weeks.copy(1).await.0, "bounced");
+    let store = weeks.app.app.store.clone();
+    let ada = EmailAddress::parse(ADA).expect("an address");
+    let reader = store.subscriber_by_address(&ada).await;
+    let reader = reader.expect("an answer").expect("a reader");
+    let to = EmailAddress::parse("ada@example.net").expect("an address");
+    let now = weeks.app.clock.now();
+    let step = Move {
+        to: &to,
+        ip: None,
+        nonce: "another".to_owned(),
+        address_macs: Vec::new(),
+        farewell: NewDelivery {
+            id: DeliveryId::from_stored("farewell".to_owned()),
+            kind: DeliveryKind::ReaderLink,
+            subscriber: Some(reader.id),
+            address: ada,
+            payload: Some("address_changed".to_owned()),
+        },
+    };
+    assert!(
+        store
+            .change_address(&reader, &step, now)
+            .await
+            .expect("a move")
+    );
+    let issue = weeks.app.issues().await.remove(0).id;
+    assert_eq!(store.send_again(&issue, now).await.expect("a number"), 1);
+    weeks.app.delivers().await;
+    assert_eq!(weeks.server.copies().get("ada@example.net"), Some(&1));
 }

@@ -174,7 +174,7 @@ fn start_log() {
     let filter = tracing_subscriber::filter::Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_target("broadsheet", level)
-        .with_target("sqlx", LevelFilter::OFF);
+        .with_target(crate::store::DRIVER_LOG, LevelFilter::OFF);
     let print = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_target(false)

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::admins::{CLOSE_ALL, SET_PASSWORD, admin};
+use super::admins::{CLOSE_ALL, DROP_LINKS, SET_PASSWORD, admin};
 use super::transaction::{Writing, again};
 use super::{Admin, Role, Store, StoreError};
 use crate::domain::clock::Timestamp;
@@ -83,7 +83,7 @@ impl Store {
         .await
     }
 
-    /// Sets a password and ends all sessions of the account but `session`.
+    /// Sets a password, and ends the links to the account and all its sessions but `session`.
     pub async fn change_password(
         &self,
         id: &AdminId,
@@ -99,6 +99,10 @@ impl Store {
         sqlx::query(CLOSE_OTHERS)
             .bind(id.to_string())
             .bind(session.to_owned())
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(DROP_LINKS)
+            .bind(id.to_string())
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
@@ -126,11 +130,14 @@ impl Store {
             .collect()
     }
 
+    /// Ends all sessions of an account, and the links to it.
     pub async fn close_sessions_of(&self, id: &AdminId) -> Result<(), StoreError> {
-        sqlx::query(CLOSE_ALL)
-            .bind(id.to_string())
-            .execute(&self.pool)
-            .await?;
+        for statement in [CLOSE_ALL, DROP_LINKS] {
+            sqlx::query(statement)
+                .bind(id.to_string())
+                .execute(&self.pool)
+                .await?;
+        }
         Ok(())
     }
 }

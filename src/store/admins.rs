@@ -67,6 +67,9 @@ const USE_LINK: &str = "DELETE FROM admin_links WHERE token_hash = $1 AND expire
 const USE_SETUP_LINK: &str =
     "DELETE FROM admin_links WHERE token_hash = $1 AND expires_at > $2 AND admin_id IS NULL";
 const SET_PASSWORD_BY_KEY: &str = "UPDATE admins SET password_hash = $2 WHERE address_key = $1";
+/// Links that were made before are good no longer.
+pub(super) const DROP_LINKS: &str = "DELETE FROM admin_links WHERE admin_id = $1";
+const FORGET_LINKS: &str = "DELETE FROM admin_links WHERE expires_at <= $1";
 const OPEN: &str =
     "INSERT INTO sessions (token_hash, admin_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
 const SESSION: &str = "SELECT a.id, a.address, a.role, a.password_hash FROM sessions s
@@ -181,10 +184,12 @@ impl Store {
             .bind(admin.to_string())
             .bind(password_hash.to_owned());
         update.execute(&mut *tx).await?;
-        sqlx::query(CLOSE_ALL)
-            .bind(admin.to_string())
-            .execute(&mut *tx)
-            .await?;
+        for statement in [CLOSE_ALL, DROP_LINKS] {
+            sqlx::query(statement)
+                .bind(admin.to_string())
+                .execute(&mut *tx)
+                .await?;
+        }
         tx.commit().await?;
         Ok(true)
     }
@@ -271,10 +276,12 @@ impl Store {
     }
 
     pub async fn forget_sessions(&self, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(FORGET)
-            .bind(now.as_millis())
-            .execute(&self.pool)
-            .await?;
+        for statement in [FORGET, FORGET_LINKS] {
+            sqlx::query(statement)
+                .bind(now.as_millis())
+                .execute(&self.pool)
+                .await?;
+        }
         Ok(())
     }
 }
@@ -306,4 +313,6 @@ pub(super) const STATEMENTS: &[&str] = &[
     CLOSE,
     CLOSE_ALL,
     FORGET,
+    DROP_LINKS,
+    FORGET_LINKS,
 ];

@@ -9,7 +9,6 @@ use crate::domain::clock::Timestamp;
 const TELL: &str =
     "INSERT INTO alerts (event, told_at) VALUES ($1, $2) ON CONFLICT (event) DO NOTHING";
 const IS_TOLD: &str = "SELECT event FROM alerts WHERE event = $1";
-const FORGET: &str = "DELETE FROM alerts WHERE event = $1";
 
 impl Store {
     /// Queues `mails` for an event that nobody told of before; all or nothing. False when
@@ -44,13 +43,6 @@ impl Store {
         Ok(query.fetch_optional(&self.pool).await?.is_some())
     }
 
-    /// The event is over: the next one like it is told again.
-    pub async fn forget_told(&self, event: &str) -> Result<(), StoreError> {
-        let query = sqlx::query(FORGET).bind(event.to_owned());
-        query.execute(&self.pool).await?;
-        Ok(())
-    }
-
     /// The issues that came to their end since then, the earliest first.
     pub async fn issues_ended_since(&self, since: Timestamp) -> Result<Vec<IssueRow>, StoreError> {
         let query = sqlx::query(ENDED).bind(since.as_millis());
@@ -60,4 +52,4 @@ impl Store {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[TELL, IS_TOLD, FORGET, ENDED];
+pub(super) const STATEMENTS: &[&str] = &[TELL, IS_TOLD, ENDED];

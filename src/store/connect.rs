@@ -83,6 +83,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "who is paused",
         include_str!("../../migrations/0010_who_is_paused.sql"),
     ),
+    (
+        11,
+        "pauses",
+        include_str!("../../migrations/0011_pauses.sql"),
+    ),
 ];
 
 /// What PostgreSQL alone needs before the migration of that number: how text compares is

@@ -60,7 +60,6 @@ const LIST: &str =
     "SELECT id, source, origin, title, home, etag, last_modified, first_read_at, last_read_at,
     last_good_at, last_error FROM feeds ORDER BY created_at, id";
 const REMOVE: &str = "DELETE FROM feeds WHERE source = $1";
-const ORIGIN: &str = "UPDATE feeds SET origin = $2 WHERE source = $1";
 const UNCHANGED: &str =
     "UPDATE feeds SET last_read_at = $2, last_good_at = $2, last_error = NULL WHERE id = $1";
 const READ: &str = "UPDATE feeds SET last_read_at = $2, last_good_at = $2, last_error = NULL,
@@ -102,18 +101,6 @@ impl Store {
             .await?
             .rows_affected()
             > 0)
-    }
-
-    pub async fn set_feed_origin(
-        &self,
-        source: &str,
-        origin: FeedOrigin,
-    ) -> Result<(), StoreError> {
-        let update = sqlx::query(ORIGIN)
-            .bind(source.to_owned())
-            .bind(origin.as_str().to_owned());
-        update.execute(&self.pool).await?;
-        Ok(())
     }
 
     pub async fn note_reading(
@@ -174,4 +161,4 @@ fn feed_row(row: &AnyRow) -> Result<FeedRow, StoreError> {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[ADD, LIST, REMOVE, ORIGIN, UNCHANGED, READ, FAILED];
+pub(super) const STATEMENTS: &[&str] = &[ADD, LIST, REMOVE, UNCHANGED, READ, FAILED];

@@ -19,6 +19,8 @@ pub struct IssueRow {
     pub state: IssueState,
     /// The mail server's words, when they were the reason.
     pub paused_why: Option<String>,
+    /// How often such words paused it.
+    pub pauses: i64,
     /// The address of the admin who paused it.
     pub paused_by: Option<String>,
     /// When the mail server last answered about a copy, or sending was taken up again.
@@ -38,9 +40,20 @@ pub struct IssueRow {
 macro_rules! issue_rows {
     ($rest:literal) => {
         concat!(
-            "SELECT id, number, slot, state, paused_why, paused_by, answered_at, last_words, subject, preheader,
+            "SELECT id, number, slot, state, paused_why, pauses, paused_by, answered_at, last_words, subject, preheader,
                 content_hash, recipients, frozen_at, finished_at, delivered, bounced, skipped, in_doubt
              FROM issues ",
+            $rest
+        )
+    };
+}
+macro_rules! ended {
+    ($set:literal, $rest:literal) => {
+        concat!(
+            "UPDATE issues ",
+            $set,
+            " WHERE state = 'sending'
+            AND NOT EXISTS (SELECT 1 FROM deliveries WHERE issue_id = issues.id AND due_at IS NOT NULL)",
             $rest
         )
     };
@@ -55,7 +68,8 @@ const SENDING: &str = "SELECT id FROM issues WHERE state = 'sending' ORDER BY nu
 const MAIL: &str = "SELECT mail FROM issues WHERE id = $1";
 const NOTE: &str = "SELECT note FROM issues WHERE id = $1";
 pub(super) const PAUSE: &str =
-    "UPDATE issues SET state = 'paused', paused_why = $2 WHERE id = $1 AND state = 'sending'";
+    "UPDATE issues SET state = 'paused', paused_why = $2, pauses = pauses + 1
+    WHERE id = $1 AND state = 'sending'";
 const PAUSE_BY: &str =
     "UPDATE issues SET state = 'paused', paused_by = $2 WHERE id = $1 AND state = 'sending'";
 const RESUME: &str =
@@ -70,9 +84,10 @@ const CANCEL: &str =
 const SKIP_COPIES: &str =
     "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $2
     WHERE issue_id = $1 AND due_at IS NOT NULL AND state IN ('queued', 'leased', 'deferred')";
-const FINISH: &str = "UPDATE issues SET state = 'sent', finished_at = $1 WHERE state = 'sending'
-    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE issue_id = issues.id AND due_at IS NOT NULL)
-    RETURNING id";
+// Whoever sends an issue again holds its row: their copies are seen only by a statement
+// that begins behind them.
+const HOLD_ENDED: &str = ended!("SET state = state", "");
+const FINISH: &str = ended!("SET state = 'sent', finished_at = $1", " RETURNING id");
 const HEARD: &str =
     "UPDATE issues SET last_words = $2, answered_at = COALESCE($3, answered_at) WHERE id = $1";
 
@@ -150,15 +165,8 @@ impl Store {
             .flatten())
     }
 
-    /// Nothing more of it begins until it is resumed. False when it was not sending.
-    pub async fn pause_issue(&self, id: &IssueId, why: Option<&str>) -> Result<bool, StoreError> {
-        let update = sqlx::query(PAUSE)
-            .bind(id.to_string())
-            .bind(why.map(str::to_owned));
-        Ok(update.execute(&self.pool).await?.rows_affected() > 0)
-    }
-
-    /// The same, because an admin (by address) said so.
+    /// Nothing more of it begins until it is resumed, because an admin (by address) said
+    /// so. False when it was not sending.
     pub async fn pause_issue_by(&self, id: &IssueId, admin: &str) -> Result<bool, StoreError> {
         let update = sqlx::query(PAUSE_BY)
             .bind(id.to_string())
@@ -210,10 +218,20 @@ impl Store {
     /// out. Returns how many.
     pub async fn finish_issues(&self, now: Timestamp) -> Result<u64, StoreError> {
         fail_point!("finishing");
-        let finished: Vec<String> = sqlx::query_scalar(FINISH)
-            .bind(now.as_millis())
-            .fetch_all(&self.pool)
-            .await?;
+        let finished: Vec<String> = again(|| async {
+            let mut tx = self.begin_write().await?;
+            let held = sqlx::query(HOLD_ENDED).execute(&mut *tx).await?;
+            if held.rows_affected() == 0 {
+                return Ok(Vec::new());
+            }
+            let finished = sqlx::query_scalar(FINISH)
+                .bind(now.as_millis())
+                .fetch_all(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            Ok(finished)
+        })
+        .await?;
         fail_point!("finished");
         let mut count = 0;
         for id in finished {
@@ -258,6 +276,7 @@ pub(super) fn issue_row(row: &AnyRow) -> Result<IssueRow, StoreError> {
             .transpose()?,
         state: decode("issue state", row.try_get("state")?, IssueState::parse)?,
         paused_why: row.try_get("paused_why")?,
+        pauses: row.try_get("pauses")?,
         paused_by: row.try_get("paused_by")?,
         answered_at: at("answered_at")?,
         last_words: row.try_get("last_words")?,
@@ -287,6 +306,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     WAIT_ANEW,
     CANCEL,
     SKIP_COPIES,
+    HOLD_ENDED,
     FINISH,
     HEARD,
 ];

@@ -49,6 +49,9 @@ mod transaction;
 mod workers;
 
 pub use accounts::{Account, OpenSession};
+/// Under which target the driver logs. Its words may bear addresses.
+pub const DRIVER_LOG: &str = "sqlx";
+
 pub use admins::{Admin, Role, Session};
 pub use audit::AuditRow;
 pub use clicks::{AuthorClicks, Clicked};

@@ -36,11 +36,13 @@ const REOPEN: &str = "UPDATE issues SET state = CASE WHEN state = 'sent' THEN 's
     finished_at = NULL, delivered = NULL, bounced = NULL, skipped = NULL, in_doubt = NULL, changes = changes + 1,
     answered_at = $2
     WHERE id = $1 AND state <> 'cancelled'";
+// Two readers who became one have two copies of what both were sent; only their own goes
+// out once more.
 const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = 0, reply = NULL, attempts = 0, lost_replies = 0,
     queued_at = $2, at = $2,
     address = (SELECT s.address FROM subscribers s WHERE s.id = deliveries.subscriber_id)
     WHERE issue_id = $1 AND state IN ('bounced', 'in_doubt') AND state NOT IN ('leased', 'sending')
-      AND address IS NOT NULL
+      AND id = issue_id || ':' || subscriber_id
       AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
         AND (paused_until IS NULL OR paused_until <= $2))";
 

@@ -32,7 +32,7 @@ const LARGE: &[&str] = &[
 /// Sign-ups taken an hour from the whole world: beyond this it is an attack.
 const ALL_PER_HOUR: NonZeroU32 = NonZeroU32::new(50_000).expect("50,000 is not zero");
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CapLimits {
     pub per_ip_hour: NonZeroU32,
     pub per_domain_hour: NonZeroU32,

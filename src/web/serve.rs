@@ -42,7 +42,7 @@ impl Front {
     /// When a built-in page template does not parse, which a test rules out.
     pub fn new(web: Web) -> Result<Self, TemplatesError> {
         Ok(Self {
-            current: watch::Sender::new(Routes::new(web)?),
+            current: watch::Sender::new(Routes::to(WebState::new(web)?)),
         })
     }
 
@@ -51,9 +51,11 @@ impl Front {
     /// # Errors
     /// As [`Self::new`]; then nothing changes.
     pub fn replace(&self, web: Web) -> Result<(), TemplatesError> {
-        let before = self.current.send_replace(Routes::new(web)?);
+        let before = Arc::clone(&self.current.borrow().state);
+        let state = WebState::in_place_of(&before, web)?;
+        self.current.send_replace(Routes::to(state));
         // Those who watch come back at once, to what is in force.
-        before.state.live.close();
+        before.live.close();
         Ok(())
     }
 
@@ -95,10 +97,10 @@ impl Front {
 }
 
 impl Routes {
-    fn new(web: Web) -> Result<Self, TemplatesError> {
-        let state = Arc::new(WebState::new(web)?);
+    fn to(state: WebState) -> Self {
+        let state = Arc::new(state);
         let router = router::with_state(&state);
-        Ok(Self { state, router })
+        Self { state, router }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use chrono::NaiveDate;
 
+use super::admin::doorkeeper::Doorkeeper;
 use super::assets::Assets;
 use super::live::Live;
 use super::pages::{Pages, TemplatesError};
@@ -19,7 +20,8 @@ pub struct WebState {
     pub pages: Pages,
     pub site: Site,
     pub assets: Assets,
-    pub caps: Caps,
+    pub caps: Arc<Caps>,
+    pub keeper: Arc<Doorkeeper>,
     /// Whether it is kept already that the form was seen.
     pub form_seen: AtomicBool,
     pub live: Arc<Live>,
@@ -31,10 +33,32 @@ impl WebState {
     /// # Errors
     /// When a built-in template does not parse, which a test rules out.
     pub fn new(web: Web) -> Result<Self, TemplatesError> {
+        let caps = Arc::new(Caps::new(web.door.caps));
+        Self::with_counts(web, caps, Arc::new(Doorkeeper::new()))
+    }
+
+    /// Under other settings, with what was counted so far of who comes: to save a setting
+    /// is no fresh allowance for whoever tries passwords.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn in_place_of(before: &Self, web: Web) -> Result<Self, TemplatesError> {
+        let caps = if before.web.door.caps == web.door.caps {
+            Arc::clone(&before.caps)
+        } else {
+            Arc::new(Caps::new(web.door.caps))
+        };
+        Self::with_counts(web, caps, Arc::clone(&before.keeper))
+    }
+
+    fn with_counts(
+        web: Web,
+        caps: Arc<Caps>,
+        keeper: Arc<Doorkeeper>,
+    ) -> Result<Self, TemplatesError> {
         let site = site(&web);
         let assets = Assets::load(web.accent);
         let pages = Pages::new(&site, &assets)?;
-        let caps = Caps::new(web.door.caps);
         let live = Live::new(web.store.clone(), Arc::clone(&web.clock));
         Ok(Self {
             web,
@@ -42,6 +66,7 @@ impl WebState {
             site,
             assets,
             caps,
+            keeper,
             form_seen: AtomicBool::new(false),
             live,
         })

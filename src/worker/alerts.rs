@@ -62,6 +62,7 @@ impl Alerts {
         Ok(is_time
             && !self.to.is_empty()
             && !self.store.is_told(&draft_key(slot)).await?
+            && !self.store.is_skipped(slot).await?
             && self.store.issue_of_slot(slot).await?.is_none())
     }
 
@@ -125,22 +126,20 @@ impl Alerts {
 
     /// Who pauses by hand gives no reason, and knows.
     async fn tell_of_pause(&self, issue: &IssueRow) -> Result<(), StoreError> {
-        let key = format!("paused {}", issue.id);
-        let is_told = self.store.is_told(&key).await?;
-        match (&issue.paused_why, is_told) {
-            (Some(why), false) => {
-                let event = Event::IssuePaused {
-                    number: issue.number.get(),
-                    subject: issue.subject.clone(),
-                    says: why.clone(),
-                    counts: (&self.store.tally(&issue.id).await?).into(),
-                };
-                self.tell(&key, &event).await
-            }
-            // It goes on; should it be paused again, that is told again.
-            (None, true) => self.store.forget_told(&key).await,
-            (Some(_), true) | (None, false) => Ok(()),
+        let Some(says) = issue.paused_why.clone() else {
+            return Ok(());
+        };
+        let key = format!("paused {} {}", issue.id, issue.pauses);
+        if self.store.is_told(&key).await? {
+            return Ok(());
         }
+        let event = Event::IssuePaused {
+            number: issue.number.get(),
+            subject: issue.subject.clone(),
+            says,
+            counts: (&self.store.tally(&issue.id).await?).into(),
+        };
+        self.tell(&key, &event).await
     }
 
     async fn tell(&self, key: &str, event: &Event) -> Result<(), StoreError> {

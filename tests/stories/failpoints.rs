@@ -7,11 +7,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use super::crashes::{assert_accounted, assert_all_served};
-use crate::support::newsletter::{Newsletter, result_of, text};
+use crate::support::newsletter::{Newsletter, result_of, text, within};
 use crate::support::process::{Finished, Running};
 use crate::support::smtp_server::{Fault, SmtpServer, Stage};
 
@@ -191,4 +192,34 @@ async fn work_that_the_database_did_without_saying_so_is_neither_lost_nor_done_t
         assert_eq!(code, 0, "{failpoints:?}: {result}");
         assert_all_served(&newsletter, &server, &result, 0).await;
     }
+}
+
+#[tokio::test]
+async fn who_is_erased_while_an_issue_is_frozen_gets_no_copy_of_it() {
+    // Who has to wait for the freezing comes in before the last ones are written to.
+    let server = SmtpServer::unhurried(Duration::from_millis(200));
+    let newsletter = Newsletter::new(&server.url()).await;
+    let newsletter = newsletter.with("smtp.connections", "1");
+    newsletter.import_readers(9).await;
+    let hold = ("FAILPOINTS", "freezing=sleep(3000)");
+    let arguments = ["digest", "send", "--wait", "--json"];
+    let sending = newsletter.installation.start_with(hold, &arguments);
+    let is_read = async {
+        while newsletter.blog.requests() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(is_read, "the feed is read, and the issue comes next").await;
+    newsletter
+        .json(&["subscribers", "erase", "reader9@example.com"])
+        .await;
+    let (code, result) = result_of(&sending.wait().await);
+    assert_eq!(code, 0, "{result}");
+    assert!(!server.copies().contains_key("reader9@example.com"));
+    assert_eq!(server.copies().len(), 8);
+    let left = newsletter.deliveries().await;
+    assert!(
+        left.iter()
+            .all(|row| row["address"] != "reader9@example.com")
+    );
 }

@@ -17,6 +17,7 @@ mod pickiness;
 mod readers;
 mod reading;
 mod refusals;
+mod saved_server;
 mod sending;
 mod settings;
 mod sink;

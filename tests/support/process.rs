@@ -54,7 +54,6 @@ impl Installation {
     }
 
     /// Starts it with a further variable in its environment.
-    #[cfg(feature = "failpoints")]
     pub fn start_with(&self, variable: (&str, &str), arguments: &[&str]) -> Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_broadsheet"));
         command.args(arguments).env(variable.0, variable.1);

@@ -1,8 +1,5 @@
 //! `/admin/account`: one's own password and sessions.
 
-use std::sync::Arc;
-
-use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -27,15 +24,18 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
 /// password is asked for, and tries are counted as at the door.
 pub async fn change_password(
     State(shared): State<Shared>,
-    Extension(keeper): Extension<Arc<Doorkeeper>>,
     ClientIp(ip): ClientIp,
     posted: Posted,
 ) -> Answer {
     let Posted { editor, fields } = posted;
     let password = fields.text("password");
-    let fault = if keeper.count(ip, &editor.admin.address.key()).is_err() {
+    let fault = if shared
+        .keeper
+        .count(ip, &editor.admin.address.key())
+        .is_err()
+    {
         Some(PasswordFault::TooMany)
-    } else if !is_right(&keeper, &editor, fields.text("current")).await? {
+    } else if !is_right(&shared.keeper, &editor, fields.text("current")).await? {
         Some(PasswordFault::Current)
     } else {
         password_fault(password, fields.text("again")).map(PasswordFault::New)
@@ -44,7 +44,7 @@ pub async fn change_password(
         return refused(&shared, &view(&shared, &editor, fault).await?);
     }
     let web = &shared.web;
-    let hash = keeper.hash(password, web.random.bytes()).await?;
+    let hash = shared.keeper.hash(password, web.random.bytes()).await?;
     let (id, session) = (&editor.admin.id, &editor.session);
     web.store.change_password(id, &hash, session).await?;
     let did = Action::PasswordChanged;

@@ -140,12 +140,8 @@ async fn save(shared: &Shared, posted: &Posted, deed: Deed) -> Result<Saving, Ht
     }
     match web.store.save_draft_edits(&after).await? {
         Saved::Saved => {
-            let admin = posted.editor.admin.id;
-            tracing::info!(%admin, issue = %draft.number, did = ?deed, "the next issue was edited");
-            if draft::words(&after) != draft::words(&before) {
-                let did = Action::IssueEdited;
-                posted.editor.did(shared, did, draft.number).await;
-            }
+            let did = Action::IssueEdited;
+            posted.editor.did(shared, did, draft.number).await;
             Ok(Saving::Saved)
         }
         Saved::Outrun => conflict(shared, posted).await.map(Saving::Answered),

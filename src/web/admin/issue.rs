@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::copies::{self, Filter};
 use super::editor::{Editor, Posted};
+use super::paging::cut;
 use super::views::{Issue, Live, Notice, PostClicks};
 use super::{Answer, done, page, see_other};
 use crate::domain::audit::Action;
@@ -80,9 +81,7 @@ async fn list(
     let mut rows = store
         .copies(issue, &filter.states(), after, PAGE as i64 + 1)
         .await?;
-    let more = rows.len() > PAGE;
-    rows.truncate(PAGE);
-    let older = rows.last().filter(|_| more).map(|row| row.id.clone());
+    let older = cut(&mut rows, PAGE).map(|row| row.id.clone());
     Ok((rows, older))
 }
 

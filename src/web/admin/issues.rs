@@ -1,9 +1,9 @@
 //! `/admin/issues`
 
 use axum::extract::{Query, State};
-use serde::Deserialize;
 
 use super::editor::Editor;
+use super::paging::{After, cut};
 use super::views::{IssueLine, Issues, NextLine, SkippedWeek};
 use super::{Answer, page, slots};
 use crate::domain::issue::IssueNumber;
@@ -16,24 +16,15 @@ const PAGE: usize = 20;
 /// Skipped weeks on the page.
 const SKIPPED: i64 = 5;
 
-#[derive(Debug, Default, Deserialize)]
-pub struct Asked {
-    #[serde(default)]
-    after: String,
-}
-
 pub async fn show(
     State(shared): State<Shared>,
     editor: Editor,
-    Query(asked): Query<Asked>,
+    Query(After { after }): Query<After>,
 ) -> Answer {
     let web = &shared.web;
-    let before = IssueNumber::parse(&asked.after).ok();
+    let before = IssueNumber::parse(&after).ok();
     let mut rows = web.store.issues(before, PAGE as i64 + 1).await?;
-    let more = rows.len() > PAGE;
-    rows.truncate(PAGE);
-    let older = rows.last().filter(|_| more);
-    let older = older.map(|issue| issue.number.to_string());
+    let older = cut(&mut rows, PAGE).map(|issue| issue.number.to_string());
     let next = match before {
         None => Some(NextLine {
             number: web.store.next_number().await?.get(),

@@ -1,9 +1,7 @@
 //! `/admin/login` and `/admin/logout`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
@@ -43,7 +41,6 @@ pub async fn show(State(shared): State<Shared>, Query(asked): Query<Asked>) -> A
 
 pub async fn log_in(
     State(shared): State<Shared>,
-    Extension(keeper): Extension<Arc<Doorkeeper>>,
     ClientIp(ip): ClientIp,
     headers: HeaderMap,
     fields: Fields,
@@ -56,13 +53,13 @@ pub async fn log_in(
     let address = EmailAddress::parse(email).ok();
     // What is no address is counted as one nobody has.
     let account = address.as_ref().map_or_else(String::new, EmailAddress::key);
-    if keeper.count(ip, &account).is_err() {
+    if shared.keeper.count(ip, &account).is_err() {
         tracing::warn!("too many tries to log in");
         return again(StatusCode::TOO_MANY_REQUESTS, LoginFault::TooMany).await;
     }
     let checked = check(
         &shared.web,
-        &keeper,
+        &shared.keeper,
         address.as_ref(),
         fields.text("password"),
     )

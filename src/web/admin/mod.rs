@@ -9,7 +9,7 @@ mod accounts;
 mod audit;
 pub mod board;
 mod copies;
-mod doorkeeper;
+pub(super) mod doorkeeper;
 mod draft;
 mod edit;
 mod edit_post;
@@ -25,6 +25,7 @@ mod one_time_link;
 mod origin;
 mod outbox;
 mod overview;
+mod paging;
 mod preview;
 mod send;
 mod session;
@@ -38,16 +39,15 @@ pub mod views;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use axum::{Extension, Router};
 
 pub use self::one_time_link::one_time_link;
 
-use self::doorkeeper::Doorkeeper;
 use self::guard::Who;
 use self::views::Notice;
 use super::errors::HttpError;
@@ -160,16 +160,14 @@ fn table() -> Vec<(&'static str, Who, MethodRouter<Shared>)> {
     ]
 }
 
-/// The desk, relative to `/admin`. Each call has counts of its own of who tried to log in.
+/// The desk, relative to `/admin`.
 pub fn routes(shared: &Shared) -> Router<Shared> {
     let mut router = Router::new();
     for (path, who, pages) in table() {
         let guard = from_fn_with_state((Arc::clone(shared), who), guard::hold);
         router = router.route(path, pages.layer(guard));
     }
-    router
-        .layer(Extension(Arc::new(Doorkeeper::new())))
-        .layer(from_fn(headers::desk))
+    router.layer(from_fn(headers::desk))
 }
 
 /// The desk's part that takes large files, so that it stands beside the rest.

@@ -1,14 +1,11 @@
 //! `/admin/setup`: the one-time link, which makes the first admin or sets a password.
 
-use std::sync::Arc;
-
-use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 
-use super::doorkeeper::{Doorkeeper, LONGEST, SHORTEST};
+use super::doorkeeper::{LONGEST, SHORTEST};
 use super::editor::note;
 use super::fields::Fields;
 use super::views::{Notice, Setup, SetupFault, SetupPurpose};
@@ -41,11 +38,7 @@ pub async fn show(State(shared): State<Shared>, Query(asked): Query<Asked>) -> A
     }
 }
 
-pub async fn set(
-    State(shared): State<Shared>,
-    Extension(keeper): Extension<Arc<Doorkeeper>>,
-    fields: Fields,
-) -> Answer {
+pub async fn set(State(shared): State<Shared>, fields: Fields) -> Answer {
     let web = &shared.web;
     let (token, email) = (fields.text("token"), fields.text("email"));
     let Some(guest) = guest(web, token).await? else {
@@ -61,7 +54,7 @@ pub async fn set(
     let (Some(address), None) = (address, fault) else {
         return refused(&shared, &form(&guest, token, email, fault));
     };
-    let hash = keeper.hash(password, web.random.bytes()).await?;
+    let hash = shared.keeper.hash(password, web.random.bytes()).await?;
     match settle(web, &guest, &session::hash(token), &address, &hash).await? {
         Some(admin) => {
             if let Some(admin) = web.store.admin(&admin).await? {

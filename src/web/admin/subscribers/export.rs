@@ -20,21 +20,17 @@ pub async fn send(
     Query(asked): Query<Asked>,
 ) -> Response {
     let export = shared.web.subscriptions.export(asked.filter());
-    let begun = (export, editor, shared);
-    let pages = stream::try_unfold(begun, |(mut export, editor, shared)| async move {
+    // Noted before anything of it leaves, whether it is read to its end or not.
+    editor
+        .did(&shared, Action::SubscribersExported, Object::Nothing)
+        .await;
+    let pages = stream::try_unfold(export, |mut export| async move {
         let lines = export.next().await.map_err(|error| {
             tracing::error!(%error, "an export broke off");
             // The connection ends without its end, so that nobody takes it for the whole.
             io::Error::other(error)
         })?;
-        let Some(lines) = lines else {
-            let object = Object::Subscribers(export.readers());
-            editor
-                .did(&shared, Action::SubscribersExported, object)
-                .await;
-            return Ok::<_, io::Error>(None);
-        };
-        Ok(Some((lines, (export, editor, shared))))
+        Ok::<_, io::Error>(lines.map(|lines| (lines, export)))
     });
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),

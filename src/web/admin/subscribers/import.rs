@@ -245,6 +245,9 @@ impl Import {
             Ok(file) => subscriptions.check_csv(file, &self.how, progress).await,
             Err(error) => Err(CsvError::Unreadable(error.into())),
         };
+        if read.is_err() || end == Stage::Imported {
+            self.file.remove();
+        }
         let mut stand = lock(&self.stand);
         match read {
             Ok(report) => {

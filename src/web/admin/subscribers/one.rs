@@ -1,12 +1,12 @@
 //! `/admin/subscribers/{id}`: one reader, why they get mail, and every mail they got.
 
 use axum::extract::{Path, Query, State};
-use serde::Deserialize;
 
 use crate::domain::audit::Action;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{DeliveryRow, SubscriberRecord};
 use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::paging::{After, cut};
 use crate::web::admin::views::{Consent, MailLine, Notice, SubscriberPage};
 use crate::web::admin::{Answer, done, page, see_other};
 use crate::web::errors::HttpError;
@@ -14,27 +14,19 @@ use crate::web::state::Shared;
 
 const PAGE: usize = 25;
 
-#[derive(Debug, Default, Deserialize)]
-pub struct Asked {
-    #[serde(default)]
-    after: String,
-}
-
 pub async fn show(
     State(shared): State<Shared>,
     editor: Editor,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(After { after }): Query<After>,
 ) -> Answer {
     let store = &shared.web.store;
     let id = parse(&id)?;
     let record = store.subscriber_record(&id).await?;
     let record = record.ok_or(HttpError::NotFound)?;
-    let after =
-        Some(asked.after.as_str()).filter(|after| !after.is_empty() && !after.contains('\0'));
+    let after = Some(after.as_str()).filter(|after| !after.is_empty() && !after.contains('\0'));
     let mut mails = store.deliveries_to(&id, after, PAGE as i64 + 1).await?;
-    let more = mails.len() > PAGE;
-    mails.truncate(PAGE);
+    let older = cut(&mut mails, PAGE).map(|mail| mail.id.clone());
     let view = SubscriberPage {
         desk: editor.desk(&shared),
         id: id.to_string(),
@@ -46,7 +38,7 @@ pub async fn show(
         paused_until: record.paused_until,
         suppressed_why: record.suppressed_why,
         newer: after.is_some(),
-        older: mails.last().filter(|_| more).map(|mail| mail.id.clone()),
+        older,
         mails: mails.into_iter().map(line).collect(),
     };
     page(&shared, &view)

@@ -89,6 +89,7 @@ async fn take(
         "file" => {
             let called = field.file_name().unwrap_or_default().to_owned();
             if !called.is_empty() {
+                upload.both = upload.bytes > 0;
                 upload.name = Some(called.chars().take(100).collect());
                 upload.bytes = keep(field, path).await?;
                 upload.too_large = upload.bytes > LARGEST;
@@ -168,15 +169,20 @@ impl KeptFile {
     pub fn path(&self) -> &Path {
         &self.0
     }
-}
 
-impl Drop for KeptFile {
-    fn drop(&mut self) {
+    /// There are addresses in it: it stays no longer than it is needed.
+    pub fn remove(&self) {
         match std::fs::remove_file(&self.0) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!(%error, "an uploaded file could not be removed");
             }
             _ => {}
         }
+    }
+}
+
+impl Drop for KeptFile {
+    fn drop(&mut self) {
+        self.remove();
     }
 }

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::domain::delivery::DeliveryState::{Bounced, Deferred, Delivered};
+use crate::domain::ids::WorkerId;
+use crate::store::GroupCommit;
 use crate::web::live::{Live, Seen};
 
 const STREAM: &str = "text/event-stream";
@@ -313,7 +315,16 @@ async fn a_pause_says_why_in_the_servers_words() {
     let (house, issue) = house_with_readers(1).await;
     let mut ada = house.ada().await;
     let why = "535 5.7.8 bad credentials";
-    assert!(house.store().pause_issue(&issue, Some(why)).await.unwrap());
+    let commit = GroupCommit {
+        pauses: vec![(issue, why.to_owned())],
+        ..GroupCommit::default()
+    };
+    let worker = WorkerId::new(house.site.now(), &house.site.web.random);
+    let recorded = house
+        .store()
+        .record(&worker, &commit, house.site.now())
+        .await;
+    assert_eq!(recorded.unwrap().paused.len(), 1);
     for path in ["/admin", "/admin/issues/1"] {
         let page = ada.get(path).await;
         assert!(

@@ -110,27 +110,30 @@ async fn feeds_are_read_checked_and_removed() {
         act(&mut ada, "burn").await.status,
         StatusCode::UNPROCESSABLE_ENTITY
     );
-    let settings = FeedOrigin::Settings;
-    house
-        .store()
-        .set_feed_origin(&feeds[0].source, settings)
-        .await
-        .unwrap();
-    assert_eq!(
-        act(&mut ada, "remove").await.status,
-        StatusCode::UNPROCESSABLE_ENTITY
-    );
-    house
-        .store()
-        .set_feed_origin(&feeds[0].source, FeedOrigin::Added)
-        .await
-        .unwrap();
     assert_eq!(
         act(&mut ada, "remove").await.to(),
         "/admin/feeds?done=feed_removed"
     );
     assert!(house.store().feeds().await.unwrap().is_empty());
     assert_eq!(act(&mut ada, "check").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_feed_of_the_settings_goes_with_them_alone() {
+    let house = House::new().await;
+    let mut ada = house.ada().await;
+    let (now, source) = (house.site.now(), "https://lab.example/feed.xml");
+    let id = FeedId::new(now, &house.site.web.random);
+    let added = house
+        .store()
+        .add_feed(&id, source, FeedOrigin::Settings, now);
+    added.await.unwrap();
+    let remove = [("action", "remove")];
+    let path = format!("/admin/feeds/{id}");
+    let refused = ada.fill_in("/admin/feeds", &path, &remove).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    house.site.web.digests.follow_settings().await.unwrap();
+    assert!(house.store().feeds().await.unwrap().is_empty());
 }
 
 #[tokio::test]

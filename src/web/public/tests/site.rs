@@ -59,7 +59,11 @@ async fn issues_can_be_read_and_cancelled_ones_cannot() {
         1_798_759_800_000,
     ));
     let (paused, _) = site.issue(&["Gamma"]).await;
-    site.web.store.pause_issue(&paused, None).await.unwrap();
+    site.web
+        .store
+        .pause_issue_by(&paused, "ada@example.com")
+        .await
+        .unwrap();
 
     let first = site.get("/issues/1").await;
     assert!(
