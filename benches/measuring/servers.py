@@ -170,9 +170,7 @@ class FarServer:
         writer.write(b"220 far.example.com ESMTP\r\n")
         unread, in_data = b"", False
         while heard := await reader.read(1 << 20):
-            unread += heard
-            # All that comes within the delay is one packet to whoever is far away.
-            await asyncio.sleep(self.delay)
+            unread += heard + await self.on_its_way(reader)
             answers = []
             while True:
                 end = b"\r\n.\r\n" if in_data else b"\r\n"
@@ -183,6 +181,19 @@ class FarServer:
                 answers.append(self.answer(said, in_data))
                 in_data = answers[-1].startswith(b"354")
             writer.write(b"".join(answers))
+
+    async def on_its_way(self, reader):
+        """All that comes within the delay is one packet to whoever is far away."""
+        more, until = b"", self.loop.time() + self.delay
+        while (left := until - self.loop.time()) > 0:
+            try:
+                heard = await asyncio.wait_for(reader.read(1 << 20), left)
+            except asyncio.TimeoutError:
+                break
+            if not heard:
+                break
+            more += heard
+        return more
 
     def answer(self, said, in_data):
         if in_data:
