@@ -230,7 +230,7 @@ pub(super) fn dot_stuffed(message: &[u8]) -> Vec<u8> {
 /// Few mails have one. It looks at every pair of bytes without an early end, which the
 /// compiler turns into sixteen at a time.
 fn has_dotted_line(message: &[u8]) -> bool {
-    let pairs = message.iter().zip(message.iter().skip(1));
+    let pairs = message.iter().zip(message.get(1..).unwrap_or_default());
     let within = pairs.fold(false, |found, (&a, &b)| {
         found | ((a == b'\n') & (b == b'.'))
     });

@@ -67,6 +67,11 @@ async fn import(ada: &mut Browser<'_>, file: &str, ask: &str) -> Answer {
     .await
 }
 
+fn kept_files(house: &House) -> usize {
+    let folder = house.site.web.list_work.folder();
+    std::fs::read_dir(folder).unwrap().count()
+}
+
 async fn upload(ada: &mut Browser<'_>, fields: &[(&str, &str)]) -> Answer {
     let mut body = String::new();
     for (name, value) in fields {
@@ -108,16 +113,19 @@ async fn an_import_says_first_what_it_would_do() {
         None,
         "nothing is done yet"
     );
+    assert_eq!(kept_files(&house), 1, "it is still needed");
     ada.fill_in(&path, &path, &[("action", "import")]).await;
     let page = until(&mut ada, &path, "● Done").await;
     assert!(page.shows("6,000</dd>") && page.shows(">2</dd>"));
+    assert_eq!(
+        kept_files(&house),
+        0,
+        "addresses stay no longer than needed"
+    );
     let again = ada.fill_in(LIST, &path, &[("action", "import")]).await;
     assert_eq!(again.to(), path, "a second click changes nothing");
     assert!(ada.get(LIST).await.shows("6,001 people read every issue"));
-    let folder = house.site.web.list_work.folder();
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
     ada.fill_in(LIST, &path, &[("action", "discard")]).await;
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
     assert_eq!(ada.get(&path).await.status, StatusCode::NOT_FOUND);
 }
 
@@ -197,18 +205,18 @@ async fn a_file_that_cannot_be_taken_is_told_so() {
         let answer = upload(&mut ada, &fields).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
     }
+    let answer = import(&mut ada, "email\na@x.com\n", "no").await;
+    let path = answer.to().to_owned();
+    until(&mut ada, &path, "What would happen").await;
+    ada.fill_in(LIST, &path, &[("action", "discard")]).await;
+    assert_eq!(kept_files(&house), 0, "it was thrown away");
     let answer = import(&mut ada, "id,phone\n1,2\n", "no").await;
     let page = until(&mut ada, answer.to(), "It broke off").await;
     assert!(page.shows("no column of addresses"));
     let mut nobody = Browser::new(&house);
     let answer = upload(&mut nobody, &[("csrf", &csrf), ("file", "email\na@x.com")]).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    let folder = house.site.web.list_work.folder();
-    assert_eq!(
-        std::fs::read_dir(&folder).unwrap().count(),
-        1,
-        "only what is shown is kept"
-    );
+    assert_eq!(kept_files(&house), 0, "nothing of it is needed any more");
 }
 
 #[tokio::test]
