@@ -33,7 +33,7 @@ impl App {
             Ok(prepared) => prepared,
             Err(error) => return our_side(error),
         };
-        let sent = tokio::time::timeout(PATIENCE, self.send(&transport, &id, to, &message)).await;
+        let sent = tokio::time::timeout(PATIENCE, self.send(&transport, &id, to, message)).await;
         let report = sent.unwrap_or_else(|_| Report {
             outcome: Outcome::Deferred(Temporary::Connection),
             says: format!("no answer within {} s", PATIENCE.as_secs()),
@@ -78,7 +78,7 @@ impl App {
         transport: &Transport,
         delivery: &DeliveryId,
         to: &EmailAddress,
-        message: &[u8],
+        message: Vec<u8>,
     ) -> Report {
         let mut channel = match transport.open().await {
             Ok(channel) => channel,
@@ -88,7 +88,7 @@ impl App {
         let return_path = self.settings.smtp.return_path.as_ref();
         let return_path = return_path.map(ReturnPath::address);
         let report = channel
-            .send(&Outgoing {
+            .send(Outgoing {
                 delivery,
                 since: self.clock.now(),
                 envelope_from: return_path.unwrap_or(identity.from.address()),

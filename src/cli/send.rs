@@ -26,7 +26,7 @@ pub struct Wait {
 const LOOK: Duration = Duration::from_millis(50);
 /// Counting a million copies must not slow their sending: so many times what a count took
 /// goes by before the next.
-const COUNT_PART: u32 = 20;
+const COUNT_PART: u32 = 50;
 /// Twice the time in which the leases of a dead process are taken up.
 const TAKE_UP: Duration = Duration::from_secs(30);
 

@@ -216,10 +216,10 @@ impl Connection {
             since: job.queued_at,
             envelope_from: &self.deliveries.envelope_from(job),
             to: &job.address,
-            message: &message,
+            message,
         };
         let report = tokio::select! {
-            report = open.send(&mail) => report,
+            report = open.send(mail) => report,
             () = self.hard_stop.cancelled() => {
                 let says = "stopped while the server took its time".to_owned();
                 *channel = None;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Deliveries;
 use super::appetite::Appetite;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::WorkerId;
+use crate::domain::ids::{IssueId, WorkerId};
 use crate::store::{Leased, StoreError};
 
 /// How soon a queue that has just become empty is looked at again: the last mails are on
@@ -21,6 +21,19 @@ const LOOK_AGAIN: Duration = Duration::from_millis(400);
 /// After the database failed.
 const RECOVER: Duration = Duration::from_secs(2);
 
+/// How far the claims of this process have come in the queue of one issue.
+#[derive(Debug, Default)]
+struct Reached(Option<(IssueId, Timestamp)>);
+
+impl Reached {
+    /// Where to look for the next copies: behind the last ones, then from the beginning,
+    /// where some may have come back.
+    fn froms(&self, issue: &IssueId) -> impl Iterator<Item = Timestamp> + use<> {
+        let behind = self.0.filter(|(of, _)| of == issue).map(|(_, last)| last);
+        behind.into_iter().chain([Timestamp::from_millis(0)])
+    }
+}
+
 impl Deliveries {
     /// Keeps `jobs` filled until `stop`.
     pub(super) async fn feed(
@@ -30,6 +43,7 @@ impl Deliveries {
         stop: CancellationToken,
     ) {
         let mut appetite = Appetite::new(self.policy.connections);
+        let mut reached = Reached::default();
         let mut look_again = SOON;
         let mut unanswered = None;
         loop {
@@ -42,7 +56,10 @@ impl Deliveries {
             fail_point!("claiming");
             let now = self.now();
             let claimed = match unanswered {
-                None => self.claim(worker, appetite.claim(), now).await,
+                None => {
+                    self.claim(worker, &mut reached, appetite.claim(), now)
+                        .await
+                }
                 Some(at) => self.store.give_back_claim(&worker, at).await.map(|()| {
                     unanswered = None;
                     Vec::new()
@@ -83,6 +100,7 @@ impl Deliveries {
     async fn claim(
         &self,
         worker: WorkerId,
+        reached: &mut Reached,
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<Leased>, StoreError> {
@@ -93,9 +111,15 @@ impl Deliveries {
         }
         let issues = self.store.sending_issues().await?;
         for issue in &issues {
-            let copies = self.store.claim_copies(&worker, issue, limit, now).await?;
-            if !copies.is_empty() {
-                return Ok(copies);
+            for from in reached.froms(issue) {
+                let copies = self
+                    .store
+                    .claim_copies(&worker, issue, from, limit, now)
+                    .await?;
+                if let Some(last) = copies.iter().map(|copy| copy.due_at).max() {
+                    reached.0 = Some((*issue, last));
+                    return Ok(copies);
+                }
             }
         }
         if !issues.is_empty() && self.store.finish_issues(self.now()).await? > 0 {

@@ -39,6 +39,9 @@ pub struct Done {
 const MOST: usize = 500;
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 const LAST_TRY: Duration = Duration::from_secs(1);
+/// How long a commit waits for more outcomes that are about to come. What a commit costs
+/// hardly depends on how many are in it.
+const GATHER: Duration = Duration::from_millis(2);
 
 impl Deliveries {
     /// Serves the connections until all of them are gone. While the database does not
@@ -53,15 +56,19 @@ impl Deliveries {
         let mut batch = Vec::with_capacity(MOST);
         let mut streaks = Streaks::default();
         let mut words = LastWords::default();
+        let mut on_the_wire = 0;
         while requests.recv_many(&mut batch, MOST).await > 0 {
+            gather(&mut requests, &mut batch, on_the_wire / 2).await;
             let commit = group_commit(&batch, &mut streaks);
             let begun = self.commit(worker, &commit, &give_up).await;
             fail_point!("before-answer");
             for request in batch.drain(..) {
                 if let Some(done) = &request.done {
                     words.note(done);
+                    on_the_wire -= usize::from(on_the_wire > 0);
                 }
                 let may = request.next.is_some_and(|next| begun.contains(&next));
+                on_the_wire += usize::from(may);
                 // A connection that does not wait for the answer any more needs none.
                 let _ = request.answer.send(may);
             }
@@ -103,6 +110,12 @@ impl Deliveries {
             }
         }
     }
+}
+
+/// Waits a moment until there are `enough` requests.
+async fn gather(requests: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, enough: usize) {
+    let more = async { while batch.len() < enough && requests.recv_many(batch, MOST).await > 0 {} };
+    let _ = tokio::time::timeout(GATHER, more).await;
 }
 
 /// A little after the process was told to end at once: what is written by then is written.

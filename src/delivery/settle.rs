@@ -177,6 +177,7 @@ mod tests {
             attempts: 0,
             lost_replies: 0,
             queued_at: NOW,
+            due_at: NOW,
             payload: None,
         }
     }

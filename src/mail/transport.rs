@@ -58,14 +58,13 @@ impl Transport {
 }
 
 /// A message on its way to one recipient.
-#[derive(Clone, Copy)]
 pub struct Outgoing<'a> {
     pub delivery: &'a DeliveryId,
     /// When the delivery came to be: the same at every try.
     pub since: Timestamp,
     pub envelope_from: &'a EmailAddress,
     pub to: &'a EmailAddress,
-    pub message: &'a [u8],
+    pub message: Vec<u8>,
 }
 
 /// An open way out.
@@ -76,7 +75,7 @@ pub enum Channel {
 
 impl Channel {
     /// Sends one message and says what became of it.
-    pub async fn send(&mut self, mail: &Outgoing<'_>) -> Report {
+    pub async fn send(&mut self, mail: Outgoing<'_>) -> Report {
         match self {
             Self::Smtp(connection) => {
                 connection
@@ -85,7 +84,7 @@ impl Channel {
             }
             Self::Outbox(outbox) => {
                 let name = MailName::new(mail.since, mail.delivery);
-                let (outbox, message) = (outbox.clone(), mail.message.to_vec());
+                let (outbox, message) = (outbox.clone(), mail.message);
                 // Waiting for the disk must not hold up the rest of the process.
                 let kept = tokio::task::spawn_blocking(move || {
                     outbox.keep(&name, &message).map(|()| name)
@@ -137,9 +136,9 @@ mod tests {
             since: Timestamp::from_millis(0),
             envelope_from: &address,
             to: &address,
-            message: b"Subject: hello\r\n\r\n.\r\n",
+            message: b"Subject: hello\r\n\r\n.\r\n".to_vec(),
         };
-        let report = channel.send(&mail).await;
+        let report = channel.send(mail).await;
         assert!(channel.is_usable());
         channel.close().await;
         report

@@ -33,6 +33,7 @@ pub struct Store {
     pub(super) pool: AnyPool,
     pub(super) backend: Backend,
     pub(super) pen: Pen,
+    pub(super) claiming_pen: Pen,
 }
 
 /// In the order of their numbers; append only.
@@ -88,14 +89,30 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "pauses",
         include_str!("../../migrations/0011_pauses.sql"),
     ),
+    (
+        12,
+        "where copies rest",
+        include_str!("../../migrations/0012_where_copies_rest.sql"),
+    ),
+    (
+        14,
+        "room to write in place",
+        include_str!("../../migrations/0014_room_to_write_in_place.sql"),
+    ),
 ];
 
-/// What PostgreSQL alone needs before the migration of that number: how text compares is
-/// set per column there, and SQLite has no words for it.
-const ON_POSTGRES_FIRST: &[(i64, &str)] = &[(
-    4,
-    include_str!("../../migrations/0004_on_postgres_first.sql"),
-)];
+/// What PostgreSQL alone needs before the migration of that number: how text compares and
+/// how full a page becomes are set there, and SQLite has no words for either.
+const ON_POSTGRES_FIRST: &[(i64, &str)] = &[
+    (
+        4,
+        include_str!("../../migrations/0004_on_postgres_first.sql"),
+    ),
+    (
+        14,
+        include_str!("../../migrations/0014_on_postgres_first.sql"),
+    ),
+];
 
 /// How long a writer waits for another process's transaction on the same SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -124,6 +141,7 @@ impl Store {
             pool,
             backend,
             pen: Pen::default(),
+            claiming_pen: Pen::default(),
         };
         store.migrate().await?;
         drop(guard);
@@ -171,7 +189,9 @@ impl Store {
 
     /// Ends every connection; SQLite folds its log into the file.
     pub async fn close(&self) {
-        self.pen.lock().await.take();
+        for pen in [&self.pen, &self.claiming_pen] {
+            pen.lock().await.take();
+        }
         self.pool.close().await;
     }
 }

@@ -29,9 +29,9 @@ macro_rules! copies {
 // more than a page of ten. No digit of a UUID comes behind 'g' in any collation.
 const ALL: &str =
     copies!("WHERE d.id > $1 AND d.id < CAST($2 AS TEXT) || ':g' ORDER BY d.id LIMIT $3");
-// The index by state has what rests; what is on its way has a lease.
+// What is on its way rests nowhere, and has a lease.
 const AT_REST: &str = copies!(
-    "WHERE d.issue_id = $2 AND d.state = $4 AND d.state NOT IN ('leased', 'sending') AND d.id > $1
+    "WHERE d.issue_id = $2 AND d.rests = $4 AND d.id > $1
      ORDER BY d.id LIMIT $3"
 );
 const ON_ITS_WAY: &str = copies!(
@@ -41,7 +41,7 @@ const ON_ITS_WAY: &str = copies!(
 const ONE: &str = copies!("WHERE d.id = $1");
 // Code and enhanced code are the first ten characters of a reply, or a little less.
 const REPLIES: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n, MIN(reply) AS example FROM deliveries
-    WHERE issue_id = $1 AND state = $2 AND state NOT IN ('leased', 'sending') GROUP BY SUBSTR(reply, 1, 10)";
+    WHERE issue_id = $1 AND rests = $2 GROUP BY SUBSTR(reply, 1, 10)";
 const LEFT: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE issue_id = $1 AND left_at IS NOT NULL";
 
 impl Store {

@@ -23,7 +23,7 @@ const INSERT: &str = "INSERT INTO deliveries
     (id, kind, subscriber_id, address, state, due_at, attempts, lost_replies, payload, queued_at, at)
     VALUES ($1, $2, $3, $4, 'queued', $5, 0, 0, $6, $5, $5)";
 const DUE_AGAIN: &str = "UPDATE deliveries SET due_at = $2
-    WHERE issue_id = $1 AND state = 'deferred' AND state NOT IN ('leased', 'sending') AND due_at > $2";
+    WHERE issue_id = $1 AND rests = 'deferred' AND due_at > $2";
 const TO_GO: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE due_at IS NOT NULL";
 
 pub(super) async fn insert(

@@ -65,17 +65,18 @@ const TAKE_POST: &str =
 const OFFER_AGAIN: &str = "UPDATE posts SET offered = offered + 1 WHERE id = $1";
 const COUNT_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1";
 
-// One statement makes a million rows. What was never tried is due whatever a clock says.
+// One statement makes a million rows. What was never tried is due whatever a clock says: at
+// a moment of 1970 of its own, which is its place in the queue.
 const ENQUEUE: &str = "INSERT INTO deliveries
     (id, kind, issue_id, subscriber_id, address, state, due_at, attempts, lost_replies, queued_at, at)
-    SELECT CAST($1 AS TEXT) || ':' || id, 'issue', $1, id, address, 'queued', 0, 0, 0, $2, $2
+    SELECT CAST($1 AS TEXT) || ':' || id, 'issue', $1, id, address, 'queued', ROW_NUMBER() OVER (), 0, 0, $2, $2
     FROM subscribers
     WHERE state = 'confirmed' AND (paused_until IS NULL OR paused_until <= $2)";
 
 // A week's issue makes the older ones stale: who is still waiting for one gets this instead.
 const GIVE_UP_OLDER: &str = "UPDATE deliveries SET
         state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'bounced' END, due_at = NULL, at = $2
-    WHERE state = 'deferred' AND state NOT IN ('leased', 'sending')
+    WHERE rests = 'deferred'
       AND issue_id IN (SELECT id FROM issues WHERE number < $1 AND state IN ('sending', 'paused'))";
 
 impl Store {

@@ -28,24 +28,28 @@ pub struct Leased {
     /// How often no reply was read after the final dot.
     pub lost_replies: u32,
     pub queued_at: Timestamp,
+    pub due_at: Timestamp,
     pub payload: Option<String>,
 }
 
 /// A claim is one statement. The two databases differ in one thing: on PostgreSQL
 /// claims that run side by side must pass over each other's rows, or an empty claim
 /// would not mean an empty queue.
+///
+/// The order is the index's own. In it PostgreSQL still has what ended before `$5`, and
+/// would have to pass over it each time.
 macro_rules! claim {
     ($stream:literal, $locking:literal) => {
         concat!(
             "UPDATE deliveries SET state = 'leased', lease = $1, at = $2 WHERE id IN (
                 SELECT id FROM deliveries WHERE ",
             $stream,
-            " AND due_at <= $2 AND state IN ('queued', 'deferred') AND address IS NOT NULL
-                ORDER BY due_at LIMIT $3",
+            " AND due_at <= $2 AND lease IS NULL AND address IS NOT NULL
+                ORDER BY issue_id, due_at LIMIT $3",
             $locking,
             ") AND state IN ('queued', 'deferred')
                AND EXISTS (SELECT 1 FROM workers WHERE id = $1)
-            RETURNING id, kind, issue_id, subscriber_id, address, attempts, lost_replies, queued_at, payload,
+            RETURNING id, kind, issue_id, subscriber_id, address, attempts, lost_replies, queued_at, due_at, payload,
                 (SELECT number FROM issues WHERE issues.id = deliveries.issue_id) AS number"
         )
     };
@@ -56,8 +60,8 @@ const CLAIM_MAIL: [&str; 2] = [
     claim!("issue_id IS NULL", " FOR UPDATE SKIP LOCKED"),
 ];
 const CLAIM_ISSUE: [&str; 2] = [
-    claim!("issue_id = $4", ""),
-    claim!("issue_id = $4", " FOR UPDATE SKIP LOCKED"),
+    claim!("issue_id = $4 AND due_at >= $5", ""),
+    claim!("issue_id = $4 AND due_at >= $5", " FOR UPDATE SKIP LOCKED"),
 ];
 
 const GIVE_BACK: &str = "UPDATE deliveries
@@ -86,7 +90,7 @@ const HOLD: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease
     WHERE lease = $1 AND state = 'sending'";
 
 impl Store {
-    fn for_backend(&self, statements: &[&'static str; 2]) -> &'static str {
+    pub(super) fn for_backend(&self, statements: &[&'static str; 2]) -> &'static str {
         match self.backend {
             Backend::Sqlite => statements[0],
             Backend::Postgres => statements[1],
@@ -107,11 +111,13 @@ impl Store {
         self.claim(claim).await
     }
 
-    /// Takes up to `limit` due copies of one issue.
+    /// Takes up to `limit` copies of one issue that are due, the first of those that fell
+    /// due at `from` or later.
     pub async fn claim_copies(
         &self,
         worker: &WorkerId,
         issue: &IssueId,
+        from: Timestamp,
         limit: i64,
         now: Timestamp,
     ) -> Result<Vec<Leased>, StoreError> {
@@ -119,21 +125,15 @@ impl Store {
             .bind(worker.to_string())
             .bind(now.as_millis())
             .bind(limit)
-            .bind(issue.to_string());
+            .bind(issue.to_string())
+            .bind(from.as_millis());
         self.claim(claim).await
     }
 
     async fn claim(&self, claim: Query<'_, Any, AnyArguments>) -> Result<Vec<Leased>, StoreError> {
-        let rows = match self.backend {
-            Backend::Sqlite => {
-                let mut pen = self.pen().await?;
-                let rows = claim.fetch_all(pen.connection()).await?;
-                pen.lay_down();
-                rows
-            }
-            // What is sent meanwhile need not wait for it there.
-            Backend::Postgres => claim.fetch_all(&self.pool).await?,
-        };
+        let mut pen = self.claiming_pen().await?;
+        let rows = claim.fetch_all(pen.connection()).await?;
+        pen.lay_down();
         fail_point!("claim-unanswered", |_| Err(StoreError::unanswered()));
         rows.iter().map(leased).collect()
     }
@@ -248,6 +248,7 @@ fn leased(row: &AnyRow) -> Result<Leased, StoreError> {
         attempts: count("attempts")?,
         lost_replies: count("lost_replies")?,
         queued_at: Timestamp::from_millis(row.try_get("queued_at")?),
+        due_at: Timestamp::from_millis(row.try_get("due_at")?),
         payload: row.try_get("payload")?,
     })
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection};
+use sqlx::{Any, AnyConnection, Executor};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::connect::Backend;
 use super::{Store, StoreError};
 
 /// Kept from one write to the next, since the pool asks a connection for a sign of life
@@ -13,6 +14,12 @@ use super::{Store, StoreError};
 /// writes goes through it: two connections would wait for each other's lock in their
 /// sleep, and forget what they know of the file whenever the other has written.
 pub(super) type Pen = Arc<Mutex<Option<PoolConnection<Any>>>>;
+
+/// What a kept connection is told at its beginning. SQLite: 8 MB of pages, so that the
+/// ends of the indices that a send writes to stay at hand. PostgreSQL: never to sort, since
+/// it learns too late how long a queue has become, and would rather read and sort all of it
+/// for each claim than follow the index.
+const FIRST: [&str; 2] = ["PRAGMA cache_size = -8192", "SET enable_sort = off"];
 
 /// The right to write, in the order in which it was asked for.
 pub(super) type Turn = OwnedMutexGuard<Option<PoolConnection<Any>>>;
@@ -37,10 +44,26 @@ impl PenInHand {
 
 impl Store {
     pub(super) async fn pen(&self) -> Result<PenInHand, StoreError> {
-        let mut place = Arc::clone(&self.pen).lock_owned().await;
+        self.take(&self.pen).await
+    }
+
+    /// To claim with. On PostgreSQL what is sent meanwhile need not wait for that.
+    pub(super) async fn claiming_pen(&self) -> Result<PenInHand, StoreError> {
+        match self.backend {
+            Backend::Sqlite => self.take(&self.pen).await,
+            Backend::Postgres => self.take(&self.claiming_pen).await,
+        }
+    }
+
+    async fn take(&self, pen: &Pen) -> Result<PenInHand, StoreError> {
+        let mut place = Arc::clone(pen).lock_owned().await;
         let connection = match place.take() {
             Some(connection) => connection,
-            None => self.pool.acquire().await?,
+            None => {
+                let mut connection = self.pool.acquire().await?;
+                connection.execute(self.for_backend(&FIRST)).await?;
+                connection
+            }
         };
         Ok(PenInHand { place, connection })
     }

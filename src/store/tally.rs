@@ -22,10 +22,10 @@ pub struct Sight {
 const WRITTEN: &str =
     "SELECT delivered, bounced, skipped, in_doubt, changes, finished_at FROM issues WHERE id = $1";
 // What rests is counted in the index by state, and what is on its way among the leases.
-const COUNT: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) AS n FROM deliveries
-        WHERE issue_id = $1 AND state NOT IN ('leased', 'sending') GROUP BY state
+const COUNT: &str = "SELECT rests AS state, CAST(COUNT(*) AS BIGINT) AS n FROM deliveries
+        WHERE issue_id = $1 AND rests IS NOT NULL GROUP BY rests
     UNION ALL SELECT 'sending', CAST(COUNT(*) AS BIGINT) FROM deliveries
-        WHERE issue_id = $1 AND lease IS NOT NULL AND state IN ('leased', 'sending')";
+        WHERE issue_id = $1 AND lease IS NOT NULL AND rests IS NULL";
 // What changed since it was counted is counted again by whoever looks next.
 const WRITE_DOWN: &str =
     "UPDATE issues SET delivered = $3, bounced = $4, skipped = $5, in_doubt = $6
@@ -41,7 +41,7 @@ const REOPEN: &str = "UPDATE issues SET state = CASE WHEN state = 'sent' THEN 's
 const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = 0, reply = NULL, attempts = 0, lost_replies = 0,
     queued_at = $2, at = $2,
     address = (SELECT s.address FROM subscribers s WHERE s.id = deliveries.subscriber_id)
-    WHERE issue_id = $1 AND state IN ('bounced', 'in_doubt') AND state NOT IN ('leased', 'sending')
+    WHERE issue_id = $1 AND rests IN ('bounced', 'in_doubt')
       AND id = issue_id || ':' || subscriber_id
       AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
         AND (paused_until IS NULL OR paused_until <= $2))";

@@ -138,7 +138,7 @@ impl FrozenMail {
             }
         };
         let size = self.pieces.iter().map(text).sum::<usize>() + to.len() + id.len();
-        let mut message = Vec::with_capacity(size);
+        let mut message = Vec::with_capacity(size + ROOM);
         for piece in &self.pieces {
             message.extend_from_slice(match piece {
                 Piece::Text(text) => text.as_bytes(),
@@ -192,6 +192,9 @@ impl From<FrozenMail> for Vec<Piece> {
         mail.pieces
     }
 }
+
+/// For the line that ends a message on the wire, so that it is not copied for that.
+const ROOM: usize = 8;
 
 const SOFT_BREAK: &str = "=\r\n";
 

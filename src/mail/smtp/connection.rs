@@ -5,6 +5,7 @@ use std::time::Duration;
 use fail::fail_point;
 use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::MailParameter;
+use memchr::memmem;
 
 use super::capabilities::Capabilities;
 use super::error::WireError;
@@ -27,7 +28,12 @@ pub struct Connection {
 
 impl Connection {
     /// Sends one message (ASCII, CRLF) to one recipient and says what became of it.
-    pub async fn send(&mut self, from: &EmailAddress, to: &EmailAddress, message: &[u8]) -> Report {
+    pub async fn send(
+        &mut self,
+        from: &EmailAddress,
+        to: &EmailAddress,
+        message: Vec<u8>,
+    ) -> Report {
         match self.try_send(from, to, message).await {
             Ok(report) | Err(report) => report,
         }
@@ -37,7 +43,7 @@ impl Connection {
         &mut self,
         from: &EmailAddress,
         to: &EmailAddress,
-        message: &[u8],
+        message: Vec<u8>,
     ) -> Result<Report, Report> {
         if !self.usable {
             return Err(WireError::Closed.report(Phase::MailFrom));
@@ -109,7 +115,7 @@ impl Connection {
     }
 
     /// The message and the final dot in one write, and the answer.
-    async fn hand_over(&mut self, message: &[u8]) -> Result<Report, Report> {
+    async fn hand_over(&mut self, message: Vec<u8>) -> Result<Report, Report> {
         let body = dot_stuffed(message);
         if let Err(error) = self.wire.write(&body, self.timeouts.block).await {
             let report = self.broken(Phase::Data, &error);
@@ -208,18 +214,19 @@ impl Connection {
 
 /// The message as DATA wants it (RFC 5321 §4.5.2): lines that begin with a dot get
 /// another, and a line with only a dot ends it.
-pub(super) fn dot_stuffed(message: &[u8]) -> Vec<u8> {
-    let mut body = Vec::with_capacity(message.len() + 64);
-    if has_dotted_line(message) {
+pub(super) fn dot_stuffed(message: Vec<u8>) -> Vec<u8> {
+    let mut body = if has_dotted_line(&message) {
+        let mut body = Vec::with_capacity(message.len() + 64);
         for line in message.split_inclusive(|&b| b == b'\n') {
             if line.first() == Some(&b'.') {
                 body.push(b'.');
             }
             body.extend_from_slice(line);
         }
+        body
     } else {
-        body.extend_from_slice(message);
-    }
+        message
+    };
     if !body.is_empty() && !body.ends_with(b"\r\n") {
         body.extend_from_slice(b"\r\n");
     }
@@ -227,12 +234,6 @@ pub(super) fn dot_stuffed(message: &[u8]) -> Vec<u8> {
     body
 }
 
-/// Few mails have one. It looks at every pair of bytes without an early end, which the
-/// compiler turns into sixteen at a time.
 fn has_dotted_line(message: &[u8]) -> bool {
-    let pairs = message.iter().zip(message.get(1..).unwrap_or_default());
-    let within = pairs.fold(false, |found, (&a, &b)| {
-        found | ((a == b'\n') & (b == b'.'))
-    });
-    message.first() == Some(&b'.') || within
+    message.first() == Some(&b'.') || memmem::find(message, b"\n.").is_some()
 }

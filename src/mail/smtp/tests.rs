@@ -59,7 +59,7 @@ pub(super) async fn send(connection: &mut Connection) -> Report {
         .send(
             &address("news@example.com"),
             &address("ada@example.org"),
-            MESSAGE,
+            MESSAGE.to_vec(),
         )
         .await
 }
@@ -306,9 +306,9 @@ async fn a_closed_connection_sends_nothing() {
 #[test]
 fn dots_are_doubled_at_line_starts_only() {
     assert_eq!(
-        dot_stuffed(b".\r\n..\r\na.b\r\n"),
+        dot_stuffed(b".\r\n..\r\na.b\r\n".to_vec()),
         b"..\r\n...\r\na.b\r\n.\r\n"
     );
-    assert_eq!(dot_stuffed(b"no end"), b"no end\r\n.\r\n");
-    assert_eq!(dot_stuffed(b""), b".\r\n");
+    assert_eq!(dot_stuffed(b"no end".to_vec()), b"no end\r\n.\r\n");
+    assert_eq!(dot_stuffed(Vec::new()), b".\r\n");
 }
