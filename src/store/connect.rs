@@ -88,6 +88,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "pauses",
         include_str!("../../migrations/0011_pauses.sql"),
     ),
+    (
+        13,
+        "policy streaks",
+        include_str!("../../migrations/0013_policy_streaks.sql"),
+    ),
 ];
 
 /// What PostgreSQL alone needs before the migration of that number: how text compares is
