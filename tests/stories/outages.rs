@@ -27,7 +27,7 @@ async fn newsletter_on(server: &SmtpServer) -> Newsletter {
 }
 
 /// A connection of someone else's to the newsletter's database.
-async fn intruder(newsletter: &Newsletter) -> AnyConnection {
+pub(super) async fn intruder(newsletter: &Newsletter) -> AnyConnection {
     install_default_drivers();
     let options: AnyConnectOptions = newsletter.database.url().parse().expect("a URL");
     options.connect().await.expect("a connection")
@@ -90,6 +90,33 @@ async fn a_database_that_crashes_and_comes_back_is_waited_for() {
     let result = newsletter.until_sent().await;
     assert_all_served(&newsletter, &server, &result, 0).await;
     assert_eq!(worker.terminate().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_does_not_hold_up_the_end() {
+    if std::env::var_os("BROADSHEET_TEST_DATABASE").is_none() {
+        return; // it is about PostgreSQL
+    }
+    let cluster = Cluster::start();
+    let server = SmtpServer::unhurried(A_MAIL);
+    let newsletter = newsletter_on(&server)
+        .await
+        .with("database.url", cluster.url());
+    newsletter.import_readers(READERS).await;
+    let worker = newsletter.start(&["worker"]);
+    newsletter.send(&[]).await;
+    server.wait_for(EARLY).await;
+    cluster.hang();
+    let asked = Instant::now();
+    let ended = worker.terminate().await;
+    assert!(
+        asked.elapsed() < Duration::from_secs(10),
+        "{:?}, {ended:?}",
+        asked.elapsed()
+    );
+    cluster.go_on();
+    let result = newsletter.send_to_the_end(&[]).await;
+    assert_all_served(&newsletter, &server, &result, CONNECTIONS).await;
 }
 
 /// A file system of a few megabytes.
