@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use super::deliveries::skip;
 use super::tally::written_tally;
 use super::transaction::again;
-use super::{Store, StoreError, decode};
+use super::{Store, StoreError, decode, policy_streaks};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::{IssueId, IssueNumber, IssueState, Tally};
 use crate::domain::slot::Slot;
@@ -224,10 +224,13 @@ impl Store {
             if held.rows_affected() == 0 {
                 return Ok(Vec::new());
             }
-            let finished = sqlx::query_scalar(FINISH)
+            let finished: Vec<String> = sqlx::query_scalar(FINISH)
                 .bind(now.as_millis())
                 .fetch_all(&mut *tx)
                 .await?;
+            for id in &finished {
+                policy_streaks::end(&mut tx, id).await?;
+            }
             tx.commit().await?;
             Ok(finished)
         })

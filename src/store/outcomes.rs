@@ -167,7 +167,7 @@ impl Store {
         }
         excuse(&mut tx, &commit.excused, now).await?;
         for issue in &commit.accepted {
-            policy_streaks::end(&mut tx, issue).await?;
+            policy_streaks::end(&mut tx, &issue.to_string()).await?;
         }
         for streak in policy_streaks::note(&mut tx, &commit.refused).await? {
             paused.extend(pause(&mut tx, &[(streak.issue, streak.says)]).await?);

@@ -57,10 +57,10 @@ pub(super) async fn hold(tx: &mut Writing, refusals: &[PolicyRefusal]) -> Result
     Ok(())
 }
 
-/// Something of the issue was accepted.
-pub(super) async fn end(tx: &mut Writing, issue: &IssueId) -> Result<(), StoreError> {
+/// Something of the issue was accepted, or nothing of it is to go.
+pub(super) async fn end(tx: &mut Writing, issue: &str) -> Result<(), StoreError> {
     sqlx::query(END)
-        .bind(issue.to_string())
+        .bind(issue.to_owned())
         .execute(&mut **tx)
         .await?;
     Ok(())
@@ -84,7 +84,7 @@ pub(super) async fn note(
         if refused.len() < ENOUGH {
             continue;
         }
-        end(tx, &issue).await?;
+        end(tx, &issue.to_string()).await?;
         let last = refusals.iter().rfind(|refusal| refusal.issue == issue);
         streaks.push(Streak {
             issue,

@@ -101,4 +101,6 @@ async fn what_one_process_brings_in_ends_the_streak_of_the_other() {
     assert_eq!(pair.one.policy_streaks().await.unwrap(), []);
     pair.tries(one, 5, false).await;
     assert_eq!(pair.counts().await, (IssueState::Sending, 0, 24));
+    assert_eq!(pair.one.finish_issues(NOW).await.unwrap(), 1);
+    assert_eq!(pair.one.policy_streaks().await.unwrap(), []);
 }
