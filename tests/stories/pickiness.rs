@@ -103,6 +103,28 @@ async fn refusals_by_policy_are_counted_over_all_processes() {
 }
 
 #[tokio::test]
+async fn what_one_process_brings_in_ends_the_streak_of_another() {
+    const READERS: usize = 180;
+    let server = SmtpServer::scripted(|moment| match (moment.stage, moment.connection) {
+        (Stage::Mail, 1) => Some(Fault::Delay(Duration::from_millis(200))),
+        (Stage::Dot, 1) => Some(Fault::Reply(UNAUTHENTICATED)),
+        (Stage::Dot, _) => Some(Fault::Delay(Duration::from_millis(40))),
+        _ => None,
+    });
+    let newsletter = newsletter_with_readers(&server, READERS)
+        .await
+        .with("smtp.connections", "1");
+    let workers = [(); 2].map(|()| newsletter.start(&["worker"]));
+    for worker in &workers {
+        until_logged(worker, "working").await;
+    }
+    newsletter.send(&[]).await;
+    let result = newsletter.until_sent().await;
+    let bounced = result["bounced"].as_u64().expect("a number");
+    assert!((21..60).contains(&bounced), "{result}");
+}
+
+#[tokio::test]
 async fn one_refusal_by_policy_is_a_bounce_and_suppresses_nobody() {
     let server = always(Stage::Dot, Fault::Reply("554 5.7.1 Looks like spam"));
     let newsletter = newsletter_with_readers(&server, 10).await;
