@@ -4,6 +4,7 @@
 
 mod house;
 mod ledger;
+mod mishaps;
 mod passing_weeks;
 mod schedule;
 mod stories;

@@ -1,88 +1,10 @@
 //! What becomes of copies and readers as the hours and weeks go by, and when clocks jump.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::time::Duration;
-
-use broadsheet::domain::clock::{Clock, Timestamp};
-use broadsheet::domain::delivery::{DeliveryId, DeliveryKind};
-use broadsheet::domain::email_address::EmailAddress;
+use broadsheet::domain::clock::Clock;
 use broadsheet::domain::subscriber::SubscriberState::{Confirmed, Suppressed};
-use broadsheet::store::{Move, NewDelivery};
 
-use crate::support::app::TestApp;
-use crate::support::blog::{Blog, Item};
-use crate::support::smtp_server::{Fault, SmtpServer, Stage};
-
-const HOUR: Duration = Duration::from_secs(3600);
-const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Friday 20 November 2026, 09:00 in Berlin: an hour before the slot.
-const FRIDAY: Timestamp = Timestamp::from_millis(1_795_161_600_000);
-const ADA: &str = "ada@example.org";
-
-/// A newsletter in which everything happens on Fridays.
-struct Weeks {
-    app: TestApp,
-    blog: Blog,
-    server: SmtpServer,
-    /// What the server says to Ada.
-    says: Arc<Mutex<Option<&'static str>>>,
-}
-
-impl Weeks {
-    async fn begin(readers: usize) -> Self {
-        let says = Arc::new(Mutex::new(None));
-        let said = Arc::clone(&says);
-        let server = SmtpServer::scripted(move |moment| {
-            let to_ada = moment.stage == Stage::Rcpt && moment.recipient == ADA;
-            let says = *said.lock().expect("no panic in a script");
-            says.filter(|_| to_ada).map(Fault::Reply)
-        });
-        let blog = Blog::start(vec![Item::new("old", "Known already", FRIDAY.minus(WEEK))]);
-        let mut app = TestApp::with_server(&blog, FRIDAY, &server).await;
-        app.has_reader(ADA).await;
-        for number in 1..readers {
-            app.has_reader(&format!("reader{number}@example.org")).await;
-        }
-        app.scheduler_looks().await;
-        Self {
-            app,
-            blog,
-            server,
-            says,
-        }
-    }
-
-    /// Freezes this Friday's issue.
-    async fn issue(&mut self) {
-        let now = self.app.clock.now();
-        let slug = now.as_millis().to_string();
-        self.blog.publish(Item::new(&slug, &slug, now));
-        self.app.later(HOUR);
-        self.app.scheduler_looks().await;
-    }
-
-    /// This Friday's issue goes out, and Ada's server says this; then a week goes by.
-    async fn week(&mut self, says: Option<&'static str>) {
-        *self.says.lock().expect("no panic in a script") = says;
-        self.issue().await;
-        self.app.delivers().await;
-    }
-
-    fn next_friday(&self) {
-        self.app.later(WEEK - HOUR);
-    }
-
-    /// The state of Ada's copy, and what was said of it.
-    async fn copy(&self, issue: i64) -> (&'static str, String) {
-        let copies = self.app.copies(Some(issue)).await;
-        let mut adas = copies
-            .into_iter()
-            .filter(|row| row.address.as_deref() == Some(ADA));
-        let copy = adas.next().expect("a copy for Ada");
-        (copy.state.as_str(), copy.reply.unwrap_or_default())
-    }
-}
+use crate::support::blog::Item;
+use crate::support::weeks::{ADA, HOUR, WEEK, Weeks};
 
 #[tokio::test]
 async fn a_mailbox_that_stays_full_for_three_issues_is_not_written_to_again() {
@@ -151,7 +73,7 @@ async fn nobody_gets_an_old_issue_after_the_next_one() {
     );
 
     // Asked for by hand, an old one is tried once, and not again and again.
-    *weeks.says.lock().expect("no panic in a script") = Some(later);
+    weeks.server_says(Some(later));
     let first = &all_sent[2];
     let now = weeks.app.clock.now();
     let again = weeks.app.app.store.send_again(&first.id, now).await;
@@ -207,21 +129,21 @@ async fn clocks_that_jump_lose_nobody_and_send_nothing_twice() {
 #[tokio::test]
 async fn the_time_of_a_pause_is_not_held_against_a_copy() {
     let mut weeks = Weeks::begin(2).await;
-    weeks.issue().await;
+    let later = "451 4.7.1 Greylisted";
+    weeks.week(Some(later)).await;
+    for _ in 0..3 {
+        weeks.app.later(HOUR);
+        weeks.app.delivers().await;
+    }
     let store = weeks.app.app.store.clone();
-    let issue = weeks.app.issues().await.remove(0).id;
-    assert!(
-        store
-            .pause_issue_by(&issue, "ada@blog.test")
-            .await
-            .expect("a pause")
-    );
+    let issue = weeks.newest_issue().await;
+    let paused = store.pause_issue_by(&issue, "ada@blog.test").await;
+    assert!(paused.expect("an answer"));
     weeks.app.later(3 * 24 * HOUR);
     let now = weeks.app.clock.now();
-    assert!(store.resume_issue(&issue, now).await.expect("a resumption"));
-    *weeks.says.lock().expect("no panic in a script") = Some("451 4.7.1 Greylisted");
+    assert!(store.resume_issue(&issue, now).await.expect("an answer"));
     weeks.app.delivers().await;
-    assert_eq!(weeks.copy(1).await.0, "deferred");
+    assert_eq!(weeks.copy(1).await, ("deferred", later.to_owned()));
 }
 
 #[tokio::test]
@@ -229,33 +151,38 @@ async fn an_issue_sent_again_goes_to_where_the_reader_is_now() {
     let mut weeks = Weeks::begin(2).await;
     weeks.week(Some("554 5.7.1 Not from you")).await;
     assert_eq!(weeks.copy(1).await.0, "bounced");
-    let store = weeks.app.app.store.clone();
-    let ada = EmailAddress::parse(ADA).expect("an address");
-    let reader = store.subscriber_by_address(&ada).await;
-    let reader = reader.expect("an answer").expect("a reader");
-    let to = EmailAddress::parse("ada@example.net").expect("an address");
-    let now = weeks.app.clock.now();
-    let step = Move {
-        to: &to,
-        ip: None,
-        nonce: "another".to_owned(),
-        address_macs: Vec::new(),
-        farewell: NewDelivery {
-            id: DeliveryId::from_stored("farewell".to_owned()),
-            kind: DeliveryKind::ReaderLink,
-            subscriber: Some(reader.id),
-            address: ada,
-            payload: Some("address_changed".to_owned()),
-        },
-    };
-    assert!(
-        store
-            .change_address(&reader, &step, now)
-            .await
-            .expect("a move")
-    );
-    let issue = weeks.app.issues().await.remove(0).id;
-    assert_eq!(store.send_again(&issue, now).await.expect("a number"), 1);
+    weeks.ada_moves_to("ada@example.net").await;
+    assert_eq!(weeks.is_sent_again().await, 1);
     weeks.app.delivers().await;
     assert_eq!(weeks.server.copies().get("ada@example.net"), Some(&1));
+}
+
+#[tokio::test]
+async fn who_is_reached_late_for_the_first_time_is_tried_again_all_the_same() {
+    let mut weeks = Weeks::begin(2).await;
+    weeks.issue().await;
+    // The machine was off for three days.
+    weeks.app.later(72 * HOUR);
+    weeks.server_says(Some("451 4.7.1 Greylisted"));
+    weeks.app.delivers().await;
+    assert_eq!(weeks.copy(1).await.0, "deferred");
+    weeks.server_says(None);
+    weeks.app.later(HOUR);
+    weeks.app.delivers().await;
+    assert_eq!(weeks.copy(1).await.0, "delivered");
+}
+
+#[tokio::test]
+async fn who_was_put_off_by_a_clock_that_was_weeks_ahead_does_not_wait_for_weeks() {
+    let mut weeks = Weeks::begin(2).await;
+    weeks.issue().await;
+    let right = weeks.app.clock.now();
+    weeks.app.later(5 * WEEK);
+    weeks.server_says(Some("451 4.7.1 Greylisted"));
+    weeks.app.delivers().await;
+    assert_eq!(weeks.copy(1).await.0, "deferred");
+    weeks.server_says(None);
+    weeks.app.clock.set(right);
+    weeks.app.delivers().await;
+    assert_eq!(weeks.copy(1).await.0, "delivered");
 }

@@ -15,7 +15,7 @@ use crate::domain::audit::Action;
 use crate::domain::ids::IssueId;
 use crate::domain::issue::{IssueState, Tally};
 use crate::domain::slot::Slot;
-use crate::store::IssueRow;
+use crate::store::{IssueRow, StoreError};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Wait {
@@ -163,11 +163,14 @@ async fn watch(
     let mut bar = None;
     let mut count_after = Instant::now();
     loop {
-        let issue = app.store.issue_by_id(id).await?;
-        let over = issue.is_none_or(|issue| issue.state != IssueState::Sending);
-        if over || Instant::now() >= count_after {
-            let counted = Instant::now();
-            let tally = app.store.tally(id).await?;
+        let counted = Instant::now();
+        let patient = moved.elapsed() < wait.most.max(TAKE_UP) && !stop.is_cancelled();
+        let looked = match look(app, id, counted >= count_after).await {
+            // The engine waits for the database as well, and goes on when it is there again.
+            Err(error) if patient && !error.is_damage() => None,
+            looked => looked?,
+        };
+        if let Some((over, tally)) = looked {
             count_after = Instant::now() + counted.elapsed() * COUNT_PART;
             let bar = bar
                 .get_or_insert_with(|| progress_bar(tally.recipients().unsigned_abs(), "Sending"));
@@ -189,6 +192,17 @@ async fn watch(
             () = stop.cancelled() => count_after = Instant::now(),
             () = tokio::time::sleep(LOOK) => {}
         }
+    }
+}
+
+/// Whether the issue is over, and how it stands; `None` while it goes on and is not counted.
+async fn look(app: &App, id: &IssueId, count: bool) -> Result<Option<(bool, Tally)>, StoreError> {
+    let issue = app.store.issue_by_id(id).await?;
+    let over = issue.is_none_or(|issue| issue.state != IssueState::Sending);
+    if over || count {
+        Ok(Some((over, app.store.tally(id).await?)))
+    } else {
+        Ok(None)
     }
 }
 

@@ -1,5 +1,7 @@
 //! `broadsheet serve` and `broadsheet worker`
 
+use std::time::Duration;
+
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +32,10 @@ pub async fn worker(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is left to do after a signal is done by then; only a database that hangs takes
+/// longer, and what this process had in hand is taken up by another one.
+const LAST_MOMENT: Duration = Duration::from_millis(9_500);
+
 /// Cancelled by SIGTERM or SIGINT; a second one ends the process at once.
 pub fn stop_signal() -> Result<CancellationToken, Failure> {
     let mut term = signal(SignalKind::terminate())?;
@@ -37,17 +43,18 @@ pub fn stop_signal() -> Result<CancellationToken, Failure> {
     let stop = CancellationToken::new();
     let token = stop.clone();
     tokio::spawn(async move {
-        for turn in 0.. {
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if turn > 0 {
-                std::process::exit(1);
-            }
-            tracing::info!("stopping: what is on its way comes to its end");
-            token.cancel();
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
         }
+        tracing::info!("stopping: what is on its way comes to its end");
+        token.cancel();
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+            () = tokio::time::sleep(LAST_MOMENT) => tracing::error!("stopped in the middle: something does not come to its end"),
+        }
+        std::process::exit(1);
     });
     Ok(stop)
 }

@@ -7,7 +7,7 @@ use fail::fail_point;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::compose::IssueMail;
+use super::compose::{ComposeError, IssueMail};
 use super::pace::Pace;
 use super::recorder::{Done, Request};
 use super::settle::{settle, unreached};
@@ -170,19 +170,20 @@ impl Connection {
             self.give_back(job).await;
             return None;
         }
-        let now = self.deliveries.now();
         Some(match failed.outcome {
             Outcome::Halted(_) => self.decide(job, &failed),
-            outcome => {
-                let settled = unreached(job, failed.says, now, self.jitter());
-                Done {
-                    settled,
-                    issue: job.issue,
-                    outcome,
-                    pause: None,
-                }
-            }
+            outcome => self.not_begun(job, failed.says, outcome),
         })
+    }
+
+    /// No server was asked, which is nobody's fault.
+    fn not_begun(&self, job: &Leased, says: String, outcome: Outcome) -> Done {
+        Done {
+            settled: unreached(job, says, self.deliveries.now(), self.jitter()),
+            issue: job.issue,
+            outcome,
+            pause: None,
+        }
     }
 
     async fn send(
@@ -194,6 +195,11 @@ impl Connection {
         let message = match self.deliveries.compose(job, issue).await {
             Ok(Some(message)) => message,
             Ok(None) => return skipped(job),
+            Err(ComposeError::Store(error)) if !error.is_damage() => {
+                tracing::warn!(delivery = %job.id, %error, "a mail cannot be composed yet");
+                let outcome = Outcome::Deferred(Temporary::Connection);
+                return self.not_begun(job, error.to_string(), outcome);
+            }
             Err(error) => {
                 tracing::error!(delivery = %job.id, %error, "a mail cannot be composed");
                 let report = Report {
@@ -219,6 +225,7 @@ impl Connection {
             message,
         };
         let report = tokio::select! {
+            biased;
             report = open.send(mail) => report,
             () = self.hard_stop.cancelled() => {
                 let says = "stopped while the server took its time".to_owned();

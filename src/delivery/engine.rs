@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fail::fail_point;
 use tokio::sync::{Mutex, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::appetite::Appetite;
@@ -66,7 +66,7 @@ impl Engine {
     async fn live(&self, worker: WorkerId, stop: &CancellationToken, ending: &CancellationToken) {
         fail_point!("joined");
         let stop = stop.child_token();
-        let hard_stop = CancellationToken::new();
+        let (hard_stop, give_up) = (CancellationToken::new(), CancellationToken::new());
         let (pulse, felt) = watch::channel(Pulse::Joining);
         let (job_in, job_out) = mpsc::channel(Appetite::LARGEST);
         let (request_in, request_out) = mpsc::channel(self.deliveries.policy.connections);
@@ -95,16 +95,16 @@ impl Engine {
         let heart = spawn(&self.deliveries, |it| async move {
             it.keep_beating(worker, pulse).await
         });
-        let feeder = spawn(&self.deliveries, |it| {
+        let mut feeder = spawn(&self.deliveries, |it| {
             let stop = stop.clone();
             async move { it.feed(worker, job_in, stop).await }
         });
         let recorder = spawn(&self.deliveries, |it| {
-            let give_up = hard_stop.clone();
+            let give_up = give_up.clone();
             async move { it.keep_records(worker, request_out, give_up).await }
         });
 
-        let was_taken_for_dead = wait_for_end(felt, &stop).await;
+        let was_taken_for_dead = wait_for_end(felt, &stop, &mut feeder).await;
         stop.cancel();
         // A claim that the database never answers must not hold the end up; what it may
         // have leased goes back with the rest.
@@ -116,6 +116,11 @@ impl Engine {
             }
             tokio::time::sleep(GRACE).await;
             hard_stop.cancel();
+            // What was sent is not forgotten while there is a process to remember it.
+            if !was_taken_for_dead {
+                ending.cancelled().await;
+            }
+            give_up.cancel();
         });
         while connections.join_next().await.is_some() {}
         let _ = recorder.await;
@@ -135,10 +140,7 @@ impl Engine {
     }
 }
 
-fn spawn<F>(
-    deliveries: &Deliveries,
-    part: impl FnOnce(Deliveries) -> F,
-) -> tokio::task::JoinHandle<()>
+fn spawn<F>(deliveries: &Deliveries, part: impl FnOnce(Deliveries) -> F) -> JoinHandle<()>
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -146,9 +148,15 @@ where
 }
 
 /// True when others took this process for dead.
-async fn wait_for_end(mut felt: watch::Receiver<Pulse>, stop: &CancellationToken) -> bool {
+async fn wait_for_end(
+    mut felt: watch::Receiver<Pulse>,
+    stop: &CancellationToken,
+    feeder: &mut JoinHandle<()>,
+) -> bool {
     tokio::select! {
         () = stop.cancelled() => false,
+        // It cannot go on, and nobody would be sent anything any more.
+        _ = feeder => false,
         dead = felt.wait_for(|pulse| *pulse == Pulse::TakenForDead) => {
             if dead.is_ok() {
                 tracing::error!("other processes took this one for dead; it begins anew");

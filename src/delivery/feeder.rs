@@ -35,7 +35,8 @@ impl Reached {
 }
 
 impl Deliveries {
-    /// Keeps `jobs` filled until `stop`.
+    /// Keeps `jobs` filled until `stop`, or until nobody knows any more what this worker has
+    /// taken up.
     pub(super) async fn feed(
         &self,
         worker: WorkerId,
@@ -45,7 +46,6 @@ impl Deliveries {
         let mut appetite = Appetite::new(self.policy.connections);
         let mut reached = Reached::default();
         let mut look_again = SOON;
-        let mut unanswered = None;
         loop {
             // What is claimed and not yet begun goes back when the worker resigns.
             let room = tokio::select! {
@@ -54,17 +54,9 @@ impl Deliveries {
             };
             let Ok(room) = room else { return };
             fail_point!("claiming");
-            let now = self.now();
-            let claimed = match unanswered {
-                None => {
-                    self.claim(worker, &mut reached, appetite.claim(), now)
-                        .await
-                }
-                Some(at) => self.store.give_back_claim(&worker, at).await.map(|()| {
-                    unanswered = None;
-                    Vec::new()
-                }),
-            };
+            let claimed = self
+                .claim(worker, &mut reached, appetite.claim(), self.now())
+                .await;
             let pause = match claimed {
                 Ok(claimed) => {
                     let left = jobs.max_capacity() - jobs.capacity() - room.len();
@@ -82,15 +74,28 @@ impl Deliveries {
                     }
                 }
                 Err(error) => {
-                    // It may have been done all the same.
-                    unanswered.get_or_insert(now);
                     tracing::warn!(%error, "nothing can be claimed: the database does not answer");
-                    RECOVER
+                    return self.wait_for_an_answer(&stop).await;
                 }
             };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// What was asked last may have been done all the same, or may yet be done: that is for
+    /// another life of the engine to find out, when the database is there again. Until then
+    /// this one keeps what it has to write.
+    async fn wait_for_an_answer(&self, stop: &CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(RECOVER) => {}
+            }
+            if self.store.ping().await.is_ok() {
+                return;
             }
         }
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::Deliveries;
+use crate::domain::backoff::LONGEST_WAIT;
 use crate::domain::ids::WorkerId;
 use crate::store::StoreError;
 
@@ -15,6 +16,9 @@ const LOOKS: u32 = 5;
 /// … over this much of the observer's own monotonic time. A database that answers
 /// nobody makes nobody dead.
 const STILLNESS: Duration = Duration::from_secs(10);
+
+/// Between two looks, in beats, for what a clock that was ahead has put off.
+const LOOK_AHEAD: u32 = 30;
 
 /// What one process has seen of the others' hearts.
 #[derive(Debug, Default)]
@@ -103,6 +107,9 @@ impl Deliveries {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
+            if beats % LOOK_AHEAD == 0 {
+                self.look_ahead().await;
+            }
             match self.beat(worker, &mut observer).await {
                 Ok(felt) => {
                     beats += 1;
@@ -117,6 +124,14 @@ impl Deliveries {
         }
     }
 
+    async fn look_ahead(&self) {
+        let now = self.now();
+        let looked = self.store.bring_near(now.plus(LONGEST_WAIT), now).await;
+        if let Err(error) = looked {
+            tracing::debug!(%error, "whether anything is put off for too long is not known");
+        }
+    }
+
     async fn beat(&self, worker: WorkerId, observer: &mut Observer) -> Result<Pulse, StoreError> {
         if !self.store.beat(&worker).await? {
             return Ok(Pulse::TakenForDead);
@@ -127,11 +142,14 @@ impl Deliveries {
             .filter(|(id, _)| *id != worker)
             .collect();
         let dead = observer.look(&others, Instant::now());
+        let losses = self.policy.in_doubt.most_losses();
         for (id, beat) in &dead {
-            let losses = self.policy.in_doubt.most_losses();
             if self.store.take_up(id, *beat, losses, self.now()).await? {
                 tracing::warn!(worker = %id, "a process died; its deliveries are taken up");
             }
+        }
+        if self.store.take_up_ownerless(losses, self.now()).await? > 0 {
+            tracing::warn!("deliveries were left behind; they are taken up");
         }
         Ok(Pulse::Living(1 + others.len() - dead.len()))
     }

@@ -59,14 +59,26 @@ fn is_answer(outcome: Outcome) -> bool {
 }
 
 impl Deliveries {
-    /// Only for people's eyes: when the database fails it is not tried again.
-    pub(super) async fn write_last_words(&self, words: &mut LastWords) {
-        for (issue, words) in words.take(Instant::now()) {
+    /// Only for people's eyes: when the database fails it is not tried again. True when it
+    /// was time for it.
+    pub(super) async fn write_last_words(&self, words: &mut LastWords) -> bool {
+        let words = words.take(Instant::now());
+        let is_time = !words.is_empty();
+        for (issue, words) in words {
             let answered_at = words.answered.then(|| self.now());
             let noted = self.store.note_words(&issue, &words.says, answered_at);
             if !matches!(tokio::time::timeout(PATIENCE, noted).await, Ok(Ok(()))) {
                 tracing::debug!(%issue, "the mail server's last words are not noted");
             }
+        }
+        is_time
+    }
+
+    /// What other processes were refused; not known while the database fails.
+    pub(super) async fn open_streaks(&self) -> Vec<IssueId> {
+        match tokio::time::timeout(PATIENCE, self.store.policy_streaks()).await {
+            Ok(Ok(issues)) => issues,
+            _ => Vec::new(),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::last_words::LastWords;
 use super::streak::Streaks;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::ids::{IssueId, WorkerId};
-use crate::domain::outcome::{Outcome, Verdict};
+use crate::domain::outcome::Outcome;
 use crate::store::{GroupCommit, Settled};
 
 /// What a connection asks for between two mails.
@@ -72,7 +72,9 @@ impl Deliveries {
                 // A connection that does not wait for the answer any more needs none.
                 let _ = request.answer.send(may);
             }
-            self.write_last_words(&mut words).await;
+            if self.write_last_words(&mut words).await {
+                streaks.are_open(&self.open_streaks().await);
+            }
         }
     }
 
@@ -134,13 +136,7 @@ fn group_commit(batch: &[Request], streaks: &mut Streaks) -> GroupCommit {
         if let Some(why) = &done.pause {
             commit.pauses.push((issue, why.clone()));
         }
-        if done.outcome == Outcome::Bounced(Verdict::Policy) {
-            commit.excused.push(done.settled.id.clone());
-        }
-        if let Some(refused) = streaks.note(issue, &done.settled.id, done.outcome) {
-            commit.pauses.push((issue, done.settled.reply.clone()));
-            commit.excused.extend(refused);
-        }
+        streaks.note(issue, done, &mut commit);
     }
     commit
 }

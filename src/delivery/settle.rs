@@ -1,6 +1,6 @@
 //! What an outcome means for the delivery: a pure decision.
 
-use crate::domain::backoff::{Retry, retry};
+use crate::domain::backoff::{Retry, retry, retry_uncounted};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::ids::SubscriberId;
@@ -91,7 +91,7 @@ pub fn settle(
                 };
                 settled.due_at = Some(now);
             } else {
-                wait(&mut settled, job, retry(1, job.queued_at, now, jitter));
+                wait(&mut settled, job, uncounted(job, now, jitter));
             }
         }
     }
@@ -110,12 +110,12 @@ pub fn unreached(job: &Leased, says: String, now: Timestamp, jitter: u8) -> Sett
         suppress: None,
         refusal: None,
     };
-    wait(
-        &mut settled,
-        job,
-        retry(job.attempts.max(1), job.queued_at, now, jitter),
-    );
+    wait(&mut settled, job, uncounted(job, now, jitter));
     settled
+}
+
+fn uncounted(job: &Leased, now: Timestamp, jitter: u8) -> Retry {
+    retry_uncounted(job.attempts, job.queued_at, job.due_at, now, jitter)
 }
 
 /// Only an issue says something of a reader's mailbox: other mail may be asked for by
@@ -283,6 +283,7 @@ mod tests {
     fn what_may_have_arrived_is_in_doubt_at_the_end_and_not_bounced() {
         let mut job = job();
         job.queued_at = NOW.minus(Duration::from_secs(48 * 3600));
+        job.attempts = 5;
         let last = |job: &Leased, outcome| decide(job, outcome, InDoubt::Resend).settled.state;
         assert_eq!(last(&job, Outcome::InDoubt), DeliveryState::InDoubt);
         job.lost_replies = 1;

@@ -1,46 +1,49 @@
 //! Refusals that are about us and not about the reader (5.7.x, a 554 at DATA). One of
 //! them is a bounce; many in a row mean that the whole issue is unwelcome, and sending on
-//! would only make it worse.
+//! would only make it worse. The store counts them, for all processes; here is known when
+//! there is something to count.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use crate::domain::delivery::DeliveryId;
+use super::recorder::Done;
 use crate::domain::ids::IssueId;
 use crate::domain::outcome::{Outcome, Verdict};
+use crate::store::{GroupCommit, PolicyRefusal};
 
-/// So many refusals without an acceptance between pause the issue.
-const ENOUGH: usize = 20;
-
-/// The refusals since the last acceptance, by issue.
+/// What this process knows of the streaks.
 #[derive(Debug, Default)]
-pub struct Streaks(HashMap<IssueId, Vec<DeliveryId>>);
+pub struct Streaks {
+    /// Issues that are in none, as far as is known here: an acceptance ends nothing.
+    quiet: HashSet<IssueId>,
+}
 
 impl Streaks {
-    /// Notes an outcome. When it makes the streak long enough, gives back those who were
-    /// refused: they go back to the queue, and nobody is charged.
-    pub fn note(
-        &mut self,
-        issue: IssueId,
-        delivery: &DeliveryId,
-        outcome: Outcome,
-    ) -> Option<Vec<DeliveryId>> {
-        match outcome {
+    /// Notes in `commit` what an outcome means for its issue's streak.
+    pub fn note(&mut self, issue: IssueId, done: &Done, commit: &mut GroupCommit) {
+        match done.outcome {
             Outcome::Delivered => {
-                self.0.remove(&issue);
-                None
-            }
-            Outcome::Bounced(Verdict::Policy) => {
-                let refused = self.0.entry(issue).or_default();
-                refused.push(delivery.clone());
-                if refused.len() < ENOUGH {
-                    None
-                } else {
-                    self.0.remove(&issue)
+                if self.quiet.insert(issue) {
+                    commit.refused.retain(|refusal| refusal.issue != issue);
+                    commit.accepted.push(issue);
                 }
             }
-            Outcome::Deferred(_) | Outcome::Bounced(_) | Outcome::InDoubt | Outcome::Halted(_) => {
-                None
+            Outcome::Bounced(Verdict::Policy) => {
+                self.quiet.remove(&issue);
+                commit.excused.push(done.settled.id.clone());
+                commit.refused.push(PolicyRefusal {
+                    issue,
+                    delivery: done.settled.id.clone(),
+                    says: done.settled.reply.clone(),
+                });
             }
+            Outcome::Deferred(_) | Outcome::Bounced(_) | Outcome::InDoubt | Outcome::Halted(_) => {}
+        }
+    }
+
+    /// These issues are in a streak, perhaps another process's.
+    pub fn are_open(&mut self, issues: &[IssueId]) {
+        for issue in issues {
+            self.quiet.remove(issue);
         }
     }
 }
@@ -49,31 +52,62 @@ impl Streaks {
 mod tests {
     use super::*;
     use crate::domain::clock::Timestamp;
+    use crate::domain::delivery::{DeliveryId, DeliveryState};
     use crate::domain::random::Random;
+    use crate::store::Settled;
 
     const REFUSED: Outcome = Outcome::Bounced(Verdict::Policy);
 
-    fn delivery(number: usize) -> DeliveryId {
-        DeliveryId::from_stored(number.to_string())
+    fn done(outcome: Outcome) -> Done {
+        Done {
+            settled: Settled {
+                id: DeliveryId::from_stored("d".to_owned()),
+                state: DeliveryState::Bounced,
+                due_at: None,
+                reply: "554 no".to_owned(),
+                charged: true,
+                lost_reply: false,
+                suppress: None,
+                refusal: None,
+            },
+            issue: None,
+            outcome,
+            pause: None,
+        }
     }
 
     #[test]
-    fn twenty_in_a_row_are_enough_and_an_acceptance_begins_anew() {
+    fn an_acceptance_is_told_when_it_may_end_a_streak() {
         let issue = IssueId::new(Timestamp::from_millis(1), &Random::seeded(1));
         let mut streaks = Streaks::default();
-        for number in 0..19 {
-            assert_eq!(streaks.note(issue, &delivery(number), REFUSED), None);
-        }
-        assert_eq!(streaks.note(issue, &delivery(99), Outcome::Delivered), None);
-        for number in 0..19 {
-            assert_eq!(streaks.note(issue, &delivery(number), REFUSED), None);
-            assert_eq!(
-                streaks.note(issue, &delivery(50), Outcome::Bounced(Verdict::Dead)),
-                None
-            );
-        }
-        let refused = streaks.note(issue, &delivery(19), REFUSED).unwrap();
-        assert_eq!(refused, (0..20).map(delivery).collect::<Vec<_>>());
-        assert_eq!(streaks.note(issue, &delivery(20), REFUSED), None);
+        let mut told = |outcomes: &[Outcome], open: &[IssueId]| {
+            streaks.are_open(open);
+            let mut commit = GroupCommit::default();
+            for outcome in outcomes {
+                streaks.note(issue, &done(*outcome), &mut commit);
+            }
+            (
+                commit.accepted.len(),
+                commit.refused.len(),
+                commit.excused.len(),
+            )
+        };
+        // Another process, or one that died, may have been refused before.
+        assert_eq!(
+            told(&[Outcome::Delivered, Outcome::Delivered], &[]),
+            (1, 0, 0)
+        );
+        assert_eq!(told(&[Outcome::Delivered], &[]), (0, 0, 0));
+        assert_eq!(told(&[REFUSED, Outcome::InDoubt, REFUSED], &[]), (0, 2, 2));
+        assert_eq!(
+            told(&[REFUSED, Outcome::Delivered, REFUSED], &[]),
+            (1, 1, 2)
+        );
+        assert_eq!(told(&[Outcome::Delivered], &[]), (1, 0, 0));
+        assert_eq!(told(&[Outcome::Delivered], &[issue]), (1, 0, 0));
+        assert_eq!(
+            told(&[Outcome::Bounced(Verdict::Dead)], &[issue]),
+            (0, 0, 0)
+        );
     }
 }

@@ -95,6 +95,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0012_where_copies_rest.sql"),
     ),
     (
+        13,
+        "policy streaks",
+        include_str!("../../migrations/0013_policy_streaks.sql"),
+    ),
+    (
         14,
         "room to write in place",
         include_str!("../../migrations/0014_room_to_write_in_place.sql"),

@@ -19,11 +19,35 @@ pub struct NewDelivery {
     pub payload: Option<String>,
 }
 
+/// Ends what was not begun. What is on a connection stays as it is, and is touched all the
+/// same: on PostgreSQL this waits so for whoever writes its outcome, and sees it. `$at` is
+/// the time, the rest says which copies.
+macro_rules! skip {
+    ($at:literal, $which:literal) => {
+        concat!(
+            "UPDATE deliveries SET state = CASE WHEN state = 'sending' THEN state ELSE 'skipped' END,
+                due_at = CASE WHEN state = 'sending' THEN due_at END,
+                lease = CASE WHEN state = 'sending' THEN lease END,
+                at = CASE WHEN state = 'sending' THEN at ELSE ",
+            $at,
+            " END WHERE ",
+            $which,
+            " AND state IN ('queued', 'leased', 'deferred', 'sending')"
+        )
+    };
+}
+pub(super) use skip;
+
 const INSERT: &str = "INSERT INTO deliveries
     (id, kind, subscriber_id, address, state, due_at, attempts, lost_replies, payload, queued_at, at)
     VALUES ($1, $2, $3, $4, 'queued', $5, 0, 0, $6, $5, $5)";
 const DUE_AGAIN: &str = "UPDATE deliveries SET due_at = $2
     WHERE issue_id = $1 AND rests = 'deferred' AND due_at > $2";
+const BRING_NEAR: &str = "UPDATE deliveries SET due_at = $1
+    WHERE issue_id IN (SELECT id FROM issues WHERE state = 'sending')
+      AND due_at > $2 AND state IN ('queued', 'deferred')";
+const BRING_MAILS_NEAR: &str = "UPDATE deliveries SET due_at = $1
+    WHERE issue_id IS NULL AND due_at > $2 AND state IN ('queued', 'deferred')";
 const TO_GO: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE due_at IS NOT NULL";
 
 pub(super) async fn insert(
@@ -56,6 +80,19 @@ impl Store {
         Ok(sqlx::query_scalar(TO_GO).fetch_one(&self.pool).await?)
     }
 
+    /// Makes what is put off until after `latest` fall due now: whoever wrote that had a
+    /// clock that was ahead.
+    pub async fn bring_near(&self, latest: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin_write().await?;
+        for statement in [BRING_NEAR, BRING_MAILS_NEAR] {
+            let update = sqlx::query(statement)
+                .bind(now.as_millis())
+                .bind(latest.as_millis());
+            update.execute(&mut *tx).await?;
+        }
+        tx.commit().await
+    }
+
     /// Makes what waits for a later try of this issue fall due now. Returns how many.
     pub async fn try_now(&self, issue: &IssueId, now: Timestamp) -> Result<u64, StoreError> {
         let update = sqlx::query(DUE_AGAIN)
@@ -66,4 +103,4 @@ impl Store {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[INSERT, DUE_AGAIN, TO_GO];
+pub(super) const STATEMENTS: &[&str] = &[INSERT, DUE_AGAIN, BRING_NEAR, BRING_MAILS_NEAR, TO_GO];

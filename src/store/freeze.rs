@@ -49,8 +49,9 @@ pub enum Claimed {
     NobodyReads,
 }
 
-// Whoever freezes an issue goes through this one row, one after the other; and whoever
-// leaves the list: what is frozen meanwhile would not be seen, and sent to them.
+// Whoever freezes an issue or sends it again goes through this one row, one after the other;
+// and whoever leaves the list or moves: what is queued meanwhile would not be seen, and be
+// sent to them, or to where they were.
 pub(super) const LINE_UP: &str = "INSERT INTO facts (name, value) VALUES ('freezing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
 const SLOT_ISSUE: &str = "SELECT id FROM issues WHERE slot = $1";
 const NEXT_NUMBER: &str =

@@ -4,9 +4,10 @@ use fail::fail_point;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::deliveries::skip;
 use super::tally::written_tally;
 use super::transaction::again;
-use super::{Store, StoreError, decode};
+use super::{Store, StoreError, decode, policy_streaks};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::{IssueId, IssueNumber, IssueState, Tally};
 use crate::domain::slot::Slot;
@@ -81,9 +82,7 @@ const WAIT_ANEW: &str =
 const CANCEL: &str =
     "UPDATE issues SET state = 'cancelled', finished_at = $2, paused_why = NULL, paused_by = NULL
     WHERE id = $1 AND state IN ('sending', 'paused')";
-const SKIP_COPIES: &str =
-    "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $2
-    WHERE issue_id = $1 AND due_at IS NOT NULL AND state IN ('queued', 'leased', 'deferred')";
+const SKIP_COPIES: &str = skip!("$2", "issue_id = $1 AND due_at IS NOT NULL");
 // Whoever sends an issue again holds its row: their copies are seen only by a statement
 // that begins behind them.
 const HOLD_ENDED: &str = ended!("SET state = state", "");
@@ -150,6 +149,7 @@ impl Store {
 
     /// The frozen mail of an issue.
     pub async fn issue_mail(&self, id: &IssueId) -> Result<Option<String>, StoreError> {
+        fail_point!("mail-unread", |_| Err(StoreError::unanswered()));
         Ok(sqlx::query_scalar(MAIL)
             .bind(id.to_string())
             .fetch_optional(&self.pool)
@@ -224,10 +224,13 @@ impl Store {
             if held.rows_affected() == 0 {
                 return Ok(Vec::new());
             }
-            let finished = sqlx::query_scalar(FINISH)
+            let finished: Vec<String> = sqlx::query_scalar(FINISH)
                 .bind(now.as_millis())
                 .fetch_all(&mut *tx)
                 .await?;
+            for id in &finished {
+                policy_streaks::end(&mut tx, id).await?;
+            }
             tx.commit().await?;
             Ok(finished)
         })

@@ -75,15 +75,3 @@ async fn who_has_written_everything_is_gone_at_once() {
     store.resign(&worker).await.unwrap();
     assert_eq!(store.workers().await.unwrap(), []);
 }
-
-#[tokio::test]
-async fn a_claim_without_an_answer_is_put_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let (store, worker, _) = sending(&folder).await;
-    let later = NOW.plus(std::time::Duration::from_secs(1));
-    let mail = mail_to("bob@example.org");
-    store.enqueue(&mail, NOW).await.unwrap();
-    assert_eq!(store.claim_mails(&worker, 9, later).await.unwrap().len(), 1);
-    store.give_back_claim(&worker, later).await.unwrap();
-    assert_eq!(store.claim_mails(&worker, 9, later).await.unwrap().len(), 1);
-}

@@ -6,6 +6,7 @@ use sqlx::query::Query;
 use sqlx::{Any, Row};
 
 use super::connect::Backend;
+use super::transaction::Writing;
 use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
@@ -28,6 +29,7 @@ pub struct Leased {
     /// How often no reply was read after the final dot.
     pub lost_replies: u32,
     pub queued_at: Timestamp,
+    /// Since when it could have been taken up; a place in the queue, if it was never tried.
     pub due_at: Timestamp,
     pub payload: Option<String>,
 }
@@ -70,9 +72,9 @@ const GIVE_BACK: &str = "UPDATE deliveries
 const GIVE_BACK_ONE: &str = "UPDATE deliveries
     SET state = CASE WHEN attempts > 0 THEN 'deferred' ELSE 'queued' END, lease = NULL
     WHERE id = $2 AND lease = $1 AND state = 'leased'";
-const GIVE_BACK_CLAIM: &str = "UPDATE deliveries
-    SET state = CASE WHEN attempts > 0 THEN 'deferred' ELSE 'queued' END, lease = NULL
-    WHERE lease = $1 AND state = 'leased' AND at = $2";
+const SET_ASIDE: &str =
+    "UPDATE deliveries SET state = 'bounced', due_at = NULL, lease = NULL, reply = $2
+    WHERE id = $1 AND state = 'leased'";
 // Whoever leaves outcomes behind that could not be written is taken for dead by the others,
 // who know what to do with them.
 const RESIGN: &str = "DELETE FROM workers WHERE id = $1
@@ -80,10 +82,11 @@ const RESIGN: &str = "DELETE FROM workers WHERE id = $1
 const IS_STILL: &str = "DELETE FROM workers WHERE id = $1 AND beat = $2";
 // What the dead one had on a connection may have arrived. `$3` is how many lost replies
 // are too many to send once more: 1 holds everything for the editor. Nor is it sent again
-// to a reader who left meanwhile, nor of an issue that was cancelled.
+// to a reader who left meanwhile or had it from one who gave way to them, nor of an issue
+// that was cancelled.
 const DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'deferred', due_at = $2
     WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < $3
-      AND (kind <> 'issue' OR subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
+      AND (kind <> 'issue' OR id = issue_id || ':' || subscriber_id AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
         AND (paused_until IS NULL OR paused_until <= $2)))
       AND (issue_id IS NULL OR issue_id IN (SELECT id FROM issues WHERE state <> 'cancelled'))";
 const HOLD: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'in_doubt', due_at = NULL
@@ -135,7 +138,26 @@ impl Store {
         let rows = claim.fetch_all(pen.connection()).await?;
         pen.lay_down();
         fail_point!("claim-unanswered", |_| Err(StoreError::unanswered()));
-        rows.iter().map(leased).collect()
+        let mut jobs = Vec::with_capacity(rows.len());
+        for row in &rows {
+            match leased(row) {
+                Ok(job) => jobs.push(job),
+                Err(error) => self.set_aside(row, &error).await?,
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// A damaged row must not stand in the way of all others.
+    async fn set_aside(&self, row: &AnyRow, error: &StoreError) -> Result<(), StoreError> {
+        let id: String = row.try_get("id")?;
+        tracing::error!(delivery = %id, "a delivery is damaged and cannot be sent");
+        sqlx::query(SET_ASIDE)
+            .bind(id)
+            .bind(error.to_string())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     /// Puts one delivery back that was taken up and not begun.
@@ -151,22 +173,11 @@ impl Store {
         Ok(())
     }
 
-    /// Puts back what a claim at that moment took up without its answer having come through.
-    pub async fn give_back_claim(
-        &self,
-        worker: &WorkerId,
-        claimed_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let update = sqlx::query(GIVE_BACK_CLAIM)
-            .bind(worker.to_string())
-            .bind(claimed_at.as_millis());
-        update.execute(&self.pool).await?;
-        Ok(())
-    }
-
     /// The orderly end of a process: all it had not begun goes back.
     pub async fn resign(&self, worker: &WorkerId) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await?;
+        // A claim may still be at work in the database; what it takes up then is taken up
+        // again as what nobody owns.
         sqlx::query(GIVE_BACK)
             .bind(worker.to_string())
             .execute(&mut *tx)
@@ -200,26 +211,37 @@ impl Store {
         if ended.rows_affected() == 0 {
             return Ok(false);
         }
-        sqlx::query(DOUBT)
-            .bind(dead.to_string())
-            .bind(now.as_millis())
-            .bind(i64::from(most_losses))
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query(HOLD)
-            .bind(dead.to_string())
-            .bind(now.as_millis())
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query(GIVE_BACK)
-            .bind(dead.to_string())
-            .execute(&mut *tx)
-            .await?;
+        settle_leases(&mut tx, &dead.to_string(), most_losses, now).await?;
         fail_point!("taking-up");
         tx.commit().await?;
         fail_point!("taken-up");
         Ok(true)
     }
+}
+
+/// What nobody works on any more is in doubt, or goes back.
+pub(super) async fn settle_leases(
+    tx: &mut Writing,
+    lease: &str,
+    most_losses: u32,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(DOUBT)
+        .bind(lease.to_owned())
+        .bind(now.as_millis())
+        .bind(i64::from(most_losses))
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query(HOLD)
+        .bind(lease.to_owned())
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query(GIVE_BACK)
+        .bind(lease.to_owned())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 fn leased(row: &AnyRow) -> Result<Leased, StoreError> {
@@ -261,7 +283,7 @@ pub(super) fn statements(backend: Backend) -> Vec<&'static str> {
         CLAIM_ISSUE[index],
         GIVE_BACK,
         GIVE_BACK_ONE,
-        GIVE_BACK_CLAIM,
+        SET_ASIDE,
         RESIGN,
         IS_STILL,
         DOUBT,

@@ -21,20 +21,30 @@ mod draft_edits;
 mod facts;
 mod feeds;
 mod freeze;
+#[cfg(test)]
+mod hand_over_tests;
 mod issues;
 #[cfg(test)]
 mod lease_tests;
 mod leases;
 mod outcomes;
+mod ownerless;
+#[cfg(test)]
+mod pair;
 mod pen;
 #[cfg(test)]
 mod plan_tests;
+mod policy_streaks;
 mod posts;
+#[cfg(test)]
+mod race_tests;
 mod reader_mails;
 mod refusals;
 mod settings;
 mod sign_up;
 mod skipped;
+#[cfg(test)]
+mod streak_tests;
 mod subscriber_filter;
 mod subscriber_import;
 mod subscriber_leaving;
@@ -65,6 +75,7 @@ pub use freeze::{Claimed, NewIssue};
 pub use issues::IssueRow;
 pub use leases::Leased;
 pub use outcomes::{GroupCommit, Recorded, Settled};
+pub use policy_streaks::PolicyRefusal;
 pub use posts::{ByHand, Candidate, StoredPost};
 pub use reader_mails::{MailCount, Move};
 pub use settings::SavedSettings;
@@ -107,6 +118,11 @@ impl StoreError {
     pub fn is_away(&self) -> bool {
         use sqlx::Error::{Io, PoolClosed, PoolTimedOut};
         matches!(self, Self::Database(Io(_) | PoolClosed | PoolTimedOut))
+    }
+
+    /// What is stored is no good, and will be no better later.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Corrupt { .. })
     }
 
     /// As when the database is lost between doing what was asked and saying so.

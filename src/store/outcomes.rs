@@ -10,7 +10,7 @@ use super::commit_rows::Row;
 use super::issues::PAUSE;
 use super::subscriber_moves::Moves;
 use super::transaction::{Writing, again};
-use super::{Store, StoreError, batch, refusals, subscribers};
+use super::{PolicyRefusal, Store, StoreError, batch, policy_streaks, refusals, subscribers};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
@@ -45,6 +45,10 @@ pub struct GroupCommit {
     /// Bounced for what may be our fault: if their issue is paused by now, they go back to
     /// the queue and the try is not counted.
     pub excused: Vec<DeliveryId>,
+    /// Those of them that lengthen a streak …
+    pub refused: Vec<PolicyRefusal>,
+    /// … and the issues of which something was accepted before.
+    pub accepted: Vec<IssueId>,
     /// What each connection would send next.
     pub next: Vec<DeliveryId>,
 }
@@ -59,13 +63,23 @@ pub struct Recorded {
     pub begun: HashSet<DeliveryId>,
 }
 
+// Who leaves at this moment would not find their copy in the queue.
+fn hold_readers_sql(count: usize) -> String {
+    format!(
+        "UPDATE subscribers SET state = state WHERE id IN (
+            SELECT subscriber_id FROM deliveries WHERE id IN ({}) AND state = 'bounced'
+              AND issue_id IN (SELECT id FROM issues WHERE state = 'paused'))",
+        batch::list(1, count)
+    )
+}
+
 fn excuse_sql(count: usize) -> String {
     format!(
         "UPDATE deliveries SET state = CASE WHEN attempts > 1 THEN 'deferred' ELSE 'queued' END,
             due_at = 0, attempts = attempts - 1, at = $1
         WHERE id IN ({}) AND state = 'bounced'
           AND issue_id IN (SELECT id FROM issues WHERE state = 'paused')
-          AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
+          AND id = issue_id || ':' || subscriber_id AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
             AND (paused_until IS NULL OR paused_until <= $1))",
         batch::list(2, count)
     )
@@ -79,14 +93,15 @@ const SUPPRESS: &str = "UPDATE subscribers
 const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
     WHERE id = $1 AND state = 'deferred'";
 
-// Not tried again: a reader who left while their copy was on a connection, an issue that was
-// cancelled meanwhile.
+// Not tried again: a reader who left while their copy was on a connection, or gave way to
+// another, who has their own; an issue that was cancelled meanwhile; who was erased.
 const UNWANTED: &str = "UPDATE deliveries SET
         state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'skipped' END, due_at = NULL, at = $2
-    WHERE id = $1 AND kind = 'issue' AND state IN ('queued', 'deferred')
-      AND (NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id AND s.state = 'confirmed'
-            AND (s.paused_until IS NULL OR s.paused_until <= $2))
-        OR EXISTS (SELECT 1 FROM issues i WHERE i.id = deliveries.issue_id AND i.state = 'cancelled'))";
+    WHERE id = $1 AND state IN ('queued', 'deferred') AND (address IS NULL OR kind = 'issue' AND (
+        id <> issue_id || ':' || COALESCE(subscriber_id, '')
+        OR NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id
+            AND s.state = 'confirmed' AND (s.paused_until IS NULL OR s.paused_until <= $2))
+        OR EXISTS (SELECT 1 FROM issues i WHERE i.id = deliveries.issue_id AND i.state = 'cancelled')))";
 
 // Nor is one whose next issue came out meanwhile; [`Store::freeze`] ends those that waited.
 const OUTDATED: &str = "UPDATE deliveries SET
@@ -142,7 +157,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let mut tx = self.begin_write().await?;
-        let paused = pause(&mut tx, &commit.pauses).await?;
+        policy_streaks::hold(&mut tx, &commit.refused).await?;
+        let mut paused = pause(&mut tx, &commit.pauses).await?;
         let outcomes: Vec<Row<'_>> = commit.outcomes.iter().map(Row::of_outcome).collect();
         self.write(&mut tx, worker, &outcomes, now).await?;
         fail_point!("outcomes-written");
@@ -150,6 +166,13 @@ impl Store {
             follow_up(&mut tx, settled, now).await?;
         }
         excuse(&mut tx, &commit.excused, now).await?;
+        for issue in &commit.accepted {
+            policy_streaks::end(&mut tx, &issue.to_string()).await?;
+        }
+        for streak in policy_streaks::note(&mut tx, &commit.refused).await? {
+            paused.extend(pause(&mut tx, &[(streak.issue, streak.says)]).await?);
+            excuse(&mut tx, &streak.refused, now).await?;
+        }
         let marks: Vec<Row<'_>> = commit.next.iter().map(Row::of_mark).collect();
         self.write(&mut tx, worker, &marks, now).await?;
         let begun = self.begun(&mut tx, worker, &commit.next).await?;
@@ -168,6 +191,7 @@ impl GroupCommit {
         };
         self.pauses.is_empty()
             && self.excused.is_empty()
+            && self.accepted.is_empty()
             && !self.outcomes.iter().any(has_consequences)
             && self.outcomes.len() + self.next.len() <= batch::MOST
     }
@@ -250,6 +274,11 @@ async fn excuse(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     for run in batch::runs(excused) {
+        let mut query = sqlx::query(AssertSqlSafe(hold_readers_sql(run.len())));
+        for id in run {
+            query = query.bind(id.to_string());
+        }
+        query.execute(&mut **tx).await?;
         let mut query = sqlx::query(AssertSqlSafe(excuse_sql(run.len()))).bind(now.as_millis());
         for id in run {
             query = query.bind(id.to_string());
@@ -262,6 +291,7 @@ async fn excuse(
 #[cfg(test)]
 pub(super) fn statements() -> Vec<String> {
     vec![
+        hold_readers_sql(10),
         excuse_sql(10),
         SUPPRESS.to_owned(),
         BOUNCE.to_owned(),

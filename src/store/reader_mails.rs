@@ -1,6 +1,7 @@
 //! What readers ask for themselves: mails about their subscription, another address.
 
 use super::deliveries::insert;
+use super::freeze::LINE_UP;
 use super::sign_up::{note, recent};
 use super::subscriber_moves::Moves;
 use super::subscribers::{BY_KEY, SKIP_ALL, Subscriber, WELCOME_BACK, skip, subscriber};
@@ -77,6 +78,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
+            sqlx::query(LINE_UP).execute(&mut *tx).await?;
             if !make_room(&mut tx, reader, step.to, now).await? {
                 return Ok(false);
             }

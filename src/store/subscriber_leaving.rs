@@ -6,7 +6,7 @@ use super::freeze::LINE_UP;
 use super::subscriber_moves::Moves;
 use super::subscribers::NOTE_LEAVING;
 use super::transaction::{Writing, again};
-use super::{Store, StoreError, batch, refusals};
+use super::{Store, StoreError, batch, deliveries, refusals};
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 
@@ -35,12 +35,10 @@ fn unsubscribe_sql(count: usize) -> String {
     )
 }
 
+const SKIP: &str = deliveries::skip!("$1", "subscriber_id IN ($readers)");
+
 fn skip_sql(count: usize) -> String {
-    format!(
-        "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $1
-        WHERE subscriber_id IN ({}) AND state IN ('queued', 'leased', 'deferred')",
-        batch::list(2, count)
-    )
+    SKIP.replace("$readers", &batch::list(2, count))
 }
 
 fn cut_ties_sql(count: usize) -> String {

@@ -3,6 +3,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::deliveries::skip;
 use super::freeze::LINE_UP;
 use super::subscriber_moves::Moves;
 use super::transaction::{Writing, again};
@@ -47,12 +48,8 @@ const FORGET_LEAVING: &str = "UPDATE deliveries SET left_at = NULL WHERE subscri
     AND left_at = (SELECT state_at FROM subscribers WHERE id = $1 AND state = 'unsubscribed')";
 const PAUSE: &str =
     "UPDATE subscribers SET paused_until = $2 WHERE id = $1 AND state = 'confirmed'";
-const SKIP_ISSUES: &str =
-    "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $2
-    WHERE subscriber_id = $1 AND kind = 'issue' AND state IN ('queued', 'leased', 'deferred')";
-pub(super) const SKIP_ALL: &str =
-    "UPDATE deliveries SET state = 'skipped', due_at = NULL, lease = NULL, at = $2
-    WHERE subscriber_id = $1 AND state IN ('queued', 'leased', 'deferred')";
+const SKIP_ISSUES: &str = skip!("$2", "subscriber_id = $1 AND kind = 'issue'");
+pub(super) const SKIP_ALL: &str = skip!("$2", "subscriber_id = $1");
 pub(super) const WELCOME_BACK: &str = "DELETE FROM erased WHERE address_mac = $1";
 // Of their mails only the rows stay, as of one who is erased.
 const FORGET_PENDING: &str = "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL, reply = NULL,

@@ -4,6 +4,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::freeze::LINE_UP;
 use super::transaction::again;
 use super::{IssueRow, Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
@@ -37,14 +38,16 @@ const REOPEN: &str = "UPDATE issues SET state = CASE WHEN state = 'sent' THEN 's
     answered_at = $2
     WHERE id = $1 AND state <> 'cancelled'";
 // Two readers who became one have two copies of what both were sent; only their own goes
-// out once more.
+// out once more, and only if neither arrived.
 const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = 0, reply = NULL, attempts = 0, lost_replies = 0,
     queued_at = $2, at = $2,
     address = (SELECT s.address FROM subscribers s WHERE s.id = deliveries.subscriber_id)
     WHERE issue_id = $1 AND rests IN ('bounced', 'in_doubt')
       AND id = issue_id || ':' || subscriber_id
       AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
-        AND (paused_until IS NULL OR paused_until <= $2))";
+        AND (paused_until IS NULL OR paused_until <= $2))
+      AND NOT EXISTS (SELECT 1 FROM deliveries other WHERE other.subscriber_id = deliveries.subscriber_id
+        AND other.issue_id = $1 AND other.state = 'delivered')";
 
 impl Store {
     /// How the recipients of an issue are accounted for at this moment.
@@ -90,6 +93,8 @@ impl Store {
     pub async fn send_again(&self, issue: &IssueId, now: Timestamp) -> Result<u64, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
+            // Who leaves at this moment would not find their copy, and get it.
+            sqlx::query(LINE_UP).execute(&mut *tx).await?;
             let mut changed = 0;
             for statement in [REOPEN, QUEUE_ANEW] {
                 let update = sqlx::query(statement)

@@ -22,12 +22,15 @@ impl Store {
 
     /// False when others have declared this worker dead and taken its leases up.
     pub async fn beat(&self, worker: &WorkerId) -> Result<bool, StoreError> {
-        Ok(sqlx::query(BEAT)
+        // In its turn: an engine at work could keep a lone statement waiting on SQLite until
+        // others take this process for dead.
+        let mut tx = self.begin_write().await?;
+        let beaten = sqlx::query(BEAT)
             .bind(worker.to_string())
-            .execute(&self.pool)
-            .await?
-            .rows_affected()
-            > 0)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(beaten.rows_affected() > 0)
     }
 
     /// Every worker with its count of beats.

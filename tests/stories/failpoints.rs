@@ -9,12 +9,19 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use broadsheet::domain::token::Purpose;
 use futures_util::future::join_all;
+use reqwest::StatusCode;
+use sqlx::Executor;
 
 use super::crashes::{assert_accounted, assert_all_served};
+use super::outages::intruder;
+use super::reading::{reader_token, serve};
+use crate::support::browser::Browser;
 use crate::support::newsletter::{Newsletter, result_of, text, within};
 use crate::support::process::{Finished, Running};
 use crate::support::smtp_server::{Fault, SmtpServer, Stage};
+use crate::support::weeks::Weeks;
 
 const READERS: usize = 60;
 const CONNECTIONS: usize = 4;
@@ -52,8 +59,9 @@ const STEPS: &[(&str, usize, Scene)] = &[
     ("reply-read", MIDDLE, Send),
     ("outcome-known", MIDDLE, Send),
     ("before-commit", SOME, Send),
-    ("outcomes-written", 0, Refused),
-    ("marks-written", 0, Refused),
+    // Past the commit of the first acceptance, which may end a streak.
+    ("outcomes-written", 1, Refused),
+    ("marks-written", 1, Refused),
     ("before-answer", SOME, Send),
     ("finishing", 0, Send),
     ("finished", 0, Send),
@@ -66,8 +74,13 @@ const STEPS: &[(&str, usize, Scene)] = &[
 ];
 
 /// Failpoints that are no deaths: the reply to the final dot is waited for one second only,
-/// and the database does what it is asked to and does not say so.
-const OTHERS: &[&str] = &["impatient", "commit-unanswered", "claim-unanswered"];
+/// the database does what it is asked to and does not say so, or does not do it.
+const OTHERS: &[&str] = &[
+    "impatient",
+    "commit-unanswered",
+    "claim-unanswered",
+    "mail-unread",
+];
 
 fn failpoints_in(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
@@ -195,7 +208,66 @@ async fn work_that_the_database_did_without_saying_so_is_neither_lost_nor_done_t
 }
 
 #[tokio::test]
-async fn who_is_erased_while_an_issue_is_frozen_gets_no_copy_of_it() {
+async fn a_claim_that_is_put_back_sends_nothing_twice() {
+    let server = SmtpServer::unhurried(Duration::from_millis(20));
+    let mut weeks = Weeks::begin_with(server, READERS).await;
+    weeks.issue().await;
+    // The clock of this newsletter stands still: all claims are of one moment.
+    fail::cfg("claim-unanswered", "1*off->1*return->off").expect("a failpoint");
+    weeks.app.delivers().await;
+    fail::remove("claim-unanswered");
+    let copies = weeks.server.copies();
+    assert_eq!(copies.len(), READERS);
+    assert!(copies.values().all(|&copies| copies == 1), "{copies:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_fails_while_a_mail_is_composed_stops_nothing_and_charges_nobody() {
+    let server = SmtpServer::start();
+    let newsletter = Newsletter::new(&server.url()).await;
+    newsletter.import_readers(READERS).await;
+    let arguments = ["digest", "send", "--wait", "--wait-max", "1s", "--json"];
+    let failpoints = ("FAILPOINTS", "mail-unread=2*return");
+    let sending = newsletter.installation.start_with(failpoints, &arguments);
+    let (code, result) = result_of(&sending.wait().await);
+    assert_eq!((code, &result["deferred"]), (75, &2.into()), "{result}");
+    let retry = ["deliveries", "retry", "--issue", "1", "--deferred-only"];
+    newsletter.json(&retry).await;
+    let result = newsletter.send_to_the_end(&[]).await;
+    assert_all_served(&newsletter, &server, &result, 0).await;
+    for delivery in newsletter.deliveries().await {
+        assert_eq!(delivery["attempts"], 1, "{delivery}");
+    }
+}
+
+const LEAVER: &str = "reader9@example.com";
+
+/// Waits for someone to stand still in the middle of a transaction.
+async fn is_freezing(newsletter: &Newsletter) {
+    let mut intruder = intruder(newsletter).await;
+    if newsletter.database.url().starts_with("sqlite") {
+        let patience = "PRAGMA busy_timeout = 0";
+        intruder.execute(patience).await.expect("no patience");
+        while intruder.execute("BEGIN IMMEDIATE").await.is_ok() {
+            intruder.execute("ROLLBACK").await.expect("the lock let go");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        return;
+    }
+    let standing = "SELECT 1 AS it FROM pg_stat_activity WHERE state = 'idle in transaction'
+        AND datname = current_database() AND clock_timestamp() - state_change > INTERVAL '200 ms'";
+    while intruder
+        .fetch_optional(standing)
+        .await
+        .expect("an answer")
+        .is_none()
+    {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// An issue is being frozen, and before that is done this happens.
+async fn nobody_gets_it_who(leaves: impl AsyncFn(&Newsletter, &str)) {
     // Who has to wait for the freezing comes in before the last ones are written to.
     let server = SmtpServer::unhurried(Duration::from_millis(200));
     let newsletter = Newsletter::new(&server.url()).await;
@@ -203,23 +275,46 @@ async fn who_is_erased_while_an_issue_is_frozen_gets_no_copy_of_it() {
     newsletter.import_readers(9).await;
     let hold = ("FAILPOINTS", "freezing=sleep(3000)");
     let arguments = ["digest", "send", "--wait", "--json"];
+    let (newsletter, serving, site) = serve(newsletter).await;
     let sending = newsletter.installation.start_with(hold, &arguments);
-    let is_read = async {
-        while newsletter.blog.requests() == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    within(is_read, "the feed is read, and the issue comes next").await;
-    newsletter
-        .json(&["subscribers", "erase", "reader9@example.com"])
-        .await;
+    within(is_freezing(&newsletter), "an issue that is being frozen").await;
+    leaves(&newsletter, &site).await;
     let (code, result) = result_of(&sending.wait().await);
     assert_eq!(code, 0, "{result}");
-    assert!(!server.copies().contains_key("reader9@example.com"));
+    assert!(!server.copies().contains_key(LEAVER));
     assert_eq!(server.copies().len(), 8);
-    let left = newsletter.deliveries().await;
-    assert!(
-        left.iter()
-            .all(|row| row["address"] != "reader9@example.com")
-    );
+    assert_eq!(serving.terminate().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn who_is_erased_while_an_issue_is_frozen_gets_no_copy_of_it() {
+    nobody_gets_it_who(async |newsletter, _| {
+        newsletter.json(&["subscribers", "erase", LEAVER]).await;
+        let left = newsletter.deliveries().await;
+        assert!(left.iter().all(|row| row["address"] != LEAVER));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_leaves_while_an_issue_is_frozen_gets_no_copy_of_it() {
+    nobody_gets_it_who(async |newsletter, site| {
+        let token = reader_token(newsletter, Purpose::Unsubscribe, LEAVER).await;
+        let link = format!("{site}/unsubscribe/{token}");
+        let left = Browser::new().post(&link, &[]).await;
+        assert_eq!(left.status, StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_pauses_while_an_issue_is_frozen_gets_no_copy_of_it() {
+    nobody_gets_it_who(async |newsletter, site| {
+        let token = reader_token(newsletter, Purpose::Preferences, LEAVER).await;
+        let link = format!("{site}/preferences/{token}");
+        let paused = Browser::new().post(&link, &[("action", "pause")]).await;
+        assert_eq!(paused.status, StatusCode::SEE_OTHER, "{}", paused.html);
+        assert!(paused.location.is_some_and(|to| to.contains("saved=1")));
+    })
+    .await;
 }

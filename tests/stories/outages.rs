@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, ConnectOptions, Executor};
 use tempfile::TempDir;
 
 use super::crashes::assert_all_served;
-use crate::support::newsletter::{Newsletter, until_logged};
+use crate::support::newsletter::{Newsletter, result_of, until_logged};
 use crate::support::postgres::Cluster;
 use crate::support::smtp_server::{Fault, SmtpServer, Stage};
 
@@ -27,7 +27,7 @@ async fn newsletter_on(server: &SmtpServer) -> Newsletter {
 }
 
 /// A connection of someone else's to the newsletter's database.
-async fn intruder(newsletter: &Newsletter) -> AnyConnection {
+pub(super) async fn intruder(newsletter: &Newsletter) -> AnyConnection {
     install_default_drivers();
     let options: AnyConnectOptions = newsletter.database.url().parse().expect("a URL");
     options.connect().await.expect("a connection")
@@ -90,6 +90,54 @@ async fn a_database_that_crashes_and_comes_back_is_waited_for() {
     let result = newsletter.until_sent().await;
     assert_all_served(&newsletter, &server, &result, 0).await;
     assert_eq!(worker.terminate().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_does_not_hold_up_the_end() {
+    if std::env::var_os("BROADSHEET_TEST_DATABASE").is_none() {
+        return; // it is about PostgreSQL
+    }
+    let cluster = Cluster::start();
+    let server = SmtpServer::unhurried(A_MAIL);
+    let newsletter = newsletter_on(&server)
+        .await
+        .with("database.url", cluster.url());
+    newsletter.import_readers(READERS).await;
+    let worker = newsletter.start(&["worker"]);
+    newsletter.send(&[]).await;
+    server.wait_for(EARLY).await;
+    cluster.hang();
+    let asked = Instant::now();
+    let ended = worker.terminate().await;
+    assert!(
+        asked.elapsed() < Duration::from_secs(10),
+        "{:?}, {ended:?}",
+        asked.elapsed()
+    );
+    cluster.go_on();
+    let result = newsletter.send_to_the_end(&[]).await;
+    assert_all_served(&newsletter, &server, &result, CONNECTIONS).await;
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_send_waits_for_the_database_too() {
+    if std::env::var_os("BROADSHEET_TEST_DATABASE").is_none() {
+        return; // it is about PostgreSQL
+    }
+    let cluster = Cluster::start();
+    let server = SmtpServer::unhurried(A_MAIL);
+    let newsletter = newsletter_on(&server)
+        .await
+        .with("database.url", cluster.url());
+    newsletter.import_readers(READERS).await;
+    let sending = newsletter.start(&["digest", "send", "--wait"]);
+    for mails in [EARLY, 3 * EARLY] {
+        server.wait_for(mails).await;
+        cluster.crash_and_restart();
+    }
+    let (code, result) = result_of(&sending.wait().await);
+    assert_eq!(code, 0, "{result}");
+    assert_all_served(&newsletter, &server, &result, 0).await;
 }
 
 /// A file system of a few megabytes.

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::newsletter::{Newsletter, result_of};
+use crate::support::newsletter::{Newsletter, result_of, until_logged, within};
 use crate::support::smtp_server::{Fault, SmtpServer, Stage};
 
 const UNLUCKY: &str = "reader3@example.com";
@@ -71,6 +72,56 @@ async fn a_policy_that_refuses_everyone_pauses_the_issue_and_costs_nobody_anythi
     for delivery in newsletter.deliveries().await {
         assert_eq!(delivery["attempts"], 1, "{delivery}");
     }
+}
+
+#[tokio::test]
+async fn refusals_by_policy_are_counted_over_all_processes() {
+    let server = SmtpServer::scripted(|moment| match moment.stage {
+        Stage::Connect => Some(Fault::Delay(Duration::from_millis(300))),
+        Stage::Dot => Some(Fault::Reply(UNAUTHENTICATED)),
+        _ => None,
+    });
+    let newsletter = newsletter_with_readers(&server, 60)
+        .await
+        .with("smtp.connections", "1");
+    let workers = [(); 3].map(|()| newsletter.start(&["worker"]));
+    for worker in &workers {
+        until_logged(worker, "working").await;
+    }
+    newsletter.send(&[]).await;
+    let paused = async { while newsletter.send(&[]).await.1["result"] != "paused" {} };
+    within(paused, "the issue to be paused").await;
+    let none_is_left = async { while newsletter.states().await.get("queued") != Some(&60) {} };
+    within(none_is_left, "all of them in the queue").await;
+    let deliveries = newsletter.deliveries().await;
+    let refused = deliveries
+        .iter()
+        .filter(|row| row["reply"] == UNAUTHENTICATED);
+    let refused = refused.count();
+    assert!((20..=23).contains(&refused), "{refused} were tried");
+    assert!(deliveries.iter().all(|row| row["attempts"] == 0));
+}
+
+#[tokio::test]
+async fn what_one_process_brings_in_ends_the_streak_of_another() {
+    const READERS: usize = 180;
+    let server = SmtpServer::scripted(|moment| match (moment.stage, moment.connection) {
+        (Stage::Mail, 1) => Some(Fault::Delay(Duration::from_millis(200))),
+        (Stage::Dot, 1) => Some(Fault::Reply(UNAUTHENTICATED)),
+        (Stage::Dot, _) => Some(Fault::Delay(Duration::from_millis(40))),
+        _ => None,
+    });
+    let newsletter = newsletter_with_readers(&server, READERS)
+        .await
+        .with("smtp.connections", "1");
+    let workers = [(); 2].map(|()| newsletter.start(&["worker"]));
+    for worker in &workers {
+        until_logged(worker, "working").await;
+    }
+    newsletter.send(&[]).await;
+    let result = newsletter.until_sent().await;
+    let bounced = result["bounced"].as_u64().expect("a number");
+    assert!((21..60).contains(&bounced), "{result}");
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ pub async fn state_of(newsletter: &Newsletter, address: &str) -> String {
 }
 
 /// What stands in every mail to this reader, made with the newsletter's own key.
-async fn unsubscribe_token(newsletter: &Newsletter, address: &str) -> String {
+pub async fn reader_token(newsletter: &Newsletter, purpose: Purpose, address: &str) -> String {
     let rows = newsletter.json(&["subscribers", "list"]).await;
     let row = rows
         .iter()
@@ -39,7 +39,7 @@ async fn unsubscribe_token(newsletter: &Newsletter, address: &str) -> String {
     let file = newsletter.installation.folder().join("data/secret.key");
     let keys =
         SecretKeys::parse(&std::fs::read_to_string(file).expect("a key file")).expect("a key");
-    keys.reader_token(Purpose::Unsubscribe, &reader)
+    keys.reader_token(purpose, &reader)
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn whoever_leaves_while_it_is_sent_gets_nothing_more() {
     let address = text(&waiting["address"]);
     let link = format!(
         "{site}/unsubscribe/{}",
-        unsubscribe_token(&newsletter, &address).await
+        reader_token(&newsletter, Purpose::Unsubscribe, &address).await
     );
     assert_eq!(Browser::new().post(&link, &[]).await.status, StatusCode::OK);
 

@@ -32,6 +32,11 @@ fn once(stage: Stage, fault: Fault) -> SmtpServer {
     })
 }
 
+/// How long a deferred copy waits for its next try, in milliseconds.
+fn wait_of(delivery: &serde_json::Value) -> Option<i64> {
+    Some(delivery["due_at"].as_i64()? - delivery["at"].as_i64()?)
+}
+
 /// Makes what is deferred fall due, and sends it.
 async fn send_what_is_deferred(newsletter: &Newsletter) -> serde_json::Value {
     newsletter
@@ -45,7 +50,7 @@ async fn what_is_refused_for_now_is_deferred_and_delivered_later() {
     let open = Arc::new(AtomicBool::new(false));
     let opened = Arc::clone(&open);
     let server = SmtpServer::scripted(move |moment: &Moment<'_>| {
-        let greylisted = moment.stage == Stage::Rcpt && moment.recipient.ends_with("2@example.com");
+        let greylisted = moment.stage == Stage::Rcpt && moment.recipient.contains('2');
         let refuses = greylisted && !opened.load(Ordering::Relaxed);
         refuses.then_some(Fault::Reply("451 4.7.1 Greylisted, try later"))
     });
@@ -59,7 +64,7 @@ async fn what_is_refused_for_now_is_deferred_and_delivered_later() {
     );
     assert_eq!(
         (&result["delivered"], &result["deferred"]),
-        (&27.into(), &3.into()),
+        (&18.into(), &12.into()),
         "{result}"
     );
     let deferred = newsletter.delivery_to("reader12@example.com").await;
@@ -69,10 +74,26 @@ async fn what_is_refused_for_now_is_deferred_and_delivered_later() {
     );
     assert_eq!(deferred["reply"], "451 4.7.1 Greylisted, try later");
 
+    let waits = newsletter
+        .json(&["deliveries", "list", "--state", "deferred"])
+        .await;
+    let waits: Vec<i64> = waits.iter().filter_map(wait_of).collect();
+    assert!(
+        waits
+            .iter()
+            .all(|wait| (299..=331).contains(&(wait / 1_000))),
+        "{waits:?}"
+    );
+    let spread = waits.iter().max().zip(waits.iter().min());
+    assert!(
+        spread.is_some_and(|(last, first)| last - first > 1_000),
+        "all come back at once: {waits:?}"
+    );
+
     let (code, again) = newsletter.send(IMPATIENT).await;
     assert_eq!(
         (code, &again["deferred"]),
-        (75, &3.into()),
+        (75, &12.into()),
         "not before it is due: {again}"
     );
 

@@ -7,6 +7,7 @@ use broadsheet::app::App;
 use broadsheet::config::Sources;
 use broadsheet::delivery::Engine;
 use broadsheet::domain::clock::{Clock, ManualClock, Timestamp};
+use broadsheet::domain::delivery::DeliveryState;
 use broadsheet::domain::email_address::EmailAddress;
 use broadsheet::domain::issue::{IssueNumber, IssueState};
 use broadsheet::domain::random::Random;
@@ -14,6 +15,8 @@ use broadsheet::domain::subscriber::SubscriberState;
 use broadsheet::store::{DeliveryFilter, DeliveryRow, IssueRow};
 use broadsheet::subscription::TakenIn;
 use broadsheet::worker::Memory;
+use sqlx::any::AnyConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +26,7 @@ use super::newsletter::within;
 use super::smtp_server::SmtpServer;
 
 const POLL: Duration = Duration::from_millis(25);
+const LONGEST_WAIT: Duration = Duration::from_secs(5 * 3600);
 
 /// A newsletter with a database, a folder and a clock of its own.
 pub struct TestApp {
@@ -30,7 +34,7 @@ pub struct TestApp {
     pub clock: Arc<ManualClock>,
     memory: Memory,
     _folder: TempDir,
-    _database: Database,
+    database: Database,
 }
 
 impl TestApp {
@@ -73,7 +77,7 @@ impl TestApp {
             clock,
             memory: Memory::default(),
             _folder: folder,
-            _database: database,
+            database,
         }
     }
 
@@ -136,15 +140,23 @@ impl TestApp {
         let rows = self.copies(None).await;
         let is_open = |row: &DeliveryRow| row.due_at.is_some();
         // An issue of which nothing is to go has yet to be called sent.
-        let unfinished = self.issues().await.into_iter().any(|issue| {
+        let issues = self.issues().await;
+        let unfinished = issues.iter().any(|issue| {
             let number = Some(issue.number.get());
             let copies = rows.iter().filter(|row| row.issue == number);
             issue.state == IssueState::Sending && !copies.into_iter().any(is_open)
         });
+        let is_held = |row: &DeliveryRow| {
+            let issue = issues.iter().find(|it| row.issue == Some(it.number.get()));
+            let stands = issue.is_some_and(|issue| issue.state != IssueState::Sending);
+            stands && matches!(row.state, DeliveryState::Queued | DeliveryState::Deferred)
+        };
+        // Nobody is ever put off for as long as a clock that was wrong would have it.
+        let is_due = |due: Timestamp| due <= now || due > now.plus(LONGEST_WAIT);
         unfinished
             || rows
                 .iter()
-                .any(|row| row.due_at.is_some_and(|due| due <= now))
+                .any(|row| row.due_at.is_some_and(is_due) && !is_held(row))
     }
 
     /// Everybody's copy of an issue (`None`: of all of them).
@@ -153,6 +165,14 @@ impl TestApp {
         let filter = DeliveryFilter { issue, state: None };
         let rows = self.app.store.deliveries(&filter, None, 1_000).await;
         rows.expect("a list of deliveries")
+    }
+
+    /// Someone changes the database past the program.
+    pub async fn is_tampered_with(&self, statement: &str) {
+        let options: AnyConnectOptions = self.database.url().parse().expect("a URL");
+        let mut intruder = options.connect().await.expect("a connection");
+        let statement = AssertSqlSafe(statement.to_owned());
+        intruder.execute(statement).await.expect("a statement");
     }
 
     pub async fn state_of(&self, address: &str) -> SubscriberState {

@@ -11,6 +11,7 @@ pub mod postgres;
 pub mod process;
 pub mod smtp_server;
 mod smtp_session;
+pub mod weeks;
 
 #[cfg(test)]
 mod tests;

@@ -47,6 +47,27 @@ impl Cluster {
         self.pg_ctl("restart", &["-m", "immediate"]);
     }
 
+    /// From now on it takes what it is sent and does not answer.
+    pub fn hang(&self) {
+        self.signal("STOP");
+    }
+
+    pub fn go_on(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        // Every connection has a process of its own, a child of the first one.
+        let script =
+            "read -r first <\"$1\"; kill -s \"$0\" \"$first\" $(cat /proc/$first/task/*/children)";
+        let pid = self.folder.path().join("data/postmaster.pid");
+        let sent = Command::new("sh")
+            .args(["-c", script, signal])
+            .arg(pid)
+            .status();
+        assert!(sent.is_ok_and(|done| done.success()), "a server to signal");
+    }
+
     fn pg_ctl(&self, what: &str, more: &[&str]) {
         let folder = self.folder.path().display();
         let options = format!(
@@ -96,6 +117,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        self.go_on();
         self.pg_ctl("stop", &["-m", "immediate"]);
     }
 }

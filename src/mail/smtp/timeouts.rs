@@ -49,3 +49,24 @@ impl Timeouts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 5321 §4.5.3.2: at least so many minutes.
+    #[test]
+    fn nobody_is_hurried_who_has_the_rfcs_time() {
+        let ours = Timeouts::default();
+        for (limit, minutes) in [
+            (ours.greeting, 5),
+            (ours.mail, 5),
+            (ours.rcpt, 5),
+            (ours.data, 2),
+            (ours.block, 3),
+            (ours.dot, 10),
+        ] {
+            assert!(limit >= Duration::from_secs(60 * minutes), "{limit:?}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What is leased to a process that is not there. It is of one that resigned, or was taken
+//! for dead, while a statement of its own was still at work in the database.
+
+use super::leases::settle_leases;
+use super::{Store, StoreError};
+use crate::domain::clock::Timestamp;
+
+// A process joins before it takes anything up, and its id never comes again.
+const OWNERLESS: &str = "SELECT DISTINCT lease FROM deliveries
+    WHERE lease IS NOT NULL AND lease NOT IN (SELECT id FROM workers)";
+
+impl Store {
+    /// Takes it up as what a dead process had leased. Returns how many those were.
+    pub async fn take_up_ownerless(
+        &self,
+        most_losses: u32,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let leases: Vec<String> = sqlx::query_scalar(OWNERLESS).fetch_all(&self.pool).await?;
+        for lease in &leases {
+            let mut tx = self.begin_write().await?;
+            settle_leases(&mut tx, lease, most_losses, now).await?;
+            tx.commit().await?;
+        }
+        Ok(leases.len())
+    }
+}
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[OWNERLESS];

@@ -1,0 +1,132 @@
+//! Two processes at once, one of them in the middle of its transaction. On PostgreSQL a
+//! statement does not see what the other has not committed; on SQLite they take turns.
+
+use std::time::Duration;
+
+use super::pair::{NOW, Pair};
+use super::{GroupCommit, Leaver};
+use crate::domain::delivery::DeliveryState;
+use crate::domain::issue::IssueState;
+
+#[tokio::test]
+async fn whoever_leaves_while_their_copy_is_put_off_gets_it_no_more() {
+    let pair = Pair::new().await;
+    pair.begins_to_send().await;
+    let tx = pair.in_the_middle_of(&[pair.put_off()]).await;
+    let (other, id) = (pair.other.clone(), pair.reader);
+    let leaver = Leaver {
+        id,
+        nonce: "n".to_owned(),
+    };
+    let left = pair
+        .meanwhile(tx, async move { other.unsubscribe(&[leaver], NOW).await })
+        .await;
+    assert_eq!((left, pair.state().await), (1, DeliveryState::Skipped));
+}
+
+#[tokio::test]
+async fn whoever_pauses_while_their_copy_is_put_off_gets_it_no_more() {
+    let pair = Pair::new().await;
+    pair.begins_to_send().await;
+    let tx = pair.in_the_middle_of(&[pair.put_off()]).await;
+    let (other, id) = (pair.other.clone(), pair.reader);
+    let until = Some(NOW.plus(Duration::from_secs(3600)));
+    let pausing = async move { other.pause(&id, until, NOW).await };
+    assert!(pair.meanwhile(tx, pausing).await);
+    assert_eq!(pair.state().await, DeliveryState::Skipped);
+}
+
+#[tokio::test]
+async fn what_is_put_off_while_its_issue_is_cancelled_is_not_left_waiting() {
+    let pair = Pair::new().await;
+    pair.begins_to_send().await;
+    let tx = pair.in_the_middle_of(&[pair.put_off()]).await;
+    let (other, issue) = (pair.other.clone(), pair.issue);
+    let cancelling = async move { other.cancel_issue(&issue, NOW).await };
+    assert!(pair.meanwhile(tx, cancelling).await);
+    assert_eq!(pair.state().await, DeliveryState::Skipped);
+}
+
+#[tokio::test]
+async fn leaving_does_not_take_a_copy_off_the_wire() {
+    let pair = Pair::new().await;
+    pair.begins_to_send().await;
+    let leaver = Leaver {
+        id: pair.reader,
+        nonce: "n".to_owned(),
+    };
+    pair.other.unsubscribe(&[leaver], NOW).await.unwrap();
+    assert_eq!(pair.state().await, DeliveryState::Sending);
+    let commit = GroupCommit {
+        outcomes: vec![pair.bounced()],
+        ..GroupCommit::default()
+    };
+    pair.one.record(&pair.worker, &commit, NOW).await.unwrap();
+    assert_eq!(pair.state().await, DeliveryState::Bounced);
+}
+
+#[tokio::test]
+async fn an_issue_sent_again_does_not_go_to_who_is_leaving() {
+    let pair = Pair::new().await;
+    pair.bounces().await;
+    let tx = pair.in_the_middle_of(&pair.leaves()).await;
+    let (other, issue) = (pair.other.clone(), pair.issue);
+    let again = async move { other.send_again(&issue, NOW).await };
+    assert_eq!(pair.meanwhile(tx, again).await, 0);
+    assert_eq!(pair.state().await, DeliveryState::Bounced);
+}
+
+#[tokio::test]
+async fn what_goes_back_to_the_queue_does_not_go_to_who_is_leaving() {
+    let pair = Pair::new().await;
+    pair.bounces().await;
+    let tx = pair.in_the_middle_of(&pair.leaves()).await;
+    let commit = GroupCommit {
+        pauses: vec![(pair.issue, "554 no".to_owned())],
+        excused: vec![pair.copy.clone()],
+        ..GroupCommit::default()
+    };
+    let (other, worker) = (pair.other.clone(), pair.worker);
+    let excusing = async move { other.record(&worker, &commit, NOW).await };
+    let recorded = pair.meanwhile(tx, excusing).await;
+    assert_eq!(recorded.paused.len(), 1);
+    assert_eq!(pair.state().await, DeliveryState::Bounced);
+}
+
+#[tokio::test]
+async fn an_issue_is_not_called_sent_while_it_is_sent_again() {
+    let pair = Pair::new().await;
+    pair.bounces().await;
+    let again = [
+        format!(
+            "UPDATE issues SET changes = changes + 1 WHERE id = '{}'",
+            pair.issue
+        ),
+        format!(
+            "UPDATE deliveries SET state = 'queued', due_at = 0 WHERE id = '{}'",
+            pair.copy
+        ),
+    ];
+    let tx = pair.in_the_middle_of(&again).await;
+    let other = pair.other.clone();
+    let finishing = async move { other.finish_issues(NOW).await };
+    assert_eq!(pair.meanwhile(tx, finishing).await, 0);
+    let row = pair.one.issue_by_id(&pair.issue).await.unwrap().unwrap();
+    assert_eq!(row.state, IssueState::Sending);
+}
+
+#[tokio::test]
+async fn a_claim_that_ends_after_its_worker_is_found_by_the_next() {
+    let pair = Pair::new().await;
+    let claim = format!(
+        "UPDATE deliveries SET state = 'leased', lease = '{}' WHERE id = '{}'",
+        pair.worker, pair.copy
+    );
+    let tx = pair.in_the_middle_of(&[claim]).await;
+    let (other, worker) = (pair.other.clone(), pair.worker);
+    let resigning = async move { other.resign(&worker).await };
+    pair.meanwhile(tx, resigning).await;
+    assert_eq!(pair.one.workers().await.unwrap().len(), 1);
+    pair.one.take_up_ownerless(3, NOW).await.unwrap();
+    assert_eq!(pair.state().await, DeliveryState::Queued);
+}

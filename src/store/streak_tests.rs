@@ -1,0 +1,106 @@
+//! Refusals by policy are counted over all processes, until something is accepted.
+
+use super::pair::{NOW, Pair};
+use super::{GroupCommit, PolicyRefusal, Settled, Store};
+use crate::domain::delivery::{DeliveryId, DeliveryState};
+use crate::domain::ids::WorkerId;
+use crate::domain::issue::IssueState;
+
+const READERS: usize = 25;
+
+impl Pair {
+    /// So many copies are begun by this process, and refused or accepted.
+    async fn tries(&self, (store, worker): (&Store, &WorkerId), copies: i64, is_taken: bool) {
+        let jobs = store.claim_copies(worker, &self.issue, copies, NOW).await;
+        let ids: Vec<DeliveryId> = jobs.unwrap().into_iter().map(|job| job.id).collect();
+        assert_eq!(ids.len() as i64, copies);
+        let commit = GroupCommit {
+            next: ids.clone(),
+            ..GroupCommit::default()
+        };
+        let recorded = store.record(worker, &commit, NOW).await.unwrap();
+        assert_eq!(recorded.begun.len(), ids.len());
+        let commit = if is_taken {
+            self.accepted(&ids)
+        } else {
+            self.refused(&ids)
+        };
+        // Twice: the answer of the first was lost.
+        for _ in 0..2 {
+            store.record(worker, &commit, NOW).await.unwrap();
+        }
+    }
+
+    fn accepted(&self, ids: &[DeliveryId]) -> GroupCommit {
+        let delivered = |id: &DeliveryId| Settled {
+            id: id.clone(),
+            state: DeliveryState::Delivered,
+            ..self.bounced()
+        };
+        GroupCommit {
+            outcomes: ids.iter().map(delivered).collect(),
+            accepted: vec![self.issue],
+            ..GroupCommit::default()
+        }
+    }
+
+    fn refused(&self, ids: &[DeliveryId]) -> GroupCommit {
+        let refused = |id: &DeliveryId| Settled {
+            id: id.clone(),
+            ..self.bounced()
+        };
+        let refusal = |id: &DeliveryId| PolicyRefusal {
+            issue: self.issue,
+            delivery: id.clone(),
+            says: "550 5.7.1 no".to_owned(),
+        };
+        GroupCommit {
+            outcomes: ids.iter().map(refused).collect(),
+            excused: ids.to_vec(),
+            refused: ids.iter().map(refusal).collect(),
+            ..GroupCommit::default()
+        }
+    }
+
+    async fn counts(&self) -> (IssueState, i64, i64) {
+        let row = self.one.issue_by_id(&self.issue).await.unwrap().unwrap();
+        let tally = self.one.tally(&self.issue).await.unwrap();
+        (row.state, tally.queued, tally.bounced)
+    }
+}
+
+#[tokio::test]
+async fn twenty_by_two_processes_pause_the_issue_and_cost_nobody_anything() {
+    let pair = Pair::with_readers(READERS).await;
+    let one = (&pair.one, &pair.worker);
+    let other = (&pair.other, &pair.other_worker);
+    pair.tries(one, 12, false).await;
+    pair.tries(other, 7, false).await;
+    assert_eq!(pair.counts().await, (IssueState::Sending, 6, 19));
+    assert_eq!(pair.other.policy_streaks().await.unwrap(), [pair.issue]);
+    pair.tries(other, 1, false).await;
+    assert_eq!(pair.counts().await, (IssueState::Paused, 25, 0));
+    let rows = pair.one.deliveries(&Default::default(), None, 99).await;
+    assert!(rows.unwrap().iter().all(|row| row.attempts == 0));
+    let row = pair.one.issue_by_id(&pair.issue).await.unwrap().unwrap();
+    assert_eq!(row.paused_why.as_deref(), Some("550 5.7.1 no"));
+
+    // It begins anew.
+    assert!(pair.one.resume_issue(&pair.issue, NOW).await.unwrap());
+    pair.tries(one, 19, false).await;
+    assert_eq!(pair.counts().await, (IssueState::Sending, 6, 19));
+}
+
+#[tokio::test]
+async fn what_one_process_brings_in_ends_the_streak_of_the_other() {
+    let pair = Pair::with_readers(READERS).await;
+    let one = (&pair.one, &pair.worker);
+    let other = (&pair.other, &pair.other_worker);
+    pair.tries(one, 19, false).await;
+    pair.tries(other, 1, true).await;
+    assert_eq!(pair.one.policy_streaks().await.unwrap(), []);
+    pair.tries(one, 5, false).await;
+    assert_eq!(pair.counts().await, (IssueState::Sending, 0, 24));
+    assert_eq!(pair.one.finish_issues(NOW).await.unwrap(), 1);
+    assert_eq!(pair.one.policy_streaks().await.unwrap(), []);
+}
