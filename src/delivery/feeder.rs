@@ -30,7 +30,7 @@ impl Reached {
     /// where some may have come back.
     fn froms(&self, issue: &IssueId) -> impl Iterator<Item = Timestamp> + use<> {
         let behind = self.0.filter(|(of, _)| of == issue).map(|(_, last)| last);
-        behind.into_iter().chain([Timestamp::from_millis(0)])
+        behind.into_iter().chain([Timestamp::EPOCH])
     }
 }
 

@@ -118,7 +118,7 @@ impl Digests {
 
     /// The newest posts, and all that the editor picked or hid, however old.
     async fn candidates(&self, edits: &Edits) -> Result<Vec<Candidate>, StoreError> {
-        let since = Timestamp::from_millis(0);
+        let since = Timestamp::EPOCH;
         let mut candidates = self.store.candidates(since, CANDIDATES).await?;
         let said = edits
             .posts

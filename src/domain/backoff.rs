@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     fn at(minutes: u64) -> Timestamp {
-        Timestamp::from_millis(0).plus(Duration::from_secs(minutes * MINUTE))
+        Timestamp::EPOCH.plus(Duration::from_secs(minutes * MINUTE))
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
             let Retry::At(at) = retry(attempts, at(0), at(0), 255) else {
                 panic!("given up at once");
             };
-            assert!(at.since(Timestamp::from_millis(0)) < LONGEST_WAIT);
+            assert!(at.since(Timestamp::EPOCH) < LONGEST_WAIT);
         }
     }
 }

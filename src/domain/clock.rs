@@ -10,6 +10,9 @@ use chrono::{DateTime, Utc};
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// 1 January 1970, before everything.
+    pub const EPOCH: Self = Self(0);
+
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }

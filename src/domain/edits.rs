@@ -188,8 +188,8 @@ mod tests {
             image: None,
             author: None,
             minutes: None,
-            published_at: Timestamp::from_millis(0),
-            first_seen_at: Timestamp::from_millis(0),
+            published_at: Timestamp::EPOCH,
+            first_seen_at: Timestamp::EPOCH,
             offered: 0,
         };
         let left = edits.after_issue(&[went]);

@@ -133,7 +133,7 @@ mod tests {
         let delivery = DeliveryId::from_stored("issue:reader".to_owned());
         let mail = Outgoing {
             delivery: &delivery,
-            since: Timestamp::from_millis(0),
+            since: Timestamp::EPOCH,
             envelope_from: &address,
             to: &address,
             message: b"Subject: hello\r\n\r\n.\r\n".to_vec(),

@@ -86,7 +86,9 @@ impl Pair {
     }
 
     pub async fn begins_to_send(&self) {
-        let claimed = self.one.claim_copies(&self.worker, &self.issue, 9, NOW);
+        let claimed = self
+            .one
+            .claim_copies(&self.worker, &self.issue, Timestamp::EPOCH, 9, NOW);
         assert!(claimed.await.unwrap().iter().any(|job| job.id == self.copy));
         let commit = GroupCommit {
             next: vec![self.copy.clone()],

@@ -2,6 +2,7 @@
 
 use super::pair::{NOW, Pair};
 use super::{GroupCommit, PolicyRefusal, Settled, Store};
+use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::IssueState;
@@ -11,7 +12,9 @@ const READERS: usize = 25;
 impl Pair {
     /// So many copies are begun by this process, and refused or accepted.
     async fn tries(&self, (store, worker): (&Store, &WorkerId), copies: i64, is_taken: bool) {
-        let jobs = store.claim_copies(worker, &self.issue, copies, NOW).await;
+        let jobs = store
+            .claim_copies(worker, &self.issue, Timestamp::EPOCH, copies, NOW)
+            .await;
         let ids: Vec<DeliveryId> = jobs.unwrap().into_iter().map(|job| job.id).collect();
         assert_eq!(ids.len() as i64, copies);
         let commit = GroupCommit {

@@ -107,7 +107,7 @@ async fn from_disk<T: Send + 'static>(
 
 fn line(entry: OutboxEntry) -> OutboxLine {
     OutboxLine {
-        at: entry.date.unwrap_or(Timestamp::from_millis(0)),
+        at: entry.date.unwrap_or(Timestamp::EPOCH),
         id: entry.name.as_str().to_owned(),
         subject: entry.subject,
         to: entry.to,

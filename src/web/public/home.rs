@@ -57,11 +57,7 @@ pub async fn page(state: &WebState, form: SignupForm) -> Result<Html<String>, Ht
 
 async fn newest_posts(state: &WebState) -> Result<Vec<PostLine>, StoreError> {
     let count = i64::try_from(POSTS).unwrap_or(i64::MAX);
-    let candidates = state
-        .web
-        .store
-        .candidates(Timestamp::from_millis(0), count)
-        .await?;
+    let candidates = state.web.store.candidates(Timestamp::EPOCH, count).await?;
     Ok(candidates
         .iter()
         .map(|candidate| PostLine::from(&candidate.post))

@@ -52,7 +52,7 @@ fn an_unchanged_feed_is_not_sent_again() {
     let condition = format!("If-None-Match: {}\r\n", etag(&first));
     assert!(fetch(&blog, &condition).starts_with("HTTP/1.1 304 "));
 
-    blog.publish(Item::new("second", "News", Timestamp::from_millis(0)));
+    blog.publish(Item::new("second", "News", Timestamp::EPOCH));
     let changed = fetch(&blog, &condition);
     assert!(changed.starts_with("HTTP/1.1 200 "));
     assert_ne!(etag(&changed), etag(&first));

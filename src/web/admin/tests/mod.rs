@@ -190,7 +190,7 @@ impl House {
         let worker = WorkerId::new(now, &self.site.web.random);
         store.join_workers(&worker, now).await.unwrap();
         let copies = store
-            .claim_copies(&worker, issue, Timestamp::from_millis(0), 1_000, now)
+            .claim_copies(&worker, issue, Timestamp::EPOCH, 1_000, now)
             .await
             .unwrap();
         let copy_of = |address: &str| {
