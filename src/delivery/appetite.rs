@@ -7,6 +7,8 @@ use tokio::time::Instant;
 
 /// What one claim should last for.
 const LASTS: Duration = Duration::from_secs(1);
+/// A shorter time tells nothing: what a connection takes into its hand is not yet sent.
+const TELLING: Duration = Duration::from_millis(250);
 /// Rows claimed at once, however fast they go.
 const MOST: usize = 500;
 
@@ -48,8 +50,8 @@ impl Appetite {
     pub fn note(&mut self, left: usize, claimed: usize, now: Instant) {
         if let Some((since, had)) = self.measured {
             let gone = had.saturating_sub(left) as f64;
-            let elapsed = now.duration_since(since).as_secs_f64().max(0.001);
-            let wanted = gone / elapsed * LASTS.as_secs_f64();
+            let elapsed = now.duration_since(since).max(TELLING);
+            let wanted = gone / elapsed.as_secs_f64() * LASTS.as_secs_f64();
             self.claim = (wanted as usize).clamp(self.least, MOST);
         }
         // Nobody is slow who had nothing to do.
@@ -68,11 +70,17 @@ mod tests {
         assert_eq!((appetite.claim(), appetite.low()), (20, 10));
         appetite.note(0, 20, start);
         assert_eq!(appetite.claim(), 20);
-        appetite.note(10, 20, start + Duration::from_millis(100));
-        assert_eq!(appetite.claim(), 100);
-        appetite.note(0, 100, start + Duration::from_millis(110));
+        appetite.note(19, 20, start + Duration::from_millis(1));
+        assert_eq!(appetite.claim(), 20, "one was only taken in hand");
+        appetite.note(9, 100, start + Duration::from_millis(251));
+        assert_eq!(appetite.claim(), 120);
+        appetite.note(0, 120, start + Duration::from_millis(501));
+        assert_eq!(appetite.claim(), 436);
+        appetite.note(0, 430, start + Duration::from_millis(751));
+        assert_eq!(appetite.claim(), 480);
+        appetite.note(0, 480, start + Duration::from_millis(801));
         assert_eq!(appetite.claim(), MOST);
-        appetite.note(90, 20, start + Duration::from_secs(10));
+        appetite.note(90, 20, start + Duration::from_secs(30));
         assert_eq!(appetite.claim(), 20, "never less than the connections need");
     }
 
@@ -81,9 +89,9 @@ mod tests {
         let start = Instant::now();
         let mut appetite = Appetite::new(10);
         appetite.note(0, 20, start);
-        appetite.note(0, 0, start + Duration::from_millis(100));
-        assert_eq!(appetite.claim(), 200);
-        appetite.note(0, 200, start + Duration::from_secs(60));
-        assert_eq!(appetite.claim(), 200);
+        appetite.note(0, 0, start + Duration::from_millis(250));
+        assert_eq!(appetite.claim(), 80);
+        appetite.note(0, 80, start + Duration::from_secs(60));
+        assert_eq!(appetite.claim(), 80);
     }
 }
