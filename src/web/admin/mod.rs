@@ -9,6 +9,7 @@ mod accounts;
 mod audit;
 pub mod board;
 mod copies;
+mod deed;
 pub(super) mod doorkeeper;
 mod draft;
 mod edit;

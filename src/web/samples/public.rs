@@ -61,7 +61,13 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
         },
     );
     for status in [400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503] {
-        album.add(&format!("error-{status}"), ErrorPage { status });
+        album.add(
+            &format!("error-{status}"),
+            ErrorPage {
+                status,
+                at_desk: status == 403,
+            },
+        );
     }
 }
 

@@ -28,7 +28,11 @@ const htmlValidate = new HtmlValidate({
 /// The markup as the server sent it: what a browser mends is a fault all the same.
 export async function judgeMarkup(page, path) {
   const answer = await page.context().request.get(path);
-  const report = await htmlValidate.validateString(await answer.text());
+  await judgeText(await answer.text(), path);
+}
+
+export async function judgeText(html, path) {
+  const report = await htmlValidate.validateString(html);
   const faults = report.results.flatMap(result => result.messages)
     .map(fault => `${fault.line}:${fault.column} ${fault.ruleId}: ${fault.message}`);
   assert.deepEqual(faults, [], `html-validate on ${path}`);

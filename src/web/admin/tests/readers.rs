@@ -106,7 +106,7 @@ async fn a_search_goes_by_the_beginning_and_breaks_nothing() {
 async fn pages_turn_both_ways_in_every_order() {
     let house = House::new().await;
     let mut ada = house.ada().await;
-    for n in 0..60 {
+    for n in 0..50 {
         house.site.confirmed(&format!("r{n:03}@example.org")).await;
         house.site.clock.advance(Duration::from_millis(2));
     }
@@ -115,16 +115,16 @@ async fn pages_turn_both_ways_in_every_order() {
         page.body[at..at + 4].to_owned()
     };
     for (query, firsts) in [
-        ("", ["r059", "r034", "r009"]),
-        ("?order=oldest", ["r000", "r025", "r050"]),
-        ("?state=confirmed&order=address", ["r000", "r025", "r050"]),
-        ("?q=r", ["r000", "r025", "r050"]),
-        ("?q=%40example", ["r000", "r025", "r050"]),
+        ("", ["r049", "r029", "r009"]),
+        ("?order=oldest", ["r000", "r020", "r040"]),
+        ("?state=confirmed&order=address", ["r000", "r020", "r040"]),
+        ("?q=r", ["r000", "r020", "r040"]),
+        ("?q=%40example", ["r000", "r020", "r040"]),
     ] {
         let mut page = ada.get(&format!("{LIST}{query}")).await;
-        assert_eq!((first_of(&page).as_str(), rows(&page)), (firsts[0], 25));
+        assert_eq!((first_of(&page).as_str(), rows(&page)), (firsts[0], 20));
         assert_eq!(link(&page, "prev"), None, "{query}");
-        for (first, count) in [(firsts[1], 25), (firsts[2], 10)] {
+        for (first, count) in [(firsts[1], 20), (firsts[2], 10)] {
             page = ada.get(&link(&page, "next").unwrap()).await;
             assert_eq!(
                 (first_of(&page).as_str(), rows(&page)),
@@ -137,7 +137,7 @@ async fn pages_turn_both_ways_in_every_order() {
             page = ada.get(&link(&page, "prev").unwrap()).await;
             assert_eq!(
                 (first_of(&page).as_str(), rows(&page)),
-                (first, 25),
+                (first, 20),
                 "{query}"
             );
         }

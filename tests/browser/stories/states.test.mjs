@@ -1,0 +1,74 @@
+// Every page in every state: empty, full, and full of what means harm, as the tests of the
+// templates lay them out. A walk through the program comes by every page, but not by every
+// fault, notice and stage that it can show.
+
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { after, before, test } from 'node:test';
+import { Browser } from '../support/browser.mjs';
+import { judgeAccess, judgeText } from '../support/judges.mjs';
+
+const FOLDER = process.env.TESTED_PAGES;
+const skip = !FOLDER && 'TESTED_PAGES names no folder; tests/run has it filled by the tests of the templates';
+const ASSETS = fileURLToPath(new URL('../../../src/web/assets', import.meta.url));
+const KINDS = { css: 'text/css', woff2: 'font/woff2', svg: 'image/svg+xml' };
+const AT_ONCE = 3;
+
+let server, browser, pages;
+
+before(async () => {
+  if (skip) return;
+  const found = await readdir(FOLDER, { recursive: true });
+  pages = found.filter(name => name.endsWith('.html')).map(name => `/${name.split(path.sep).map(encodeURIComponent).join('/')}`).sort();
+  server = createServer(answer).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  browser = await Browser.start();
+});
+after(async () => {
+  await browser?.end();
+  server?.closeAllConnections();
+  server?.close();
+});
+
+/// A page as it was laid out, and what it is dressed in. No script: nothing is being sent here.
+async function answer({ url }, response) {
+  const asked = decodeURIComponent(new URL(url, 'http://here').pathname);
+  const [, name, kind] = asked.match(/\/assets\/([\w-]+(?:-600)?)\.[0-9a-f]{16}\.(\w+)$/) ?? [];
+  const asset = KINDS[kind] ? path.join(ASSETS, `${name}.${kind}`) : null;
+  response.setHeader('content-type', KINDS[kind] ?? (kind ? 'text/javascript' : 'text/html; charset=utf-8'));
+  const body = asset ?? (asked.endsWith('.html') ? path.join(FOLDER, asked) : null);
+  response.end(body ? await readFile(body) : '');
+}
+
+/// Notices and deeds differ by a sentence: one of each is looked at by axe, all by the rest.
+function isOneOfMany(name, nth, all) {
+  const family = page => page.match(/^\/\w+\/(notice|audit)-/)?.[0];
+  return family(name) !== undefined && all.findIndex(other => family(other) === family(name)) !== nth;
+}
+
+test('there are all states of many pages', { skip }, () => {
+  assert.ok(pages.length > 300, `only ${pages.length}`);
+});
+
+test('their markup', { skip }, async () => {
+  for (const page of pages) await judgeText(await readFile(path.join(FOLDER, decodeURIComponent(page)), 'utf8'), page);
+});
+
+test('before axe, light and dark, wide and narrow', { skip }, async () => {
+  const left = pages.filter((page, nth) => !page.startsWith('/Empty/') && !isOneOfMany(page, nth, pages));
+  const work = async () => {
+    const context = await browser.chromium.newContext({ baseURL: `http://127.0.0.1:${server.address().port}`, reducedMotion: 'reduce' });
+    const page = await context.newPage();
+    while (left.length) {
+      const next = left.shift();
+      await page.goto(next);
+      await judgeAccess(page, next);
+    }
+    await context.close();
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+});
