@@ -3,14 +3,15 @@
 // fault, notice and stage that it can show.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { once } from 'node:events';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { Browser } from '../support/browser.mjs';
-import { judgeAccess, judgeText } from '../support/judges.mjs';
+import { HEAVIEST, judgeAccess, judgeText } from '../support/judges.mjs';
 
 const FOLDER = process.env.TESTED_PAGES;
 const skip = !FOLDER && 'TESTED_PAGES names no folder; tests/run has it filled by the tests of the templates';
@@ -44,6 +45,15 @@ async function answer({ url }, response) {
   response.end(body ? await readFile(body) : '');
 }
 
+/// All of them at once: one run tells of every page.
+class Faults {
+  #told = [];
+
+  async of(judgement) { await judgement.catch(fault => this.#told.push(fault.message)); }
+
+  none() { assert.equal(this.#told.length, 0, this.#told.join('\n\n')); }
+}
+
 /// Notices and deeds differ by a sentence: one of each is looked at by axe, all by the rest.
 function isOneOfMany(name, nth, all) {
   const family = page => page.match(/^\/\w+\/(notice|audit)-/)?.[0];
@@ -55,10 +65,28 @@ test('there are all states of many pages', { skip }, () => {
 });
 
 test('their markup', { skip }, async () => {
-  for (const page of pages) await judgeText(await readFile(path.join(FOLDER, decodeURIComponent(page)), 'utf8'), page);
+  const faults = new Faults();
+  for (const page of pages) {
+    const html = await readFile(path.join(FOLDER, decodeURIComponent(page)), 'utf8');
+    await faults.of(judgeText(html, page));
+  }
+  faults.none();
+});
+
+test('their weight', { skip }, async () => {
+  const files = await Promise.all(['app.css', 'app.js', 'icon.svg'].map(file => readFile(path.join(ASSETS, file))));
+  const font = await readFile(path.join(ASSETS, 'newsreader-600.woff2'));
+  const dress = files.reduce((sum, file) => sum + gzipSync(file).length, font.length);
+  const heavy = [];
+  for (const page of pages.filter(page => page.startsWith('/Full/'))) {
+    const bytes = dress + (await readFile(path.join(FOLDER, decodeURIComponent(page)))).length;
+    if (bytes > HEAVIEST) heavy.push(`${page}: ${bytes} bytes`);
+  }
+  assert.deepEqual(heavy, []);
 });
 
 test('before axe, light and dark, wide and narrow', { skip }, async () => {
+  const faults = new Faults();
   const left = pages.filter((page, nth) => !page.startsWith('/Empty/') && !isOneOfMany(page, nth, pages));
   const work = async () => {
     const context = await browser.chromium.newContext({ baseURL: `http://127.0.0.1:${server.address().port}`, reducedMotion: 'reduce' });
@@ -66,9 +94,10 @@ test('before axe, light and dark, wide and narrow', { skip }, async () => {
     while (left.length) {
       const next = left.shift();
       await page.goto(next);
-      await judgeAccess(page, next);
+      await faults.of(judgeAccess(page, next));
     }
     await context.close();
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
+  faults.none();
 });

@@ -154,10 +154,10 @@ async fn who_waits_is_asked_again_but_not_over_and_over() {
     let mails = async || house.site.deliveries().await.len();
     assert_eq!(mails().await, 1);
     let resend = format!("{LIST}/resend");
-    let answer = ada.fill_in(LIST, &resend, &[("id", &id)]).await;
+    let answer = ada.fill_in(LIST, &resend, &[("reader", &id)]).await;
     assert_eq!(answer.to(), "/admin/subscribers?done=asked_lately");
     house.site.clock.advance(Duration::from_secs(11 * 60));
-    let answer = ada.fill_in(LIST, &resend, &[("id", &id)]).await;
+    let answer = ada.fill_in(LIST, &resend, &[("reader", &id)]).await;
     assert_eq!(answer.to(), "/admin/subscribers?done=asked_again");
     assert_eq!(mails().await, 2);
     let page = ada.get(&format!("{LIST}/{id}")).await;
@@ -169,7 +169,7 @@ async fn who_waits_is_asked_again_but_not_over_and_over() {
     assert_eq!(mails().await, 3);
     house.site.confirmed("eve@example.org").await;
     house.site.clock.advance(Duration::from_secs(24 * 60 * 60));
-    let answer = ada.fill_in(LIST, &resend, &[("id", &id)]).await;
+    let answer = ada.fill_in(LIST, &resend, &[("reader", &id)]).await;
     assert_eq!(answer.to(), "/admin/subscribers?done=asked_lately");
     assert_eq!(mails().await, 3, "who is confirmed is asked nothing");
 }
