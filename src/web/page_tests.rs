@@ -157,6 +157,16 @@ fn templates_never_switch_escaping_off() {
 }
 
 #[test]
+fn a_page_with_a_faulty_field_says_so_in_its_title_and_goes_there() {
+    on_every_page(|name, text| {
+        if text.contains("aria-invalid=\"true\"") {
+            assert!(text.contains("<title>Error: "), "{name}");
+            assert!(text.contains("autofocus"), "{name}");
+        }
+    });
+}
+
+#[test]
 fn a_faulty_form_says_so_in_its_title_and_keeps_what_was_typed() {
     for (name, _, text) in rendered(Fill::Full)
         .iter()

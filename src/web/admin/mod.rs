@@ -86,6 +86,7 @@ fn table() -> Vec<(&'static str, Who, MethodRouter<Shared>)> {
             Editors,
             get(issue::show).post(issue::act),
         ),
+        ("/issues/{number}/send", Editors, get(issue::review)),
         ("/issues/{number}/live", Editors, get(live::follow)),
         (
             "/issues/{number}/deliveries.csv",

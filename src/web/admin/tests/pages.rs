@@ -155,7 +155,8 @@ async fn what_is_not_there_is_a_404() {
     let house = House::new().await;
     let mut ada = house.ada().await;
     for path in [
-        "issues/1",
+        "issues/2",
+        "issues/2/send",
         "issues/0",
         "issues/x",
         "issues/99999999999999999999",
