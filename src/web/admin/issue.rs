@@ -34,10 +34,11 @@ pub async fn show(
     Query(asked): Query<Asked>,
 ) -> Answer {
     let store = &shared.web.store;
-    if is_next(&shared.web, &number).await? {
+    let found = find(&shared.web, &number).await;
+    if matches!(found, Err(HttpError::NotFound)) && is_next(&shared.web, &number).await? {
         return Ok(see_other(&shared, "/admin/next"));
     }
-    let issue = find(&shared.web, &number).await?;
+    let issue = found?;
     let id = issue.id;
     let look = shared.live.look(issue.clone()).await?;
     let filter = Filter::parse(&asked.state);
