@@ -40,14 +40,15 @@ export async function judgeText(html, path) {
   assert.deepEqual(faults, [], `html-validate on ${path}`);
 }
 
+export const NARROW = [['dark', 320]];
 const LOOKS = [['light', 1280], ['dark', 320], ['dark', 1280], ['light', 320]];
 /// What changes with colours and width; all else needs to be asked once a width.
 const OF_LOOKS = ['color-contrast', 'link-in-text-block', 'scrollable-region-focusable', 'target-size'];
 
 /// `page` must have been made with `bypassCSP`, which lets axe in and changes nothing else.
-export async function judgeAccess(page, name) {
+export async function judgeAccess(page, name, looks = LOOKS) {
   await page.evaluate(axe);
-  for (const [nth, [colorScheme, width]] of LOOKS.entries()) {
+  for (const [nth, [colorScheme, width]] of looks.entries()) {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize({ width, height: 800 });
     const what = nth < 2 ? { type: 'tag', values: TAGS } : { type: 'rule', values: OF_LOOKS };
