@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use broadsheet::domain::clock::Timestamp;
+use broadsheet::domain::clock::{Clock, Timestamp};
 use broadsheet::domain::delivery::DeliveryKind;
+use broadsheet::domain::ids::WorkerId;
 use broadsheet::domain::slot::Slot;
 use broadsheet::domain::words::{Note, Subject};
-use broadsheet::store::{DeliveryFilter, IssueRow, Saved};
+use broadsheet::store::{DeliveryFilter, GroupCommit, IssueRow, Saved};
 
 use crate::support::app::TestApp;
 use crate::support::blog::{Blog, Item};
@@ -243,4 +244,31 @@ async fn the_owner_hears_once_of_a_feed_that_is_down_at_its_slot() {
     app.later(HOUR);
     app.scheduler_looks().await;
     assert_eq!(told(&app, "feeds 2026-W47").await, (1, true));
+}
+
+#[tokio::test]
+async fn each_pause_is_told_of_however_soon_someone_went_on_after_the_last() {
+    let blog = blog();
+    let mut app = owned(&blog).await;
+    app.later(TO_SLOT);
+    app.scheduler_looks().await;
+    let issue = app.issues().await.remove(0).id;
+    let before = told(&app, "").await.0;
+    let store = app.app.store.clone();
+    let worker = WorkerId::new(app.clock.now(), &app.app.random);
+    for pause in 1..=2 {
+        let commit = GroupCommit {
+            pauses: vec![(issue, "535 5.7.8 bad credentials".to_owned())],
+            ..GroupCommit::default()
+        };
+        let now = app.clock.now();
+        let recorded = store.record(&worker, &commit, now).await;
+        recorded.expect("a pause");
+        app.scheduler_looks().await;
+        app.scheduler_looks().await;
+        let key = format!("paused {issue} {pause}");
+        assert_eq!(told(&app, &key).await, (before + pause, true));
+        let resumed = store.resume_issue(&issue, now).await;
+        assert!(resumed.expect("a resumption"));
+    }
 }

@@ -74,6 +74,7 @@ const DESK: &[&str] = &[
     "digest.min_posts",
     "digest.max_age_days",
     "digest.order",
+    "digest.count_clicks",
     "schedule.cron",
     "schedule.timezone",
     "schedule.catch_up_hours",

@@ -104,6 +104,7 @@ pub async fn in_the_sites_look(
     request: Request,
     next: Next,
 ) -> Response {
+    let at_desk = request.uri().path().starts_with("/admin");
     let response = next.run(request).await;
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) || has_own_words(&response) {
@@ -112,6 +113,7 @@ pub async fn in_the_sites_look(
     let (mut head, _) = response.into_parts();
     let Ok(page) = state.pages.text(&ErrorPage {
         status: status.as_u16(),
+        at_desk,
     }) else {
         return status.into_response();
     };

@@ -1,6 +1,7 @@
 //! Every page in every state, as its reader's browser gets it.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use chrono_tz::Tz;
 
@@ -65,6 +66,24 @@ fn every_template_is_some_pages() {
         .filter(|name| !part(name))
         .collect();
     assert_eq!(shown, kept);
+}
+
+/// For the judges of `tests/browser`: a walk through the program comes by every page, but
+/// not by all that a page can say.
+#[test]
+fn every_state_is_laid_out_for_the_browsers_judges() {
+    let Some(folder) = std::env::var_os("TESTED_PAGES").map(PathBuf::from) else {
+        return; // tests/run asks for them
+    };
+    for fill in [Fill::Full, Fill::Empty, Fill::Hostile] {
+        let folder = folder.join(format!("{fill:?}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, template, text) in rendered(fill) {
+            if template.ends_with(".html") && text.starts_with("<!DOCTYPE") {
+                std::fs::write(folder.join(format!("{name}.html")), text).unwrap();
+            }
+        }
+    }
 }
 
 #[test]
@@ -135,6 +154,16 @@ fn templates_never_switch_escaping_off() {
             "{name} is not autoescaped"
         );
     }
+}
+
+#[test]
+fn a_page_with_a_faulty_field_says_so_in_its_title_and_goes_there() {
+    on_every_page(|name, text| {
+        if text.contains("aria-invalid=\"true\"") {
+            assert!(text.contains("<title>Error: "), "{name}");
+            assert!(text.contains("autofocus"), "{name}");
+        }
+    });
 }
 
 #[test]

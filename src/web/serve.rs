@@ -22,7 +22,8 @@ use super::state::{Shared, WebState};
 
 /// What requests under way get to come to their end. Event streams end at once.
 const GRACE: Duration = Duration::from_secs(3);
-/// How often counts are dropped of who has not been seen for an hour.
+/// How often counts are dropped of who has not been seen for an hour, and lists that
+/// nobody came back for.
 const TIDY: Duration = Duration::from_secs(10 * 60);
 
 /// What answers requests now.
@@ -92,6 +93,7 @@ impl Front {
             tokio::time::sleep(TIDY).await;
             let state = Arc::clone(&self.current.borrow().state);
             state.caps.forget_idle();
+            state.web.list_work.forget_abandoned(state.now());
         }
     }
 }

@@ -105,3 +105,22 @@ fn site(web: &Web) -> Site {
         zone: web.schedule.zone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::web::fixture::TestSite;
+
+    #[tokio::test]
+    async fn to_save_a_setting_is_no_fresh_allowance_for_who_guesses_passwords() {
+        let site = TestSite::new().await;
+        let here = IpAddr::from([192, 0, 2, 1]);
+        let before = WebState::new(site.web.clone()).unwrap();
+        let tries = |state: &WebState| state.keeper.count(here, "ada@example.com").is_ok();
+        while tries(&before) {}
+        let after = WebState::in_place_of(&before, site.web.clone()).unwrap();
+        assert!(!tries(&after));
+    }
+}

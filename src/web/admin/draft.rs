@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::edit::{self, Saving};
 use super::editor::{Editor, Posted};
 use super::views::{ChosenPost, Conflict, LeftOut, Look, Next, Notice, TestForm, Words};
-use super::{Answer, page, preview, refused, see_other, slots};
+use super::{Answer, deed, page, preview, refused, see_other, slots};
 use crate::digest::{self, Draft};
 use crate::domain::audit::{Action, Object};
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
@@ -205,8 +205,8 @@ fn chosen(draft: &Draft) -> Vec<ChosenPost> {
             why: why.to_string(),
             is_pinned: edit.is_pinned,
             is_edited: edit.has_words(),
-            can_rise: at > 0 && edit::may_swap(draft, at - 1),
-            can_sink: edit::may_swap(draft, at),
+            can_rise: at > 0 && deed::may_swap(draft, at - 1),
+            can_sink: deed::may_swap(draft, at),
         }
     };
     (0..posts.len()).map(line).collect()

@@ -5,68 +5,20 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::deed::{Deed, PostDeed};
 use super::draft::{self, Told};
 use super::editor::Posted;
 use super::fields::Fields;
 use super::views::{Conflict, Look, Notice, Words};
 use super::{Answer, refused, see_other};
-use crate::digest::{Draft, DraftError};
+use crate::digest::DraftError;
 use crate::domain::audit::Action;
 use crate::domain::edits::Edits;
-use crate::domain::post::PostId;
 use crate::domain::words::{Note, Preheader, Subject};
 use crate::mail::size::BUDGET;
 use crate::store::Saved;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
-
-/// What was pressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
-    Save,
-    Review,
-    New,
-    Unplace,
-    On(PostDeed, PostId),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PostDeed {
-    Up,
-    Down,
-    Pin,
-    Unpin,
-    Hide,
-    Show,
-    Add,
-    Edit,
-}
-
-impl Deed {
-    fn parse(text: &str) -> Option<Self> {
-        let Some((word, post)) = text.split_once(':') else {
-            return match text {
-                "save" => Some(Self::Save),
-                "review" => Some(Self::Review),
-                "new" => Some(Self::New),
-                "unplace" => Some(Self::Unplace),
-                _ => None,
-            };
-        };
-        let deed = match word {
-            "up" => PostDeed::Up,
-            "down" => PostDeed::Down,
-            "pin" => PostDeed::Pin,
-            "unpin" => PostDeed::Unpin,
-            "hide" => PostDeed::Hide,
-            "show" => PostDeed::Show,
-            "add" => PostDeed::Add,
-            "edit" => PostDeed::Edit,
-            _ => return None,
-        };
-        Some(Self::On(deed, PostId::parse(post).ok()?))
-    }
-}
 
 /// What became of what was typed.
 pub(super) enum Saving {
@@ -134,14 +86,18 @@ async fn save(shared: &Shared, posted: &Posted, deed: Deed) -> Result<Saving, Ht
         let view = draft::view(shared, &posted.editor, &draft, told).await?;
         return refused(shared, &view).map(Saving::Answered);
     }
-    apply(&mut after, deed, &draft);
+    let worded = after.clone();
+    deed.apply(&mut after, &draft);
     if after == before {
         return Ok(Saving::Saved);
     }
+    let of_words = (worded != before).then_some(Action::IssueEdited);
+    let of_deed = deed.action().filter(|_| after != worded);
     match web.store.save_draft_edits(&after).await? {
         Saved::Saved => {
-            let did = Action::IssueEdited;
-            posted.editor.did(shared, did, draft.number).await;
+            for did in of_words.into_iter().chain(of_deed) {
+                posted.editor.did(shared, did, draft.number).await;
+            }
             Ok(Saving::Saved)
         }
         Saved::Outrun => conflict(shared, posted).await.map(Saving::Answered),
@@ -188,45 +144,6 @@ async fn too_large(shared: &Shared, edits: &Edits) -> Result<Option<String>, Htt
         bytes.div_ceil(1000)
     );
     Ok((edits.note.is_some() && bytes > BUDGET).then_some(says))
-}
-
-fn apply(edits: &mut Edits, deed: Deed, draft: &Draft) {
-    let Deed::On(deed, post) = deed else {
-        if deed == Deed::Unplace {
-            edits.unplace();
-        }
-        return;
-    };
-    let chosen = draft.selection.chosen.iter();
-    let order: Vec<PostId> = chosen.map(|(post, _)| post.id).collect();
-    let at = order.iter().position(|it| *it == post);
-    match deed {
-        PostDeed::Up | PostDeed::Down => {
-            let up = usize::from(deed == PostDeed::Up);
-            let upper = at.and_then(|at| at.checked_sub(up));
-            if let Some(upper) = upper.filter(|upper| may_swap(draft, *upper)) {
-                edits.swap(&order, upper);
-            }
-        }
-        PostDeed::Pin | PostDeed::Unpin => {
-            edits.on(post, |edit| edit.is_pinned = deed == PostDeed::Pin);
-        }
-        PostDeed::Hide => edits.hide(post),
-        PostDeed::Show => edits.on(post, |edit| edit.is_hidden = false),
-        PostDeed::Add => edits.on(post, |edit| edit.is_added = true),
-        PostDeed::Edit => {}
-    }
-}
-
-/// Whether the post at `upper` and the one below it can change places: pinned ones stand
-/// before all others.
-pub(super) fn may_swap(draft: &Draft, upper: usize) -> bool {
-    let chosen = &draft.selection.chosen;
-    let is_pinned = |at: usize| {
-        let post = chosen.get(at);
-        post.map(|(post, _)| draft.edits.of(&post.id).is_pinned)
-    };
-    is_pinned(upper + 1).is_some() && is_pinned(upper) == is_pinned(upper + 1)
 }
 
 /// The page as it stands now, with what was typed kept in the form: saved again, it wins.
@@ -278,22 +195,4 @@ pub(super) fn back(
         path = format!("{path}#{place}");
     }
     see_other(shared, &path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_known_buttons_do_anything() {
-        let post = PostId::from_uuid(uuid::Uuid::from_u128(7));
-        assert_eq!(Deed::parse("save"), Some(Deed::Save));
-        assert_eq!(
-            Deed::parse(&format!("up:{post}")),
-            Some(Deed::On(PostDeed::Up, post))
-        );
-        for wrong in ["", "up", "up:", "up:7", "burn", &format!("burn:{post}")] {
-            assert_eq!(Deed::parse(wrong), None, "{wrong}");
-        }
-    }
 }

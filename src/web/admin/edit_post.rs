@@ -65,7 +65,7 @@ pub async fn change(
         return Ok((StatusCode::CONFLICT, shared.pages.html(&view)?).into_response());
     }
     let number = shared.web.store.next_number().await?;
-    let did = Action::IssueEdited;
+    let did = Action::PostEdited;
     posted.editor.did(&shared, did, number).await;
     Ok(saved(&shared, &post.id))
 }

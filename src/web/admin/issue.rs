@@ -34,7 +34,11 @@ pub async fn show(
     Query(asked): Query<Asked>,
 ) -> Answer {
     let store = &shared.web.store;
-    let issue = find(&shared.web, &number).await?;
+    let found = find(&shared.web, &number).await;
+    if matches!(found, Err(HttpError::NotFound)) && is_next(&shared.web, &number).await? {
+        return Ok(see_other(&shared, "/admin/next"));
+    }
+    let issue = found?;
     let id = issue.id;
     let look = shared.live.look(issue.clone()).await?;
     let filter = Filter::parse(&asked.state);
@@ -69,6 +73,28 @@ pub async fn show(
         clicks: clicks(&shared.web, &id).await?,
     };
     page(&shared, &view)
+}
+
+/// The last look before a send, by the issue's number.
+pub async fn review(
+    State(shared): State<Shared>,
+    _editor: Editor,
+    Path(number): Path<String>,
+) -> Answer {
+    if is_next(&shared.web, &number).await? {
+        return Ok(see_other(&shared, "/admin/next/send"));
+    }
+    let issue = find(&shared.web, &number).await?;
+    let page = format!("/admin/issues/{}", issue.number);
+    Ok(see_other(&shared, &page))
+}
+
+/// Whether it is the number that the draft will have.
+async fn is_next(web: &Web, number: &str) -> Result<bool, StoreError> {
+    let Ok(number) = IssueNumber::parse(number) else {
+        return Ok(false);
+    };
+    Ok(number == web.store.next_number().await?)
 }
 
 /// A page of copies, and behind which one the next page begins.

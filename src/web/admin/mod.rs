@@ -9,6 +9,7 @@ mod accounts;
 mod audit;
 pub mod board;
 mod copies;
+mod deed;
 pub(super) mod doorkeeper;
 mod draft;
 mod edit;
@@ -85,6 +86,7 @@ fn table() -> Vec<(&'static str, Who, MethodRouter<Shared>)> {
             Editors,
             get(issue::show).post(issue::act),
         ),
+        ("/issues/{number}/send", Editors, get(issue::review)),
         ("/issues/{number}/live", Editors, get(live::follow)),
         (
             "/issues/{number}/deliveries.csv",

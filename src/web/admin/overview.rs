@@ -4,13 +4,13 @@ use axum::extract::State;
 
 use super::editor::Editor;
 use super::views::{
-    Checklist, Figures, Growth, Live, NextIssue, Overview, SendingNow, SubscriberCounts,
+    Checklist, Figures, Growth, Health, Live, NextIssue, Overview, SendingNow, SubscriberCounts,
 };
 use super::{Answer, issues, page, slots};
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::growth;
 use crate::domain::issue::{IssueState, Standing};
-use crate::store::StoreError;
+use crate::store::{FeedRow, StoreError};
 use crate::web::Web;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
@@ -36,9 +36,11 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
     };
     let next = web.digests.draft().await?;
     let (upcoming, goes_at) = slots::ahead(web).await?;
+    let feeds = web.store.feeds().await?;
     let view = Overview {
         desk: editor.desk(&shared),
-        checklist: checklist(web).await?,
+        health: health(web, &feeds),
+        checklist: checklist(web, &feeds).await?,
         sending: sending(&shared).await?,
         next: NextIssue {
             number: next.number.get(),
@@ -75,10 +77,20 @@ async fn sending(shared: &Shared) -> Result<Option<SendingNow>, HttpError> {
     }))
 }
 
+fn health(web: &Web, feeds: &[FeedRow]) -> Health {
+    Health {
+        missing: web.not_ready.clone(),
+        feeds: feeds.len(),
+        failing_feeds: feeds.iter().filter(|it| it.last_error.is_some()).count(),
+        feeds_read_at: feeds.iter().filter_map(|feed| feed.last_good_at).max(),
+        has_template_faults: !web.board.template_faults().is_empty(),
+        server: web.outbox.is_none().then(|| web.mail_goes_to.clone()),
+    }
+}
+
 /// Each step by what has really happened; `None` when all of them have.
-async fn checklist(web: &Web) -> Result<Option<Checklist>, StoreError> {
+async fn checklist(web: &Web, feeds: &[FeedRow]) -> Result<Option<Checklist>, StoreError> {
     let store = &web.store;
-    let feeds = store.feeds().await?;
     let list = Checklist {
         feed: feeds.iter().any(|feed| feed.last_good_at.is_some()),
         sending: web.not_ready.is_empty() && mail_leaves(web).await?,

@@ -2,9 +2,10 @@
 
 use axum::extract::State;
 
+use super::edit::Saving;
 use super::editor::Posted;
 use super::views::{Notice, UpcomingSlot};
-use super::{Answer, done, see_other};
+use super::{Answer, edit, see_other};
 use crate::domain::audit::Action;
 use crate::domain::clock::Timestamp;
 use crate::domain::slot::Slot;
@@ -48,9 +49,13 @@ pub(super) async fn ahead(
     Ok((open.into_iter().next(), goes_at))
 }
 
-/// Skips the week that the editor looked at, or takes that back.
+/// Skips the week that the editor looked at, or takes that back; words that were typed
+/// meanwhile are kept.
 pub async fn skip(State(shared): State<Shared>, posted: Posted) -> Answer {
     let web = &shared.web;
+    if let Saving::Answered(answer) = edit::save_typed(&shared, &posted).await? {
+        return Ok(answer);
+    }
     let slot = Slot::parse(posted.fields.text("slot")).map_err(|_| HttpError::Unprocessable)?;
     let (upcoming, _) = ahead(web).await?;
     if upcoming.is_none_or(|upcoming| upcoming.slot != slot.to_string()) {
@@ -68,5 +73,5 @@ pub async fn skip(State(shared): State<Shared>, posted: Posted) -> Answer {
         _ => return Err(HttpError::Unprocessable),
     };
     posted.editor.did(&shared, did, slot).await;
-    Ok(done(&shared, "/admin/next", notice))
+    Ok(edit::back(&shared, &posted.fields, Some(notice), ""))
 }

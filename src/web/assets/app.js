@@ -105,12 +105,11 @@ all('[data-copy]', button => {
 });
 
 all('[data-reveal]', button => {
-  const field = document.getElementById(button.dataset.reveal);
+  const field = document.getElementById(button.dataset.reveal), word = button.firstElementChild;
   button.hidden = false;
   button.onclick = () => {
-    const hidden = field.type === 'password';
-    field.type = hidden ? 'text' : 'password';
-    button.setAttribute('aria-pressed', hidden);
+    field.type = field.type === 'password' ? 'text' : 'password';
+    [word.textContent, button.dataset.other] = [button.dataset.other, word.textContent];
   };
 });
 

@@ -303,4 +303,6 @@ pub struct Privacy {
 #[derive(Clone, Debug, Serialize)]
 pub struct ErrorPage {
     pub status: u16,
+    /// Whether the desk is where they were going.
+    pub at_desk: bool,
 }

@@ -135,6 +135,7 @@ fn overview(album: &mut Album<'_>, fill: Fill) {
         let done = fill == Fill::Full;
         let page = Overview {
             desk: desk(fill),
+            health: health(fill, state == Standing::Paused),
             checklist: (state == Standing::Paused || fill == Fill::Empty).then_some(Checklist {
                 feed: done,
                 sending: done,
@@ -164,6 +165,18 @@ fn overview(album: &mut Album<'_>, fill: Fill) {
             recent: lines(fill),
         };
         album.add(&format!("overview-{}", state.as_str()), page);
+    }
+}
+
+fn health(fill: Fill, has_trouble: bool) -> Health {
+    let trouble = has_trouble && fill != Fill::Empty;
+    Health {
+        missing: Vec::new(),
+        feeds: if fill == Fill::Empty { 0 } else { 2 },
+        failing_feeds: usize::from(trouble),
+        feeds_read_at: fill.some(days_after(FRIDAY, -3)),
+        has_template_faults: trouble,
+        server: fill.maybe("smtp.example.com:587"),
     }
 }
 

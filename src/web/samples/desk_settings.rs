@@ -24,6 +24,7 @@ const TABS: [(&str, &[&str]); 7] = [
             "schedule_cron",
             "schedule_timezone",
             "schedule_catch_up_hours",
+            "digest_order",
             "digest_max_posts",
             "digest_min_posts",
             "digest_max_age_days",
@@ -44,6 +45,7 @@ const TABS: [(&str, &[&str]); 7] = [
     (
         "limits",
         &[
+            "digest_count_clicks",
             "limits_signups_per_ip_hour",
             "limits_signups_per_domain_hour",
             "limits_minimum_fill_ms",

@@ -61,7 +61,13 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
         },
     );
     for status in [400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503] {
-        album.add(&format!("error-{status}"), ErrorPage { status });
+        album.add(
+            &format!("error-{status}"),
+            ErrorPage {
+                status,
+                at_desk: status == 403,
+            },
+        );
     }
 }
 
@@ -145,7 +151,7 @@ fn doors(album: &mut Album<'_>, fill: Fill) {
 }
 
 fn links(album: &mut Album<'_>, fill: Fill) {
-    let (token, address) = (fill.needed("T0ken"), fill.needed("ada@example.com"));
+    let (token, address) = ("T0ken".to_owned(), fill.needed("ada@example.com"));
     let next_issue_at = fill.some(days_after(FRIDAY, 7));
     album.add(
         "confirm",
@@ -179,7 +185,7 @@ fn links(album: &mut Album<'_>, fill: Fill) {
             },
         );
     }
-    let preferences_token = fill.maybe("Pr3f");
+    let preferences_token = fill.some("Pr3f".to_owned());
     album.add(
         "unsubscribe",
         Unsubscribe {
@@ -225,7 +231,7 @@ fn links(album: &mut Album<'_>, fill: Fill) {
 }
 
 fn fresh_links(album: &mut Album<'_>, fill: Fill) {
-    let (token, address) = (fill.needed("T0ken"), fill.needed("ada@example.com"));
+    let (token, address) = ("T0ken".to_owned(), fill.needed("ada@example.com"));
     let faults = [SignupFault::Address, SignupFault::AddressNotAscii];
     for fault in [None, Some(faults[0]), Some(faults[1])] {
         for asked in [false, true] {

@@ -20,8 +20,11 @@ const KNOWN = new Set([
 
 let newsletter;
 
+const READER = 'reader0@example.org';
+const OWNER = 'owner@example.net';
+
 before(async () => {
-  newsletter = await Newsletter.start();
+  newsletter = await Newsletter.start({ settings: { BROADSHEET_ALERTS__TO: `["${OWNER}"]` } });
   await newsletter.command('feeds', 'add', newsletter.feed);
   await newsletter.readers(1);
 });
@@ -32,15 +35,36 @@ function unsupported(html) {
   return new Set([...issues.errors.values()].flat().map(issue => issue.title));
 }
 
-test('the digest', async () => {
-  await newsletter.command('digest', 'send');
-  const mail = await newsletter.mail.mail('reader0@example.org', 'A loader');
+function judge(mail) {
   assert.ok(mail.html.length < HEAVIEST);
   assert.deepEqual([...unsupported(mail.html)].filter(title => !KNOWN.has(title)), []);
+}
+
+function post(url, fields) {
+  return fetch(url, { method: 'POST', body: new URLSearchParams(fields) });
+}
+
+test('the digest', async () => {
+  await newsletter.command('digest', 'send');
+  judge(await newsletter.mail.mail(READER, 'A loader'));
 });
 
 test('the confirmation', async () => {
   await newsletter.command('subscribers', 'add', 'new@example.net', '--source', 'a form', '--pending');
-  const mail = await until('it came', () => newsletter.mail.to('new@example.net')[0]);
-  assert.deepEqual([...unsupported(mail.html)].filter(title => !KNOWN.has(title)), []);
+  judge(await until('it came', () => newsletter.mail.to('new@example.net')[0]));
+});
+
+test('the mail to who is on the list already', async () => {
+  const form = await (await fetch(newsletter.url)).text();
+  await post(`${newsletter.url}/subscribe`, { email: READER, stamp: form.match(/name="stamp" value="([^"]+)"/)[1], website: '' });
+  judge(await newsletter.mail.mail(READER, 'already'));
+});
+
+test('the fresh link', async () => {
+  await post(await newsletter.mail.link(READER, 'preferences'), { action: 'export' });
+  judge(await newsletter.mail.mail(READER, 'stores about you'));
+});
+
+test('the alert', async () => {
+  judge(await newsletter.mail.mail(OWNER, 'No. 1'));
 });

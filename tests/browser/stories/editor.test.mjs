@@ -37,6 +37,16 @@ for (const javaScriptEnabled of [true, false]) {
       assert.match(mail.html, /Router keys, again/);
     });
 
+    test('sees it as a desktop has it, and as a phone', async () => {
+      await page.goto('/admin/next');
+      const width = () => page.locator('iframe.in-light').evaluate(frame => frame.clientWidth);
+      assert.ok(await width() >= 600, `a desktop of ${await width()} px`);
+      await page.getByText('Phone', { exact: true }).click();
+      assert.ok(await width() <= 375, `a phone of ${await width()} px`);
+      await page.getByText('Text', { exact: true }).click();
+      await page.locator('.as-text').getByText('Router keys, again').first().waitFor();
+    });
+
     test('edits the issue: words, order, and what is in it', async () => {
       await page.goto('/admin/next');
       const titles = () => page.locator('.editor .posts h3').allTextContents();

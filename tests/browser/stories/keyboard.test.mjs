@@ -52,6 +52,11 @@ test('the editor logs in and sends by keyboard', async () => {
   await page.keyboard.type(EDITOR);
   await tabTo(page, 'textbox', /^Password/);
   await page.keyboard.type(PASSWORD);
+  await tabTo(page, 'button', 'Show the password');
+  await page.keyboard.press('Space');
+  assert.equal(await page.getByRole('textbox', { name: /^Password/ }).getAttribute('type'), 'text');
+  await page.getByRole('button', { name: 'Hide the password' }).waitFor();
+  await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   await page.waitForURL('**/admin');
   await tabTo(page, 'link', 'Next issue');

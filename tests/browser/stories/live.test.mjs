@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { addFeed, Browser, makeFirstAdmin } from '../support/browser.mjs';
+import { addFeed, Browser, EDITOR, makeFirstAdmin } from '../support/browser.mjs';
 import { Newsletter } from '../support/newsletter.mjs';
 import { until } from '../support/until.mjs';
 
@@ -19,7 +19,7 @@ after(async () => {
   await newsletter?.end();
 });
 
-test('a send goes on over a crash, and the open page follows it to its end', async () => {
+test('a send can be held, goes on over a crash, and the open page follows it to its end', async () => {
   await makeFirstAdmin(page, newsletter);
   await addFeed(page, newsletter);
   await newsletter.readers(READERS);
@@ -29,6 +29,12 @@ test('a send goes on over a crash, and the open page follows it to its end', asy
   const progress = page.getByRole('progressbar');
   await until('some are sent', async () => newsletter.mail.mails.length > 5);
   await until('the page moves by itself', async () => Number(await progress.getAttribute('value')) > 0);
+
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByText(`Paused by ${EDITOR}.`).waitFor();
+  await page.getByText(/\d+ sent, \d+ waiting, nobody gets it twice\./).waitFor();
+  await page.getByRole('button', { name: 'Resume' }).click();
+  await page.getByRole('button', { name: 'Pause' }).waitFor();
 
   await newsletter.kill();
   await page.getByText('Connection lost. Reconnecting. Sending goes on.').waitFor();

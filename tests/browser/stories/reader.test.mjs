@@ -52,7 +52,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.goto(preferences);
       await page.getByRole('button', { name: 'Pause for 4 weeks' }).click();
       await page.getByText('Saved.').waitFor();
-      await page.getByRole('button', { name: 'Go on now' }).click();
+      await page.getByRole('button', { name: 'Resume now' }).click();
       await page.goto(await newsletter.mail.link(address, 'unsubscribe'));
       await page.getByRole('button', { name: 'Unsubscribe' }).click();
       assert.match(await heading(page), /You.re out\./);

@@ -37,6 +37,7 @@ const SCHEDULE: &[(&str, Kind)] = &[
     ("schedule.cron", Kind::Text),
     ("schedule.timezone", Kind::Text),
     ("schedule.catch_up_hours", Kind::Text),
+    ("digest.order", Kind::Text),
     ("digest.max_posts", Kind::Text),
     ("digest.min_posts", Kind::Text),
     ("digest.max_age_days", Kind::Text),
@@ -54,6 +55,7 @@ const ALERTS: &[(&str, Kind)] = &[
     ("alerts.draft_hours_before", Kind::Text),
 ];
 const LIMITS: &[(&str, Kind)] = &[
+    ("digest.count_clicks", Kind::Flag),
     ("limits.signups_per_ip_hour", Kind::Text),
     ("limits.signups_per_domain_hour", Kind::Text),
     ("limits.minimum_fill_ms", Kind::Text),

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::extract::{Multipart, Path, State};
 use axum::http::HeaderMap;
@@ -11,6 +12,7 @@ use super::parse_source;
 use super::upload::{self, KeptFile, Upload};
 use super::works::lock;
 use crate::domain::audit::{Action, Object};
+use crate::domain::clock::Timestamp;
 use crate::subscription::{CsvError, CsvReport, Progress, RefusedRow, Subscriptions, TakenIn};
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::origin::is_foreign;
@@ -22,12 +24,16 @@ use crate::web::state::Shared;
 /// Refused rows that are shown.
 const SHOWN: usize = 100;
 
+/// How long a list that was looked through waits to be taken in.
+const WAITS: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A file of readers that was brought to the desk.
 #[derive(Debug)]
 pub struct Import {
     /// What the file was called; none for what was pasted.
     name: Option<String>,
     bytes: u64,
+    brought_at: Timestamp,
     how: TakenIn,
     file: KeptFile,
     stand: Mutex<Stand>,
@@ -132,6 +138,7 @@ pub async fn receive(
     let import = Arc::new(Import {
         name: upload.name,
         bytes: upload.bytes,
+        brought_at: shared.now(),
         how,
         file,
         stand: Mutex::default(),
@@ -212,6 +219,12 @@ pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: P
 }
 
 impl Import {
+    /// Whether it was looked through a day ago, and nobody came back to take it in.
+    pub fn is_abandoned(&self, now: Timestamp) -> bool {
+        let waits = lock(&self.stand).stage == Stage::Checked;
+        waits && now.since(self.brought_at) >= WAITS
+    }
+
     fn begin(&self) -> bool {
         let mut stand = lock(&self.stand);
         if stand.stage != Stage::Checked {

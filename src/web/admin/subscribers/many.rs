@@ -163,7 +163,7 @@ pub async fn act(State(shared): State<Shared>, posted: Posted) -> Answer {
 
 /// Sends one who waits the link again: the button in their row.
 pub async fn resend(State(shared): State<Shared>, posted: Posted) -> Answer {
-    let id = SubscriberId::parse(posted.fields.text("id"));
+    let id = SubscriberId::parse(posted.fields.text("reader"));
     let id = id.map_err(|_| HttpError::Unprocessable)?;
     let asked = shared.web.subscriptions.ask_again(&[id]).await?;
     if asked > 0 {

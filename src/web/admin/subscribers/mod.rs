@@ -23,6 +23,7 @@ use super::views::{
 };
 use super::{Answer, done, page, refused};
 use crate::domain::audit::Action;
+use crate::domain::clock::Timestamp;
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{LastCopy, Store, StoreError, SubscriberRow, Turn};
@@ -54,6 +55,11 @@ impl ListWork {
         self.folder.clone()
     }
 
+    /// Lets go of lists that nobody came back for, and of their files.
+    pub fn forget_abandoned(&self, now: Timestamp) {
+        self.imports.keep_only(|import| !import.is_abandoned(now));
+    }
+
     /// Removes what an earlier process left there: nobody can ask for it any more.
     pub fn tidy_up(&self) {
         match std::fs::remove_dir_all(&self.folder) {
@@ -66,7 +72,7 @@ impl ListWork {
 }
 
 /// With long names and addresses the page still weighs less than 60 KB.
-const PAGE: usize = 25;
+const PAGE: usize = 20;
 /// Issues in which a reader's last copy is looked for: a month of weeks.
 const RECENT_ISSUES: i64 = 4;
 /// No address is longer.

@@ -31,6 +31,11 @@ impl<T> Works<T> {
         lock(&self.0).get(id).map(Arc::clone)
     }
 
+    /// Forgets all that `wanted` does not want.
+    pub fn keep_only(&self, wanted: impl Fn(&T) -> bool) {
+        lock(&self.0).retain(|_, work| wanted(work));
+    }
+
     pub fn forget(&self, id: &str) {
         lock(&self.0).remove(id);
     }

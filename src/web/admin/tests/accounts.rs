@@ -154,9 +154,16 @@ async fn a_password_is_changed_by_who_knows_it_and_ends_the_other_sessions() {
     let page = ada.get("/admin/account").await;
     assert_eq!(page.body.matches("Another</span>").count(), 1);
     assert_eq!(page.body.matches("This one</span>").count(), 1);
+    let hers = id_of(&house, ADA).await;
+    let link = format!("/admin/setup?token={}", house.link(Some(&hers)).await);
     let fields = [("current", PASSWORD), ("password", new), ("again", new)];
     let answer = ada.fill_in("/admin/account", path, &fields).await;
     assert_eq!(answer.to(), "/admin/account?done=password_changed");
+    assert_eq!(
+        elsewhere.get(&link).await.status,
+        StatusCode::GONE,
+        "nor does a link that was made before"
+    );
     assert_eq!(ada.get("/admin").await.status, StatusCode::OK);
     assert_eq!(elsewhere.get("/admin").await.to(), "/admin/login");
     assert_eq!(

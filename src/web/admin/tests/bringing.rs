@@ -130,6 +130,23 @@ async fn an_import_says_first_what_it_would_do() {
 }
 
 #[tokio::test]
+async fn a_list_that_nobody_comes_back_for_is_gone_after_a_day() {
+    let house = House::new().await;
+    let mut ada = house.ada().await;
+    let answer = import(&mut ada, "email\nreader@example.org\n", "no").await;
+    let path = answer.to().to_owned();
+    until(&mut ada, &path, "What would happen").await;
+    let lists = &house.site.web.list_work;
+    house.site.clock.advance(Duration::from_secs(23 * 3600));
+    lists.forget_abandoned(house.site.now());
+    assert_eq!(kept_files(&house), 1, "who has lunch finds it again");
+    house.site.clock.advance(Duration::from_secs(3600));
+    lists.forget_abandoned(house.site.now());
+    assert_eq!(kept_files(&house), 0);
+    assert_eq!(ada.get(&path).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn what_is_pasted_is_asked_for_confirmation_when_so_chosen() {
     let house = House::new().await;
     let mut ada = house.ada().await;

@@ -211,12 +211,12 @@ async fn who_leaves_is_counted_with_the_last_issue_they_had() {
     assert!(
         ada.get("/admin/issues/1")
             .await
-            .shows("2 people left after this issue")
+            .shows("2 people unsubscribed after this issue")
     );
     assert!(
         ada.get("/admin/issues/2")
             .await
-            .shows("1 person left after this issue")
+            .shows("1 person unsubscribed after this issue")
     );
 
     let now = house.site.now();

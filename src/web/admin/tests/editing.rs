@@ -179,6 +179,38 @@ async fn posts_are_moved_hidden_pinned_and_taken_back() {
 }
 
 #[tokio::test]
+async fn each_change_to_the_posts_is_noted_as_what_it_is() {
+    let house = House::new().await;
+    let mut ada = ready(&house).await;
+    let page = ada.get("/admin/next").await;
+    let fonts = post_id(&page, "A loader in fonts");
+    for deed in ["up", "up", "pin", "unpin", "hide", "show"] {
+        press(&mut ada, &format!("{deed}:{fonts}"), &[]).await;
+    }
+    press(&mut ada, "save", &[("subject", "Ours")]).await;
+    press(&mut ada, "unplace", &[("subject", "Ours")]).await;
+    let rows = house.store().audit(None, 100).await.unwrap();
+    let mut did: Vec<&str> = rows
+        .iter()
+        .filter(|row| row.object.as_deref() == Some("1"))
+        .map(|row| row.action.as_str())
+        .collect();
+    did.sort_unstable();
+    let noted = [
+        "issue_edited",
+        "post_hidden",
+        "post_pinned",
+        "post_shown",
+        "post_unpinned",
+        "posts_reordered",
+        "posts_reordered",
+    ];
+    assert_eq!(did, noted, "and what changes nothing is not noted");
+    let page = ada.get("/admin/audit").await;
+    assert!(page.shows("Hid a post from issue No. 1"));
+}
+
+#[tokio::test]
 async fn posts_come_in_that_no_rule_would_choose() {
     let house = House::new().await;
     let mut ada = ready(&house).await;

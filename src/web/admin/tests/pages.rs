@@ -119,6 +119,20 @@ async fn feeds_are_read_checked_and_removed() {
 }
 
 #[tokio::test]
+async fn the_overview_says_that_all_is_well_or_what_wants_a_person() {
+    let house = House::new().await;
+    house.feed().await;
+    let mut ada = house.ada().await;
+    ada.fill_in("/admin/next", "/admin/next/collect", &[]).await;
+    let page = ada.get("/admin").await;
+    assert!(page.shows("All is well") && page.shows("1 feed read"));
+    std::fs::write(house.dir.path().join("feed.xml"), "<html>").unwrap();
+    ada.fill_in("/admin/next", "/admin/next/collect", &[]).await;
+    let page = ada.get("/admin").await;
+    assert!(page.shows("1 feed cannot be read") && !page.shows("All is well"));
+}
+
+#[tokio::test]
 async fn a_feed_of_the_settings_goes_with_them_alone() {
     let house = House::new().await;
     let mut ada = house.ada().await;
@@ -141,7 +155,8 @@ async fn what_is_not_there_is_a_404() {
     let house = House::new().await;
     let mut ada = house.ada().await;
     for path in [
-        "issues/1",
+        "issues/2",
+        "issues/2/send",
         "issues/0",
         "issues/x",
         "issues/99999999999999999999",
@@ -151,6 +166,7 @@ async fn what_is_not_there_is_a_404() {
         let answer = ada.get(&format!("/admin/{path}")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
         assert!(answer.shows("There is no such page"), "{path}");
+        assert!(answer.shows("To the desk</a>"), "{path}");
     }
     assert!(
         house

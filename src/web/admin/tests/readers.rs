@@ -106,7 +106,7 @@ async fn a_search_goes_by_the_beginning_and_breaks_nothing() {
 async fn pages_turn_both_ways_in_every_order() {
     let house = House::new().await;
     let mut ada = house.ada().await;
-    for n in 0..60 {
+    for n in 0..50 {
         house.site.confirmed(&format!("r{n:03}@example.org")).await;
         house.site.clock.advance(Duration::from_millis(2));
     }
@@ -115,16 +115,16 @@ async fn pages_turn_both_ways_in_every_order() {
         page.body[at..at + 4].to_owned()
     };
     for (query, firsts) in [
-        ("", ["r059", "r034", "r009"]),
-        ("?order=oldest", ["r000", "r025", "r050"]),
-        ("?state=confirmed&order=address", ["r000", "r025", "r050"]),
-        ("?q=r", ["r000", "r025", "r050"]),
-        ("?q=%40example", ["r000", "r025", "r050"]),
+        ("", ["r049", "r029", "r009"]),
+        ("?order=oldest", ["r000", "r020", "r040"]),
+        ("?state=confirmed&order=address", ["r000", "r020", "r040"]),
+        ("?q=r", ["r000", "r020", "r040"]),
+        ("?q=%40example", ["r000", "r020", "r040"]),
     ] {
         let mut page = ada.get(&format!("{LIST}{query}")).await;
-        assert_eq!((first_of(&page).as_str(), rows(&page)), (firsts[0], 25));
+        assert_eq!((first_of(&page).as_str(), rows(&page)), (firsts[0], 20));
         assert_eq!(link(&page, "prev"), None, "{query}");
-        for (first, count) in [(firsts[1], 25), (firsts[2], 10)] {
+        for (first, count) in [(firsts[1], 20), (firsts[2], 10)] {
             page = ada.get(&link(&page, "next").unwrap()).await;
             assert_eq!(
                 (first_of(&page).as_str(), rows(&page)),
@@ -137,7 +137,7 @@ async fn pages_turn_both_ways_in_every_order() {
             page = ada.get(&link(&page, "prev").unwrap()).await;
             assert_eq!(
                 (first_of(&page).as_str(), rows(&page)),
-                (first, 25),
+                (first, 20),
                 "{query}"
             );
         }
@@ -154,10 +154,10 @@ async fn who_waits_is_asked_again_but_not_over_and_over() {
     let mails = async || house.site.deliveries().await.len();
     assert_eq!(mails().await, 1);
     let resend = format!("{LIST}/resend");
-    let answer = ada.fill_in(LIST, &resend, &[("id", &id)]).await;
+    let answer = ada.fill_in(LIST, &resend, &[("reader", &id)]).await;
     assert_eq!(answer.to(), "/admin/subscribers?done=asked_lately");
     house.site.clock.advance(Duration::from_secs(11 * 60));
-    let answer = ada.fill_in(LIST, &resend, &[("id", &id)]).await;
+    let answer = ada.fill_in(LIST, &resend, &[("reader", &id)]).await;
     assert_eq!(answer.to(), "/admin/subscribers?done=asked_again");
     assert_eq!(mails().await, 2);
     let page = ada.get(&format!("{LIST}/{id}")).await;
@@ -169,7 +169,7 @@ async fn who_waits_is_asked_again_but_not_over_and_over() {
     assert_eq!(mails().await, 3);
     house.site.confirmed("eve@example.org").await;
     house.site.clock.advance(Duration::from_secs(24 * 60 * 60));
-    let answer = ada.fill_in(LIST, &resend, &[("id", &id)]).await;
+    let answer = ada.fill_in(LIST, &resend, &[("reader", &id)]).await;
     assert_eq!(answer.to(), "/admin/subscribers?done=asked_lately");
     assert_eq!(mails().await, 3, "who is confirmed is asked nothing");
 }

@@ -1,5 +1,6 @@
 //! From the draft to the issue.
 
+use super::editing::publish;
 use super::*;
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::issue::IssueState;
@@ -225,4 +226,16 @@ async fn an_issue_is_paused_resumed_and_cancelled() {
         .fill_in("/admin/issues/1", "/admin/issues/1", &fields)
         .await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn an_issue_is_found_by_its_number_before_and_after_it_is_sent() {
+    let house = House::new().await;
+    let mut ada = ready(&house).await;
+    let (page, review) = ("/admin/issues/1", "/admin/issues/1/send");
+    assert_eq!(ada.get(page).await.to(), "/admin/next");
+    assert_eq!(ada.get(review).await.to(), "/admin/next/send");
+    publish(&house).await;
+    assert_eq!(ada.get(page).await.status, StatusCode::OK);
+    assert_eq!(ada.get(review).await.to(), page);
 }

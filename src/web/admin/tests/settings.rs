@@ -62,9 +62,19 @@ fn sections() -> Vec<SettingSection> {
         section(
             "digest",
             &[
+                ("order", "hottest", "default"),
+                ("count_clicks", "false", "default"),
                 ("max_posts", "10", "default"),
                 ("min_posts", "1", "default"),
                 ("max_age_days", "14", "default"),
+            ],
+        ),
+        section(
+            "limits",
+            &[
+                ("signups_per_ip_hour", "20", "default"),
+                ("signups_per_domain_hour", "500", "default"),
+                ("minimum_fill_ms", "1000", "default"),
             ],
         ),
         section(
@@ -206,6 +216,7 @@ async fn a_day_and_a_time_make_the_schedule_or_a_cron_expression_does() {
             ("schedule-cron", cron),
             ("schedule-timezone", "UTC"),
             ("schedule-catch_up_hours", "24"),
+            ("digest-order", "hottest"),
             ("digest-max_posts", "10"),
             ("digest-min_posts", "1"),
             ("digest-max_age_days", "14"),
@@ -285,4 +296,35 @@ async fn a_test_goes_to_an_address() {
     assert!(answer.shows("<title>Error: ") && answer.shows("value=\"nobody\""));
     let answer = ada.fill_in(page, path, &[("email", ADA)]).await;
     assert!(answer.shows("was kept in the"));
+}
+
+#[tokio::test]
+async fn which_posts_come_first_and_whether_clicks_are_counted_is_chosen_there() {
+    let (house, board) = house(Vec::new()).await;
+    let mut ada = house.ada().await;
+    let path = "/admin/settings/schedule";
+    let page = ada.get(path).await;
+    assert!(page.shows("<option value=\"hottest\" selected>"));
+    let fields = [
+        ("day", "FRI"),
+        ("time", "10:00"),
+        ("schedule-enabled", "true"),
+        ("schedule-timezone", "UTC"),
+        ("schedule-catch_up_hours", "24"),
+        ("digest-order", "newest"),
+        ("digest-max_posts", "10"),
+        ("digest-min_posts", "1"),
+        ("digest-max_age_days", "14"),
+    ];
+    ada.fill_in(path, path, &fields).await;
+    assert_eq!(changes(&board), [change("digest.order", "newest")]);
+    let path = "/admin/settings/limits";
+    let fields = [
+        ("digest-count_clicks", "true"),
+        ("limits-signups_per_ip_hour", "20"),
+        ("limits-signups_per_domain_hour", "500"),
+        ("limits-minimum_fill_ms", "1000"),
+    ];
+    ada.fill_in(path, path, &fields).await;
+    assert_eq!(changes(&board), [change("digest.count_clicks", "true")]);
 }

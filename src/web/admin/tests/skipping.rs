@@ -42,6 +42,25 @@ async fn a_skipped_week_makes_no_issue_until_it_is_taken_back() {
 }
 
 #[tokio::test]
+async fn to_skip_the_week_loses_no_words() {
+    let house = House::new().await;
+    let mut ada = ready(&house).await;
+    let page = ada.get("/admin/next").await;
+    let typed = [
+        ("csrf", page.field("csrf")),
+        ("version", page.field("version")),
+        ("number", page.field("number")),
+        ("slot", page.field("slot")),
+        ("subject", "For the week after"),
+        ("action", "skip"),
+    ];
+    let skipped = ada.send("/admin/next/skip", &typed, &[]).await;
+    assert_eq!(skipped.to(), "/admin/next?done=week_skipped");
+    let page = ada.get("/admin/next").await;
+    assert!(page.shows("value=\"For the week after\"") && page.shows("Skipped</span>"));
+}
+
+#[tokio::test]
 async fn who_sends_by_hand_has_changed_their_mind() {
     let house = House::new().await;
     let mut ada = ready(&house).await;

@@ -36,7 +36,7 @@ pub use issues::{
 pub use live::{Live, LiveFigures, LiveProgress};
 pub use notice::Notice;
 pub use outbox::{Outbox, OutboxLine, OutboxMail};
-pub use overview::{Checklist, Figures, NextIssue, Overview, SendingNow};
+pub use overview::{Checklist, Figures, Health, NextIssue, Overview, SendingNow};
 pub use settings::{
     LookForm, NextDate, ScheduleForm, SendingForm, ServerForm, Setting, SettingFault, SettingField,
     SettingSection, Settings,

@@ -21,6 +21,23 @@ pub struct Checklist {
     pub form: bool,
 }
 
+/// Whether all is well, or what wants a person.
+#[derive(Clone, Debug, Serialize)]
+pub struct Health {
+    /// What must be set before a send, in words.
+    pub missing: Vec<String>,
+    pub feeds: usize,
+    /// Those that could not be read when last tried.
+    pub failing_feeds: usize,
+    /// When one was last read.
+    #[serde(serialize_with = "maybe_millis")]
+    pub feeds_read_at: Option<Timestamp>,
+    /// The owner's mail templates were changed and cannot be used so.
+    pub has_template_faults: bool,
+    /// Where mail goes: a server, or the outbox when none is set.
+    pub server: Option<String>,
+}
+
 /// An issue that is sending or paused. Posts `csrf` and `action` = `pause` or `resume` to
 /// its page.
 #[derive(Clone, Debug, Serialize)]
@@ -54,6 +71,7 @@ pub struct Figures {
 #[derive(Clone, Debug, Serialize)]
 pub struct Overview {
     pub desk: Desk,
+    pub health: Health,
     pub checklist: Option<Checklist>,
     pub sending: Option<SendingNow>,
     pub next: NextIssue,

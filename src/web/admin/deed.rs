@@ -1,0 +1,134 @@
+//! What the buttons of the next issue do.
+
+use crate::digest::Draft;
+use crate::domain::audit::Action;
+use crate::domain::edits::Edits;
+use crate::domain::post::PostId;
+
+/// What was pressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    Save,
+    Review,
+    New,
+    Unplace,
+    On(PostDeed, PostId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PostDeed {
+    Up,
+    Down,
+    Pin,
+    Unpin,
+    Hide,
+    Show,
+    Add,
+    Edit,
+}
+
+impl Deed {
+    pub fn parse(text: &str) -> Option<Self> {
+        let Some((word, post)) = text.split_once(':') else {
+            return match text {
+                "save" => Some(Self::Save),
+                "review" => Some(Self::Review),
+                "new" => Some(Self::New),
+                "unplace" => Some(Self::Unplace),
+                _ => None,
+            };
+        };
+        let deed = match word {
+            "up" => PostDeed::Up,
+            "down" => PostDeed::Down,
+            "pin" => PostDeed::Pin,
+            "unpin" => PostDeed::Unpin,
+            "hide" => PostDeed::Hide,
+            "show" => PostDeed::Show,
+            "add" => PostDeed::Add,
+            "edit" => PostDeed::Edit,
+            _ => return None,
+        };
+        Some(Self::On(deed, PostId::parse(post).ok()?))
+    }
+
+    /// As the list of who did what names it; what is typed has a name of its own.
+    pub const fn action(self) -> Option<Action> {
+        match self {
+            Self::Save | Self::Review | Self::New => None,
+            Self::Unplace => Some(Action::PostsReordered),
+            Self::On(deed, _) => deed.action(),
+        }
+    }
+
+    pub fn apply(self, edits: &mut Edits, draft: &Draft) {
+        let Self::On(deed, post) = self else {
+            if self == Self::Unplace {
+                edits.unplace();
+            }
+            return;
+        };
+        let chosen = draft.selection.chosen.iter();
+        let order: Vec<PostId> = chosen.map(|(post, _)| post.id).collect();
+        let at = order.iter().position(|it| *it == post);
+        match deed {
+            PostDeed::Up | PostDeed::Down => {
+                let up = usize::from(deed == PostDeed::Up);
+                let upper = at.and_then(|at| at.checked_sub(up));
+                if let Some(upper) = upper.filter(|upper| may_swap(draft, *upper)) {
+                    edits.swap(&order, upper);
+                }
+            }
+            PostDeed::Pin | PostDeed::Unpin => {
+                edits.on(post, |edit| edit.is_pinned = deed == PostDeed::Pin);
+            }
+            PostDeed::Hide => edits.hide(post),
+            PostDeed::Show => edits.on(post, |edit| edit.is_hidden = false),
+            PostDeed::Add => edits.on(post, |edit| edit.is_added = true),
+            PostDeed::Edit => {}
+        }
+    }
+}
+
+impl PostDeed {
+    const fn action(self) -> Option<Action> {
+        match self {
+            Self::Up | Self::Down => Some(Action::PostsReordered),
+            Self::Pin => Some(Action::PostPinned),
+            Self::Unpin => Some(Action::PostUnpinned),
+            Self::Hide => Some(Action::PostHidden),
+            Self::Show => Some(Action::PostShown),
+            Self::Add => Some(Action::PostAdded),
+            Self::Edit => None,
+        }
+    }
+}
+
+/// Whether the post at `upper` and the one below it can change places: pinned ones stand
+/// before all others.
+pub(super) fn may_swap(draft: &Draft, upper: usize) -> bool {
+    let chosen = &draft.selection.chosen;
+    let is_pinned = |at: usize| {
+        let post = chosen.get(at);
+        post.map(|(post, _)| draft.edits.of(&post.id).is_pinned)
+    };
+    is_pinned(upper + 1).is_some() && is_pinned(upper) == is_pinned(upper + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_buttons_do_anything() {
+        let post = PostId::from_uuid(uuid::Uuid::from_u128(7));
+        assert_eq!(Deed::parse("save"), Some(Deed::Save));
+        assert_eq!(
+            Deed::parse(&format!("up:{post}")),
+            Some(Deed::On(PostDeed::Up, post))
+        );
+        for wrong in ["", "up", "up:", "up:7", "burn", &format!("burn:{post}")] {
+            assert_eq!(Deed::parse(wrong), None, "{wrong}");
+        }
+    }
+}
