@@ -33,9 +33,10 @@ for (const javaScriptEnabled of [true, false]) {
     };
     // To ask anew before the form has gone would call it back.
     const press = async name => {
-      const gone = page.waitForEvent('framenavigated');
+      const taken = page.waitForResponse(answer => answer.request().method() === 'POST');
       await page.getByRole('button', { name }).click();
-      await gone;
+      await taken;
+      await page.waitForURL(/\/import\/[0-9a-f-]{36}$/);
     };
     // The page follows the work by itself; without script one asks it.
     const comes = (name, role = 'button') => until(`“${name}” comes`, async () => {
