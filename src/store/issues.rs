@@ -256,8 +256,10 @@ impl Store {
             .bind(id.to_string())
             .bind(words.to_owned())
             .bind(answered_at.map(Timestamp::as_millis));
-        update.execute(&self.pool).await?;
-        Ok(())
+        // In its turn, as a heartbeat is.
+        let mut tx = self.begin_write().await?;
+        update.execute(&mut *tx).await?;
+        tx.commit().await
     }
 }
 
