@@ -39,9 +39,11 @@ pub struct Done {
 const MOST: usize = 500;
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 const LAST_TRY: Duration = Duration::from_secs(1);
-/// How long a commit waits for more outcomes that are about to come. What a commit costs
-/// hardly depends on how many are in it.
-const GATHER: Duration = Duration::from_millis(2);
+/// How long a commit waits for more outcomes that are about to come, and for which part of
+/// what is on the wire. What a commit costs hardly depends on how many are in it; but who
+/// waits for it sends nothing.
+const GATHER: Duration = Duration::from_millis(1);
+const GATHERED: (usize, usize) = (2, 5);
 
 impl Deliveries {
     /// Serves the connections until all of them are gone. While the database does not
@@ -58,7 +60,8 @@ impl Deliveries {
         let mut words = LastWords::default();
         let mut on_the_wire = 0;
         while requests.recv_many(&mut batch, MOST).await > 0 {
-            gather(&mut requests, &mut batch, on_the_wire / 2).await;
+            let enough = on_the_wire * GATHERED.0 / GATHERED.1;
+            gather(&mut requests, &mut batch, enough).await;
             let commit = group_commit(&batch, &mut streaks);
             let begun = self.commit(worker, &commit, &give_up).await;
             fail_point!("before-answer");
