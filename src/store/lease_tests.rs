@@ -1,6 +1,10 @@
 //! What is leased is never lost between two processes, nor between asking and answering.
 
-use super::{GroupCommit, NewDelivery, Place, Settled, Store};
+use sqlx::{AssertSqlSafe, Row};
+
+use super::connect::Backend;
+use super::pair::Pair;
+use super::{GroupCommit, NewDelivery, Place, Settled, Store, leases};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind, DeliveryState};
 use crate::domain::email_address::EmailAddress;
@@ -74,4 +78,34 @@ async fn who_has_written_everything_is_gone_at_once() {
     store.record(&worker, &commit, NOW).await.unwrap();
     store.resign(&worker).await.unwrap();
     assert_eq!(store.workers().await.unwrap(), []);
+}
+
+/// PostgreSQL knows nothing yet of a queue that was made just now, and left to itself reads
+/// and sorts all of it for each claim.
+#[tokio::test]
+async fn a_claim_goes_along_the_index_however_long_the_queue_has_become() {
+    let pair = Pair::with_readers(5_000).await;
+    let backend = pair.one.backend;
+    let (explain, column) = match backend {
+        Backend::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
+        Backend::Postgres => ("EXPLAIN", "QUERY PLAN"),
+    };
+    let mut pen = pair.one.claiming_pen().await.unwrap();
+    for (claim, of_an_issue) in leases::statements(backend).into_iter().zip([false, true]) {
+        let mut query = sqlx::query(AssertSqlSafe(format!("{explain} {claim}")))
+            .bind(pair.worker.to_string())
+            .bind(NOW.as_millis())
+            .bind(500_i64);
+        if of_an_issue {
+            query = query.bind(pair.issue.to_string()).bind(0_i64);
+        }
+        let rows = query.fetch_all(pen.connection()).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get(column)).collect();
+        let plan = plan.join("\n");
+        assert!(plan.contains("deliveries_open"), "{plan}");
+        assert!(
+            !plan.contains("Sort") && !plan.contains("TEMP B-TREE"),
+            "{plan}"
+        );
+    }
 }
