@@ -130,3 +130,21 @@ async fn a_claim_that_ends_after_its_worker_is_found_by_the_next() {
     pair.one.take_up_ownerless(3, NOW).await.unwrap();
     assert_eq!(pair.state().await, DeliveryState::Queued);
 }
+
+#[tokio::test]
+async fn who_gives_up_while_a_transaction_begins_leaves_none_open() {
+    let pair = Pair::new().await;
+    for moment in 0..100 {
+        let patience = Duration::from_micros(moment * 10);
+        drop(tokio::time::timeout(patience, pair.one.begin_write()).await);
+        let written = sqlx::query("UPDATE issues SET last_words = $1")
+            .bind(moment.to_string())
+            .execute(&pair.one.pool);
+        written.await.unwrap();
+        let word: Option<String> = sqlx::query_scalar("SELECT last_words FROM issues")
+            .fetch_one(&pair.other.pool)
+            .await
+            .unwrap();
+        assert_eq!(word, Some(moment.to_string()));
+    }
+}

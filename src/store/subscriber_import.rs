@@ -147,8 +147,8 @@ impl Store {
         arrivals: &'a [Arrival],
         as_pending: bool,
     ) -> Result<(ImportTally, Vec<&'a Arrival>), StoreError> {
-        let mut tx = self.pool.begin().await?;
-        let mut sorted = sort(&mut tx, self.backend, arrivals, as_pending).await?;
+        let mut connection = self.pool.acquire().await?;
+        let mut sorted = sort(&mut connection, self.backend, arrivals, as_pending).await?;
         sorted.new.append(&mut sorted.promoted);
         let tally = ImportTally {
             imported: sorted.new.len() as u64,

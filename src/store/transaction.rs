@@ -1,5 +1,6 @@
 //! Write transactions: how they begin, and when they are tried again.
 
+use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,12 +52,21 @@ impl Store {
                 let turn = Arc::clone(&self.pen).lock_owned().await;
                 (Some(turn), self.pool.begin_with("BEGIN IMMEDIATE").await?)
             }
-            Backend::Postgres => (None, self.pool.begin().await?),
+            Backend::Postgres => (None, self.begin_unstopped().await?),
         };
         Ok(Writing {
             transaction,
             _turn: turn,
         })
+    }
+
+    /// In a task of its own, which goes on when whoever asked is gone: of a BEGIN whose
+    /// answer was not read sqlx knows nothing, and the next one on that connection would
+    /// write into a transaction that never ends. SQLite's connections take it back.
+    async fn begin_unstopped(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin().await }).await;
+        Ok(begun.map_err(|error| sqlx::Error::Io(io::Error::other(error)))??)
     }
 }
 
