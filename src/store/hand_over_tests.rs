@@ -48,10 +48,8 @@ async fn who_moves_while_an_issue_is_frozen_gets_it_where_they_are() {
     assert_eq!(copy.unwrap().address.as_deref(), Some("new@example.org"));
 }
 
-#[tokio::test]
-async fn a_copy_that_was_handed_over_on_the_wire_ends_there() {
-    let pair = Pair::with_readers(2).await;
-    pair.begins_to_send().await;
+/// The reader gives way to another, who has their copies from now on.
+async fn hand_over(pair: &Pair) {
     let handed_over = format!(
         "UPDATE deliveries SET subscriber_id =
             (SELECT id FROM subscribers WHERE address_key = 'reader1@example.org') WHERE id = '{}'",
@@ -59,6 +57,13 @@ async fn a_copy_that_was_handed_over_on_the_wire_ends_there() {
     );
     let tx = pair.in_the_middle_of(&[handed_over]).await;
     tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_that_was_handed_over_on_the_wire_ends_there() {
+    let pair = Pair::with_readers(2).await;
+    pair.begins_to_send().await;
+    hand_over(&pair).await;
     let put_off = Settled {
         state: DeliveryState::Deferred,
         due_at: Some(NOW),
@@ -76,13 +81,7 @@ async fn a_copy_that_was_handed_over_on_the_wire_ends_there() {
 async fn what_was_refused_and_handed_over_does_not_go_back_to_the_queue() {
     let pair = Pair::with_readers(2).await;
     pair.bounces().await;
-    let handed_over = format!(
-        "UPDATE deliveries SET subscriber_id =
-            (SELECT id FROM subscribers WHERE address_key = 'reader1@example.org') WHERE id = '{}'",
-        pair.copy
-    );
-    let tx = pair.in_the_middle_of(&[handed_over]).await;
-    tx.commit().await.unwrap();
+    hand_over(&pair).await;
     let commit = GroupCommit {
         pauses: vec![(pair.issue, "554 no".to_owned())],
         excused: vec![pair.copy.clone()],

@@ -70,17 +70,24 @@ async fn a_database_held_busy_delays_and_loses_nothing() {
     assert_all_served(&newsletter, &server, &result, 0).await;
 }
 
-#[tokio::test]
-async fn a_database_that_crashes_and_comes_back_is_waited_for() {
-    if std::env::var_os("BROADSHEET_TEST_DATABASE").is_none() {
-        return; // it is about PostgreSQL
-    }
+/// A newsletter with readers whose database can be stopped; `None` when this run of the
+/// suite is not about PostgreSQL.
+async fn on_a_postgres_of_its_own() -> Option<(Cluster, SmtpServer, Newsletter)> {
+    std::env::var_os("BROADSHEET_TEST_DATABASE")?;
     let cluster = Cluster::start();
     let server = SmtpServer::unhurried(A_MAIL);
     let newsletter = newsletter_on(&server)
         .await
         .with("database.url", cluster.url());
     newsletter.import_readers(READERS).await;
+    Some((cluster, server, newsletter))
+}
+
+#[tokio::test]
+async fn a_database_that_crashes_and_comes_back_is_waited_for() {
+    let Some((cluster, server, newsletter)) = on_a_postgres_of_its_own().await else {
+        return;
+    };
     let worker = newsletter.start(&["worker"]);
     newsletter.send(&[]).await;
     for mails in [EARLY, 3 * EARLY, 5 * EARLY] {
@@ -94,15 +101,9 @@ async fn a_database_that_crashes_and_comes_back_is_waited_for() {
 
 #[tokio::test]
 async fn a_database_that_hangs_does_not_hold_up_the_end() {
-    if std::env::var_os("BROADSHEET_TEST_DATABASE").is_none() {
-        return; // it is about PostgreSQL
-    }
-    let cluster = Cluster::start();
-    let server = SmtpServer::unhurried(A_MAIL);
-    let newsletter = newsletter_on(&server)
-        .await
-        .with("database.url", cluster.url());
-    newsletter.import_readers(READERS).await;
+    let Some((cluster, server, newsletter)) = on_a_postgres_of_its_own().await else {
+        return;
+    };
     let worker = newsletter.start(&["worker"]);
     newsletter.send(&[]).await;
     server.wait_for(EARLY).await;
@@ -121,15 +122,9 @@ async fn a_database_that_hangs_does_not_hold_up_the_end() {
 
 #[tokio::test]
 async fn whoever_waits_for_a_send_waits_for_the_database_too() {
-    if std::env::var_os("BROADSHEET_TEST_DATABASE").is_none() {
-        return; // it is about PostgreSQL
-    }
-    let cluster = Cluster::start();
-    let server = SmtpServer::unhurried(A_MAIL);
-    let newsletter = newsletter_on(&server)
-        .await
-        .with("database.url", cluster.url());
-    newsletter.import_readers(READERS).await;
+    let Some((cluster, server, newsletter)) = on_a_postgres_of_its_own().await else {
+        return;
+    };
     let sending = newsletter.start(&["digest", "send", "--wait"]);
     for mails in [EARLY, 3 * EARLY] {
         server.wait_for(mails).await;
