@@ -15,7 +15,7 @@ use crate::domain::audit::Action;
 use crate::domain::ids::IssueId;
 use crate::domain::issue::{IssueState, Tally};
 use crate::domain::slot::Slot;
-use crate::store::{IssueRow, StoreError};
+use crate::store::IssueRow;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Wait {
@@ -24,9 +24,6 @@ pub struct Wait {
 
 /// Between two looks at the issue while waiting.
 const LOOK: Duration = Duration::from_millis(50);
-/// Counting a million copies must not slow their sending: so many times what a count took
-/// goes by before the next.
-const COUNT_PART: u32 = 50;
 /// Twice the time in which the leases of a dead process are taken up.
 const TAKE_UP: Duration = Duration::from_secs(30);
 
@@ -92,7 +89,7 @@ pub async fn run(
     };
     match wait {
         Some(wait) => wait_for(context, app, id, wait).await,
-        None => print(context, app, &id, None).await,
+        None => print(context, app, &id, None).await.map(drop),
     }
 }
 
@@ -105,13 +102,14 @@ async fn join(
     wait: Option<Wait>,
 ) -> Result<(), Failure> {
     match (issue.state, wait) {
-        (IssueState::Sent | IssueState::Cancelled, _) => {
-            print(context, app, &issue.id, Some("already_sent")).await
-        }
         (IssueState::Sending, Some(wait)) if !dry_run => {
             wait_for(context, app, issue.id, wait).await
         }
-        (IssueState::Sending | IssueState::Paused, _) => print(context, app, &issue.id, None).await,
+        (state, _) => {
+            let over = matches!(state, IssueState::Sent | IssueState::Cancelled);
+            let result = over.then_some("already_sent");
+            print(context, app, &issue.id, result).await.map(drop)
+        }
     }
 }
 
@@ -143,8 +141,7 @@ async fn wait_for(context: &Context, app: &App, id: IssueId, wait: Wait) -> Resu
     let _ = running.await;
     watched?;
     app.store.finish_issues(app.clock.now()).await?;
-    print(context, app, &id, None).await?;
-    let tally = app.store.tally(&id).await?;
+    let tally = print(context, app, &id, None).await?;
     if tally.to_go() > 0 {
         Err(Failure::NotFinished)
     } else {
@@ -161,49 +158,41 @@ async fn watch(
     let mut moved = Instant::now();
     let mut ended = 0;
     let mut bar = None;
-    let mut count_after = Instant::now();
     loop {
-        let counted = Instant::now();
         let patient = moved.elapsed() < wait.most.max(TAKE_UP) && !stop.is_cancelled();
-        let looked = match look(app, id, counted >= count_after).await {
+        match app.store.issue_by_id(id).await {
             // The engine waits for the database as well, and goes on when it is there again.
-            Err(error) if patient && !error.is_damage() => None,
-            looked => looked?,
-        };
-        if let Some((over, tally)) = looked {
-            count_after = Instant::now() + counted.elapsed() * COUNT_PART;
-            let bar = bar
-                .get_or_insert_with(|| progress_bar(tally.recipients().unsigned_abs(), "Sending"));
-            let now_ended = tally.recipients() - tally.to_go();
-            bar.set_position(now_ended.unsigned_abs());
-            if now_ended != ended {
-                ended = now_ended;
-                moved = Instant::now();
-            }
-            // Nothing comes to an end any more: what is left waits for its next try, or for
-            // a server that does not answer.
-            let stands = moved.elapsed() >= patience(&tally, wait);
-            if tally.to_go() == 0 || over || stands || stop.is_cancelled() {
-                bar.finish_and_clear();
-                return Ok(());
+            Err(error) if patient && !error.is_damage() => {}
+            looked => {
+                let issue = looked?.ok_or_else(gone)?;
+                let tally = &issue.tally;
+                let bar = bar.get_or_insert_with(|| {
+                    progress_bar(issue.recipients.unsigned_abs(), "Sending")
+                });
+                bar.set_position(tally.settled().unsigned_abs());
+                if tally.settled() != ended {
+                    ended = tally.settled();
+                    moved = Instant::now();
+                }
+                let over = tally.to_go() == 0 || issue.state != IssueState::Sending;
+                // Nothing comes to an end any more: what is left waits for its next try, or
+                // for a server that does not answer.
+                let stands = moved.elapsed() >= patience(tally, wait);
+                if over || stands || stop.is_cancelled() {
+                    bar.finish_and_clear();
+                    return Ok(());
+                }
             }
         }
         tokio::select! {
-            () = stop.cancelled() => count_after = Instant::now(),
+            () = stop.cancelled() => {}
             () = tokio::time::sleep(LOOK) => {}
         }
     }
 }
 
-/// Whether the issue is over, and how it stands; `None` while it goes on and is not counted.
-async fn look(app: &App, id: &IssueId, count: bool) -> Result<Option<(bool, Tally)>, StoreError> {
-    let issue = app.store.issue_by_id(id).await?;
-    let over = issue.is_none_or(|issue| issue.state != IssueState::Sending);
-    if over || count {
-        Ok(Some((over, app.store.tally(id).await?)))
-    } else {
-        Ok(None)
-    }
+fn gone() -> Failure {
+    Failure::Failed("the issue is gone".to_owned())
 }
 
 /// Only deferred mail may be left behind early; what a dead process had leased looks
@@ -222,10 +211,8 @@ async fn print(
     app: &App,
     id: &IssueId,
     result: Option<&str>,
-) -> Result<(), Failure> {
-    let issue = app.store.issue_by_id(id).await?;
-    let issue = issue.ok_or_else(|| Failure::Failed("the issue is gone".to_owned()))?;
-    let tally = app.store.tally(id).await?;
+) -> Result<Tally, Failure> {
+    let issue = app.store.issue_by_id(id).await?.ok_or_else(gone)?;
     let result = result.unwrap_or(match issue.state {
         IssueState::Sending => "sending",
         IssueState::Paused => "paused",
@@ -236,15 +223,13 @@ async fn print(
         Some(issue.number.get()),
         issue.slot.as_ref(),
         issue.recipients,
-        &tally,
+        &issue.tally,
     );
-    context
-        .output
-        .line(&line, || words(result, &issue, &tally))?;
+    context.output.line(&line, || words(result, &issue))?;
     if issue.state == IssueState::Paused {
         Err(Failure::Told)
     } else {
-        Ok(())
+        Ok(issue.tally)
     }
 }
 
@@ -262,7 +247,8 @@ fn result_json(
     })
 }
 
-fn words(result: &str, issue: &IssueRow, tally: &Tally) -> String {
+fn words(result: &str, issue: &IssueRow) -> String {
+    let tally = &issue.tally;
     let head = match result {
         "already_sent" => format!("No. {} was sent already", issue.number),
         "paused" => match &issue.paused_why {

@@ -104,18 +104,35 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "room to write in place",
         include_str!("../../migrations/0014_room_to_write_in_place.sql"),
     ),
+    (
+        15,
+        "issue tallies",
+        include_str!("../../migrations/0015_issue_tallies.sql"),
+    ),
 ];
 
-/// What PostgreSQL alone needs before the migration of that number: how text compares and
-/// how full a page becomes are set there, and SQLite has no words for either.
-const ON_POSTGRES_FIRST: &[(i64, &str)] = &[
+/// What one database alone needs before the migration of that number: how text compares,
+/// how full a page becomes and how triggers are written is different in each.
+const ON_ONE_FIRST: &[(i64, Backend, &str)] = &[
     (
         4,
+        Backend::Postgres,
         include_str!("../../migrations/0004_on_postgres_first.sql"),
     ),
     (
         14,
+        Backend::Postgres,
         include_str!("../../migrations/0014_on_postgres_first.sql"),
+    ),
+    (
+        15,
+        Backend::Postgres,
+        include_str!("../../migrations/0015_on_postgres_first.sql"),
+    ),
+    (
+        15,
+        Backend::Sqlite,
+        include_str!("../../migrations/0015_on_sqlite_first.sql"),
     ),
 ];
 
@@ -179,11 +196,10 @@ impl Store {
     }
 
     fn first(&self, version: i64) -> &'static str {
-        let only = ON_POSTGRES_FIRST.iter().find(|(of, _)| *of == version);
-        match (self.backend, only) {
-            (Backend::Postgres, Some((_, sql))) => sql,
-            _ => "",
-        }
+        let only = ON_ONE_FIRST
+            .iter()
+            .find(|(of, backend, _)| (*of, *backend) == (version, self.backend));
+        only.map_or("", |(_, _, sql)| sql)
     }
 
     /// Whether the database answers.

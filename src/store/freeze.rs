@@ -3,10 +3,10 @@
 use fail::fail_point;
 
 use super::transaction::{Writing, again};
-use super::{Store, StoreError, draft_edits, skipped};
+use super::{Store, StoreError, draft_edits, skipped, tally};
 use crate::domain::clock::Timestamp;
 use crate::domain::edits::Edits;
-use crate::domain::issue::{IssueId, IssueNumber};
+use crate::domain::issue::{IssueId, IssueNumber, Tally};
 use crate::domain::post::{Post, PostId};
 use crate::domain::slot::Slot;
 
@@ -178,7 +178,7 @@ async fn insert(tx: &mut Writing, issue: &NewIssue, now: Timestamp) -> Result<()
         .bind(now.as_millis())
         .execute(&mut **tx)
         .await?;
-    Ok(())
+    tally::begin(tx, &issue.id.to_string(), &Tally::default()).await
 }
 
 /// False when a post stands in another issue already.

@@ -5,11 +5,10 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::deliveries::skip;
-use super::tally::written_tally;
 use super::transaction::again;
-use super::{Store, StoreError, decode, policy_streaks};
+use super::{Store, StoreError, decode, policy_streaks, tally};
 use crate::domain::clock::Timestamp;
-use crate::domain::issue::{IssueId, IssueNumber, IssueState, Tally};
+use crate::domain::issue::{IssueId, IssueNumber, IssueState, Standing, Tally};
 use crate::domain::slot::Slot;
 
 #[derive(Clone, Debug)]
@@ -34,17 +33,30 @@ pub struct IssueRow {
     pub recipients: i64,
     pub frozen_at: Timestamp,
     pub finished_at: Option<Timestamp>,
-    /// Written down when nothing is to go.
-    pub tally: Option<Tally>,
+    pub tally: Tally,
+}
+
+impl IssueRow {
+    pub const fn standing(&self) -> Standing {
+        Standing::of(self.state, &self.tally)
+    }
 }
 
 macro_rules! issue_rows {
-    ($rest:literal) => {
+    ($which:literal) => {
+        issue_rows!($which, "")
+    };
+    ($which:literal, $order:literal) => {
         concat!(
-            "SELECT id, number, slot, state, paused_why, pauses, paused_by, answered_at, last_words, subject, preheader,
-                content_hash, recipients, frozen_at, finished_at, delivered, bounced, skipped, in_doubt
-             FROM issues ",
-            $rest
+            "SELECT i.id, i.number, i.slot, i.state, i.paused_why, i.pauses, i.paused_by, i.answered_at, i.last_words,
+                i.subject, i.preheader, i.content_hash, i.recipients, i.frozen_at, i.finished_at,
+                CAST(SUM(t.delivered) AS BIGINT) AS delivered, CAST(SUM(t.bounced) AS BIGINT) AS bounced,
+                CAST(SUM(t.skipped) AS BIGINT) AS skipped, CAST(SUM(t.in_doubt) AS BIGINT) AS in_doubt,
+                CAST(SUM(t.deferred) AS BIGINT) AS deferred
+             FROM issues i JOIN issue_tallies t ON t.issue_id = i.id WHERE ",
+            $which,
+            " GROUP BY i.id ",
+            $order
         )
     };
 }
@@ -59,12 +71,15 @@ macro_rules! ended {
         )
     };
 }
-const BY_NUMBER: &str = issue_rows!("WHERE number = $1");
-const BY_SLOT: &str = issue_rows!("WHERE slot = $1");
-const BY_ID: &str = issue_rows!("WHERE id = $1");
-const PAGE: &str = issue_rows!("WHERE number < $1 ORDER BY number DESC LIMIT $2");
-const UNFINISHED: &str = issue_rows!("WHERE state IN ('sending', 'paused') ORDER BY number");
-pub(super) const ENDED: &str = issue_rows!("WHERE finished_at >= $1 ORDER BY finished_at");
+const BY_NUMBER: &str = issue_rows!("i.number = $1");
+const BY_SLOT: &str = issue_rows!("i.slot = $1");
+const BY_ID: &str = issue_rows!("i.id = $1");
+const PAGE: &str = issue_rows!(
+    "i.id IN (SELECT id FROM issues WHERE number < $1 ORDER BY number DESC LIMIT $2)",
+    "ORDER BY i.number DESC"
+);
+const UNFINISHED: &str = issue_rows!("i.state IN ('sending', 'paused')", "ORDER BY i.number");
+pub(super) const ENDED: &str = issue_rows!("i.finished_at >= $1", "ORDER BY i.finished_at");
 const SENDING: &str = "SELECT id FROM issues WHERE state = 'sending' ORDER BY number";
 const MAIL: &str = "SELECT mail FROM issues WHERE id = $1";
 const NOTE: &str = "SELECT note FROM issues WHERE id = $1";
@@ -214,15 +229,14 @@ impl Store {
         .await
     }
 
-    /// Calls those issues sent of which nothing is to go, and writes down how they came
-    /// out. Returns how many.
+    /// Calls those issues sent of which nothing is to go. Returns how many.
     pub async fn finish_issues(&self, now: Timestamp) -> Result<u64, StoreError> {
         fail_point!("finishing");
-        let finished: Vec<String> = again(|| async {
+        let finished = again(|| async {
             let mut tx = self.begin_write().await?;
             let held = sqlx::query(HOLD_ENDED).execute(&mut *tx).await?;
             if held.rows_affected() == 0 {
-                return Ok(Vec::new());
+                return Ok(0);
             }
             let finished: Vec<String> = sqlx::query_scalar(FINISH)
                 .bind(now.as_millis())
@@ -232,16 +246,11 @@ impl Store {
                 policy_streaks::end(&mut tx, id).await?;
             }
             tx.commit().await?;
-            Ok(finished)
+            Ok(finished.len() as u64)
         })
         .await?;
         fail_point!("finished");
-        let mut count = 0;
-        for id in finished {
-            self.tally(&decode("issue id", id, IssueId::parse)?).await?;
-            count += 1;
-        }
-        Ok(count)
+        Ok(finished)
     }
 
     /// Notes what the mail server said last about an issue's copies; `answered_at` is
@@ -270,6 +279,7 @@ pub(super) fn issue_row(row: &AnyRow) -> Result<IssueRow, StoreError> {
         row.try_get::<Option<i64>, _>(name)
             .map(|at| at.map(Timestamp::from_millis))
     };
+    let recipients = row.try_get("recipients")?;
     Ok(IssueRow {
         id: decode("issue id", row.try_get("id")?, IssueId::parse)?,
         number: IssueNumber::new(number).map_err(|_| StoreError::Corrupt {
@@ -288,10 +298,10 @@ pub(super) fn issue_row(row: &AnyRow) -> Result<IssueRow, StoreError> {
         subject: row.try_get("subject")?,
         preheader: row.try_get("preheader")?,
         content_hash: row.try_get("content_hash")?,
-        recipients: row.try_get("recipients")?,
+        recipients,
         frozen_at: Timestamp::from_millis(row.try_get("frozen_at")?),
         finished_at: at("finished_at")?,
-        tally: written_tally(row)?,
+        tally: tally::tally(row, recipients)?,
     })
 }
 

@@ -54,6 +54,8 @@ mod subscriber_record;
 mod subscribers;
 mod tally;
 #[cfg(test)]
+mod tally_tests;
+#[cfg(test)]
 mod tests;
 mod transaction;
 mod workers;

@@ -11,6 +11,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::random::Random;
+use crate::domain::slot::Slot;
 use crate::domain::subscriber::SubscriberId;
 use crate::test_database::Database;
 
@@ -28,6 +29,23 @@ pub(super) struct Pair {
     pub reader: SubscriberId,
     pub copy: DeliveryId,
     _database: Database,
+}
+
+/// An issue of no posts.
+pub(super) fn bread(id: IssueId, number: IssueNumber, slot: Option<Slot>) -> NewIssue {
+    NewIssue {
+        id,
+        number,
+        slot,
+        subject: "Bread".to_owned(),
+        preheader: String::new(),
+        mail: "[]".to_owned(),
+        content_hash: String::new(),
+        posts: Vec::new(),
+        left_over: Vec::new(),
+        edits: Edits::default(),
+        by_hand: true,
+    }
 }
 
 impl Pair {
@@ -56,19 +74,7 @@ impl Pair {
         let arrivals: Vec<Arrival> = (0..readers).map(arrival).collect();
         one.import(&arrivals, "test", false, NOW).await.unwrap();
         let reader = arrivals[0].id;
-        let frozen = NewIssue {
-            id: issue,
-            number: IssueNumber::FIRST,
-            slot: None,
-            subject: "Bread".to_owned(),
-            preheader: String::new(),
-            mail: "[]".to_owned(),
-            content_hash: String::new(),
-            posts: Vec::new(),
-            left_over: Vec::new(),
-            edits: Edits::default(),
-            by_hand: true,
-        };
+        let frozen = bread(issue, IssueNumber::FIRST, None);
         one.freeze(&frozen, NOW).await.unwrap();
         let [worker, other_worker] = [(); 2].map(|()| WorkerId::new(NOW, &random));
         one.join_workers(&worker, NOW).await.unwrap();

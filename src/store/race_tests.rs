@@ -99,7 +99,7 @@ async fn an_issue_is_not_called_sent_while_it_is_sent_again() {
     pair.bounces().await;
     let again = [
         format!(
-            "UPDATE issues SET changes = changes + 1 WHERE id = '{}'",
+            "UPDATE issues SET finished_at = NULL WHERE id = '{}'",
             pair.issue
         ),
         format!(

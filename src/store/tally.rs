@@ -1,41 +1,38 @@
-//! How the recipients of an issue are accounted for. While an issue is sent that is
-//! counted; once nothing is to go it is written down, so that nobody counts it again.
+//! How the recipients of an issue are accounted for. Nobody counts the copies: triggers
+//! of the database keep the sums whenever a copy changes its state, in the same transaction,
+//! whoever changes it. What no sum holds is queued or on its way.
 
+use std::collections::HashMap;
+
+use futures_util::TryStreamExt;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::freeze::LINE_UP;
-use super::transaction::again;
-use super::{IssueRow, Store, StoreError, decode};
+use super::transaction::{Writing, again};
+use super::{IssueRow, Store, StoreError};
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::DeliveryState;
 use crate::domain::issue::{IssueId, Tally};
 
 /// One look at an issue.
 #[derive(Clone, Debug)]
 pub struct Sight {
     pub issue: IssueRow,
-    pub tally: Tally,
     /// When the first of what is to go falls due, or fell due.
     pub first_due: Option<Timestamp>,
 }
 
-const WRITTEN: &str =
-    "SELECT delivered, bounced, skipped, in_doubt, changes, finished_at FROM issues WHERE id = $1";
-// What rests is counted in the index by state, and what is on its way among the leases.
-const COUNT: &str = "SELECT rests AS state, CAST(COUNT(*) AS BIGINT) AS n FROM deliveries
-        WHERE issue_id = $1 AND rests IS NOT NULL GROUP BY rests
-    UNION ALL SELECT 'sending', CAST(COUNT(*) AS BIGINT) FROM deliveries
-        WHERE issue_id = $1 AND lease IS NOT NULL AND rests IS NULL";
-// What changed since it was counted is counted again by whoever looks next.
-const WRITE_DOWN: &str =
-    "UPDATE issues SET delivered = $3, bounced = $4, skipped = $5, in_doubt = $6
-    WHERE id = $1 AND changes = $2 AND finished_at IS NOT NULL";
+const BEGIN: &str =
+    "INSERT INTO issue_tallies (issue_id, delivered, bounced, skipped, in_doubt, deferred)
+    VALUES ($1, $2, $3, $4, $5, $6)";
+const TAKE_PARTS: &str = "DELETE FROM issue_tallies WHERE issue_id IN
+        (SELECT issue_id FROM issue_tallies GROUP BY issue_id HAVING COUNT(*) > 1)
+    RETURNING issue_id, delivered, bounced, skipped, in_doubt, deferred";
 const FIRST_DUE: &str = "SELECT CAST(MIN(due_at) AS BIGINT) AS due_at FROM deliveries
     WHERE issue_id = $1 AND due_at IS NOT NULL";
-const REOPEN: &str = "UPDATE issues SET state = CASE WHEN state = 'sent' THEN 'sending' ELSE state END,
-    finished_at = NULL, delivered = NULL, bounced = NULL, skipped = NULL, in_doubt = NULL, changes = changes + 1,
-    answered_at = $2
+const REOPEN: &str =
+    "UPDATE issues SET state = CASE WHEN state = 'sent' THEN 'sending' ELSE state END,
+    finished_at = NULL, answered_at = $2
     WHERE id = $1 AND state <> 'cancelled'";
 // Two readers who became one have two copies of what both were sent; only their own goes
 // out once more, and only if neither arrived.
@@ -50,38 +47,14 @@ const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = 0, re
         AND other.issue_id = $1 AND other.state = 'delivered')";
 
 impl Store {
-    /// How the recipients of an issue are accounted for at this moment.
-    pub async fn tally(&self, issue: &IssueId) -> Result<Tally, StoreError> {
-        let row = sqlx::query(WRITTEN)
-            .bind(issue.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
-        let Some(row) = row else {
-            return Ok(Tally::default());
-        };
-        if let Some(written) = written_tally(&row)? {
-            return Ok(written);
-        }
-        let tally = self.count(issue).await?;
-        let is_finished = row.try_get::<Option<i64>, _>("finished_at")?.is_some();
-        if is_finished && tally.to_go() == 0 {
-            self.write_down(issue, row.try_get("changes")?, &tally)
-                .await?;
-        }
-        Ok(tally)
-    }
-
     /// An issue as it stands, for those who watch it being sent.
     pub async fn sight(&self, issue: &IssueId) -> Result<Option<Sight>, StoreError> {
-        // Counted first: a row that says "sent" then never stands beside an older count.
-        let tally = self.tally(issue).await?;
         let first_due: Option<i64> = sqlx::query_scalar(FIRST_DUE)
             .bind(issue.to_string())
             .fetch_one(&self.pool)
             .await?;
         let row = self.issue_by_id(issue).await?;
         Ok(row.map(|issue| Sight {
-            tally: issue.tally.unwrap_or(tally),
             issue,
             first_due: first_due.map(Timestamp::from_millis),
         }))
@@ -111,66 +84,61 @@ impl Store {
         .await
     }
 
-    async fn count(&self, issue: &IssueId) -> Result<Tally, StoreError> {
-        use DeliveryState::{
-            Bounced, Deferred, Delivered, InDoubt, Leased, Queued, Sending, Skipped,
-        };
-        let mut tally = Tally::default();
-        for row in sqlx::query(COUNT)
-            .bind(issue.to_string())
-            .fetch_all(&self.pool)
-            .await?
-        {
-            let count: i64 = row.try_get("n")?;
-            let state = row.try_get("state")?;
-            match decode("delivery state", state, DeliveryState::parse)? {
-                Queued | Leased | Sending => tally.queued += count,
-                Deferred => tally.deferred += count,
-                Delivered => tally.delivered += count,
-                Bounced => tally.bounced += count,
-                Skipped => tally.skipped += count,
-                InDoubt => tally.in_doubt += count,
+    /// Makes one row of the many that PostgreSQL writes, where writers must not wait for
+    /// each other. The sums stay the same.
+    pub async fn fold_tallies(&self) -> Result<(), StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            let mut sums: HashMap<String, Tally> = HashMap::new();
+            {
+                let mut parts = sqlx::query(TAKE_PARTS).fetch(&mut *tx);
+                while let Some(part) = parts.try_next().await? {
+                    let sum = sums.entry(part.try_get("issue_id")?).or_default();
+                    sum.add(&counted(&part)?);
+                }
             }
-        }
-        Ok(tally)
-    }
-
-    async fn write_down(
-        &self,
-        issue: &IssueId,
-        changes: i64,
-        tally: &Tally,
-    ) -> Result<(), StoreError> {
-        let update = sqlx::query(WRITE_DOWN)
-            .bind(issue.to_string())
-            .bind(changes)
-            .bind(tally.delivered)
-            .bind(tally.bounced)
-            .bind(tally.skipped)
-            .bind(tally.in_doubt);
-        update.execute(&self.pool).await?;
-        Ok(())
+            for (issue, sum) in sums {
+                begin(&mut tx, &issue, &sum).await?;
+            }
+            tx.commit().await
+        })
+        .await
     }
 }
 
-/// The tally as it was written down, if it was.
-pub(super) fn written_tally(row: &AnyRow) -> Result<Option<Tally>, StoreError> {
-    let Some(delivered) = row.try_get("delivered")? else {
-        return Ok(None);
-    };
-    let count = |name: &str| {
-        row.try_get::<Option<i64>, _>(name)
-            .map(Option::unwrap_or_default)
-    };
-    Ok(Some(Tally {
-        delivered,
-        bounced: count("bounced")?,
-        skipped: count("skipped")?,
-        in_doubt: count("in_doubt")?,
+/// From here on the issue's copies are counted, beginning with these.
+pub(super) async fn begin(tx: &mut Writing, issue: &str, sum: &Tally) -> Result<(), StoreError> {
+    sqlx::query(BEGIN)
+        .bind(issue.to_owned())
+        .bind(sum.delivered)
+        .bind(sum.bounced)
+        .bind(sum.skipped)
+        .bind(sum.in_doubt)
+        .bind(sum.deferred)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Of all `recipients`; who is in none of the sums is queued.
+pub(super) fn tally(row: &AnyRow, recipients: i64) -> Result<Tally, StoreError> {
+    let counted = counted(row)?;
+    Ok(Tally {
+        queued: recipients - counted.recipients(),
+        ..counted
+    })
+}
+
+fn counted(row: &AnyRow) -> Result<Tally, StoreError> {
+    Ok(Tally {
         queued: 0,
-        deferred: 0,
-    }))
+        deferred: row.try_get("deferred")?,
+        delivered: row.try_get("delivered")?,
+        bounced: row.try_get("bounced")?,
+        skipped: row.try_get("skipped")?,
+        in_doubt: row.try_get("in_doubt")?,
+    })
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[WRITTEN, COUNT, WRITE_DOWN, FIRST_DUE, REOPEN, QUEUE_ANEW];
+pub(super) const STATEMENTS: &[&str] = &[BEGIN, TAKE_PARTS, FIRST_DUE, REOPEN, QUEUE_ANEW];

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -15,8 +15,6 @@ use crate::store::{IssueRow, Sight, Store, StoreError};
 
 /// Between two looks at the database.
 const EVERY: Duration = Duration::from_millis(500);
-/// Counting a million copies takes its time: so many times as long is rested.
-const REST: u32 = 4;
 /// What a page waits for the first look.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -34,26 +32,22 @@ pub struct Look {
 
 impl Look {
     fn new(sight: Sight, pace: &Pace, now: Timestamp) -> Self {
-        let is_sending = Standing::Sending == standing(&sight);
         let issue = &sight.issue;
+        let is_sending = issue.standing() == Standing::Sending;
         let answered_at = issue.answered_at.unwrap_or(issue.frozen_at);
         let silent = silence(now, answered_at, sight.first_due);
         Self {
             per_second: pace.per_second().filter(|_| is_sending),
-            time_left: pace.time_for(sight.tally.queued).filter(|_| is_sending),
+            time_left: pace.time_for(issue.tally.queued).filter(|_| is_sending),
             silent: silent.filter(|_| is_sending),
             at: now,
             sight,
         }
     }
 
-    pub fn standing(&self) -> Standing {
-        standing(&self.sight)
+    pub const fn standing(&self) -> Standing {
+        self.sight.issue.standing()
     }
-}
-
-fn standing(sight: &Sight) -> Standing {
-    Standing::of(sight.issue.state, sight.issue.recipients, &sight.tally)
 }
 
 /// What a reader has found.
@@ -122,17 +116,13 @@ impl Live {
     /// # Errors
     /// When the database does not answer.
     pub async fn look(self: &Arc<Self>, issue: IssueRow) -> Result<Arc<Look>, HttpError> {
-        if let Some(tally) = issue.tally {
+        if issue.standing().is_over() && issue.tally.to_go() == 0 {
             let sight = Sight {
                 issue,
-                tally,
                 first_due: None,
             };
-            return Ok(Arc::new(Look::new(
-                sight,
-                &Pace::default(),
-                self.clock.now(),
-            )));
+            let look = Look::new(sight, &Pace::default(), self.clock.now());
+            return Ok(Arc::new(look));
         }
         let mut seen = self.watch(issue.id);
         let seen = seen.wait_for(|seen| !matches!(seen, Seen::NotYet));
@@ -156,12 +146,10 @@ impl Live {
 
     async fn read(self: Arc<Self>, issue: IssueId) {
         while let Some((changes, changed)) = self.goes_on(&issue) {
-            let begun = Instant::now();
             let sight = self.store.sight(&issue).await;
             self.publish(&issue, changes, sight);
-            let rest = EVERY.max(begun.elapsed() * REST);
             tokio::select! {
-                () = tokio::time::sleep(rest) => {}
+                () = tokio::time::sleep(EVERY) => {}
                 () = changed.notified() => {}
                 () = self.closing.cancelled() => {}
             }
@@ -195,7 +183,7 @@ impl Live {
         match sight {
             Ok(Some(sight)) => {
                 let now = self.clock.now();
-                watched.pace.note(now, sight.tally.settled());
+                watched.pace.note(now, sight.issue.tally.settled());
                 let look = Arc::new(Look::new(sight, &watched.pace, now));
                 watched.seen.send_replace(Seen::Look(look));
             }

@@ -119,7 +119,7 @@ impl Alerts {
             number: issue.number.get(),
             subject: issue.subject.clone(),
             cancelled: issue.state == IssueState::Cancelled,
-            counts: (&self.store.tally(&issue.id).await?).into(),
+            counts: (&issue.tally).into(),
         };
         self.tell(&key, &event).await
     }
@@ -137,7 +137,7 @@ impl Alerts {
             number: issue.number.get(),
             subject: issue.subject.clone(),
             says,
-            counts: (&self.store.tally(&issue.id).await?).into(),
+            counts: (&issue.tally).into(),
         };
         self.tell(&key, &event).await
     }

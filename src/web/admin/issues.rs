@@ -66,7 +66,7 @@ pub(super) async fn lines(
             title: issue.subject.clone(),
             begun_at: issue.frozen_at,
             state: look.standing().as_str(),
-            tally: (&look.sight.tally).into(),
+            tally: (&issue.tally).into(),
         });
     }
     Ok(lines)

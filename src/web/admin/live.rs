@@ -191,7 +191,7 @@ struct Progress<'a> {
 
 fn figures(shared: &Shared, look: &Look) -> Result<String, PageError> {
     let live = Live::new(look, &shared.web.mail_goes_to);
-    let tally = &look.sight.tally;
+    let tally = &look.sight.issue.tally;
     let parts = BTreeMap::from([
         (
             "progress",

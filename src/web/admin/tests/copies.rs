@@ -228,11 +228,11 @@ async fn who_leaves_is_counted_with_the_last_issue_they_had() {
 }
 
 #[tokio::test]
-async fn what_was_written_down_follows_what_changes_later() {
+async fn the_tally_follows_what_changes_later() {
     let house = House::new().await;
     let issue = sent(&house).await;
     let store = house.store();
-    let written = async || {
+    let stands = async || {
         let row = store.issue_by_id(&issue).await.unwrap().unwrap();
         (row.state, row.tally)
     };
@@ -242,14 +242,18 @@ async fn what_was_written_down_follows_what_changes_later() {
         in_doubt: 1,
         ..Tally::default()
     };
-    assert_eq!(written().await, (IssueState::Sent, Some(tally)));
+    assert_eq!(stands().await, (IssueState::Sent, tally));
     let ann = EmailAddress::parse("ann@example.org").unwrap();
     assert!(house.site.web.subscriptions.erase(&ann).await.unwrap());
     assert_eq!(store.tally(&issue).await.unwrap(), tally);
 
     assert_eq!(store.send_again(&issue, house.site.now()).await.unwrap(), 4);
-    assert_eq!(written().await, (IssueState::Sending, None));
-    assert_eq!(store.tally(&issue).await.unwrap().queued, 4);
+    let anew = Tally {
+        delivered: 1,
+        queued: 4,
+        ..Tally::default()
+    };
+    assert_eq!(stands().await, (IssueState::Sending, anew));
     let again = ["bob", "cem", "dot", "=eve"].map(|name| format!("{name}@example.org"));
     let again = again
         .each_ref()
@@ -259,12 +263,9 @@ async fn what_was_written_down_follows_what_changes_later() {
         delivered: 5,
         ..Tally::default()
     };
-    assert_eq!(written().await, (IssueState::Sent, Some(tally)));
+    assert_eq!(stands().await, (IssueState::Sent, tally));
     let nobody = store.send_again(&issue, house.site.now()).await.unwrap();
-    assert_eq!(
-        (nobody, written().await),
-        (0, (IssueState::Sent, Some(tally)))
-    );
+    assert_eq!((nobody, stands().await), (0, (IssueState::Sent, tally)));
 }
 
 #[tokio::test]
@@ -281,6 +282,4 @@ async fn a_cancelled_issue_is_not_sent_again() {
     assert_eq!(house.store().send_again(&issue, now).await.unwrap(), 0);
     let tally = house.store().tally(&issue).await.unwrap();
     assert_eq!((tally.bounced, tally.skipped, tally.to_go()), (1, 1, 0));
-    let row = house.store().issue_by_id(&issue).await.unwrap().unwrap();
-    assert_eq!(row.tally, Some(tally), "written down by who looked first");
 }

@@ -32,7 +32,8 @@ pub struct Live {
 
 impl Live {
     pub fn new(look: &Look, server: &str) -> Self {
-        let (issue, tally) = (&look.sight.issue, &look.sight.tally);
+        let issue = &look.sight.issue;
+        let tally = &issue.tally;
         let rate = look.per_second.filter(|rate| *rate > 0.0);
         let waits = tally.queued == 0 && tally.deferred > 0;
         let next_try = look.sight.first_due.filter(|at| waits && *at > look.at);
