@@ -19,7 +19,7 @@ ISSUES = 500
 FAITHFUL = 200
 FLOOR_MS = 50
 TURNS = 20
-# Pages that show how an issue stands are asked for when nobody has just counted it.
+# Pages that show how an issue stands are asked for when nobody has just looked.
 REST = 1.2
 
 # Of twelve digits, which are hexadecimal ones as well.
@@ -40,8 +40,8 @@ FILL = """
 INSERT INTO subscriber_days (day, was, became, people)
     SELECT state_at / 86400000, 'absent', state, COUNT(*) FROM subscribers GROUP BY state_at / 86400000, state;
 {issue_numbers} INSERT INTO issues
-    (id, number, state, subject, preheader, mail, content_hash, recipients, frozen_at, finished_at, delivered, bounced, skipped, in_doubt)
-    SELECT {issue}, number, 'sent', 'Five posts of week ' || number, '', '{{}}', '', {faithful}, at, at, {faithful}, 0, 0, 0
+    (id, number, state, subject, preheader, mail, content_hash, recipients, frozen_at, finished_at)
+    SELECT {issue}, number, 'sent', 'Five posts of week ' || number, '', '{{}}', '', {faithful}, at, at
     FROM (SELECT i AS number, {now} - ({issues} - i) * {day} * 7 AS at FROM n) AS numbered;
 INSERT INTO deliveries (id, kind, issue_id, subscriber_id, address, state, attempts, lost_replies, queued_at, at)
     SELECT issues.id || ':' || subscribers.id, 'issue', issues.id, subscribers.id, address, 'delivered', 1, 0, frozen_at, frozen_at
@@ -52,7 +52,10 @@ INSERT INTO deliveries (id, kind, issue_id, subscriber_id, address, state, due_a
             CASE WHEN subscribers.id < {middle} THEN 'queued' WHEN subscribers.id LIKE '%00' THEN 'bounced' ELSE 'delivered' END AS state,
             CASE WHEN subscribers.id LIKE '%00' THEN '550 5.1.1 nobody of that name' ELSE '250 2.0.0 taken' END AS reply
         FROM issues, subscribers WHERE issues.number = {issues} AND subscribers.state = 'confirmed') AS copies;
-UPDATE issues SET state = 'paused', finished_at = NULL, delivered = NULL, bounced = NULL, skipped = NULL, in_doubt = NULL,
+INSERT INTO issue_tallies (issue_id, delivered, bounced, skipped, in_doubt, deferred)
+    SELECT issue_id, SUM(CASE WHEN state = 'delivered' THEN 1 ELSE 0 END), SUM(CASE WHEN state = 'bounced' THEN 1 ELSE 0 END), 0, 0, 0
+    FROM deliveries GROUP BY issue_id;
+UPDATE issues SET state = 'paused', finished_at = NULL,
     recipients = (SELECT COUNT(*) FROM subscribers WHERE state = 'confirmed') WHERE number = {issues};
 INSERT INTO feeds (id, source, origin, title, created_at, first_read_at, last_read_at, last_good_at)
     VALUES ('01920000-0000-7000-8000-000000000001', 'https://blog.example.com/feed.xml', 'added', 'A blog', {now}, {now}, {now}, {now});

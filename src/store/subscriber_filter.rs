@@ -106,18 +106,17 @@ impl SubscriberFilter {
         let descending = self.is_descending() != backwards;
         let mut conditions = Vec::new();
         let mut bound = Vec::new();
-        let mut bind = |condition: String, value: String| {
+        let mut bind = |sign: &str, value: String| {
             bound.push(value);
-            conditions.push(condition.replace('#', &format!("${}", bound.len())));
+            conditions.push(format!("{} {sign} ${}", key.sql(), bound.len()));
         };
         if let Some(search) = &self.search {
             let from = search.beginning();
-            bind(format!("{} >= #", key.sql()), from.to_owned());
-            bind(format!("{} < #", key.sql()), format!("{from}{ABOVE}"));
+            bind(">=", from.to_owned());
+            bind("<", format!("{from}{ABOVE}"));
         }
         if let Turn::After(place) | Turn::Before(place) = turn {
-            let sign = if descending { "<" } else { ">" };
-            bind(format!("{} {sign} #", key.sql()), place.0.clone());
+            bind(if descending { "<" } else { ">" }, place.0.clone());
         }
         let select = |state: &str| {
             let conditions: Vec<&str> = std::iter::once(state)
