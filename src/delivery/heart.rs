@@ -17,8 +17,8 @@ const LOOKS: u32 = 5;
 /// nobody makes nobody dead.
 const STILLNESS: Duration = Duration::from_secs(10);
 
-/// Between two looks, in beats, for what a clock that was ahead has put off.
-const LOOK_AHEAD: u32 = 30;
+/// Between two times, in beats, that the queue is put in order.
+const TIDY: u32 = 30;
 
 /// What one process has seen of the others' hearts.
 #[derive(Debug, Default)]
@@ -107,8 +107,8 @@ impl Deliveries {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if beats % LOOK_AHEAD == 0 {
-                self.look_ahead().await;
+            if beats % TIDY == 0 {
+                self.tidy().await;
             }
             match self.beat(worker, &mut observer).await {
                 Ok(felt) => {
@@ -124,11 +124,16 @@ impl Deliveries {
         }
     }
 
-    async fn look_ahead(&self) {
+    /// Brings near what a clock that was ahead has put off for too long, and keeps looks at
+    /// a running issue cheap.
+    async fn tidy(&self) {
         let now = self.now();
-        let looked = self.store.bring_near(now.plus(LONGEST_WAIT), now).await;
-        if let Err(error) = looked {
-            tracing::debug!(%error, "whether anything is put off for too long is not known");
+        let tidied = async {
+            self.store.bring_near(now.plus(LONGEST_WAIT), now).await?;
+            self.store.fold_tallies().await
+        };
+        if let Err(error) = tidied.await {
+            tracing::debug!(%error, "the queue is put in order later");
         }
     }
 

@@ -48,7 +48,6 @@ impl Housekeeping {
             tracing::info!(purged, "sign-ups that nobody confirmed are forgotten");
         }
         self.store.fold_moves().await?;
-        self.store.fold_tallies().await?;
         self.store.forget_sign_up_mails(now.minus(DAY)).await?;
         self.store.forget_audit(now.minus(AUDIT)).await?;
         self.store.forget_sessions(now).await
