@@ -222,11 +222,13 @@ fn a_file_that_is_no_key_is_named() {
     let ec = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\n";
     let public = "-----BEGIN PUBLIC KEY-----\nMHcCAQEE\n-----END PUBLIC KEY-----\n";
     let rsa_1024 = include_str!("rsa-1024.pem");
+    let rsa_4104 = include_str!("rsa-4104.pem");
     for (index, (pem, says)) in [
         ("", "no private key"),
         (public, "no private key"),
         (ec, "neither"),
         (rsa_1024, "2048"),
+        (rsa_4104, "4096"),
     ]
     .iter()
     .enumerate()
