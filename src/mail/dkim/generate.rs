@@ -1,7 +1,6 @@
 //! New keys.
 //!
-//! ring, which signs, cannot make RSA keys, and a second C library for one command that
-//! runs once a year is too much: the `rsa` crate makes them. What its advisory
+//! The `rsa` crate makes them. What its advisory
 //! (RUSTSEC-2023-0071) warns of is the timing of signing and decrypting, which it never
 //! does here.
 
