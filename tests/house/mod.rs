@@ -33,7 +33,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("reqwest", &["src/feeds/"]),
     ("figment", &["src/config/"]),
     ("mail_auth", &["src/mail/"]),
-    ("rsa", &["src/mail/"]),
     ("aws_lc_rs", &["src/mail/"]),
     ("argon2", &["src/web/"]),
 ];

@@ -21,17 +21,14 @@ use super::*;
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueNumber;
-use crate::domain::random::Random;
 use crate::domain::selector::Selector;
 use crate::domain::sender::Sender;
 use crate::mail::compose::{ListHeaders, Mail, MessageId};
 use crate::mail::templates::Rendered;
 
 /// Made once: an RSA key takes a while.
-static PEMS: LazyLock<[String; 2]> = LazyLock::new(|| {
-    let random = Random::seeded(8);
-    [rsa_pem(&random), ed25519_pem(&random)].map(|pem| pem.unwrap().expose_secret().to_owned())
-});
+static PEMS: LazyLock<[String; 2]> =
+    LazyLock::new(|| [rsa_pem(), ed25519_pem()].map(|pem| pem.unwrap().expose_secret().to_owned()));
 
 /// The DNS, with one record for each key.
 struct Records(HashMap<String, Arc<DomainKey>>);
