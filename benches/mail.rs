@@ -98,8 +98,8 @@ fn sign(criterion: &mut Criterion) {
     let keys = SecretKeys::generate(&random);
     let reader = SubscriberId::new(NOW, &random);
     let message = copy(&frozen(&random), &keys, &sender(), &reader);
-    let rsa = dkim::rsa_pem(&random).expect("an RSA key");
-    let ed25519 = dkim::ed25519_pem(&random).expect("an Ed25519 key");
+    let rsa = dkim::rsa_pem().expect("an RSA key");
+    let ed25519 = dkim::ed25519_pem().expect("an Ed25519 key");
     let folder = tempfile::tempdir().expect("a folder");
     let mut group = criterion.benchmark_group("sign");
     group.throughput(Throughput::Elements(1));

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use super::{Context, Failure};
 use crate::config::Settings;
-use crate::domain::random::Random;
 use crate::domain::selector::Selector;
 use crate::mail::dkim::{self, GenerateError, KeyError, PrivateKey};
 
@@ -78,10 +77,10 @@ struct NewKey {
 }
 
 impl NewKey {
-    fn pem(&self, random: &Random) -> Result<SecretString, GenerateError> {
+    fn pem(&self) -> Result<SecretString, GenerateError> {
         match self.algorithm {
-            Algorithm::Rsa => dkim::rsa_pem(random),
-            Algorithm::Ed25519 => dkim::ed25519_pem(random),
+            Algorithm::Rsa => dkim::rsa_pem(),
+            Algorithm::Ed25519 => dkim::ed25519_pem(),
         }
     }
 
@@ -147,10 +146,9 @@ fn make(keys: &[NewKey], out: &Path) -> Result<Vec<String>, Failure> {
     if let Some(key) = keys.iter().find(|key| key.file.exists()) {
         return Err(exists(&key.file));
     }
-    let random = super::randomness()?;
     let mut pems = Vec::new();
     for key in keys {
-        pems.push(key.pem(&random)?);
+        pems.push(key.pem()?);
     }
     fs::create_dir_all(out).map_err(|error| cannot_write(out, &error))?;
     for (index, (key, pem)) in keys.iter().zip(&pems).enumerate() {

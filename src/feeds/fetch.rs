@@ -105,7 +105,7 @@ impl Fetcher {
     /// the first fetch from the web.
     pub fn new(allow_private: Vec<AllowPrivate>) -> Self {
         // An error says that a provider is there already, which is all that is wanted.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let clients = client(Reach::Public)
             .and_then(|public| {
                 Ok(Clients {

@@ -27,12 +27,13 @@ const MAY_KNOW_CONFIG: &[&str] = &["main", "cli", "app"];
 /// Crates that only these rooms (or files) may name.
 const CRATES: &[(&str, &[&str])] = &[
     ("sqlx", &["src/store/"]),
+    ("sqlx_core", &["src/store/"]),
     ("axum", &["src/web/", "src/app.rs", "src/app/"]),
     ("lettre", &["src/mail/", "src/domain/email_address.rs"]),
     ("reqwest", &["src/feeds/"]),
     ("figment", &["src/config/"]),
     ("mail_auth", &["src/mail/"]),
-    ("rsa", &["src/mail/"]),
+    ("aws_lc_rs", &["src/mail/"]),
     ("argon2", &["src/web/"]),
 ];
 

@@ -19,7 +19,7 @@ struct Desk {
 
 fn client(headers: HeaderMap) -> Client {
     // An error says that there is a provider already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let client = Client::builder()
         .redirect(redirect::Policy::none())
         .default_headers(headers)

@@ -36,7 +36,7 @@ pub struct Browser {
 impl Browser {
     pub fn new() -> Self {
         // An error says that there is a provider already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy();

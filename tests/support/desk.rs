@@ -43,7 +43,7 @@ impl Desk {
         };
         let token = within(token, "the first run's link").await;
         // An error says that there is a provider already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy();

@@ -1,11 +1,15 @@
 //! A private key, and what the DNS has to say of it.
 
+use aws_lc_rs::rsa;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mail_auth::common::crypto::{DkimKey, Ed25519Key, RsaKey, Sha256};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivateKeyDer, alg_id};
 use rustls::sign::public_key_to_spki;
+
+/// The longest modulus that every receiver must know how to check (RFC 8301 §3.2).
+const RSA_BYTES_MAX: usize = 4096 / 8;
 
 /// RSA of 2048 to 4096 bits, or Ed25519.
 pub struct PrivateKey(pub(super) DkimKey);
@@ -34,9 +38,12 @@ impl PrivateKey {
                 return Ok(Self(key.into()));
             }
         }
-        RsaKey::<Sha256>::from_key_der(der)
-            .map(|key| Self(key.into()))
-            .map_err(|_| KeyError::Unfit)
+        // Below 2048 bits it fails by itself.
+        let key = RsaKey::<Sha256>::from_key_der(der).map_err(|_| KeyError::Unfit)?;
+        match rsa::PublicKey::from_der(&key.public_key()) {
+            Ok(public) if public.modulus_len() <= RSA_BYTES_MAX => Ok(Self(key.into())),
+            _ => Err(KeyError::Unfit),
+        }
     }
 
     /// The value of the TXT record under `selector._domainkey.domain` (RFC 6376 §3.6.1).

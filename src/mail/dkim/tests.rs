@@ -21,17 +21,14 @@ use super::*;
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueNumber;
-use crate::domain::random::Random;
 use crate::domain::selector::Selector;
 use crate::domain::sender::Sender;
 use crate::mail::compose::{ListHeaders, Mail, MessageId};
 use crate::mail::templates::Rendered;
 
 /// Made once: an RSA key takes a while.
-static PEMS: LazyLock<[String; 2]> = LazyLock::new(|| {
-    let random = Random::seeded(8);
-    [rsa_pem(&random), ed25519_pem(&random)].map(|pem| pem.unwrap().expose_secret().to_owned())
-});
+static PEMS: LazyLock<[String; 2]> =
+    LazyLock::new(|| [rsa_pem(), ed25519_pem()].map(|pem| pem.unwrap().expose_secret().to_owned()));
 
 /// The DNS, with one record for each key.
 struct Records(HashMap<String, Arc<DomainKey>>);
@@ -222,11 +219,13 @@ fn a_file_that_is_no_key_is_named() {
     let ec = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\n";
     let public = "-----BEGIN PUBLIC KEY-----\nMHcCAQEE\n-----END PUBLIC KEY-----\n";
     let rsa_1024 = include_str!("rsa-1024.pem");
+    let rsa_4104 = include_str!("rsa-4104.pem");
     for (index, (pem, says)) in [
         ("", "no private key"),
         (public, "no private key"),
         (ec, "neither"),
         (rsa_1024, "2048"),
+        (rsa_4104, "4096"),
     ]
     .iter()
     .enumerate()

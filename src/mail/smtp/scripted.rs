@@ -184,16 +184,17 @@ pub const EXPIRED: &[u8] = include_bytes!("fixtures/expired.pem");
 
 /// A server's side of TLS with a certificate of the test authority.
 pub fn acceptor(certificate: &[u8]) -> TlsAcceptor {
-    let config =
-        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![CertificateDer::from_pem_slice(certificate).unwrap()],
-                PrivateKeyDer::from_pem_slice(KEY).unwrap(),
-            )
-            .unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(
+        rustls::crypto::aws_lc_rs::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .unwrap()
+    .with_no_client_auth()
+    .with_single_cert(
+        vec![CertificateDer::from_pem_slice(certificate).unwrap()],
+        PrivateKeyDer::from_pem_slice(KEY).unwrap(),
+    )
+    .unwrap();
     TlsAcceptor::from(Arc::new(config))
 }
 
