@@ -29,9 +29,7 @@ impl Store {
             if told.rows_affected() == 0 {
                 return Ok(false);
             }
-            for mail in mails {
-                insert(&mut tx, mail, now).await?;
-            }
+            insert(&mut tx, mails, now).await?;
             tx.commit().await?;
             Ok(true)
         })

@@ -11,6 +11,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor, SqlSafeStr};
 
 use super::StoreError;
+use super::intake::Intake;
 use super::pen::Pen;
 
 /// Where the database is.
@@ -34,6 +35,7 @@ pub struct Store {
     pub(super) backend: Backend,
     pub(super) pen: Pen,
     pub(super) claiming_pen: Pen,
+    pub(super) intake: Intake,
 }
 
 /// In the order of their numbers; append only.
@@ -164,6 +166,7 @@ impl Store {
             backend,
             pen: Pen::default(),
             claiming_pen: Pen::default(),
+            intake: Intake::default(),
         };
         store.migrate().await?;
         drop(guard);

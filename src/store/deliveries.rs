@@ -1,5 +1,6 @@
 //! Mails to be sent, before anyone takes them up.
 
+use super::batch::{self, Padded};
 use super::transaction::Writing;
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
@@ -38,9 +39,22 @@ macro_rules! skip {
 }
 pub(super) use skip;
 
-const INSERT: &str = "INSERT INTO deliveries
-    (id, kind, subscriber_id, address, state, due_at, attempts, lost_replies, payload, queued_at, at)
-    VALUES ($1, $2, $3, $4, 'queued', $5, 0, 0, $6, $5, $5)";
+fn insert_sql(rows: usize) -> String {
+    format!(
+        "WITH v (id, kind, subscriber_id, address, payload) AS (VALUES {0})
+        INSERT INTO deliveries
+            (id, kind, subscriber_id, address, state, due_at, attempts, lost_replies, payload, queued_at, at)
+        SELECT id, kind, subscriber_id, address, 'queued', ${1}, 0, 0, payload, ${2}, ${3}
+        FROM v WHERE id IS NOT NULL",
+        batch::values(1, rows, &["$"; 5]),
+        5 * rows + 1,
+        5 * rows + 2,
+        5 * rows + 3
+    )
+}
+
+static INSERT: Padded = Padded::new(insert_sql);
+
 const DUE_AGAIN: &str = "UPDATE deliveries SET due_at = $2
     WHERE issue_id = $1 AND rests = 'deferred' AND due_at > $2";
 const BRING_NEAR: &str = "UPDATE deliveries SET due_at = $1
@@ -52,25 +66,35 @@ const TO_GO: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE 
 
 pub(super) async fn insert(
     tx: &mut Writing,
-    mail: &NewDelivery,
+    mails: &[NewDelivery],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(INSERT)
-        .bind(mail.id.to_string())
-        .bind(mail.kind.as_str().to_owned())
-        .bind(mail.subscriber.map(|id| id.to_string()))
-        .bind(mail.address.to_string())
-        .bind(now.as_millis())
-        .bind(mail.payload.clone())
-        .execute(&mut **tx)
-        .await?;
+    for run in mails.chunks(batch::MOST) {
+        let (sql, padding) = INSERT.for_rows(tx.backend, run.len());
+        let mut query = sqlx::query(sql);
+        for mail in run {
+            query = query
+                .bind(mail.id.to_string())
+                .bind(mail.kind.as_str().to_owned())
+                .bind(mail.subscriber.map(|id| id.to_string()))
+                .bind(mail.address.to_string())
+                .bind(mail.payload.clone());
+        }
+        for _ in 0..5 * padding {
+            query = query.bind(None::<String>);
+        }
+        for _ in 0..3 {
+            query = query.bind(now.as_millis());
+        }
+        query.execute(&mut **tx).await?;
+    }
     Ok(())
 }
 
 impl Store {
     pub async fn enqueue(&self, mail: &NewDelivery, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await?;
-        insert(&mut tx, mail, now).await?;
+        insert(&mut tx, std::slice::from_ref(mail), now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -103,4 +127,9 @@ impl Store {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[INSERT, DUE_AGAIN, BRING_NEAR, BRING_MAILS_NEAR, TO_GO];
+pub(super) const STATEMENTS: &[&str] = &[DUE_AGAIN, BRING_NEAR, BRING_MAILS_NEAR, TO_GO];
+
+#[cfg(test)]
+pub(super) fn statements(backend: super::connect::Backend) -> Vec<String> {
+    vec![INSERT.for_rows(backend, 8).0.to_owned()]
+}

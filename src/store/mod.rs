@@ -23,6 +23,7 @@ mod feeds;
 mod freeze;
 #[cfg(test)]
 mod hand_over_tests;
+mod intake;
 mod issues;
 #[cfg(test)]
 mod lease_tests;
@@ -128,7 +129,6 @@ impl StoreError {
     }
 
     /// As when the database is lost between doing what was asked and saying so.
-    #[cfg(feature = "failpoints")]
     fn unanswered() -> Self {
         Self::Database(sqlx::Error::PoolTimedOut)
     }

@@ -1,5 +1,7 @@
 //! What readers ask for themselves: mails about their subscription, another address.
 
+use std::slice;
+
 use super::deliveries::insert;
 use super::freeze::LINE_UP;
 use super::sign_up::{note, recent};
@@ -54,13 +56,15 @@ impl Store {
         again(|| async {
             let mut tx = self.begin_write().await?;
             for (index, count) in counts.iter().enumerate() {
-                let seen = recent(&mut tx, &count.mac, short, day).await?;
+                let seen = recent(&mut tx, &[&count.mac], short, day).await?;
+                let seen = seen.get(&count.mac).copied().unwrap_or_default();
                 if seen.in_short >= count.most_in_short || seen.in_day >= count.most_in_day {
                     return Ok(false);
                 }
-                note(&mut tx, format!("{}:{index}", mail.id), &count.mac, now).await?;
+                let id = format!("{}:{index}", mail.id);
+                note(&mut tx, &[(&id, &count.mac)], now).await?;
             }
-            insert(&mut tx, mail, now).await?;
+            insert(&mut tx, slice::from_ref(mail), now).await?;
             tx.commit().await?;
             Ok(true)
         })
@@ -108,7 +112,7 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
             }
-            insert(&mut tx, &step.farewell, now).await?;
+            insert(&mut tx, slice::from_ref(&step.farewell), now).await?;
             tx.commit().await?;
             Ok(true)
         })

@@ -293,16 +293,15 @@ async fn insert_all(
     }
     if as_pending {
         let new = |arrival: &&&Arrival| inserted.contains(&arrival.id.to_string());
-        for arrival in arrivals.iter().filter(new) {
-            let mail = NewDelivery {
-                id: DeliveryId::from_stored(arrival.id.to_string()),
-                kind: DeliveryKind::Confirmation,
-                subscriber: Some(arrival.id),
-                address: arrival.address.clone(),
-                payload: None,
-            };
-            super::deliveries::insert(tx, &mail, now).await?;
-        }
+        let mail = |arrival: &&Arrival| NewDelivery {
+            id: DeliveryId::from_stored(arrival.id.to_string()),
+            kind: DeliveryKind::Confirmation,
+            subscriber: Some(arrival.id),
+            address: arrival.address.clone(),
+            payload: None,
+        };
+        let mails: Vec<NewDelivery> = arrivals.iter().filter(new).map(mail).collect();
+        super::deliveries::insert(tx, &mails, now).await?;
     }
     Ok(inserted.len() as u64)
 }

@@ -40,6 +40,8 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
     ];
     let made = [
         super::commit_rows::statements(backend),
+        super::deliveries::statements(backend),
+        super::sign_up::statements(backend),
         super::outcomes::statements(),
         super::subscriber_import::statements(),
         super::subscriber_leaving::statements(),

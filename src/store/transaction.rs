@@ -18,6 +18,7 @@ const TRIES: u32 = 6;
 pub(super) struct Writing {
     // Ended before the turn is.
     transaction: Transaction<'static, Any>,
+    pub backend: Backend,
     _turn: Option<Turn>,
 }
 
@@ -56,6 +57,7 @@ impl Store {
         };
         Ok(Writing {
             transaction,
+            backend: self.backend,
             _turn: turn,
         })
     }

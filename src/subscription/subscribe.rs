@@ -88,8 +88,8 @@ impl Subscriptions {
         let request = SignUp {
             id: SubscriberId::new(now, &self.random),
             nonce: self.nonce(),
-            address,
-            name,
+            address: address.clone(),
+            name: name.cloned(),
             consent: ConsentRecord {
                 ip: consent.ip.clone(),
                 form_version: Some(consent.form_version.clone()),
@@ -97,7 +97,7 @@ impl Subscriptions {
             source: "form",
             letter: self.envelope(address),
         };
-        let kind = self.store.sign_up(&request, spans(now), letter).await?;
+        let kind = self.store.sign_up(request, spans(now), letter).await?;
         tracing::info!(mail = kind.map(DeliveryKind::as_str), "sign-up taken in");
         Ok(())
     }

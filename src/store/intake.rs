@@ -1,0 +1,191 @@
+//! Sign-ups that arrive while others are being written wait, and are then written together.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+use super::sign_up::{ChooseLetter, SignUp, Spans};
+use super::{Store, StoreError};
+use crate::domain::delivery::DeliveryKind;
+
+/// The most that are written together.
+const MOST: usize = 100;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Intake(Arc<Line>);
+
+#[derive(Debug, Default)]
+struct Line {
+    waiting: Mutex<Vec<Waiting>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+type Answer = Result<Option<DeliveryKind>, StoreError>;
+
+#[derive(Debug)]
+struct Waiting {
+    request: SignUp,
+    answer: oneshot::Sender<Answer>,
+}
+
+impl Line {
+    fn wait(&self, request: SignUp) -> oneshot::Receiver<Answer> {
+        let (answer, answered) = oneshot::channel();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push(Waiting { request, answer });
+        answered
+    }
+
+    /// The first of each mailbox, in the order in which they came. What the next one of it
+    /// is answered depends on these.
+    fn next(&self) -> Vec<Waiting> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken: Vec<Waiting> = Vec::new();
+        let mut left = Vec::new();
+        for one in waiting.drain(..) {
+            let mailbox = &one.request.letter.mailbox_mac;
+            let is_there = |it: &Waiting| it.request.letter.mailbox_mac == *mailbox;
+            if taken.len() == MOST || taken.iter().any(is_there) {
+                left.push(one);
+            } else {
+                taken.push(one);
+            }
+        }
+        *waiting = left;
+        taken
+    }
+}
+
+impl Store {
+    /// Takes a sign-up in and queues the mail that `choose` decides on, all or nothing.
+    pub async fn sign_up(&self, request: SignUp, spans: Spans, choose: ChooseLetter) -> Answer {
+        let answered = self.intake.0.wait(request);
+        // Goes on when whoever asked goes away: it may be writing for others too. There is
+        // one task for each who waits, and each takes at least the first in the line.
+        let store = self.clone();
+        tokio::spawn(async move {
+            let _turn = store.intake.0.turn.lock().await;
+            store.take_in(store.intake.0.next(), spans, choose).await;
+        });
+        answered
+            .await
+            .unwrap_or_else(|_| Err(StoreError::unanswered()))
+    }
+
+    async fn take_in(&self, line: Vec<Waiting>, spans: Spans, choose: ChooseLetter) {
+        if line.is_empty() {
+            return;
+        }
+        let (requests, answers): (Vec<_>, Vec<_>) = line
+            .into_iter()
+            .map(|one| (one.request, one.answer))
+            .unzip();
+        match self.sign_up_all(&requests, spans, choose).await {
+            Ok(kinds) => {
+                for (answer, kind) in answers.into_iter().zip(kinds) {
+                    let _ = answer.send(Ok(kind));
+                }
+            }
+            // Each would wait as long for nothing.
+            Err(error) if error.is_away() => {}
+            Err(_) => {
+                for (request, answer) in requests.into_iter().zip(answers) {
+                    let alone = self.sign_up_all(&[request], spans, choose).await;
+                    let _ = answer.send(alone.map(|kinds| kinds.into_iter().flatten().next()));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::Timestamp;
+    use crate::domain::delivery::DeliveryId;
+    use crate::domain::email_address::EmailAddress;
+    use crate::domain::random::Random;
+    use crate::domain::subscriber::{SubscriberId, SubscriberState};
+    use crate::store::{ConsentRecord, LetterIds, Place, RecentMails};
+    use crate::test_database::Database;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
+    const SPANS: Spans = (Timestamp::EPOCH, Timestamp::EPOCH, NOW);
+
+    fn request(random: &Random, name: &str) -> SignUp {
+        SignUp {
+            id: SubscriberId::new(NOW, random),
+            nonce: String::new(),
+            address: EmailAddress::parse(&format!("{name}@example.org")).unwrap(),
+            name: None,
+            consent: ConsentRecord::default(),
+            source: "form",
+            letter: LetterIds {
+                mailbox_mac: name.to_owned(),
+                delivery: DeliveryId::from_stored(random.uuid_v7(NOW).to_string()),
+            },
+        }
+    }
+
+    fn once(_: Option<SubscriberState>, recent: RecentMails) -> Option<DeliveryKind> {
+        (recent.in_day == 0).then_some(DeliveryKind::Confirmation)
+    }
+
+    async fn store(database: &Database) -> Store {
+        let place = match database.url().strip_prefix("sqlite:") {
+            Some(path) => Place::Sqlite(path.into()),
+            None => Place::Postgres(database.url().to_owned()),
+        };
+        Store::connect(&place).await.unwrap()
+    }
+
+    #[test]
+    fn one_of_each_mailbox_goes_first() {
+        let random = Random::seeded(1);
+        let line = Line::default();
+        for name in ["ada", "bob", "ada", "cem", "ada"] {
+            line.wait(request(&random, name));
+        }
+        let names = || {
+            let next = line.next();
+            let names = next.into_iter().map(|it| it.request.letter.mailbox_mac);
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(names(), ["ada", "bob", "cem"]);
+        assert_eq!(names(), ["ada"]);
+        assert_eq!(names(), ["ada"]);
+        assert_eq!(names(), [""; 0]);
+        for n in 0..=MOST {
+            line.wait(request(&random, &n.to_string()));
+        }
+        assert_eq!((names().len(), names().len()), (MOST, 1));
+    }
+
+    #[tokio::test]
+    async fn whoever_signs_up_at_one_moment_is_taken_in_and_written_to_once() {
+        let database = Database::fresh().await;
+        let store = store(&database).await;
+        let random = Random::seeded(1);
+        // Ten of them press the button twice, and one goes away at once.
+        let names: Vec<String> = (0..60).map(|n| format!("reader{}", n % 50)).collect();
+        let mut asked = Vec::new();
+        for name in &names {
+            let (store, request) = (store.clone(), request(&random, name));
+            asked.push(tokio::spawn(async move {
+                store.sign_up(request, SPANS, once).await
+            }));
+        }
+        tokio::task::yield_now().await;
+        asked.pop().unwrap().abort();
+        let mut mails = 0;
+        for answer in asked {
+            mails += usize::from(answer.await.unwrap().unwrap().is_some());
+        }
+        assert_eq!(mails, 50);
+        let counts = store.subscriber_counts().await.unwrap();
+        assert_eq!(counts, [(SubscriberState::Pending, 50)]);
+        let queued = store.deliveries(&Default::default(), None, 100).await;
+        assert_eq!(queued.unwrap().len(), 50);
+        store.close().await;
+    }
+}
