@@ -18,7 +18,6 @@ COLUMNS = {
     "median_ms": "median, ms",
     "p95_ms": "95 of 100 within, ms",
     "p99_ms": "99 of 100 within, ms",
-    "commits": "one-row commits a second",
     "rate": "a second",
     "reference": "reference before, after",
     "ratio": "ratio",
@@ -38,7 +37,8 @@ TITLES = {
     "import": "Importing beside the database's own bulk load, readers a second",
     "memory": "Memory while sending",
     "desk": "The desk's pages",
-    "subscribe": "`POST /subscribe` beside commits of one row by the database's own shell",
+    "subscribe": "`POST /subscribe`, at a steady pace",
+    "subscribe rate": "`POST /subscribe`, as fast as it goes, beside commits of one row by the database's own shell",
 }
 
 
