@@ -1,6 +1,6 @@
 //! Mails to be sent, before anyone takes them up.
 
-use super::transaction::Writing;
+use super::transaction::{Writing, again};
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
@@ -95,10 +95,16 @@ impl Store {
 
     /// Makes what waits for a later try of this issue fall due now. Returns how many.
     pub async fn try_now(&self, issue: &IssueId, now: Timestamp) -> Result<u64, StoreError> {
-        let update = sqlx::query(DUE_AGAIN)
-            .bind(issue.to_string())
-            .bind(now.as_millis());
-        Ok(update.execute(&self.pool).await?.rows_affected())
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            let update = sqlx::query(DUE_AGAIN)
+                .bind(issue.to_string())
+                .bind(now.as_millis());
+            let due = update.execute(&mut *tx).await?.rows_affected();
+            tx.commit().await?;
+            Ok(due)
+        })
+        .await
     }
 }
 

@@ -6,7 +6,7 @@ use sqlx::query::Query;
 use sqlx::{Any, Row};
 
 use super::connect::Backend;
-use super::transaction::Writing;
+use super::transaction::{Writing, again};
 use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
@@ -152,12 +152,16 @@ impl Store {
     async fn set_aside(&self, row: &AnyRow, error: &StoreError) -> Result<(), StoreError> {
         let id: String = row.try_get("id")?;
         tracing::error!(delivery = %id, "a delivery is damaged and cannot be sent");
-        sqlx::query(SET_ASIDE)
-            .bind(id)
-            .bind(error.to_string())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            sqlx::query(SET_ASIDE)
+                .bind(id.clone())
+                .bind(error.to_string())
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await
+        })
+        .await
     }
 
     /// Puts one delivery back that was taken up and not begun.
@@ -166,11 +170,16 @@ impl Store {
         worker: &WorkerId,
         delivery: &DeliveryId,
     ) -> Result<(), StoreError> {
-        let update = sqlx::query(GIVE_BACK_ONE)
-            .bind(worker.to_string())
-            .bind(delivery.to_string());
-        update.execute(&self.pool).await?;
-        Ok(())
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            sqlx::query(GIVE_BACK_ONE)
+                .bind(worker.to_string())
+                .bind(delivery.to_string())
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await
+        })
+        .await
     }
 
     /// The orderly end of a process: all it had not begun goes back.

@@ -58,6 +58,8 @@ mod tally_tests;
 #[cfg(test)]
 mod tests;
 mod transaction;
+#[cfg(test)]
+mod turn_tests;
 mod workers;
 
 pub use accounts::{Account, OpenSession};
