@@ -229,6 +229,7 @@ impl Store {
                 .bind(now.as_millis())
                 .execute(&mut *tx)
                 .await?;
+            policy_streaks::end(&mut tx, &id.to_string()).await?;
             tx.commit().await?;
             Ok(true)
         })

@@ -34,6 +34,18 @@ impl Pair {
         }
     }
 
+    async fn begins_to_send_others(&self, copies: i64) {
+        let jobs = self
+            .one
+            .claim_copies(&self.worker, &self.issue, Timestamp::EPOCH, copies, NOW)
+            .await;
+        let commit = GroupCommit {
+            next: jobs.unwrap().into_iter().map(|job| job.id).collect(),
+            ..GroupCommit::default()
+        };
+        self.one.record(&self.worker, &commit, NOW).await.unwrap();
+    }
+
     fn accepted(&self, ids: &[DeliveryId]) -> GroupCommit {
         let delivered = |id: &DeliveryId| Settled {
             id: id.clone(),
@@ -105,5 +117,24 @@ async fn what_one_process_brings_in_ends_the_streak_of_the_other() {
     pair.tries(one, 5, false).await;
     assert_eq!(pair.counts().await, (IssueState::Sending, 0, 24));
     assert_eq!(pair.one.finish_issues(NOW).await.unwrap(), 1);
+    assert_eq!(pair.one.policy_streaks().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_issue_that_is_cancelled_is_in_no_streak_any_more() {
+    let pair = Pair::with_readers(READERS).await;
+    let one = (&pair.one, &pair.worker);
+    pair.tries(one, 5, false).await;
+    pair.begins_to_send_others(3).await;
+    assert!(pair.other.cancel_issue(&pair.issue, NOW).await.unwrap());
+    assert_eq!(pair.one.policy_streaks().await.unwrap(), []);
+    // What was on a connection is refused after it.
+    let rows = pair.one.deliveries(&Default::default(), None, 99).await;
+    let rows = rows.unwrap().into_iter();
+    let sending = rows.filter(|row| row.state == DeliveryState::Sending);
+    let ids: Vec<DeliveryId> = sending.map(|row| DeliveryId::from_stored(row.id)).collect();
+    assert_eq!(ids.len(), 3);
+    let commit = pair.refused(&ids);
+    pair.one.record(&pair.worker, &commit, NOW).await.unwrap();
     assert_eq!(pair.one.policy_streaks().await.unwrap(), []);
 }
