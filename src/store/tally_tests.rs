@@ -232,9 +232,14 @@ async fn whatever_happens_the_sums_are_those_of_the_copies() {
             let did = chance.step().await;
             println!("seed {seed}, step {step}: {did}");
             chance.now = chance.now.plus(Duration::from_millis(1));
+            let mut to_go = 0;
             for issue in &chance.issues {
-                seen.add(&chance.pair.one.tally(issue).await.unwrap());
+                let tally = chance.pair.one.tally(issue).await.unwrap();
+                to_go += tally.to_go();
+                seen.add(&tally);
             }
+            let figure = chance.pair.one.deliveries_to_go().await.unwrap();
+            assert_eq!(figure, to_go);
         }
         chance.pair.one.fold_tallies().await.unwrap();
         let parts: i64 = sqlx::query_scalar(PARTS)

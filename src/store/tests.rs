@@ -98,6 +98,7 @@ async fn the_desk_looks_issues_up_in_an_index() {
         .iter()
         .chain(super::tally::STATEMENTS)
         .chain(super::desk::STATEMENTS)
+        .chain(&[super::deliveries::TO_GO])
         .filter(|statement| statement.contains("deliveries") || statement.contains("issues"))
     {
         let plan = format!("EXPLAIN QUERY PLAN {statement}");
