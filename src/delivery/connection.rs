@@ -219,7 +219,6 @@ impl Connection {
         fail_point!("composed");
         let mail = Outgoing {
             delivery: &job.id,
-            since: job.queued_at,
             envelope_from: &self.deliveries.envelope_from(job),
             to: &job.address,
             message,
