@@ -6,6 +6,7 @@ use sqlx::query::Query;
 use sqlx::{Any, Row};
 
 use super::connect::Backend;
+use super::outcomes::unwanted;
 use super::transaction::{Writing, again};
 use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
@@ -81,14 +82,13 @@ const RESIGN: &str = "DELETE FROM workers WHERE id = $1
     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE lease = $1 AND state = 'sending')";
 const IS_STILL: &str = "DELETE FROM workers WHERE id = $1 AND beat = $2";
 // What the dead one had on a connection may have arrived. `$3` is how many lost replies
-// are too many to send once more: 1 holds everything for the editor. Nor is it sent again
-// to a reader who left meanwhile or had it from one who gave way to them, nor of an issue
-// that was cancelled.
-const DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'deferred', due_at = $2
-    WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < $3
-      AND (kind <> 'issue' OR id = issue_id || ':' || subscriber_id AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
-        AND (paused_until IS NULL OR paused_until <= $2)))
-      AND (issue_id IS NULL OR issue_id IN (SELECT id FROM issues WHERE state <> 'cancelled'))";
+// are too many to send once more: 1 holds everything for the editor. The lease stays until
+// the next statement has looked whether it is still wanted: this one may wait for whoever
+// leaves, and would not see that they have.
+const DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, at = $2, state = 'deferred', due_at = $2
+    WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < $3";
+const DOUBT_UNWANTED: &str = unwanted!("lease = $1");
+const LET_GO: &str = "UPDATE deliveries SET lease = NULL WHERE lease = $1 AND state = 'deferred'";
 const HOLD: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'in_doubt', due_at = NULL
     WHERE lease = $1 AND state = 'sending'";
 
@@ -241,15 +241,19 @@ pub(super) async fn settle_leases(
         .bind(i64::from(most_losses))
         .execute(&mut **tx)
         .await?;
-    sqlx::query(HOLD)
-        .bind(lease.to_owned())
-        .bind(now.as_millis())
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query(GIVE_BACK)
-        .bind(lease.to_owned())
-        .execute(&mut **tx)
-        .await?;
+    for statement in [DOUBT_UNWANTED, HOLD] {
+        sqlx::query(statement)
+            .bind(lease.to_owned())
+            .bind(now.as_millis())
+            .execute(&mut **tx)
+            .await?;
+    }
+    for statement in [LET_GO, GIVE_BACK] {
+        sqlx::query(statement)
+            .bind(lease.to_owned())
+            .execute(&mut **tx)
+            .await?;
+    }
     Ok(())
 }
 
@@ -296,6 +300,8 @@ pub(super) fn statements(backend: Backend) -> Vec<&'static str> {
         RESIGN,
         IS_STILL,
         DOUBT,
+        DOUBT_UNWANTED,
+        LET_GO,
         HOLD,
     ]
 }

@@ -95,13 +95,23 @@ const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at
 
 // Not tried again: a reader who left while their copy was on a connection, or gave way to
 // another, who has their own; an issue that was cancelled meanwhile; who was erased.
-const UNWANTED: &str = "UPDATE deliveries SET
-        state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'skipped' END, due_at = NULL, at = $2
-    WHERE id = $1 AND state IN ('queued', 'deferred') AND (address IS NULL OR kind = 'issue' AND (
-        id <> issue_id || ':' || COALESCE(subscriber_id, '')
-        OR NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id
-            AND s.state = 'confirmed' AND (s.paused_until IS NULL OR s.paused_until <= $2))
-        OR EXISTS (SELECT 1 FROM issues i WHERE i.id = deliveries.issue_id AND i.state = 'cancelled')))";
+macro_rules! unwanted {
+    ($which:literal) => {
+        concat!(
+            "UPDATE deliveries SET state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'skipped' END,
+                due_at = NULL, lease = NULL, at = $2
+            WHERE ",
+            $which,
+            " AND state IN ('queued', 'deferred') AND (address IS NULL OR kind = 'issue' AND (
+                id <> issue_id || ':' || COALESCE(subscriber_id, '')
+                OR NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id
+                    AND s.state = 'confirmed' AND (s.paused_until IS NULL OR s.paused_until <= $2))
+                OR EXISTS (SELECT 1 FROM issues i WHERE i.id = deliveries.issue_id AND i.state = 'cancelled')))"
+        )
+    };
+}
+pub(super) use unwanted;
+const UNWANTED: &str = unwanted!("id = $1");
 
 // Nor is one whose next issue came out meanwhile; [`Store::freeze`] ends those that waited.
 const OUTDATED: &str = "UPDATE deliveries SET

@@ -143,6 +143,14 @@ impl Pair {
         )
     }
 
+    /// As by whoever ends what was not begun, when it is on a connection.
+    pub fn is_touched(&self) -> String {
+        format!(
+            "UPDATE deliveries SET state = state WHERE id = '{}'",
+            self.copy
+        )
+    }
+
     pub fn leaves(&self) -> Vec<String> {
         let left = format!(
             "UPDATE subscribers SET state = 'unsubscribed' WHERE id = '{}'",

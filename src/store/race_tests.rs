@@ -148,3 +148,31 @@ async fn who_gives_up_while_a_transaction_begins_leaves_none_open() {
         assert_eq!(word, Some(moment.to_string()));
     }
 }
+
+#[tokio::test]
+async fn what_a_dead_process_was_sending_does_not_go_to_who_is_leaving() {
+    let pair = Pair::new().await;
+    pair.begins_to_send().await;
+    let mut leaves = pair.leaves();
+    leaves.push(pair.is_touched());
+    let tx = pair.in_the_middle_of(&leaves).await;
+    let (other, dead) = (pair.other.clone(), pair.worker);
+    let taking_up = async move { other.take_up(&dead, 0, 3, NOW).await };
+    assert!(pair.meanwhile(tx, taking_up).await);
+    assert_eq!(pair.state().await, DeliveryState::InDoubt);
+}
+
+#[tokio::test]
+async fn what_a_dead_process_was_sending_ends_when_its_issue_is_being_cancelled() {
+    let pair = Pair::new().await;
+    pair.begins_to_send().await;
+    let cancelled = format!(
+        "UPDATE issues SET state = 'cancelled', finished_at = 1 WHERE id = '{}'",
+        pair.issue
+    );
+    let tx = pair.in_the_middle_of(&[cancelled, pair.is_touched()]).await;
+    let (other, dead) = (pair.other.clone(), pair.worker);
+    let taking_up = async move { other.take_up(&dead, 0, 3, NOW).await };
+    assert!(pair.meanwhile(tx, taking_up).await);
+    assert_eq!(pair.state().await, DeliveryState::InDoubt);
+}
