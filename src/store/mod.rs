@@ -52,6 +52,7 @@ mod subscriber_list;
 mod subscriber_moves;
 mod subscriber_record;
 mod subscribers;
+mod suppressing;
 mod tally;
 #[cfg(test)]
 mod tally_tests;

@@ -8,15 +8,14 @@ use sqlx::AssertSqlSafe;
 
 use super::commit_rows::Row;
 use super::issues::PAUSE;
-use super::subscriber_moves::Moves;
 use super::transaction::{Writing, again};
-use super::{PolicyRefusal, Store, StoreError, batch, policy_streaks, refusals, subscribers};
+use super::{PolicyRefusal, Store, StoreError, batch, policy_streaks, refusals, suppressing};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::IssueId;
 use crate::domain::refusal::Refusal;
-use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::domain::subscriber::SubscriberId;
 
 /// What is written of one try.
 #[derive(Clone, Debug)]
@@ -84,14 +83,6 @@ fn excuse_sql(count: usize) -> String {
         batch::list(2, count)
     )
 }
-
-// The reader may have moved to another address meanwhile, which is not the dead one.
-const SUPPRESS: &str = "UPDATE subscribers
-    SET former_state = state, state = 'suppressed', state_at = $2, suppressed_why = $3
-    WHERE id = $1 AND state IN ('pending', 'confirmed')
-      AND address = COALESCE((SELECT address FROM deliveries WHERE id = $4), address) RETURNING former_state";
-const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
-    WHERE id = $1 AND state = 'deferred'";
 
 // Not tried again: a reader who left while their copy was on a connection, or gave way to
 // another, who has their own; an issue that was cancelled meanwhile; who was erased.
@@ -172,8 +163,9 @@ impl Store {
         let outcomes: Vec<Row<'_>> = commit.outcomes.iter().map(Row::of_outcome).collect();
         self.write(&mut tx, worker, &outcomes, now).await?;
         fail_point!("outcomes-written");
+        let mut suppressed = Vec::new();
         for settled in &commit.outcomes {
-            follow_up(&mut tx, settled, now).await?;
+            follow_up(&mut tx, settled, &mut suppressed, now).await?;
         }
         excuse(&mut tx, &commit.excused, now).await?;
         for issue in &commit.accepted {
@@ -186,6 +178,7 @@ impl Store {
         let marks: Vec<Row<'_>> = commit.next.iter().map(Row::of_mark).collect();
         self.write(&mut tx, worker, &marks, now).await?;
         let begun = self.begun(&mut tx, worker, &commit.next).await?;
+        suppressing::leave_the_next_issue(&mut tx, &suppressed, now).await?;
         fail_point!("marks-written");
         tx.commit().await?;
         fail_point!("commit-unanswered", |_| Err(StoreError::unanswered()));
@@ -225,43 +218,31 @@ async fn pause(
 }
 
 /// What an outcome means beyond its own row.
-async fn follow_up(tx: &mut Writing, settled: &Settled, now: Timestamp) -> Result<(), StoreError> {
+async fn follow_up(
+    tx: &mut Writing,
+    settled: &Settled,
+    suppressed: &mut Vec<SubscriberId>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     if settled.due_at.is_some() {
         for statement in [UNWANTED, OUTDATED] {
             on_delivery(tx, statement, &settled.id, now).await?;
         }
     }
-    if let Some(reader) = &settled.suppress {
-        suppress(tx, reader, settled, now).await?;
-    }
-    if let Some((reader, refusal)) = &settled.refusal
-        && refusals::note(tx, reader, *refusal, &settled.id, now).await?
+    let is_dead = match (&settled.suppress, &settled.refusal) {
+        (Some(reader), _) => Some(reader),
+        (None, Some((reader, refusal))) => {
+            let settles_it = refusals::note(tx, reader, *refusal, &settled.id, now).await?;
+            settles_it.then_some(reader)
+        }
+        (None, None) => None,
+    };
+    if let Some(reader) = is_dead
+        && suppressing::suppress(tx, reader, settled, now).await?
     {
-        suppress(tx, reader, settled, now).await?;
+        suppressed.push(*reader);
     }
     Ok(())
-}
-
-/// Never writes to this reader again, and ends whatever waits for them.
-async fn suppress(
-    tx: &mut Writing,
-    reader: &SubscriberId,
-    settled: &Settled,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let former = sqlx::query_scalar(SUPPRESS)
-        .bind(reader.to_string())
-        .bind(now.as_millis())
-        .bind(settled.reply.clone())
-        .bind(settled.id.to_string())
-        .fetch_all(&mut **tx)
-        .await?;
-    let mut moves = Moves::default();
-    moves.add_all(former, Some(SubscriberState::Suppressed))?;
-    moves.write(tx, now).await?;
-    on_delivery(tx, BOUNCE, &settled.id, now).await?;
-    subscribers::skip(tx, subscribers::SKIP_ALL, reader, now).await?;
-    refusals::forget(tx, reader).await
 }
 
 async fn on_delivery(
@@ -303,8 +284,6 @@ pub(super) fn statements() -> Vec<String> {
     vec![
         hold_readers_sql(10),
         excuse_sql(10),
-        SUPPRESS.to_owned(),
-        BOUNCE.to_owned(),
         UNWANTED.to_owned(),
         OUTDATED.to_owned(),
     ]

@@ -32,7 +32,7 @@ pub(super) struct Pair {
 }
 
 /// An issue of no posts.
-pub(super) fn bread(id: IssueId, number: IssueNumber, slot: Option<Slot>) -> NewIssue {
+fn bread(id: IssueId, number: IssueNumber, slot: Option<Slot>) -> NewIssue {
     NewIssue {
         id,
         number,
@@ -88,6 +88,15 @@ impl Pair {
             issue,
             reader,
             _database: database,
+        }
+    }
+
+    /// Another issue of no posts, as it would be frozen now.
+    pub async fn next_issue(&self, id: IssueId, slot: Option<Slot>) -> NewIssue {
+        let number = self.one.next_number().await.unwrap();
+        NewIssue {
+            edits: self.one.draft_edits().await.unwrap(),
+            ..bread(id, number, slot)
         }
     }
 

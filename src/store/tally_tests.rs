@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use sqlx::Row;
 
-use super::pair::{NOW, Pair, bread};
+use super::pair::{NOW, Pair};
 use super::{Claimed, Erasure, GroupCommit, Leaver, Settled, Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::{IssueId, WorkerId};
-use crate::domain::issue::{IssueNumber, Tally};
+use crate::domain::issue::Tally;
 use crate::domain::random::Random;
 use crate::domain::slot::Slot;
 use crate::domain::subscriber::SubscriberId;
@@ -147,9 +147,10 @@ impl Chance {
         let id = IssueId::new(self.now, &self.random);
         let number = self.pair.one.next_number().await.unwrap();
         let slot = Slot::parse(&format!("2026-W{:02}", number.get() + 1)).unwrap();
-        let issue = bread(id, IssueNumber::new(number.get()).unwrap(), Some(slot));
-        if let Claimed::Made { .. } = self.pair.one.freeze(&issue, self.now).await.unwrap() {
-            self.issues.push(id);
+        let issue = self.pair.next_issue(id, Some(slot)).await;
+        match self.pair.one.freeze(&issue, self.now).await.unwrap() {
+            Claimed::Made { .. } => self.issues.push(id),
+            claimed => assert_eq!(claimed, Claimed::NobodyReads),
         }
     }
 

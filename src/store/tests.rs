@@ -33,6 +33,7 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
         super::subscriber_moves::STATEMENTS,
         super::subscriber_record::STATEMENTS,
         super::subscribers::STATEMENTS,
+        super::suppressing::STATEMENTS,
         super::tally::STATEMENTS,
         super::copies::STATEMENTS,
         super::workers::STATEMENTS,
