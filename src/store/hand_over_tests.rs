@@ -1,12 +1,12 @@
 //! Copies whose reader is not there any more, or is another one now.
 
 use super::pair::{NOW, Pair};
-use super::{GroupCommit, Move, NewDelivery, Settled};
+use super::{GroupCommit, Mark, Move, NewDelivery, Settled};
 use crate::domain::delivery::{DeliveryId, DeliveryKind, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 
 /// The reader reads under another address from now on.
-async fn moves(store: super::Store) -> Result<bool, super::StoreError> {
+pub(super) async fn moves(store: super::Store) -> Result<bool, super::StoreError> {
     let old = EmailAddress::parse("reader0@example.org").unwrap();
     let reader = store.subscriber_by_address(&old).await?.unwrap();
     let to = EmailAddress::parse("new@example.org").unwrap();
@@ -104,7 +104,10 @@ async fn erased_while_it_is_sent(pair: &Pair) -> DeliveryId {
     let (store, worker) = (&pair.one, &pair.worker);
     assert_eq!(store.claim_mails(worker, 9, NOW).await.unwrap().len(), 1);
     let commit = GroupCommit {
-        next: vec![mail.id.clone()],
+        next: vec![Mark {
+            id: mail.id.clone(),
+            to: mail.address.clone(),
+        }],
         ..GroupCommit::default()
     };
     store.record(worker, &commit, NOW).await.unwrap();

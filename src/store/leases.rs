@@ -7,11 +7,12 @@ use sqlx::{Any, Row};
 
 use super::connect::Backend;
 use super::outcomes::unwanted;
+use super::reader_mails::follow_reader;
 use super::transaction::{Writing, again};
 use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
-use crate::domain::email_address::EmailAddress;
+use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::subscriber::SubscriberId;
@@ -83,11 +84,12 @@ const RESIGN: &str = "DELETE FROM workers WHERE id = $1
 const IS_STILL: &str = "DELETE FROM workers WHERE id = $1 AND beat = $2";
 // What the dead one had on a connection may have arrived. `$3` is how many lost replies
 // are too many to send once more: 1 holds everything for the editor. The lease stays until
-// the next statement has looked whether it is still wanted: this one may wait for whoever
-// leaves, and would not see that they have.
+// the statements behind this one have looked whether it is still wanted, and where: this
+// one may wait for whoever leaves, and would not see that they have.
 const DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, at = $2, state = 'deferred', due_at = $2
     WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < $3";
 const DOUBT_UNWANTED: &str = unwanted!("lease = $1");
+const DOUBT_FOLLOWS: &str = follow_reader!("$2", "lease = $1");
 const LET_GO: &str = "UPDATE deliveries SET lease = NULL WHERE lease = $1 AND state = 'deferred'";
 const HOLD: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'in_doubt', due_at = NULL
     WHERE lease = $1 AND state = 'sending'";
@@ -241,7 +243,7 @@ pub(super) async fn settle_leases(
         .bind(i64::from(most_losses))
         .execute(&mut **tx)
         .await?;
-    for statement in [DOUBT_UNWANTED, HOLD] {
+    for statement in [DOUBT_UNWANTED, DOUBT_FOLLOWS, HOLD] {
         sqlx::query(statement)
             .bind(lease.to_owned())
             .bind(now.as_millis())
@@ -255,6 +257,16 @@ pub(super) async fn settle_leases(
             .await?;
     }
     Ok(())
+}
+
+/// Marked is only what is stored as it would be sent.
+fn as_stored(text: &str) -> Result<EmailAddress, EmailAddressError> {
+    let address = EmailAddress::parse(text)?;
+    if address.to_string() == text {
+        Ok(address)
+    } else {
+        Err(EmailAddressError::Malformed)
+    }
 }
 
 fn leased(row: &AnyRow) -> Result<Leased, StoreError> {
@@ -279,7 +291,7 @@ fn leased(row: &AnyRow) -> Result<Leased, StoreError> {
         subscriber: parsed("subscriber_id")?
             .map(|id| decode("subscriber id", id, SubscriberId::parse))
             .transpose()?,
-        address: decode("address", row.try_get("address")?, EmailAddress::parse)?,
+        address: decode("address", row.try_get("address")?, as_stored)?,
         attempts: count("attempts")?,
         lost_replies: count("lost_replies")?,
         queued_at: Timestamp::from_millis(row.try_get("queued_at")?),
@@ -301,6 +313,7 @@ pub(super) fn statements(backend: Backend) -> Vec<&'static str> {
         IS_STILL,
         DOUBT,
         DOUBT_UNWANTED,
+        DOUBT_FOLLOWS,
         LET_GO,
         HOLD,
     ]

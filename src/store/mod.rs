@@ -27,6 +27,8 @@ mod issues;
 #[cfg(test)]
 mod lease_tests;
 mod leases;
+#[cfg(test)]
+mod move_tests;
 mod outcomes;
 mod ownerless;
 #[cfg(test)]
@@ -79,7 +81,7 @@ pub use feeds::{FeedOrigin, FeedReading, FeedRow};
 pub use freeze::{Claimed, NewIssue};
 pub use issues::IssueRow;
 pub use leases::Leased;
-pub use outcomes::{GroupCommit, Recorded, Settled};
+pub use outcomes::{GroupCommit, Mark, Recorded, Settled};
 pub use policy_streaks::PolicyRefusal;
 pub use posts::{ByHand, Candidate, StoredPost};
 pub use reader_mails::{MailCount, Move};

@@ -8,10 +8,14 @@ use sqlx::AssertSqlSafe;
 
 use super::commit_rows::Row;
 use super::issues::PAUSE;
+use super::reader_mails::follow_readers;
 use super::transaction::{Writing, again};
-use super::{PolicyRefusal, Store, StoreError, batch, policy_streaks, refusals, suppressing};
+use super::{
+    Leased, PolicyRefusal, Store, StoreError, batch, policy_streaks, refusals, suppressing,
+};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
+use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::IssueId;
 use crate::domain::refusal::Refusal;
@@ -35,6 +39,22 @@ pub struct Settled {
     pub refusal: Option<(SubscriberId, Refusal)>,
 }
 
+/// What a connection would send, and to where: its reader may have moved meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub id: DeliveryId,
+    pub to: EmailAddress,
+}
+
+impl From<&Leased> for Mark {
+    fn from(job: &Leased) -> Self {
+        Self {
+            id: job.id.clone(),
+            to: job.address.clone(),
+        }
+    }
+}
+
 /// All that is written at once.
 #[derive(Clone, Debug, Default)]
 pub struct GroupCommit {
@@ -49,7 +69,7 @@ pub struct GroupCommit {
     /// … and the issues of which something was accepted before.
     pub accepted: Vec<IssueId>,
     /// What each connection would send next.
-    pub next: Vec<DeliveryId>,
+    pub next: Vec<Mark>,
 }
 
 /// What came of a group commit.
@@ -58,7 +78,7 @@ pub struct Recorded {
     /// Those of the pauses that found their issue running.
     pub paused: Vec<(IssueId, String)>,
     /// Those of the asked-for deliveries that may be sent now. The others are not
-    /// wanted any more, or their issue is not running.
+    /// wanted any more, or elsewhere, or their issue is not running.
     pub begun: HashSet<DeliveryId>,
 }
 
@@ -75,7 +95,8 @@ fn hold_readers_sql(count: usize) -> String {
 fn excuse_sql(count: usize) -> String {
     format!(
         "UPDATE deliveries SET state = CASE WHEN attempts > 1 THEN 'deferred' ELSE 'queued' END,
-            due_at = 0, attempts = attempts - 1, at = $1
+            due_at = 0, attempts = attempts - 1, at = $1,
+            address = (SELECT s.address FROM subscribers s WHERE s.id = deliveries.subscriber_id)
         WHERE id IN ({}) AND state = 'bounced'
           AND issue_id IN (SELECT id FROM issues WHERE state = 'paused')
           AND id = issue_id || ':' || subscriber_id AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
@@ -141,7 +162,7 @@ impl Store {
         let rows: Vec<Row<'_>> = rows.chain(commit.next.iter().map(Row::of_mark)).collect();
         let written = self.write(pen.connection(), worker, &rows, now).await?;
         let begun = if written == rows.len() as u64 {
-            commit.next.iter().cloned().collect()
+            commit.next.iter().map(|next| next.id.clone()).collect()
         } else {
             self.begun(pen.connection(), worker, &commit.next).await?
         };
@@ -167,6 +188,8 @@ impl Store {
         for settled in &commit.outcomes {
             follow_up(&mut tx, settled, &mut suppressed, now).await?;
         }
+        // Behind all that is said of an address, which is the one that was tried.
+        follow_readers(&mut tx, &commit.waiting(), now).await?;
         excuse(&mut tx, &commit.excused, now).await?;
         for issue in &commit.accepted {
             policy_streaks::end(&mut tx, &issue.to_string()).await?;
@@ -187,6 +210,12 @@ impl Store {
 }
 
 impl GroupCommit {
+    /// What is tried again.
+    fn waiting(&self) -> Vec<&DeliveryId> {
+        let waiting = self.outcomes.iter().filter(|it| it.due_at.is_some());
+        waiting.map(|settled| &settled.id).collect()
+    }
+
     /// Whether its rows are all there is to write, and few enough for one statement.
     fn is_plain(&self) -> bool {
         let has_consequences = |settled: &Settled| {

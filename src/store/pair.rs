@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::transaction::Writing;
-use super::{Arrival, GroupCommit, NewIssue, Place, Settled, Store, StoreError};
+use super::{Arrival, GroupCommit, Mark, NewIssue, Place, Settled, Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::edits::Edits;
@@ -91,6 +91,13 @@ impl Pair {
         }
     }
 
+    pub fn next(&self) -> Mark {
+        Mark {
+            id: self.copy.clone(),
+            to: EmailAddress::parse("reader0@example.org").unwrap(),
+        }
+    }
+
     /// Another issue of no posts, as it would be frozen now.
     pub async fn next_issue(&self, id: IssueId, slot: Option<Slot>) -> NewIssue {
         let number = self.one.next_number().await.unwrap();
@@ -106,7 +113,7 @@ impl Pair {
             .claim_copies(&self.worker, &self.issue, Timestamp::EPOCH, 9, NOW);
         assert!(claimed.await.unwrap().iter().any(|job| job.id == self.copy));
         let commit = GroupCommit {
-            next: vec![self.copy.clone()],
+            next: vec![self.next()],
             ..GroupCommit::default()
         };
         let recorded = self.one.record(&self.worker, &commit, NOW).await.unwrap();

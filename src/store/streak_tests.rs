@@ -15,10 +15,11 @@ impl Pair {
         let jobs = store
             .claim_copies(worker, &self.issue, Timestamp::EPOCH, copies, NOW)
             .await;
-        let ids: Vec<DeliveryId> = jobs.unwrap().into_iter().map(|job| job.id).collect();
+        let jobs = jobs.unwrap();
+        let ids: Vec<DeliveryId> = jobs.iter().map(|job| job.id.clone()).collect();
         assert_eq!(ids.len() as i64, copies);
         let commit = GroupCommit {
-            next: ids.clone(),
+            next: jobs.iter().map(Into::into).collect(),
             ..GroupCommit::default()
         };
         let recorded = store.record(worker, &commit, NOW).await.unwrap();
@@ -40,7 +41,7 @@ impl Pair {
             .claim_copies(&self.worker, &self.issue, Timestamp::EPOCH, copies, NOW)
             .await;
         let commit = GroupCommit {
-            next: jobs.unwrap().into_iter().map(|job| job.id).collect(),
+            next: jobs.unwrap().iter().map(Into::into).collect(),
             ..GroupCommit::default()
         };
         self.one.record(&self.worker, &commit, NOW).await.unwrap();

@@ -25,7 +25,6 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
         super::policy_streaks::STATEMENTS,
         super::posts::STATEMENTS,
         super::settings::STATEMENTS,
-        super::reader_mails::STATEMENTS,
         super::refusals::STATEMENTS,
         super::sign_up::STATEMENTS,
         super::skipped::STATEMENTS,
@@ -42,6 +41,7 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
     let made = [
         super::commit_rows::statements(backend),
         super::outcomes::statements(),
+        super::reader_mails::statements(),
         super::subscriber_import::statements(),
         super::subscriber_leaving::statements(),
         super::subscriber_record::statements(),
