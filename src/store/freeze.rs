@@ -78,8 +78,8 @@ const ENQUEUE: &str = "INSERT INTO deliveries
     FROM subscribers
     WHERE state = 'confirmed' AND (paused_until IS NULL OR paused_until <= $2)";
 
-// Whoever was suppressed while the copies were made, by a clock that may be as far from ours:
-// so few that they cost nothing.
+// Whoever was suppressed while the copies were made. Their clock may be apart from ours;
+// those of a whole day are few.
 const LEAVE_OUT: &str = "DELETE FROM deliveries WHERE id IN (SELECT CAST($1 AS TEXT) || ':' || id
     FROM subscribers WHERE state = 'suppressed' AND state_at >= $2)";
 const CLOCKS_APART: Duration = Duration::from_secs(24 * 60 * 60);
