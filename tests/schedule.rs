@@ -272,3 +272,35 @@ async fn each_pause_is_told_of_however_soon_someone_went_on_after_the_last() {
         assert!(resumed.expect("a resumption"));
     }
 }
+
+#[tokio::test]
+async fn an_issue_that_cannot_be_made_is_told_of_once_and_tried_again_after_a_rest() {
+    let blog = blog();
+    let mut app = owned(&blog).await;
+    let store = app.app.store.clone();
+    let mut edits = store.draft_edits().await.expect("edits");
+    edits.note = Note::parse(&"# a\n".repeat(1_200)).ok();
+    assert!(edits.note.is_some());
+    let saved = store.save_draft_edits(&edits).await.expect("a database");
+    assert_eq!(saved, Saved::Saved);
+    app.later(TO_SLOT);
+    app.scheduler_looks().await;
+    let read = blog.requests();
+    for _ in 0..4 {
+        app.later(Duration::from_secs(15));
+        app.scheduler_looks().await;
+    }
+    assert_eq!(
+        blog.requests(),
+        read,
+        "the feeds have nothing to do with it"
+    );
+    assert_eq!(told(&app, "not made 2026-W47").await, (1, true));
+    let mut edits = store.draft_edits().await.expect("edits");
+    edits.note = None;
+    let saved = store.save_draft_edits(&edits).await.expect("a database");
+    assert_eq!(saved, Saved::Saved);
+    app.later(HOUR);
+    app.scheduler_looks().await;
+    assert_eq!(app.issues().await.len(), 1);
+}

@@ -90,7 +90,6 @@ impl App {
         let report = channel
             .send(Outgoing {
                 delivery,
-                since: self.clock.now(),
                 envelope_from: return_path.unwrap_or(identity.from.address()),
                 to,
                 message,

@@ -13,11 +13,11 @@ use super::recorder::{Done, Request};
 use super::settle::{settle, unreached};
 use super::throttle::Throttle;
 use super::{Deliveries, Pulse};
-use crate::domain::delivery::{DeliveryId, DeliveryState};
+use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::WorkerId;
 use crate::domain::outcome::{Halt, Outcome, Report, Temporary};
 use crate::mail::transport::{Channel, Outgoing};
-use crate::store::{Leased, Settled};
+use crate::store::{Leased, Mark, Settled};
 
 /// An open connection with nothing to send is closed after this.
 const IDLE: Duration = Duration::from_secs(5);
@@ -112,7 +112,7 @@ impl Connection {
                     () = self.pace.turn(self.pulse.clone()) => {}
                 }
             }
-            if !self.commit(done.take(), Some(job.id.clone())).await {
+            if !self.commit(done.take(), Some((&job).into())).await {
                 self.give_back(&job).await;
                 continue;
             }
@@ -166,7 +166,7 @@ impl Connection {
 
     /// Marks and unmarks a job that never reached a server: it waits, and is not charged.
     async fn not_reached(&self, job: &Leased, failed: Report) -> Option<Done> {
-        if !self.commit(None, Some(job.id.clone())).await {
+        if !self.commit(None, Some(job.into())).await {
             self.give_back(job).await;
             return None;
         }
@@ -219,7 +219,6 @@ impl Connection {
         fail_point!("composed");
         let mail = Outgoing {
             delivery: &job.id,
-            since: job.queued_at,
             envelope_from: &self.deliveries.envelope_from(job),
             to: &job.address,
             message,
@@ -261,7 +260,7 @@ impl Connection {
     }
 
     /// Has `done` written and `next` marked; true when `next` may be sent.
-    async fn commit(&self, done: Option<Done>, next: Option<DeliveryId>) -> bool {
+    async fn commit(&self, done: Option<Done>, next: Option<Mark>) -> bool {
         if done.is_none() && next.is_none() {
             return false;
         }

@@ -13,7 +13,7 @@ use super::streak::Streaks;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::ids::{IssueId, WorkerId};
 use crate::domain::outcome::Outcome;
-use crate::store::{GroupCommit, Settled};
+use crate::store::{GroupCommit, Mark, Settled};
 
 /// What a connection asks for between two mails.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct Request {
     /// What became of the last one.
     pub done: Option<Done>,
     /// What it would send next; the answer says whether it may.
-    pub next: Option<DeliveryId>,
+    pub next: Option<Mark>,
     pub answer: oneshot::Sender<bool>,
 }
 
@@ -70,7 +70,7 @@ impl Deliveries {
                     words.note(done);
                     on_the_wire -= usize::from(on_the_wire > 0);
                 }
-                let may = request.next.is_some_and(|next| begun.contains(&next));
+                let may = request.next.is_some_and(|next| begun.contains(&next.id));
                 on_the_wire += usize::from(may);
                 // A connection that does not wait for the answer any more needs none.
                 let _ = request.answer.send(may);

@@ -227,7 +227,7 @@ mod tests {
                 .is_some()
         };
         assert!(suppressed(Verdict::Dead));
-        for verdict in [Verdict::Unclear, Verdict::Policy, Verdict::Expired] {
+        for verdict in [Verdict::Unclear, Verdict::Policy] {
             assert!(!suppressed(verdict), "{verdict:?}");
         }
         let mut link = job();

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
+use super::clock::Timestamp;
 use super::ids::{IssueId, SubscriberId};
 use super::token::Purpose;
 
@@ -21,6 +25,18 @@ impl DeliveryId {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// When the mail came to be, or the issue that it is a copy of: the beginning tells.
+    pub fn made_at(&self) -> Timestamp {
+        let begins = self.0.get(..Hyphenated::LENGTH);
+        let uuid = begins.and_then(|text| Uuid::try_parse(text).ok());
+        let made = uuid.and_then(|uuid| uuid.get_timestamp());
+        made.map_or(Timestamp::EPOCH, |made| {
+            let (seconds, nanos) = made.to_unix();
+            let millis = seconds * 1000 + u64::from(nanos / 1_000_000);
+            Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+        })
     }
 }
 

@@ -36,8 +36,6 @@ pub enum Verdict {
     Unclear,
     /// About us, not the address (5.7.x, a 554 at DATA). Never suppresses anyone.
     Policy,
-    /// Waited 48 h in vain.
-    Expired,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

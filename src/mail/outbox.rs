@@ -28,9 +28,9 @@ pub struct MailName(String);
 pub struct MailNameError;
 
 impl MailName {
-    pub fn new(at: Timestamp, delivery: &DeliveryId) -> Self {
+    pub fn of(delivery: &DeliveryId) -> Self {
         let hash = hex::encode(Sha256::digest(delivery.as_str()));
-        let time = at.to_utc().format("%Y%m%dT%H%M%S%.3fZ");
+        let time = delivery.made_at().to_utc().format("%Y%m%dT%H%M%S%.3fZ");
         Self(format!("{time}-{}.eml", &hash[..16]))
     }
 
@@ -206,12 +206,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::random::Random;
 
-    fn name(millis: i64, delivery: &str) -> MailName {
-        MailName::new(
-            Timestamp::from_millis(millis),
-            &DeliveryId::from_stored(delivery.to_owned()),
-        )
+    fn name(millis: i64, reader: &str) -> MailName {
+        let issue = Random::seeded(1).uuid_v7(Timestamp::from_millis(millis));
+        MailName::of(&DeliveryId::from_stored(format!("{issue}:{reader}")))
     }
 
     const MAIL: &[u8] = b"From: =?utf-8?b?TMOkYg==?= <news@example.com>\r\nTo: ada@example.org\r\nSubject: =?utf-8?b?w5xiZXI=?= us\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nplain\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>rich\r\n--b--\r\n";
@@ -302,8 +301,9 @@ mod tests {
     proptest! {
         #[test]
         fn every_made_name_parses_and_no_other_has_a_slash(millis in 0i64..4_000_000_000_000, delivery in "\\PC{0,40}", other in "\\PC{0,50}") {
-            let made = name(millis, &delivery);
-            prop_assert_eq!(MailName::parse(made.as_str()), Ok(made.clone()));
+            for made in [name(millis, &delivery), MailName::of(&DeliveryId::from_stored(delivery))] {
+                prop_assert_eq!(MailName::parse(made.as_str()), Ok(made.clone()));
+            }
             if let Ok(parsed) = MailName::parse(&other) {
                 prop_assert!(!parsed.as_str().contains(['/', '\\']));
             }

@@ -4,7 +4,6 @@
 use super::outbox::{MailName, Outbox};
 use super::reply::one_line;
 use super::smtp::{Connection, HelloName, SmtpServer, Timeouts};
-use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::outcome::{Halt, Outcome, Report};
@@ -60,8 +59,6 @@ impl Transport {
 /// A message on its way to one recipient.
 pub struct Outgoing<'a> {
     pub delivery: &'a DeliveryId,
-    /// When the delivery came to be: the same at every try.
-    pub since: Timestamp,
     pub envelope_from: &'a EmailAddress,
     pub to: &'a EmailAddress,
     pub message: Vec<u8>,
@@ -83,7 +80,7 @@ impl Channel {
                     .await
             }
             Self::Outbox(outbox) => {
-                let name = MailName::new(mail.since, mail.delivery);
+                let name = MailName::of(mail.delivery);
                 let (outbox, message) = (outbox.clone(), mail.message);
                 // Waiting for the disk must not hold up the rest of the process.
                 let kept = tokio::task::spawn_blocking(move || {
@@ -133,7 +130,6 @@ mod tests {
         let delivery = DeliveryId::from_stored("issue:reader".to_owned());
         let mail = Outgoing {
             delivery: &delivery,
-            since: Timestamp::EPOCH,
             envelope_from: &address,
             to: &address,
             message: b"Subject: hello\r\n\r\n.\r\n".to_vec(),

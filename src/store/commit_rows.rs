@@ -1,11 +1,12 @@
 //! The rows of a group commit: what became of some deliveries, and which are sent next.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use sqlx::AnyConnection;
 
 use super::batch::Padded;
-use super::outcomes::Settled;
+use super::outcomes::{Mark, Settled};
 use super::{Store, StoreError, batch};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
@@ -15,7 +16,8 @@ const BIGINT: &str = "CAST($ AS BIGINT)";
 
 // Outcomes and marks in one statement, which is a transaction by itself: one round trip to
 // PostgreSQL, one turn of SQLite's thread. A row that becomes `sending` is a mark, and must
-// still be leased: leaving and pausing skip what was not begun. COALESCE keeps PostgreSQL,
+// still be leased: leaving and pausing skip what was not begun. In place of a reply it has
+// the address that it would go to, which the reader may have left meanwhile. COALESCE keeps PostgreSQL,
 // whose statistics know of no lease yet, from going through all that is leased.
 fn record_sql(rows: usize) -> String {
     let (at, lease) = (6 * rows + 1, 6 * rows + 2);
@@ -30,8 +32,8 @@ fn record_sql(rows: usize) -> String {
             payload = CASE WHEN v.state = 'sending' OR v.due_at IS NOT NULL THEN deliveries.payload END
         FROM v WHERE deliveries.id = v.id AND COALESCE(deliveries.lease, '') = ${lease}
           AND deliveries.state = CASE WHEN v.state = 'sending' THEN 'leased' ELSE 'sending' END
-          AND (v.state <> 'sending' OR deliveries.issue_id IS NULL
-            OR deliveries.issue_id IN (SELECT id FROM issues WHERE state = 'sending'))",
+          AND (v.state <> 'sending' OR v.reply = deliveries.address AND (deliveries.issue_id IS NULL
+            OR deliveries.issue_id IN (SELECT id FROM issues WHERE state = 'sending')))",
         batch::values(1, rows, &["$", "$", BIGINT, "$", BIGINT, BIGINT])
     )
 }
@@ -52,7 +54,7 @@ pub(super) struct Row<'a> {
     id: &'a DeliveryId,
     state: DeliveryState,
     due_at: Option<Timestamp>,
-    reply: Option<&'a str>,
+    reply: Cow<'a, str>,
     tries: i64,
     lost: bool,
 }
@@ -63,18 +65,18 @@ impl<'a> Row<'a> {
             id: &settled.id,
             state: settled.state,
             due_at: settled.due_at,
-            reply: Some(&settled.reply),
+            reply: Cow::Borrowed(&settled.reply),
             tries: if settled.charged { 0 } else { -1 },
             lost: settled.lost_reply,
         }
     }
 
-    pub fn of_mark(id: &'a DeliveryId) -> Self {
+    pub fn of_mark(next: &'a Mark) -> Self {
         Self {
-            id,
+            id: &next.id,
             state: DeliveryState::Sending,
             due_at: None,
-            reply: None,
+            reply: Cow::Owned(next.to.to_string()),
             tries: 1,
             lost: false,
         }
@@ -99,7 +101,7 @@ impl Store {
                     .bind(row.id.to_string())
                     .bind(row.state.as_str().to_owned())
                     .bind(row.due_at.map(Timestamp::as_millis))
-                    .bind(row.reply.map(str::to_owned))
+                    .bind(row.reply.clone().into_owned())
                     .bind(row.tries)
                     .bind(i64::from(row.lost));
             }
@@ -114,19 +116,19 @@ impl Store {
         Ok(written)
     }
 
-    /// Those of `ids` that this worker may send now.
+    /// Those of `next` that this worker may send now.
     pub(super) async fn begun(
         &self,
         connection: &mut AnyConnection,
         worker: &WorkerId,
-        ids: &[DeliveryId],
+        next: &[Mark],
     ) -> Result<HashSet<DeliveryId>, StoreError> {
-        let mut begun = HashSet::with_capacity(ids.len());
-        for run in ids.chunks(batch::MOST) {
+        let mut begun = HashSet::with_capacity(next.len());
+        for run in next.chunks(batch::MOST) {
             let (sql, padding) = BEGUN.for_rows(self.backend, run.len());
             let mut query = sqlx::query_scalar(sql);
-            for id in run {
-                query = query.bind(id.to_string());
+            for next in run {
+                query = query.bind(next.id.to_string());
             }
             for _ in 0..padding {
                 query = query.bind(None::<String>);
@@ -169,6 +171,14 @@ mod tests {
         }
     }
 
+    fn to_ada(ids: &[DeliveryId]) -> Vec<Mark> {
+        let next = |id: &DeliveryId| Mark {
+            id: id.clone(),
+            to: EmailAddress::parse("ada@example.org").unwrap(),
+        };
+        ids.iter().map(next).collect()
+    }
+
     async fn with_three_leased(folder: &std::path::Path) -> (Store, WorkerId, Vec<DeliveryId>) {
         let store = Store::connect(&Place::Sqlite(folder.join("test.db")))
             .await
@@ -197,16 +207,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (store, worker, ids) = with_three_leased(folder.path()).await;
         let first = GroupCommit {
-            next: ids[..2].to_vec(),
+            next: to_ada(&ids[..2]),
             ..GroupCommit::default()
         };
         let second = GroupCommit {
             outcomes: vec![delivered(&ids[0])],
-            next: ids[2..].to_vec(),
+            next: to_ada(&ids[2..]),
             ..GroupCommit::default()
         };
         for commit in [first, second] {
-            let wanted: HashSet<DeliveryId> = commit.next.iter().cloned().collect();
+            let wanted: HashSet<DeliveryId> =
+                commit.next.iter().map(|next| next.id.clone()).collect();
             for _ in 0..2 {
                 let recorded = store.record(&worker, &commit, NOW).await.unwrap();
                 assert_eq!(recorded.begun, wanted);
@@ -234,7 +245,7 @@ mod tests {
         let other = WorkerId::new(NOW, &Random::seeded(2));
         let commit = GroupCommit {
             outcomes: vec![delivered(&ids[0])],
-            next: ids[1..].to_vec(),
+            next: to_ada(&ids[1..]),
             ..GroupCommit::default()
         };
         let recorded = store.record(&other, &commit, NOW).await.unwrap();

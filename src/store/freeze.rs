@@ -1,9 +1,11 @@
 //! Freezing an issue: its number, its posts and a copy for every reader, all or nothing.
 
+use std::time::Duration;
+
 use fail::fail_point;
 
 use super::transaction::{Writing, again};
-use super::{Store, StoreError, draft_edits, skipped, tally};
+use super::{Store, StoreError, draft_edits, skipped, suppressing, tally};
 use crate::domain::clock::Timestamp;
 use crate::domain::edits::Edits;
 use crate::domain::issue::{IssueId, IssueNumber, Tally};
@@ -76,6 +78,12 @@ const ENQUEUE: &str = "INSERT INTO deliveries
     FROM subscribers
     WHERE state = 'confirmed' AND (paused_until IS NULL OR paused_until <= $2)";
 
+// Whoever was suppressed while the copies were made. Their clock may be apart from ours;
+// those of a whole day are few.
+const LEAVE_OUT: &str = "DELETE FROM deliveries WHERE id IN (SELECT CAST($1 AS TEXT) || ':' || id
+    FROM subscribers WHERE state = 'suppressed' AND state_at >= $2)";
+const CLOCKS_APART: Duration = Duration::from_secs(24 * 60 * 60);
+
 // A week's issue makes the older ones stale: who is still waiting for one gets this instead.
 const GIVE_UP_OLDER: &str = "UPDATE deliveries SET
         state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'bounced' END, due_at = NULL, at = $2
@@ -128,7 +136,9 @@ impl Store {
                 .bind(now.as_millis())
                 .execute(&mut *tx)
                 .await?;
-            let recipients = i64::try_from(copies.rows_affected()).unwrap_or(i64::MAX);
+            let left_out = leave_out_suppressed(&mut tx, issue, now).await?;
+            let recipients = copies.rows_affected().saturating_sub(left_out);
+            let recipients = i64::try_from(recipients).unwrap_or(i64::MAX);
             if recipients == 0 {
                 return Ok(Claimed::NobodyReads);
             }
@@ -165,6 +175,21 @@ async fn claim_slot(
     let query = sqlx::query(skipped::IS_SKIPPED).bind(slot);
     let skipped = query.fetch_optional(&mut **tx).await?;
     Ok(skipped.map(|_| Claimed::Skipped))
+}
+
+/// Returns how many. Of those who are suppressed later, the copies are found and skipped.
+async fn leave_out_suppressed(
+    tx: &mut Writing,
+    issue: &NewIssue,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    sqlx::query(suppressing::MEET).execute(&mut **tx).await?;
+    let left_out = sqlx::query(LEAVE_OUT)
+        .bind(issue.id.to_string())
+        .bind(now.minus(CLOCKS_APART).as_millis())
+        .execute(&mut **tx)
+        .await?;
+    Ok(left_out.rows_affected())
 }
 
 async fn insert(tx: &mut Writing, issue: &NewIssue, now: Timestamp) -> Result<(), StoreError> {
@@ -216,5 +241,6 @@ pub(super) const STATEMENTS: &[&str] = &[
     OFFER_AGAIN,
     COUNT_RECIPIENTS,
     ENQUEUE,
+    LEAVE_OUT,
     GIVE_UP_OLDER,
 ];

@@ -1,12 +1,12 @@
 //! Copies whose reader is not there any more, or is another one now.
 
 use super::pair::{NOW, Pair};
-use super::{GroupCommit, Move, NewDelivery, Settled};
+use super::{GroupCommit, Mark, Move, NewDelivery, Settled};
 use crate::domain::delivery::{DeliveryId, DeliveryKind, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 
 /// The reader reads under another address from now on.
-async fn moves(store: super::Store) -> Result<bool, super::StoreError> {
+pub(super) async fn moves(store: super::Store) -> Result<bool, super::StoreError> {
     let old = EmailAddress::parse("reader0@example.org").unwrap();
     let reader = store.subscriber_by_address(&old).await?.unwrap();
     let to = EmailAddress::parse("new@example.org").unwrap();
@@ -91,9 +91,8 @@ async fn what_was_refused_and_handed_over_does_not_go_back_to_the_queue() {
     assert_eq!(pair.state().await, DeliveryState::Bounced);
 }
 
-#[tokio::test]
-async fn a_mail_to_someone_who_was_erased_meanwhile_is_not_tried_again() {
-    let pair = Pair::new().await;
+/// A mail that was begun, and its reader erased meanwhile.
+async fn erased_while_it_is_sent(pair: &Pair) -> DeliveryId {
     let mail = NewDelivery {
         id: DeliveryId::from_stored("a mail".to_owned()),
         kind: DeliveryKind::Confirmation,
@@ -105,7 +104,10 @@ async fn a_mail_to_someone_who_was_erased_meanwhile_is_not_tried_again() {
     let (store, worker) = (&pair.one, &pair.worker);
     assert_eq!(store.claim_mails(worker, 9, NOW).await.unwrap().len(), 1);
     let commit = GroupCommit {
-        next: vec![mail.id.clone()],
+        next: vec![Mark {
+            id: mail.id.clone(),
+            to: mail.address.clone(),
+        }],
         ..GroupCommit::default()
     };
     store.record(worker, &commit, NOW).await.unwrap();
@@ -114,8 +116,14 @@ async fn a_mail_to_someone_who_was_erased_meanwhile_is_not_tried_again() {
         address_mac: "mac".to_owned(),
     };
     assert_eq!(pair.other.erase(&[erasure], NOW).await.unwrap(), 1);
+    mail.id
+}
+
+#[tokio::test]
+async fn a_mail_to_someone_who_was_erased_meanwhile_is_not_tried_again() {
+    let pair = Pair::new().await;
     let put_off = Settled {
-        id: mail.id.clone(),
+        id: erased_while_it_is_sent(&pair).await,
         state: DeliveryState::Deferred,
         due_at: Some(NOW),
         ..pair.bounced()
@@ -124,7 +132,16 @@ async fn a_mail_to_someone_who_was_erased_meanwhile_is_not_tried_again() {
         outcomes: vec![put_off],
         ..GroupCommit::default()
     };
-    store.record(worker, &commit, NOW).await.unwrap();
-    let left = store.deliveries_to_go().await.unwrap();
+    pair.one.record(&pair.worker, &commit, NOW).await.unwrap();
+    let left = pair.one.deliveries_to_go().await.unwrap();
+    assert_eq!(left, 0, "nobody is there to get it");
+}
+
+#[tokio::test]
+async fn what_a_dead_process_was_sending_to_someone_who_was_erased_comes_to_an_end() {
+    let pair = Pair::new().await;
+    erased_while_it_is_sent(&pair).await;
+    assert!(pair.other.take_up(&pair.worker, 0, 3, NOW).await.unwrap());
+    let left = pair.one.deliveries_to_go().await.unwrap();
     assert_eq!(left, 0, "nobody is there to get it");
 }

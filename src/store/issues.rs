@@ -183,10 +183,16 @@ impl Store {
     /// Nothing more of it begins until it is resumed, because an admin (by address) said
     /// so. False when it was not sending.
     pub async fn pause_issue_by(&self, id: &IssueId, admin: &str) -> Result<bool, StoreError> {
-        let update = sqlx::query(PAUSE_BY)
-            .bind(id.to_string())
-            .bind(admin.to_owned());
-        Ok(update.execute(&self.pool).await?.rows_affected() > 0)
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            let pause = sqlx::query(PAUSE_BY)
+                .bind(id.to_string())
+                .bind(admin.to_owned());
+            let is_paused = pause.execute(&mut *tx).await?.rows_affected() > 0;
+            tx.commit().await?;
+            Ok(is_paused)
+        })
+        .await
     }
 
     pub async fn resume_issue(&self, id: &IssueId, now: Timestamp) -> Result<bool, StoreError> {
@@ -223,6 +229,7 @@ impl Store {
                 .bind(now.as_millis())
                 .execute(&mut *tx)
                 .await?;
+            policy_streaks::end(&mut tx, &id.to_string()).await?;
             tx.commit().await?;
             Ok(true)
         })

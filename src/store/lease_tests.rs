@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::connect::Backend;
 use super::pair::Pair;
-use super::{GroupCommit, NewDelivery, Place, Settled, Store, leases};
+use super::{GroupCommit, Mark, NewDelivery, Place, Settled, Store, leases};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind, DeliveryState};
 use crate::domain::email_address::EmailAddress;
@@ -33,7 +33,10 @@ async fn sending(folder: &tempfile::TempDir) -> (Store, WorkerId, DeliveryId) {
     store.enqueue(&mail, NOW).await.unwrap();
     assert_eq!(store.claim_mails(&worker, 9, NOW).await.unwrap().len(), 1);
     let commit = GroupCommit {
-        next: vec![mail.id.clone()],
+        next: vec![Mark {
+            id: mail.id.clone(),
+            to: mail.address.clone(),
+        }],
         ..GroupCommit::default()
     };
     // Twice: the answer of the first was lost.

@@ -6,11 +6,13 @@ use sqlx::query::Query;
 use sqlx::{Any, Row};
 
 use super::connect::Backend;
-use super::transaction::Writing;
+use super::outcomes::unwanted;
+use super::reader_mails::follow_reader;
+use super::transaction::{Writing, again};
 use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
-use crate::domain::email_address::EmailAddress;
+use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::subscriber::SubscriberId;
@@ -81,14 +83,14 @@ const RESIGN: &str = "DELETE FROM workers WHERE id = $1
     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE lease = $1 AND state = 'sending')";
 const IS_STILL: &str = "DELETE FROM workers WHERE id = $1 AND beat = $2";
 // What the dead one had on a connection may have arrived. `$3` is how many lost replies
-// are too many to send once more: 1 holds everything for the editor. Nor is it sent again
-// to a reader who left meanwhile or had it from one who gave way to them, nor of an issue
-// that was cancelled.
-const DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'deferred', due_at = $2
-    WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < $3
-      AND (kind <> 'issue' OR id = issue_id || ':' || subscriber_id AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
-        AND (paused_until IS NULL OR paused_until <= $2)))
-      AND (issue_id IS NULL OR issue_id IN (SELECT id FROM issues WHERE state <> 'cancelled'))";
+// are too many to send once more: 1 holds everything for the editor. The lease stays until
+// the statements behind this one have looked whether it is still wanted, and where: this
+// one may wait for whoever leaves, and would not see that they have.
+const DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, at = $2, state = 'deferred', due_at = $2
+    WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < $3";
+const DOUBT_UNWANTED: &str = unwanted!("lease = $1");
+const DOUBT_FOLLOWS: &str = follow_reader!("$2", "lease = $1");
+const LET_GO: &str = "UPDATE deliveries SET lease = NULL WHERE lease = $1 AND state = 'deferred'";
 const HOLD: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'in_doubt', due_at = NULL
     WHERE lease = $1 AND state = 'sending'";
 
@@ -152,12 +154,16 @@ impl Store {
     async fn set_aside(&self, row: &AnyRow, error: &StoreError) -> Result<(), StoreError> {
         let id: String = row.try_get("id")?;
         tracing::error!(delivery = %id, "a delivery is damaged and cannot be sent");
-        sqlx::query(SET_ASIDE)
-            .bind(id)
-            .bind(error.to_string())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            sqlx::query(SET_ASIDE)
+                .bind(id.clone())
+                .bind(error.to_string())
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await
+        })
+        .await
     }
 
     /// Puts one delivery back that was taken up and not begun.
@@ -166,11 +172,16 @@ impl Store {
         worker: &WorkerId,
         delivery: &DeliveryId,
     ) -> Result<(), StoreError> {
-        let update = sqlx::query(GIVE_BACK_ONE)
-            .bind(worker.to_string())
-            .bind(delivery.to_string());
-        update.execute(&self.pool).await?;
-        Ok(())
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            sqlx::query(GIVE_BACK_ONE)
+                .bind(worker.to_string())
+                .bind(delivery.to_string())
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await
+        })
+        .await
     }
 
     /// The orderly end of a process: all it had not begun goes back.
@@ -232,16 +243,30 @@ pub(super) async fn settle_leases(
         .bind(i64::from(most_losses))
         .execute(&mut **tx)
         .await?;
-    sqlx::query(HOLD)
-        .bind(lease.to_owned())
-        .bind(now.as_millis())
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query(GIVE_BACK)
-        .bind(lease.to_owned())
-        .execute(&mut **tx)
-        .await?;
+    for statement in [DOUBT_UNWANTED, DOUBT_FOLLOWS, HOLD] {
+        sqlx::query(statement)
+            .bind(lease.to_owned())
+            .bind(now.as_millis())
+            .execute(&mut **tx)
+            .await?;
+    }
+    for statement in [LET_GO, GIVE_BACK] {
+        sqlx::query(statement)
+            .bind(lease.to_owned())
+            .execute(&mut **tx)
+            .await?;
+    }
     Ok(())
+}
+
+/// Marked is only what is stored as it would be sent.
+fn as_stored(text: &str) -> Result<EmailAddress, EmailAddressError> {
+    let address = EmailAddress::parse(text)?;
+    if address.to_string() == text {
+        Ok(address)
+    } else {
+        Err(EmailAddressError::Malformed)
+    }
 }
 
 fn leased(row: &AnyRow) -> Result<Leased, StoreError> {
@@ -266,7 +291,7 @@ fn leased(row: &AnyRow) -> Result<Leased, StoreError> {
         subscriber: parsed("subscriber_id")?
             .map(|id| decode("subscriber id", id, SubscriberId::parse))
             .transpose()?,
-        address: decode("address", row.try_get("address")?, EmailAddress::parse)?,
+        address: decode("address", row.try_get("address")?, as_stored)?,
         attempts: count("attempts")?,
         lost_replies: count("lost_replies")?,
         queued_at: Timestamp::from_millis(row.try_get("queued_at")?),
@@ -287,6 +312,9 @@ pub(super) fn statements(backend: Backend) -> Vec<&'static str> {
         RESIGN,
         IS_STILL,
         DOUBT,
+        DOUBT_UNWANTED,
+        DOUBT_FOLLOWS,
+        LET_GO,
         HOLD,
     ]
 }

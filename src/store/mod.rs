@@ -28,6 +28,8 @@ mod issues;
 #[cfg(test)]
 mod lease_tests;
 mod leases;
+#[cfg(test)]
+mod move_tests;
 mod outcomes;
 mod ownerless;
 #[cfg(test)]
@@ -53,12 +55,15 @@ mod subscriber_list;
 mod subscriber_moves;
 mod subscriber_record;
 mod subscribers;
+mod suppressing;
 mod tally;
 #[cfg(test)]
 mod tally_tests;
 #[cfg(test)]
 mod tests;
 mod transaction;
+#[cfg(test)]
+mod turn_tests;
 mod workers;
 
 pub use accounts::{Account, OpenSession};
@@ -77,7 +82,7 @@ pub use feeds::{FeedOrigin, FeedReading, FeedRow};
 pub use freeze::{Claimed, NewIssue};
 pub use issues::IssueRow;
 pub use leases::Leased;
-pub use outcomes::{GroupCommit, Recorded, Settled};
+pub use outcomes::{GroupCommit, Mark, Recorded, Settled};
 pub use policy_streaks::PolicyRefusal;
 pub use posts::{ByHand, Candidate, StoredPost};
 pub use reader_mails::{MailCount, Move};

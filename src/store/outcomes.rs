@@ -8,15 +8,18 @@ use sqlx::AssertSqlSafe;
 
 use super::commit_rows::Row;
 use super::issues::PAUSE;
-use super::subscriber_moves::Moves;
+use super::reader_mails::follow_readers;
 use super::transaction::{Writing, again};
-use super::{PolicyRefusal, Store, StoreError, batch, policy_streaks, refusals, subscribers};
+use super::{
+    Leased, PolicyRefusal, Store, StoreError, batch, policy_streaks, refusals, suppressing,
+};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
+use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::IssueId;
 use crate::domain::refusal::Refusal;
-use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::domain::subscriber::SubscriberId;
 
 /// What is written of one try.
 #[derive(Clone, Debug)]
@@ -36,6 +39,22 @@ pub struct Settled {
     pub refusal: Option<(SubscriberId, Refusal)>,
 }
 
+/// What a connection would send, and to where: its reader may have moved meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub id: DeliveryId,
+    pub to: EmailAddress,
+}
+
+impl From<&Leased> for Mark {
+    fn from(job: &Leased) -> Self {
+        Self {
+            id: job.id.clone(),
+            to: job.address.clone(),
+        }
+    }
+}
+
 /// All that is written at once.
 #[derive(Clone, Debug, Default)]
 pub struct GroupCommit {
@@ -50,7 +69,7 @@ pub struct GroupCommit {
     /// … and the issues of which something was accepted before.
     pub accepted: Vec<IssueId>,
     /// What each connection would send next.
-    pub next: Vec<DeliveryId>,
+    pub next: Vec<Mark>,
 }
 
 /// What came of a group commit.
@@ -59,7 +78,7 @@ pub struct Recorded {
     /// Those of the pauses that found their issue running.
     pub paused: Vec<(IssueId, String)>,
     /// Those of the asked-for deliveries that may be sent now. The others are not
-    /// wanted any more, or their issue is not running.
+    /// wanted any more, or elsewhere, or their issue is not running.
     pub begun: HashSet<DeliveryId>,
 }
 
@@ -76,7 +95,8 @@ fn hold_readers_sql(count: usize) -> String {
 fn excuse_sql(count: usize) -> String {
     format!(
         "UPDATE deliveries SET state = CASE WHEN attempts > 1 THEN 'deferred' ELSE 'queued' END,
-            due_at = 0, attempts = attempts - 1, at = $1
+            due_at = 0, attempts = attempts - 1, at = $1,
+            address = (SELECT s.address FROM subscribers s WHERE s.id = deliveries.subscriber_id)
         WHERE id IN ({}) AND state = 'bounced'
           AND issue_id IN (SELECT id FROM issues WHERE state = 'paused')
           AND id = issue_id || ':' || subscriber_id AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
@@ -85,23 +105,25 @@ fn excuse_sql(count: usize) -> String {
     )
 }
 
-// The reader may have moved to another address meanwhile, which is not the dead one.
-const SUPPRESS: &str = "UPDATE subscribers
-    SET former_state = state, state = 'suppressed', state_at = $2, suppressed_why = $3
-    WHERE id = $1 AND state IN ('pending', 'confirmed')
-      AND address = COALESCE((SELECT address FROM deliveries WHERE id = $4), address) RETURNING former_state";
-const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
-    WHERE id = $1 AND state = 'deferred'";
-
 // Not tried again: a reader who left while their copy was on a connection, or gave way to
 // another, who has their own; an issue that was cancelled meanwhile; who was erased.
-const UNWANTED: &str = "UPDATE deliveries SET
-        state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'skipped' END, due_at = NULL, at = $2
-    WHERE id = $1 AND state IN ('queued', 'deferred') AND (address IS NULL OR kind = 'issue' AND (
-        id <> issue_id || ':' || COALESCE(subscriber_id, '')
-        OR NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id
-            AND s.state = 'confirmed' AND (s.paused_until IS NULL OR s.paused_until <= $2))
-        OR EXISTS (SELECT 1 FROM issues i WHERE i.id = deliveries.issue_id AND i.state = 'cancelled')))";
+macro_rules! unwanted {
+    ($which:literal) => {
+        concat!(
+            "UPDATE deliveries SET state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'skipped' END,
+                due_at = NULL, lease = NULL, at = $2
+            WHERE ",
+            $which,
+            " AND state IN ('queued', 'deferred') AND (address IS NULL OR kind = 'issue' AND (
+                id <> issue_id || ':' || COALESCE(subscriber_id, '')
+                OR NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id
+                    AND s.state = 'confirmed' AND (s.paused_until IS NULL OR s.paused_until <= $2))
+                OR EXISTS (SELECT 1 FROM issues i WHERE i.id = deliveries.issue_id AND i.state = 'cancelled')))"
+        )
+    };
+}
+pub(super) use unwanted;
+const UNWANTED: &str = unwanted!("id = $1");
 
 // Nor is one whose next issue came out meanwhile; [`Store::freeze`] ends those that waited.
 const OUTDATED: &str = "UPDATE deliveries SET
@@ -140,7 +162,7 @@ impl Store {
         let rows: Vec<Row<'_>> = rows.chain(commit.next.iter().map(Row::of_mark)).collect();
         let written = self.write(pen.connection(), worker, &rows, now).await?;
         let begun = if written == rows.len() as u64 {
-            commit.next.iter().cloned().collect()
+            commit.next.iter().map(|next| next.id.clone()).collect()
         } else {
             self.begun(pen.connection(), worker, &commit.next).await?
         };
@@ -162,9 +184,12 @@ impl Store {
         let outcomes: Vec<Row<'_>> = commit.outcomes.iter().map(Row::of_outcome).collect();
         self.write(&mut tx, worker, &outcomes, now).await?;
         fail_point!("outcomes-written");
+        let mut suppressed = Vec::new();
         for settled in &commit.outcomes {
-            follow_up(&mut tx, settled, now).await?;
+            follow_up(&mut tx, settled, &mut suppressed, now).await?;
         }
+        // Behind all that is said of an address, which is the one that was tried.
+        follow_readers(&mut tx, &commit.waiting(), now).await?;
         excuse(&mut tx, &commit.excused, now).await?;
         for issue in &commit.accepted {
             policy_streaks::end(&mut tx, &issue.to_string()).await?;
@@ -176,6 +201,7 @@ impl Store {
         let marks: Vec<Row<'_>> = commit.next.iter().map(Row::of_mark).collect();
         self.write(&mut tx, worker, &marks, now).await?;
         let begun = self.begun(&mut tx, worker, &commit.next).await?;
+        suppressing::leave_the_next_issue(&mut tx, &suppressed, now).await?;
         fail_point!("marks-written");
         tx.commit().await?;
         fail_point!("commit-unanswered", |_| Err(StoreError::unanswered()));
@@ -184,6 +210,12 @@ impl Store {
 }
 
 impl GroupCommit {
+    /// What is tried again.
+    fn waiting(&self) -> Vec<&DeliveryId> {
+        let waiting = self.outcomes.iter().filter(|it| it.due_at.is_some());
+        waiting.map(|settled| &settled.id).collect()
+    }
+
     /// Whether its rows are all there is to write, and few enough for one statement.
     fn is_plain(&self) -> bool {
         let has_consequences = |settled: &Settled| {
@@ -215,43 +247,31 @@ async fn pause(
 }
 
 /// What an outcome means beyond its own row.
-async fn follow_up(tx: &mut Writing, settled: &Settled, now: Timestamp) -> Result<(), StoreError> {
+async fn follow_up(
+    tx: &mut Writing,
+    settled: &Settled,
+    suppressed: &mut Vec<SubscriberId>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     if settled.due_at.is_some() {
         for statement in [UNWANTED, OUTDATED] {
             on_delivery(tx, statement, &settled.id, now).await?;
         }
     }
-    if let Some(reader) = &settled.suppress {
-        suppress(tx, reader, settled, now).await?;
-    }
-    if let Some((reader, refusal)) = &settled.refusal
-        && refusals::note(tx, reader, *refusal, &settled.id, now).await?
+    let is_dead = match (&settled.suppress, &settled.refusal) {
+        (Some(reader), _) => Some(reader),
+        (None, Some((reader, refusal))) => {
+            let settles_it = refusals::note(tx, reader, *refusal, &settled.id, now).await?;
+            settles_it.then_some(reader)
+        }
+        (None, None) => None,
+    };
+    if let Some(reader) = is_dead
+        && suppressing::suppress(tx, reader, settled, now).await?
     {
-        suppress(tx, reader, settled, now).await?;
+        suppressed.push(*reader);
     }
     Ok(())
-}
-
-/// Never writes to this reader again, and ends whatever waits for them.
-async fn suppress(
-    tx: &mut Writing,
-    reader: &SubscriberId,
-    settled: &Settled,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let former = sqlx::query_scalar(SUPPRESS)
-        .bind(reader.to_string())
-        .bind(now.as_millis())
-        .bind(settled.reply.clone())
-        .bind(settled.id.to_string())
-        .fetch_all(&mut **tx)
-        .await?;
-    let mut moves = Moves::default();
-    moves.add_all(former, Some(SubscriberState::Suppressed))?;
-    moves.write(tx, now).await?;
-    on_delivery(tx, BOUNCE, &settled.id, now).await?;
-    subscribers::skip(tx, subscribers::SKIP_ALL, reader, now).await?;
-    refusals::forget(tx, reader).await
 }
 
 async fn on_delivery(
@@ -293,8 +313,6 @@ pub(super) fn statements() -> Vec<String> {
     vec![
         hold_readers_sql(10),
         excuse_sql(10),
-        SUPPRESS.to_owned(),
-        BOUNCE.to_owned(),
         UNWANTED.to_owned(),
         OUTDATED.to_owned(),
     ]

@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::transaction::Writing;
-use super::{Arrival, GroupCommit, NewIssue, Place, Settled, Store, StoreError};
+use super::{Arrival, GroupCommit, Mark, NewIssue, Place, Settled, Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::edits::Edits;
@@ -32,7 +32,7 @@ pub(super) struct Pair {
 }
 
 /// An issue of no posts.
-pub(super) fn bread(id: IssueId, number: IssueNumber, slot: Option<Slot>) -> NewIssue {
+fn bread(id: IssueId, number: IssueNumber, slot: Option<Slot>) -> NewIssue {
     NewIssue {
         id,
         number,
@@ -91,13 +91,29 @@ impl Pair {
         }
     }
 
+    pub fn next(&self) -> Mark {
+        Mark {
+            id: self.copy.clone(),
+            to: EmailAddress::parse("reader0@example.org").unwrap(),
+        }
+    }
+
+    /// Another issue of no posts, as it would be frozen now.
+    pub async fn next_issue(&self, id: IssueId, slot: Option<Slot>) -> NewIssue {
+        let number = self.one.next_number().await.unwrap();
+        NewIssue {
+            edits: self.one.draft_edits().await.unwrap(),
+            ..bread(id, number, slot)
+        }
+    }
+
     pub async fn begins_to_send(&self) {
         let claimed = self
             .one
             .claim_copies(&self.worker, &self.issue, Timestamp::EPOCH, 9, NOW);
         assert!(claimed.await.unwrap().iter().any(|job| job.id == self.copy));
         let commit = GroupCommit {
-            next: vec![self.copy.clone()],
+            next: vec![self.next()],
             ..GroupCommit::default()
         };
         let recorded = self.one.record(&self.worker, &commit, NOW).await.unwrap();
@@ -139,6 +155,14 @@ impl Pair {
     pub fn put_off(&self) -> String {
         format!(
             "UPDATE deliveries SET state = 'deferred', due_at = 1, lease = NULL WHERE id = '{}'",
+            self.copy
+        )
+    }
+
+    /// As by whoever ends what was not begun, when it is on a connection.
+    pub fn is_touched(&self) -> String {
+        format!(
+            "UPDATE deliveries SET state = state WHERE id = '{}'",
             self.copy
         )
     }

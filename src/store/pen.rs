@@ -24,8 +24,8 @@ const FIRST: [&str; 2] = ["PRAGMA cache_size = -8192", "SET enable_sort = off"];
 /// The right to write, in the order in which it was asked for.
 pub(super) type Turn = OwnedMutexGuard<Option<PoolConnection<Any>>>;
 
-/// The pen in someone's hand. Unless it is [laid down](Self::lay_down) it goes back to
-/// the pool, which finds out whether it still writes.
+/// The pen in someone's hand. Unless it is [laid down](Self::lay_down) it is thrown away: who
+/// knows whether it still writes, and what it was told at its beginning is for no other.
 pub(super) struct PenInHand {
     place: Turn,
     connection: PoolConnection<Any>,
@@ -61,6 +61,7 @@ impl Store {
             Some(connection) => connection,
             None => {
                 let mut connection = self.pool.acquire().await?;
+                connection.close_on_drop();
                 connection.execute(self.for_backend(&FIRST)).await?;
                 connection
             }

@@ -11,9 +11,11 @@ const ENOUGH: usize = 20;
 
 // Whoever counts does so alone, and before it touches any copy, as whoever cancels does.
 const HOLD: &str = "UPDATE issues SET state = state WHERE id = $1";
-// A commit that is written twice finds those bounced no more that it has excused.
+// A commit that is written twice finds those bounced no more that it has excused. Of an issue
+// that is cancelled nothing could end a streak.
 const NOTE: &str = "INSERT INTO policy_refusals (issue_id, delivery_id)
     SELECT issue_id, id FROM deliveries WHERE id = $1 AND issue_id IS NOT NULL AND state = 'bounced'
+      AND issue_id IN (SELECT id FROM issues WHERE state <> 'cancelled')
     ON CONFLICT (issue_id, delivery_id) DO NOTHING";
 const STREAK: &str = "SELECT delivery_id FROM policy_refusals WHERE issue_id = $1";
 const END: &str = "DELETE FROM policy_refusals WHERE issue_id = $1";
@@ -57,7 +59,7 @@ pub(super) async fn hold(tx: &mut Writing, refusals: &[PolicyRefusal]) -> Result
     Ok(())
 }
 
-/// Something of the issue was accepted, or nothing of it is to go.
+/// Something of the issue was accepted, or nothing of it is to go, or it is cancelled.
 pub(super) async fn end(tx: &mut Writing, issue: &str) -> Result<(), StoreError> {
     sqlx::query(END)
         .bind(issue.to_owned())

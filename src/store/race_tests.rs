@@ -3,10 +3,14 @@
 
 use std::time::Duration;
 
+use super::freeze::LINE_UP;
 use super::pair::{NOW, Pair};
-use super::{GroupCommit, Leaver};
+use super::suppressing::MEET;
+use super::{Claimed, GroupCommit, Leaver, Settled};
 use crate::domain::delivery::DeliveryState;
+use crate::domain::ids::IssueId;
 use crate::domain::issue::IssueState;
+use crate::domain::random::Random;
 
 #[tokio::test]
 async fn whoever_leaves_while_their_copy_is_put_off_gets_it_no_more() {
@@ -147,4 +151,91 @@ async fn who_gives_up_while_a_transaction_begins_leaves_none_open() {
             .unwrap();
         assert_eq!(word, Some(moment.to_string()));
     }
+}
+
+#[tokio::test]
+async fn what_a_dead_process_was_sending_does_not_go_to_who_is_leaving() {
+    let pair = Pair::new().await;
+    pair.begins_to_send().await;
+    let mut leaves = pair.leaves();
+    leaves.push(pair.is_touched());
+    let tx = pair.in_the_middle_of(&leaves).await;
+    let (other, dead) = (pair.other.clone(), pair.worker);
+    let taking_up = async move { other.take_up(&dead, 0, 3, NOW).await };
+    assert!(pair.meanwhile(tx, taking_up).await);
+    assert_eq!(pair.state().await, DeliveryState::InDoubt);
+}
+
+#[tokio::test]
+async fn what_a_dead_process_was_sending_ends_when_its_issue_is_being_cancelled() {
+    let pair = Pair::new().await;
+    pair.begins_to_send().await;
+    let cancelled = format!(
+        "UPDATE issues SET state = 'cancelled', finished_at = 1 WHERE id = '{}'",
+        pair.issue
+    );
+    let tx = pair.in_the_middle_of(&[cancelled, pair.is_touched()]).await;
+    let (other, dead) = (pair.other.clone(), pair.worker);
+    let taking_up = async move { other.take_up(&dead, 0, 3, NOW).await };
+    assert!(pair.meanwhile(tx, taking_up).await);
+    assert_eq!(pair.state().await, DeliveryState::InDoubt);
+}
+
+fn next_issue() -> IssueId {
+    IssueId::new(NOW, &Random::seeded(2))
+}
+
+#[tokio::test]
+async fn the_next_issue_is_not_for_who_is_being_suppressed() {
+    let pair = Pair::with_readers(2).await;
+    let suppressed = format!(
+        "UPDATE subscribers SET state = 'suppressed', state_at = {} WHERE id = '{}'",
+        NOW.as_millis(),
+        pair.reader
+    );
+    let tx = pair.in_the_middle_of(&[suppressed, MEET.to_owned()]).await;
+    let (other, next) = (
+        pair.other.clone(),
+        pair.next_issue(next_issue(), None).await,
+    );
+    let freezing = async move { other.freeze(&next, NOW).await };
+    let made = pair.meanwhile(tx, freezing).await;
+    assert_eq!(made, Claimed::Made { recipients: 1 });
+    let copy = pair.one.copy_of(&next_issue(), &pair.reader).await;
+    assert!(copy.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn who_is_suppressed_while_the_next_issue_is_frozen_does_not_get_it() {
+    let pair = Pair::new().await;
+    pair.begins_to_send().await;
+    let freezing = [
+        LINE_UP.to_owned(),
+        format!(
+            "INSERT INTO issues (id, number, state, subject, preheader, mail, content_hash, recipients, frozen_at)
+             SELECT '{}', 2, state, subject, preheader, mail, content_hash, recipients, frozen_at FROM issues",
+            next_issue()
+        ),
+        format!(
+            "INSERT INTO deliveries (id, kind, issue_id, subscriber_id, address, state, due_at, attempts,
+                lost_replies, queued_at, at)
+             SELECT '{0}:' || id, 'issue', '{0}', id, address, 'queued', 0, 0, 0, 0, 0 FROM subscribers",
+            next_issue()
+        ),
+        MEET.to_owned(),
+    ];
+    let tx = pair.in_the_middle_of(&freezing).await;
+    let dead = Settled {
+        suppress: Some(pair.reader),
+        ..pair.bounced()
+    };
+    let commit = GroupCommit {
+        outcomes: vec![dead],
+        ..GroupCommit::default()
+    };
+    let (other, worker) = (pair.other.clone(), pair.worker);
+    let recording = async move { other.record(&worker, &commit, NOW).await };
+    pair.meanwhile(tx, recording).await;
+    let copy = pair.one.copy_of(&next_issue(), &pair.reader).await;
+    assert_eq!(copy.unwrap().unwrap().state, DeliveryState::Skipped);
 }

@@ -2,14 +2,17 @@
 
 use std::slice;
 
+use sqlx::AssertSqlSafe;
+
 use super::deliveries::insert;
 use super::freeze::LINE_UP;
 use super::sign_up::{note, recent};
 use super::subscriber_moves::Moves;
 use super::subscribers::{BY_KEY, SKIP_ALL, Subscriber, WELCOME_BACK, skip, subscriber};
 use super::transaction::{Writing, again};
-use super::{NewDelivery, Store, StoreError, refusals};
+use super::{NewDelivery, Store, StoreError, batch, refusals};
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::DeliveryId;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::SubscriberState;
 
@@ -38,8 +41,35 @@ pub struct Move<'a> {
 const MOVE: &str = "UPDATE subscribers
     SET address = $3, address_key = $4, nonce = $5, confirmed_at = $6, confirmed_ip = $7
     WHERE id = $1 AND nonce = $2 AND state = 'confirmed'";
-const REDIRECT: &str = "UPDATE deliveries SET address = $2
-    WHERE subscriber_id = $1 AND kind = 'issue' AND state IN ('queued', 'deferred')";
+// What waits for a connection cannot be begun any more with the address of before, and is
+// given back. What is on one stays as it is, and is touched all the same: on PostgreSQL this
+// waits so for whoever writes its outcome, and sees it.
+const REDIRECT: &str = "UPDATE deliveries SET address = CASE WHEN state = 'sending' THEN address ELSE $2 END
+    WHERE subscriber_id = $1 AND kind = 'issue' AND state IN ('queued', 'leased', 'deferred', 'sending')";
+
+/// Sends what is tried again to where its reader is now: they may have moved while it was on
+/// a connection. `$at` is the time, the rest says which copies.
+macro_rules! follow_reader {
+    ($at:literal, $which:literal) => {
+        concat!(
+            "UPDATE deliveries SET at = ",
+            $at,
+            ", address = (SELECT s.address FROM subscribers s WHERE s.id = deliveries.subscriber_id)
+            WHERE ",
+            $which,
+            " AND state IN ('queued', 'deferred') AND kind = 'issue' AND id = issue_id || ':' || subscriber_id
+              AND EXISTS (SELECT 1 FROM subscribers s
+                WHERE s.id = deliveries.subscriber_id AND s.address <> deliveries.address)"
+        )
+    };
+}
+pub(super) use follow_reader;
+const FOLLOW_READER: &str = follow_reader!("$1", "id IN ($copies)");
+
+fn follow_reader_sql(count: usize) -> String {
+    FOLLOW_READER.replace("$copies", &batch::list(2, count))
+}
+
 const HAND_OVER: &str = "UPDATE deliveries SET subscriber_id = $2 WHERE subscriber_id = $1";
 const GIVE_WAY: &str =
     "DELETE FROM subscribers WHERE id = $1 AND state <> 'confirmed' RETURNING state";
@@ -120,6 +150,22 @@ impl Store {
     }
 }
 
+/// Sends these, where they are tried again, to where their readers are now.
+pub(super) async fn follow_readers(
+    tx: &mut Writing,
+    copies: &[&DeliveryId],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for run in batch::runs(copies) {
+        let follow = sqlx::query(AssertSqlSafe(follow_reader_sql(run.len()))).bind(now.as_millis());
+        run.iter()
+            .fold(follow, |query, id| query.bind(id.to_string()))
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
+}
+
 /// False when somebody reads under the address.
 async fn make_room(
     tx: &mut Writing,
@@ -157,4 +203,7 @@ async fn make_room(
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[MOVE, REDIRECT, HAND_OVER, GIVE_WAY];
+pub(super) fn statements() -> Vec<String> {
+    let fixed = [MOVE, REDIRECT, HAND_OVER, GIVE_WAY].map(str::to_owned);
+    fixed.into_iter().chain([follow_reader_sql(10)]).collect()
+}

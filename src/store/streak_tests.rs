@@ -15,10 +15,11 @@ impl Pair {
         let jobs = store
             .claim_copies(worker, &self.issue, Timestamp::EPOCH, copies, NOW)
             .await;
-        let ids: Vec<DeliveryId> = jobs.unwrap().into_iter().map(|job| job.id).collect();
+        let jobs = jobs.unwrap();
+        let ids: Vec<DeliveryId> = jobs.iter().map(|job| job.id.clone()).collect();
         assert_eq!(ids.len() as i64, copies);
         let commit = GroupCommit {
-            next: ids.clone(),
+            next: jobs.iter().map(Into::into).collect(),
             ..GroupCommit::default()
         };
         let recorded = store.record(worker, &commit, NOW).await.unwrap();
@@ -32,6 +33,18 @@ impl Pair {
         for _ in 0..2 {
             store.record(worker, &commit, NOW).await.unwrap();
         }
+    }
+
+    async fn begins_to_send_others(&self, copies: i64) {
+        let jobs = self
+            .one
+            .claim_copies(&self.worker, &self.issue, Timestamp::EPOCH, copies, NOW)
+            .await;
+        let commit = GroupCommit {
+            next: jobs.unwrap().iter().map(Into::into).collect(),
+            ..GroupCommit::default()
+        };
+        self.one.record(&self.worker, &commit, NOW).await.unwrap();
     }
 
     fn accepted(&self, ids: &[DeliveryId]) -> GroupCommit {
@@ -105,5 +118,24 @@ async fn what_one_process_brings_in_ends_the_streak_of_the_other() {
     pair.tries(one, 5, false).await;
     assert_eq!(pair.counts().await, (IssueState::Sending, 0, 24));
     assert_eq!(pair.one.finish_issues(NOW).await.unwrap(), 1);
+    assert_eq!(pair.one.policy_streaks().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_issue_that_is_cancelled_is_in_no_streak_any_more() {
+    let pair = Pair::with_readers(READERS).await;
+    let one = (&pair.one, &pair.worker);
+    pair.tries(one, 5, false).await;
+    pair.begins_to_send_others(3).await;
+    assert!(pair.other.cancel_issue(&pair.issue, NOW).await.unwrap());
+    assert_eq!(pair.one.policy_streaks().await.unwrap(), []);
+    // What was on a connection is refused after it.
+    let rows = pair.one.deliveries(&Default::default(), None, 99).await;
+    let rows = rows.unwrap().into_iter();
+    let sending = rows.filter(|row| row.state == DeliveryState::Sending);
+    let ids: Vec<DeliveryId> = sending.map(|row| DeliveryId::from_stored(row.id)).collect();
+    assert_eq!(ids.len(), 3);
+    let commit = pair.refused(&ids);
+    pair.one.record(&pair.worker, &commit, NOW).await.unwrap();
     assert_eq!(pair.one.policy_streaks().await.unwrap(), []);
 }

@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use sqlx::Row;
 
-use super::pair::{NOW, Pair, bread};
-use super::{Claimed, Erasure, GroupCommit, Leaver, Settled, Store, StoreError};
+use super::pair::{NOW, Pair};
+use super::{Claimed, Erasure, GroupCommit, Leaver, Mark, Settled, Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
+use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{IssueId, WorkerId};
-use crate::domain::issue::{IssueNumber, Tally};
+use crate::domain::issue::Tally;
 use crate::domain::random::Random;
 use crate::domain::slot::Slot;
 use crate::domain::subscriber::SubscriberId;
 
-const COPIES: &str = "SELECT id, state, lease FROM deliveries WHERE issue_id IS NOT NULL";
+const COPIES: &str = "SELECT id, state, lease, address FROM deliveries WHERE issue_id IS NOT NULL";
 const PARTS: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM issue_tallies";
 const READERS: usize = 12;
 const STEPS: usize = 120;
@@ -80,8 +81,8 @@ impl Chance {
     }
 
     /// What this worker has, by state.
-    async fn held(&self, worker: WorkerId) -> HashMap<String, Vec<DeliveryId>> {
-        let mut held: HashMap<String, Vec<DeliveryId>> = HashMap::new();
+    async fn held(&self, worker: WorkerId) -> HashMap<String, Vec<(DeliveryId, Option<String>)>> {
+        let mut held: HashMap<String, Vec<_>> = HashMap::new();
         for row in sqlx::query(COPIES)
             .fetch_all(&self.pair.one.pool)
             .await
@@ -90,7 +91,8 @@ impl Chance {
             let lease: Option<String> = row.try_get("lease").unwrap();
             if lease == Some(worker.to_string()) {
                 let copies = held.entry(row.try_get("state").unwrap()).or_default();
-                copies.push(DeliveryId::from_stored(row.try_get("id").unwrap()));
+                let id = DeliveryId::from_stored(row.try_get("id").unwrap());
+                copies.push((id, row.try_get("address").unwrap()));
             }
         }
         held
@@ -118,7 +120,12 @@ impl Chance {
         let (store, worker) = self.store();
         let mut held = self.held(worker).await;
         let sending = held.remove("sending").unwrap_or_default();
-        let outcomes: Vec<Settled> = sending.iter().map(|id| self.outcome(id)).collect();
+        let outcomes: Vec<Settled> = sending.iter().map(|(id, _)| self.outcome(id)).collect();
+        let leased = held.remove("leased").unwrap_or_default();
+        let next = |(id, to): (DeliveryId, Option<String>)| Mark {
+            id,
+            to: EmailAddress::parse(&to.unwrap()).unwrap(),
+        };
         let bounced = outcomes
             .iter()
             .filter(|it| it.state == DeliveryState::Bounced);
@@ -128,7 +135,7 @@ impl Chance {
                 0 => vec![(self.issue(), "554 no".to_owned())],
                 _ => Vec::new(),
             },
-            next: held.remove("leased").unwrap_or_default(),
+            next: leased.into_iter().map(next).collect(),
             outcomes,
             ..GroupCommit::default()
         };
@@ -147,9 +154,10 @@ impl Chance {
         let id = IssueId::new(self.now, &self.random);
         let number = self.pair.one.next_number().await.unwrap();
         let slot = Slot::parse(&format!("2026-W{:02}", number.get() + 1)).unwrap();
-        let issue = bread(id, IssueNumber::new(number.get()).unwrap(), Some(slot));
-        if let Claimed::Made { .. } = self.pair.one.freeze(&issue, self.now).await.unwrap() {
-            self.issues.push(id);
+        let issue = self.pair.next_issue(id, Some(slot)).await;
+        match self.pair.one.freeze(&issue, self.now).await.unwrap() {
+            Claimed::Made { .. } => self.issues.push(id),
+            claimed => assert_eq!(claimed, Claimed::NobodyReads),
         }
     }
 
@@ -232,9 +240,14 @@ async fn whatever_happens_the_sums_are_those_of_the_copies() {
             let did = chance.step().await;
             println!("seed {seed}, step {step}: {did}");
             chance.now = chance.now.plus(Duration::from_millis(1));
+            let mut to_go = 0;
             for issue in &chance.issues {
-                seen.add(&chance.pair.one.tally(issue).await.unwrap());
+                let tally = chance.pair.one.tally(issue).await.unwrap();
+                to_go += tally.to_go();
+                seen.add(&tally);
             }
+            let figure = chance.pair.one.deliveries_to_go().await.unwrap();
+            assert_eq!(figure, to_go);
         }
         chance.pair.one.fold_tallies().await.unwrap();
         let parts: i64 = sqlx::query_scalar(PARTS)

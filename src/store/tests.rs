@@ -25,7 +25,6 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
         super::policy_streaks::STATEMENTS,
         super::posts::STATEMENTS,
         super::settings::STATEMENTS,
-        super::reader_mails::STATEMENTS,
         super::refusals::STATEMENTS,
         super::sign_up::STATEMENTS,
         super::skipped::STATEMENTS,
@@ -33,6 +32,7 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
         super::subscriber_moves::STATEMENTS,
         super::subscriber_record::STATEMENTS,
         super::subscribers::STATEMENTS,
+        super::suppressing::STATEMENTS,
         super::tally::STATEMENTS,
         super::copies::STATEMENTS,
         super::workers::STATEMENTS,
@@ -43,6 +43,7 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
         super::deliveries::statements(backend),
         super::sign_up::statements(backend),
         super::outcomes::statements(),
+        super::reader_mails::statements(),
         super::subscriber_import::statements(),
         super::subscriber_leaving::statements(),
         super::subscriber_record::statements(),
@@ -100,6 +101,7 @@ async fn the_desk_looks_issues_up_in_an_index() {
         .iter()
         .chain(super::tally::STATEMENTS)
         .chain(super::desk::STATEMENTS)
+        .chain(&[super::deliveries::TO_GO])
         .filter(|statement| statement.contains("deliveries") || statement.contains("issues"))
     {
         let plan = format!("EXPLAIN QUERY PLAN {statement}");

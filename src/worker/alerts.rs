@@ -90,6 +90,15 @@ impl Alerts {
         self.tell(&format!("missed {slot}"), &event).await
     }
 
+    /// `says` is why the issue cannot be made.
+    pub async fn tell_of_no_issue(&self, slot: &Slot, says: String) -> Result<(), StoreError> {
+        let event = Event::IssueNotMade {
+            slot: slot.to_string(),
+            says,
+        };
+        self.tell(&format!("not made {slot}"), &event).await
+    }
+
     /// `number` is the issue that was made all the same.
     pub async fn tell_of_feeds(
         &self,

@@ -16,9 +16,9 @@ use crate::store::StoreError;
 const LOOK: Duration = Duration::from_secs(15);
 /// Between two readings of the feeds, so that the draft shows what there is.
 const READ_FEEDS: Duration = Duration::from_secs(30 * 60);
-/// When a feed failed at its slot and nothing else is new, it is read again this often,
-/// as long as the slot can be caught up.
-const FEED_RETRY: Duration = Duration::from_secs(5 * 60);
+/// When a feed failed at its slot and nothing else is new, or the issue cannot be made, it is
+/// tried again this often, as long as the slot can be caught up.
+const REST: Duration = Duration::from_secs(5 * 60);
 
 /// When issues go out.
 #[derive(Clone, Debug)]
@@ -51,7 +51,8 @@ pub struct Scheduler {
 #[derive(Debug, Default)]
 pub struct Memory {
     feeds_read: Option<Timestamp>,
-    feed_failed: Option<Timestamp>,
+    /// When the issue that is due could not be made.
+    failed: Option<Timestamp>,
 }
 
 impl Scheduler {
@@ -105,11 +106,9 @@ impl Scheduler {
                 self.digests.store.settle(at).await?;
             }
             Due::Now { slot, at } => {
-                let resting = memory
-                    .feed_failed
-                    .is_some_and(|failed| now.since(failed) < FEED_RETRY);
+                let resting = memory.failed.is_some_and(|failed| now.since(failed) < REST);
                 if !resting && !self.keep_slot(slot, at).await? {
-                    memory.feed_failed = Some(now);
+                    memory.failed = Some(now);
                 }
             }
         }
@@ -129,7 +128,7 @@ impl Scheduler {
     }
 
     /// Makes the issue of `slot`. False when it should be tried again soon: a feed failed
-    /// and may yet bring something.
+    /// and may yet bring something, or somebody must mend what the owner is told of.
     async fn keep_slot(&self, slot: Slot, at: Timestamp) -> Result<bool, ScheduleFailure> {
         if !self.ready {
             tracing::error!(%slot, "no issue can be made: newsletter.name, from and postal_address must be set");
@@ -138,7 +137,16 @@ impl Scheduler {
         let collected = self.digests.collect().await?;
         let failures: Vec<FailedFeed> = collected.into_iter().filter_map(failure).collect();
         let failed = failures.len();
-        match self.digests.publish(Some(slot)).await? {
+        let published = match self.digests.publish(Some(slot)).await {
+            Err(PublishError::Draft(error)) if !matches!(error, DraftError::Store(_)) => {
+                tracing::error!(%slot, %error, "the week's issue cannot be made");
+                let says = error.to_string();
+                self.alerts.tell_of_no_issue(&slot, says).await?;
+                return Ok(false);
+            }
+            published => published?,
+        };
+        match published {
             Published::NothingNew(_) if failed > 0 => {
                 tracing::error!(%slot, failed, "nothing new could be read: feeds failed at their slot");
                 self.alerts.tell_of_feeds(&slot, failures, None).await?;

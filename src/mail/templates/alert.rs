@@ -39,6 +39,12 @@ pub enum Event {
         at: i64,
         slot: String,
     },
+    /// The week's issue is due, and something in it stands in the way.
+    IssueNotMade {
+        slot: String,
+        /// What stands in the way.
+        says: String,
+    },
     FeedsFailed {
         slot: String,
         feeds: Vec<FailedFeed>,
@@ -112,7 +118,7 @@ impl Event {
     pub fn path(&self) -> String {
         match self {
             Self::SendingTried => "admin/settings/sending".to_owned(),
-            Self::DraftReady { .. } => "admin/next".to_owned(),
+            Self::DraftReady { .. } | Self::IssueNotMade { .. } => "admin/next".to_owned(),
             Self::IssueEnded { number, .. } | Self::IssuePaused { number, .. } => {
                 format!("admin/issues/{number}")
             }

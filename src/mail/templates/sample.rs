@@ -235,6 +235,10 @@ pub(super) fn events(words: &str) -> Vec<Event> {
             at,
             slot: "2026-W48".to_owned(),
         },
+        Event::IssueNotMade {
+            slot: "2026-W48".to_owned(),
+            says: words.to_owned(),
+        },
         failed(Some(43)),
         failed(None),
     ]

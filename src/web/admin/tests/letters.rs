@@ -12,7 +12,7 @@ const MAIL: &str = "From: Lab <news@example.com>\r\nTo: r1@example.org\r\nSubjec
 
 fn keep(house: &House, delivery: &str, mail: &str) -> String {
     let delivery = DeliveryId::from_stored(delivery.to_owned());
-    let name = MailName::new(NOW, &delivery);
+    let name = MailName::of(&delivery);
     let outbox = house.site.web.outbox.as_ref().unwrap();
     outbox.keep(&name, mail.as_bytes()).unwrap();
     name.as_str().to_owned()

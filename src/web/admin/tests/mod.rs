@@ -25,13 +25,13 @@ use tempfile::TempDir;
 
 use super::session;
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::{DeliveryId, DeliveryState};
+use crate::domain::delivery::DeliveryState;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AdminId, IssueId, WorkerId};
 use crate::domain::issue::IssueNumber;
 use crate::domain::post::FeedId;
 use crate::mail::outbox::Outbox;
-use crate::store::{FeedOrigin, GroupCommit, IssueRow, Role, Settled, Store};
+use crate::store::{FeedOrigin, GroupCommit, IssueRow, Leased, Role, Settled, Store};
 use crate::web::Web;
 use crate::web::fixture::{Answer, TestSite};
 
@@ -159,9 +159,8 @@ impl House {
         let (store, now) = (self.store(), self.site.now());
         store.join_workers(&worker, now).await.unwrap();
         let claimed = store.claim_mails(&worker, 100, now).await.unwrap();
-        let next: Vec<_> = claimed.iter().map(|job| job.id.clone()).collect();
-        let delivered = |id: &DeliveryId| Settled {
-            id: id.clone(),
+        let delivered = |job: &Leased| Settled {
+            id: job.id.clone(),
             state: DeliveryState::Delivered,
             due_at: None,
             reply: reply.to_owned(),
@@ -170,9 +169,9 @@ impl House {
             suppress: None,
             refusal: None,
         };
-        let outcomes = next.iter().map(delivered).collect();
+        let outcomes = claimed.iter().map(delivered).collect();
         let begin = GroupCommit {
-            next,
+            next: claimed.iter().map(Into::into).collect(),
             ..GroupCommit::default()
         };
         let end = GroupCommit {
@@ -198,13 +197,11 @@ impl House {
                 .iter()
                 .find(|copy| copy.address.to_string() == address);
             copy.unwrap_or_else(|| panic!("no copy for {address} is due"))
-                .id
-                .clone()
         };
         let settled: Vec<_> = outcomes
             .iter()
             .map(|(address, state, reply)| Settled {
-                id: copy_of(address),
+                id: copy_of(address).id.clone(),
                 state: *state,
                 due_at: (*state == DeliveryState::Deferred)
                     .then(|| now.plus(Duration::from_secs(300))),
@@ -216,7 +213,10 @@ impl House {
             })
             .collect();
         let begin = GroupCommit {
-            next: settled.iter().map(|it| it.id.clone()).collect(),
+            next: outcomes
+                .iter()
+                .map(|(address, ..)| copy_of(address).into())
+                .collect(),
             ..GroupCommit::default()
         };
         let begun = store.record(&worker, &begin, now).await.unwrap();
