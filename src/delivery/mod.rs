@@ -12,6 +12,7 @@
 //! per connection in doubt, and no transaction is open during SMTP.
 
 mod appetite;
+mod attempt;
 mod compose;
 mod connection;
 mod engine;
@@ -19,6 +20,7 @@ mod feeder;
 mod heart;
 mod last_words;
 mod pace;
+mod reach;
 mod recorder;
 mod settle;
 mod streak;
