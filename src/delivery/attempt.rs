@@ -11,37 +11,54 @@ use crate::domain::outcome::{Halt, Outcome, Report, Temporary};
 use crate::mail::transport::{Channel, Outgoing};
 use crate::store::{Leased, Settled};
 
+/// What came of a try.
+enum Tried {
+    Done(Done),
+    /// Nothing: the connection had ended before it.
+    Unheard(Report),
+}
+
 impl Connection {
-    /// Sends `job`, which is marked as being sent.
+    /// Sends `job`, which is marked as being sent; once more at once, if the server had hung
+    /// up before it could hear of it. That is how many servers end a connection, and no
+    /// fault of the reader's.
     pub(super) async fn send(
         &self,
         job: &Leased,
         channel: &mut Option<Channel>,
         issue: &mut IssueMail,
     ) -> Done {
-        let message = match self.deliveries.compose(job, issue).await {
-            Ok(Some(message)) => message,
-            Ok(None) => return skipped(job),
-            Err(ComposeError::Store(error)) if !error.is_damage() => {
-                tracing::warn!(delivery = %job.id, %error, "a mail cannot be composed yet");
-                let outcome = Outcome::Deferred(Temporary::Connection);
-                return self.not_begun(job, error.to_string(), outcome);
-            }
-            Err(error) => {
-                tracing::error!(delivery = %job.id, %error, "a mail cannot be composed");
-                let report = Report {
-                    outcome: Outcome::Halted(Halt::OurMessage),
-                    says: error.to_string(),
-                };
-                return self.decide(job, &report);
-            }
+        let tried = self.try_to_send(job, channel, issue).await;
+        let report = match tried {
+            Tried::Done(done) => return done,
+            Tried::Unheard(report) => report,
         };
-        let Some(open) = channel.as_mut() else {
-            let report = Report {
-                outcome: Outcome::InDoubt,
-                says: "the connection was lost".to_owned(),
-            };
-            return self.decide(job, &report);
+        match self.open(job).await {
+            Ok(Some(opened)) => *channel = Some(opened),
+            Ok(None) => return self.not_begun(job, report.says, report.outcome),
+            Err(failed) => return self.unreached(job, failed),
+        }
+        match self.try_to_send(job, channel, issue).await {
+            Tried::Done(done) => done,
+            Tried::Unheard(report) => self.decide(job, &report),
+        }
+    }
+
+    async fn try_to_send(
+        &self,
+        job: &Leased,
+        channel: &mut Option<Channel>,
+        issue: &mut IssueMail,
+    ) -> Tried {
+        let Some(mut open) = channel.take() else {
+            return Tried::Unheard(lost());
+        };
+        let message = match self.message(job, issue).await {
+            Ok(message) => message,
+            Err(done) => {
+                *channel = Some(open);
+                return Tried::Done(*done);
+            }
         };
         fail_point!("composed");
         let mail = Outgoing {
@@ -56,15 +73,47 @@ impl Connection {
             report = open.send(mail) => report,
             () = self.hard_stop.cancelled() => {
                 let says = "stopped while the server took its time".to_owned();
-                *channel = None;
-                return self.decide(job, &Report { outcome: Outcome::InDoubt, says });
+                return Tried::Done(self.decide(job, &Report { outcome: Outcome::InDoubt, says }));
             }
         };
-        if !open.is_usable() {
-            *channel = None;
+        if open.had_ended() {
+            return Tried::Unheard(report);
+        }
+        if open.is_usable() {
+            *channel = Some(open);
         }
         self.throttle.note(report.outcome);
-        self.decide(job, &report)
+        Tried::Done(self.decide(job, &report))
+    }
+
+    /// The mail, or what is to be written where there is none to send.
+    async fn message(&self, job: &Leased, issue: &mut IssueMail) -> Result<Vec<u8>, Box<Done>> {
+        let done = match self.deliveries.compose(job, issue).await {
+            Ok(Some(message)) => return Ok(message),
+            Ok(None) => skipped(job),
+            Err(ComposeError::Store(error)) if !error.is_damage() => {
+                tracing::warn!(delivery = %job.id, %error, "a mail cannot be composed yet");
+                let outcome = Outcome::Deferred(Temporary::Connection);
+                self.not_begun(job, error.to_string(), outcome)
+            }
+            Err(error) => {
+                tracing::error!(delivery = %job.id, %error, "a mail cannot be composed");
+                let report = Report {
+                    outcome: Outcome::Halted(Halt::OurMessage),
+                    says: error.to_string(),
+                };
+                self.decide(job, &report)
+            }
+        };
+        Err(Box::new(done))
+    }
+
+    /// There is no way to the server, for a job that is marked: it waits, and is not charged.
+    pub(super) fn unreached(&self, job: &Leased, failed: Report) -> Done {
+        match failed.outcome {
+            Outcome::Halted(_) => self.decide(job, &failed),
+            outcome => self.not_begun(job, failed.says, outcome),
+        }
     }
 
     /// No server was asked, which is nobody's fault.
@@ -95,6 +144,13 @@ impl Connection {
 
     fn jitter(&self) -> u8 {
         self.deliveries.random.bytes::<1>()[0]
+    }
+}
+
+fn lost() -> Report {
+    Report {
+        outcome: Outcome::Deferred(Temporary::Connection),
+        says: "the connection was lost".to_owned(),
     }
 }
 

@@ -48,9 +48,6 @@ impl Connection {
             self.give_back(job).await;
             return None;
         }
-        Some(match failed.outcome {
-            Outcome::Halted(_) => self.decide(job, &failed),
-            outcome => self.not_begun(job, failed.says, outcome),
-        })
+        Some(self.unreached(job, failed))
     }
 }

@@ -114,6 +114,15 @@ impl Channel {
         }
     }
 
+    /// Whether the way had ended before the last mail, and the server heard nothing of it:
+    /// it may go another way at once.
+    pub fn had_ended(&self) -> bool {
+        match self {
+            Self::Outbox(_) => false,
+            Self::Smtp(connection) => connection.had_ended(),
+        }
+    }
+
     pub async fn close(self) {
         match self {
             Self::Outbox(_) => {}

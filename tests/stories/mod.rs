@@ -9,6 +9,7 @@ mod editing;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod feeds;
+mod hangups;
 mod mails;
 mod one_answer;
 mod outages;

@@ -26,6 +26,8 @@ mod tls;
 mod wire;
 
 #[cfg(test)]
+mod hangup_tests;
+#[cfg(test)]
 mod opening_tests;
 #[cfg(test)]
 pub(super) mod scripted;
