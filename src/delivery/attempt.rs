@@ -72,8 +72,7 @@ impl Connection {
             biased;
             report = open.send(mail) => report,
             () = self.hard_stop.cancelled() => {
-                let says = "stopped while the server took its time".to_owned();
-                return Tried::Done(self.decide(job, &Report { outcome: Outcome::InDoubt, says }));
+                return Tried::Done(self.broken_off(job, &open));
             }
         };
         if open.had_ended() {
@@ -108,6 +107,16 @@ impl Connection {
         Err(Box::new(done))
     }
 
+    /// The process must end, and the server has not answered yet.
+    fn broken_off(&self, job: &Leased, channel: &Channel) -> Done {
+        let says = "stopped while the server took its time".to_owned();
+        if channel.may_have_taken() {
+            let outcome = Outcome::InDoubt;
+            return self.decide(job, &Report { outcome, says });
+        }
+        self.not_begun(job, says, Outcome::Deferred(Temporary::Connection))
+    }
+
     /// There is no way to the server, for a job that is marked: it waits, and is not charged.
     pub(super) fn unreached(&self, job: &Leased, failed: Report) -> Done {
         match failed.outcome {
@@ -116,7 +125,7 @@ impl Connection {
         }
     }
 
-    /// No server was asked, which is nobody's fault.
+    /// No server had the mail, which is nobody's fault.
     pub(super) fn not_begun(&self, job: &Leased, says: String, outcome: Outcome) -> Done {
         Done {
             settled: unreached(job, says, self.deliveries.now(), self.jitter()),

@@ -123,6 +123,14 @@ impl Channel {
         }
     }
 
+    /// Whether a mail whose sending nobody waited for to the end may have been taken over.
+    pub fn may_have_taken(&self) -> bool {
+        match self {
+            Self::Outbox(_) => true,
+            Self::Smtp(connection) => connection.may_have_taken(),
+        }
+    }
+
     pub async fn close(self) {
         match self {
             Self::Outbox(_) => {}

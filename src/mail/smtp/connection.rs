@@ -171,6 +171,13 @@ impl Connection {
         self.had_ended
     }
 
+    /// Whether the server may have taken the last mail over though it is not known. Asked
+    /// when nobody waited for the end of [`Self::send`]: what is written of the message
+    /// without its final dot is no mail.
+    pub fn may_have_taken(&self) -> bool {
+        self.progress == Progress::HandedOver
+    }
+
     /// Takes leave, without waiting long for the answer.
     pub async fn quit(mut self) {
         if self.usable {

@@ -1,7 +1,7 @@
-//! What is known of a mail when the connection ends.
+//! What is known of a mail when the connection ends, or nobody waits any more.
 
 use super::scripted::{Answer, Script, Scripted, say};
-use super::tests::{BROKEN, MESSAGE, address, open, pipelining, plain};
+use super::tests::{BROKEN, MESSAGE, address, one_mail, open, pipelining, plain, server};
 use super::*;
 use crate::domain::outcome::{Outcome, Report};
 
@@ -56,4 +56,61 @@ async fn a_connection_that_brought_nothing_yet_has_not_ended_but_broken() {
     let mut connection = open(&url).await.unwrap();
     assert_eq!(send(&mut connection, FIRST).await.outcome, BROKEN);
     assert!(!connection.had_ended());
+}
+
+/// Whether a mail may have been taken over whose sender stops when the server has heard
+/// this line and says nothing.
+async fn may_be_taken(script: Script, heard: &str) -> bool {
+    let scripted = Scripted::start(script).await;
+    let url = format!("smtp://127.0.0.1:{}", scripted.port);
+    let hello = HelloName::parse("client.example.com").unwrap();
+    let patient = Timeouts::default();
+    let mut connection = Connection::open(&server(&url), &hello, patient)
+        .await
+        .unwrap();
+    let is_heard = async {
+        while !scripted
+            .heard()
+            .iter()
+            .any(|line| line.split(' ').next() == Some(heard))
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        report = send(&mut connection, FIRST) => panic!("it answered: {report:?}"),
+        () = is_heard => {}
+    }
+    connection.may_have_taken()
+}
+
+#[tokio::test]
+async fn only_after_the_final_dot_a_mail_may_have_been_taken() {
+    for base in [plain, pipelining] {
+        for command in ["MAIL", "RCPT", "DATA"] {
+            let script = base().on(command, Answer::Silence);
+            assert!(!may_be_taken(script, command).await, "{command}");
+        }
+        let script = Script {
+            dot: Answer::Silence,
+            ..base()
+        };
+        assert!(may_be_taken(script, ".").await);
+    }
+}
+
+#[tokio::test]
+async fn a_mail_whose_end_is_known_leaves_no_doubt() {
+    let scripted = Scripted::start(pipelining()).await;
+    let url = format!("smtp://127.0.0.1:{}", scripted.port);
+    let mut connection = open(&url).await.unwrap();
+    send(&mut connection, FIRST).await;
+    assert!(!connection.may_have_taken());
+    let (report, _, _) = one_mail(Script {
+        dot: Answer::Drop,
+        ..plain()
+    })
+    .await;
+    assert_eq!(report.outcome, Outcome::InDoubt);
 }
