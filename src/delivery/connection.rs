@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::compose::IssueMail;
+use super::gate::Gate;
 use super::pace::Pace;
 use super::recorder::{Done, Request};
 use super::throttle::Throttle;
@@ -26,6 +27,7 @@ const MAILS_PER_CONNECTION: u32 = 1_000;
 pub(super) struct Connection {
     pub number: usize,
     pub throttle: Arc<Throttle>,
+    pub gate: Arc<Gate>,
     pub deliveries: Deliveries,
     pub worker: WorkerId,
     pub jobs: Arc<Mutex<mpsc::Receiver<Leased>>>,
@@ -135,6 +137,10 @@ impl Connection {
         if done.is_none() && next.is_none() {
             return false;
         }
+        let paused = done
+            .as_ref()
+            .filter(|done| done.pause.is_some())
+            .and_then(|done| done.issue);
         let (answer, answered) = oneshot::channel();
         if self
             .recorder
@@ -144,7 +150,13 @@ impl Connection {
         {
             return false;
         }
-        answered.await.unwrap_or(false)
+        let Ok(may) = answered.await else {
+            return false;
+        };
+        if let Some(issue) = paused {
+            self.gate.note_pause(issue);
+        }
+        may
     }
 
     pub(super) async fn give_back(&self, job: &Leased) {

@@ -17,6 +17,7 @@ mod compose;
 mod connection;
 mod engine;
 mod feeder;
+mod gate;
 mod heart;
 mod last_words;
 mod pace;

@@ -19,6 +19,9 @@ const REACH: [Duration; 3] = [
 impl Connection {
     /// Reaches the server, or tells why not. `None` when the process is to stop.
     pub(super) async fn open(&self, job: &Leased) -> Result<Option<Channel>, Report> {
+        if let Some(refusal) = self.kept_out(job).await {
+            return Err(refusal);
+        }
         let mut waits = REACH.iter();
         loop {
             let opened = tokio::select! {
@@ -26,10 +29,16 @@ impl Connection {
                 opened = self.deliveries.transport.open() => opened,
             };
             let failed = match opened {
-                Ok(channel) => return Ok(Some(channel)),
+                Ok(channel) => {
+                    self.gate.open();
+                    return Ok(Some(channel));
+                }
                 Err(failed) => failed,
             };
             self.throttle.note(failed.outcome);
+            if matches!(failed.outcome, Outcome::Halted(_)) {
+                self.gate.shut(failed.clone());
+            }
             let wait = waits.next().filter(|_| {
                 matches!(failed.outcome, Outcome::Deferred(_)) && self.throttle.allows(self.number)
             });
@@ -40,6 +49,21 @@ impl Connection {
                 () = tokio::time::sleep(*wait) => {}
             }
         }
+    }
+
+    /// Why the server is not even asked: it let nobody in a moment ago. Whoever has resumed
+    /// an issue that was paused for it says that it will.
+    async fn kept_out(&self, job: &Leased) -> Option<Report> {
+        let was_paused = job.issue.filter(|issue| self.gate.has_paused(issue));
+        let refusal = self.gate.refusal()?;
+        if let Some(issue) = was_paused
+            && let Ok(running) = self.deliveries.store.sending_issues().await
+            && running.contains(&issue)
+        {
+            self.gate.open();
+            return None;
+        }
+        Some(refusal)
     }
 
     /// Marks and unmarks a job that never reached a server: it waits, and is not charged.

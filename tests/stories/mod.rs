@@ -10,6 +10,7 @@ mod editing;
 mod failpoints;
 mod feeds;
 mod hangups;
+mod logins;
 mod mails;
 mod one_answer;
 mod outages;

@@ -196,6 +196,7 @@ async fn a_server_that_wants_other_settings_pauses_the_issue() {
 async fn a_wrong_password_pauses_the_issue_and_is_not_told() {
     let server = SmtpServer::scripted(|moment| match moment.stage {
         Stage::Ehlo => Some(Fault::Reply("250-recorder.test\r\n250 AUTH PLAIN LOGIN")),
+        Stage::Auth => Some(Fault::Reply("535 5.7.8 Wrong password")),
         _ => None,
     });
     let newsletter = newsletter_with_readers(&server, 30).await;
