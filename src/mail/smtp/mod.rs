@@ -16,6 +16,7 @@
 
 mod capabilities;
 mod connection;
+mod dial;
 mod error;
 mod log_in;
 mod opening;
