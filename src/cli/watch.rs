@@ -14,8 +14,12 @@ use crate::domain::ids::IssueId;
 use crate::domain::issue::IssueState;
 use crate::store::{IssueRow, Sight, StoreError};
 
-/// Between two looks at the issue, at least.
+/// Between two looks at the issue, at least …
 const LOOK: Duration = Duration::from_millis(50);
+/// … and so many times what the last one took: the database is there for those who send …
+const SPARING: u32 = 20;
+/// … but not so long that nobody sees the end.
+const AT_LAST: Duration = Duration::from_secs(1);
 /// Twice the time in which the leases of a dead process are taken up.
 const TAKE_UP: Duration = Duration::from_secs(30);
 
@@ -30,7 +34,9 @@ pub async fn watch(
     let mut bar = None;
     loop {
         let began = Instant::now();
-        match look(app, id, patience.is_tried(began)).await {
+        let looked = look(app, id, patience.is_tried(began)).await;
+        let took = began.elapsed();
+        match looked {
             // The engine waits for the database as well, and goes on when it is there again.
             Err(error)
                 if patience.bears(true, began) && !stop.is_cancelled() && !error.is_damage() => {}
@@ -51,9 +57,14 @@ pub async fn watch(
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(rest_after(took)) => {}
         }
     }
+}
+
+/// How long the database is left alone after a look that took so long.
+fn rest_after(took: Duration) -> Duration {
+    (took * SPARING).clamp(LOOK, AT_LAST)
 }
 
 /// What is due is only asked for when it matters: it takes another query.
@@ -150,6 +161,14 @@ mod tests {
         let end = start + 240 * SECOND;
         patience.note(signs(1, 2), end);
         assert!(!patience.bears(false, end) && !patience.bears(true, end));
+    }
+
+    #[test]
+    fn looks_that_take_long_are_few() {
+        for (took, rest) in [(0, 50), (2, 50), (10, 200), (40, 800), (1_000, 1_000)] {
+            let took = Duration::from_millis(took);
+            assert_eq!(rest_after(took), Duration::from_millis(rest));
+        }
     }
 
     #[test]
