@@ -10,13 +10,17 @@ use tokio::time::Instant;
 use crate::domain::ids::IssueId;
 use crate::domain::outcome::Report;
 
-/// So long nobody tries again by themselves.
+/// So long nobody tries again by themselves …
 const REST: Duration = Duration::from_secs(60);
+/// … and twice as long each time it was in vain: servers ban whoever fails several times in
+/// ten minutes. Not longer, since an issue is paused for what is known from the last try.
+const LONGEST_REST: Duration = Duration::from_secs(5 * 60);
 
 /// Why nobody is to open a connection.
 #[derive(Debug)]
 struct Shut {
     until: Instant,
+    rest: Duration,
     why: Report,
     /// The issues that are known to be paused for it.
     paused: HashSet<IssueId>,
@@ -26,6 +30,7 @@ impl Shut {
     fn new(why: Report, now: Instant) -> Self {
         Self {
             until: now + REST,
+            rest: REST,
             why,
             paused: HashSet::new(),
         }
@@ -33,13 +38,14 @@ impl Shut {
 
     fn anew(&mut self, why: Report, now: Instant) {
         self.why = why;
-        self.until = now + REST;
+        self.until = now + self.rest;
     }
 
     /// `None` for the one who, after the rest, tries on behalf of all.
     fn refusal(&mut self, now: Instant) -> Option<Report> {
         if now >= self.until {
-            self.until = now + REST;
+            self.rest = LONGEST_REST.min(2 * self.rest);
+            self.until = now + self.rest;
             return None;
         }
         Some(self.why.clone())
@@ -115,9 +121,23 @@ mod tests {
         assert_eq!(shut.refusal(before), Some(wrong_password()));
         assert_eq!(shut.refusal(start + REST), None);
         assert_eq!(shut.refusal(start + REST), Some(wrong_password()));
-        shut.anew(wrong_password(), start + REST + REST / 2);
-        assert!(shut.refusal(start + 2 * REST).is_some());
-        assert!(shut.refusal(start + 3 * REST).is_none());
+    }
+
+    #[test]
+    fn the_rest_is_longer_each_time_it_was_in_vain() {
+        let mut now = Instant::now();
+        let mut shut = Shut::new(wrong_password(), now);
+        for minutes in [1, 2, 4, 5, 5] {
+            // On several connections at once it counts once.
+            for _ in 0..4 {
+                shut.anew(wrong_password(), now);
+            }
+            let rest = Duration::from_secs(60 * minutes);
+            let before = now + rest - Duration::from_millis(1);
+            assert!(shut.refusal(before).is_some(), "{minutes}");
+            now += rest;
+            assert!(shut.refusal(now).is_none(), "{minutes}");
+        }
     }
 
     #[test]
