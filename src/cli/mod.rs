@@ -15,6 +15,7 @@ mod send;
 mod serve;
 mod subscribers;
 mod templates;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

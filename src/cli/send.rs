@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use super::output::progress_bar;
 use super::serve::stop_signal;
+use super::watch::watch;
 use super::{Context, Failure};
 use crate::app::App;
 use crate::delivery::Engine;
@@ -21,11 +20,6 @@ use crate::store::IssueRow;
 pub struct Wait {
     pub most: Duration,
 }
-
-/// Between two looks at the issue while waiting.
-const LOOK: Duration = Duration::from_millis(50);
-/// Twice the time in which the leases of a dead process are taken up.
-const TAKE_UP: Duration = Duration::from_secs(30);
 
 /// Makes the issue of `slot` (`None`: one beside the week's) and tells how it stands.
 pub async fn run(
@@ -149,60 +143,8 @@ async fn wait_for(context: &Context, app: &App, id: IssueId, wait: Wait) -> Resu
     }
 }
 
-async fn watch(
-    app: &App,
-    id: &IssueId,
-    wait: Wait,
-    stop: &tokio_util::sync::CancellationToken,
-) -> Result<(), Failure> {
-    let mut moved = Instant::now();
-    let mut ended = 0;
-    let mut bar = None;
-    loop {
-        let patient = moved.elapsed() < wait.most.max(TAKE_UP) && !stop.is_cancelled();
-        match app.store.issue_by_id(id).await {
-            // The engine waits for the database as well, and goes on when it is there again.
-            Err(error) if patient && !error.is_damage() => {}
-            looked => {
-                let issue = looked?.ok_or_else(gone)?;
-                let tally = &issue.tally;
-                let bar = bar.get_or_insert_with(|| {
-                    progress_bar(issue.recipients.unsigned_abs(), "Sending")
-                });
-                bar.set_position(tally.settled().unsigned_abs());
-                if tally.settled() != ended {
-                    ended = tally.settled();
-                    moved = Instant::now();
-                }
-                let over = tally.to_go() == 0 || issue.state != IssueState::Sending;
-                // Nothing comes to an end any more: what is left waits for its next try, or
-                // for a server that does not answer.
-                let stands = moved.elapsed() >= patience(tally, wait);
-                if over || stands || stop.is_cancelled() {
-                    bar.finish_and_clear();
-                    return Ok(());
-                }
-            }
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(LOOK) => {}
-        }
-    }
-}
-
-fn gone() -> Failure {
+pub(super) fn gone() -> Failure {
     Failure::Failed("the issue is gone".to_owned())
-}
-
-/// Only deferred mail may be left behind early; what a dead process had leased looks
-/// like work on its way until it is taken up.
-fn patience(tally: &Tally, wait: Wait) -> Duration {
-    if tally.queued > 0 {
-        wait.most.max(TAKE_UP)
-    } else {
-        wait.most
-    }
 }
 
 /// Prints how the issue stands, and fails when it is paused.

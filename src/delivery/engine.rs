@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::appetite::Appetite;
 use super::connection::Connection;
+use super::gate::Gate;
 use super::pace::Pace;
 use super::throttle::Throttle;
 use super::{Deliveries, Pulse};
@@ -29,11 +30,15 @@ const REJOIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Engine {
     deliveries: Deliveries,
+    gate: Arc<Gate>,
 }
 
 impl Engine {
     pub fn new(deliveries: Deliveries) -> Self {
-        Self { deliveries }
+        Self {
+            deliveries,
+            gate: Arc::default(),
+        }
     }
 
     /// Runs until `stop`, through every failure of database and server. Then nothing new
@@ -79,6 +84,7 @@ impl Engine {
             let connection = Connection {
                 number,
                 throttle: Arc::clone(&throttle),
+                gate: Arc::clone(&self.gate),
                 deliveries: self.deliveries.clone(),
                 worker,
                 jobs: Arc::clone(&jobs),

@@ -12,13 +12,16 @@
 //! per connection in doubt, and no transaction is open during SMTP.
 
 mod appetite;
+mod attempt;
 mod compose;
 mod connection;
 mod engine;
 mod feeder;
+mod gate;
 mod heart;
 mod last_words;
 mod pace;
+mod reach;
 mod recorder;
 mod settle;
 mod streak;

@@ -74,7 +74,7 @@ pub fn settle(
         }
         Outcome::InDoubt => {
             settled.lost_reply = true;
-            if job.lost_replies + 1 >= policy.most_losses() {
+            if job.lost_replies + 1 >= most_losses(job.kind, policy) {
                 settled.state = DeliveryState::InDoubt;
             } else {
                 wait(&mut settled, job, retry(tried, job.queued_at, now, jitter));
@@ -116,6 +116,15 @@ pub fn unreached(job: &Leased, says: String, now: Timestamp, jitter: u8) -> Sett
 
 fn uncounted(job: &Leased, now: Timestamp, jitter: u8) -> Retry {
     retry_uncounted(job.attempts, job.queued_at, job.due_at, now, jitter)
+}
+
+/// The editor decides about the copies of an issue. Other mail has nobody to decide: a
+/// second confirmation does no harm, and one that never comes loses a reader.
+fn most_losses(kind: DeliveryKind, policy: InDoubt) -> u32 {
+    match kind {
+        DeliveryKind::Issue => policy.most_losses(),
+        _ => InDoubt::Resend.most_losses(),
+    }
 }
 
 /// Only an issue says something of a reader's mailbox: other mail may be asked for by
@@ -268,6 +277,21 @@ mod tests {
                 .state,
             DeliveryState::InDoubt
         );
+    }
+
+    #[test]
+    fn a_link_that_a_reader_waits_for_is_never_held_at_once() {
+        for kind in [DeliveryKind::Confirmation, DeliveryKind::ReaderLink] {
+            let mut job = Leased {
+                kind,
+                issue: None,
+                ..job()
+            };
+            let state = |job: &Leased| decide(job, Outcome::InDoubt, InDoubt::Hold).settled.state;
+            assert_eq!(state(&job), DeliveryState::Deferred, "{kind:?}");
+            job.lost_replies = 2;
+            assert_eq!(state(&job), DeliveryState::InDoubt, "{kind:?}");
+        }
     }
 
     #[test]

@@ -111,6 +111,23 @@ impl Channel {
         }
     }
 
+    /// Whether the way had ended before the last mail, and the server heard nothing of it:
+    /// it may go another way at once.
+    pub fn had_ended(&self) -> bool {
+        match self {
+            Self::Outbox(_) => false,
+            Self::Smtp(connection) => connection.had_ended(),
+        }
+    }
+
+    /// Whether a mail whose sending nobody waited for to the end may have been taken over.
+    pub fn may_have_taken(&self) -> bool {
+        match self {
+            Self::Outbox(_) => true,
+            Self::Smtp(connection) => connection.may_have_taken(),
+        }
+    }
+
     pub async fn close(self) {
         match self {
             Self::Outbox(_) => {}

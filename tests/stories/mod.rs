@@ -9,6 +9,8 @@ mod editing;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod feeds;
+mod hangups;
+mod logins;
 mod mails;
 mod one_answer;
 mod outages;

@@ -152,10 +152,11 @@ async fn a_dead_address_bounces_and_is_not_written_to_again() {
 #[tokio::test]
 async fn a_connection_lost_before_the_dot_costs_one_delay() {
     for stage in [Stage::Mail, Stage::Rcpt, Stage::Data, Stage::Body] {
-        // At MAIL no reader has been named yet: whoever is first has bad luck.
+        // At MAIL no reader has been named yet: whoever is first on a connection has bad luck.
         let server = match stage {
             Stage::Mail => SmtpServer::scripted(|moment| {
-                (moment.stage == Stage::Mail && moment.mail == 4).then_some(Fault::Drop)
+                let first = moment.stage == Stage::Mail && moment.connection == 1;
+                first.then_some(Fault::Drop)
             }),
             stage => once(stage, Fault::Drop),
         };

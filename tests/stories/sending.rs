@@ -1,5 +1,7 @@
 //! `digest send`, from cron and by hand: one issue a week, whoever asks.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -196,6 +198,7 @@ async fn a_server_that_wants_other_settings_pauses_the_issue() {
 async fn a_wrong_password_pauses_the_issue_and_is_not_told() {
     let server = SmtpServer::scripted(|moment| match moment.stage {
         Stage::Ehlo => Some(Fault::Reply("250-recorder.test\r\n250 AUTH PLAIN LOGIN")),
+        Stage::Auth => Some(Fault::Reply("535 5.7.8 Wrong password")),
         _ => None,
     });
     let newsletter = newsletter_with_readers(&server, 30).await;
@@ -222,4 +225,29 @@ async fn a_mail_that_the_server_calls_malformed_pauses_the_issue() {
     });
     let newsletter = newsletter_with_readers(&server, 30).await;
     assert_paused_and_nobody_charged(&server, &newsletter, "Malformed message").await;
+}
+
+#[tokio::test]
+async fn whoever_has_no_time_to_wait_sends_what_has_fallen_due() {
+    let greylists = Arc::new(AtomicBool::new(true));
+    let still = Arc::clone(&greylists);
+    let server = SmtpServer::scripted(move |moment| {
+        let refuses = moment.stage == Stage::Rcpt && still.load(Ordering::Relaxed);
+        refuses.then_some(Fault::Reply("451 4.7.1 Greylisted, try later"))
+    });
+    let newsletter = newsletter_with_readers(&server, 10).await;
+    let no_time: &[&str] = &["--wait", "--wait-max", "0s"];
+    let (code, result) = newsletter.send(no_time).await;
+    assert_eq!((code, &result["deferred"]), (75, &10.into()), "{result}");
+    let tried = server.connections();
+    let (code, result) = newsletter.send(no_time).await;
+    assert_eq!((code, &result["deferred"]), (75, &10.into()), "{result}");
+    assert_eq!(server.connections(), tried, "nothing was due");
+
+    newsletter
+        .json(&["deliveries", "retry", "--issue", "1", "--deferred-only"])
+        .await;
+    greylists.store(false, Ordering::Relaxed);
+    let (code, result) = newsletter.send(no_time).await;
+    assert_eq!((code, &result["result"]), (0, &"sent".into()), "{result}");
 }

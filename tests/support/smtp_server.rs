@@ -19,6 +19,8 @@ pub enum Stage {
     /// Before the greeting.
     Connect,
     Ehlo,
+    /// The log-in; any is welcome.
+    Auth,
     Mail,
     Rcpt,
     Data,

@@ -71,6 +71,7 @@ impl Session {
                 self.answer(Stage::Ehlo, reply).await
             }
             "HELO" => self.answer(Stage::Ehlo, "250 recorder.test").await,
+            "AUTH" => self.answer(Stage::Auth, "235 2.7.0 Welcome").await,
             "MAIL" => self.begin_mail(path_of(line)).await,
             "RCPT" => self.add_recipient(path_of(line)).await,
             "DATA" => self.data().await,

@@ -16,14 +16,29 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::outcome::{Outcome, Report, Temporary};
 use crate::mail::reply::{Phase, Reply};
 
+/// How far the last mail came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// To its end, or there was none yet.
+    Over,
+    /// The server has not said a word since it was begun.
+    Unheard,
+    /// The server answered; the final dot was not sent.
+    Answered,
+    /// All of it was written, and what came of it is not known.
+    HandedOver,
+}
+
 /// An open connection: greeted, encrypted and logged in as the settings ask.
 pub struct Connection {
     pub(super) wire: Wire,
     pub(super) offered: Capabilities,
     pub(super) timeouts: Timeouts,
     pub(super) usable: bool,
-    /// The last transaction ended in the middle.
-    pub(super) needs_reset: bool,
+    pub(super) progress: Progress,
+    /// It had brought a mail before the last one.
+    pub(super) is_reused: bool,
+    pub(super) had_ended: bool,
 }
 
 impl Connection {
@@ -34,9 +49,9 @@ impl Connection {
         to: &EmailAddress,
         message: Vec<u8>,
     ) -> Report {
-        match self.try_send(from, to, message).await {
-            Ok(report) | Err(report) => report,
-        }
+        let (Ok(report) | Err(report)) = self.try_send(from, to, message).await;
+        self.is_reused = true;
+        report
     }
 
     async fn try_send(
@@ -48,7 +63,12 @@ impl Connection {
         if !self.usable {
             return Err(WireError::Closed.report(Phase::MailFrom));
         }
-        self.reset_if_needed().await?;
+        let before = self.progress;
+        self.progress = Progress::Unheard;
+        if before != Progress::Over {
+            self.ask(Phase::MailFrom, &Rset.to_string(), self.timeouts.command)
+                .await?;
+        }
         let size = self
             .offered
             .size
@@ -66,7 +86,6 @@ impl Connection {
             ),
             (Phase::Data, Data.to_string(), self.timeouts.data),
         ];
-        self.needs_reset = true;
         if self.offered.pipelining {
             self.pipeline(&envelope).await?;
         } else {
@@ -96,7 +115,7 @@ impl Connection {
         let mut verdict = Ok(());
         let mut wants_body = false;
         for (phase, _, limit) in envelope {
-            match self.wire.read(*limit).await {
+            match self.read(*limit).await {
                 Ok(reply) => {
                     wants_body = *phase == Phase::Data && phase.goes_on_with(reply.code);
                     verdict = verdict.and(self.judged(*phase, reply));
@@ -109,7 +128,9 @@ impl Connection {
             let dot = self
                 .exchange(Phase::Data, ".\r\n", self.timeouts.data)
                 .await;
-            self.needs_reset = dot.is_err();
+            if dot.is_ok() {
+                self.progress = Progress::Over;
+            }
         }
         verdict
     }
@@ -125,11 +146,12 @@ impl Connection {
                 _ => Err(report),
             };
         }
-        self.needs_reset = false;
+        self.progress = Progress::HandedOver;
         fail_point!("dot-written");
         match self.wire.read(self.timeouts.dot).await {
             Ok(reply) => {
                 fail_point!("reply-read");
+                self.progress = Progress::Over;
                 let report = self.judged_report(Phase::Dot, reply);
                 self.usable &= report.outcome != Outcome::InDoubt;
                 Ok(report)
@@ -138,18 +160,22 @@ impl Connection {
         }
     }
 
-    async fn reset_if_needed(&mut self) -> Result<(), Report> {
-        if self.needs_reset {
-            self.ask(Phase::MailFrom, &Rset.to_string(), self.timeouts.command)
-                .await?;
-            self.needs_reset = false;
-        }
-        Ok(())
-    }
-
     /// Whether another mail can go this way.
     pub fn is_usable(&self) -> bool {
         self.usable
+    }
+
+    /// Whether the server hung up between the last mail and the one before: it answered
+    /// nothing to the last one, and the message itself was not begun.
+    pub fn had_ended(&self) -> bool {
+        self.had_ended
+    }
+
+    /// Whether the server may have taken the last mail over though it is not known. Asked
+    /// when nobody waited for the end of [`Self::send`]: what is written of the message
+    /// without its final dot is no mail.
+    pub fn may_have_taken(&self) -> bool {
+        self.progress == Progress::HandedOver
     }
 
     /// Takes leave, without waiting long for the answer.
@@ -180,14 +206,23 @@ impl Connection {
         limit: Duration,
     ) -> Result<Lines, Report> {
         let reply = match self.wire.write(command.as_bytes(), limit).await {
-            Ok(()) => self.wire.read(limit).await,
+            Ok(()) => self.read(limit).await,
             Err(error) => Err(error),
         };
         reply.map_err(|error| self.broken(phase, &error))
     }
 
+    async fn read(&mut self, limit: Duration) -> Result<Lines, WireError> {
+        let reply = self.wire.read(limit).await?;
+        if self.progress == Progress::Unheard {
+            self.progress = Progress::Answered;
+        }
+        Ok(reply)
+    }
+
     fn broken(&mut self, phase: Phase, error: &WireError) -> Report {
         self.usable = false;
+        self.had_ended = self.is_reused && self.progress == Progress::Unheard && error.is_hang_up();
         error.report(phase)
     }
 

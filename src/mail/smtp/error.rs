@@ -20,6 +20,11 @@ pub(super) enum WireError {
 }
 
 impl WireError {
+    /// The other end is gone; not merely slow, or hard to understand.
+    pub fn is_hang_up(&self) -> bool {
+        matches!(self, Self::Closed | Self::Io(_))
+    }
+
     /// Before the final dot a broken connection means that nothing was taken over; after
     /// it nobody can know (RFC 1047).
     pub fn report(&self, phase: Phase) -> Report {

@@ -16,6 +16,7 @@
 
 mod capabilities;
 mod connection;
+mod dial;
 mod error;
 mod log_in;
 mod opening;
@@ -25,6 +26,8 @@ mod timeouts;
 mod tls;
 mod wire;
 
+#[cfg(test)]
+mod hangup_tests;
 #[cfg(test)]
 mod opening_tests;
 #[cfg(test)]

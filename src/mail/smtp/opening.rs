@@ -5,7 +5,7 @@ use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use secrecy::ExposeSecret;
 
 use super::capabilities::Capabilities;
-use super::connection::Connection;
+use super::connection::{Connection, Progress};
 use super::error::{WireError, settings};
 use super::log_in;
 use super::reply_reader::Lines;
@@ -38,7 +38,9 @@ impl Connection {
             offered: Capabilities::default(),
             timeouts,
             usable: true,
-            needs_reset: false,
+            progress: Progress::Over,
+            is_reused: false,
+            had_ended: false,
         };
         if server.mode == TlsMode::Implicit {
             connection = connection.encrypt(server).await?;

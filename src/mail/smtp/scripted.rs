@@ -13,6 +13,8 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Clone)]
 pub enum Answer {
     Say(String),
+    /// Says this and hangs up.
+    Last(String),
     /// Hangs up.
     Drop,
     /// Says nothing any more.
@@ -134,6 +136,11 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     loop {
         match answer {
             Some(Answer::Say(text)) => stream.write_all(text.as_bytes()).await?,
+            Some(Answer::Last(text)) => {
+                stream.write_all(text.as_bytes()).await?;
+                stream.shutdown().await?;
+                return Ok(None);
+            }
             Some(Answer::Drop) => return Ok(None),
             Some(Answer::Silence) => std::future::pending().await,
             None => {}
@@ -173,7 +180,7 @@ async fn answer_and_stop<S: AsyncWrite + Unpin>(
 ) -> std::io::Result<()> {
     match answer {
         Answer::Silence => std::future::pending().await,
-        Answer::Say(_) | Answer::Drop => stream.shutdown().await,
+        Answer::Say(_) | Answer::Last(_) | Answer::Drop => stream.shutdown().await,
     }
 }
 

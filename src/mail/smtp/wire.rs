@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::lookup_host;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::dial::dial;
 use super::error::WireError;
 use super::reply_reader::{Lines, ReplyReader};
 
@@ -27,7 +28,10 @@ pub(super) struct Wire {
 
 impl Wire {
     pub async fn connect(host: &str, port: u16, limit: Duration) -> Result<Self, WireError> {
-        let stream = within(limit, TcpStream::connect((host, port))).await?;
+        let stream = within(limit, async {
+            dial(lookup_host((host, port)).await?).await
+        })
+        .await?;
         // Without it the last packet of a mail waits for the acknowledgement of the one before.
         stream.set_nodelay(true)?;
         Ok(Self::over(Box::new(stream)))

@@ -1,0 +1,183 @@
+//! One try to hand a copy over, and what it means.
+
+use fail::fail_point;
+
+use super::compose::{ComposeError, IssueMail};
+use super::connection::Connection;
+use super::recorder::Done;
+use super::settle::{settle, unreached};
+use crate::domain::delivery::DeliveryState;
+use crate::domain::outcome::{Halt, Outcome, Report, Temporary};
+use crate::mail::transport::{Channel, Outgoing};
+use crate::store::{Leased, Settled};
+
+/// What came of a try.
+enum Tried {
+    Done(Done),
+    /// Nothing: the connection had ended before it.
+    Unheard(Report),
+}
+
+impl Connection {
+    /// Sends `job`, which is marked as being sent; once more at once, if the server had hung
+    /// up before it could hear of it. That is how many servers end a connection, and no
+    /// fault of the reader's.
+    pub(super) async fn send(
+        &self,
+        job: &Leased,
+        channel: &mut Option<Channel>,
+        issue: &mut IssueMail,
+    ) -> Done {
+        let tried = self.try_to_send(job, channel, issue).await;
+        let report = match tried {
+            Tried::Done(done) => return done,
+            Tried::Unheard(report) => report,
+        };
+        match self.open(job).await {
+            Ok(Some(opened)) => *channel = Some(opened),
+            Ok(None) => return self.not_begun(job, report.says, report.outcome),
+            Err(failed) => return self.unreached(job, failed),
+        }
+        match self.try_to_send(job, channel, issue).await {
+            Tried::Done(done) => done,
+            Tried::Unheard(report) => self.decide(job, &report),
+        }
+    }
+
+    async fn try_to_send(
+        &self,
+        job: &Leased,
+        channel: &mut Option<Channel>,
+        issue: &mut IssueMail,
+    ) -> Tried {
+        let Some(mut open) = channel.take() else {
+            return Tried::Unheard(lost());
+        };
+        let message = match self.message(job, issue).await {
+            Ok(message) => message,
+            Err(done) => {
+                *channel = Some(open);
+                return Tried::Done(*done);
+            }
+        };
+        fail_point!("composed");
+        let mail = Outgoing {
+            delivery: &job.id,
+            envelope_from: &self.deliveries.envelope_from(job),
+            to: &job.address,
+            message,
+        };
+        let report = tokio::select! {
+            biased;
+            report = open.send(mail) => report,
+            () = self.hard_stop.cancelled() => {
+                return Tried::Done(self.broken_off(job, &open));
+            }
+        };
+        if open.had_ended() {
+            return Tried::Unheard(report);
+        }
+        if open.is_usable() {
+            *channel = Some(open);
+        }
+        self.throttle.note(report.outcome);
+        Tried::Done(self.decide(job, &report))
+    }
+
+    /// The mail, or what is to be written where there is none to send.
+    async fn message(&self, job: &Leased, issue: &mut IssueMail) -> Result<Vec<u8>, Box<Done>> {
+        let done = match self.deliveries.compose(job, issue).await {
+            Ok(Some(message)) => return Ok(message),
+            Ok(None) => skipped(job),
+            Err(ComposeError::Store(error)) if !error.is_damage() => {
+                tracing::warn!(delivery = %job.id, %error, "a mail cannot be composed yet");
+                let outcome = Outcome::Deferred(Temporary::Connection);
+                self.not_begun(job, error.to_string(), outcome)
+            }
+            Err(error) => {
+                tracing::error!(delivery = %job.id, %error, "a mail cannot be composed");
+                let report = Report {
+                    outcome: Outcome::Halted(Halt::OurMessage),
+                    says: error.to_string(),
+                };
+                self.decide(job, &report)
+            }
+        };
+        Err(Box::new(done))
+    }
+
+    /// The process must end, and the server has not answered yet.
+    fn broken_off(&self, job: &Leased, channel: &Channel) -> Done {
+        let says = "stopped while the server took its time".to_owned();
+        if channel.may_have_taken() {
+            let outcome = Outcome::InDoubt;
+            return self.decide(job, &Report { outcome, says });
+        }
+        self.not_begun(job, says, Outcome::Deferred(Temporary::Connection))
+    }
+
+    /// There is no way to the server, for a job that is marked: it waits, and is not charged.
+    pub(super) fn unreached(&self, job: &Leased, failed: Report) -> Done {
+        match failed.outcome {
+            Outcome::Halted(_) => self.decide(job, &failed),
+            outcome => self.not_begun(job, failed.says, outcome),
+        }
+    }
+
+    /// No server had the mail, which is nobody's fault.
+    pub(super) fn not_begun(&self, job: &Leased, says: String, outcome: Outcome) -> Done {
+        Done {
+            settled: unreached(job, says, self.deliveries.now(), self.jitter()),
+            issue: job.issue,
+            outcome,
+            pause: None,
+        }
+    }
+
+    pub(super) fn decide(&self, job: &Leased, report: &Report) -> Done {
+        let decision = settle(
+            job,
+            report,
+            self.deliveries.policy.in_doubt,
+            self.deliveries.now(),
+            self.jitter(),
+        );
+        Done {
+            settled: decision.settled,
+            issue: job.issue,
+            outcome: report.outcome,
+            pause: decision.pause,
+        }
+    }
+
+    fn jitter(&self) -> u8 {
+        self.deliveries.random.bytes::<1>()[0]
+    }
+}
+
+fn lost() -> Report {
+    Report {
+        outcome: Outcome::Deferred(Temporary::Connection),
+        says: "the connection was lost".to_owned(),
+    }
+}
+
+fn skipped(job: &Leased) -> Done {
+    let settled = Settled {
+        id: job.id.clone(),
+        state: DeliveryState::Skipped,
+        due_at: None,
+        reply: String::new(),
+        charged: false,
+        lost_reply: false,
+        suppress: None,
+        refusal: None,
+    };
+    // Nothing was asked of any server, so nothing is learnt of it.
+    Done {
+        settled,
+        issue: None,
+        outcome: Outcome::Deferred(Temporary::Connection),
+        pause: None,
+    }
+}

@@ -1,0 +1,167 @@
+//! Log-ins that fail are not repeated: a mail server locks out whoever tries the same wrong
+//! password over and over, and what is wrong is for the operator to set right.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::ids::IssueId;
+use crate::domain::outcome::Report;
+
+/// So long nobody tries again by themselves …
+const REST: Duration = Duration::from_secs(60);
+/// … and twice as long each time it was in vain: servers ban whoever fails several times in
+/// ten minutes. Not longer, since an issue is paused for what is known from the last try.
+const LONGEST_REST: Duration = Duration::from_secs(5 * 60);
+
+/// Why nobody is to open a connection.
+#[derive(Debug)]
+struct Shut {
+    until: Instant,
+    rest: Duration,
+    why: Report,
+    /// The issues that are known to be paused for it.
+    paused: HashSet<IssueId>,
+}
+
+impl Shut {
+    fn new(why: Report, now: Instant) -> Self {
+        Self {
+            until: now + REST,
+            rest: REST,
+            why,
+            paused: HashSet::new(),
+        }
+    }
+
+    fn anew(&mut self, why: Report, now: Instant) {
+        self.why = why;
+        self.until = now + self.rest;
+    }
+
+    /// `None` for the one who, after the rest, tries on behalf of all.
+    fn refusal(&mut self, now: Instant) -> Option<Report> {
+        if now >= self.until {
+            self.rest = LONGEST_REST.min(2 * self.rest);
+            self.until = now + self.rest;
+            return None;
+        }
+        Some(self.why.clone())
+    }
+}
+
+/// Shared by the connections of a process, for as long as it has the same settings.
+#[derive(Debug, Default)]
+pub struct Gate(Mutex<Option<Shut>>);
+
+impl Gate {
+    /// Why this connection is not to be opened; `None` when it may be.
+    pub fn refusal(&self) -> Option<Report> {
+        self.with(|shut| shut.as_mut()?.refusal(Instant::now()))
+    }
+
+    /// The server, or the settings, let nobody in.
+    pub fn shut(&self, why: Report) {
+        let now = Instant::now();
+        self.with(|shut| match shut {
+            Some(shut) => shut.anew(why, now),
+            None => *shut = Some(Shut::new(why, now)),
+        });
+    }
+
+    /// Somebody was let in, or a person says that it is set right.
+    pub fn open(&self) {
+        self.with(|shut| *shut = None);
+    }
+
+    /// It is written down that this issue is paused.
+    pub fn note_pause(&self, issue: IssueId) {
+        self.with(|shut| {
+            if let Some(shut) = shut {
+                shut.paused.insert(issue);
+            }
+        });
+    }
+
+    /// Whether this issue was paused since the gate was shut: if it runs, someone resumed it.
+    pub fn has_paused(&self, issue: &IssueId) -> bool {
+        self.with(|shut| {
+            shut.as_ref()
+                .is_some_and(|shut| shut.paused.contains(issue))
+        })
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Option<Shut>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::Timestamp;
+    use crate::domain::outcome::{Halt, Outcome};
+    use crate::domain::random::Random;
+
+    fn wrong_password() -> Report {
+        Report {
+            outcome: Outcome::Halted(Halt::Settings),
+            says: "535 no".to_owned(),
+        }
+    }
+
+    #[test]
+    fn one_alone_tries_again_after_the_rest() {
+        let start = Instant::now();
+        let mut shut = Shut::new(wrong_password(), start);
+        let before = start + REST - Duration::from_millis(1);
+        assert_eq!(shut.refusal(start), Some(wrong_password()));
+        assert_eq!(shut.refusal(before), Some(wrong_password()));
+        assert_eq!(shut.refusal(start + REST), None);
+        assert_eq!(shut.refusal(start + REST), Some(wrong_password()));
+    }
+
+    #[test]
+    fn the_rest_is_longer_each_time_it_was_in_vain() {
+        let mut now = Instant::now();
+        let mut shut = Shut::new(wrong_password(), now);
+        for minutes in [1, 2, 4, 5, 5] {
+            // On several connections at once it counts once.
+            for _ in 0..4 {
+                shut.anew(wrong_password(), now);
+            }
+            let rest = Duration::from_secs(60 * minutes);
+            let before = now + rest - Duration::from_millis(1);
+            assert!(shut.refusal(before).is_some(), "{minutes}");
+            now += rest;
+            assert!(shut.refusal(now).is_none(), "{minutes}");
+        }
+    }
+
+    #[test]
+    fn it_is_open_until_it_is_shut_and_again_when_somebody_is_let_in() {
+        let gate = Gate::default();
+        assert_eq!(gate.refusal(), None);
+        gate.shut(wrong_password());
+        assert_eq!(gate.refusal(), Some(wrong_password()));
+        gate.open();
+        assert_eq!(gate.refusal(), None);
+    }
+
+    #[test]
+    fn it_knows_what_was_paused_while_it_is_shut() {
+        let issue = IssueId::new(Timestamp::from_millis(1), &Random::seeded(1));
+        let gate = Gate::default();
+        gate.note_pause(issue);
+        gate.shut(wrong_password());
+        assert!(!gate.has_paused(&issue), "that was for another reason");
+        gate.note_pause(issue);
+        gate.shut(wrong_password());
+        assert!(gate.has_paused(&issue));
+        gate.open();
+        gate.shut(wrong_password());
+        assert!(!gate.has_paused(&issue));
+    }
+}
