@@ -19,6 +19,7 @@ pub mod sample_blog;
 mod serve;
 mod site;
 pub mod state;
+mod upcoming;
 
 #[cfg(test)]
 mod fixture;

@@ -9,9 +9,10 @@ use super::admin::doorkeeper::Doorkeeper;
 use super::assets::Assets;
 use super::live::Live;
 use super::pages::{Pages, TemplatesError};
-use super::{Site, Web};
+use super::{Site, Web, upcoming};
 use crate::domain::clock::Timestamp;
 use crate::domain::schedule::Rhythm;
+use crate::store::StoreError;
 use crate::subscription::Caps;
 
 #[derive(Debug)]
@@ -76,12 +77,13 @@ impl WebState {
         self.web.clock.now()
     }
 
-    /// When the next issue is due, if slots make issues.
-    pub fn next_issue_at(&self) -> Option<Timestamp> {
-        self.web
-            .schedule_enabled
-            .then(|| self.web.schedule.next_after(self.now()))
-            .flatten()
+    /// When the next issue goes out by itself, if slots make issues.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_issue_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let (_, goes_at) = upcoming::ahead(&self.web).await?;
+        Ok(goes_at)
     }
 }
 

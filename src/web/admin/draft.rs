@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::edit::{self, Saving};
 use super::editor::{Editor, Posted};
 use super::views::{ChosenPost, Conflict, LeftOut, Look, Next, Notice, TestForm, Words};
-use super::{Answer, deed, page, preview, refused, see_other, slots};
+use super::{Answer, deed, page, preview, refused, see_other};
 use crate::digest::{self, Draft};
 use crate::domain::audit::{Action, Object};
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
@@ -15,6 +15,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::store::NewDelivery;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
+use crate::web::upcoming;
 use crate::web::{Web, headers};
 
 #[derive(Debug, Default, Deserialize)]
@@ -138,7 +139,7 @@ pub(super) async fn view(
     told: Told,
 ) -> Result<Next, HttpError> {
     let web = &shared.web;
-    let (upcoming, goes_at) = slots::ahead(web).await?;
+    let (upcoming, goes_at) = upcoming::ahead(web).await?;
     let (content, _) = web.digests.sample(draft)?;
     let test = told.test.unwrap_or_else(|| TestForm {
         address: editor.admin.address.to_string(),

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::editor::{Editor, Posted};
 use super::views::{Notice, Send};
-use super::{Answer, done, page, see_other, slots};
+use super::{Answer, done, page, see_other};
 use crate::digest::{Draft, DraftError, PublishError, Published};
 use crate::domain::audit::Action;
 use crate::domain::slot::Slot;
@@ -14,6 +14,7 @@ use crate::store::StoreError;
 use crate::web::Web;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
+use crate::web::upcoming;
 
 pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
     let web = &shared.web;
@@ -25,7 +26,7 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
         return Ok(done(&shared, "/admin/next", nothing_to_send(&draft)));
     }
     let titles = draft.selection.chosen.iter();
-    let (upcoming, _) = slots::ahead(web).await?;
+    let (upcoming, _) = upcoming::ahead(web).await?;
     let view = Send {
         desk: editor.desk(&shared),
         number: draft.number.get(),
@@ -79,7 +80,7 @@ pub async fn send(State(shared): State<Shared>, posted: Posted) -> Answer {
 
 /// The schedule sends the draft by itself; all there is to do is not to skip its slot.
 async fn schedule(shared: &Shared, posted: &Posted) -> Answer {
-    let (upcoming, _) = slots::ahead(&shared.web).await?;
+    let (upcoming, _) = upcoming::ahead(&shared.web).await?;
     let Some(upcoming) = upcoming else {
         return Ok(see_other(shared, "/admin/next/send"));
     };

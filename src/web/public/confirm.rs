@@ -45,7 +45,7 @@ async fn confirmed(state: &WebState, already: bool) -> Answer {
     let latest = issues::newest(&state.web.store, None).await?;
     let page = Confirmed {
         already,
-        next_issue_at: state.next_issue_at(),
+        next_issue_at: state.next_issue_at().await?,
         latest: latest.as_ref().map(issues::link),
     };
     Ok(state.pages.html(&page)?.into_response())

@@ -27,7 +27,7 @@ pub async fn archive(State(state): State<Shared>) -> Answer {
     let issues = published(&state.web.store, usize::MAX).await?;
     let page = Issues {
         next_issue_at: if issues.is_empty() {
-            state.next_issue_at()
+            state.next_issue_at().await?
         } else {
             None
         },

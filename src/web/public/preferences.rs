@@ -37,7 +37,7 @@ pub async fn show(
         address: subscriber.address.to_string(),
         reading: if reads { Reading::On } else { Reading::Left },
         paused_until: subscriber.paused_until.filter(|until| *until > state.now()),
-        next_issue_at: state.next_issue_at(),
+        next_issue_at: state.next_issue_at().await?,
         saved: shown.saved == "1",
         asked: ReaderMail::parse(&shown.asked).ok().map(ReaderMail::as_str),
     };
