@@ -12,6 +12,7 @@ const SLOTS_AHEAD: usize = 4;
 async fn open_slots(web: &Web) -> Result<Vec<UpcomingSlot>, StoreError> {
     let mut open = Vec::new();
     let mut from = web.clock.now();
+    let this_week = web.schedule.slot_of(from);
     for _ in 0..SLOTS_AHEAD {
         let next = web.schedule.next_after(from);
         let Some(at) = next.filter(|_| web.schedule_enabled) else {
@@ -22,6 +23,7 @@ async fn open_slots(web: &Web) -> Result<Vec<UpcomingSlot>, StoreError> {
             open.push(UpcomingSlot {
                 slot: slot.to_string(),
                 at,
+                is_this_week: slot == this_week,
                 is_skipped: web.store.is_skipped(&slot).await?,
             });
         }

@@ -13,6 +13,7 @@ pub fn upcoming(is_skipped: bool) -> UpcomingSlot {
     UpcomingSlot {
         slot: "2026-W47".to_owned(),
         at: FRIDAY,
+        is_this_week: !is_skipped,
         is_skipped,
     }
 }
@@ -201,8 +202,19 @@ fn send(album: &mut Album<'_>, fill: Fill) {
             },
             to_outbox: fill != Fill::Empty,
             upcoming: fill.some(upcoming(fill == Fill::Hostile)),
+            used: None,
             reviewed: fill.needed("h4sh"),
         };
+        if !blocked {
+            for state in ["sent", "cancelled", "sending"] {
+                let used = Some(WeekUsed { number: 42, state });
+                let send = Send {
+                    used,
+                    ..send.clone()
+                };
+                album.add(&format!("send-used-{state}"), send);
+            }
+        }
         album.add(&format!("send-{blocked}"), send);
     }
 }

@@ -50,7 +50,7 @@ pub(super) async fn publish(house: &House) -> IssueNumber {
     }
 }
 
-async fn publish_feed(house: &House, ada: &mut Browser<'_>, feed: &str) {
+pub(super) async fn publish_feed(house: &House, ada: &mut Browser<'_>, feed: &str) {
     std::fs::write(house.dir.path().join("feed.xml"), feed).unwrap();
     ada.fill_in("/admin/next", "/admin/next/collect", &[]).await;
 }

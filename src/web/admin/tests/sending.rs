@@ -82,7 +82,7 @@ async fn the_draft_is_shown_tried_and_sent() {
     assert!(overview.shows("Sending now · No. 1") && overview.shows("Next issue · No. 2"));
     assert!(overview.shows("4 Dec"), "this week's slot has its issue");
 
-    // The same click again, and a look at the way there.
+    // The same click again.
     let csrf = page.field("csrf").to_owned();
     let again = [
         ("reviewed", review.field("reviewed")),
@@ -90,10 +90,6 @@ async fn the_draft_is_shown_tried_and_sent() {
     ];
     let again = ada.send("/admin/next/send", &again, &[]).await;
     assert_eq!(again.to(), "/admin/issues/1?done=already_sent");
-    assert_eq!(
-        ada.get("/admin/next/send").await.to(),
-        "/admin/issues/1?done=already_sent"
-    );
     assert_eq!(house.site.deliveries().await.len(), 3);
 }
 

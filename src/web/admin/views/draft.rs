@@ -76,6 +76,7 @@ pub struct UpcomingSlot {
     pub slot: String,
     #[serde(serialize_with = "millis")]
     pub at: Timestamp,
+    pub is_this_week: bool,
     pub is_skipped: bool,
 }
 
@@ -157,6 +158,14 @@ pub struct AddPost {
     pub post: PostFields,
 }
 
+/// This week's issue.
+#[derive(Clone, Debug, Serialize)]
+pub struct WeekUsed {
+    pub number: i64,
+    /// `IssueState::as_str`
+    pub state: &'static str,
+}
+
 /// `GET /admin/next/send`: the last look. Posts `csrf` and `reviewed` there, with
 /// `action=schedule` to leave it to the schedule.
 #[derive(Clone, Debug, Serialize)]
@@ -173,6 +182,8 @@ pub struct Send {
     pub blockers: Vec<String>,
     pub to_outbox: bool,
     pub upcoming: Option<UpcomingSlot>,
+    /// The issue that had this week's turn: then this one is only left to the schedule.
+    pub used: Option<WeekUsed>,
     /// Names what was looked at, so that nothing else is sent.
     pub reviewed: String,
 }
