@@ -71,12 +71,17 @@ pub async fn test(State(shared): State<Shared>, posted: Posted) -> Answer {
     let address = match EmailAddress::parse(typed) {
         Ok(address) if can_leave(web) => address,
         parsed => {
-            let fault = parsed.map_or_else(|error| error.to_string(), |_| web.not_ready.join(" "));
+            // The address is not at fault when the newsletter is not ready.
+            let fault = parsed.err().map(|error| error.to_string());
             let told = Told {
                 look: edit::look(&posted.fields),
+                test_blockers: match fault {
+                    None => web.not_ready.clone(),
+                    Some(_) => Vec::new(),
+                },
                 test: Some(TestForm {
                     address: typed.chars().take(254).collect(),
-                    fault: Some(fault),
+                    fault,
                 }),
                 ..Told::default()
             };
@@ -130,6 +135,7 @@ pub(super) struct Told {
     pub typed: Option<Words>,
     pub conflict: Option<Conflict>,
     pub test: Option<TestForm>,
+    pub test_blockers: Vec<String>,
 }
 
 pub(super) async fn view(
@@ -178,6 +184,7 @@ pub(super) async fn view(
         text: content.text,
         kilobytes: draft.size.div_ceil(1000),
         test,
+        test_blockers: told.test_blockers,
     })
 }
 

@@ -118,15 +118,22 @@ async fn only_what_was_reviewed_is_sent() {
 
 #[tokio::test]
 async fn nothing_goes_out_that_may_not() {
-    let missing = "newsletter.postal_address: needed before a send";
+    let missing = [
+        "newsletter.postal_address: needed before a send",
+        "server.public_url: http://127.0.0.1:8080 is this machine's own",
+    ];
     let house = House::with(|web| {
-        web.not_ready = vec![missing.to_owned()];
+        web.not_ready = missing.map(str::to_owned).to_vec();
         web.outbox = None;
     })
     .await;
     let mut ada = ready(&house).await;
     let review = ada.get("/admin/next/send").await;
-    assert!(review.shows(missing) && !review.shows("name=\"reviewed\""));
+    let told = "The newsletter lacks its postal address, for the foot of every issue; an address \
+        that readers can reach: the one it has leads to this machine only. \
+        <a href=\"/admin/settings/newsletter\">";
+    assert!(review.shows(told) && !review.shows("name=\"reviewed\""));
+    assert!(!review.shows("needed before a send"));
     let csrf = review.field("csrf").to_owned();
     let answer = ada
         .send("/admin/next/send", &[("csrf", csrf.as_str())], &[])
@@ -135,7 +142,10 @@ async fn nothing_goes_out_that_may_not() {
     let to = [("email", "eve@example.net")];
     let test = ada.fill_in("/admin/next", "/admin/next/test", &to).await;
     assert_eq!(test.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(test.shows(missing));
+    assert!(test.shows(told) && !test.shows("aria-invalid"));
+    let to = [("email", "eve")];
+    let test = ada.fill_in("/admin/next", "/admin/next/test", &to).await;
+    assert!(!test.shows(told) && test.shows("aria-invalid"));
     assert!(house.site.deliveries().await.is_empty());
 }
 

@@ -113,6 +113,8 @@ pub struct Next {
     /// The mail's size after encoding, in KB.
     pub kilobytes: usize,
     pub test: TestForm,
+    /// Why a test was not sent: what must be set first, as [`Send::blockers`].
+    pub test_blockers: Vec<String>,
 }
 
 /// What is wrong with a post's fields.
@@ -178,7 +180,7 @@ pub struct Send {
     pub readers: i64,
     pub has_note: bool,
     pub titles: Vec<String>,
-    /// Why it cannot be sent, in words; with any, there is no button.
+    /// What must be set before a send; with any, there is no button.
     pub blockers: Vec<String>,
     pub to_outbox: bool,
     pub upcoming: Option<UpcomingSlot>,
