@@ -17,8 +17,10 @@ all('[data-live]', box => {
   let stream, spoken;
 
   // Screen readers hear each quarter once, not each change.
-  const speak = ({ sent, total }) => {
-    const quarter = Math.floor(sent / total * 4);
+  const speak = ({ settled, total, state }) => {
+    // Who was called back is settled, too, and that is no progress.
+    if (state === 'cancelled') return;
+    const quarter = Math.floor(settled / total * 4);
     if (quarter > spoken) status.textContent = `${quarter * 25} %`;
     spoken = quarter;
   };
@@ -26,17 +28,16 @@ all('[data-live]', box => {
   const show = event => {
     const told = JSON.parse(event.data);
     lost.hidden = true;
-    // Other buttons belong to another state.
-    if (told.state !== box.dataset.state) return reload();
     for (const name in told.parts) all(`[data-part=${name}]`, part => { part.innerHTML = told.parts[name]; });
     speak(told);
+    // Other buttons belong to another state.
+    if (told.state !== box.dataset.state) reload();
   };
 
-  // What is being typed is worth more than fresh figures.
+  // A moment later, for what was spoken to be heard. What is being typed is worth more.
   const reload = () => {
     stop();
-    if (find('input:focus')?.value) setTimeout(reload, 2000);
-    else location.reload();
+    setTimeout(() => find('input:focus')?.value ? reload() : location.reload(), 1000);
   };
 
   const fail = () => {
