@@ -72,7 +72,11 @@ all('[data-follow]', box => {
   setTimeout(look, 1000);
 });
 
-// A search that shows what it finds while one types: it swaps the rows.
+// One box for all of its form; without this file it is not there.
+const showSelectAll = () => all('[data-select-all]', box => box.closest('[hidden]')?.removeAttribute('hidden'));
+showSelectAll();
+
+// A search that shows what it finds while one types: it swaps the rows, and what goes by them.
 all('form[data-search]', form => {
   let waits, asked = 0;
   form.addEventListener('input', () => {
@@ -81,17 +85,19 @@ all('form[data-search]', form => {
       const turn = ++asked, url = `${form.action}?${new URLSearchParams(new FormData(form))}`;
       const page = await read(url);
       if (turn !== asked) return;
-      const rows = page && page.querySelector('[data-part=rows]');
-      const shown = find('[data-part=rows]');
-      // Nothing found, or nothing shown yet, has words of its own.
-      if (rows && shown) shown.replaceWith(rows), history.replaceState(null, '', url);
-      else if (page) form.submit();
+      if (!page) return;
+      const fresh = name => page.querySelector(name);
+      // Nothing shown yet, or a page to log in, has words of its own.
+      if (!fresh('[data-part=rows]')) return form.submit();
+      all('[data-part]', part => part.replaceWith(fresh(`[data-part=${part.dataset.part}]`)));
+      // What speaks stays where it is, or nobody hears it.
+      find('[data-found]').textContent = fresh('[data-found]').textContent;
+      showSelectAll();
+      history.replaceState(null, '', url);
     }, 250);
   });
 });
 
-// One box for all of its form; without this file it is not there.
-all('[data-select-all]', box => box.closest('[hidden]')?.removeAttribute('hidden'));
 document.addEventListener('change', ({ target }) => {
   if ('selectAll' in target.dataset)
     all('input[type=checkbox]', box => { if (box.form === target.form) box.checked = target.checked; });

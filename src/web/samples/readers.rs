@@ -124,12 +124,19 @@ fn many(album: &mut Album<'_>, fill: Fill) {
             addresses: fill.list(vec![fill.needed("ada@example.com"); 10]),
             query: fill.text("@example"),
             state: fill.some("pending"),
+            list: AskedList {
+                query: fill.text("@example"),
+                state: fill.some("pending"),
+                order: "oldest",
+                page: "/admin/subscribers?state=pending".to_owned(),
+            },
         };
         album.add(&format!("subscribers-many-{deed}"), page);
         let page = ManyUnderWay {
             desk: desk(fill),
             id: "0190aaaa".to_owned(),
             deed,
+            list: "/admin/subscribers?state=pending".to_owned(),
             looked_at: 1500,
             applied: 1284,
             ended: deed != "erase",

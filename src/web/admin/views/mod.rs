@@ -42,8 +42,8 @@ pub use settings::{
     SettingSection, Settings,
 };
 pub use subscribers::{
-    AddSubscriber, Consent, ImportForm, ImportPage, LastIssue, MailLine, Many, ManyUnderWay,
-    RefusedLine, SubscriberCounts, SubscriberLine, SubscriberPage, Subscribers,
+    AddSubscriber, AskedList, Consent, ImportForm, ImportPage, LastIssue, MailLine, Many,
+    ManyUnderWay, RefusedLine, SubscriberCounts, SubscriberLine, SubscriberPage, Subscribers,
 };
 
 templates! {
