@@ -106,7 +106,15 @@ document.addEventListener('change', ({ target }) => {
 all('[data-copy]', button => {
   button.hidden = false;
   button.onclick = async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
+    const field = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(field.value);
+    } catch {
+      // By plain http under any name but this machine's there is no clipboard to ask for.
+      field.focus();
+      field.select();
+      if (!document.execCommand('copy')) return;
+    }
     button.textContent = button.dataset.done;
   };
 });
