@@ -187,16 +187,6 @@ fn page<V: View>(shared: &Shared, view: &V) -> Answer {
     Ok(shared.pages.html(view)?.into_response())
 }
 
-/// How a long work stands; the browser asks again while it goes on.
-fn progress<V: View>(shared: &Shared, view: &V, goes_on: bool) -> Answer {
-    let mut response = page(shared, view)?;
-    if goes_on {
-        let headers = response.headers_mut();
-        headers.insert(header::REFRESH, HeaderValue::from_static("3"));
-    }
-    Ok(response)
-}
-
 /// A form shown again with what was wrong in it.
 fn refused<V: View>(shared: &Shared, view: &V) -> Answer {
     Ok((StatusCode::UNPROCESSABLE_ENTITY, shared.pages.html(view)?).into_response())

@@ -15,7 +15,7 @@ use crate::subscription::{Deed, Subscriptions};
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::fields::Fields;
 use crate::web::admin::views::{AskedList, Many, ManyUnderWay, Notice};
-use crate::web::admin::{Answer, page, progress, see_other};
+use crate::web::admin::{Answer, page, see_other};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 
@@ -227,7 +227,7 @@ pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<S
         ended: stand.ended.is_some(),
         failed: stand.ended == Some(false),
     };
-    progress(&shared, &view, !view.ended)
+    page(&shared, &view)
 }
 
 impl Sweep {
