@@ -245,3 +245,25 @@ async fn an_issue_is_found_by_its_number_before_and_after_it_is_sent() {
     assert_eq!(ada.get(page).await.status, StatusCode::OK);
     assert_eq!(ada.get(review).await.to(), page);
 }
+
+#[tokio::test]
+async fn who_got_a_cancelled_issue_can_still_read_it_in_the_browser() {
+    let house = House::new().await;
+    let mut ada = ready(&house).await;
+    let review = ada.get("/admin/next/send").await;
+    send(&mut ada, &review).await;
+    let page = "/admin/issues/1";
+    assert!(ada.get(page).await.shows("On the web"));
+    let issue = house.first_issue().await.id;
+    let arrived = ("r1@example.org", DeliveryState::Delivered, "250 ok");
+    house.deliver(&issue, &[arrived]).await;
+    for action in ["pause", "cancel"] {
+        ada.fill_in(page, page, &[("action", action)]).await;
+    }
+    assert!(!ada.get(page).await.shows("On the web"));
+    let read = house.site.get("/issues/1").await;
+    assert!(read.status == StatusCode::OK && read.shows("A loader in fonts"));
+    assert_eq!(read.headers["x-robots-tag"], "noindex");
+    let listed = house.site.get("/issues").await;
+    assert!(!listed.shows("A loader in fonts") && listed.shows("No issues yet."));
+}
