@@ -22,6 +22,8 @@ pub mod state;
 mod upcoming;
 
 #[cfg(test)]
+mod contrast_tests;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod page_tests;
