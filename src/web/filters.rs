@@ -51,6 +51,7 @@ fn date(millis: i64, zone: Tz, style: &str) -> Option<String> {
         "weekday" => "%A",
         "day" => "%A %-d %B",
         "full" => "%A %-d %B %Y",
+        "short" => "%a %-d %b",
         "date" => "%-d %b %Y",
         "month_day" => "%-d %B",
         "clock" => "%H:%M",

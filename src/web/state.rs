@@ -90,11 +90,11 @@ impl WebState {
 fn site(web: &Web) -> Site {
     let masthead = web.digests.identity.masthead.clone();
     let weekday = match web.schedule.rhythm() {
-        Rhythm::Weekly(day) => {
+        Rhythm::Weekly(day) if web.schedule_enabled => {
             // Any date on that day has its name.
             NaiveDate::from_isoywd_opt(2026, 1, day).map(|date| date.format("%A").to_string())
         }
-        Rhythm::Uneven => None,
+        _ => None,
     };
     Site {
         name: masthead.name,

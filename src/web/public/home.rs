@@ -51,6 +51,7 @@ pub async fn page(state: &WebState, form: SignupForm) -> Result<Html<String>, Ht
         latest: latest.as_ref().map(issues::link),
         posts,
         first_issue_at,
+        now: state.now(),
     };
     Ok(state.pages.html(&home)?)
 }

@@ -96,6 +96,8 @@ pub struct Home {
     /// When there is neither issue nor post: the next slot, if the schedule has one.
     #[serde(serialize_with = "maybe_millis")]
     pub first_issue_at: Option<Timestamp>,
+    #[serde(serialize_with = "millis")]
+    pub now: Timestamp,
 }
 
 /// `GET /check`.

@@ -77,6 +77,7 @@ fn home(album: &mut Album<'_>, fill: Fill) {
         latest: fill.some(link(fill, 42)),
         posts: posts(fill),
         first_issue_at: None,
+        now: FRIDAY,
     };
     album.add("home", page(form(fill, None)));
     for fault in [
@@ -115,6 +116,7 @@ fn home(album: &mut Album<'_>, fill: Fill) {
             latest: None,
             posts: Vec::new(),
             first_issue_at,
+            now: FRIDAY,
         },
     );
 }

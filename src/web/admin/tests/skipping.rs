@@ -123,6 +123,11 @@ async fn after_this_weeks_issue_the_next_is_reviewed_and_scheduled() {
     let review = ada.get("/admin/next/send").await;
     assert!(review.shows("No. 1 went out this week."), "{}", review.body);
     assert!(!review.shows("Send to 2 people now") && review.shows("Fri 4 Dec 10:00"));
+    for page in ["/admin", "/admin/next"] {
+        let page = ada.get(page).await;
+        assert!(page.shows("<span>Skip <time") && page.shows(">Fri 4 Dec</time>"));
+        assert!(!page.shows("Skip this week") && page.shows("in 11 days"));
+    }
 
     // A page from before No. 1, or a button that the page does not have.
     let fields = [("reviewed", review.field("reviewed"))];
