@@ -131,6 +131,8 @@ pub struct Confirm {
 #[derive(Clone, Debug, Serialize)]
 pub struct Confirmed {
     pub already: bool,
+    /// They have only followed the link.
+    pub only_looked: bool,
     #[serde(serialize_with = "maybe_millis")]
     pub next_issue_at: Option<Timestamp>,
     pub latest: Option<IssueLink>,
@@ -176,6 +178,8 @@ pub struct Unsubscribed {
 pub enum Reading {
     On,
     Left,
+    /// Their server said that there is no such mailbox.
+    Bounced,
 }
 
 /// `GET /preferences/{token}`. Posts there `action` = `pause`, `resume`, `unsubscribe`,

@@ -162,12 +162,13 @@ fn links(album: &mut Album<'_>, fill: Fill) {
             address: address.clone(),
         },
     );
-    for already in [false, true] {
+    for (already, only_looked) in [(false, false), (true, false), (true, true)] {
         let latest = fill.some(link(fill, 42));
         album.add(
-            &format!("confirmed-{already}"),
+            &format!("confirmed-{already}-{only_looked}"),
             Confirmed {
                 already,
+                only_looked,
                 next_issue_at,
                 latest,
             },
@@ -223,13 +224,13 @@ fn links(album: &mut Album<'_>, fill: Fill) {
             ..page.clone()
         },
     );
-    album.add(
-        "preferences-left",
-        Preferences {
-            reading: Reading::Left,
-            ..page
-        },
-    );
+    for reading in [Reading::Left, Reading::Bounced] {
+        let page = Preferences {
+            reading,
+            ..page.clone()
+        };
+        album.add(&format!("preferences-{reading:?}"), page);
+    }
 }
 
 fn fresh_links(album: &mut Album<'_>, fill: Fill) {

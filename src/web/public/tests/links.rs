@@ -73,12 +73,12 @@ async fn a_press_confirms_once() {
     let again = site.post(&format!("/confirm/{token}"), "").await;
     assert_eq!(again.status, StatusCode::OK);
     assert!(again.body.contains("Already confirmed."));
-    assert!(
-        site.get(&format!("/confirm/{token}"))
-            .await
-            .body
-            .contains("Already confirmed.")
-    );
+    assert!(again.body.contains("before you pressed the button"));
+    let looked = site.get(&format!("/confirm/{token}")).await.body;
+    for words in ["Already confirmed.", ">You are on the list already"] {
+        assert!(looked.contains(words), "{words}");
+    }
+    assert!(looked.contains("<title>You are on the list already") && !looked.contains("pressed"));
 }
 
 #[tokio::test]
@@ -296,4 +296,16 @@ async fn readers_are_told_the_day_on_which_the_next_issue_really_goes_out() {
     let made = site.web.digests.publish(Some(slot("2026-W48"))).await;
     assert!(matches!(made, Ok(Published::Made { .. })), "{made:?}");
     assert_eq!(pages().await, "Friday 4 December");
+}
+
+#[tokio::test]
+async fn whose_mail_came_back_did_not_leave() {
+    let site = TestSite::new().await;
+    let reader = site.confirmed("ada@example.com").await;
+    site.bounce(&reader).await;
+    let token = site.web.keys.reader_token(Purpose::Preferences, &reader.id);
+    let page = site.get(&format!("/preferences/{token}")).await.body;
+    assert!(page.contains("Mail to this address came back, so we stopped."));
+    assert!(page.contains("href=\"/\">Sign up again</a>"));
+    assert!(!page.contains("You left") && !page.contains("resubscribe"));
 }
