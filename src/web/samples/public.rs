@@ -60,7 +60,7 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
             counts_clicks: fill == Fill::Full,
         },
     );
-    for status in [400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503] {
+    for status in [400, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503] {
         album.add(
             &format!("error-{status}"),
             ErrorPage {

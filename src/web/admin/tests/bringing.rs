@@ -185,7 +185,7 @@ async fn a_file_that_cannot_be_taken_is_told_so() {
         fields
     };
     for (fields, words) in [
-        (with(&[("source", "shop")]), "choose a file, or paste"),
+        (with(&[("source", "shop")]), "Choose a file, or paste"),
         (
             with(&[("file", "email\na@x.com"), ("source", " ")]),
             "where they agreed",
@@ -241,7 +241,11 @@ async fn readers_are_added_with_their_consent() {
     let house = House::new().await;
     let mut ada = house.ada().await;
     for (email, source, words) in [
-        ("nobody", "meeting", "not an address like name@example.com"),
+        (
+            "nobody",
+            "meeting",
+            "Enter an e-mail address like name@example.com",
+        ),
         ("r@example.org", "  ", "where they agreed"),
         ("r@example.org", "a\nb", "where they agreed"),
     ] {

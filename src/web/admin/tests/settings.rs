@@ -158,8 +158,8 @@ async fn a_refusal_stands_at_its_field_and_keeps_what_was_typed() {
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     for words in [
         "<title>Error: ",
-        "<a href=\"#newsletter-from\">no such newsletter.from</a>",
-        "id=\"newsletter-from-fault\">no such newsletter.from",
+        "<a href=\"#newsletter-from\">No such newsletter.from</a>",
+        "id=\"newsletter-from-fault\">No such newsletter.from",
         "value=\"x&lt;y\"",
         "aria-invalid=\"true\"",
         "digest.min_posts: no such digest.min_posts",
