@@ -152,6 +152,7 @@ fn import(album: &mut Album<'_>, fill: Fill) {
             desk: desk(fill),
             source: fill.text("the shop, 2026"),
             pending: fault_at.is_empty(),
+            pasted: fill.text("Ada <ada@example.com>"),
             fault: (!fault_at.is_empty()).then(|| fill.needed("choose a file")),
             fault_at,
         };

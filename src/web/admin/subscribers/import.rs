@@ -103,6 +103,7 @@ fn empty_form(shared: &Shared, editor: &Editor) -> ImportForm {
         desk: editor.desk(shared),
         source: String::new(),
         pending: false,
+        pasted: String::new(),
         fault: None,
         fault_at: "",
     }
@@ -128,6 +129,7 @@ pub async fn receive(
             let form = ImportForm {
                 source: upload.source.chars().take(super::LONGEST_SOURCE).collect(),
                 pending: upload.pending,
+                pasted: upload.pasted,
                 fault: Some(fault.to_string()),
                 fault_at: fault.field(),
                 ..empty_form(&shared, &editor)

@@ -206,6 +206,10 @@ async fn a_file_that_cannot_be_taken_is_told_so() {
             "{words}"
         );
     }
+    let pasted = "Ada <a@x.com>\nb@x.com";
+    let fields = with(&[("source", " "), ("pasted", pasted)]);
+    let kept = upload(&mut ada, &fields).await;
+    assert!(kept.shows("\nAda &lt;a@x.com&gt;\nb@x.com</textarea>"));
     for fields in [
         vec![
             ("file", "email\na@x.com"),

@@ -173,6 +173,7 @@ pub struct ImportForm {
     pub desk: Desk,
     pub source: String,
     pub pending: bool,
+    pub pasted: String,
     pub fault: Option<String>,
     /// The field that the fault is about: `file` or `source`.
     pub fault_at: &'static str,
