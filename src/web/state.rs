@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use chrono::NaiveDate;
 
 use super::admin::doorkeeper::Doorkeeper;
+use super::admin::once::Results;
 use super::assets::Assets;
 use super::live::Live;
 use super::pages::{Pages, TemplatesError};
@@ -23,6 +24,7 @@ pub struct WebState {
     pub assets: Assets,
     pub caps: Arc<Caps>,
     pub keeper: Arc<Doorkeeper>,
+    pub results: Arc<Results>,
     /// Whether it is kept already that the form was seen.
     pub form_seen: AtomicBool,
     pub live: Arc<Live>,
@@ -35,7 +37,7 @@ impl WebState {
     /// When a built-in template does not parse, which a test rules out.
     pub fn new(web: Web) -> Result<Self, TemplatesError> {
         let caps = Arc::new(Caps::new(web.door.caps));
-        Self::with_counts(web, caps, Arc::new(Doorkeeper::new()))
+        Self::with_kept(web, caps, Arc::new(Doorkeeper::new()), Arc::default())
     }
 
     /// Under other settings, with what was counted so far of who comes: to save a setting
@@ -49,13 +51,15 @@ impl WebState {
         } else {
             Arc::new(Caps::new(web.door.caps))
         };
-        Self::with_counts(web, caps, Arc::clone(&before.keeper))
+        let (keeper, results) = (&before.keeper, &before.results);
+        Self::with_kept(web, caps, Arc::clone(keeper), Arc::clone(results))
     }
 
-    fn with_counts(
+    fn with_kept(
         web: Web,
         caps: Arc<Caps>,
         keeper: Arc<Doorkeeper>,
+        results: Arc<Results>,
     ) -> Result<Self, TemplatesError> {
         let site = site(&web);
         let assets = Assets::load(web.accent);
@@ -68,6 +72,7 @@ impl WebState {
             assets,
             caps,
             keeper,
+            results,
             form_seen: AtomicBool::new(false),
             live,
         })

@@ -22,6 +22,7 @@ mod issue;
 mod issues;
 mod live;
 mod login;
+pub(super) mod once;
 mod one_time_link;
 mod origin;
 mod outbox;

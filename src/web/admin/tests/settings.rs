@@ -294,8 +294,11 @@ async fn a_test_goes_to_an_address() {
     let answer = ada.fill_in(page, path, &[("email", "nobody")]).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(answer.shows("<title>Error: ") && answer.shows("value=\"nobody\""));
-    let answer = ada.fill_in(page, path, &[("email", ADA)]).await;
-    assert!(answer.shows("was kept in the"));
+    let answer = ada.fill_in(page, path, &[("email", EVE)]).await;
+    assert_eq!(answer.to(), page);
+    let told = ada.get(page).await;
+    assert!(told.shows("was kept in the") && told.shows(&format!("value=\"{EVE}\"")));
+    assert!(!ada.get(page).await.shows("was kept in the"), "told once");
 }
 
 #[tokio::test]
