@@ -1,6 +1,7 @@
 //! The newsletter as the settings name it.
 
 use crate::config::Settings;
+use crate::domain::schedule::Rhythm;
 use crate::domain::sender::Sender;
 use crate::mail::identity::Identity;
 use crate::mail::templates::{Direction, Masthead};
@@ -26,6 +27,8 @@ pub(super) fn identity(settings: &Settings) -> Identity {
             direction: Direction::of(&newsletter.language),
             site: host,
             postal_address: newsletter.postal_address.clone(),
+            weekly: settings.schedule.enabled
+                && matches!(settings.schedule.plan.rhythm(), Rhythm::Weekly(_)),
             accent: newsletter.accent.into(),
         },
         from: from.expect("example.invalid is a domain name"),

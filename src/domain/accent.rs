@@ -40,7 +40,7 @@ const SOFT: f64 = 0.16;
 
 impl Colour {
     /// `#rrggbb`, or `rrggbb`.
-    fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let mut bytes = [0; 3];
         hex::decode_to_slice(text.strip_prefix('#').unwrap_or(text), &mut bytes).ok()?;

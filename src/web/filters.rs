@@ -6,11 +6,14 @@ use tera::{Error, Kwargs, State, Tera, TeraResult, Value};
 
 use crate::mail::note;
 
-/// Teaches `tera` these filters: `number`, `date(style=…)`, `query`, `as_text` and
-/// `markdown`.
+/// Teaches `tera` these filters: `number`, `date(style=…)`, `query`, `sentence`, `as_text`
+/// and `markdown`.
 pub fn register(tera: &mut Tera, zone: Tz) {
     tera.register_filter("number", |n: i64, _: Kwargs, _: &State| number(n));
     tera.register_filter("query", |text: &str, _: Kwargs, _: &State| query(text));
+    tera.register_filter("sentence", |text: &str, _: Kwargs, _: &State| {
+        sentence(text)
+    });
     // Markup that was put together by a template, to be shown instead of obeyed.
     tera.register_filter("as_text", |text: &str, _: Kwargs, _: &State| {
         text.to_owned()
@@ -51,6 +54,7 @@ fn date(millis: i64, zone: Tz, style: &str) -> Option<String> {
         "weekday" => "%A",
         "day" => "%A %-d %B",
         "full" => "%A %-d %B %Y",
+        "short" => "%a %-d %b",
         "date" => "%-d %b %Y",
         "month_day" => "%-d %B",
         "clock" => "%H:%M",
@@ -59,6 +63,32 @@ fn date(millis: i64, zone: Tz, style: &str) -> Option<String> {
         _ => return None,
     };
     Some(moment.format(format).to_string())
+}
+
+/// Words as errors have them, as a sentence: `no such zone` → `No such zone.` What begins
+/// with a name, or ends with an example, stays as it can be copied.
+fn sentence(text: &str) -> String {
+    let mut words = text.split(' ');
+    let is_word = |word: &str| word.chars().all(|c| c.is_ascii_lowercase());
+    let mut sentence = String::with_capacity(text.len() + 1);
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first)
+            if words
+                .next()
+                .is_some_and(|word| is_word(word.trim_end_matches(','))) =>
+        {
+            sentence.push(first.to_ascii_uppercase());
+        }
+        first => sentence.extend(first),
+    }
+    sentence.push_str(letters.as_str());
+    let last = text.rsplit(' ').next().unwrap_or_default();
+    if last.ends_with(|c: char| c.is_alphanumeric() || c == ')') && !last.contains(['@', '/', '.'])
+    {
+        sentence.push('.');
+    }
+    sentence
 }
 
 /// Text as a value in a URL's query.
@@ -109,6 +139,26 @@ mod tests {
         );
         assert_eq!(date(late_thursday, Tz::UTC, "roman"), None);
         assert!(date(i64::MAX, Tz::UTC, "full").is_some());
+    }
+
+    #[test]
+    fn an_errors_words_become_a_sentence() {
+        for (words, told) in [
+            ("no such zone", "No such zone."),
+            ("first, a name", "First, a name."),
+            ("Wait 10 minutes.", "Wait 10 minutes."),
+            ("smtp.url: no server", "smtp.url: no server."),
+            ("'x' is no week", "'x' is no week."),
+            (
+                "one like https://example.com/x",
+                "One like https://example.com/x",
+            ),
+            ("one like name@example.com", "One like name@example.com"),
+            ("does it?", "Does it?"),
+            ("", ""),
+        ] {
+            assert_eq!(sentence(words), told);
+        }
     }
 
     #[test]

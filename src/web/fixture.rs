@@ -329,6 +329,7 @@ fn identity(public_url: &PublicUrl, schedule: &Schedule) -> Identity {
             direction: Direction::of("en"),
             site: "example.com".to_owned(),
             postal_address: Some("1 Example Street".to_owned()),
+            weekly: true,
             accent: Accent::default().into(),
         },
         from: Sender::parse("Example Lab <news@example.com>").unwrap(),

@@ -19,7 +19,10 @@ pub mod sample_blog;
 mod serve;
 mod site;
 pub mod state;
+mod upcoming;
 
+#[cfg(test)]
+mod contrast_tests;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]

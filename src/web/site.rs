@@ -16,7 +16,7 @@ pub struct Site {
     pub public_url: String,
     /// The path of `public_url`, before every link: `/weekly`, or nothing.
     pub base: String,
-    /// The day it comes out ("Friday"), when it is always the same one.
+    /// The day it comes out ("Friday"), when it comes each week and by itself.
     pub weekday: Option<String>,
     /// In which days and hours are told.
     #[serde(serialize_with = "zone_name")]

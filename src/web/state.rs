@@ -6,12 +6,14 @@ use std::sync::atomic::AtomicBool;
 use chrono::NaiveDate;
 
 use super::admin::doorkeeper::Doorkeeper;
+use super::admin::once::Results;
 use super::assets::Assets;
 use super::live::Live;
 use super::pages::{Pages, TemplatesError};
-use super::{Site, Web};
+use super::{Site, Web, upcoming};
 use crate::domain::clock::Timestamp;
 use crate::domain::schedule::Rhythm;
+use crate::store::StoreError;
 use crate::subscription::Caps;
 
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub struct WebState {
     pub assets: Assets,
     pub caps: Arc<Caps>,
     pub keeper: Arc<Doorkeeper>,
+    pub results: Arc<Results>,
     /// Whether it is kept already that the form was seen.
     pub form_seen: AtomicBool,
     pub live: Arc<Live>,
@@ -34,7 +37,7 @@ impl WebState {
     /// When a built-in template does not parse, which a test rules out.
     pub fn new(web: Web) -> Result<Self, TemplatesError> {
         let caps = Arc::new(Caps::new(web.door.caps));
-        Self::with_counts(web, caps, Arc::new(Doorkeeper::new()))
+        Self::with_kept(web, caps, Arc::new(Doorkeeper::new()), Arc::default())
     }
 
     /// Under other settings, with what was counted so far of who comes: to save a setting
@@ -48,13 +51,15 @@ impl WebState {
         } else {
             Arc::new(Caps::new(web.door.caps))
         };
-        Self::with_counts(web, caps, Arc::clone(&before.keeper))
+        let (keeper, results) = (&before.keeper, &before.results);
+        Self::with_kept(web, caps, Arc::clone(keeper), Arc::clone(results))
     }
 
-    fn with_counts(
+    fn with_kept(
         web: Web,
         caps: Arc<Caps>,
         keeper: Arc<Doorkeeper>,
+        results: Arc<Results>,
     ) -> Result<Self, TemplatesError> {
         let site = site(&web);
         let assets = Assets::load(web.accent);
@@ -67,6 +72,7 @@ impl WebState {
             assets,
             caps,
             keeper,
+            results,
             form_seen: AtomicBool::new(false),
             live,
         })
@@ -76,23 +82,24 @@ impl WebState {
         self.web.clock.now()
     }
 
-    /// When the next issue is due, if slots make issues.
-    pub fn next_issue_at(&self) -> Option<Timestamp> {
-        self.web
-            .schedule_enabled
-            .then(|| self.web.schedule.next_after(self.now()))
-            .flatten()
+    /// When the next issue goes out by itself, if slots make issues.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_issue_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let (_, goes_at) = upcoming::ahead(&self.web).await?;
+        Ok(goes_at)
     }
 }
 
 fn site(web: &Web) -> Site {
     let masthead = web.digests.identity.masthead.clone();
     let weekday = match web.schedule.rhythm() {
-        Rhythm::Weekly(day) => {
+        Rhythm::Weekly(day) if web.schedule_enabled => {
             // Any date on that day has its name.
             NaiveDate::from_isoywd_opt(2026, 1, day).map(|date| date.format("%A").to_string())
         }
-        Rhythm::Uneven => None,
+        _ => None,
     };
     Site {
         name: masthead.name,

@@ -26,6 +26,8 @@ pub struct Masthead {
     /// Where readers subscribe, in words: the host of the form.
     pub site: String,
     pub postal_address: Option<String>,
+    /// Whether it comes each week, and by itself.
+    pub weekly: bool,
     pub accent: Shades,
 }
 

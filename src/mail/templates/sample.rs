@@ -83,6 +83,7 @@ pub(super) fn masthead() -> Masthead {
         direction: Direction::Ltr,
         site: "example.com".to_owned(),
         postal_address: Some("1 Example Street, Exampleton".to_owned()),
+        weekly: true,
         accent: Accent::default().into(),
     }
 }
@@ -135,6 +136,7 @@ pub(super) fn digest() -> DigestMail {
 fn bare_digest() -> DigestMail {
     let mut digest = digest();
     digest.masthead.tagline = None;
+    digest.masthead.weekly = false;
     digest.masthead.postal_address = None;
     digest.note_html = None;
     digest.note_text = None;

@@ -31,6 +31,17 @@ fn hostile_values_stay_literal() {
 }
 
 #[test]
+fn posts_are_of_the_week_only_where_one_comes_each_week() {
+    let mut digest = sample::digest();
+    for (weekly, told) in [(true, "Three posts this week"), (false, "Three new posts")] {
+        digest.masthead.weekly = weekly;
+        let rendered = built_in().render(&digest).unwrap();
+        assert!(rendered.html.contains(&format!(">{told}</h1>")), "{told}");
+        assert!(rendered.text.contains(&format!("\n{told}\n")), "{told}");
+    }
+}
+
+#[test]
 fn an_own_file_takes_the_place_of_its_namesake() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("confirmation")).unwrap();

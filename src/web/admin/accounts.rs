@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 
 use super::editor::{Editor, Posted};
 use super::views::{AccountLine, Accounts, InviteForm, NewLink, Notice};
-use super::{Answer, done, one_time_link, page, refused};
+use super::{Answer, done, one_time_link, page, refused, see_other};
 use crate::domain::audit::{Action, Object};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
@@ -15,11 +15,12 @@ use crate::web::state::Shared;
 const HERE: &str = "/admin/accounts";
 
 pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
-    let view = view(&shared, &editor, InviteForm::default(), None).await?;
+    let link = shared.results.links.take(&editor.session, shared.now());
+    let view = view(&shared, &editor, InviteForm::default(), link).await?;
     page(&shared, &view)
 }
 
-/// Makes an account; its link is shown once, in this answer.
+/// Makes an account; its link is shown once, on the page after this.
 pub async fn invite(State(shared): State<Shared>, posted: Posted) -> Answer {
     let Posted { editor, fields } = posted;
     let typed = fields.text("email");
@@ -105,8 +106,9 @@ async fn with_link(
         address: address.to_string(),
         url,
     };
-    let view = view(shared, editor, InviteForm::default(), Some(link)).await?;
-    page(shared, &view)
+    let links = &shared.results.links;
+    links.keep(&editor.session, link, web.clock.now());
+    Ok(see_other(shared, HERE))
 }
 
 async fn view(

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::edit::{self, Saving};
 use super::editor::{Editor, Posted};
 use super::views::{ChosenPost, Conflict, LeftOut, Look, Next, Notice, TestForm, Words};
-use super::{Answer, deed, page, preview, refused, see_other, slots};
+use super::{Answer, deed, page, preview, refused, see_other};
 use crate::digest::{self, Draft};
 use crate::domain::audit::{Action, Object};
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
@@ -15,6 +15,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::store::NewDelivery;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
+use crate::web::upcoming;
 use crate::web::{Web, headers};
 
 #[derive(Debug, Default, Deserialize)]
@@ -70,12 +71,17 @@ pub async fn test(State(shared): State<Shared>, posted: Posted) -> Answer {
     let address = match EmailAddress::parse(typed) {
         Ok(address) if can_leave(web) => address,
         parsed => {
-            let fault = parsed.map_or_else(|error| error.to_string(), |_| web.not_ready.join(" "));
+            // The address is not at fault when the newsletter is not ready.
+            let fault = parsed.err().map(|error| error.to_string());
             let told = Told {
                 look: edit::look(&posted.fields),
+                test_blockers: match fault {
+                    None => web.not_ready.clone(),
+                    Some(_) => Vec::new(),
+                },
                 test: Some(TestForm {
                     address: typed.chars().take(254).collect(),
-                    fault: Some(fault),
+                    fault,
                 }),
                 ..Told::default()
             };
@@ -129,6 +135,7 @@ pub(super) struct Told {
     pub typed: Option<Words>,
     pub conflict: Option<Conflict>,
     pub test: Option<TestForm>,
+    pub test_blockers: Vec<String>,
 }
 
 pub(super) async fn view(
@@ -138,7 +145,7 @@ pub(super) async fn view(
     told: Told,
 ) -> Result<Next, HttpError> {
     let web = &shared.web;
-    let (upcoming, goes_at) = slots::ahead(web).await?;
+    let (upcoming, goes_at) = upcoming::ahead(web).await?;
     let (content, _) = web.digests.sample(draft)?;
     let test = told.test.unwrap_or_else(|| TestForm {
         address: editor.admin.address.to_string(),
@@ -177,6 +184,7 @@ pub(super) async fn view(
         text: content.text,
         kilobytes: draft.size.div_ceil(1000),
         test,
+        test_blockers: told.test_blockers,
     })
 }
 

@@ -164,7 +164,7 @@ async fn conflict(shared: &Shared, posted: &Posted) -> Answer {
             note: differs(stored.note, &typed.note),
         }),
         typed: Some(typed),
-        test: None,
+        ..Told::default()
     };
     let view = draft::view(shared, &posted.editor, &draft, told).await?;
     Ok((StatusCode::CONFLICT, shared.pages.html(&view)?).into_response())

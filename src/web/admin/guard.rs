@@ -1,9 +1,10 @@
 //! Who may use which page. The table of routes decides; this layer holds it.
 
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use url::form_urlencoded::{Serializer, byte_serialize, parse};
 
 use super::editor::Editor;
 use super::see_other;
@@ -58,12 +59,28 @@ fn away(request: &Request, shared: &Shared) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return HttpError::Forbidden.into_response();
     }
-    match request.uri().path() {
-        "/" => see_other(shared, "/admin/login"),
-        path => {
-            let next: String =
-                url::form_urlencoded::byte_serialize(format!("/admin{path}").as_bytes()).collect();
+    match page_of(request.uri()) {
+        page if page == "/" => see_other(shared, "/admin/login"),
+        page => {
+            let next: String = byte_serialize(format!("/admin{page}").as_bytes()).collect();
             see_other(shared, &format!("/admin/login?next={next}"))
         }
+    }
+}
+
+/// The page that was asked for, or on which a file, a frame or a stream was, with what it
+/// was to show. What was done was said already.
+fn page_of(uri: &Uri) -> String {
+    let path = uri.path();
+    let page = match path.rsplit_once('/') {
+        Some((page, "export" | "deliveries.csv" | "html" | "live")) => page,
+        _ => path,
+    };
+    let asked = parse(uri.query().unwrap_or_default().as_bytes());
+    let mut query = Serializer::new(String::new());
+    query.extend_pairs(asked.filter(|(name, _)| name != "done"));
+    match query.finish() {
+        none if none.is_empty() => page.to_owned(),
+        query => format!("{page}?{query}"),
     }
 }

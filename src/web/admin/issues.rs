@@ -5,12 +5,13 @@ use axum::extract::{Query, State};
 use super::editor::Editor;
 use super::paging::{After, cut};
 use super::views::{IssueLine, Issues, NextLine, SkippedWeek};
-use super::{Answer, page, slots};
+use super::{Answer, page};
 use crate::domain::issue::IssueNumber;
 use crate::domain::slot::Slot;
 use crate::store::{IssueRow, Store, StoreError};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
+use crate::web::upcoming;
 
 const PAGE: usize = 20;
 /// Skipped weeks on the page.
@@ -28,7 +29,7 @@ pub async fn show(
     let next = match before {
         None => Some(NextLine {
             number: web.store.next_number().await?.get(),
-            goes_at: slots::ahead(web).await?.1,
+            goes_at: upcoming::ahead(web).await?.1,
         }),
         Some(_) => None,
     };

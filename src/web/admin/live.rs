@@ -176,6 +176,8 @@ async fn next_look(seen: &mut watch::Receiver<Seen>, free_at: Instant) -> Option
 struct Progress<'a> {
     state: &'static str,
     sent: i64,
+    /// Of whom nothing more is to come: with failures, `sent` never reaches `total`.
+    settled: i64,
     total: i64,
     failed: i64,
     retrying: i64,
@@ -202,6 +204,7 @@ fn figures(shared: &Shared, look: &Look) -> Result<String, PageError> {
     let progress = Progress {
         state: live.state,
         sent: tally.delivered,
+        settled: tally.recipients() - tally.to_go(),
         total: tally.recipients(),
         failed: tally.failed(),
         retrying: tally.deferred,

@@ -141,11 +141,18 @@ fn holds(web: &Web, token: &str) -> bool {
 }
 
 /// A page of the desk to go on to, and nothing else: never another host.
-fn desk_path(path: &str) -> Option<&str> {
+fn desk_path(next: &str) -> Option<&str> {
+    let (path, query) = next.split_once('?').unwrap_or((next, ""));
     let rest = path.strip_prefix("/admin")?;
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-_.".contains(&b);
+    let made_of = |text: &str, marks: &[u8]| {
+        text.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || marks.contains(&b))
+    };
     let good = rest.is_empty() || rest.starts_with('/') && rest.len() > 1;
-    (good && rest.len() <= 100 && rest.bytes().all(plain) && !rest.contains("//")).then_some(path)
+    let good = good && rest.len() <= 100 && made_of(rest, b"/-_.") && !rest.contains("//");
+    // A query as forms and this desk encode it.
+    let asks_well = query.len() <= 1000 && made_of(query, b"*-._+%=&");
+    (good && asks_well).then_some(next)
 }
 
 #[cfg(test)]
@@ -159,6 +166,7 @@ mod tests {
             "/admin/feeds",
             "/admin/issues/42",
             "/admin/next/send",
+            "/admin/subscribers?state=pending&q=%40example&order=oldest",
         ] {
             assert_eq!(desk_path(good), Some(good));
         }
@@ -173,6 +181,9 @@ mod tests {
             "/admin/\\evil.example",
             "/admin/\r\nSet-Cookie: x",
             "/admin/?x=<b>",
+            "/admin/feeds?x=<b>",
+            "/admin/feeds?x=//evil.example",
+            "/admin/feeds?x\r\nSet-Cookie: x",
             "/administer",
         ] {
             assert_eq!(desk_path(bad), None, "{bad}");

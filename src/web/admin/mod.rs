@@ -22,6 +22,7 @@ mod issue;
 mod issues;
 mod live;
 mod login;
+pub(super) mod once;
 mod one_time_link;
 mod origin;
 mod outbox;
@@ -185,16 +186,6 @@ type Answer = Result<Response, HttpError>;
 
 fn page<V: View>(shared: &Shared, view: &V) -> Answer {
     Ok(shared.pages.html(view)?.into_response())
-}
-
-/// How a long work stands; the browser asks again while it goes on.
-fn progress<V: View>(shared: &Shared, view: &V, goes_on: bool) -> Answer {
-    let mut response = page(shared, view)?;
-    if goes_on {
-        let headers = response.headers_mut();
-        headers.insert(header::REFRESH, HeaderValue::from_static("3"));
-    }
-    Ok(response)
 }
 
 /// A form shown again with what was wrong in it.

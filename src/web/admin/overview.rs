@@ -6,7 +6,7 @@ use super::editor::Editor;
 use super::views::{
     Checklist, Figures, Growth, Health, Live, NextIssue, Overview, SendingNow, SubscriberCounts,
 };
-use super::{Answer, issues, page, slots};
+use super::{Answer, issues, page};
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::growth;
 use crate::domain::issue::{IssueState, Standing};
@@ -14,6 +14,7 @@ use crate::store::{FeedRow, StoreError};
 use crate::web::Web;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
+use crate::web::upcoming;
 
 /// Issues on the first page.
 const RECENT: i64 = 5;
@@ -35,7 +36,7 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
         delivered_per_mille: last.and_then(|issue| issue.tally.delivered_per_mille()),
     };
     let next = web.digests.draft().await?;
-    let (upcoming, goes_at) = slots::ahead(web).await?;
+    let (upcoming, goes_at) = upcoming::ahead(web).await?;
     let feeds = web.store.feeds().await?;
     let view = Overview {
         desk: editor.desk(&shared),

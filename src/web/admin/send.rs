@@ -1,31 +1,31 @@
 //! `/admin/next/send`: the last look, and off it goes.
 
 use axum::extract::State;
+use axum::response::Response;
 use sha2::{Digest, Sha256};
 
 use super::editor::{Editor, Posted};
-use super::views::{Notice, Send};
-use super::{Answer, done, page, see_other, slots};
+use super::views::{Notice, Send, WeekUsed};
+use super::{Answer, done, page, see_other};
 use crate::digest::{Draft, DraftError, PublishError, Published};
 use crate::domain::audit::Action;
+use crate::domain::issue::IssueState;
 use crate::domain::slot::Slot;
 use crate::store::IssueRow;
 use crate::store::StoreError;
 use crate::web::Web;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
+use crate::web::upcoming;
 
 pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
     let web = &shared.web;
-    if let Some(issue) = this_weeks(web).await? {
-        return Ok(done(&shared, &page_of(&issue), Notice::AlreadySent));
-    }
     let draft = web.digests.draft().await?;
     if !web.digests.is_worth_sending(&draft) {
         return Ok(done(&shared, "/admin/next", nothing_to_send(&draft)));
     }
     let titles = draft.selection.chosen.iter();
-    let (upcoming, _) = slots::ahead(web).await?;
+    let (upcoming, _) = upcoming::ahead(web).await?;
     let view = Send {
         desk: editor.desk(&shared),
         number: draft.number.get(),
@@ -38,6 +38,10 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
         blockers: web.not_ready.clone(),
         to_outbox: web.outbox.is_some(),
         upcoming,
+        used: this_weeks(web).await?.map(|issue| WeekUsed {
+            number: issue.number.get(),
+            state: issue.state.as_str(),
+        }),
         reviewed: fingerprint(web, &draft)?,
     };
     page(&shared, &view)
@@ -49,11 +53,11 @@ pub async fn send(State(shared): State<Shared>, posted: Posted) -> Answer {
     if !web.not_ready.is_empty() {
         return Ok(see_other(&shared, "/admin/next/send"));
     }
-    if let Some(issue) = this_weeks(web).await? {
-        return Ok(done(&shared, &page_of(&issue), Notice::AlreadySent));
-    }
     if posted.fields.text("action") == "schedule" {
         return schedule(&shared, &posted).await;
+    }
+    if let Some(issue) = this_weeks(web).await? {
+        return Ok(week_is_used(&shared, &issue));
     }
     let draft = web.digests.draft().await?;
     if fingerprint(web, &draft)? != posted.fields.text("reviewed") {
@@ -67,9 +71,7 @@ pub async fn send(State(shared): State<Shared>, posted: Posted) -> Answer {
             let path = format!("/admin/issues/{number}");
             Ok(done(&shared, &path, Notice::SendingBegun))
         }
-        Some(Published::AlreadyThere(issue)) => {
-            Ok(done(&shared, &page_of(&issue), Notice::AlreadySent))
-        }
+        Some(Published::AlreadyThere(issue)) => Ok(week_is_used(&shared, &issue)),
         Some(Published::NothingNew(draft)) => {
             Ok(done(&shared, "/admin/next", nothing_to_send(&draft)))
         }
@@ -79,7 +81,7 @@ pub async fn send(State(shared): State<Shared>, posted: Posted) -> Answer {
 
 /// The schedule sends the draft by itself; all there is to do is not to skip its slot.
 async fn schedule(shared: &Shared, posted: &Posted) -> Answer {
-    let (upcoming, _) = slots::ahead(&shared.web).await?;
+    let (upcoming, _) = upcoming::ahead(&shared.web).await?;
     let Some(upcoming) = upcoming else {
         return Ok(see_other(shared, "/admin/next/send"));
     };
@@ -90,6 +92,7 @@ async fn schedule(shared: &Shared, posted: &Posted) -> Answer {
     }
     Ok(done(shared, "/admin/next", Notice::Scheduled))
 }
+
 fn failed(error: PublishError) -> HttpError {
     match error {
         PublishError::Draft(error) => error.into(),
@@ -102,8 +105,13 @@ async fn this_weeks(web: &Web) -> Result<Option<IssueRow>, StoreError> {
     web.store.issue_of_slot(&slot).await
 }
 
-fn page_of(issue: &IssueRow) -> String {
-    format!("/admin/issues/{}", issue.number)
+/// A second click leads to what the first one sent. What was cancelled was not sent.
+fn week_is_used(shared: &Shared, issue: &IssueRow) -> Response {
+    if issue.state == IssueState::Cancelled {
+        return see_other(shared, "/admin/next/send");
+    }
+    let page = format!("/admin/issues/{}", issue.number);
+    done(shared, &page, Notice::AlreadySent)
 }
 
 fn nothing_to_send(draft: &Draft) -> Notice {

@@ -17,8 +17,10 @@ all('[data-live]', box => {
   let stream, spoken;
 
   // Screen readers hear each quarter once, not each change.
-  const speak = ({ sent, total }) => {
-    const quarter = Math.floor(sent / total * 4);
+  const speak = ({ settled, total, state }) => {
+    // Who was called back is settled, too, and that is no progress.
+    if (state === 'cancelled') return;
+    const quarter = Math.floor(settled / total * 4);
     if (quarter > spoken) status.textContent = `${quarter * 25} %`;
     spoken = quarter;
   };
@@ -26,17 +28,16 @@ all('[data-live]', box => {
   const show = event => {
     const told = JSON.parse(event.data);
     lost.hidden = true;
-    // Other buttons belong to another state.
-    if (told.state !== box.dataset.state) return reload();
     for (const name in told.parts) all(`[data-part=${name}]`, part => { part.innerHTML = told.parts[name]; });
     speak(told);
+    // Other buttons belong to another state.
+    if (told.state !== box.dataset.state) reload();
   };
 
-  // What is being typed is worth more than fresh figures.
+  // A moment later, for what was spoken to be heard. What is being typed is worth more.
   const reload = () => {
     stop();
-    if (find('input:focus')?.value) setTimeout(reload, 2000);
-    else location.reload();
+    setTimeout(() => find('input:focus')?.value ? reload() : location.reload(), 1000);
   };
 
   const fail = () => {
@@ -71,7 +72,11 @@ all('[data-follow]', box => {
   setTimeout(look, 1000);
 });
 
-// A search that shows what it finds while one types: it swaps the rows.
+// One box for all of its form; without this file it is not there.
+const showSelectAll = () => all('[data-select-all]', box => box.closest('[hidden]')?.removeAttribute('hidden'));
+showSelectAll();
+
+// A search that shows what it finds while one types: it swaps the rows, and what goes by them.
 all('form[data-search]', form => {
   let waits, asked = 0;
   form.addEventListener('input', () => {
@@ -80,17 +85,19 @@ all('form[data-search]', form => {
       const turn = ++asked, url = `${form.action}?${new URLSearchParams(new FormData(form))}`;
       const page = await read(url);
       if (turn !== asked) return;
-      const rows = page && page.querySelector('[data-part=rows]');
-      const shown = find('[data-part=rows]');
-      // Nothing found, or nothing shown yet, has words of its own.
-      if (rows && shown) shown.replaceWith(rows), history.replaceState(null, '', url);
-      else if (page) form.submit();
+      if (!page) return;
+      const fresh = name => page.querySelector(name);
+      // Nothing shown yet, or a page to log in, has words of its own.
+      if (!fresh('[data-part=rows]')) return form.submit();
+      all('[data-part]', part => part.replaceWith(fresh(`[data-part=${part.dataset.part}]`)));
+      // What speaks stays where it is, or nobody hears it.
+      find('[data-found]').textContent = fresh('[data-found]').textContent;
+      showSelectAll();
+      history.replaceState(null, '', url);
     }, 250);
   });
 });
 
-// One box for all of its form; without this file it is not there.
-all('[data-select-all]', box => box.closest('[hidden]')?.removeAttribute('hidden'));
 document.addEventListener('change', ({ target }) => {
   if ('selectAll' in target.dataset)
     all('input[type=checkbox]', box => { if (box.form === target.form) box.checked = target.checked; });
@@ -99,7 +106,15 @@ document.addEventListener('change', ({ target }) => {
 all('[data-copy]', button => {
   button.hidden = false;
   button.onclick = async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
+    const field = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(field.value);
+    } catch {
+      // By plain http under any name but this machine's there is no clipboard to ask for.
+      field.focus();
+      field.select();
+      if (!document.execCommand('copy')) return;
+    }
     button.textContent = button.dataset.done;
   };
 });

@@ -19,7 +19,7 @@ pub async fn show(State(state): State<Shared>, Token(token): Token) -> Answer {
             };
             Ok(state.pages.html(&page)?.into_response())
         }
-        Ok(Confirmation::Already(_)) => confirmed(&state, true).await,
+        Ok(Confirmation::Already(_)) => confirmed(&state, true, true).await,
         Err(error) => link_gone::answer(&state, Link::Confirm, error),
     }
 }
@@ -35,17 +35,18 @@ pub async fn confirm(
         .confirm(&token, Some(&ip.to_string()))
         .await
     {
-        Ok(Confirmation::Open(_)) => confirmed(&state, false).await,
-        Ok(Confirmation::Already(_)) => confirmed(&state, true).await,
+        Ok(Confirmation::Open(_)) => confirmed(&state, false, false).await,
+        Ok(Confirmation::Already(_)) => confirmed(&state, true, false).await,
         Err(error) => link_gone::answer(&state, Link::Confirm, error),
     }
 }
 
-async fn confirmed(state: &WebState, already: bool) -> Answer {
+async fn confirmed(state: &WebState, already: bool, only_looked: bool) -> Answer {
     let latest = issues::newest(&state.web.store, None).await?;
     let page = Confirmed {
         already,
-        next_issue_at: state.next_issue_at(),
+        only_looked,
+        next_issue_at: state.next_issue_at().await?,
         latest: latest.as_ref().map(issues::link),
     };
     Ok(state.pages.html(&page)?.into_response())

@@ -42,7 +42,7 @@ pub async fn page(state: &WebState, form: SignupForm) -> Result<Html<String>, Ht
         None => newest_posts(state).await?,
     };
     let first_issue_at = if latest.is_none() {
-        state.next_issue_at()
+        state.next_issue_at().await?
     } else {
         None
     };
@@ -51,6 +51,7 @@ pub async fn page(state: &WebState, form: SignupForm) -> Result<Html<String>, Ht
         latest: latest.as_ref().map(issues::link),
         posts,
         first_issue_at,
+        now: state.now(),
     };
     Ok(state.pages.html(&home)?)
 }

@@ -4,8 +4,8 @@
 use std::convert::Infallible;
 
 use axum::extract::{FromRequestParts, Path, State};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, header};
 use chrono::Datelike;
 use chrono_tz::Tz;
 
@@ -27,7 +27,7 @@ pub async fn archive(State(state): State<Shared>) -> Answer {
     let issues = published(&state.web.store, usize::MAX).await?;
     let page = Issues {
         next_issue_at: if issues.is_empty() {
-            state.next_issue_at()
+            state.next_issue_at().await?
         } else {
             None
         },
@@ -41,11 +41,10 @@ pub async fn archive(State(state): State<Shared>) -> Answer {
 pub async fn show(State(state): State<Shared>, InPath(number): InPath) -> Answer {
     let number = number.ok_or(HttpError::NotFound)?;
     let store = &state.web.store;
-    let issue = store
-        .issue(number)
-        .await?
-        .filter(is_published)
-        .ok_or(HttpError::NotFound)?;
+    let issue = store.issue(number).await?.ok_or(HttpError::NotFound)?;
+    if !is_published(&issue) && !is_in_an_inbox(&issue) {
+        return Err(HttpError::NotFound);
+    }
     let page = Issue {
         number: number.get(),
         title: issue.subject.clone(),
@@ -56,7 +55,13 @@ pub async fn show(State(state): State<Shared>, InPath(number): InPath) -> Answer
         next: following(store, number).await?.as_ref().map(link),
         form: home::blank_form(&state),
     };
-    Ok(keep(Keep::Minute, state.pages.html(&page)?))
+    let mut answer = keep(Keep::Minute, state.pages.html(&page)?);
+    if !is_published(&issue) {
+        let robots = HeaderName::from_static("x-robots-tag");
+        let stay_away = HeaderValue::from_static("noindex");
+        answer.headers_mut().insert(robots, stay_away);
+    }
+    Ok(answer)
 }
 
 /// `GET /issues/feed.xml`.
@@ -82,13 +87,18 @@ pub async fn feed(State(state): State<Shared>) -> Answer {
     Ok(keep(Keep::Quarter, ([(header::CONTENT_TYPE, ATOM)], feed)))
 }
 
-/// Issues that readers have got, if only some so far. A cancelled one is nobody's to
-/// read: it was called back.
+/// Issues that readers have got, if only some so far. A cancelled one is not listed: it
+/// was called back.
 fn is_published(issue: &IssueRow) -> bool {
     match issue.state {
         IssueState::Sending | IssueState::Paused | IssueState::Sent => true,
         IssueState::Cancelled => false,
     }
+}
+
+/// A copy that came before an issue was cancelled leads to it still; nothing else does.
+fn is_in_an_inbox(issue: &IssueRow) -> bool {
+    issue.tally.delivered + issue.tally.in_doubt > 0
 }
 
 /// The newest issue, or the newest one below a number.

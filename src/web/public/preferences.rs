@@ -31,13 +31,16 @@ pub async fn show(
         Ok(subscriber) => subscriber,
         Err(error) => return link_gone::answer(&state, Link::Preferences, error),
     };
-    let reads = subscriber.state == SubscriberState::Confirmed;
     let page = Preferences {
         token,
         address: subscriber.address.to_string(),
-        reading: if reads { Reading::On } else { Reading::Left },
+        reading: match subscriber.state {
+            SubscriberState::Confirmed => Reading::On,
+            SubscriberState::Suppressed => Reading::Bounced,
+            SubscriberState::Pending | SubscriberState::Unsubscribed => Reading::Left,
+        },
         paused_until: subscriber.paused_until.filter(|until| *until > state.now()),
-        next_issue_at: state.next_issue_at(),
+        next_issue_at: state.next_issue_at().await?,
         saved: shown.saved == "1",
         asked: ReaderMail::parse(&shown.asked).ok().map(ReaderMail::as_str),
     };

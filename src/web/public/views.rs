@@ -96,6 +96,8 @@ pub struct Home {
     /// When there is neither issue nor post: the next slot, if the schedule has one.
     #[serde(serialize_with = "maybe_millis")]
     pub first_issue_at: Option<Timestamp>,
+    #[serde(serialize_with = "millis")]
+    pub now: Timestamp,
 }
 
 /// `GET /check`.
@@ -129,6 +131,8 @@ pub struct Confirm {
 #[derive(Clone, Debug, Serialize)]
 pub struct Confirmed {
     pub already: bool,
+    /// They have only followed the link.
+    pub only_looked: bool,
     #[serde(serialize_with = "maybe_millis")]
     pub next_issue_at: Option<Timestamp>,
     pub latest: Option<IssueLink>,
@@ -174,6 +178,8 @@ pub struct Unsubscribed {
 pub enum Reading {
     On,
     Left,
+    /// Their server said that there is no such mailbox.
+    Bounced,
 }
 
 /// `GET /preferences/{token}`. Posts there `action` = `pause`, `resume`, `unsubscribe`,

@@ -13,8 +13,19 @@ pub fn upcoming(is_skipped: bool) -> UpcomingSlot {
     UpcomingSlot {
         slot: "2026-W47".to_owned(),
         at: FRIDAY,
+        is_this_week: !is_skipped,
         is_skipped,
     }
+}
+
+fn blockers(fill: Fill) -> Vec<String> {
+    let wanted = [
+        "newsletter.name:",
+        "newsletter.from:",
+        "newsletter.postal_address:",
+        "server.public_url:",
+    ];
+    wanted.map(|setting| fill.needed(setting)).to_vec()
 }
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
@@ -50,6 +61,13 @@ fn next(album: &mut Album<'_>, fill: Fill) {
             "-test",
             Next {
                 test,
+                ..page.clone()
+            },
+        ),
+        (
+            "-test-blocked",
+            Next {
+                test_blockers: blockers(fill),
                 ..page.clone()
             },
         ),
@@ -139,6 +157,7 @@ fn page(fill: Fill) -> Next {
             address: fill.needed("editor@example.com"),
             fault: None,
         },
+        test_blockers: Vec::new(),
     }
 }
 
@@ -194,15 +213,22 @@ fn send(album: &mut Album<'_>, fill: Fill) {
             readers: 1284,
             has_note: fill != Fill::Empty,
             titles: fill.list(TITLES.iter().map(|title| fill.text(title)).collect()),
-            blockers: if blocked {
-                vec![fill.text("newsletter.postal_address is not set")]
-            } else {
-                Vec::new()
-            },
+            blockers: if blocked { blockers(fill) } else { Vec::new() },
             to_outbox: fill != Fill::Empty,
             upcoming: fill.some(upcoming(fill == Fill::Hostile)),
+            used: None,
             reviewed: fill.needed("h4sh"),
         };
+        if !blocked {
+            for state in ["sent", "cancelled", "sending"] {
+                let used = Some(WeekUsed { number: 42, state });
+                let send = Send {
+                    used,
+                    ..send.clone()
+                };
+                album.add(&format!("send-used-{state}"), send);
+            }
+        }
         album.add(&format!("send-{blocked}"), send);
     }
 }

@@ -60,7 +60,7 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
             counts_clicks: fill == Fill::Full,
         },
     );
-    for status in [400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503] {
+    for status in [400, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503] {
         album.add(
             &format!("error-{status}"),
             ErrorPage {
@@ -77,6 +77,7 @@ fn home(album: &mut Album<'_>, fill: Fill) {
         latest: fill.some(link(fill, 42)),
         posts: posts(fill),
         first_issue_at: None,
+        now: FRIDAY,
     };
     album.add("home", page(form(fill, None)));
     for fault in [
@@ -115,6 +116,7 @@ fn home(album: &mut Album<'_>, fill: Fill) {
             latest: None,
             posts: Vec::new(),
             first_issue_at,
+            now: FRIDAY,
         },
     );
 }
@@ -160,12 +162,13 @@ fn links(album: &mut Album<'_>, fill: Fill) {
             address: address.clone(),
         },
     );
-    for already in [false, true] {
+    for (already, only_looked) in [(false, false), (true, false), (true, true)] {
         let latest = fill.some(link(fill, 42));
         album.add(
-            &format!("confirmed-{already}"),
+            &format!("confirmed-{already}-{only_looked}"),
             Confirmed {
                 already,
+                only_looked,
                 next_issue_at,
                 latest,
             },
@@ -221,13 +224,13 @@ fn links(album: &mut Album<'_>, fill: Fill) {
             ..page.clone()
         },
     );
-    album.add(
-        "preferences-left",
-        Preferences {
-            reading: Reading::Left,
-            ..page
-        },
-    );
+    for reading in [Reading::Left, Reading::Bounced] {
+        let page = Preferences {
+            reading,
+            ..page.clone()
+        };
+        album.add(&format!("preferences-{reading:?}"), page);
+    }
 }
 
 fn fresh_links(album: &mut Album<'_>, fill: Fill) {

@@ -124,12 +124,19 @@ fn many(album: &mut Album<'_>, fill: Fill) {
             addresses: fill.list(vec![fill.needed("ada@example.com"); 10]),
             query: fill.text("@example"),
             state: fill.some("pending"),
+            list: AskedList {
+                query: fill.text("@example"),
+                state: fill.some("pending"),
+                order: "oldest",
+                page: "/admin/subscribers?state=pending".to_owned(),
+            },
         };
         album.add(&format!("subscribers-many-{deed}"), page);
         let page = ManyUnderWay {
             desk: desk(fill),
             id: "0190aaaa".to_owned(),
             deed,
+            list: "/admin/subscribers?state=pending".to_owned(),
             looked_at: 1500,
             applied: 1284,
             ended: deed != "erase",
@@ -145,6 +152,7 @@ fn import(album: &mut Album<'_>, fill: Fill) {
             desk: desk(fill),
             source: fill.text("the shop, 2026"),
             pending: fault_at.is_empty(),
+            pasted: fill.text("Ada <ada@example.com>"),
             fault: (!fault_at.is_empty()).then(|| fill.needed("choose a file")),
             fault_at,
         };

@@ -67,6 +67,16 @@ export async function addFeed(page, newsletter) {
   await page.getByText('The lab’s blog').first().waitFor();
 }
 
+/// What screen readers are told from now on, over reloads.
+export async function listen(page) {
+  const heard = [];
+  await page.exposeFunction('tell', text => { heard.push(text); });
+  await page.addInitScript(() => new MutationObserver(changes => {
+    for (const { target } of changes) if (target.closest?.('[role=status]')) window.tell(target.textContent.trim());
+  }).observe(document, { subtree: true, childList: true, characterData: true }));
+  return heard;
+}
+
 export async function heading(page) {
   return (await page.getByRole('heading', { level: 1 }).textContent()).trim();
 }

@@ -14,8 +14,9 @@ use self::tab::{Kind, Tab, id};
 use super::board::{Change, Refusal, SaveError};
 use super::editor::{Editor, Posted};
 use super::fields::Fields;
+use super::once::Try;
 use super::views::Notice;
-use super::{Answer, done, page as answer, refused};
+use super::{Answer, done, page as answer, refused, see_other};
 use crate::domain::audit::{Action, Object};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::public_url::PublicUrl;
@@ -39,7 +40,13 @@ pub async fn show_tab(
     editor: Editor,
 ) -> Answer {
     let tab = Tab::parse(&tab).ok_or(HttpError::NotFound)?;
-    answer(&shared, &view(&shared, &editor, tab, Shown::default()))
+    let mut shown = Shown::default();
+    if tab == Tab::Sending
+        && let Some(Try { to, came }) = shared.results.tries.take(&editor.session, shared.now())
+    {
+        (shown.test_to, shown.tried) = (Some(to), Some(came));
+    }
+    answer(&shared, &view(&shared, &editor, tab, shown))
 }
 
 /// Saves one tab, all of it or nothing.
@@ -84,24 +91,27 @@ pub async fn save(
     refused(&shared, &view(&shared, &posted.editor, tab, shown))
 }
 
-/// Speaks to the mail server while the page waits.
+/// Speaks to the mail server while the browser waits; the page after this tells what it said.
 pub async fn try_sending(State(shared): State<Shared>, posted: Posted) -> Answer {
     let typed = posted.fields.text("email");
-    let mut shown = Shown {
-        test_to: Some(typed.chars().take(254).collect()),
-        ..Shown::default()
-    };
+    let test_to: String = typed.chars().take(254).collect();
     match EmailAddress::parse(typed) {
         Ok(to) => {
             let editor = &posted.editor;
             editor
                 .did(&shared, Action::SendingTried, Object::Nothing)
                 .await;
-            shown.tried = Some(shared.web.board.try_sending(to).await);
-            answer(&shared, &view(&shared, &posted.editor, Tab::Sending, shown))
+            let came = shared.web.board.try_sending(to).await;
+            let tries = &shared.results.tries;
+            tries.keep(&editor.session, Try { to: test_to, came }, shared.now());
+            Ok(see_other(&shared, "/admin/settings/sending"))
         }
         Err(error) => {
-            shown.test_fault = Some(error.to_string());
+            let shown = Shown {
+                test_to: Some(test_to),
+                test_fault: Some(error.to_string()),
+                ..Shown::default()
+            };
             refused(&shared, &view(&shared, &posted.editor, Tab::Sending, shown))
         }
     }

@@ -6,6 +6,8 @@ use url::form_urlencoded::Serializer;
 use super::LONGEST_ADDRESS;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{Order, Search, SubscriberFilter};
+use crate::web::admin::fields::Fields;
+use crate::web::admin::views::Notice;
 
 /// What makes no sense in it is passed over: a list is shown all the same.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -23,6 +25,33 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// The list that a form was on, by its fields.
+    pub fn of(fields: &Fields) -> Self {
+        let text = |name: &str| fields.text(name).to_owned();
+        Self {
+            q: text("q"),
+            state: text("state"),
+            order: text("order"),
+            ..Self::default()
+        }
+    }
+
+    /// The list as it is asked for, and what was done there.
+    pub fn list(&self, notice: Option<Notice>) -> String {
+        let mut query = self.narrowed();
+        if let Some(state) = self.filter().state {
+            query = format!("&state={}{query}", state.as_str());
+        }
+        if let Some(notice) = notice {
+            query = format!("{query}&done={}", notice.as_str());
+        }
+        let begin = "/admin/subscribers".to_owned();
+        match query.strip_prefix('&') {
+            Some(query) => format!("{begin}?{query}"),
+            None => begin,
+        }
+    }
+
     pub fn filter(&self) -> SubscriberFilter {
         SubscriberFilter {
             state: SubscriberState::parse(&self.state).ok(),
@@ -90,6 +119,16 @@ mod tests {
         assert_eq!(asked("", "").narrowed(), "");
         assert_eq!(asked(" a&b ", "newest").narrowed(), "&q=a%26b");
         assert_eq!(asked("@x", "oldest").narrowed(), "&q=%40x&order=oldest");
+        let all = asked("", "").list(None);
+        assert_eq!(all, "/admin/subscribers");
+        let these = Asked {
+            state: "pending".to_owned(),
+            ..asked("a&b", "oldest")
+        };
+        assert_eq!(
+            these.list(Some(Notice::AskedAgain)),
+            "/admin/subscribers?state=pending&q=a%26b&order=oldest&done=asked_again"
+        );
         assert_eq!(asked("", "sideways").order_word(), "newest");
     }
 }

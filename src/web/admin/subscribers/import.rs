@@ -17,7 +17,7 @@ use crate::subscription::{CsvError, CsvReport, Progress, RefusedRow, Subscriptio
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::origin::is_foreign;
 use crate::web::admin::views::{ImportForm, ImportPage, RefusedLine};
-use crate::web::admin::{Answer, page, progress, refused, see_other};
+use crate::web::admin::{Answer, page, refused, see_other};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 
@@ -103,6 +103,7 @@ fn empty_form(shared: &Shared, editor: &Editor) -> ImportForm {
         desk: editor.desk(shared),
         source: String::new(),
         pending: false,
+        pasted: String::new(),
         fault: None,
         fault_at: "",
     }
@@ -128,6 +129,7 @@ pub async fn receive(
             let form = ImportForm {
                 source: upload.source.chars().take(super::LONGEST_SOURCE).collect(),
                 pending: upload.pending,
+                pasted: upload.pasted,
                 fault: Some(fault.to_string()),
                 fault_at: fault.field(),
                 ..empty_form(&shared, &editor)
@@ -179,9 +181,7 @@ fn find(shared: &Shared, id: &str) -> Result<Arc<Import>, HttpError> {
 
 pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<String>) -> Answer {
     let import = find(&shared, &id)?;
-    let view = import.view(&shared, &editor, id);
-    let goes_on = matches!(view.stage, "checking" | "importing");
-    progress(&shared, &view, goes_on)
+    page(&shared, &import.view(&shared, &editor, id))
 }
 
 /// Takes in what was looked through, or throws it away.

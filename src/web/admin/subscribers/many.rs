@@ -14,8 +14,8 @@ use crate::store::{StoreError, SubscriberFilter, SubscriberRow, Turn};
 use crate::subscription::{Deed, Subscriptions};
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::fields::Fields;
-use crate::web::admin::views::{Many, ManyUnderWay, Notice};
-use crate::web::admin::{Answer, done, page, progress, see_other};
+use crate::web::admin::views::{AskedList, Many, ManyUnderWay, Notice};
+use crate::web::admin::{Answer, page, see_other};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 
@@ -44,9 +44,8 @@ impl Whom {
                 Deed::Unsubscribe | Deed::Erase => fields.text("state"),
             };
             return Self::All(Asked {
-                q: fields.text("q").to_owned(),
                 state: state.to_owned(),
-                ..Asked::default()
+                ..Asked::of(fields)
             });
         }
         let ids = fields.texts("id").take(MOST_TICKED);
@@ -58,6 +57,8 @@ impl Whom {
 #[derive(Debug)]
 pub struct Sweep {
     deed: Deed,
+    /// The list on which it was begun.
+    list: Asked,
     stand: Mutex<SweepStand>,
 }
 
@@ -107,6 +108,7 @@ pub async fn ask(
         ids,
         query: asked.query(),
         state: asked.filter().state.map(|state| state.as_str()),
+        list: (&Asked::of(&fields)).into(),
     };
     page(&shared, &view)
 }
@@ -133,7 +135,8 @@ pub async fn act(State(shared): State<Shared>, posted: Posted) -> Answer {
                 let object = Object::Subscribers(people);
                 posted.editor.did(&shared, action(deed), object).await;
             }
-            Ok(done(&shared, "/admin/subscribers", notice(deed, people)))
+            let list = Asked::of(fields).list(Some(notice(deed, people)));
+            Ok(see_other(&shared, &list))
         }
         Whom::All(asked) => {
             let seen_at = fields.text("seen").parse().map(Timestamp::from_millis);
@@ -141,6 +144,7 @@ pub async fn act(State(shared): State<Shared>, posted: Posted) -> Answer {
             let id = shared.web.random.uuid_v7(shared.now()).to_string();
             let sweep = Arc::new(Sweep {
                 deed,
+                list: Asked::of(fields),
                 stand: Mutex::default(),
             });
             shared
@@ -170,11 +174,20 @@ pub async fn resend(State(shared): State<Shared>, posted: Posted) -> Answer {
         let did = Action::SubscriberAskedAgain;
         posted.editor.did(&shared, did, id).await;
     }
-    Ok(done(
-        &shared,
-        "/admin/subscribers",
-        notice(Deed::AskAgain, asked),
-    ))
+    let list = Asked::of(&posted.fields);
+    let list = list.list(Some(notice(Deed::AskAgain, asked)));
+    Ok(see_other(&shared, &list))
+}
+
+impl From<&Asked> for AskedList {
+    fn from(asked: &Asked) -> Self {
+        Self {
+            query: asked.query(),
+            state: asked.filter().state.map(|state| state.as_str()),
+            order: asked.order_word(),
+            page: asked.list(None),
+        }
+    }
 }
 
 const fn action(deed: Deed) -> Action {
@@ -208,12 +221,13 @@ pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<S
         desk: editor.desk(&shared),
         id,
         deed: sweep.deed.as_str(),
+        list: sweep.list.list(None),
         looked_at: stand.looked_at,
         applied: stand.applied,
         ended: stand.ended.is_some(),
         failed: stand.ended == Some(false),
     };
-    progress(&shared, &view, !view.ended)
+    page(&shared, &view)
 }
 
 impl Sweep {

@@ -21,6 +21,8 @@ const LARGEST: u64 = 100 * 1024 * 1024;
 const READ_OFF: u64 = 10 * LARGEST;
 /// What is pasted, and every small field.
 const LARGEST_TEXT: usize = 1024 * 1024;
+/// What was pasted and is more than this is not shown again: some three thousand addresses.
+const SHOWN_AGAIN: usize = 64 * 1024;
 /// For each piece of the body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -38,6 +40,8 @@ pub struct Upload {
     pub too_large: bool,
     /// A file and something pasted.
     pub both: bool,
+    /// What was pasted, if a page can show it again.
+    pub pasted: String,
 }
 
 /// Reads the form and keeps its file at `path`. `allowed` judges the form's token, which
@@ -85,6 +89,9 @@ async fn take(
             let mut file = create(path).await.map_err(unwritable)?;
             file.write_all(&rows).await.map_err(unwritable)?;
             file.flush().await.map_err(unwritable)?;
+            if pasted.len() <= SHOWN_AGAIN {
+                upload.pasted = pasted;
+            }
         }
         "file" => {
             let called = field.file_name().unwrap_or_default().to_owned();

@@ -23,8 +23,8 @@ async fn an_invitation_is_a_link_shown_once_that_lets_one_in_once() {
     let mut ada = house.ada().await;
     let path = "/admin/accounts";
     for (email, words) in [
-        ("nobody", "not an address"),
-        (ADA, "there is an account of that address already"),
+        ("nobody", ">Enter an e-mail address like name@example.com<"),
+        (ADA, "There is an account of that address already."),
     ] {
         let fields = [("email", email), ("role", "editor")];
         let answer = ada.fill_in(path, path, &fields).await;
@@ -40,8 +40,10 @@ async fn an_invitation_is_a_link_shown_once_that_lets_one_in_once() {
 
     let fields = [("email", EVE), ("role", "editor")];
     let answer = ada.fill_in(path, path, &fields).await;
-    assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
-    let (_, rest) = answer
+    assert_eq!(answer.to(), path);
+    let shown = ada.get(path).await;
+    assert_eq!(shown.header(header::CACHE_CONTROL), "no-store");
+    let (_, rest) = shown
         .body
         .split_once("https://news.example.com/admin/setup?token=")
         .unwrap();

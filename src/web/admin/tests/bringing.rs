@@ -185,7 +185,7 @@ async fn a_file_that_cannot_be_taken_is_told_so() {
         fields
     };
     for (fields, words) in [
-        (with(&[("source", "shop")]), "choose a file, or paste"),
+        (with(&[("source", "shop")]), "Choose a file, or paste"),
         (
             with(&[("file", "email\na@x.com"), ("source", " ")]),
             "where they agreed",
@@ -206,6 +206,10 @@ async fn a_file_that_cannot_be_taken_is_told_so() {
             "{words}"
         );
     }
+    let pasted = "Ada <a@x.com>\nb@x.com";
+    let fields = with(&[("source", " "), ("pasted", pasted)]);
+    let kept = upload(&mut ada, &fields).await;
+    assert!(kept.shows("\nAda &lt;a@x.com&gt;\nb@x.com</textarea>"));
     for fields in [
         vec![
             ("file", "email\na@x.com"),
@@ -241,7 +245,11 @@ async fn readers_are_added_with_their_consent() {
     let house = House::new().await;
     let mut ada = house.ada().await;
     for (email, source, words) in [
-        ("nobody", "meeting", "not an address like name@example.com"),
+        (
+            "nobody",
+            "meeting",
+            "Enter an e-mail address like name@example.com",
+        ),
         ("r@example.org", "  ", "where they agreed"),
         ("r@example.org", "a\nb", "where they agreed"),
     ] {

@@ -50,7 +50,7 @@ pub(super) async fn publish(house: &House) -> IssueNumber {
     }
 }
 
-async fn publish_feed(house: &House, ada: &mut Browser<'_>, feed: &str) {
+pub(super) async fn publish_feed(house: &House, ada: &mut Browser<'_>, feed: &str) {
     std::fs::write(house.dir.path().join("feed.xml"), feed).unwrap();
     ada.fill_in("/admin/next", "/admin/next/collect", &[]).await;
 }
@@ -226,9 +226,9 @@ async fn posts_come_in_that_no_rule_would_choose() {
     assert_eq!(titles(&house).await.len(), 3);
 
     for (url, title, says) in [
-        ("lab.example/4", "Guest", "enter an address like"),
-        ("javascript:alert(1)", "Guest", "enter an address like"),
-        ("https://guest.example/4", "  ", "enter a title"),
+        ("lab.example/4", "Guest", "Enter an address like"),
+        ("javascript:alert(1)", "Guest", "Enter an address like"),
+        ("https://guest.example/4", "  ", "Enter a title."),
         (
             "https://guest.example/4",
             &"x".repeat(301),
@@ -265,7 +265,7 @@ async fn posts_come_in_that_no_rule_would_choose() {
         .fill_in("/admin/next/add", "/admin/next/add", &guest)
         .await;
     assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(again.shows("this post was in No. 1 already"));
+    assert!(again.shows("This post was in No. 1 already."));
 }
 
 #[tokio::test]

@@ -143,6 +143,7 @@ async fn the_first_event_is_the_whole_state_and_the_last_says_done() {
     let last = events.until(|figures| figures["state"] != "sending").await;
     assert_eq!(last["state"], "sent_with_failures");
     assert_eq!((&last["sent"], &last["failed"]), (&2.into(), &1.into()));
+    assert_eq!(last["settled"], 3, "all are accounted for");
     assert_eq!(events.next().await.unwrap().0, "done");
     assert!(events.next().await.is_none(), "the stream ends");
 }

@@ -66,7 +66,7 @@ async fn feeds_are_read_checked_and_removed() {
     let mut ada = house.ada().await;
     let file = house.dir.path().join("feed.xml").display().to_string();
     for (url, words) in [
-        ("", "a feed is named by its address"),
+        ("", "A feed is named by its address"),
         ("example.com/feed.xml", "not an address that can be read"),
         (file.as_str(), "not an address that can be read"),
         ("file:///etc/passwd", "not an address that can be read"),

@@ -82,7 +82,7 @@ async fn the_draft_is_shown_tried_and_sent() {
     assert!(overview.shows("Sending now · No. 1") && overview.shows("Next issue · No. 2"));
     assert!(overview.shows("4 Dec"), "this week's slot has its issue");
 
-    // The same click again, and a look at the way there.
+    // The same click again.
     let csrf = page.field("csrf").to_owned();
     let again = [
         ("reviewed", review.field("reviewed")),
@@ -90,10 +90,6 @@ async fn the_draft_is_shown_tried_and_sent() {
     ];
     let again = ada.send("/admin/next/send", &again, &[]).await;
     assert_eq!(again.to(), "/admin/issues/1?done=already_sent");
-    assert_eq!(
-        ada.get("/admin/next/send").await.to(),
-        "/admin/issues/1?done=already_sent"
-    );
     assert_eq!(house.site.deliveries().await.len(), 3);
 }
 
@@ -122,15 +118,22 @@ async fn only_what_was_reviewed_is_sent() {
 
 #[tokio::test]
 async fn nothing_goes_out_that_may_not() {
-    let missing = "newsletter.postal_address: needed before a send";
+    let missing = [
+        "newsletter.postal_address: needed before a send",
+        "server.public_url: http://127.0.0.1:8080 is this machine's own",
+    ];
     let house = House::with(|web| {
-        web.not_ready = vec![missing.to_owned()];
+        web.not_ready = missing.map(str::to_owned).to_vec();
         web.outbox = None;
     })
     .await;
     let mut ada = ready(&house).await;
     let review = ada.get("/admin/next/send").await;
-    assert!(review.shows(missing) && !review.shows("name=\"reviewed\""));
+    let told = "The newsletter lacks its postal address, for the foot of every issue; an address \
+        that readers can reach: the one it has leads to this machine only. \
+        <a href=\"/admin/settings/newsletter\">";
+    assert!(review.shows(told) && !review.shows("name=\"reviewed\""));
+    assert!(!review.shows("needed before a send"));
     let csrf = review.field("csrf").to_owned();
     let answer = ada
         .send("/admin/next/send", &[("csrf", csrf.as_str())], &[])
@@ -139,7 +142,10 @@ async fn nothing_goes_out_that_may_not() {
     let to = [("email", "eve@example.net")];
     let test = ada.fill_in("/admin/next", "/admin/next/test", &to).await;
     assert_eq!(test.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(test.shows(missing));
+    assert!(test.shows(told) && !test.shows("aria-invalid"));
+    let to = [("email", "eve")];
+    let test = ada.fill_in("/admin/next", "/admin/next/test", &to).await;
+    assert!(!test.shows(told) && test.shows("aria-invalid"));
     assert!(house.site.deliveries().await.is_empty());
 }
 
@@ -238,4 +244,26 @@ async fn an_issue_is_found_by_its_number_before_and_after_it_is_sent() {
     publish(&house).await;
     assert_eq!(ada.get(page).await.status, StatusCode::OK);
     assert_eq!(ada.get(review).await.to(), page);
+}
+
+#[tokio::test]
+async fn who_got_a_cancelled_issue_can_still_read_it_in_the_browser() {
+    let house = House::new().await;
+    let mut ada = ready(&house).await;
+    let review = ada.get("/admin/next/send").await;
+    send(&mut ada, &review).await;
+    let page = "/admin/issues/1";
+    assert!(ada.get(page).await.shows("On the web"));
+    let issue = house.first_issue().await.id;
+    let arrived = ("r1@example.org", DeliveryState::Delivered, "250 ok");
+    house.deliver(&issue, &[arrived]).await;
+    for action in ["pause", "cancel"] {
+        ada.fill_in(page, page, &[("action", action)]).await;
+    }
+    assert!(!ada.get(page).await.shows("On the web"));
+    let read = house.site.get("/issues/1").await;
+    assert!(read.status == StatusCode::OK && read.shows("A loader in fonts"));
+    assert_eq!(read.headers["x-robots-tag"], "noindex");
+    let listed = house.site.get("/issues").await;
+    assert!(!listed.shows("A loader in fonts") && listed.shows("No issues yet."));
 }

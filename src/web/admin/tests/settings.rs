@@ -158,8 +158,8 @@ async fn a_refusal_stands_at_its_field_and_keeps_what_was_typed() {
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     for words in [
         "<title>Error: ",
-        "<a href=\"#newsletter-from\">no such newsletter.from</a>",
-        "id=\"newsletter-from-fault\">no such newsletter.from",
+        "<a href=\"#newsletter-from\">No such newsletter.from</a>",
+        "id=\"newsletter-from-fault\">No such newsletter.from",
         "value=\"x&lt;y\"",
         "aria-invalid=\"true\"",
         "digest.min_posts: no such digest.min_posts",
@@ -294,8 +294,11 @@ async fn a_test_goes_to_an_address() {
     let answer = ada.fill_in(page, path, &[("email", "nobody")]).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(answer.shows("<title>Error: ") && answer.shows("value=\"nobody\""));
-    let answer = ada.fill_in(page, path, &[("email", ADA)]).await;
-    assert!(answer.shows("was kept in the"));
+    let answer = ada.fill_in(page, path, &[("email", EVE)]).await;
+    assert_eq!(answer.to(), page);
+    let told = ada.get(page).await;
+    assert!(told.shows("was kept in the") && told.shows(&format!("value=\"{EVE}\"")));
+    assert!(!ada.get(page).await.shows("was kept in the"), "told once");
 }
 
 #[tokio::test]

@@ -76,6 +76,7 @@ pub struct UpcomingSlot {
     pub slot: String,
     #[serde(serialize_with = "millis")]
     pub at: Timestamp,
+    pub is_this_week: bool,
     pub is_skipped: bool,
 }
 
@@ -112,6 +113,8 @@ pub struct Next {
     /// The mail's size after encoding, in KB.
     pub kilobytes: usize,
     pub test: TestForm,
+    /// Why a test was not sent: what must be set first, as [`Send::blockers`].
+    pub test_blockers: Vec<String>,
 }
 
 /// What is wrong with a post's fields.
@@ -157,6 +160,14 @@ pub struct AddPost {
     pub post: PostFields,
 }
 
+/// This week's issue.
+#[derive(Clone, Debug, Serialize)]
+pub struct WeekUsed {
+    pub number: i64,
+    /// `IssueState::as_str`
+    pub state: &'static str,
+}
+
 /// `GET /admin/next/send`: the last look. Posts `csrf` and `reviewed` there, with
 /// `action=schedule` to leave it to the schedule.
 #[derive(Clone, Debug, Serialize)]
@@ -169,10 +180,12 @@ pub struct Send {
     pub readers: i64,
     pub has_note: bool,
     pub titles: Vec<String>,
-    /// Why it cannot be sent, in words; with any, there is no button.
+    /// What must be set before a send; with any, there is no button.
     pub blockers: Vec<String>,
     pub to_outbox: bool,
     pub upcoming: Option<UpcomingSlot>,
+    /// The issue that had this week's turn: then this one is only left to the schedule.
+    pub used: Option<WeekUsed>,
     /// Names what was looked at, so that nothing else is sent.
     pub reviewed: String,
 }

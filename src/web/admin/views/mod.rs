@@ -25,7 +25,7 @@ pub use accounts::{
 pub use door::{Login, LoginFault, Setup, SetupFault, SetupPurpose};
 pub use draft::{
     AddPost, ChosenPost, Conflict, EditPost, LeftOut, Look, Next, PostFaults, PostFields, Send,
-    TestForm, UpcomingSlot, Words,
+    TestForm, UpcomingSlot, WeekUsed, Words,
 };
 pub use feeds::{AddFeed, FeedLine, Feeds};
 pub use growth::{Growth, GrowthWeek};
@@ -42,8 +42,8 @@ pub use settings::{
     SettingSection, Settings,
 };
 pub use subscribers::{
-    AddSubscriber, Consent, ImportForm, ImportPage, LastIssue, MailLine, Many, ManyUnderWay,
-    RefusedLine, SubscriberCounts, SubscriberLine, SubscriberPage, Subscribers,
+    AddSubscriber, AskedList, Consent, ImportForm, ImportPage, LastIssue, MailLine, Many,
+    ManyUnderWay, RefusedLine, SubscriberCounts, SubscriberLine, SubscriberPage, Subscribers,
 };
 
 templates! {

@@ -120,6 +120,16 @@ pub struct SubscriberPage {
     pub older: Option<String>,
 }
 
+/// The list on which something was begun, and to which its pages lead back.
+#[derive(Clone, Debug, Serialize)]
+pub struct AskedList {
+    pub query: String,
+    pub state: Option<&'static str>,
+    pub order: &'static str,
+    /// Its address, without the base.
+    pub page: String,
+}
+
 /// `GET /admin/subscribers/many?do=&id=…` or `…&whom=all&state=&q=`: what will be done, and
 /// to whom. Posts `csrf`, `do` and either every `id`, or `whom` = `all`, `state`, `q` and
 /// `seen` there.
@@ -138,6 +148,7 @@ pub struct Many {
     pub addresses: Vec<String>,
     pub query: String,
     pub state: Option<&'static str>,
+    pub list: AskedList,
 }
 
 /// `GET /admin/subscribers/many/{id}`: how far it is.
@@ -147,6 +158,8 @@ pub struct ManyUnderWay {
     pub id: String,
     /// As in [`Many`].
     pub deed: &'static str,
+    /// [`AskedList::page`]
+    pub list: String,
     pub looked_at: u64,
     pub applied: u64,
     pub ended: bool,
@@ -160,6 +173,7 @@ pub struct ImportForm {
     pub desk: Desk,
     pub source: String,
     pub pending: bool,
+    pub pasted: String,
     pub fault: Option<String>,
     /// The field that the fault is about: `file` or `source`.
     pub fault_at: &'static str,

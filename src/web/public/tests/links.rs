@@ -3,6 +3,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 
+use crate::digest::Published;
+use crate::domain::slot::Slot;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::domain::token::{Purpose, SecretKeys};
 use crate::store::Subscriber;
@@ -71,12 +73,12 @@ async fn a_press_confirms_once() {
     let again = site.post(&format!("/confirm/{token}"), "").await;
     assert_eq!(again.status, StatusCode::OK);
     assert!(again.body.contains("Already confirmed."));
-    assert!(
-        site.get(&format!("/confirm/{token}"))
-            .await
-            .body
-            .contains("Already confirmed.")
-    );
+    assert!(again.body.contains("before you pressed the button"));
+    let looked = site.get(&format!("/confirm/{token}")).await.body;
+    for words in ["Already confirmed.", ">You are on the list already"] {
+        assert!(looked.contains(words), "{words}");
+    }
+    assert!(looked.contains("<title>You are on the list already") && !looked.contains("pressed"));
 }
 
 #[tokio::test]
@@ -255,4 +257,55 @@ async fn undo_brings_back_only_who_had_been_there() {
         site.reader("bob@example.com").await.unwrap().state,
         SubscriberState::Unsubscribed
     );
+}
+
+/// What stands behind "Next issue:" on a page.
+fn told(page: &str) -> &str {
+    let (_, behind) = page.split_once("Next issue: ").unwrap();
+    behind.split('>').nth(1).unwrap().split('<').next().unwrap()
+}
+
+#[tokio::test]
+async fn readers_are_told_the_day_on_which_the_next_issue_really_goes_out() {
+    let site = TestSite::new().await;
+    site.clock.advance(3 * (WEEK / 7));
+    let (reader, token) = pending(&site).await;
+    let preferences = site.web.keys.reader_token(Purpose::Preferences, &reader.id);
+    site.post(&format!("/confirm/{token}"), "").await;
+    let pages = async || {
+        let confirmed = site.get(&format!("/confirm/{token}")).await.body;
+        let preferences = site.get(&format!("/preferences/{preferences}")).await.body;
+        assert_eq!(told(&confirmed), told(&preferences));
+        told(&confirmed).to_owned()
+    };
+    assert_eq!(pages().await, "Friday 27 November");
+    let slot = |slot: &str| Slot::parse(slot).unwrap();
+    let store = &site.web.store;
+    store
+        .skip_slot(&slot("2026-W48"), site.now())
+        .await
+        .unwrap();
+    assert_eq!(pages().await, "Friday 4 December");
+    let home = site.get("/").await.body;
+    assert!(home.contains("2026-12-04T10:00:00+01:00"), "{home}");
+    let issues = site.get("/issues").await.body;
+    assert!(issues.contains("Friday 4 December"), "{issues}");
+
+    store.unskip_slot(&slot("2026-W48")).await.unwrap();
+    site.posts(&["Alpha"]).await;
+    let made = site.web.digests.publish(Some(slot("2026-W48"))).await;
+    assert!(matches!(made, Ok(Published::Made { .. })), "{made:?}");
+    assert_eq!(pages().await, "Friday 4 December");
+}
+
+#[tokio::test]
+async fn whose_mail_came_back_did_not_leave() {
+    let site = TestSite::new().await;
+    let reader = site.confirmed("ada@example.com").await;
+    site.bounce(&reader).await;
+    let token = site.web.keys.reader_token(Purpose::Preferences, &reader.id);
+    let page = site.get(&format!("/preferences/{token}")).await.body;
+    assert!(page.contains("Mail to this address came back, so we stopped."));
+    assert!(page.contains("href=\"/\">Sign up again</a>"));
+    assert!(!page.contains("You left") && !page.contains("resubscribe"));
 }

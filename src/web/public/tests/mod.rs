@@ -5,6 +5,7 @@ mod clicks;
 mod form;
 mod fresh_links;
 mod links;
+mod rhythm;
 mod site;
 
 use axum::http::{StatusCode, header};

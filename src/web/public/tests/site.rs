@@ -43,7 +43,7 @@ async fn the_front_page_shows_what_one_would_get() {
 }
 
 #[tokio::test]
-async fn issues_can_be_read_and_cancelled_ones_cannot() {
+async fn issues_can_be_read_and_what_was_cancelled_before_it_came_to_anyone_cannot() {
     let site = TestSite::new().await;
     assert!(site.get("/issues").await.body.contains("No issues yet."));
     site.confirmed("ada@example.com").await;
