@@ -19,11 +19,12 @@ use crate::config::{
     DatabaseUrl, Fault, InDoubtPolicy, KeyFileError, PasswordFileError, PostOrder, Saved, Settings,
     SettingsError, Sources,
 };
-use crate::delivery::{self, Deliveries, InDoubt};
+use crate::delivery::{self, Deliveries};
 use crate::digest::{Digests, Order, Rules, Wanted};
 use crate::domain::audit::{Action, Actor, Object};
 use crate::domain::clock::Clock;
 use crate::domain::ids::{AdminId, AuditId};
+use crate::domain::in_doubt::InDoubt;
 use crate::domain::random::Random;
 use crate::domain::token::SecretKeys;
 use crate::feeds::{AllowPrivate, FeedSource, Fetcher};

@@ -15,7 +15,7 @@ use crate::domain::issue::IssueState;
 use crate::store::{IssueRow, Sight, StoreError};
 
 /// Between two looks at the issue, at least …
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(20);
 /// … and so many times what the last one took: the database is there for those who send …
 const SPARING: u32 = 20;
 /// … but not so long that nobody sees the end.
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn looks_that_take_long_are_few() {
-        for (took, rest) in [(0, 50), (2, 50), (10, 200), (40, 800), (1_000, 1_000)] {
+        for (took, rest) in [(0, 20), (2, 40), (10, 200), (40, 800), (1_000, 1_000)] {
             let took = Duration::from_millis(took);
             assert_eq!(rest_after(took), Duration::from_millis(rest));
         }

@@ -147,13 +147,13 @@ impl Deliveries {
             .filter(|(id, _)| *id != worker)
             .collect();
         let dead = observer.look(&others, Instant::now());
-        let losses = self.policy.in_doubt.most_losses();
+        let policy = self.policy.in_doubt;
         for (id, beat) in &dead {
-            if self.store.take_up(id, *beat, losses, self.now()).await? {
+            if self.store.take_up(id, *beat, policy, self.now()).await? {
                 tracing::warn!(worker = %id, "a process died; its deliveries are taken up");
             }
         }
-        if self.store.take_up_ownerless(losses, self.now()).await? > 0 {
+        if self.store.take_up_ownerless(policy, self.now()).await? > 0 {
             tracing::warn!("deliveries were left behind; they are taken up");
         }
         Ok(Pulse::Living(1 + others.len() - dead.len()))

@@ -32,10 +32,10 @@ use std::sync::Arc;
 pub use compose::ComposeError;
 pub use engine::Engine;
 pub use heart::Pulse;
-pub use settle::InDoubt;
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::in_doubt::InDoubt;
 use crate::domain::random::Random;
 use crate::domain::return_path::ReturnPath;
 use crate::domain::token::SecretKeys;

@@ -4,32 +4,10 @@ use crate::domain::backoff::{Retry, retry, retry_uncounted};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::ids::SubscriberId;
+use crate::domain::in_doubt::InDoubt;
 use crate::domain::outcome::{Outcome, Report, Temporary, Verdict};
 use crate::domain::refusal::Refusal;
 use crate::store::{Leased, Settled};
-
-/// What to do when the final dot may have been taken and no reply was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InDoubt {
-    /// Send the same bytes again, so that receivers can drop the twin.
-    Resend,
-    /// Leave it to the editor.
-    Hold,
-}
-
-/// Lost replies after which a delivery is held whatever the policy: three copies are
-/// the most that anyone may get.
-const MOST_LOST: u32 = 3;
-
-impl InDoubt {
-    /// After how many lost replies a delivery is held.
-    pub const fn most_losses(self) -> u32 {
-        match self {
-            Self::Resend => MOST_LOST,
-            Self::Hold => 1,
-        }
-    }
-}
 
 /// What to write, and whether the whole issue must stop.
 #[derive(Clone, Debug)]
@@ -74,7 +52,7 @@ pub fn settle(
         }
         Outcome::InDoubt => {
             settled.lost_reply = true;
-            if job.lost_replies + 1 >= most_losses(job.kind, policy) {
+            if job.lost_replies + 1 >= policy.most_losses(job.kind) {
                 settled.state = DeliveryState::InDoubt;
             } else {
                 wait(&mut settled, job, retry(tried, job.queued_at, now, jitter));
@@ -116,15 +94,6 @@ pub fn unreached(job: &Leased, says: String, now: Timestamp, jitter: u8) -> Sett
 
 fn uncounted(job: &Leased, now: Timestamp, jitter: u8) -> Retry {
     retry_uncounted(job.attempts, job.queued_at, job.due_at, now, jitter)
-}
-
-/// The editor decides about the copies of an issue. Other mail has nobody to decide: a
-/// second confirmation does no harm, and one that never comes loses a reader.
-fn most_losses(kind: DeliveryKind, policy: InDoubt) -> u32 {
-    match kind {
-        DeliveryKind::Issue => policy.most_losses(),
-        _ => InDoubt::Resend.most_losses(),
-    }
 }
 
 /// Only an issue says something of a reader's mailbox: other mail may be asked for by

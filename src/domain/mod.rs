@@ -10,6 +10,7 @@ pub mod email_address;
 pub mod growth;
 pub mod host_port;
 pub mod ids;
+pub mod in_doubt;
 pub mod issue;
 pub mod outcome;
 pub mod pace;

@@ -4,6 +4,7 @@ use super::pair::{NOW, Pair};
 use super::{GroupCommit, Mark, Move, NewDelivery, Settled};
 use crate::domain::delivery::{DeliveryId, DeliveryKind, DeliveryState};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::in_doubt::InDoubt;
 
 /// The reader reads under another address from now on.
 pub(super) async fn moves(store: super::Store) -> Result<bool, super::StoreError> {
@@ -141,7 +142,12 @@ async fn a_mail_to_someone_who_was_erased_meanwhile_is_not_tried_again() {
 async fn what_a_dead_process_was_sending_to_someone_who_was_erased_comes_to_an_end() {
     let pair = Pair::new().await;
     erased_while_it_is_sent(&pair).await;
-    assert!(pair.other.take_up(&pair.worker, 0, 3, NOW).await.unwrap());
+    assert!(
+        pair.other
+            .take_up(&pair.worker, 0, InDoubt::Resend, NOW)
+            .await
+            .unwrap()
+    );
     let left = pair.one.deliveries_to_go().await.unwrap();
     assert_eq!(left, 0, "nobody is there to get it");
 }

@@ -9,6 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::WorkerId;
+use crate::domain::in_doubt::InDoubt;
 use crate::domain::random::Random;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
@@ -53,7 +54,12 @@ async fn who_leaves_an_outcome_behind_does_not_slip_away() {
     let (store, worker, _) = sending(&folder).await;
     store.resign(&worker).await.unwrap();
     assert_eq!(store.workers().await.unwrap(), [(worker, 0)]);
-    assert!(store.take_up(&worker, 0, 3, NOW).await.unwrap());
+    assert!(
+        store
+            .take_up(&worker, 0, InDoubt::Resend, NOW)
+            .await
+            .unwrap()
+    );
     let again = WorkerId::new(NOW, &Random::seeded(2));
     store.join_workers(&again, NOW).await.unwrap();
     let taken = store.claim_mails(&again, 9, NOW).await.unwrap();

@@ -14,6 +14,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::ids::WorkerId;
+use crate::domain::in_doubt::InDoubt;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::subscriber::SubscriberId;
 
@@ -83,11 +84,11 @@ const RESIGN: &str = "DELETE FROM workers WHERE id = $1
     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE lease = $1 AND state = 'sending')";
 const IS_STILL: &str = "DELETE FROM workers WHERE id = $1 AND beat = $2";
 // What the dead one had on a connection may have arrived. `$3` is how many lost replies
-// are too many to send once more: 1 holds everything for the editor. The lease stays until
+// are too many to send a copy of an issue once more, `$4` any other mail. The lease stays until
 // the statements behind this one have looked whether it is still wanted, and where: this
 // one may wait for whoever leaves, and would not see that they have.
 const DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, at = $2, state = 'deferred', due_at = $2
-    WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < $3";
+    WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < CASE WHEN kind = 'issue' THEN $3 ELSE $4 END";
 const DOUBT_UNWANTED: &str = unwanted!("lease = $1");
 const DOUBT_FOLLOWS: &str = follow_reader!("$2", "lease = $1");
 const LET_GO: &str = "UPDATE deliveries SET lease = NULL WHERE lease = $1 AND state = 'deferred'";
@@ -205,12 +206,12 @@ impl Store {
 
     /// Takes up what a dead process had leased, unless its heart beat meanwhile: `beat`
     /// is the count at which it was seen standing still. What it was sending is in
-    /// doubt, and is held after `most_losses` lost replies.
+    /// doubt, and `policy` says what becomes of it.
     pub async fn take_up(
         &self,
         dead: &WorkerId,
         beat: i64,
-        most_losses: u32,
+        policy: InDoubt,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin_write().await?;
@@ -222,7 +223,7 @@ impl Store {
         if ended.rows_affected() == 0 {
             return Ok(false);
         }
-        settle_leases(&mut tx, &dead.to_string(), most_losses, now).await?;
+        settle_leases(&mut tx, &dead.to_string(), policy, now).await?;
         fail_point!("taking-up");
         tx.commit().await?;
         fail_point!("taken-up");
@@ -234,13 +235,14 @@ impl Store {
 pub(super) async fn settle_leases(
     tx: &mut Writing,
     lease: &str,
-    most_losses: u32,
+    policy: InDoubt,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(DOUBT)
         .bind(lease.to_owned())
         .bind(now.as_millis())
-        .bind(i64::from(most_losses))
+        .bind(i64::from(policy.most_losses(DeliveryKind::Issue)))
+        .bind(i64::from(policy.most_losses(DeliveryKind::Confirmation)))
         .execute(&mut **tx)
         .await?;
     for statement in [DOUBT_UNWANTED, DOUBT_FOLLOWS, HOLD] {

@@ -6,6 +6,7 @@ use super::{Claimed, GroupCommit, Settled};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::IssueId;
+use crate::domain::in_doubt::InDoubt;
 use crate::domain::random::Random;
 use crate::domain::subscriber::SubscriberState;
 
@@ -85,7 +86,12 @@ async fn what_a_dead_process_was_sending_goes_to_the_new_address() {
     let pair = Pair::new().await;
     pair.begins_to_send().await;
     assert!(moves(pair.other.clone()).await.unwrap());
-    assert!(pair.other.take_up(&pair.worker, 0, 3, NOW).await.unwrap());
+    assert!(
+        pair.other
+            .take_up(&pair.worker, 0, InDoubt::Resend, NOW)
+            .await
+            .unwrap()
+    );
     assert_eq!(
         pair.is_to_go_to().await,
         at_the_new(DeliveryState::Deferred)

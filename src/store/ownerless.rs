@@ -4,6 +4,7 @@
 use super::leases::settle_leases;
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
+use crate::domain::in_doubt::InDoubt;
 
 // A process joins before it takes anything up, and its id never comes again.
 const OWNERLESS: &str = "SELECT DISTINCT lease FROM deliveries
@@ -13,13 +14,13 @@ impl Store {
     /// Takes it up as what a dead process had leased. Returns how many those were.
     pub async fn take_up_ownerless(
         &self,
-        most_losses: u32,
+        policy: InDoubt,
         now: Timestamp,
     ) -> Result<usize, StoreError> {
         let leases: Vec<String> = sqlx::query_scalar(OWNERLESS).fetch_all(&self.pool).await?;
         for lease in &leases {
             let mut tx = self.begin_write().await?;
-            settle_leases(&mut tx, lease, most_losses, now).await?;
+            settle_leases(&mut tx, lease, policy, now).await?;
             tx.commit().await?;
         }
         Ok(leases.len())

@@ -9,6 +9,7 @@ use super::suppressing::MEET;
 use super::{Claimed, GroupCommit, Leaver, Settled};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::IssueId;
+use crate::domain::in_doubt::InDoubt;
 use crate::domain::issue::IssueState;
 use crate::domain::random::Random;
 
@@ -131,7 +132,10 @@ async fn a_claim_that_ends_after_its_worker_is_found_by_the_next() {
     let resigning = async move { other.resign(&worker).await };
     pair.meanwhile(tx, resigning).await;
     assert_eq!(pair.one.workers().await.unwrap().len(), 1);
-    pair.one.take_up_ownerless(3, NOW).await.unwrap();
+    pair.one
+        .take_up_ownerless(InDoubt::Resend, NOW)
+        .await
+        .unwrap();
     assert_eq!(pair.state().await, DeliveryState::Queued);
 }
 
@@ -161,7 +165,7 @@ async fn what_a_dead_process_was_sending_does_not_go_to_who_is_leaving() {
     leaves.push(pair.is_touched());
     let tx = pair.in_the_middle_of(&leaves).await;
     let (other, dead) = (pair.other.clone(), pair.worker);
-    let taking_up = async move { other.take_up(&dead, 0, 3, NOW).await };
+    let taking_up = async move { other.take_up(&dead, 0, InDoubt::Resend, NOW).await };
     assert!(pair.meanwhile(tx, taking_up).await);
     assert_eq!(pair.state().await, DeliveryState::InDoubt);
 }
@@ -176,7 +180,7 @@ async fn what_a_dead_process_was_sending_ends_when_its_issue_is_being_cancelled(
     );
     let tx = pair.in_the_middle_of(&[cancelled, pair.is_touched()]).await;
     let (other, dead) = (pair.other.clone(), pair.worker);
-    let taking_up = async move { other.take_up(&dead, 0, 3, NOW).await };
+    let taking_up = async move { other.take_up(&dead, 0, InDoubt::Resend, NOW).await };
     assert!(pair.meanwhile(tx, taking_up).await);
     assert_eq!(pair.state().await, DeliveryState::InDoubt);
 }

@@ -11,6 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{IssueId, WorkerId};
+use crate::domain::in_doubt::InDoubt;
 use crate::domain::issue::Tally;
 use crate::domain::random::Random;
 use crate::domain::slot::Slot;
@@ -146,7 +147,12 @@ impl Chance {
         let (store, worker) = self.store();
         let beats = store.workers().await.unwrap();
         let beat = beats.iter().find(|(id, _)| *id == worker).unwrap().1;
-        assert!(store.take_up(&worker, beat, 3, self.now).await.unwrap());
+        assert!(
+            store
+                .take_up(&worker, beat, InDoubt::Resend, self.now)
+                .await
+                .unwrap()
+        );
         store.join_workers(&worker, self.now).await.unwrap();
     }
 
