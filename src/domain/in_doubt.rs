@@ -26,3 +26,17 @@ impl InDoubt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_copies_of_an_issue_are_held_for_the_editor() {
+        for kind in [DeliveryKind::Confirmation, DeliveryKind::ReaderLink] {
+            assert_eq!(InDoubt::Hold.most_losses(kind), MOST_LOST);
+        }
+        assert_eq!(InDoubt::Hold.most_losses(DeliveryKind::Issue), 1);
+        assert_eq!(InDoubt::Resend.most_losses(DeliveryKind::Issue), MOST_LOST);
+    }
+}

@@ -55,10 +55,8 @@ async fn who_leaves_an_outcome_behind_does_not_slip_away() {
     store.resign(&worker).await.unwrap();
     assert_eq!(store.workers().await.unwrap(), [(worker, 0)]);
     assert!(
-        store
-            .take_up(&worker, 0, InDoubt::Resend, NOW)
-            .await
-            .unwrap()
+        store.take_up(&worker, 0, InDoubt::Hold, NOW).await.unwrap(),
+        "nobody could decide about a mail that is no issue"
     );
     let again = WorkerId::new(NOW, &Random::seeded(2));
     store.join_workers(&again, NOW).await.unwrap();

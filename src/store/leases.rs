@@ -88,7 +88,7 @@ const IS_STILL: &str = "DELETE FROM workers WHERE id = $1 AND beat = $2";
 // the statements behind this one have looked whether it is still wanted, and where: this
 // one may wait for whoever leaves, and would not see that they have.
 const DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, at = $2, state = 'deferred', due_at = $2
-    WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < CASE WHEN kind = 'issue' THEN $3 ELSE $4 END";
+    WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < CASE WHEN kind = 'issue' THEN CAST($3 AS BIGINT) ELSE CAST($4 AS BIGINT) END";
 const DOUBT_UNWANTED: &str = unwanted!("lease = $1");
 const DOUBT_FOLLOWS: &str = follow_reader!("$2", "lease = $1");
 const LET_GO: &str = "UPDATE deliveries SET lease = NULL WHERE lease = $1 AND state = 'deferred'";
