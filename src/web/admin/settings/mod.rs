@@ -104,7 +104,7 @@ pub async fn try_sending(State(shared): State<Shared>, posted: Posted) -> Answer
             let came = shared.web.board.try_sending(to).await;
             let tries = &shared.results.tries;
             tries.keep(&editor.session, Try { to: test_to, came }, shared.now());
-            Ok(see_other(&shared, "/admin/settings/sending"))
+            Ok(see_other(&shared, "/admin/settings/sending#try"))
         }
         Err(error) => {
             let shown = Shown {

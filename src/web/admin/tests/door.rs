@@ -261,30 +261,6 @@ async fn who_is_not_logged_in_is_sent_to_the_door_and_comes_back() {
         let next = path.replace('/', "%2F");
         assert_eq!(answer.to(), format!("/admin/login?next=%2Fadmin%2F{next}"));
     }
-    // A file is fetched from its page, which shows what it did.
-    for (asked, page) in [
-        (
-            "subscribers/export?state=pending&q=@example&done=saved",
-            "subscribers?state=pending&q=%40example",
-        ),
-        (
-            "issues/1/deliveries.csv?state=missed",
-            "issues/1?state=missed",
-        ),
-        ("issues/1/live", "issues/1"),
-        ("next/html?theme=dark", "next?theme=dark"),
-    ] {
-        let answer = visitor.get(&format!("/admin/{asked}")).await;
-        let form = visitor.get(answer.to()).await;
-        let next = format!("/admin/{page}");
-        assert_eq!(form.field("next"), next.replace('&', "&amp;"));
-        let fields = [("email", ADA), ("password", PASSWORD), ("next", &next)];
-        let entered = visitor
-            .fill_in("/admin/login", "/admin/login", &fields)
-            .await;
-        assert_eq!(entered.to(), next);
-        visitor.cookie = None;
-    }
     for path in [
         "logout",
         "next/test",

@@ -10,6 +10,7 @@ mod live;
 mod meeting;
 mod pages;
 mod readers;
+mod returning;
 mod roles;
 mod sending;
 mod settings;

@@ -176,30 +176,6 @@ async fn who_waits_is_asked_again_but_not_over_and_over() {
     let answer = ada.fill_in(LIST, &resend, &[("reader", &id)]).await;
     assert_eq!(answer.to(), "/admin/subscribers?done=asked_lately");
     assert_eq!(mails().await, 3, "who is confirmed is asked nothing");
-
-    // What was searched for is searched for still.
-    let list = [("state", "pending"), ("q", "e&e"), ("order", "oldest")];
-    let fields = [list.as_slice(), &[("reader", id.as_str())]].concat();
-    let answer = ada.fill_in(LIST, &resend, &fields).await;
-    let searched = "state=pending&q=e%26e&order=oldest";
-    assert_eq!(answer.to(), format!("{LIST}?{searched}&done=asked_lately"));
-    let ask = format!("{LIST}/many?do=unsubscribe&id={id}&{searched}");
-    let page = ada.get(&ask).await;
-    assert!(page.shows(&format!(
-        "href=\"{LIST}?{}\"",
-        searched.replace('&', "&amp;")
-    )));
-    assert_eq!(page.field("q"), "e&amp;e");
-    let [state, order] = ["state", "order"].map(|name| (name, page.field(name)));
-    let fields = [
-        ("do", "unsubscribe"),
-        ("id", &id),
-        state,
-        ("q", "e&e"),
-        order,
-    ];
-    let answer = ada.fill_in(&ask, &format!("{LIST}/many"), &fields).await;
-    assert_eq!(answer.to(), format!("{LIST}?{searched}&done=unsubscribed"));
 }
 
 #[tokio::test]

@@ -295,7 +295,7 @@ async fn a_test_goes_to_an_address() {
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(answer.shows("<title>Error: ") && answer.shows("value=\"nobody\""));
     let answer = ada.fill_in(page, path, &[("email", EVE)]).await;
-    assert_eq!(answer.to(), page);
+    assert_eq!(answer.to(), "/admin/settings/sending#try");
     let told = ada.get(page).await;
     assert!(told.shows("was kept in the") && told.shows(&format!("value=\"{EVE}\"")));
     assert!(!ada.get(page).await.shows("was kept in the"), "told once");
