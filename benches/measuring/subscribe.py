@@ -12,6 +12,8 @@ from .servers import Sink
 
 # As many as there is room for.
 SATURATING = 64
+# In an hour 50,000 are taken in, and no more.
+SATURATED_SECONDS = 3
 RATE_FLOOR = 0.8
 # Or at their own pace.
 CLIENTS = 4
@@ -77,7 +79,7 @@ def saturated(site, newsletter):
     """Sign-ups a second, when there are always some that wait."""
     script = newsletter.folder / "posts.lua"
     script.write_text(POSTS.replace("STAMP", site.stamp()))
-    command = [find("wrk", "wrk"), "-t1", f"-c{SATURATING}", f"-d{ALONE_SECONDS}s", "-s", script, f"http://127.0.0.1:{site.port}"]
+    command = [find("wrk", "wrk"), "-t1", f"-c{SATURATING}", f"-d{SATURATED_SECONDS}s", "-s", script, f"http://127.0.0.1:{site.port}"]
     told = run(command).output
     if "Non-2xx or 3xx" in told:
         raise RuntimeError("sign-ups were not taken in")
@@ -86,12 +88,19 @@ def saturated(site, newsletter):
 
 def one_row_commits(database, newsletter):
     """A second, each on the disk before the next."""
-    rows = "".join(ONE_ROW.format(number) for number in range(COMMITS))
+    rows = "".join(ONE_ROW.format(f"{time.time_ns()} {number}") for number in range(COMMITS))
     return round(COMMITS / database.commits(newsletter.folder, rows).seconds)
 
 
 def subscribe(bench):
     sink = Sink()
+    try:
+        return beside(bench, sink)
+    finally:
+        sink.stop()
+
+
+def beside(bench, sink):
     rows = []
     for database in bench.databases:
         newsletter = bench.newsletter(database, bench.chosen.mails)
@@ -122,5 +131,4 @@ def subscribe(bench):
         finally:
             site.stop()
             newsletter.remove()
-    sink.stop()
     return rows
