@@ -24,7 +24,7 @@ const BATCH: usize = 500;
 /// Ticked by hand: more than a page of them is somebody's script.
 const MOST_TICKED: usize = 500;
 /// What a search finds is counted this far; whole states are counted already.
-const MOST_COUNTED: i64 = 10_000;
+const MOST_COUNTED: i64 = 5_000;
 /// Addresses shown by name.
 const SHOWN: usize = 10;
 
