@@ -3,6 +3,10 @@
 use std::fmt::Write;
 use std::sync::OnceLock;
 
+use sqlx::Any;
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+
 use super::connect::Backend;
 
 /// The sizes a batch is cut to. PostgreSQL takes at most 65,535 parameters and SQLite
@@ -50,6 +54,14 @@ impl Padded {
         let text = text.get_or_init(|| written_for(backend, (self.make)(size)));
         (text, size.saturating_sub(rows))
     }
+}
+
+/// Binds the texts of rows that there are not.
+pub(super) fn pad(
+    query: Query<'static, Any, AnyArguments>,
+    texts: usize,
+) -> Query<'static, Any, AnyArguments> {
+    (0..texts).fold(query, |query, _| query.bind(None::<String>))
 }
 
 /// The same statement as each database reads it fastest. SQLite takes `$7` for a name, and

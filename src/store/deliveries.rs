@@ -1,7 +1,7 @@
 //! Mails to be sent, before anyone takes them up.
 
 use super::batch::{self, Padded};
-use super::transaction::{Writing, again};
+use super::transaction::Writing;
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
@@ -83,9 +83,7 @@ pub(super) async fn insert(
                 .bind(mail.address.to_string())
                 .bind(mail.payload.clone());
         }
-        for _ in 0..5 * padding {
-            query = query.bind(None::<String>);
-        }
+        query = batch::pad(query, 5 * padding);
         for _ in 0..3 {
             query = query.bind(now.as_millis());
         }
@@ -122,14 +120,8 @@ impl Store {
 
     /// Makes what waits for a later try of this issue fall due now. Returns how many.
     pub async fn try_now(&self, issue: &IssueId, now: Timestamp) -> Result<u64, StoreError> {
-        again(|| async {
-            let mut tx = self.begin_write().await?;
-            let update = sqlx::query(DUE_AGAIN)
-                .bind(issue.to_string())
-                .bind(now.as_millis());
-            let due = update.execute(&mut *tx).await?.rows_affected();
-            tx.commit().await?;
-            Ok(due)
+        self.in_turn(DUE_AGAIN, |update| {
+            update.bind(issue.to_string()).bind(now.as_millis())
         })
         .await
     }

@@ -65,18 +65,18 @@ impl Store {
         let store = self.clone();
         tokio::spawn(async move {
             let _turn = store.intake.0.turn.lock().await;
-            store.take_in(store.intake.0.next(), spans, choose).await;
+            store.write_line(store.intake.0.next(), spans, choose).await;
         });
         answered
             .await
             .unwrap_or_else(|_| Err(StoreError::unanswered()))
     }
 
-    async fn take_in(&self, line: Vec<Waiting>, spans: Spans, choose: ChooseLetter) {
+    async fn write_line(&self, line: Vec<Waiting>, spans: Spans, choose: ChooseLetter) {
         if line.is_empty() {
             return;
         }
-        let (requests, answers): (Vec<_>, Vec<_>) = line
+        let (requests, mut answers): (Vec<_>, Vec<_>) = line
             .into_iter()
             .map(|one| (one.request, one.answer))
             .unzip();
@@ -88,6 +88,10 @@ impl Store {
             }
             // Each would wait as long for nothing.
             Err(error) if error.is_away() => {}
+            Err(error) if answers.len() == 1 => {
+                let _ = answers.remove(0).send(Err(error));
+            }
+            // What is wrong with one must not keep the others out.
             Err(_) => {
                 for (request, answer) in requests.into_iter().zip(answers) {
                     let alone = self.sign_up_all(&[request], spans, choose).await;
@@ -186,6 +190,28 @@ mod tests {
         assert_eq!(counts, [(SubscriberState::Pending, 50)]);
         let queued = store.deliveries(&Default::default(), None, 100).await;
         assert_eq!(queued.unwrap().len(), 50);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_damaged_row_keeps_nobody_else_out() {
+        let database = Database::fresh().await;
+        let store = store(&database).await;
+        let random = Random::seeded(1);
+        let first = store.sign_up(request(&random, "ada"), SPANS, once).await;
+        first.unwrap();
+        sqlx::query("UPDATE subscribers SET address = 'no address'")
+            .execute(&store.pool)
+            .await
+            .unwrap();
+        let line = &store.intake.0;
+        let [ada, bob] = ["ada", "bob"].map(|name| line.wait(request(&random, name)));
+        store.write_line(line.next(), SPANS, once).await;
+        assert!(ada.await.unwrap().unwrap_err().is_damage());
+        assert_eq!(
+            bob.await.unwrap().unwrap(),
+            Some(DeliveryKind::Confirmation)
+        );
         store.close().await;
     }
 }

@@ -183,16 +183,10 @@ impl Store {
     /// Nothing more of it begins until it is resumed, because an admin (by address) said
     /// so. False when it was not sending.
     pub async fn pause_issue_by(&self, id: &IssueId, admin: &str) -> Result<bool, StoreError> {
-        again(|| async {
-            let mut tx = self.begin_write().await?;
-            let pause = sqlx::query(PAUSE_BY)
-                .bind(id.to_string())
-                .bind(admin.to_owned());
-            let is_paused = pause.execute(&mut *tx).await?.rows_affected() > 0;
-            tx.commit().await?;
-            Ok(is_paused)
-        })
-        .await
+        let pause = self.in_turn(PAUSE_BY, |pause| {
+            pause.bind(id.to_string()).bind(admin.to_owned())
+        });
+        Ok(pause.await? > 0)
     }
 
     pub async fn resume_issue(&self, id: &IssueId, now: Timestamp) -> Result<bool, StoreError> {

@@ -8,7 +8,7 @@ use sqlx::{Any, Row};
 use super::connect::Backend;
 use super::outcomes::unwanted;
 use super::reader_mails::follow_reader;
-use super::transaction::{Writing, again};
+use super::transaction::Writing;
 use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
@@ -155,16 +155,11 @@ impl Store {
     async fn set_aside(&self, row: &AnyRow, error: &StoreError) -> Result<(), StoreError> {
         let id: String = row.try_get("id")?;
         tracing::error!(delivery = %id, "a delivery is damaged and cannot be sent");
-        again(|| async {
-            let mut tx = self.begin_write().await?;
-            sqlx::query(SET_ASIDE)
-                .bind(id.clone())
-                .bind(error.to_string())
-                .execute(&mut *tx)
-                .await?;
-            tx.commit().await
+        self.in_turn(SET_ASIDE, |update| {
+            update.bind(id.clone()).bind(error.to_string())
         })
-        .await
+        .await?;
+        Ok(())
     }
 
     /// Puts one delivery back that was taken up and not begun.
@@ -173,16 +168,11 @@ impl Store {
         worker: &WorkerId,
         delivery: &DeliveryId,
     ) -> Result<(), StoreError> {
-        again(|| async {
-            let mut tx = self.begin_write().await?;
-            sqlx::query(GIVE_BACK_ONE)
-                .bind(worker.to_string())
-                .bind(delivery.to_string())
-                .execute(&mut *tx)
-                .await?;
-            tx.commit().await
+        self.in_turn(GIVE_BACK_ONE, |update| {
+            update.bind(worker.to_string()).bind(delivery.to_string())
         })
-        .await
+        .await?;
+        Ok(())
     }
 
     /// The orderly end of a process: all it had not begun goes back.

@@ -45,6 +45,7 @@ mod reader_mails;
 mod refusals;
 mod settings;
 mod sign_up;
+mod sign_up_rows;
 mod skipped;
 #[cfg(test)]
 mod streak_tests;

@@ -6,7 +6,8 @@ use sqlx::AssertSqlSafe;
 
 use super::deliveries::insert;
 use super::freeze::LINE_UP;
-use super::sign_up::{note, recent};
+use super::sign_up::Spans;
+use super::sign_up_rows::{note, recent};
 use super::subscriber_moves::Moves;
 use super::subscribers::{BY_KEY, SKIP_ALL, Subscriber, WELCOME_BACK, skip, subscriber};
 use super::transaction::{Writing, again};
@@ -64,10 +65,9 @@ macro_rules! follow_reader {
     };
 }
 pub(super) use follow_reader;
-const FOLLOW_READER: &str = follow_reader!("$1", "id IN ($copies)");
 
 fn follow_reader_sql(count: usize) -> String {
-    FOLLOW_READER.replace("$copies", &batch::list(2, count))
+    format!(follow_reader!("$1", "id IN ({})"), batch::list(2, count))
 }
 
 const HAND_OVER: &str = "UPDATE deliveries SET subscriber_id = $2 WHERE subscriber_id = $1";
@@ -75,26 +75,25 @@ const GIVE_WAY: &str =
     "DELETE FROM subscribers WHERE id = $1 AND state <> 'confirmed' RETURNING state";
 
 impl Store {
-    /// Queues a mail unless one of its counts is full. `short` and `day` are the beginnings
-    /// of the spans in which mails are counted. False when there is no mail.
+    /// Queues a mail unless one of its counts is full. False when there is no mail.
     pub async fn enqueue_counted(
         &self,
         mail: &NewDelivery,
         counts: &[MailCount],
-        (short, day, now): (Timestamp, Timestamp, Timestamp),
+        spans: Spans,
     ) -> Result<bool, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
             for (index, count) in counts.iter().enumerate() {
-                let seen = recent(&mut tx, &[&count.mac], short, day).await?;
+                let seen = recent(&mut tx, &[&count.mac], spans).await?;
                 let seen = seen.get(&count.mac).copied().unwrap_or_default();
                 if seen.in_short >= count.most_in_short || seen.in_day >= count.most_in_day {
                     return Ok(false);
                 }
-                let id = format!("{}:{index}", mail.id);
-                note(&mut tx, &[(&id, &count.mac)], now).await?;
+                let counted = (format!("{}:{index}", mail.id), count.mac.as_str());
+                note(&mut tx, &[counted], spans.2).await?;
             }
-            insert(&mut tx, slice::from_ref(mail), now).await?;
+            insert(&mut tx, slice::from_ref(mail), spans.2).await?;
             tx.commit().await?;
             Ok(true)
         })

@@ -26,8 +26,18 @@ pub struct Subscriber {
     pub confirmed_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "SELECT id, address, name, state, nonce, paused_until, source, created_at, confirmed_at FROM subscribers WHERE id = $1";
-pub(super) const BY_KEY: &str = "SELECT id, address, name, state, nonce, paused_until, source, created_at, confirmed_at FROM subscribers WHERE address_key = $1";
+macro_rules! subscriber_rows {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, address, name, state, nonce, paused_until, source, created_at, confirmed_at
+            FROM subscribers WHERE ",
+            $which
+        )
+    };
+}
+pub(super) use subscriber_rows;
+const BY_ID: &str = subscriber_rows!("id = $1");
+pub(super) const BY_KEY: &str = subscriber_rows!("address_key = $1");
 const CONFIRM: &str =
     "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $3,
     confirmed_at = $3, confirmed_ip = $4, suppressed_why = NULL, paused_until = NULL
@@ -61,7 +71,7 @@ const PURGE_PENDING: &str =
 
 impl Store {
     pub async fn subscriber(&self, id: &SubscriberId) -> Result<Option<Subscriber>, StoreError> {
-        let row = sqlx::query(COLUMNS)
+        let row = sqlx::query(BY_ID)
             .bind(id.to_string())
             .fetch_optional(&self.pool)
             .await?;
@@ -255,7 +265,7 @@ pub(super) fn subscriber(row: &AnyRow) -> Result<Subscriber, StoreError> {
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
-    COLUMNS,
+    BY_ID,
     BY_KEY,
     CONFIRM,
     RETURN,

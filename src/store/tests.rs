@@ -27,6 +27,7 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
         super::settings::STATEMENTS,
         super::refusals::STATEMENTS,
         super::sign_up::STATEMENTS,
+        super::sign_up_rows::STATEMENTS,
         super::skipped::STATEMENTS,
         super::subscriber_list::STATEMENTS,
         super::subscriber_moves::STATEMENTS,
@@ -41,7 +42,7 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
     let made = [
         super::commit_rows::statements(backend),
         super::deliveries::statements(backend),
-        super::sign_up::statements(backend),
+        super::sign_up_rows::statements(backend),
         super::outcomes::statements(),
         super::reader_mails::statements(),
         super::subscriber_import::statements(),

@@ -5,6 +5,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, Transaction};
 
 use super::connect::Backend;
@@ -13,6 +15,9 @@ use super::{Store, StoreError};
 
 /// Tries before contention is reported as an error.
 const TRIES: u32 = 6;
+
+/// A statement and what is bound to it.
+type Statement = Query<'static, Any, AnyArguments>;
 
 /// A transaction that writes. Dropped before its commit, it has written nothing.
 pub(super) struct Writing {
@@ -60,6 +65,21 @@ impl Store {
             backend: self.backend,
             _turn: turn,
         })
+    }
+
+    /// A transaction of one statement. Returns how many rows it changed.
+    pub(super) async fn in_turn(
+        &self,
+        statement: &'static str,
+        bind: impl Fn(Statement) -> Statement,
+    ) -> Result<u64, StoreError> {
+        again(|| async {
+            let mut tx = self.begin_write().await?;
+            let done = bind(sqlx::query(statement)).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(done.rows_affected())
+        })
+        .await
     }
 
     /// In a task of its own, which goes on when whoever asked is gone: of a BEGIN whose

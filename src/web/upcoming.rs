@@ -1,12 +1,25 @@
 //! When the next issue goes out by itself: one look for the desk and for readers.
 
+use serde::Serialize;
+
 use super::Web;
-use super::admin::views::UpcomingSlot;
+use super::pages::millis;
 use crate::domain::clock::Timestamp;
 use crate::store::StoreError;
 
 /// Slots that may have their issue already, sent by hand, or be skipped.
 const SLOTS_AHEAD: usize = 4;
+
+/// When the schedule makes the next issue.
+#[derive(Clone, Debug, Serialize)]
+pub struct UpcomingSlot {
+    /// `2026-W48`; posted with `action` = `skip` or `unskip` to `/admin/next/skip`.
+    pub slot: String,
+    #[serde(serialize_with = "millis")]
+    pub at: Timestamp,
+    pub is_this_week: bool,
+    pub is_skipped: bool,
+}
 
 /// The scheduled instants whose slots have no issue yet, the next first.
 async fn open_slots(web: &Web) -> Result<Vec<UpcomingSlot>, StoreError> {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Desk;
 use crate::domain::clock::Timestamp;
 use crate::web::pages::{maybe_millis, millis};
+use crate::web::upcoming::UpcomingSlot;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct ChosenPost {
@@ -67,17 +68,6 @@ pub struct Look {
     pub text: bool,
     pub phone: bool,
     pub dark: bool,
-}
-
-/// When the schedule makes the next issue.
-#[derive(Clone, Debug, Serialize)]
-pub struct UpcomingSlot {
-    /// `2026-W48`; posted with `action` = `skip` or `unskip` to `/admin/next/skip`.
-    pub slot: String,
-    #[serde(serialize_with = "millis")]
-    pub at: Timestamp,
-    pub is_this_week: bool,
-    pub is_skipped: bool,
 }
 
 /// `GET /admin/next`. The whole page is one form: whatever is pressed, what was typed is

@@ -25,7 +25,7 @@ pub use accounts::{
 pub use door::{Login, LoginFault, Setup, SetupFault, SetupPurpose};
 pub use draft::{
     AddPost, ChosenPost, Conflict, EditPost, LeftOut, Look, Next, PostFaults, PostFields, Send,
-    TestForm, UpcomingSlot, WeekUsed, Words,
+    TestForm, WeekUsed, Words,
 };
 pub use feeds::{AddFeed, FeedLine, Feeds};
 pub use growth::{Growth, GrowthWeek};

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Desk, Growth, IssueLine, Live, UpcomingSlot};
+use super::{Desk, Growth, IssueLine, Live};
 use crate::domain::clock::Timestamp;
 use crate::web::pages::maybe_millis;
+use crate::web::upcoming::UpcomingSlot;
 
 /// What is done of the first four steps, each tried for real; shown until all are.
 #[derive(Clone, Debug, Serialize)]
