@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::pool::PoolConnection;
 use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor, SqlSafeStr};
 
 use super::StoreError;
@@ -216,7 +217,17 @@ impl Store {
         for pen in [&self.pen, &self.claiming_pen] {
             pen.lock().await.take();
         }
+        // SQLite folds when the last one ends, and two that end at one moment both take the
+        // other for a reader.
+        let last = match self.backend {
+            Backend::Sqlite => self.pool.acquire().await.ok(),
+            Backend::Postgres => None,
+        };
+        let last = last.map(PoolConnection::detach);
         self.pool.close().await;
+        if let Some(last) = last {
+            let _ = last.close().await;
+        }
     }
 }
 
