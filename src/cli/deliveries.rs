@@ -56,6 +56,7 @@ async fn list(context: &Context, issue: Option<&str>, state: Option<&str>) -> Re
             .map_err(|error| Failure::Usage(format!("--state: {error}")))?,
     };
     let app = context.app().await?;
+    app.store.make_queues().await?;
     let mut after: Option<String> = None;
     loop {
         let page = app

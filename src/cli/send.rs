@@ -57,10 +57,14 @@ pub async fn run(
             )
         });
     }
-    let id = match digests.publish(slot).await? {
-        Published::Made { id, number, .. } => {
+    let (id, queueing) = match digests.publish(slot).await? {
+        Published::Made {
+            id,
+            number,
+            queueing,
+        } => {
             app.did(Action::IssueSent, number).await;
-            id
+            (id, queueing)
         }
         Published::AlreadyThere(issue) => return join(context, app, *issue, dry_run, wait).await,
         Published::Skipped => {
@@ -83,7 +87,10 @@ pub async fn run(
     };
     match wait {
         Some(wait) => wait_for(context, app, id, wait).await,
-        None => print(context, app, &id, None).await.map(drop),
+        None => {
+            queueing.done().await;
+            print(context, app, &id, None).await.map(drop)
+        }
     }
 }
 
@@ -100,6 +107,7 @@ async fn join(
             wait_for(context, app, issue.id, wait).await
         }
         (state, _) => {
+            app.store.make_queues().await?;
             let over = matches!(state, IssueState::Sent | IssueState::Cancelled);
             let result = over.then_some("already_sent");
             print(context, app, &issue.id, result).await.map(drop)

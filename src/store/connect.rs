@@ -112,6 +112,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "issue tallies",
         include_str!("../../migrations/0015_issue_tallies.sql"),
     ),
+    (
+        17,
+        "queues in the making",
+        include_str!("../../migrations/0017_queues_in_the_making.sql"),
+    ),
 ];
 
 /// What one database alone needs before the migration of that number: how text compares,

@@ -1,11 +1,9 @@
-//! Freezing an issue: its number, its posts and a copy for every reader, all or nothing.
-
-use std::time::Duration;
+//! Freezing an issue: its number, its posts and the first of its copies, all or nothing.
 
 use fail::fail_point;
 
 use super::transaction::{Writing, again};
-use super::{Store, StoreError, draft_edits, skipped, suppressing, tally};
+use super::{Store, StoreError, draft_edits, queue, skipped, tally};
 use crate::domain::clock::Timestamp;
 use crate::domain::edits::Edits;
 use crate::domain::issue::{IssueId, IssueNumber, Tally};
@@ -26,6 +24,8 @@ pub struct NewIssue {
     pub content_hash: String,
     /// In the order and the words in which they stand.
     pub posts: Vec<Post>,
+    /// How many would get it when it was drafted.
+    pub readers: i64,
     /// Posts that were news and did not fit.
     pub left_over: Vec<PostId>,
     /// What it was drafted with; it is used up by the issue.
@@ -38,7 +38,10 @@ pub struct NewIssue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claimed {
     Made {
+        /// As reckoned when it was drafted, unless it `is_whole`.
         recipients: i64,
+        /// Otherwise more copies [are to be made](Store::make_queue).
+        is_whole: bool,
     },
     /// This week has its issue already, whoever made it.
     SlotTaken,
@@ -66,23 +69,6 @@ const TAKE_POST: &str =
     "UPDATE posts SET issue_id = $2, position = $3, title = $4, url = $5, excerpt = $6
     WHERE id = $1 AND issue_id IS NULL";
 const OFFER_AGAIN: &str = "UPDATE posts SET offered = offered + 1 WHERE id = $1";
-const COUNT_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1";
-
-// One statement makes a million rows. What was never tried is due whatever a clock says: at
-// a moment of 1970 of its own, which is its place in the queue. That is the order of ids: it
-// mixes the domains, whose servers do not like to get all of theirs at once, and the copies
-// that are written together then stand together in every index.
-const ENQUEUE: &str = "INSERT INTO deliveries
-    (id, kind, issue_id, subscriber_id, address, state, due_at, attempts, lost_replies, queued_at, at)
-    SELECT CAST($1 AS TEXT) || ':' || id, 'issue', $1, id, address, 'queued', ROW_NUMBER() OVER (ORDER BY id), 0, 0, $2, $2
-    FROM subscribers
-    WHERE state = 'confirmed' AND (paused_until IS NULL OR paused_until <= $2)";
-
-// Whoever was suppressed while the copies were made. Their clock may be apart from ours;
-// those of a whole day are few.
-const LEAVE_OUT: &str = "DELETE FROM deliveries WHERE id IN (SELECT CAST($1 AS TEXT) || ':' || id
-    FROM subscribers WHERE state = 'suppressed' AND state_at >= $2)";
-const CLOCKS_APART: Duration = Duration::from_secs(24 * 60 * 60);
 
 // A week's issue makes the older ones stale: who is still waiting for one gets this instead.
 const GIVE_UP_OLDER: &str = "UPDATE deliveries SET
@@ -102,8 +88,8 @@ impl Store {
         })
     }
 
-    /// Freezes an issue and queues a copy for every reader, all or nothing. Whoever asks
-    /// at the same moment, one slot gets one issue.
+    /// Freezes an issue and begins to queue a copy for every reader, all or nothing. Whoever
+    /// asks at the same moment, one slot gets one issue.
     pub async fn freeze(&self, issue: &NewIssue, now: Timestamp) -> Result<Claimed, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
@@ -131,26 +117,17 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
             }
-            let copies = sqlx::query(ENQUEUE)
-                .bind(issue.id.to_string())
-                .bind(now.as_millis())
-                .execute(&mut *tx)
-                .await?;
-            let left_out = leave_out_suppressed(&mut tx, issue, now).await?;
-            let recipients = copies.rows_affected().saturating_sub(left_out);
-            let recipients = i64::try_from(recipients).unwrap_or(i64::MAX);
-            if recipients == 0 {
+            let begun = queue::begin(&mut tx, &issue.id, issue.readers, now).await?;
+            if begun.recipients == 0 {
                 return Ok(Claimed::NobodyReads);
             }
-            sqlx::query(COUNT_RECIPIENTS)
-                .bind(issue.id.to_string())
-                .bind(recipients)
-                .execute(&mut *tx)
-                .await?;
             fail_point!("freezing");
             tx.commit().await?;
             fail_point!("frozen");
-            Ok(Claimed::Made { recipients })
+            Ok(Claimed::Made {
+                recipients: begun.recipients,
+                is_whole: begun.is_whole,
+            })
         })
         .await
     }
@@ -175,21 +152,6 @@ async fn claim_slot(
     let query = sqlx::query(skipped::IS_SKIPPED).bind(slot);
     let skipped = query.fetch_optional(&mut **tx).await?;
     Ok(skipped.map(|_| Claimed::Skipped))
-}
-
-/// Returns how many. Of those who are suppressed later, the copies are found and skipped.
-async fn leave_out_suppressed(
-    tx: &mut Writing,
-    issue: &NewIssue,
-    now: Timestamp,
-) -> Result<u64, StoreError> {
-    sqlx::query(suppressing::MEET).execute(&mut **tx).await?;
-    let left_out = sqlx::query(LEAVE_OUT)
-        .bind(issue.id.to_string())
-        .bind(now.minus(CLOCKS_APART).as_millis())
-        .execute(&mut **tx)
-        .await?;
-    Ok(left_out.rows_affected())
 }
 
 async fn insert(tx: &mut Writing, issue: &NewIssue, now: Timestamp) -> Result<(), StoreError> {
@@ -239,8 +201,5 @@ pub(super) const STATEMENTS: &[&str] = &[
     INSERT,
     TAKE_POST,
     OFFER_AGAIN,
-    COUNT_RECIPIENTS,
-    ENQUEUE,
-    LEAVE_OUT,
     GIVE_UP_OLDER,
 ];

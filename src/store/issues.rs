@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 
 use super::deliveries::skip;
 use super::transaction::again;
-use super::{Store, StoreError, decode, policy_streaks, tally};
+use super::{Store, StoreError, decode, policy_streaks, queue, tally};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::{IssueId, IssueNumber, IssueState, Standing, Tally};
 use crate::domain::slot::Slot;
@@ -66,7 +66,8 @@ macro_rules! ended {
             "UPDATE issues ",
             $set,
             " WHERE state = 'sending'
-            AND NOT EXISTS (SELECT 1 FROM deliveries WHERE issue_id = issues.id AND due_at IS NOT NULL)",
+            AND NOT EXISTS (SELECT 1 FROM deliveries WHERE issue_id = issues.id AND due_at IS NOT NULL)
+            AND NOT EXISTS (SELECT 1 FROM queues_in_the_making WHERE issue_id = issues.id)",
             $rest
         )
     };
@@ -212,6 +213,8 @@ impl Store {
     pub async fn cancel_issue(&self, id: &IssueId, now: Timestamp) -> Result<bool, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
+            // First, as by whoever makes it.
+            queue::end(&mut tx, id).await?;
             let update = sqlx::query(CANCEL)
                 .bind(id.to_string())
                 .bind(now.as_millis());

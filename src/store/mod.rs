@@ -39,6 +39,9 @@ mod pen;
 mod plan_tests;
 mod policy_streaks;
 mod posts;
+mod queue;
+#[cfg(test)]
+mod queue_tests;
 #[cfg(test)]
 mod race_tests;
 mod reader_mails;

@@ -119,7 +119,13 @@ async fn that_the_old_address_is_dead_keeps_nothing_from_the_new_one() {
     let next = IssueId::new(NOW, &Random::seeded(2));
     let frozen = pair.next_issue(next, None).await;
     let made = pair.one.freeze(&frozen, NOW).await.unwrap();
-    assert_eq!(made, Claimed::Made { recipients: 1 });
+    assert_eq!(
+        made,
+        Claimed::Made {
+            recipients: 1,
+            is_whole: true
+        }
+    );
     assert!(moves(pair.other.clone()).await.unwrap());
     let dead = Settled {
         suppress: Some(pair.reader),

@@ -43,6 +43,7 @@ fn bread(id: IssueId, number: IssueNumber, slot: Option<Slot>) -> NewIssue {
         content_hash: String::new(),
         posts: Vec::new(),
         left_over: Vec::new(),
+        readers: 1,
         edits: Edits::default(),
         by_hand: true,
     }

@@ -24,6 +24,7 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
         super::issues::STATEMENTS,
         super::policy_streaks::STATEMENTS,
         super::posts::STATEMENTS,
+        super::queue::STATEMENTS,
         super::settings::STATEMENTS,
         super::refusals::STATEMENTS,
         super::sign_up::STATEMENTS,

@@ -250,6 +250,7 @@ impl TestSite {
             content_hash: "0".repeat(64),
             posts,
             left_over: Vec::new(),
+            readers: 1,
             edits: self.web.store.draft_edits().await.unwrap(),
             by_hand: false,
         };

@@ -27,6 +27,8 @@ const READERS: usize = 60;
 const CONNECTIONS: usize = 4;
 /// Mails of a whole send that go well before the one that the process dies at.
 const MIDDLE: usize = 20;
+/// Their queue is made in three parts.
+const MANY: usize = 2_200;
 /// Group commits that go well.
 const SOME: usize = 5;
 
@@ -39,13 +41,16 @@ enum Scene {
     TakeUp,
     /// The server refuses our settings, so the issue is paused.
     Refused,
+    /// To more readers than are queued at once.
+    Many,
 }
-use Scene::{Refused, Send, TakeUp};
+use Scene::{Many, Refused, Send, TakeUp};
 
 /// Each failpoint of the source, how often it is passed before it kills, and where.
 const STEPS: &[(&str, usize, Scene)] = &[
     ("freezing", 0, Send),
     ("frozen", 0, Send),
+    ("queue-lengthened", 0, Many),
     ("joined", 0, Send),
     ("claiming", 0, Send),
     ("claimed", 0, Send),
@@ -133,14 +138,18 @@ async fn survives(name: &str, passed: usize, scene: Scene) {
     let server = server_for(scene);
     let newsletter = Newsletter::new(&server.url()).await;
     let newsletter = newsletter.with("smtp.connections", CONNECTIONS.to_string());
-    newsletter.import_readers(READERS).await;
+    let readers = if scene == Many { MANY } else { READERS };
+    newsletter.import_readers(readers).await;
     if scene == TakeUp {
         let dead = sends_until(&newsletter, "dot-written", MIDDLE).wait().await;
         assert_died(&dead, "dot-written");
     }
     let dead = sends_until(&newsletter, name, passed).wait().await;
     assert_died(&dead, name);
-    assert_accounted(&newsletter, &server, READERS, name).await;
+    // Who lists the copies makes those that are missing, which here the engine is to do.
+    if scene != Many {
+        assert_accounted(&newsletter, &server, readers, name).await;
+    }
     if scene == Refused {
         newsletter
             .json(&["deliveries", "retry", "--issue", "1"])
@@ -148,7 +157,9 @@ async fn survives(name: &str, passed: usize, scene: Scene) {
     }
 
     let again = newsletter.start(&["digest", "send", "--wait"]);
-    assert_accounted(&newsletter, &server, READERS, name).await;
+    if scene != Many {
+        assert_accounted(&newsletter, &server, readers, name).await;
+    }
     let (code, result) = result_of(&again.wait().await);
     assert_eq!(code, 0, "{name}: {result}");
     assert_eq!(result["issue"], 1, "{name}: {result}");
@@ -268,11 +279,15 @@ async fn is_freezing(newsletter: &Newsletter) {
 
 /// An issue is being frozen, and before that is done this happens.
 async fn nobody_gets_it_who(leaves: impl AsyncFn(&Newsletter, &str)) {
-    // Who has to wait for the freezing comes in before the last ones are written to.
+    // Who has to wait for the freezing comes in before the last one is written to, who was
+    // the last to come.
     let server = SmtpServer::unhurried(Duration::from_millis(200));
     let newsletter = Newsletter::new(&server.url()).await;
     let newsletter = newsletter.with("smtp.connections", "1");
-    newsletter.import_readers(9).await;
+    newsletter.import_readers(8).await;
+    newsletter
+        .json(&["subscribers", "add", LEAVER, "--source", "test"])
+        .await;
     let hold = ("FAILPOINTS", "freezing=sleep(3000)");
     let arguments = ["digest", "send", "--wait", "--json"];
     let (newsletter, serving, site) = serve(newsletter).await;

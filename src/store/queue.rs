@@ -1,0 +1,267 @@
+//! The queue of an issue: a copy for every reader. It is made some at a time, and between
+//! two others write: who signs up or leaves does not wait for a million copies.
+
+use std::time::Duration;
+
+use fail::fail_point;
+use sqlx::Row;
+
+use super::freeze::LINE_UP;
+use super::transaction::{Writing, again};
+use super::{Store, StoreError, decode, suppressing};
+use crate::domain::clock::Timestamp;
+use crate::domain::issue::IssueId;
+
+/// The copies that are made at once: a few milliseconds of writing.
+const AT_ONCE: i64 = 1_000;
+
+// Whoever is to have a copy, by when they became a reader. Those who come after the freeze
+// stand behind the last one.
+macro_rules! readers {
+    () => {
+        "FROM subscribers WHERE state = 'confirmed' AND (paused_until IS NULL OR paused_until <= $2)
+            AND id > $3 AND id <= $4"
+    };
+}
+
+const LAST_READER: &str = "SELECT MAX(id) FROM subscribers WHERE state = 'confirmed'";
+const NEXT_READERS: &str = concat!(
+    "SELECT MAX(id) AS reached, CAST(COUNT(*) AS BIGINT) AS readers FROM (SELECT id ",
+    readers!(),
+    " ORDER BY id LIMIT $1) AS following"
+);
+
+// What was never tried is due whatever a clock says: at a moment of 1970 of its own, which is
+// its place in the queue. That is the order of ids: it mixes the domains, whose servers do not
+// like to get all of theirs at once, and the copies that are written together then stand
+// together in every index.
+const ENQUEUE: &str = concat!(
+    "INSERT INTO deliveries
+        (id, kind, issue_id, subscriber_id, address, state, due_at, attempts, lost_replies, queued_at, at)
+    SELECT CAST($1 AS TEXT) || ':' || id, 'issue', $1, id, address, 'queued', $5 + ROW_NUMBER() OVER (ORDER BY id),
+        0, 0, $2, $2 ",
+    readers!()
+);
+
+// Whoever was suppressed while these copies were made. Their clock may be apart from ours;
+// those of a whole day are few.
+const LEAVE_OUT: &str = "DELETE FROM deliveries WHERE id IN (SELECT CAST($1 AS TEXT) || ':' || id
+    FROM subscribers WHERE state = 'suppressed' AND state_at >= $2 AND id > $3 AND id <= $4)";
+const CLOCKS_APART: Duration = Duration::from_secs(24 * 60 * 60);
+
+const BEGIN: &str =
+    "INSERT INTO queues_in_the_making (issue_id, reached, last, copies) VALUES ($1, $2, $3, $4)";
+// Held until the end: of two who make the same queue one waits for the other.
+const HOLD: &str = "UPDATE queues_in_the_making SET copies = copies WHERE issue_id = $1
+    RETURNING reached, last, copies, (SELECT frozen_at FROM issues WHERE id = $1) AS frozen_at";
+const REACHED: &str =
+    "UPDATE queues_in_the_making SET reached = $2, copies = $3 WHERE issue_id = $1";
+const END: &str = "DELETE FROM queues_in_the_making WHERE issue_id = $1 RETURNING copies";
+const IN_THE_MAKING: &str = "SELECT issue_id FROM queues_in_the_making LIMIT 1";
+const ALL_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1";
+// One more than there are, as long as there may be one more: nothing that goes by the sums
+// takes such an issue for sent.
+const SOME_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1 AND recipients < $2";
+
+/// How far the queue of one issue is made.
+#[derive(Debug)]
+struct Queue {
+    issue: String,
+    frozen_at: Timestamp,
+    reached: String,
+    last: String,
+    copies: i64,
+}
+
+impl Queue {
+    /// Makes the copies that come next. True when these were the last.
+    async fn lengthen(&mut self, tx: &mut Writing, at_once: i64) -> Result<bool, StoreError> {
+        let next = sqlx::query(NEXT_READERS)
+            .bind(at_once)
+            .bind(self.frozen_at.as_millis())
+            .bind(self.reached.clone())
+            .bind(self.last.clone())
+            .fetch_one(&mut **tx)
+            .await?;
+        let readers: i64 = next.try_get("readers")?;
+        let Some(reached) = next.try_get::<Option<String>, _>("reached")? else {
+            return Ok(true);
+        };
+        let made = sqlx::query(ENQUEUE)
+            .bind(self.issue.clone())
+            .bind(self.frozen_at.as_millis())
+            .bind(self.reached.clone())
+            .bind(reached.clone())
+            .bind(self.copies)
+            .execute(&mut **tx)
+            .await?;
+        // Of those who are suppressed later, the copies are found and skipped.
+        sqlx::query(suppressing::MEET).execute(&mut **tx).await?;
+        let left_out = sqlx::query(LEAVE_OUT)
+            .bind(self.issue.clone())
+            .bind(self.frozen_at.minus(CLOCKS_APART).as_millis())
+            .bind(self.reached.clone())
+            .bind(reached.clone())
+            .execute(&mut **tx)
+            .await?;
+        self.copies += made.rows_affected().cast_signed() - left_out.rows_affected().cast_signed();
+        self.reached = reached;
+        Ok(readers < at_once)
+    }
+}
+
+impl Store {
+    /// Makes the rest of an issue's queue, however many others do so at the same time.
+    ///
+    /// # Errors
+    /// When the database fails. Then whoever delivers makes what is left.
+    pub async fn make_queue(&self, issue: &IssueId) -> Result<(), StoreError> {
+        while self.lengthen_queue(issue).await? {}
+        Ok(())
+    }
+
+    /// Makes the next copies of an issue. False when it has all of them.
+    pub async fn lengthen_queue(&self, issue: &IssueId) -> Result<bool, StoreError> {
+        let is_made = again(|| self.lengthen(issue, AT_ONCE)).await?;
+        fail_point!("queue-lengthened");
+        Ok(!is_made)
+    }
+
+    async fn lengthen(&self, issue: &IssueId, at_once: i64) -> Result<bool, StoreError> {
+        let mut tx = self.begin_write().await?;
+        sqlx::query(LINE_UP).execute(&mut *tx).await?;
+        let Some(mut queue) = hold(&mut tx, issue).await? else {
+            return Ok(true);
+        };
+        let is_made = queue.lengthen(&mut tx, at_once).await?;
+        sqlx::query(REACHED)
+            .bind(queue.issue.clone())
+            .bind(queue.reached)
+            .bind(queue.copies)
+            .execute(&mut *tx)
+            .await?;
+        if is_made {
+            end(&mut tx, issue).await?;
+        } else {
+            set_recipients(&mut tx, SOME_RECIPIENTS, queue.issue, queue.copies + 1).await?;
+        }
+        tx.commit().await?;
+        Ok(is_made)
+    }
+
+    /// Makes what is left of every queue, as where a process died with one in the making.
+    pub async fn make_queues(&self) -> Result<(), StoreError> {
+        while let Some(issue) = self.queue_in_the_making().await? {
+            self.make_queue(&issue).await?;
+        }
+        Ok(())
+    }
+
+    /// An issue that has not all of its copies yet.
+    pub async fn queue_in_the_making(&self) -> Result<Option<IssueId>, StoreError> {
+        let id: Option<String> = sqlx::query_scalar(IN_THE_MAKING)
+            .fetch_optional(&self.pool)
+            .await?;
+        id.map(|id| decode("issue id", id, IssueId::parse))
+            .transpose()
+    }
+}
+
+async fn hold(tx: &mut Writing, issue: &IssueId) -> Result<Option<Queue>, StoreError> {
+    let row = sqlx::query(HOLD)
+        .bind(issue.to_string())
+        .fetch_optional(&mut **tx)
+        .await?;
+    let queue = row.map(|row| {
+        Ok::<_, sqlx::Error>(Queue {
+            issue: issue.to_string(),
+            frozen_at: Timestamp::from_millis(row.try_get("frozen_at")?),
+            reached: row.try_get("reached")?,
+            last: row.try_get("last")?,
+            copies: row.try_get("copies")?,
+        })
+    });
+    Ok(queue.transpose()?)
+}
+
+/// What was begun.
+pub(super) struct Begun {
+    /// As reckoned before, unless the queue is whole.
+    pub recipients: i64,
+    pub is_whole: bool,
+}
+
+/// Makes the first copies of an issue that would go to so many readers.
+pub(super) async fn begin(
+    tx: &mut Writing,
+    issue: &IssueId,
+    readers: i64,
+    frozen_at: Timestamp,
+) -> Result<Begun, StoreError> {
+    let last: Option<String> = sqlx::query_scalar(LAST_READER).fetch_one(&mut **tx).await?;
+    let mut queue = Queue {
+        issue: issue.to_string(),
+        frozen_at,
+        reached: String::new(),
+        last: last.unwrap_or_default(),
+        copies: 0,
+    };
+    let mut is_whole = false;
+    while !is_whole && queue.copies == 0 {
+        is_whole = queue.lengthen(tx, AT_ONCE).await?;
+    }
+    let mut recipients = queue.copies;
+    if !is_whole {
+        recipients = readers.max(recipients + 1);
+        sqlx::query(BEGIN)
+            .bind(queue.issue.clone())
+            .bind(queue.reached)
+            .bind(queue.last)
+            .bind(queue.copies)
+            .execute(&mut **tx)
+            .await?;
+    }
+    set_recipients(tx, ALL_RECIPIENTS, queue.issue, recipients).await?;
+    Ok(Begun {
+        recipients,
+        is_whole,
+    })
+}
+
+/// No more copies are made of it; those who have none are no recipients.
+pub(super) async fn end(tx: &mut Writing, issue: &IssueId) -> Result<(), StoreError> {
+    let copies: Option<i64> = sqlx::query_scalar(END)
+        .bind(issue.to_string())
+        .fetch_optional(&mut **tx)
+        .await?;
+    if let Some(copies) = copies {
+        set_recipients(tx, ALL_RECIPIENTS, issue.to_string(), copies).await?;
+    }
+    Ok(())
+}
+
+async fn set_recipients(
+    tx: &mut Writing,
+    statement: &'static str,
+    issue: String,
+    recipients: i64,
+) -> Result<(), StoreError> {
+    let update = sqlx::query(statement).bind(issue).bind(recipients);
+    update.execute(&mut **tx).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[
+    LAST_READER,
+    NEXT_READERS,
+    ENQUEUE,
+    LEAVE_OUT,
+    BEGIN,
+    HOLD,
+    REACHED,
+    END,
+    IN_THE_MAKING,
+    ALL_RECIPIENTS,
+    SOME_RECIPIENTS,
+];
