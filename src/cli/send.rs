@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::serve::stop_signal;
 use super::watch::watch;
@@ -15,6 +16,11 @@ use crate::domain::ids::IssueId;
 use crate::domain::issue::{IssueState, Tally};
 use crate::domain::slot::Slot;
 use crate::store::IssueRow;
+
+/// Between two looks at a queue that another process makes.
+const LOOK: Duration = Duration::from_millis(20);
+/// A queue that has not become longer for this long is made by nobody.
+const STANDSTILL: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug)]
 pub struct Wait {
@@ -57,14 +63,10 @@ pub async fn run(
             )
         });
     }
-    let (id, queueing) = match digests.publish(slot).await? {
-        Published::Made {
-            id,
-            number,
-            queueing,
-        } => {
+    let id = match digests.publish(slot).await? {
+        Published::Made { id, number, .. } => {
             app.did(Action::IssueSent, number).await;
-            (id, queueing)
+            id
         }
         Published::AlreadyThere(issue) => return join(context, app, *issue, dry_run, wait).await,
         Published::Skipped => {
@@ -88,10 +90,28 @@ pub async fn run(
     match wait {
         Some(wait) => wait_for(context, app, id, wait).await,
         None => {
-            queueing.done().await;
+            queued(app).await?;
             print(context, app, &id, None).await.map(drop)
         }
     }
+}
+
+/// Until every reader has a copy. A process that delivers makes them without keeping its
+/// own readers waiting; where there is none, this one does.
+async fn queued(app: &App) -> Result<(), Failure> {
+    let mut others = !app.store.workers().await?.is_empty();
+    let (mut copies, mut since) = (0, Instant::now());
+    while let Some((_, made)) = app.store.queue_in_the_making().await? {
+        if made != copies {
+            (copies, since) = (made, Instant::now());
+        }
+        others = others && since.elapsed() < STANDSTILL;
+        if !others {
+            app.store.make_queues().await?;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
 }
 
 /// The slot has its issue: joins it while it is not finished.

@@ -101,6 +101,7 @@ impl Engine {
         let heart = spawn(&self.deliveries, |it| async move {
             it.keep_beating(worker, pulse).await
         });
+        let queues = spawn(&self.deliveries, |it| async move { it.keep_queues().await });
         let mut feeder = spawn(&self.deliveries, |it| {
             let stop = stop.clone();
             async move { it.feed(worker, job_in, stop).await }
@@ -115,6 +116,7 @@ impl Engine {
         // A claim that the database never answers must not hold the end up; what it may
         // have leased goes back with the rest.
         feeder.abort();
+        queues.abort();
         let ending = ending.clone();
         let grace = tokio::spawn(async move {
             if !was_taken_for_dead {

@@ -115,36 +115,7 @@ impl Deliveries {
             return Ok(mails);
         }
         let issues = self.store.sending_issues().await?;
-        if issues.is_empty() {
-            return Ok(Vec::new());
-        }
-        loop {
-            let copies = self.claim_of(&issues, worker, reached, limit, now).await?;
-            if !copies.is_empty() {
-                return Ok(copies);
-            }
-            // Whoever began to make a queue makes all of it, or has died.
-            let Some(issue) = self.store.queue_in_the_making().await? else {
-                break;
-            };
-            self.store.lengthen_queue(&issue).await?;
-        }
-        if self.store.finish_issues(self.now()).await? > 0 {
-            tracing::info!("an issue is sent: every recipient is accounted for");
-        }
-        Ok(Vec::new())
-    }
-
-    /// Copies of the first of these issues that has any to go.
-    async fn claim_of(
-        &self,
-        issues: &[IssueId],
-        worker: WorkerId,
-        reached: &mut Reached,
-        limit: i64,
-        now: Timestamp,
-    ) -> Result<Vec<Leased>, StoreError> {
-        for issue in issues {
+        for issue in &issues {
             for from in reached.froms(issue) {
                 let copies = self
                     .store
@@ -155,6 +126,9 @@ impl Deliveries {
                     return Ok(copies);
                 }
             }
+        }
+        if !issues.is_empty() && self.store.finish_issues(self.now()).await? > 0 {
+            tracing::info!("an issue is sent: every recipient is accounted for");
         }
         Ok(Vec::new())
     }

@@ -1,6 +1,7 @@
 //! From a queued row to a recorded outcome: lease, compose, send, record.
 //!
 //! ```text
+//! queues ── a copy for every reader ──► store
 //! feeder ── claims batches ahead ──► connections (up to smtp.connections)
 //!                                        │  ▲
 //!             what was sent, what is next ▼  │ may be sent now
@@ -21,6 +22,7 @@ mod gate;
 mod heart;
 mod last_words;
 mod pace;
+mod queues;
 mod reach;
 mod recorder;
 mod settle;

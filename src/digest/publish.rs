@@ -1,23 +1,20 @@
 //! Freezing an issue: once per slot, whoever asks.
 
-use tokio::task::JoinHandle;
-
 use super::draft::DraftError;
 use super::{Digests, Draft};
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::slot::Slot;
-use crate::store::{Claimed, IssueRow, NewIssue, Store};
+use crate::store::{Claimed, IssueRow, NewIssue};
 
 /// Drafting again after this many others were quicker would be strange.
 const TRIES: usize = 20;
 
 /// What came of publishing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Published {
     Made {
         id: IssueId,
         number: IssueNumber,
-        queueing: Queueing,
     },
     /// The week has its issue already.
     AlreadyThere(Box<IssueRow>),
@@ -25,28 +22,6 @@ pub enum Published {
     NothingNew(Box<Draft>),
     /// The editor wants no issue in this week.
     Skipped,
-}
-
-/// The queue of an issue, some of which may still have to be made. It is, whether anyone
-/// waits for it or not.
-#[derive(Debug)]
-pub struct Queueing(Option<JoinHandle<()>>);
-
-impl Queueing {
-    fn the_rest_of(issue: IssueId, store: Store) -> Self {
-        Self(Some(tokio::spawn(async move {
-            if let Err(error) = store.make_queue(&issue).await {
-                tracing::warn!(%issue, %error, "who delivers makes the rest of the queue");
-            }
-        })))
-    }
-
-    /// Until every reader has a copy, or the database does not answer.
-    pub async fn done(self) {
-        if let Some(task) = self.0 {
-            let _ = task.await;
-        }
-    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +50,7 @@ impl Digests {
     }
 
     /// Makes the issue of `slot` (`None`: one beside the week's) from the posts that are
-    /// there, and begins to queue a copy for every reader.
+    /// there, and begins to queue a copy for every reader; whoever delivers goes on.
     ///
     /// # Errors
     /// As drafting, or when others are quicker every time.
@@ -121,20 +96,11 @@ impl Digests {
         }
         let issue = self.new_issue(&draft, slot, by_hand);
         Ok(match self.store.freeze(&issue, self.now()).await? {
-            Claimed::Made {
-                recipients,
-                is_whole,
-            } => {
+            Claimed::Made { recipients } => {
                 tracing::info!(issue = %issue.number, recipients, "issue frozen");
-                let queueing = if is_whole {
-                    Queueing(None)
-                } else {
-                    Queueing::the_rest_of(issue.id, self.store.clone())
-                };
                 Some(Published::Made {
                     id: issue.id,
                     number: issue.number,
-                    queueing,
                 })
             }
             Claimed::NobodyReads => Some(Published::NothingNew(Box::new(draft))),

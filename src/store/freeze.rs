@@ -38,10 +38,9 @@ pub struct NewIssue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claimed {
     Made {
-        /// As reckoned when it was drafted, unless it `is_whole`.
+        /// As reckoned when it was drafted, while there are copies [to be
+        /// made](Store::make_queues).
         recipients: i64,
-        /// Otherwise more copies [are to be made](Store::make_queue).
-        is_whole: bool,
     },
     /// This week has its issue already, whoever made it.
     SlotTaken,
@@ -117,17 +116,14 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
             }
-            let begun = queue::begin(&mut tx, &issue.id, issue.readers, now).await?;
-            if begun.recipients == 0 {
+            let recipients = queue::begin(&mut tx, &issue.id, issue.readers, now).await?;
+            if recipients == 0 {
                 return Ok(Claimed::NobodyReads);
             }
             fail_point!("freezing");
             tx.commit().await?;
             fail_point!("frozen");
-            Ok(Claimed::Made {
-                recipients: begun.recipients,
-                is_whole: begun.is_whole,
-            })
+            Ok(Claimed::Made { recipients })
         })
         .await
     }

@@ -57,7 +57,7 @@ const HOLD: &str = "UPDATE queues_in_the_making SET copies = copies WHERE issue_
 const REACHED: &str =
     "UPDATE queues_in_the_making SET reached = $2, copies = $3 WHERE issue_id = $1";
 const END: &str = "DELETE FROM queues_in_the_making WHERE issue_id = $1 RETURNING copies";
-const IN_THE_MAKING: &str = "SELECT issue_id FROM queues_in_the_making LIMIT 1";
+const IN_THE_MAKING: &str = "SELECT issue_id, copies FROM queues_in_the_making LIMIT 1";
 const ALL_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1";
 // One more than there are, as long as there may be one more: nothing that goes by the sums
 // takes such an issue for sent.
@@ -111,15 +111,6 @@ impl Queue {
 }
 
 impl Store {
-    /// Makes the rest of an issue's queue, however many others do so at the same time.
-    ///
-    /// # Errors
-    /// When the database fails. Then whoever delivers makes what is left.
-    pub async fn make_queue(&self, issue: &IssueId) -> Result<(), StoreError> {
-        while self.lengthen_queue(issue).await? {}
-        Ok(())
-    }
-
     /// Makes the next copies of an issue. False when it has all of them.
     pub async fn lengthen_queue(&self, issue: &IssueId) -> Result<bool, StoreError> {
         let is_made = again(|| self.lengthen(issue, AT_ONCE)).await?;
@@ -149,21 +140,24 @@ impl Store {
         Ok(is_made)
     }
 
-    /// Makes what is left of every queue, as where a process died with one in the making.
+    /// Makes what is left of every queue, however many others do so at the same time.
     pub async fn make_queues(&self) -> Result<(), StoreError> {
-        while let Some(issue) = self.queue_in_the_making().await? {
-            self.make_queue(&issue).await?;
+        while let Some((issue, _)) = self.queue_in_the_making().await? {
+            self.lengthen_queue(&issue).await?;
         }
         Ok(())
     }
 
-    /// An issue that has not all of its copies yet.
-    pub async fn queue_in_the_making(&self) -> Result<Option<IssueId>, StoreError> {
-        let id: Option<String> = sqlx::query_scalar(IN_THE_MAKING)
+    /// An issue that has not all of its copies yet, and how many it has.
+    pub async fn queue_in_the_making(&self) -> Result<Option<(IssueId, i64)>, StoreError> {
+        let row = sqlx::query(IN_THE_MAKING)
             .fetch_optional(&self.pool)
             .await?;
-        id.map(|id| decode("issue id", id, IssueId::parse))
-            .transpose()
+        row.map(|row| {
+            let issue = decode("issue id", row.try_get("issue_id")?, IssueId::parse)?;
+            Ok((issue, row.try_get("copies")?))
+        })
+        .transpose()
     }
 }
 
@@ -184,20 +178,14 @@ async fn hold(tx: &mut Writing, issue: &IssueId) -> Result<Option<Queue>, StoreE
     Ok(queue.transpose()?)
 }
 
-/// What was begun.
-pub(super) struct Begun {
-    /// As reckoned before, unless the queue is whole.
-    pub recipients: i64,
-    pub is_whole: bool,
-}
-
-/// Makes the first copies of an issue that would go to so many readers.
+/// Makes the first copies of an issue that would go to so many readers. Gives how many
+/// recipients it has; none when there are no readers.
 pub(super) async fn begin(
     tx: &mut Writing,
     issue: &IssueId,
     readers: i64,
     frozen_at: Timestamp,
-) -> Result<Begun, StoreError> {
+) -> Result<i64, StoreError> {
     let last: Option<String> = sqlx::query_scalar(LAST_READER).fetch_one(&mut **tx).await?;
     let mut queue = Queue {
         issue: issue.to_string(),
@@ -222,10 +210,7 @@ pub(super) async fn begin(
             .await?;
     }
     set_recipients(tx, ALL_RECIPIENTS, queue.issue, recipients).await?;
-    Ok(Begun {
-        recipients,
-        is_whole,
-    })
+    Ok(recipients)
 }
 
 /// No more copies are made of it; those who have none are no recipients.

@@ -1,0 +1,20 @@
+//! Makes the queues of issues that were frozen, while their first copies are sent.
+
+use std::time::Duration;
+
+use super::Deliveries;
+
+/// Between two looks for a new one.
+const LOOK: Duration = Duration::from_millis(400);
+
+impl Deliveries {
+    /// Until it is aborted. Whatever is not made then, another process makes.
+    pub(super) async fn keep_queues(&self) {
+        loop {
+            if let Err(error) = self.store.make_queues().await {
+                tracing::warn!(%error, "the queue is made later: the database does not answer");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
