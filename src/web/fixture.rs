@@ -256,6 +256,7 @@ impl TestSite {
         };
         let claimed = self.web.store.freeze(&issue, self.now()).await.unwrap();
         assert!(matches!(claimed, Claimed::Made { .. }), "{claimed:?}");
+        self.web.store.make_queues().await.unwrap();
         (issue.id, issue.number)
     }
 
