@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
+use tokio::time::{Instant, timeout};
 
 use crate::domain::ids::IssueId;
 use crate::domain::outcome::Report;
@@ -52,11 +53,40 @@ impl Shut {
     }
 }
 
+/// While somebody was let in so lately, others may come side by side.
+const LATELY: Duration = Duration::from_secs(10);
+/// And so long they wait for the one who goes first: a server that is not there at all is
+/// no reason to stand in line.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Shared by the connections of a process, for as long as it has the same settings.
 #[derive(Debug, Default)]
-pub struct Gate(Mutex<Option<Shut>>);
+pub struct Gate {
+    shut: Mutex<Option<Shut>>,
+    /// When somebody was let in last.
+    let_in: Mutex<Option<Instant>>,
+    first: AsyncMutex<()>,
+}
+
+/// To be held until it is known whether one is let in.
+pub type Turn<'a> = MutexGuard<'a, ()>;
 
 impl Gate {
+    /// Waits for whoever goes first, unless somebody was let in lately: a wrong password is
+    /// to fail once, and not on every connection.
+    pub async fn turn(&self) -> Option<Turn<'_>> {
+        if self.let_in_lately() {
+            return None;
+        }
+        let turn = timeout(PATIENCE, self.first.lock()).await.ok()?;
+        (!self.let_in_lately()).then_some(turn)
+    }
+
+    fn let_in_lately(&self) -> bool {
+        let let_in = *lock(&self.let_in);
+        let_in.is_some_and(|at| at.elapsed() < LATELY)
+    }
+
     /// Why this connection is not to be opened; `None` when it may be.
     pub fn refusal(&self) -> Option<Report> {
         self.with(|shut| shut.as_mut()?.refusal(Instant::now()))
@@ -65,14 +95,21 @@ impl Gate {
     /// The server, or the settings, let nobody in.
     pub fn shut(&self, why: Report) {
         let now = Instant::now();
+        *lock(&self.let_in) = None;
         self.with(|shut| match shut {
             Some(shut) => shut.anew(why, now),
             None => *shut = Some(Shut::new(why, now)),
         });
     }
 
-    /// Somebody was let in, or a person says that it is set right.
+    /// Somebody was let in.
     pub fn open(&self) {
+        *lock(&self.let_in) = Some(Instant::now());
+        self.forget();
+    }
+
+    /// A person says that it is set right.
+    pub fn forget(&self) {
         self.with(|shut| *shut = None);
     }
 
@@ -94,8 +131,12 @@ impl Gate {
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Option<Shut>) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut lock(&self.shut))
     }
+}
+
+fn lock<T>(it: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -148,6 +189,36 @@ mod tests {
         assert_eq!(gate.refusal(), Some(wrong_password()));
         gate.open();
         assert_eq!(gate.refusal(), None);
+    }
+
+    #[tokio::test]
+    async fn one_goes_first_and_the_others_follow_side_by_side() {
+        let gate = Gate::default();
+        for _ in 0..2 {
+            let first = gate.turn().await;
+            assert!(first.is_some());
+            let is_let_in = async {
+                gate.open();
+                drop(first);
+            };
+            let (second, third, ()) = tokio::join!(gate.turn(), gate.turn(), is_let_in);
+            assert!(second.is_none() && third.is_none());
+            assert!(gate.turn().await.is_none());
+            gate.shut(wrong_password());
+        }
+    }
+
+    #[tokio::test]
+    async fn who_follows_one_that_failed_goes_alone_too() {
+        let gate = Gate::default();
+        let first = gate.turn().await;
+        let fails = async {
+            gate.shut(wrong_password());
+            drop(first);
+        };
+        let (second, ()) = tokio::join!(gate.turn(), fails);
+        assert!(second.is_some());
+        assert_eq!(gate.refusal(), Some(wrong_password()));
     }
 
     #[test]

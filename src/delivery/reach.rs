@@ -19,6 +19,10 @@ const REACH: [Duration; 3] = [
 impl Connection {
     /// Reaches the server, or tells why not. `None` when the process is to stop.
     pub(super) async fn open(&self, job: &Leased) -> Result<Option<Channel>, Report> {
+        let mut turn = tokio::select! {
+            () = self.stop.cancelled() => return Ok(None),
+            turn = self.gate.turn() => turn,
+        };
         if let Some(refusal) = self.kept_out(job).await {
             return Err(refusal);
         }
@@ -39,6 +43,7 @@ impl Connection {
             if matches!(failed.outcome, Outcome::Halted(_)) {
                 self.gate.shut(failed.clone());
             }
+            drop(turn.take());
             let wait = waits.next().filter(|_| {
                 matches!(failed.outcome, Outcome::Deferred(_)) && self.throttle.allows(self.number)
             });
@@ -60,7 +65,7 @@ impl Connection {
             && let Ok(running) = self.deliveries.store.sending_issues().await
             && running.contains(&issue)
         {
-            self.gate.open();
+            self.gate.forget();
             return None;
         }
         Some(refusal)
