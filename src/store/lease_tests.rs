@@ -4,13 +4,15 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::connect::Backend;
 use super::pair::Pair;
-use super::{GroupCommit, Mark, NewDelivery, Place, Settled, Store, leases};
+use super::{Claimed, GroupCommit, Mark, NewDelivery, Place, Settled, Store, leases};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::WorkerId;
 use crate::domain::in_doubt::InDoubt;
+use crate::domain::issue::IssueId;
 use crate::domain::random::Random;
+use crate::domain::slot::Slot;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
 
@@ -62,6 +64,25 @@ async fn who_leaves_an_outcome_behind_does_not_slip_away() {
     store.join_workers(&again, NOW).await.unwrap();
     let taken = store.claim_mails(&again, 9, NOW).await.unwrap();
     assert_eq!((taken[0].attempts, taken[0].lost_replies), (1, 1));
+}
+
+#[tokio::test]
+async fn what_a_dead_process_was_sending_is_not_tried_again_behind_the_next_weeks_issue() {
+    for (slot, state) in [
+        (None, DeliveryState::Deferred),
+        (Slot::parse("2026-W48").ok(), DeliveryState::InDoubt),
+    ] {
+        let pair = Pair::new().await;
+        pair.begins_to_send().await;
+        let next = IssueId::new(NOW, &Random::seeded(2));
+        let next = pair.next_issue(next, slot).await;
+        let made = pair.other.freeze(&next, NOW).await.unwrap();
+        assert_eq!(made, Claimed::Made { recipients: 1 });
+        let dead = &pair.worker;
+        let taken_up = pair.other.take_up(dead, 0, InDoubt::Resend, NOW).await;
+        assert!(taken_up.unwrap());
+        assert_eq!(pair.state().await, state);
+    }
 }
 
 #[tokio::test]

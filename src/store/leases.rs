@@ -6,7 +6,7 @@ use sqlx::query::Query;
 use sqlx::{Any, Row};
 
 use super::connect::Backend;
-use super::outcomes::unwanted;
+use super::outcomes::{outdated, unwanted};
 use super::reader_mails::follow_reader;
 use super::transaction::Writing;
 use super::{Store, StoreError, decode};
@@ -90,6 +90,7 @@ const IS_STILL: &str = "DELETE FROM workers WHERE id = $1 AND beat = $2";
 const DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, at = $2, state = 'deferred', due_at = $2
     WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < CASE WHEN kind = 'issue' THEN CAST($3 AS BIGINT) ELSE CAST($4 AS BIGINT) END";
 const DOUBT_UNWANTED: &str = unwanted!("lease = $1");
+const DOUBT_OUTDATED: &str = outdated!("lease = $1");
 const DOUBT_FOLLOWS: &str = follow_reader!("$2", "lease = $1");
 const LET_GO: &str = "UPDATE deliveries SET lease = NULL WHERE lease = $1 AND state = 'deferred'";
 const HOLD: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'in_doubt', due_at = NULL
@@ -235,7 +236,7 @@ pub(super) async fn settle_leases(
         .bind(i64::from(policy.most_losses(DeliveryKind::Confirmation)))
         .execute(&mut **tx)
         .await?;
-    for statement in [DOUBT_UNWANTED, DOUBT_FOLLOWS, HOLD] {
+    for statement in [DOUBT_UNWANTED, DOUBT_OUTDATED, DOUBT_FOLLOWS, HOLD] {
         sqlx::query(statement)
             .bind(lease.to_owned())
             .bind(now.as_millis())
@@ -305,6 +306,7 @@ pub(super) fn statements(backend: Backend) -> Vec<&'static str> {
         IS_STILL,
         DOUBT,
         DOUBT_UNWANTED,
+        DOUBT_OUTDATED,
         DOUBT_FOLLOWS,
         LET_GO,
         HOLD,

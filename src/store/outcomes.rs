@@ -126,11 +126,21 @@ pub(super) use unwanted;
 const UNWANTED: &str = unwanted!("id = $1");
 
 // Nor is one whose next issue came out meanwhile; [`Store::freeze`] ends those that waited.
-const OUTDATED: &str = "UPDATE deliveries SET
-        state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'bounced' END, due_at = NULL, at = $2
-    WHERE id = $1 AND state IN ('queued', 'deferred') AND EXISTS (
-        SELECT 1 FROM issues own, issues newer
-        WHERE own.id = deliveries.issue_id AND newer.number > own.number AND newer.slot IS NOT NULL)";
+macro_rules! outdated {
+    ($which:literal) => {
+        concat!(
+            "UPDATE deliveries SET state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'bounced' END,
+                due_at = NULL, lease = NULL, at = $2
+            WHERE ",
+            $which,
+            " AND state IN ('queued', 'deferred') AND EXISTS (
+                SELECT 1 FROM issues own, issues newer
+                WHERE own.id = deliveries.issue_id AND newer.number > own.number AND newer.slot IS NOT NULL)"
+        )
+    };
+}
+pub(super) use outdated;
+const OUTDATED: &str = outdated!("id = $1");
 
 impl Store {
     /// Writes a group commit, all or nothing. Written twice it is as if it was written once,
