@@ -24,6 +24,7 @@ mod freeze;
 #[cfg(test)]
 mod hand_over_tests;
 mod intake;
+mod issue_states;
 mod issues;
 #[cfg(test)]
 mod lease_tests;

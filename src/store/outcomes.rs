@@ -7,7 +7,7 @@ use fail::fail_point;
 use sqlx::AssertSqlSafe;
 
 use super::commit_rows::Row;
-use super::issues::PAUSE;
+use super::issue_states::PAUSE;
 use super::reader_mails::follow_readers;
 use super::transaction::{Writing, again};
 use super::{

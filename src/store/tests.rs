@@ -21,6 +21,7 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
         super::feeds::STATEMENTS,
         super::freeze::STATEMENTS,
         super::ownerless::STATEMENTS,
+        super::issue_states::STATEMENTS,
         super::issues::STATEMENTS,
         super::policy_streaks::STATEMENTS,
         super::posts::STATEMENTS,
