@@ -15,6 +15,7 @@ mod send;
 mod serve;
 mod subscribers;
 mod templates;
+mod token;
 mod watch;
 
 use std::path::{Path, PathBuf};

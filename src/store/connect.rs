@@ -112,6 +112,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "issue tallies",
         include_str!("../../migrations/0015_issue_tallies.sql"),
     ),
+    (
+        16,
+        "api tokens",
+        include_str!("../../migrations/0016_api_tokens.sql"),
+    ),
 ];
 
 /// What one database alone needs before the migration of that number: how text compares,
