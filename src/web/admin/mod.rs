@@ -27,7 +27,7 @@ mod one_time_link;
 mod origin;
 mod outbox;
 mod overview;
-mod paging;
+pub(super) mod paging;
 mod preview;
 mod send;
 mod session;
