@@ -82,10 +82,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// How many rows a page is to have.
-pub fn page_size(limit: &str) -> Result<usize, Problem> {
-    if limit.is_empty() {
+pub fn page_size(limit: Option<&str>) -> Result<usize, Problem> {
+    let Some(limit) = limit else {
         return Ok(PAGE);
-    }
+    };
     let size = limit.parse().ok();
     let size = size.filter(|size| (1..=LARGEST_PAGE).contains(size));
     let says = || format!("expected a number from 1 to {LARGEST_PAGE}");

@@ -7,8 +7,7 @@ use serde::Deserialize;
 use super::asked::{Asked, page_of, page_size};
 use super::problem::Problem;
 use super::{Answer, answer, issues};
-use crate::domain::delivery::DeliveryState;
-use crate::domain::issue::IssueId;
+use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::subscriber::SubscriberId;
 use crate::store::DeliveryRow;
 use crate::web::admin::paging::cut;
@@ -17,9 +16,10 @@ use crate::web::state::Shared;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct List {
-    state: String,
-    after: String,
-    limit: String,
+    state: Option<String>,
+    /// A copy's id without its issue.
+    after: Option<String>,
+    limit: Option<String>,
 }
 
 pub async fn list(
@@ -27,28 +27,18 @@ pub async fn list(
     Path(number): Path<String>,
     Asked(asked): Asked<List>,
 ) -> Answer {
-    let state = Some(asked.state.as_str()).filter(|state| !state.is_empty());
-    let state = state.map(DeliveryState::parse).transpose();
+    let state = asked.state.as_deref().map(DeliveryState::parse).transpose();
     let state = state.map_err(|error| Problem::field("state", error))?;
-    let size = page_size(&asked.limit)?;
+    let size = page_size(asked.limit.as_deref())?;
+    let after = asked.after.as_deref().map(SubscriberId::parse).transpose();
+    let after = after.map_err(|error| Problem::field("after", error))?;
     let issue = issues::find(&shared, &number).await?.id;
-    let after = match asked.after.as_str() {
-        "" => None,
-        after if is_copy_of(&issue, after) => Some(after),
-        _ => return Err(Problem::field("after", "it is no copy of this issue")),
-    };
+    let after = after.map(|reader| DeliveryId::of_issue(&issue, &reader).to_string());
     let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-    let states = state.as_slice();
-    let copies = shared.web.store.copies(&issue, states, after, limit);
+    let store = &shared.web.store;
+    let copies = store.copies(&issue, state.as_slice(), after.as_deref(), limit);
     let mut rows = copies.await?;
-    let next = cut(&mut rows, size).map(|row| row.id.clone());
+    let next = cut(&mut rows, size).and_then(|row| Some(row.id.split_once(':')?.1.to_owned()));
     let rows = rows.iter().map(DeliveryRow::to_json).collect();
     answer(StatusCode::OK, &page_of("deliveries", rows, next))
-}
-
-fn is_copy_of(issue: &IssueId, id: &str) -> bool {
-    let reader = id
-        .split_once(':')
-        .filter(|(of, _)| *of == issue.to_string());
-    reader.is_some_and(|(_, reader)| SubscriberId::parse(reader).is_ok())
 }

@@ -20,8 +20,8 @@ use crate::web::state::Shared;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct List {
-    after: String,
-    limit: String,
+    after: Option<String>,
+    limit: Option<String>,
 }
 
 /// An issue as programs see it.
@@ -60,14 +60,9 @@ impl From<IssueRow> for Told {
 
 /// The newest first.
 pub async fn list(State(shared): State<Shared>, Asked(asked): Asked<List>) -> Answer {
-    let size = page_size(&asked.limit)?;
-    let before = match asked.after.as_str() {
-        "" => None,
-        after => {
-            let number = IssueNumber::parse(after);
-            Some(number.map_err(|error| Problem::field("after", error))?)
-        }
-    };
+    let size = page_size(asked.limit.as_deref())?;
+    let before = asked.after.as_deref().map(IssueNumber::parse).transpose();
+    let before = before.map_err(|error| Problem::field("after", error))?;
     let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
     let mut rows = shared.web.store.issues(before, limit).await?;
     let next = cut(&mut rows, size).map(|issue| issue.number.to_string());

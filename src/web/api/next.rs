@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
@@ -46,6 +47,7 @@ fn words(draft: &Draft) -> Value {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Words {
+    #[serde(deserialize_with = "whole")]
     version: i64,
     #[serde(default, deserialize_with = "named")]
     subject: Option<String>,
@@ -59,6 +61,18 @@ pub struct Words {
 fn named<'de, D: Deserializer<'de>>(field: D) -> Result<Option<String>, D::Error> {
     let text = Option::<String>::deserialize(field)?;
     Ok(Some(text.unwrap_or_default()))
+}
+
+/// JSON has one kind of number: 7 may be written as 7.0.
+fn whole<'de, D: Deserializer<'de>>(field: D) -> Result<i64, D::Error> {
+    let number = serde_json::Number::deserialize(field)?;
+    let whole = |number: f64| (number.fract() == 0.0).then(|| format!("{number:.0}"));
+    let written = number
+        .as_f64()
+        .and_then(whole)
+        .and_then(|text| text.parse().ok());
+    let number = number.as_i64().or(written);
+    number.ok_or_else(|| D::Error::custom("expected a whole number"))
 }
 
 impl Words {

@@ -27,16 +27,16 @@ const SOURCE: &str = "api";
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct List {
-    state: String,
+    state: Option<String>,
     search: String,
-    after: String,
-    limit: String,
+    after: Option<String>,
+    limit: Option<String>,
 }
 
 impl List {
     fn filter(&self) -> Result<SubscriberFilter, Problem> {
-        let state = Some(self.state.as_str()).filter(|state| !state.is_empty());
-        let state = state.map(SubscriberState::parse).transpose();
+        let state = self.state.as_deref().map(SubscriberState::parse);
+        let state = state.transpose();
         if self.search.chars().count() > LONGEST_SEARCH {
             let says = format!("{LONGEST_SEARCH} characters are the most");
             return Err(Problem::field("search", says));
@@ -51,16 +51,16 @@ impl List {
 
 pub async fn list(State(shared): State<Shared>, Asked(asked): Asked<List>) -> Answer {
     let store = &shared.web.store;
-    let (filter, size) = (asked.filter()?, page_size(&asked.limit)?);
-    let place = match asked.after.as_str() {
-        "" => None,
-        after => {
-            let gone = || {
-                let says = "nobody stands there any more; begin again without it";
-                Problem::field("after", says)
-            };
-            let id = SubscriberId::parse(after).map_err(|_| gone())?;
-            Some(store.place_of(&id, &filter).await?.ok_or_else(gone)?)
+    let (filter, size) = (asked.filter()?, page_size(asked.limit.as_deref())?);
+    let place = match &asked.after {
+        None => None,
+        Some(after) => {
+            let id = SubscriberId::parse(after);
+            let id = id.map_err(|error| Problem::field("after", error))?;
+            let place = store.place_of(&id, &filter).await?;
+            Some(place.ok_or_else(|| {
+                Problem::conflict("Nobody stands at 'after' any more. Begin again without it.")
+            })?)
         }
     };
     let turn = place.as_ref().map_or(Turn::First, Turn::After);
@@ -157,7 +157,7 @@ async fn sign_up(shared: &Shared, caller: &Caller, arrival: &Arrival) -> Answer 
         let did = Action::SubscriberSignedUp;
         caller.did(shared, did, reader.id).await;
     }
-    answer(StatusCode::ACCEPTED, &json!({ "result": "accepted" }))
+    answer(StatusCode::ACCEPTED, &json!({ "accepted": true }))
 }
 
 async fn take_in(shared: &Shared, caller: &Caller, arrival: Arrival) -> Answer {

@@ -30,7 +30,8 @@ async fn an_issue_tells_how_its_readers_are_accounted_for() {
     let first = &page["deliveries"][0];
     assert_eq!(first["issue"], 1);
     let next = page["next"].as_str().unwrap();
-    assert_eq!(first["id"], next);
+    let id = first["id"].as_str().unwrap();
+    assert_eq!(id.split_once(':').unwrap().1, next);
     let rest = deploy
         .read(&format!("/issues/1/deliveries?after={next}"))
         .await;
@@ -39,11 +40,7 @@ async fn an_issue_tells_how_its_readers_are_accounted_for() {
     assert_ne!(rest["deliveries"][0]["address"], first["address"]);
     let none = deploy.read("/issues/1/deliveries?state=delivered").await;
     assert_eq!(none, json!({ "deliveries": [], "next": null }));
-    for query in [
-        "state=lost",
-        "after=x",
-        "after=01930000-0000-7000-8000-000000000000:x",
-    ] {
+    for query in ["state=lost", "state=", "after=x", "after="] {
         let path = format!("/issues/1/deliveries?{query}");
         let answer = deploy.ask(Method::GET, &path).await;
         answer.problem(StatusCode::UNPROCESSABLE_ENTITY);

@@ -26,7 +26,7 @@ async fn a_reader_signed_up_is_asked_by_mail_and_the_answer_tells_nothing() {
         answers.push(answer.body);
     }
     answers.dedup();
-    assert_eq!(answers, [r#"{"result":"accepted"}"#]);
+    assert_eq!(answers, [r#"{"accepted":true}"#]);
     let ada = site.reader("ada@example.com").await.unwrap();
     assert_eq!(
         (ada.state, ada.source.as_str()),
@@ -144,7 +144,7 @@ async fn the_list_finds_and_filters() {
         .await;
     for (query, found) in [
         ("", vec![&eve, &ada]),
-        ("?state=&search=&after=&limit=", vec![&eve, &ada]),
+        ("?search=", vec![&eve, &ada]),
         ("?state=unsubscribed", vec![&eve]),
         ("?search=AD", vec![&ada]),
         ("?search=%40example.o", vec![&eve]),
@@ -159,8 +159,11 @@ async fn the_list_finds_and_filters() {
     }
     for query in [
         "?state=gone",
+        "?state=",
         "?after=x",
+        "?after=",
         "?limit=0",
+        "?limit=",
         "?limit=many",
         "?state=pending&state=confirmed",
     ] {
@@ -171,9 +174,5 @@ async fn the_list_finds_and_filters() {
     assert_eq!(page["next"], Value::Null);
     let gone = "/subscribers?search=e&after=01930000-0000-7000-8000-000000000000";
     let answer = shop.ask(Method::GET, gone).await;
-    assert!(
-        answer
-            .problem(StatusCode::UNPROCESSABLE_ENTITY)
-            .contains("begin again")
-    );
+    assert!(answer.problem(StatusCode::CONFLICT).contains("Begin again"));
 }
