@@ -155,6 +155,9 @@ fn words(status: StatusCode) -> &'static str {
         StatusCode::SERVICE_UNAVAILABLE => {
             "The database does not answer just now. Try again in a minute."
         }
+        status if status.is_client_error() => {
+            "This cannot be done as it was asked. What can stands in /api/openapi.json."
+        }
         _ => "Something went wrong on this side. The server's log says what.",
     }
 }

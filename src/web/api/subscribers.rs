@@ -23,6 +23,8 @@ use crate::web::state::Shared;
 const LONGEST_SEARCH: usize = 254;
 /// What led readers here of whom the program says nothing.
 const SOURCE: &str = "api";
+/// Seconds after which a few more sign-ups are taken.
+const CAPPED: u64 = 600;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -144,6 +146,10 @@ pub async fn add(
 
 /// The same answer whatever is known of the address, as at the form.
 async fn sign_up(shared: &Shared, caller: &Caller, arrival: &Arrival) -> Answer {
+    if shared.caps.count_domain(arrival.address.domain()).is_err() {
+        let detail = "Too many sign-ups for this mail domain, or in all, within the hour. Wait 10 minutes, then go on.";
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_after(CAPPED));
+    }
     let source = arrival.source.clone();
     let consent = Consent {
         ip: None,

@@ -1,5 +1,6 @@
 //! Readers, as a shop or a script of the owner's keeps them.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::*;
@@ -40,6 +41,22 @@ async fn a_reader_signed_up_is_asked_by_mail_and_the_answer_tells_nothing() {
     assert_eq!((kind, actor.as_deref()), (ActorKind::Token, Some("shop")));
     assert_eq!(action, Action::SubscriberSignedUp);
     assert_eq!(object, Some(ada.id.to_string()));
+}
+
+#[tokio::test]
+async fn a_lost_token_fills_no_strangers_mailboxes() {
+    let few = NonZeroU32::new(2).unwrap();
+    let site = TestSite::with(|web| web.door.caps.per_domain_hour = few).await;
+    let shop = program(&site, "shop", &["subscribers"]).await;
+    let mut answers = Vec::new();
+    for number in 1..=3 {
+        let body = json!({ "email": format!("reader{number}@victim.example") });
+        answers.push(shop.send(Method::POST, "/subscribers", &body).await);
+    }
+    let says = answers[2].problem(StatusCode::TOO_MANY_REQUESTS);
+    assert!(says.contains("Wait 10 minutes"), "{says}");
+    assert_eq!(answers[2].header(header::RETRY_AFTER), "600");
+    assert_eq!(site.deliveries().await.len(), 2);
 }
 
 #[tokio::test]
