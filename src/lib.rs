@@ -17,7 +17,7 @@
 //! | [`cli`] | the commands, one file a noun |
 //! | [`app`] | the parts put together: settings, store, mailer and clock into web and workers |
 //! | [`config`] | built in → saved at the desk → `broadsheet.toml` → environment, checked and secrets hidden |
-//! | [`web`] | the public pages, the desk, its templates and assets |
+//! | [`web`] | the public pages, the desk, its templates and assets, and the API |
 //! | [`worker`] | the loops: schedule, alerts, housekeeping |
 //! | [`subscription`] | to sign up, confirm, prefer, move, leave; lists in and out |
 //! | [`digest`] | from feeds to a frozen issue |

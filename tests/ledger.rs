@@ -97,7 +97,8 @@ impl List {
             Event::SignUp(who) => {
                 let consent = Consent {
                     ip: None,
-                    form_version: String::new(),
+                    form_version: None,
+                    source: "form".to_owned(),
                 };
                 readers.sign_up(&address(who), None, &consent).await
             }

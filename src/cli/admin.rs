@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
+use super::token::Token;
 use super::{Context, Failure};
 use crate::domain::audit::{Action, Object};
 use crate::domain::email_address::EmailAddress;
@@ -20,6 +21,9 @@ pub enum Admin {
     },
     /// Print a one-time link to set a new password
     ResetPassword { email: String },
+    /// Keys for programs that use the API
+    #[command(subcommand)]
+    Token(Token),
 }
 
 impl Admin {
@@ -27,6 +31,7 @@ impl Admin {
         match self {
             Self::Create { email, role } => create(context, &email, &role).await,
             Self::ResetPassword { email } => reset(context, &email).await,
+            Self::Token(token) => token.run(context).await,
         }
     }
 }

@@ -5,7 +5,6 @@ use serde_json::json;
 
 use super::{Context, Failure};
 use crate::domain::audit::Action;
-use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::issue::IssueNumber;
 use crate::store::{DeliveryFilter, DeliveryRow};
@@ -76,12 +75,7 @@ async fn list(context: &Context, issue: Option<&str>, state: Option<&str>) -> Re
 }
 
 fn print(context: &Context, row: &DeliveryRow) -> Result<(), Failure> {
-    let line = json!({
-        "id": row.id, "issue": row.issue, "kind": row.kind.as_str(), "address": row.address,
-        "state": row.state.as_str(), "attempts": row.attempts, "reply": row.reply, "at": row.at.as_millis(),
-        "due_at": row.due_at.filter(|_| row.state == DeliveryState::Deferred).map(Timestamp::as_millis),
-    });
-    context.output.line(&line, || {
+    context.output.line(&row.to_json(), || {
         let issue = row
             .issue
             .map_or_else(|| row.kind.to_string(), |number| format!("No. {number}"));

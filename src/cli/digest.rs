@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use super::send::{self, Wait};
 use super::{Context, Failure};
@@ -86,30 +85,11 @@ async fn preview(context: &Context, out: Option<&Path>) -> Result<(), Failure> {
     if let Some(out) = out {
         write(&digests, &draft, out)?;
     }
-    context.output.line(&preview_json(&draft, &slot), || {
+    context.output.line(&draft.to_json(&slot), || {
         preview_words(&digests, &draft, &slot)
     })?;
     app.close().await;
     Ok(())
-}
-
-fn preview_json(draft: &Draft, slot: &Slot) -> Value {
-    let posts: Vec<Value> = draft
-        .selection
-        .chosen
-        .iter()
-        .map(|(post, why)| json!({ "title": post.title, "url": post.url.as_str(), "why": why.to_string() }))
-        .collect();
-    let left_out: Vec<Value> = draft
-        .selection
-        .left_out
-        .iter()
-        .map(|(post, why)| json!({ "title": post.title, "url": post.url.as_str(), "why": why.to_string() }))
-        .collect();
-    json!({
-        "subject": draft.subject, "number": draft.number.get(), "slot": slot.to_string(), "recipients": draft.readers,
-        "posts": posts, "left_out": left_out, "size": draft.size,
-    })
 }
 
 fn preview_words(digests: &Digests, draft: &Draft, slot: &Slot) -> String {

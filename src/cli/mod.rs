@@ -15,6 +15,7 @@ mod send;
 mod serve;
 mod subscribers;
 mod templates;
+mod token;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -63,7 +64,7 @@ enum Command {
     /// Readers in and out
     #[command(subcommand)]
     Subscribers(subscribers::Subscribers),
-    /// Who may use the desk
+    /// Who may use the desk, and which programs the API
     #[command(subcommand)]
     Admin(admin::Admin),
     /// Who got what, and when

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::serve::stop_signal;
@@ -10,7 +9,7 @@ use super::watch::watch;
 use super::{Context, Failure};
 use crate::app::App;
 use crate::delivery::Engine;
-use crate::digest::{Digests, Published};
+use crate::digest::{Digests, Published, SendResult};
 use crate::domain::audit::Action;
 use crate::domain::ids::IssueId;
 use crate::domain::issue::{IssueState, Tally};
@@ -49,13 +48,7 @@ pub async fn run(
         } else {
             "nothing_new"
         };
-        let line = result_json(
-            result,
-            Some(draft.number.get()),
-            slot.as_ref(),
-            draft.readers,
-            &Tally::default(),
-        );
+        let line = SendResult::of_draft(result, &draft, slot.as_ref());
         return context.output.line(&line, || {
             format!(
                 "No. {} would go to {} readers: {}",
@@ -70,13 +63,13 @@ pub async fn run(
         }
         Published::AlreadyThere(issue) => return join(context, app, *issue, dry_run, wait).await,
         Published::Skipped => {
-            let line = result_json("skipped", None, slot.as_ref(), 0, &Tally::default());
+            let line = SendResult::of_nothing("skipped", slot.as_ref());
             return context.output.line(&line, || {
                 "The editor skips this week: nothing is sent.".to_owned()
             });
         }
         Published::NothingNew(draft) => {
-            let line = result_json("nothing_new", None, slot.as_ref(), 0, &Tally::default());
+            let line = SendResult::of_nothing("nothing_new", slot.as_ref());
             return context.output.line(&line, || {
                 if draft.readers == 0 {
                     "Nobody reads yet: nothing is sent."
@@ -91,7 +84,9 @@ pub async fn run(
         Some(wait) => wait_for(context, app, id, wait).await,
         None => {
             queued(app).await?;
-            print(context, app, &id, None).await.map(drop)
+            print(context, app, &id, SendResult::of_issue)
+                .await
+                .map(drop)
         }
     }
 }
@@ -126,11 +121,11 @@ async fn join(
         (IssueState::Sending, Some(wait)) if !dry_run => {
             wait_for(context, app, issue.id, wait).await
         }
-        (state, _) => {
+        _ => {
             app.store.make_queues().await?;
-            let over = matches!(state, IssueState::Sent | IssueState::Cancelled);
-            let result = over.then_some("already_sent");
-            print(context, app, &issue.id, result).await.map(drop)
+            print(context, app, &issue.id, SendResult::of_issue_before)
+                .await
+                .map(drop)
         }
     }
 }
@@ -163,7 +158,7 @@ async fn wait_for(context: &Context, app: &App, id: IssueId, wait: Wait) -> Resu
     let _ = running.await;
     watched?;
     app.store.finish_issues(app.clock.now()).await?;
-    let tally = print(context, app, &id, None).await?;
+    let tally = print(context, app, &id, SendResult::of_issue).await?;
     if tally.to_go() > 0 {
         Err(Failure::NotFinished)
     } else {
@@ -180,41 +175,16 @@ async fn print(
     context: &Context,
     app: &App,
     id: &IssueId,
-    result: Option<&str>,
+    tell: fn(&IssueRow) -> SendResult,
 ) -> Result<Tally, Failure> {
     let issue = app.store.issue_by_id(id).await?.ok_or_else(gone)?;
-    let result = result.unwrap_or(match issue.state {
-        IssueState::Sending => "sending",
-        IssueState::Paused => "paused",
-        IssueState::Sent | IssueState::Cancelled => "sent",
-    });
-    let line = result_json(
-        result,
-        Some(issue.number.get()),
-        issue.slot.as_ref(),
-        issue.recipients,
-        &issue.tally,
-    );
-    context.output.line(&line, || words(result, &issue))?;
+    let line = tell(&issue);
+    context.output.line(&line, || words(line.result, &issue))?;
     if issue.state == IssueState::Paused {
         Err(Failure::Told)
     } else {
         Ok(issue.tally)
     }
-}
-
-fn result_json(
-    result: &str,
-    issue: Option<i64>,
-    slot: Option<&Slot>,
-    recipients: i64,
-    tally: &Tally,
-) -> Value {
-    json!({
-        "result": result, "issue": issue, "slot": slot.map(ToString::to_string), "recipients": recipients,
-        "delivered": tally.delivered, "deferred": tally.deferred, "bounced": tally.bounced,
-        "skipped": tally.skipped, "in_doubt": tally.in_doubt, "queued": tally.queued,
-    })
 }
 
 fn words(result: &str, issue: &IssueRow) -> String {

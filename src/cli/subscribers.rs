@@ -183,13 +183,14 @@ async fn list(
     };
     let app = context.app().await?;
     each(&app, &filter, |row| {
-        let line = json!({
-            "id": row.id.to_string(), "address": row.address, "name": row.name, "state": row.state.as_str(),
-            "since": row.since.as_millis(), "source": row.source,
-        });
-        context.output.line(&line, || {
+        context.output.line(&row.to_json(), || {
             let since = row.since.to_utc().format("%Y-%m-%d");
-            format!("{since}  {:<12}  {}  ({})", row.state.as_str(), row.address, row.source)
+            format!(
+                "{since}  {:<12}  {}  ({})",
+                row.state.as_str(),
+                row.address,
+                row.source
+            )
         })
     })
     .await?;

@@ -15,7 +15,7 @@ use crate::mail::compose::{
     FrozenMail, ListHeaders, Mail, Markers, MessageId, Recipient, RecipientError,
 };
 use crate::mail::note;
-use crate::mail::size::{TooLarge, encoded_size, fit};
+use crate::mail::size::{BUDGET, TooLarge, encoded_size, fit};
 use crate::mail::templates::{Day, DigestMail, DigestPost, Rendered, TemplateFault};
 use crate::store::{Candidate, StoreError};
 
@@ -55,6 +55,13 @@ pub enum DraftError {
     TooLarge(#[from] TooLarge),
     #[error(transparent)]
     Recipient(#[from] RecipientError),
+}
+
+/// A note that leaves no room for a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("with this note the mail has {kilobytes} KB; {} are the most", BUDGET / 1000)]
+pub struct NoteTooLarge {
+    kilobytes: usize,
 }
 
 impl Digests {
@@ -114,6 +121,21 @@ impl Digests {
             markers,
             made_at: now,
         })
+    }
+
+    /// What is wrong with the note of these edits, if it is too large.
+    ///
+    /// # Errors
+    /// As [`Self::draft`].
+    pub async fn note_fault(&self, edits: &Edits) -> Result<Option<NoteTooLarge>, DraftError> {
+        let bytes = match self.draft_with(edits.clone()).await {
+            Ok(draft) => draft.size,
+            Err(DraftError::TooLarge(too_large)) => too_large.bytes,
+            Err(error) => return Err(error),
+        };
+        let kilobytes = bytes.div_ceil(1000);
+        let is_too_large = edits.note.is_some() && bytes > BUDGET;
+        Ok(is_too_large.then_some(NoteTooLarge { kilobytes }))
     }
 
     /// The newest posts, and all that the editor picked or hid, however old.

@@ -11,15 +11,17 @@ mod identity_of_posts;
 mod interest;
 mod publish;
 mod select;
+mod told;
 
 use std::sync::Arc;
 
 pub use by_hand::HandMade;
 pub use collect::{Collected, Wanted};
-pub use draft::{Draft, DraftError};
+pub use draft::{Draft, DraftError, NoteTooLarge};
 pub use heat::Heat;
 pub use publish::{PublishError, Published};
 pub use select::{Came, LeftOut, Order, Rules, Selection, Stands, Why};
+pub use told::{SendResult, Sums};
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::random::Random;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::api_token::{ApiTokenId, TokenName};
 use super::delivery::words;
 use super::email_address::EmailAddress;
 use super::ids::{AdminId, SubscriberId};
@@ -13,8 +14,19 @@ use super::slot::Slot;
 pub enum Actor {
     /// Someone at the desk: the account, and the address it had then.
     Admin(AdminId, EmailAddress),
+    /// A program, by the name of its token.
+    Token(ApiTokenId, TokenName),
     /// Whoever may run commands on this machine.
     Cli,
+}
+
+words! {
+    /// Of which kind an [`Actor`] was.
+    ActorKind, ActorKindError, "'{0}' is nobody who does anything" {
+        Admin => "admin",
+        Token => "token",
+        Cli => "cli",
+    }
 }
 
 words! {
@@ -29,6 +41,8 @@ words! {
         AccountMadeAdmin => "account_made_admin",
         AccountMadeEditor => "account_made_editor",
         AccountRemoved => "account_removed",
+        TokenMade => "token_made",
+        TokenRevoked => "token_revoked",
         IssueEdited => "issue_edited",
         PostEdited => "post_edited",
         PostAdded => "post_added",
@@ -49,6 +63,8 @@ words! {
         FeedAdded => "feed_added",
         FeedRemoved => "feed_removed",
         SubscriberAdded => "subscriber_added",
+        SubscriberSignedUp => "subscriber_signed_up",
+        SubscriberUnsubscribed => "subscriber_unsubscribed",
         SubscriberAskedAgain => "subscriber_asked_again",
         SubscriberErased => "subscriber_erased",
         SuppressionLifted => "suppression_lifted",
@@ -79,6 +95,8 @@ pub enum Object {
     Subscribers(u64),
     /// Someone of the desk, by the address they log in with.
     Account(EmailAddress),
+    /// By its name.
+    Token(TokenName),
 }
 
 impl Object {
@@ -100,6 +118,7 @@ impl Object {
             Self::Feed(address) => Some(address.clone()),
             Self::Subscriber(id) => Some(id.to_string()),
             Self::Subscribers(count) => Some(count.to_string()),
+            Self::Token(name) => Some(name.as_str().to_owned()),
         }
     }
 }
@@ -116,6 +135,12 @@ impl From<Slot> for Object {
     }
 }
 
+impl From<TokenName> for Object {
+    fn from(name: TokenName) -> Self {
+        Self::Token(name)
+    }
+}
+
 impl From<SubscriberId> for Object {
     fn from(id: SubscriberId) -> Self {
         Self::Subscriber(id)
@@ -128,6 +153,9 @@ mod tests {
 
     #[test]
     fn words_read_back() {
+        for kind in ActorKind::ALL {
+            assert_eq!(ActorKind::parse(kind.as_str()), Ok(*kind));
+        }
         for action in Action::ALL {
             assert_eq!(Action::parse(action.as_str()), Ok(*action));
         }

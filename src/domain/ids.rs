@@ -55,6 +55,7 @@ id!(FeedId);
 id!(PostId);
 id!(AdminId);
 id!(AuditId);
+id!(ApiTokenId);
 id!(
     /// One running process that delivers; it holds leases under this name.
     WorkerId

@@ -1,6 +1,7 @@
 //! What the words mean: pure types and decisions, no framework, no input or output.
 
 pub mod accent;
+pub mod api_token;
 pub mod audit;
 pub mod backoff;
 pub mod clock;

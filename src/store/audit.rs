@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::{Store, StoreError, decode};
-use crate::domain::audit::{Action, Actor, Object};
+use crate::domain::audit::{Action, Actor, ActorKind, Object};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AuditId;
 
@@ -12,7 +12,8 @@ use crate::domain::ids::AuditId;
 pub struct AuditRow {
     pub id: AuditId,
     pub at: Timestamp,
-    /// An account, by its address then; none on the command line.
+    pub kind: ActorKind,
+    /// An account's address or a token's name, as it was then; none on the command line.
     pub actor: Option<String>,
     pub action: Action,
     pub object: Option<String>,
@@ -20,7 +21,7 @@ pub struct AuditRow {
 
 const NOTE: &str = "INSERT INTO audit (id, at, actor_kind, actor, action, object)
     VALUES ($1, $2, $3, $4, $5, $6)";
-const LIST: &str = "SELECT id, at, actor, action, object FROM audit
+const LIST: &str = "SELECT id, at, actor_kind, actor, action, object FROM audit
     WHERE CAST($1 AS TEXT) IS NULL OR id < $1 ORDER BY id DESC LIMIT $2";
 const FORGET: &str = "DELETE FROM audit WHERE at <= $1";
 
@@ -33,13 +34,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (kind, actor) = match actor {
-            Actor::Admin(_, address) => ("admin", Some(address.to_string())),
-            Actor::Cli => ("cli", None),
+            Actor::Admin(_, address) => (ActorKind::Admin, Some(address.to_string())),
+            Actor::Token(_, name) => (ActorKind::Token, Some(name.as_str().to_owned())),
+            Actor::Cli => (ActorKind::Cli, None),
         };
         sqlx::query(NOTE)
             .bind(id.to_string())
             .bind(now.as_millis())
-            .bind(kind)
+            .bind(kind.as_str())
             .bind(actor)
             .bind(action.as_str())
             .bind(object.stored())
@@ -75,6 +77,7 @@ fn audit_row(row: &AnyRow) -> Result<AuditRow, StoreError> {
     Ok(AuditRow {
         id: decode("audit id", row.try_get("id")?, AuditId::parse)?,
         at: Timestamp::from_millis(row.try_get("at")?),
+        kind: decode("actor kind", row.try_get("actor_kind")?, ActorKind::parse)?,
         actor: row.try_get("actor")?,
         action: decode("action", row.try_get("action")?, Action::parse)?,
         object: row.try_get("object")?,

@@ -113,6 +113,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0015_issue_tallies.sql"),
     ),
     (
+        16,
+        "api tokens",
+        include_str!("../../migrations/0016_api_tokens.sql"),
+    ),
+    (
         17,
         "queues in the making",
         include_str!("../../migrations/0017_queues_in_the_making.sql"),

@@ -1,5 +1,6 @@
 //! Who got what, and when: the rows of `deliveries list` and of the desk.
 
+use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -21,6 +22,20 @@ pub struct DeliveryRow {
     /// When it came into this state.
     pub at: Timestamp,
     pub due_at: Option<Timestamp>,
+}
+
+impl DeliveryRow {
+    /// As commands and programs are told of it.
+    pub fn to_json(&self) -> Value {
+        let due_at = self
+            .due_at
+            .filter(|_| self.state == DeliveryState::Deferred);
+        json!({
+            "id": self.id, "issue": self.issue, "kind": self.kind.as_str(), "address": self.address,
+            "state": self.state.as_str(), "attempts": self.attempts, "reply": self.reply,
+            "at": self.at.as_millis(), "due_at": due_at.map(Timestamp::as_millis),
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]

@@ -123,7 +123,7 @@ mod tests {
             address: EmailAddress::parse(&format!("{name}@example.org")).unwrap(),
             name: None,
             consent: ConsentRecord::default(),
-            source: "form",
+            source: "form".to_owned(),
             letter: LetterIds {
                 mailbox_mac: name.to_owned(),
                 delivery: DeliveryId::from_stored(random.uuid_v7(NOW).to_string()),

@@ -8,6 +8,7 @@
 mod accounts;
 mod admins;
 mod alerts;
+mod api_tokens;
 mod audit;
 mod batch;
 mod clicks;
@@ -76,6 +77,7 @@ pub use accounts::{Account, OpenSession};
 pub const DRIVER_LOG: &str = "sqlx";
 
 pub use admins::{Admin, Role, Session};
+pub use api_tokens::ApiToken;
 pub use audit::AuditRow;
 pub use clicks::{AuthorClicks, Clicked};
 pub use connect::{Place, Store};

@@ -28,7 +28,7 @@ pub struct SignUp {
     pub address: EmailAddress,
     pub name: Option<SubscriberName>,
     pub consent: ConsentRecord,
-    pub source: &'static str,
+    pub source: String,
     pub letter: LetterIds,
 }
 

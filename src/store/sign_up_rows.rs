@@ -111,7 +111,7 @@ pub(super) async fn take_in(
             .bind(request.address.to_string())
             .bind(request.address.key())
             .bind(request.name.as_ref().map(|name| name.as_str().to_owned()))
-            .bind(request.source)
+            .bind(request.source.clone())
             .bind(request.nonce.clone())
             .bind(request.consent.ip.clone())
             .bind(request.consent.form_version.clone());

@@ -1,5 +1,6 @@
 //! The list of readers, a page at a time. No page costs more than its rows.
 
+use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -23,6 +24,16 @@ pub struct SubscriberRow {
     pub paused_until: Option<Timestamp>,
     /// Where it stands in the list's order.
     pub place: ListPlace,
+}
+
+impl SubscriberRow {
+    /// As commands and programs are told of it.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "id": self.id.to_string(), "address": self.address, "name": self.name,
+            "state": self.state.as_str(), "since": self.since.as_millis(), "source": self.source,
+        })
+    }
 }
 
 // All of the paused, of whom there are few, by an index of their own.
@@ -84,12 +95,15 @@ impl Store {
         Ok(readers)
     }
 
-    /// Where a reader stands in a list; `None` when they are gone.
+    /// Where a reader stands in a list, or stood, if it goes by ids; `None` when they are gone.
     pub async fn place_of(
         &self,
         id: &SubscriberId,
         filter: &SubscriberFilter,
     ) -> Result<Option<ListPlace>, StoreError> {
+        if filter.key() == Key::Id {
+            return Ok(Some(ListPlace(id.to_string())));
+        }
         let row = sqlx::query(PLACE)
             .bind(id.to_string())
             .fetch_optional(&self.pool)

@@ -11,6 +11,7 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
         super::accounts::STATEMENTS,
         super::admins::STATEMENTS,
         super::alerts::STATEMENTS,
+        super::api_tokens::STATEMENTS,
         super::audit::STATEMENTS,
         super::clicks::STATEMENTS,
         super::deliveries::STATEMENTS,

@@ -84,6 +84,14 @@ impl Caps {
         self.by_ip
             .check_key(&Network::from(ip))
             .map_err(|_| TooMany)?;
+        self.count_domain(domain)
+    }
+
+    /// Counts a sign-up for `domain` from a program, which is known by its token.
+    ///
+    /// # Errors
+    /// When it is one too many.
+    pub fn count_domain(&self, domain: &str) -> Result<(), TooMany> {
         if !LARGE.contains(&domain) {
             self.by_domain
                 .check_key(&domain.to_owned())
@@ -134,5 +142,6 @@ mod tests {
         assert_eq!(caps.count(ip("192.0.2.2"), "victim.example"), Err(TooMany));
         assert!(caps.count(ip("192.0.2.3"), "gmail.com").is_ok());
         assert!(caps.count(ip("192.0.2.4"), "gmail.com").is_ok());
+        assert_eq!(caps.count_domain("victim.example"), Err(TooMany));
     }
 }

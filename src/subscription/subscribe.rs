@@ -44,7 +44,10 @@ fn name_is_one_line(name: &str) -> Result<(), ValidationError> {
 #[derive(Clone, Debug)]
 pub struct Consent {
     pub ip: Option<String>,
-    pub form_version: String,
+    /// Names the words of the form that was filled in, if it is one of ours.
+    pub form_version: Option<String>,
+    /// What led them here: kept of who is new.
+    pub source: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -92,9 +95,9 @@ impl Subscriptions {
             name: name.cloned(),
             consent: ConsentRecord {
                 ip: consent.ip.clone(),
-                form_version: Some(consent.form_version.clone()),
+                form_version: consent.form_version.clone(),
             },
-            source: "form",
+            source: consent.source.clone(),
             letter: self.envelope(address),
         };
         let kind = self.store.sign_up(request, spans(now), letter).await?;

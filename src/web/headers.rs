@@ -35,8 +35,8 @@ pub async fn site(State(transport): State<Transport>, request: Request, next: Ne
     response
 }
 
-/// A layer for pages whose address is a reader's token: kept by no cache, told to
-/// nobody, found by no search.
+/// A layer for pages whose address is a reader's token, and for what programs are told:
+/// kept by no cache, told to nobody, found by no search.
 pub async fn private_link(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     fill_private(response.headers_mut(), "no-referrer");

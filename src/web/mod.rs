@@ -1,9 +1,11 @@
 //! What a browser sees: routes, pages and their assets.
 //!
 //! Words and markup live in `pages/` (Tera) and `assets/`; each page has one view
-//! struct, beside its handlers in [`public`] and [`admin`], which holds all it shows.
+//! struct, beside its handlers in [`public`] and [`admin`], which holds all it shows. What
+//! programs see is in [`api`].
 
 pub mod admin;
+pub mod api;
 pub mod assets;
 mod body_limit;
 mod client_ip;
@@ -11,6 +13,7 @@ pub mod errors;
 mod filters;
 pub mod headers;
 mod health;
+mod issue_deed;
 pub mod live;
 pub mod pages;
 pub mod public;

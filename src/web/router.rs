@@ -14,7 +14,7 @@ use super::errors::{HttpError, in_the_sites_look};
 use super::headers::{self, Transport};
 use super::pages::TemplatesError;
 use super::state::{Shared, WebState};
-use super::{Web, admin, body_limit, health, public};
+use super::{Web, admin, api, body_limit, health, public};
 
 /// All of the web, without a socket.
 ///
@@ -44,6 +44,7 @@ pub(super) fn with_state(state: &Shared) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(state), in_the_sites_look));
     let all = pages
+        .merge(api::routes(state).with_state(Arc::clone(state)))
         .merge(health::routes().with_state(Arc::clone(state)))
         .layer(from_fn_with_state(transport, headers::site));
     under(&state.site.base, all)
@@ -87,7 +88,7 @@ fn without_prefix(uri: &Uri, prefix: &str) -> Option<Uri> {
     }
 }
 
-fn panicked(_: Box<dyn Any + Send>) -> Response {
+pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
     tracing::error!("a handler panicked");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }

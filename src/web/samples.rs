@@ -4,6 +4,7 @@ mod desk;
 mod desk_accounts;
 mod desk_lists;
 mod desk_settings;
+mod desk_tokens;
 mod editor;
 mod public;
 mod readers;
@@ -94,6 +95,7 @@ pub fn every_page(
     desk_lists::fill(&mut album, fill);
     readers::fill(&mut album, fill);
     desk_settings::fill(&mut album, fill);
+    desk_tokens::fill(&mut album, fill);
     desk_accounts::fill(&mut album, fill);
     editor::fill(&mut album, fill);
     album.rendered

@@ -13,7 +13,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Unconfirmed sign-ups are purged after this.
 const UNCONFIRMED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// How long it is known who did what.
+/// How long it is known who did what, and by which token.
 const AUDIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 #[derive(Clone, Debug)]
@@ -50,6 +50,7 @@ impl Housekeeping {
         self.store.fold_moves().await?;
         self.store.forget_sign_up_mails(now.minus(DAY)).await?;
         self.store.forget_audit(now.minus(AUDIT)).await?;
+        self.store.forget_api_tokens(now.minus(AUDIT)).await?;
         self.store.forget_sessions(now).await
     }
 }

@@ -16,6 +16,7 @@ mod one_answer;
 mod outages;
 mod own_links;
 mod pickiness;
+mod programs;
 mod readers;
 mod reading;
 mod refusals;

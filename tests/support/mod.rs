@@ -9,6 +9,7 @@ pub mod desk;
 pub mod newsletter;
 pub mod postgres;
 pub mod process;
+pub mod program;
 pub mod smtp_server;
 mod smtp_session;
 pub mod weeks;

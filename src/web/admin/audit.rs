@@ -35,6 +35,7 @@ pub async fn show(
 fn line(row: AuditRow) -> AuditLine {
     AuditLine {
         at: row.at,
+        kind: row.kind.as_str(),
         actor: row.actor,
         action: row.action.as_str(),
         object: row.object,

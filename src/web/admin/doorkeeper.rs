@@ -1,4 +1,4 @@
-//! Who may try a password, how often, and whether it is right.
+//! Who may try a password or a token, how often, and whether a password is right.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -24,6 +24,9 @@ const PER_ACCOUNT: NonZeroU32 = NonZeroU32::new(10).expect("10 is not zero");
 /// An office may stand behind one address.
 const PER_NETWORK: NonZeroU32 = NonZeroU32::new(30).expect("30 is not zero");
 const ALL_BACK: Duration = Duration::from_secs(10 * 60);
+/// A wrong token is counted by itself: a program with an old one must not lock people out.
+/// There is one more try after this.
+pub const TOKEN_WAIT: Duration = Duration::from_secs(20);
 /// Names that were tried; beyond this the idle ones are forgotten.
 const REMEMBERED: usize = 10_000;
 
@@ -32,7 +35,7 @@ const REMEMBERED: usize = 10_000;
 const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyBpdC4uLg$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many tries to log in")]
+#[error("too many tries")]
 pub struct TooMany;
 
 /// The password could not be looked at: a hash is damaged, or memory has run out.
@@ -52,6 +55,7 @@ impl From<HashError> for HttpError {
 pub struct Doorkeeper {
     by_account: DefaultKeyedRateLimiter<String>,
     by_network: DefaultKeyedRateLimiter<IpAddr>,
+    tokens_by_network: DefaultKeyedRateLimiter<IpAddr>,
     hashing: Semaphore,
 }
 
@@ -65,6 +69,7 @@ impl Doorkeeper {
         Self {
             by_account: RateLimiter::keyed(quota(PER_ACCOUNT)),
             by_network: RateLimiter::keyed(quota(PER_NETWORK)),
+            tokens_by_network: RateLimiter::keyed(quota(PER_NETWORK)),
             hashing: Semaphore::new(AT_ONCE),
         }
     }
@@ -82,6 +87,18 @@ impl Doorkeeper {
         network.map_err(|_| TooMany)?;
         let account = self.by_account.check_key(&account.to_owned());
         account.map_err(|_| TooMany)
+    }
+
+    /// Counts a token that was wrong.
+    ///
+    /// # Errors
+    /// When it is one too many.
+    pub fn count_token(&self, ip: IpAddr) -> Result<(), TooMany> {
+        if self.tokens_by_network.len() > REMEMBERED {
+            self.tokens_by_network.retain_recent();
+        }
+        let counted = self.tokens_by_network.check_key(&network(ip));
+        counted.map_err(|_| TooMany)
     }
 
     /// The argon2id hash of a new password, in PHC form (RFC 9106; OWASP's m=19456, t=2, p=1).
@@ -178,6 +195,17 @@ mod tests {
         }
         assert_eq!(keeper.count(from(99), "ada@example.com"), Err(TooMany));
         assert_eq!(keeper.count(from(99), "bob@example.com"), Ok(()));
+    }
+
+    #[test]
+    fn wrong_tokens_are_throttled_and_lock_nobody_out_of_the_desk() {
+        let keeper = Doorkeeper::new();
+        for _ in 0..30 {
+            assert_eq!(keeper.count_token(HERE), Ok(()));
+        }
+        assert_eq!(keeper.count_token(HERE), Err(TooMany));
+        assert_eq!(keeper.count(HERE, "ada@example.com"), Ok(()));
+        assert_eq!(TOKEN_WAIT * PER_NETWORK.get(), ALL_BACK);
     }
 
     #[test]

@@ -11,11 +11,9 @@ use super::editor::Posted;
 use super::fields::Fields;
 use super::views::{Conflict, Look, Notice, Words};
 use super::{Answer, refused, see_other};
-use crate::digest::DraftError;
 use crate::domain::audit::Action;
 use crate::domain::edits::Edits;
 use crate::domain::words::{Note, Preheader, Subject};
-use crate::mail::size::BUDGET;
 use crate::store::Saved;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
@@ -73,7 +71,8 @@ async fn save(shared: &Shared, posted: &Posted, deed: Deed) -> Result<Saving, Ht
     .iter()
     .any(|fault| fault.is_some());
     if !is_faulty && after.note != before.note {
-        typed.note_fault = too_large(shared, &after).await?;
+        let fault = web.digests.note_fault(&after).await?;
+        typed.note_fault = fault.map(|fault| fault.to_string());
         is_faulty = typed.note_fault.is_some();
     }
     let draft = web.digests.draft_with(before.clone()).await?;
@@ -129,21 +128,6 @@ fn typed(fields: &Fields) -> Words {
         note: fields.text("note").to_owned(),
         ..Words::default()
     }
-}
-
-/// What is wrong with a note that leaves no room for a post.
-async fn too_large(shared: &Shared, edits: &Edits) -> Result<Option<String>, HttpError> {
-    let bytes = match shared.web.digests.draft_with(edits.clone()).await {
-        Ok(draft) => draft.size,
-        Err(DraftError::TooLarge(too_large)) => too_large.bytes,
-        Err(error) => return Err(error.into()),
-    };
-    let most = BUDGET / 1000;
-    let says = format!(
-        "with this note the mail has {} KB; {most} are the most",
-        bytes.div_ceil(1000)
-    );
-    Ok((edits.note.is_some() && bytes > BUDGET).then_some(says))
 }
 
 /// The page as it stands now, with what was typed kept in the form: saved again, it wins.

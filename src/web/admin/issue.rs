@@ -8,11 +8,11 @@ use super::editor::{Editor, Posted};
 use super::paging::cut;
 use super::views::{Issue, Live, Notice, PostClicks};
 use super::{Answer, done, page, see_other};
-use crate::domain::audit::Action;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::store::{DeliveryRow, IssueRow, Store, StoreError};
 use crate::web::Web;
 use crate::web::errors::HttpError;
+use crate::web::issue_deed::IssueDeed;
 use crate::web::state::Shared;
 
 const PAGE: usize = 25;
@@ -118,45 +118,21 @@ pub async fn act(
     Path(number): Path<String>,
     posted: Posted,
 ) -> Answer {
-    let web = &shared.web;
-    let issue = find(web, &number).await?;
-    let now = web.clock.now();
-    let action = posted.fields.text("action");
-    let store = &web.store;
-    let (changed, notice, did) = match action {
-        "pause" => {
-            let admin = posted.editor.admin.address.to_string();
-            let paused = store.pause_issue_by(&issue.id, &admin).await?;
-            (paused, Notice::Paused, Action::IssuePaused)
-        }
-        "resume" => {
-            let resumed = store.resume_issue(&issue.id, now).await?;
-            (resumed, Notice::Resumed, Action::IssueResumed)
-        }
-        "cancel" => (
-            store.cancel_issue(&issue.id, now).await?,
-            Notice::Cancelled,
-            Action::IssueCancelled,
-        ),
-        "try_now" => {
-            let notice = match store.try_now(&issue.id, now).await? {
-                0 => Notice::NothingWaits,
-                _ => Notice::TriedNow,
-            };
-            (true, notice, Action::IssueTriedNow)
-        }
-        "send_again" => (
-            store.send_again(&issue.id, now).await? > 0,
-            Notice::SentAgain,
-            Action::IssueSentAgain,
-        ),
-        _ => return Err(HttpError::Unprocessable),
-    };
+    let issue = find(&shared.web, &number).await?;
+    let deed = IssueDeed::parse(posted.fields.text("action")).ok_or(HttpError::Unprocessable)?;
+    let by = posted.editor.admin.address.to_string();
+    let changed = deed.apply(&shared, &issue, &by).await?;
     let path = format!("/admin/issues/{}", issue.number);
-    if !changed {
-        return Ok(see_other(&shared, &path));
-    }
-    shared.live.changed(&issue.id);
+    let notice = match (deed, changed) {
+        (IssueDeed::TryNow, 0) => return Ok(done(&shared, &path, Notice::NothingWaits)),
+        (_, 0) => return Ok(see_other(&shared, &path)),
+        (IssueDeed::Pause, _) => Notice::Paused,
+        (IssueDeed::Resume, _) => Notice::Resumed,
+        (IssueDeed::Cancel, _) => Notice::Cancelled,
+        (IssueDeed::TryNow, _) => Notice::TriedNow,
+        (IssueDeed::SendAgain, _) => Notice::SentAgain,
+    };
+    let did = deed.action();
     posted.editor.did(&shared, did, issue.number).await;
     Ok(done(&shared, &path, notice))
 }

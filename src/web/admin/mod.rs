@@ -27,7 +27,7 @@ mod one_time_link;
 mod origin;
 mod outbox;
 mod overview;
-mod paging;
+pub(super) mod paging;
 mod preview;
 mod send;
 mod session;
@@ -152,6 +152,12 @@ fn table() -> Vec<(&'static str, Who, MethodRouter<Shared>)> {
             Admins,
             get(settings::show_tab).post(settings::save),
         ),
+        (
+            "/settings/tokens",
+            Admins,
+            get(settings::tokens::show).post(settings::tokens::make),
+        ),
+        ("/settings/tokens/{id}", Admins, post(settings::tokens::act)),
         ("/settings/sending/try", Admins, post(settings::try_sending)),
         (
             "/accounts",

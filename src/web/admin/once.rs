@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::board::SmtpTried;
-use super::views::NewLink;
+use super::views::{MadeToken, NewLink};
 use crate::domain::clock::Timestamp;
 
 /// Longer than any redirect takes.
@@ -16,6 +16,7 @@ const WAITS: Duration = Duration::from_secs(60);
 pub struct Results {
     pub links: Once<NewLink>,
     pub tries: Once<Try>,
+    pub tokens: Once<MadeToken>,
 }
 
 /// A mail that was sent to see whether mail leaves.

@@ -143,7 +143,8 @@ async fn sign_up(
 ) -> Answer {
     let consent = Consent {
         ip: Some(ip.to_string()),
-        form_version: FORM_VERSION.clone(),
+        form_version: Some(FORM_VERSION.clone()),
+        source: "form".to_owned(),
     };
     state
         .web

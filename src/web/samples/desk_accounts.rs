@@ -82,6 +82,7 @@ fn audit(album: &mut Album<'_>, fill: Fill) {
     for action in Action::ALL {
         let line = AuditLine {
             at: FRIDAY,
+            kind: fill.some("admin").unwrap_or("cli"),
             actor: fill.maybe("editor@example.com"),
             action: action.as_str(),
             object: fill.maybe("43"),
@@ -94,6 +95,20 @@ fn audit(album: &mut Album<'_>, fill: Fill) {
         };
         album.add(&format!("audit-{action}"), page);
     }
+    let by_token = AuditLine {
+        at: FRIDAY,
+        kind: "token",
+        actor: Some(fill.needed("shop")),
+        action: Action::SubscriberSignedUp.as_str(),
+        object: fill.maybe("0190"),
+    };
+    let page = Audit {
+        desk: desk(fill),
+        lines: vec![by_token],
+        newer: false,
+        older: None,
+    };
+    album.add("by-a-token", page);
     let page = Audit {
         desk: desk(fill),
         lines: Vec::new(),

@@ -4,6 +4,7 @@ mod page;
 mod rhythm;
 mod server;
 mod tab;
+pub mod tokens;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};

@@ -144,7 +144,7 @@ fn parse(email: &str, source: &str) -> Result<(EmailAddress, TakenIn), AddFault>
 }
 
 /// Where people agreed, as it is kept with their consent.
-fn parse_source(source: &str) -> Result<String, SourceError> {
+pub(in crate::web) fn parse_source(source: &str) -> Result<String, SourceError> {
     let source = source.trim();
     let length = source.chars().count();
     if !(1..=LONGEST_SOURCE).contains(&length) || source.chars().any(char::is_control) {

@@ -15,6 +15,7 @@ mod roles;
 mod sending;
 mod settings;
 mod skipping;
+mod tokens;
 
 use std::time::Duration;
 

@@ -92,6 +92,8 @@ pub struct Account {
 pub struct AuditLine {
     #[serde(serialize_with = "millis")]
     pub at: Timestamp,
+    /// `ActorKind::as_str`
+    pub kind: &'static str,
     /// None: by a command on the machine itself.
     pub actor: Option<String>,
     /// `Action::as_str`

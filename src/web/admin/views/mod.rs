@@ -12,6 +12,7 @@ mod outbox;
 mod overview;
 mod settings;
 mod subscribers;
+mod tokens;
 
 use serde::Serialize;
 
@@ -45,6 +46,7 @@ pub use subscribers::{
     AddSubscriber, AskedList, Consent, ImportForm, ImportPage, LastIssue, MailLine, Many,
     ManyUnderWay, RefusedLine, SubscriberCounts, SubscriberLine, SubscriberPage, Subscribers,
 };
+pub use tokens::{MadeToken, TokenForm, TokenLine, Tokens};
 
 templates! {
     Login => "desk/login.html",
@@ -68,6 +70,7 @@ templates! {
     Outbox => "desk/outbox.html",
     OutboxMail => "desk/outbox_mail.html",
     Settings => "desk/settings.html",
+    Tokens => "desk/tokens.html",
     Account => "desk/account.html",
     Accounts => "desk/accounts.html",
     Audit => "desk/audit.html",

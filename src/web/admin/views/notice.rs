@@ -56,6 +56,7 @@ notices! {
     RoleChanged => "role_changed",
     AccountRemoved => "account_removed",
     LastAdmin => "last_admin",
+    TokenRevoked => "token_revoked",
     PasswordChanged => "password_changed",
 }
 

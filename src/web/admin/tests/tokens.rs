@@ -1,0 +1,134 @@
+//! Keys for programs, made and revoked at the desk.
+
+use super::*;
+use crate::domain::api_token::{Scope, TokenSecret, Validity};
+use crate::domain::audit::{Action, ActorKind};
+use crate::store::ApiToken;
+
+const PAGE: &str = "/admin/settings/tokens";
+const SHOP: [(&str, &str); 4] = [
+    ("name", "shop"),
+    ("scope", "read"),
+    ("scope", "subscribers"),
+    ("expires", "30d"),
+];
+
+/// The token that the page shows.
+fn shown(page: &Answer) -> Option<TokenSecret> {
+    let (_, rest) = page.body.split_once(">bs_")?;
+    let secret = format!("bs_{}", rest.split('<').next().unwrap());
+    TokenSecret::parse(&secret)
+}
+
+async fn kept(house: &House) -> Vec<ApiToken> {
+    house.store().api_tokens().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_token_is_made_shown_once_and_revoked() {
+    let house = House::new().await;
+    let mut ada = house.ada().await;
+    assert!(ada.get(PAGE).await.shows("No tokens yet."));
+    let made = ada.fill_in(PAGE, PAGE, &SHOP).await;
+    assert_eq!(made.to(), PAGE);
+    let page = ada.get(PAGE).await;
+    assert_eq!(page.header(header::CACHE_CONTROL), "no-store");
+    let secret = shown(&page).expect("a token on the page");
+    assert_eq!(shown(&ada.get(PAGE).await), None, "shown once");
+
+    let token = house.store().api_token(&secret).await.unwrap().unwrap();
+    assert!(token.scopes.has(Scope::Read) && token.scopes.has(Scope::Subscribers));
+    assert!(!token.scopes.has(Scope::Issues));
+    let month = Duration::from_secs(30 * 24 * 60 * 60);
+    assert_eq!(token.expires_at, Some(NOW.plus(month)));
+    assert_eq!(token.created_by.as_deref(), Some(ADA));
+    let page = ada.get(PAGE).await;
+    assert!(page.shows("<bdi>shop</bdi>") && page.shows("read, keep readers"));
+    assert!(page.shows("<bdi>ada@example.com</bdi>") && page.shows(">never<"));
+
+    let path = format!("{PAGE}/{}", token.id);
+    for _ in 0..2 {
+        let revoked = ada.fill_in(PAGE, &path, &[("action", "revoke")]).await;
+        assert_eq!(revoked.to(), format!("{PAGE}?done=token_revoked"));
+    }
+    let token = house.store().api_token(&secret).await.unwrap().unwrap();
+    assert_eq!(token.validity(NOW), Validity::Revoked);
+    assert!(ada.get(PAGE).await.shows("Revoked</span>"));
+
+    let noted = house.store().audit(None, 10).await.unwrap();
+    let deeds: Vec<_> = noted.iter().map(|row| row.action).collect();
+    assert_eq!(
+        deeds.iter().filter(|it| **it == Action::TokenMade).count(),
+        1
+    );
+    assert_eq!(
+        deeds
+            .iter()
+            .filter(|it| **it == Action::TokenRevoked)
+            .count(),
+        1
+    );
+    assert!(noted.iter().all(|row| row.kind == ActorKind::Admin));
+    assert!(
+        ada.get("/admin/audit")
+            .await
+            .shows("the token <bdi>shop</bdi>")
+    );
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_token_is_said_and_what_was_typed_stays() {
+    let house = House::new().await;
+    let mut ada = house.ada().await;
+    ada.fill_in(PAGE, PAGE, &SHOP).await;
+    ada.get(PAGE).await;
+    let long = "x".repeat(61);
+    for (name, scope, words, place) in [
+        ("", "read", "at most 60 characters", "href=\"#name\""),
+        (&long, "read", "at most 60 characters", "href=\"#name\""),
+        (
+            "shop",
+            "issues",
+            "a token of that name already",
+            "href=\"#name\"",
+        ),
+        ("blog", "", "at least one thing", "href=\"#scope-read\""),
+        ("blog", "all", "is no scope", "href=\"#scope-read\""),
+    ] {
+        let mut fields = vec![("name", name), ("expires", "never")];
+        if !scope.is_empty() {
+            fields.push(("scope", scope));
+        }
+        let answer = ada.fill_in(PAGE, PAGE, &fields).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}");
+        assert!(answer.shows(words) && answer.shows(place), "{name} {scope}");
+        assert!(answer.shows("<title>Error: "), "{name}");
+        assert!(answer.shows("value=\"never\" selected"), "{name}");
+        let ticked = answer.shows("value=\"issues\" checked");
+        assert_eq!(ticked, scope == "issues", "{name}");
+    }
+    let odd = [("name", "blog"), ("scope", "read"), ("expires", "soon")];
+    let answer = ada.fill_in(PAGE, PAGE, &odd).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(kept(&house).await.len(), 1);
+}
+
+#[tokio::test]
+async fn only_a_form_of_the_desk_revokes() {
+    let house = House::new().await;
+    let mut ada = house.ada().await;
+    ada.fill_in(PAGE, PAGE, &SHOP).await;
+    let path = format!("{PAGE}/{}", kept(&house).await[0].id);
+    let forged = ada.send(&path, &[("action", "revoke")], &[]).await;
+    assert_eq!(forged.status, StatusCode::FORBIDDEN);
+    let elsewhere = format!("{PAGE}/01930000-0000-7000-8000-000000000000");
+    for (path, action, status) in [
+        (path.as_str(), "burn", StatusCode::UNPROCESSABLE_ENTITY),
+        (elsewhere.as_str(), "revoke", StatusCode::NOT_FOUND),
+        ("/admin/settings/tokens/x", "revoke", StatusCode::NOT_FOUND),
+    ] {
+        let answer = ada.fill_in(PAGE, path, &[("action", action)]).await;
+        assert_eq!(answer.status, status, "{path} {action}");
+    }
+    assert!(kept(&house).await[0].revoked_at.is_none());
+}

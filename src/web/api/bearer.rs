@@ -1,0 +1,154 @@
+//! Whose request it is: a token in the header, and nothing else. Cookies never count, so no
+//! page can make a browser ask in its owner's name.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::problem::Problem;
+use crate::domain::api_token::{ApiTokenId, Scope, TokenName, TokenSecret, Validity};
+use crate::domain::audit::{Action, Actor, Object};
+use crate::domain::ids::AuditId;
+use crate::store::ApiToken;
+use crate::web::admin::doorkeeper::TOKEN_WAIT;
+use crate::web::client_ip::ClientIp;
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
+
+/// The program that asks, by its token.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    id: ApiTokenId,
+    pub name: TokenName,
+}
+
+/// Why nobody is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// There is no token in the request.
+    None,
+    /// It is no token, or not any more: one answer for all.
+    Wrong,
+    TooMany,
+    /// It is not good for this.
+    Scope(Scope),
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let unknown = StatusCode::UNAUTHORIZED;
+        match refusal {
+            Refusal::None => Self::new(
+                unknown,
+                "Send a token as 'Authorization: Bearer …'. An admin makes one at the desk, under Settings, Tokens.",
+            )
+            .asks_for(HeaderValue::from_static("Bearer")),
+            Refusal::Wrong => Self::new(
+                unknown,
+                "This token opens nothing: it is mistyped, has expired, or was revoked.",
+            )
+            .asks_for(HeaderValue::from_static("Bearer error=\"invalid_token\"")),
+            Refusal::TooMany => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many wrong tokens came from your network. Wait a little, and send a right one.",
+            )
+            .try_after(TOKEN_WAIT.as_secs()),
+            Refusal::Scope(scope) => {
+                let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+                let challenge = HeaderValue::try_from(challenge).expect("words make a header");
+                let detail = format!("This token has not the scope '{scope}', which this needs. Use one that has it.");
+                Self::new(StatusCode::FORBIDDEN, detail).asks_for(challenge)
+            }
+        }
+    }
+}
+
+/// A layer for one route: lets nobody further whose token is not good for it, and tells the
+/// handler who it is.
+pub async fn hold(
+    State((shared, scope)): State<(Shared, Scope)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match admit(&shared, scope, &mut parts).await {
+        Ok(caller) => {
+            parts.extensions.insert(caller);
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn admit(shared: &Shared, scope: Scope, parts: &mut Parts) -> Result<Caller, Problem> {
+    let claimed = claimed(&parts.headers)?;
+    let now = shared.now();
+    let found = match claimed.and_then(TokenSecret::parse) {
+        Some(secret) => shared.web.store.api_token(&secret).await?,
+        None => None,
+    };
+    let held = found.filter(|token| token.validity(now) == Validity::Holds);
+    let Some(token) = held else {
+        let Ok(ClientIp(ip)) = ClientIp::from_request_parts(parts, shared).await;
+        if shared.keeper.count_token(ip).is_err() {
+            tracing::warn!("too many wrong tokens");
+            return Err(Refusal::TooMany.into());
+        }
+        return Err(Refusal::Wrong.into());
+    };
+    note_use(shared, &token).await;
+    if !token.scopes.has(scope) {
+        return Err(Refusal::Scope(scope).into());
+    }
+    Ok(Caller {
+        id: token.id,
+        name: token.name,
+    })
+}
+
+/// What the header claims to be a token (RFC 6750 §2.1); `None` when it can be none.
+fn claimed(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
+    let field = fields.next().ok_or(Refusal::None)?;
+    if fields.next().is_some() {
+        return Ok(None);
+    }
+    let text = field.to_str().unwrap_or_default();
+    let claimed = text.split_once(' ');
+    let claimed = claimed.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    Ok(claimed.map(|(_, token)| token.trim()))
+}
+
+/// To read must be possible where nothing can be written.
+async fn note_use(shared: &Shared, token: &ApiToken) {
+    let noted = shared.web.store.note_use(token, shared.now());
+    if let Err(error) = noted.await {
+        tracing::warn!(%error, "that a token was used could not be noted");
+    }
+}
+
+impl Caller {
+    /// Notes what was just done, in the list that admins read and in the log. What is done
+    /// stays done when the list cannot be written.
+    pub async fn did(&self, shared: &Shared, action: Action, object: impl Into<Object>) {
+        let (web, object, now) = (&shared.web, object.into(), shared.now());
+        let about = object.logged();
+        tracing::info!(token = %self.id, did = action.as_str(), about, "by a program");
+        let id = AuditId::new(now, &web.random);
+        let actor = Actor::Token(self.id, self.name.clone());
+        if let Err(error) = web.store.note(&id, &actor, (action, &object), now).await {
+            tracing::error!(%error, "who did that could not be noted");
+        }
+    }
+}
+
+impl FromRequestParts<Shared> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        let caller = parts.extensions.get::<Self>().cloned();
+        caller.ok_or_else(|| HttpError::Forbidden.into())
+    }
+}

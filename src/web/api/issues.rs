@@ -1,0 +1,133 @@
+//! `/api/v1/issues`
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::asked::{Asked, Nothing, page_of, page_size};
+use super::bearer::Caller;
+use super::problem::Problem;
+use super::{Answer, answer};
+use crate::digest::Sums;
+use crate::domain::clock::Timestamp;
+use crate::domain::issue::{IssueNumber, Standing};
+use crate::store::IssueRow;
+use crate::web::admin::paging::cut;
+use crate::web::issue_deed::IssueDeed;
+use crate::web::state::Shared;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct List {
+    after: Option<String>,
+    limit: Option<String>,
+}
+
+/// An issue as programs see it.
+#[derive(Serialize)]
+struct Told {
+    number: i64,
+    slot: Option<String>,
+    /// `Standing::as_str`
+    state: &'static str,
+    subject: String,
+    preheader: String,
+    begun_at: i64,
+    finished_at: Option<i64>,
+    paused_why: Option<String>,
+    recipients: i64,
+    #[serde(flatten)]
+    sums: Sums,
+}
+
+impl From<IssueRow> for Told {
+    fn from(issue: IssueRow) -> Self {
+        Self {
+            number: issue.number.get(),
+            slot: issue.slot.as_ref().map(ToString::to_string),
+            state: issue.standing().as_str(),
+            sums: (&issue.tally).into(),
+            subject: issue.subject,
+            preheader: issue.preheader,
+            begun_at: issue.frozen_at.as_millis(),
+            finished_at: issue.finished_at.map(Timestamp::as_millis),
+            paused_why: issue.paused_why,
+            recipients: issue.recipients,
+        }
+    }
+}
+
+/// The newest first.
+pub async fn list(State(shared): State<Shared>, Asked(asked): Asked<List>) -> Answer {
+    let size = page_size(asked.limit.as_deref())?;
+    let before = asked.after.as_deref().map(IssueNumber::parse).transpose();
+    let before = before.map_err(|error| Problem::field("after", error))?;
+    let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
+    let mut rows = shared.web.store.issues(before, limit).await?;
+    let next = cut(&mut rows, size).map(|issue| issue.number.to_string());
+    let issues = rows.into_iter().map(Told::from).collect();
+    answer(StatusCode::OK, &page_of("issues", issues, next))
+}
+
+pub async fn one(State(shared): State<Shared>, Path(number): Path<String>) -> Answer {
+    let issue = find(&shared, &number).await?;
+    answer(StatusCode::OK, &Told::from(issue))
+}
+
+/// Pauses, resumes, cancels, or sends again. What does not fit the issue's state changes
+/// nothing, and is said.
+pub async fn act(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Path(number): Path<String>,
+    _: Nothing,
+    deed: IssueDeed,
+) -> Answer {
+    let issue = find(&shared, &number).await?;
+    let changed = deed.apply(&shared, &issue, caller.name.as_str()).await?;
+    let issue = find(&shared, &number).await?;
+    if changed == 0 {
+        return Err(Problem::conflict(why_not(deed, &issue)));
+    }
+    caller.did(&shared, deed.action(), issue.number).await;
+    let copies = match deed {
+        IssueDeed::TryNow | IssueDeed::SendAgain => Some(changed),
+        IssueDeed::Pause | IssueDeed::Resume | IssueDeed::Cancel => None,
+    };
+    let state = issue.standing().as_str();
+    let told = json!({ "issue": issue.number.get(), "state": state, "copies": copies });
+    answer(StatusCode::OK, &told)
+}
+
+fn why_not(deed: IssueDeed, issue: &IssueRow) -> String {
+    let number = issue.number;
+    let state = match issue.standing() {
+        Standing::SentWithFailures => "sent",
+        standing => standing.as_str(),
+    };
+    match deed {
+        IssueDeed::Pause => {
+            format!("No. {number} is {state}. Only what is being sent can be paused.")
+        }
+        IssueDeed::Resume => {
+            format!("No. {number} is {state}. Only what is paused can be resumed.")
+        }
+        IssueDeed::Cancel => format!(
+            "No. {number} is {state}. Only what is being sent or is paused can be cancelled."
+        ),
+        IssueDeed::TryNow => {
+            format!("No. {number} is {state}, and none of its copies waits for a later try.")
+        }
+        IssueDeed::SendAgain => format!(
+            "No. {number} is {state}, and nobody who still wants it bounced or is in doubt."
+        ),
+    }
+}
+
+pub(super) async fn find(shared: &Shared, number: &str) -> Result<IssueRow, Problem> {
+    let nothing = || Problem::not_found("There is no issue of this number.");
+    let number = IssueNumber::parse(number).map_err(|_| nothing())?;
+    let issue = shared.web.store.issue(number).await?;
+    issue.ok_or_else(nothing)
+}

@@ -1,0 +1,167 @@
+//! The next issue: looked at, worded, sent.
+
+use super::*;
+
+const ALL: [&str; 2] = ["read", "issues"];
+
+#[tokio::test]
+async fn the_draft_is_shown_and_its_words_are_changed() {
+    let site = TestSite::new().await;
+    site.confirmed("ada@example.com").await;
+    site.posts(&["A loader in fonts"]).await;
+    let deploy = program(&site, "deploy", &ALL).await;
+    let draft = deploy.read("/next").await;
+    assert_eq!(
+        (&draft["number"], &draft["recipients"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(draft["posts"][0]["title"], "A loader in fonts");
+    assert_eq!(
+        draft["words"],
+        json!({ "subject": null, "preheader": null, "note": null })
+    );
+    let rule = draft["subject"].clone();
+
+    let version = draft["version"].as_i64().unwrap();
+    let words = json!({ "version": version, "subject": "By hand", "note": "Dear *readers*" });
+    let saved = deploy.send(Method::PATCH, "/next", &words).await;
+    assert_eq!(saved.status, StatusCode::OK, "{}", saved.body);
+    let version = saved.json()["version"].as_i64().unwrap();
+    let draft = deploy.read("/next").await;
+    assert_eq!(
+        (&draft["subject"], &draft["version"]),
+        (&json!("By hand"), &json!(version))
+    );
+    assert_eq!(draft["words"]["note"], "Dear *readers*");
+
+    let back = json!({ "version": version, "subject": null });
+    let saved = deploy.send(Method::PATCH, "/next", &back).await;
+    let draft = deploy.read("/next").await;
+    assert_eq!(draft["subject"], rule);
+    assert_eq!(
+        draft["words"]["note"], "Dear *readers*",
+        "not named, so it stays"
+    );
+    let (_, actor, action, object) = noted(&site).await.remove(0);
+    assert_eq!(
+        (actor.as_deref(), action),
+        (Some("deploy"), Action::IssueEdited)
+    );
+    assert_eq!(object.as_deref(), Some("1"));
+
+    let version = saved.json()["version"].clone();
+    let number = version.as_i64().unwrap();
+    let same: Value = serde_json::from_str(&format!(
+        r#"{{"version":{number}.0,"note":"Dear *readers*"}}"#
+    ))
+    .unwrap();
+    let saved = deploy.send(Method::PATCH, "/next", &same).await;
+    assert_eq!(saved.json()["version"], version, "nothing was changed");
+    assert_eq!(noted(&site).await.len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_overwritten_that_was_not_seen() {
+    let site = TestSite::new().await;
+    let deploy = program(&site, "deploy", &ALL).await;
+    let version = deploy.read("/next").await["version"].as_i64().unwrap();
+    let mine = json!({ "version": version, "subject": "Mine" });
+    deploy.send(Method::PATCH, "/next", &mine).await;
+    let theirs = json!({ "version": version, "subject": "Theirs" });
+    let answer = deploy.send(Method::PATCH, "/next", &theirs).await;
+    assert!(
+        answer
+            .problem(StatusCode::CONFLICT)
+            .contains("Someone else")
+    );
+    assert_eq!(answer.json()["version"], version + 1);
+    assert_eq!(deploy.read("/next").await["words"]["subject"], "Mine");
+    for (body, field) in [
+        (
+            json!({ "version": version + 1, "subject": "x".repeat(201) }),
+            "subject",
+        ),
+        (
+            json!({ "version": version + 1, "preheader": "x".repeat(201) }),
+            "preheader",
+        ),
+        (
+            json!({ "version": version + 1, "note": "x".repeat(5001) }),
+            "note",
+        ),
+        (json!({ "subject": "no version" }), "body"),
+        (json!({ "version": 1.5 }), "body"),
+        (json!({ "version": version + 1, "posts": [] }), "body"),
+    ] {
+        let answer = deploy.send(Method::PATCH, "/next", &body).await;
+        answer.problem(StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(answer.json()["errors"][0]["field"], field);
+    }
+}
+
+#[tokio::test]
+async fn the_weeks_issue_is_sent_once_however_often_it_is_asked_for() {
+    let site = TestSite::new().await;
+    let deploy = program(&site, "deploy", &ALL).await;
+    let nothing = deploy.post("/next/send").await;
+    assert_eq!(nothing.status, StatusCode::OK, "{}", nothing.body);
+    assert_eq!(nothing.json()["result"], "nothing_new");
+    assert_eq!(nothing.json()["issue"], Value::Null);
+
+    site.confirmed("ada@example.com").await;
+    site.posts(&["A loader in fonts"]).await;
+    let sent = deploy.post("/next/send").await.json();
+    assert_eq!(
+        (&sent["result"], &sent["issue"]),
+        (&json!("sending"), &json!(1))
+    );
+    assert_eq!(
+        (&sent["recipients"], &sent["queued"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(sent["slot"], "2026-W47");
+    let again = deploy.post("/next/send").await.json();
+    assert_eq!(again, sent);
+    deploy.post("/issues/1/pause").await;
+    assert_eq!(deploy.post("/next/send").await.json()["result"], "paused");
+    deploy.post("/issues/1/cancel").await;
+    assert_eq!(
+        deploy.post("/next/send").await.json()["result"],
+        "already_sent"
+    );
+    let sent = noted(&site)
+        .await
+        .into_iter()
+        .filter(|it| it.2 == Action::IssueSent);
+    assert_eq!(sent.count(), 1);
+}
+
+#[tokio::test]
+async fn a_week_that_is_skipped_stays_so() {
+    let site = TestSite::new().await;
+    site.confirmed("ada@example.com").await;
+    site.posts(&["A loader in fonts"]).await;
+    let slot = site.web.schedule.slot_of(site.now());
+    site.web.store.skip_slot(&slot, site.now()).await.unwrap();
+    let deploy = program(&site, "deploy", &ALL).await;
+    assert_eq!(deploy.post("/next/send").await.json()["result"], "skipped");
+}
+
+#[tokio::test]
+async fn what_is_missing_before_a_send_is_named() {
+    let site = TestSite::with(|web| {
+        web.not_ready = vec![
+            "newsletter.from: needed before a send; whom is the mail from?".to_owned(),
+            "newsletter.postal_address: needed before a send".to_owned(),
+        ];
+    })
+    .await;
+    let deploy = program(&site, "deploy", &ALL).await;
+    let answer = deploy.post("/next/send").await;
+    let says = answer.problem(StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(says.contains("newsletter.from: needed"), "{says}");
+    assert_eq!(
+        answer.json()["errors"][1]["field"],
+        "newsletter.postal_address"
+    );
+}

@@ -1,0 +1,62 @@
+//! What people and programs may do to an issue once it is frozen.
+
+use super::state::WebState;
+use crate::domain::audit::Action;
+use crate::store::{IssueRow, StoreError};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssueDeed {
+    Pause,
+    Resume,
+    Cancel,
+    /// What waits for a later try is tried at once.
+    TryNow,
+    /// To those who bounced or are in doubt.
+    SendAgain,
+}
+
+impl IssueDeed {
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "pause" => Some(Self::Pause),
+            "resume" => Some(Self::Resume),
+            "cancel" => Some(Self::Cancel),
+            "try_now" => Some(Self::TryNow),
+            "send_again" => Some(Self::SendAgain),
+            _ => None,
+        }
+    }
+
+    /// As the list of who did what names it.
+    pub const fn action(self) -> Action {
+        match self {
+            Self::Pause => Action::IssuePaused,
+            Self::Resume => Action::IssueResumed,
+            Self::Cancel => Action::IssueCancelled,
+            Self::TryNow => Action::IssueTriedNow,
+            Self::SendAgain => Action::IssueSentAgain,
+        }
+    }
+
+    /// Does it. Gives how many copies it touched, or 1 where it touched the issue as one;
+    /// 0 when there was nothing to do.
+    pub async fn apply(
+        self,
+        state: &WebState,
+        issue: &IssueRow,
+        by: &str,
+    ) -> Result<u64, StoreError> {
+        let (store, now) = (&state.web.store, state.now());
+        let changed = match self {
+            Self::Pause => store.pause_issue_by(&issue.id, by).await?.into(),
+            Self::Resume => store.resume_issue(&issue.id, now).await?.into(),
+            Self::Cancel => store.cancel_issue(&issue.id, now).await?.into(),
+            Self::TryNow => store.try_now(&issue.id, now).await?,
+            Self::SendAgain => store.send_again(&issue.id, now).await?,
+        };
+        if changed > 0 {
+            state.live.changed(&issue.id);
+        }
+        Ok(changed)
+    }
+}
