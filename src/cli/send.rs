@@ -80,14 +80,12 @@ pub async fn run(
             });
         }
     };
+    queued(app).await?;
     match wait {
         Some(wait) => wait_for(context, app, id, wait).await,
-        None => {
-            queued(app).await?;
-            print(context, app, &id, SendResult::of_issue)
-                .await
-                .map(drop)
-        }
+        None => print(context, app, &id, SendResult::of_issue)
+            .await
+            .map(drop),
     }
 }
 

@@ -19,7 +19,10 @@ pub(super) type Pen = Arc<Mutex<Option<PoolConnection<Any>>>>;
 /// ends of the indices that a send writes to stay at hand. PostgreSQL: never to sort, since
 /// it learns too late how long a queue has become, and would rather read and sort all of it
 /// for each claim than follow the index.
-const FIRST: [&str; 2] = ["PRAGMA cache_size = -8192", "SET enable_sort = off"];
+const FIRST: [&str; 2] = [
+    "PRAGMA cache_size = -8192",
+    "SET enable_sort = off; SET enable_seqscan = off",
+];
 
 /// The right to write, in the order in which it was asked for.
 pub(super) type Turn = OwnedMutexGuard<Option<PoolConnection<Any>>>;
