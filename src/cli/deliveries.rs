@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
+use super::queued::queued;
 use super::{Context, Failure};
 use crate::domain::audit::Action;
 use crate::domain::delivery::DeliveryState;
@@ -55,7 +56,7 @@ async fn list(context: &Context, issue: Option<&str>, state: Option<&str>) -> Re
             .map_err(|error| Failure::Usage(format!("--state: {error}")))?,
     };
     let app = context.app().await?;
-    app.store.make_queues().await?;
+    queued(&app).await?;
     let mut after: Option<String> = None;
     loop {
         let page = app

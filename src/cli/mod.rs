@@ -11,6 +11,7 @@ mod failure;
 mod feeds;
 mod migrate;
 mod output;
+mod queued;
 mod send;
 mod serve;
 mod subscribers;

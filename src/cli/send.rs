@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
+use super::queued::queued;
 use super::serve::stop_signal;
 use super::watch::watch;
 use super::{Context, Failure};
@@ -15,11 +14,6 @@ use crate::domain::ids::IssueId;
 use crate::domain::issue::{IssueState, Tally};
 use crate::domain::slot::Slot;
 use crate::store::IssueRow;
-
-/// Between two looks at a queue that another process makes.
-const LOOK: Duration = Duration::from_millis(20);
-/// A queue that has not become longer for this long is made by nobody.
-const STANDSTILL: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug)]
 pub struct Wait {
@@ -80,31 +74,15 @@ pub async fn run(
             });
         }
     };
-    queued(app).await?;
     match wait {
         Some(wait) => wait_for(context, app, id, wait).await,
-        None => print(context, app, &id, SendResult::of_issue)
-            .await
-            .map(drop),
-    }
-}
-
-/// Until every reader has a copy. A process that delivers makes them without keeping its
-/// own readers waiting; where there is none, this one does.
-async fn queued(app: &App) -> Result<(), Failure> {
-    let mut others = !app.store.workers().await?.is_empty();
-    let (mut copies, mut since) = (0, Instant::now());
-    while let Some((_, made)) = app.store.queue_in_the_making().await? {
-        if made != copies {
-            (copies, since) = (made, Instant::now());
+        None => {
+            queued(app).await?;
+            print(context, app, &id, SendResult::of_issue)
+                .await
+                .map(drop)
         }
-        others = others && since.elapsed() < STANDSTILL;
-        if !others {
-            app.store.make_queues().await?;
-        }
-        tokio::time::sleep(LOOK).await;
     }
-    Ok(())
 }
 
 /// The slot has its issue: joins it while it is not finished.
@@ -120,7 +98,9 @@ async fn join(
             wait_for(context, app, issue.id, wait).await
         }
         _ => {
-            app.store.make_queues().await?;
+            if !dry_run {
+                queued(app).await?;
+            }
             print(context, app, &issue.id, SendResult::of_issue_before)
                 .await
                 .map(drop)
@@ -145,6 +125,13 @@ pub async fn collect(digests: &Digests) -> Result<(), Failure> {
 /// left for long enough.
 async fn wait_for(context: &Context, app: &App, id: IssueId, wait: Wait) -> Result<(), Failure> {
     let stop = stop_signal()?;
+    // Before the engine begins: side by side the two need more memory and are no faster.
+    tokio::select! {
+        () = stop.cancelled() => {}
+        queued = queued(app) => if let Err(error) = queued {
+            tracing::warn!(%error, "the engine makes the rest of the queue");
+        }
+    }
     let engine = Engine::new(app.deliveries()?);
     let engine_stop = stop.child_token();
     let running = tokio::spawn({

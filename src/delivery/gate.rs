@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::domain::ids::IssueId;
 use crate::domain::outcome::Report;
@@ -16,6 +16,16 @@ const REST: Duration = Duration::from_secs(60);
 /// … and twice as long each time it was in vain: servers ban whoever fails several times in
 /// ten minutes. Not longer, since an issue is paused for what is known from the last try.
 const LONGEST_REST: Duration = Duration::from_secs(5 * 60);
+
+/// How the gate stands before one who comes.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Entrance {
+    Open,
+    /// Open to this one alone, after the rest: they try on behalf of all.
+    OnTrial,
+    /// And why.
+    Shut(Report),
+}
 
 /// Why nobody is to open a connection.
 #[derive(Debug)]
@@ -42,22 +52,18 @@ impl Shut {
         self.until = now + self.rest;
     }
 
-    /// `None` for the one who, after the rest, tries on behalf of all.
-    fn refusal(&mut self, now: Instant) -> Option<Report> {
+    fn entrance(&mut self, now: Instant) -> Entrance {
         if now >= self.until {
             self.rest = LONGEST_REST.min(2 * self.rest);
             self.until = now + self.rest;
-            return None;
+            return Entrance::OnTrial;
         }
-        Some(self.why.clone())
+        Entrance::Shut(self.why.clone())
     }
 }
 
 /// While somebody was let in so lately, others may come side by side.
 const LATELY: Duration = Duration::from_secs(10);
-/// And so long they wait for the one who goes first: a server that is not there at all is
-/// no reason to stand in line.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Shared by the connections of a process, for as long as it has the same settings.
 #[derive(Debug, Default)]
@@ -78,7 +84,7 @@ impl Gate {
         if self.let_in_lately() {
             return None;
         }
-        let turn = timeout(PATIENCE, self.first.lock()).await.ok()?;
+        let turn = self.first.lock().await;
         (!self.let_in_lately()).then_some(turn)
     }
 
@@ -87,9 +93,11 @@ impl Gate {
         let_in.is_some_and(|at| at.elapsed() < LATELY)
     }
 
-    /// Why this connection is not to be opened; `None` when it may be.
-    pub fn refusal(&self) -> Option<Report> {
-        self.with(|shut| shut.as_mut()?.refusal(Instant::now()))
+    pub fn entrance(&self) -> Entrance {
+        self.with(|shut| match shut {
+            Some(shut) => shut.entrance(Instant::now()),
+            None => Entrance::Open,
+        })
     }
 
     /// The server, or the settings, let nobody in.
@@ -158,10 +166,13 @@ mod tests {
         let start = Instant::now();
         let mut shut = Shut::new(wrong_password(), start);
         let before = start + REST - Duration::from_millis(1);
-        assert_eq!(shut.refusal(start), Some(wrong_password()));
-        assert_eq!(shut.refusal(before), Some(wrong_password()));
-        assert_eq!(shut.refusal(start + REST), None);
-        assert_eq!(shut.refusal(start + REST), Some(wrong_password()));
+        assert_eq!(shut.entrance(start), Entrance::Shut(wrong_password()));
+        assert_eq!(shut.entrance(before), Entrance::Shut(wrong_password()));
+        assert_eq!(shut.entrance(start + REST), Entrance::OnTrial);
+        assert_eq!(
+            shut.entrance(start + REST),
+            Entrance::Shut(wrong_password())
+        );
     }
 
     #[test]
@@ -175,20 +186,21 @@ mod tests {
             }
             let rest = Duration::from_secs(60 * minutes);
             let before = now + rest - Duration::from_millis(1);
-            assert!(shut.refusal(before).is_some(), "{minutes}");
+            let shut_until = shut.entrance(before);
+            assert_eq!(shut_until, Entrance::Shut(wrong_password()), "{minutes}");
             now += rest;
-            assert!(shut.refusal(now).is_none(), "{minutes}");
+            assert_eq!(shut.entrance(now), Entrance::OnTrial, "{minutes}");
         }
     }
 
     #[test]
     fn it_is_open_until_it_is_shut_and_again_when_somebody_is_let_in() {
         let gate = Gate::default();
-        assert_eq!(gate.refusal(), None);
+        assert_eq!(gate.entrance(), Entrance::Open);
         gate.shut(wrong_password());
-        assert_eq!(gate.refusal(), Some(wrong_password()));
+        assert_eq!(gate.entrance(), Entrance::Shut(wrong_password()));
         gate.open();
-        assert_eq!(gate.refusal(), None);
+        assert_eq!(gate.entrance(), Entrance::Open);
     }
 
     #[tokio::test]
@@ -218,7 +230,7 @@ mod tests {
         };
         let (second, ()) = tokio::join!(gate.turn(), fails);
         assert!(second.is_some());
-        assert_eq!(gate.refusal(), Some(wrong_password()));
+        assert_eq!(gate.entrance(), Entrance::Shut(wrong_password()));
     }
 
     #[test]

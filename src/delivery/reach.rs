@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::connection::Connection;
+use super::gate::Entrance;
 use super::recorder::Done;
 use crate::domain::outcome::{Outcome, Report};
 use crate::mail::transport::Channel;
@@ -19,15 +20,21 @@ const REACH: [Duration; 3] = [
 impl Connection {
     /// Reaches the server, or tells why not. `None` when the process is to stop.
     pub(super) async fn open(&self, job: &Leased) -> Result<Option<Channel>, Report> {
-        let mut turn = tokio::select! {
-            () = self.stop.cancelled() => return Ok(None),
-            turn = self.gate.turn() => turn,
-        };
-        if let Some(refusal) = self.kept_out(job).await {
-            return Err(refusal);
-        }
         let mut waits = REACH.iter();
+        let mut on_trial = false;
         loop {
+            let turn = tokio::select! {
+                () = self.stop.cancelled() => return Ok(None),
+                turn = self.gate.turn() => turn,
+            };
+            // Whoever tries on behalf of all does so until it is known.
+            if !on_trial {
+                match self.entrance(job).await {
+                    Entrance::Shut(why) => return Err(why),
+                    Entrance::OnTrial => on_trial = true,
+                    Entrance::Open => {}
+                }
+            }
             let opened = tokio::select! {
                 () = self.stop.cancelled() => return Ok(None),
                 opened = self.deliveries.transport.open() => opened,
@@ -43,7 +50,7 @@ impl Connection {
             if matches!(failed.outcome, Outcome::Halted(_)) {
                 self.gate.shut(failed.clone());
             }
-            drop(turn.take());
+            drop(turn);
             let wait = waits.next().filter(|_| {
                 matches!(failed.outcome, Outcome::Deferred(_)) && self.throttle.allows(self.number)
             });
@@ -56,19 +63,20 @@ impl Connection {
         }
     }
 
-    /// Why the server is not even asked: it let nobody in a moment ago. Whoever has resumed
-    /// an issue that was paused for it says that it will.
-    async fn kept_out(&self, job: &Leased) -> Option<Report> {
+    /// Shut where the server let nobody in a moment ago. Whoever has resumed an issue that was
+    /// paused for it says that it will.
+    async fn entrance(&self, job: &Leased) -> Entrance {
         let was_paused = job.issue.filter(|issue| self.gate.has_paused(issue));
-        let refusal = self.gate.refusal()?;
-        if let Some(issue) = was_paused
+        let entrance = self.gate.entrance();
+        if matches!(entrance, Entrance::Shut(_))
+            && let Some(issue) = was_paused
             && let Ok(running) = self.deliveries.store.sending_issues().await
             && running.contains(&issue)
         {
             self.gate.forget();
-            return None;
+            return Entrance::Open;
         }
-        Some(refusal)
+        entrance
     }
 
     /// Marks and unmarks a job that never reached a server: it waits, and is not charged.

@@ -38,15 +38,15 @@ impl Store {
             Actor::Token(_, name) => (ActorKind::Token, Some(name.as_str().to_owned())),
             Actor::Cli => (ActorKind::Cli, None),
         };
-        sqlx::query(NOTE)
-            .bind(id.to_string())
-            .bind(now.as_millis())
-            .bind(kind.as_str())
-            .bind(actor)
-            .bind(action.as_str())
-            .bind(object.stored())
-            .execute(&self.pool)
-            .await?;
+        self.in_turn(NOTE, |note| {
+            note.bind(id.to_string())
+                .bind(now.as_millis())
+                .bind(kind.as_str())
+                .bind(actor.clone())
+                .bind(action.as_str())
+                .bind(object.stored())
+        })
+        .await?;
         Ok(())
     }
 

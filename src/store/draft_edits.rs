@@ -53,8 +53,8 @@ impl Store {
 
     /// Replaces the edits of the version that `edits` was made from.
     pub async fn save_draft_edits(&self, edits: &Edits) -> Result<Saved, StoreError> {
-        let update = sqlx::query(SAVE).bind(edits.version).bind(json(edits));
-        let changed = update.execute(&self.pool).await?.rows_affected();
+        let save = self.in_turn(SAVE, |save| save.bind(edits.version).bind(json(edits)));
+        let changed = save.await?;
         Ok(if changed > 0 {
             Saved::Saved
         } else {

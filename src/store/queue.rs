@@ -54,6 +54,12 @@ const BEGIN: &str =
 // Held until the end: of two who make the same queue one waits for the other.
 const HOLD: &str = "UPDATE queues_in_the_making SET copies = copies WHERE issue_id = $1
     RETURNING reached, last, copies, (SELECT frozen_at FROM issues WHERE id = $1) AS frozen_at";
+// A process of an older version knows nothing of this, and may have called the issue sent.
+// And the issue comes before where suppressions meet, as in every commit of outcomes.
+const REOPEN: &str =
+    "UPDATE issues SET state = CASE WHEN state = 'sent' THEN 'sending' ELSE state END,
+        finished_at = CASE WHEN state = 'sent' THEN NULL ELSE finished_at END
+    WHERE id = $1";
 const REACHED: &str =
     "UPDATE queues_in_the_making SET reached = $2, copies = $3 WHERE issue_id = $1";
 const END: &str = "DELETE FROM queues_in_the_making WHERE issue_id = $1 RETURNING copies";
@@ -106,7 +112,7 @@ impl Queue {
             .await?;
         self.copies += made.rows_affected().cast_signed() - left_out.rows_affected().cast_signed();
         self.reached = reached;
-        Ok(readers < at_once)
+        Ok(readers < at_once || self.reached == self.last)
     }
 }
 
@@ -124,6 +130,8 @@ impl Store {
         let Some(mut queue) = hold(&mut tx, issue).await? else {
             return Ok(true);
         };
+        let reopen = sqlx::query(REOPEN).bind(queue.issue.clone());
+        reopen.execute(&mut *tx).await?;
         let is_made = queue.lengthen(&mut tx, at_once).await?;
         sqlx::query(REACHED)
             .bind(queue.issue.clone())
@@ -244,6 +252,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     LEAVE_OUT,
     BEGIN,
     HOLD,
+    REOPEN,
     REACHED,
     END,
     IN_THE_MAKING,

@@ -200,3 +200,44 @@ async fn what_is_cancelled_gets_no_more_copies() {
     assert_eq!((row.recipients, row.tally), (1_000, all));
     assert!(!store.cancel_issue(&house.issue.id, NOW).await.unwrap());
 }
+
+#[tokio::test]
+async fn nobody_is_reckoned_who_is_not_there() {
+    for (readers, copies) in [(1, 1), (1_000, 1_000), (2_000, 1_000)] {
+        let pair = Pair::with_readers(readers).await;
+        let id = IssueId::new(NOW, &Random::seeded(2));
+        let issue = NewIssue {
+            readers: readers as i64,
+            ..pair.next_issue(id, None).await
+        };
+        let made = pair.one.freeze(&issue, NOW).await.unwrap();
+        let recipients = readers as i64;
+        assert_eq!(made, Claimed::Made { recipients });
+        pair.one.lengthen_queue(&pair.issue).await.unwrap();
+        let unfinished = pair.one.queue_in_the_making().await.unwrap();
+        assert_eq!(
+            unfinished,
+            (copies < readers).then_some((id, copies as i64))
+        );
+        pair.one.make_queues().await.unwrap();
+        let row = pair.one.issue_by_id(&id).await.unwrap().unwrap();
+        assert_eq!((row.recipients, row.tally.queued), (recipients, recipients));
+    }
+}
+
+/// As by a process of the version before, which goes on beside this one.
+#[tokio::test]
+async fn what_was_called_sent_too_early_is_sent_to_the_others_too() {
+    let house = House::new(READERS as i64).await;
+    house.all_are_delivered().await;
+    let id = house.issue.id;
+    house
+        .does(format!(
+            "UPDATE issues SET state = 'sent', finished_at = 1 WHERE id = '{id}'"
+        ))
+        .await;
+    house.queue_is_made().await;
+    let row = house.row().await;
+    assert_eq!((row.state, row.finished_at), (IssueState::Sending, None));
+    assert_eq!(row.tally.queued, READERS as i64 - 1_000);
+}

@@ -129,3 +129,31 @@ async fn a_wrong_password_is_not_tried_for_each_confirmation_that_waits() {
     }
     assert_eq!(worker.terminate().await.code(), Some(0));
 }
+
+/// The mail server comes back before it knows its users again, and takes its time to say so.
+#[tokio::test]
+async fn a_server_that_starts_slowly_hears_a_wrong_password_once() {
+    let (calls, refused) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&refused);
+    let server = SmtpServer::scripted(move |moment| match moment.stage {
+        Stage::Connect => {
+            let early = calls.fetch_add(1, Ordering::SeqCst) < 2 * CONNECTIONS;
+            early.then_some(Fault::Drop)
+        }
+        Stage::Ehlo => Some(Fault::Reply("250-recorder.test\r\n250 AUTH PLAIN LOGIN")),
+        Stage::Auth => {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Some(Fault::Reply("535 5.7.8 Wrong password"))
+        }
+        _ => None,
+    });
+    let url = format!("smtp://baker:y3asty@{}", server.address());
+    let newsletter = Newsletter::new(&url).await;
+    let newsletter = newsletter.with("smtp.connections", CONNECTIONS.to_string());
+    newsletter.import_readers(20).await;
+    let worker = newsletter.start(&["worker"]);
+    newsletter.send(&[]).await;
+    until_paused(&newsletter).await;
+    assert_eq!(refused.load(Ordering::SeqCst), 1);
+    assert_eq!(worker.terminate().await.code(), Some(0));
+}
