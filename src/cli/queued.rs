@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::store::StoreError;
+use crate::store::{StoreError, Stride};
 
 /// Between two looks at a queue that another process makes.
 const LOOK: Duration = Duration::from_millis(20);
@@ -22,10 +22,11 @@ pub async fn queued(app: &App) -> Result<(), StoreError> {
             (copies, since) = (made, Instant::now());
         }
         others = others && since.elapsed() < STANDSTILL;
-        if !others {
-            app.store.make_queues().await?;
+        if others {
+            tokio::time::sleep(LOOK).await;
+        } else {
+            app.store.make_queues(Stride::Long).await?;
         }
-        tokio::time::sleep(LOOK).await;
     }
     Ok(())
 }

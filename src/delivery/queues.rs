@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Deliveries;
+use crate::store::Stride;
 
 /// Between two looks for a new one.
 const LOOK: Duration = Duration::from_millis(400);
@@ -11,7 +12,7 @@ impl Deliveries {
     /// Until it is aborted. Whatever is not made then, another process makes.
     pub(super) async fn keep_queues(&self) {
         loop {
-            if let Err(error) = self.store.make_queues().await {
+            if let Err(error) = self.store.make_queues(Stride::Short).await {
                 tracing::warn!(%error, "the queue is made later: the database does not answer");
             }
             tokio::time::sleep(LOOK).await;

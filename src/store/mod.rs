@@ -92,6 +92,7 @@ pub use leases::Leased;
 pub use outcomes::{GroupCommit, Mark, Recorded, Settled};
 pub use policy_streaks::PolicyRefusal;
 pub use posts::{ByHand, Candidate, StoredPost};
+pub use queue::Stride;
 pub use reader_mails::{MailCount, Move};
 pub use settings::SavedSettings;
 pub use sign_up::{ConsentRecord, LetterIds, RecentMails, SignUp};

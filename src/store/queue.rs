@@ -12,8 +12,23 @@ use super::{Store, StoreError, decode, suppressing};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::IssueId;
 
-/// The copies that are made at once: a few milliseconds of writing.
-const AT_ONCE: i64 = 1_000;
+/// How many copies are made at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stride {
+    /// A few milliseconds of writing: others write in between.
+    Short,
+    /// Where nobody else is at work.
+    Long,
+}
+
+impl Stride {
+    const fn copies(self) -> i64 {
+        match self {
+            Self::Short => 1_000,
+            Self::Long => 50_000,
+        }
+    }
+}
 
 // Whoever is to have a copy, by when they became a reader. Those who come after the freeze
 // stand behind the last one.
@@ -81,9 +96,9 @@ struct Queue {
 
 impl Queue {
     /// Makes the copies that come next. True when these were the last.
-    async fn lengthen(&mut self, tx: &mut Writing, at_once: i64) -> Result<bool, StoreError> {
+    async fn lengthen(&mut self, tx: &mut Writing, stride: Stride) -> Result<bool, StoreError> {
         let next = sqlx::query(NEXT_READERS)
-            .bind(at_once)
+            .bind(stride.copies())
             .bind(self.frozen_at.as_millis())
             .bind(self.reached.clone())
             .bind(self.last.clone())
@@ -112,19 +127,21 @@ impl Queue {
             .await?;
         self.copies += made.rows_affected().cast_signed() - left_out.rows_affected().cast_signed();
         self.reached = reached;
-        Ok(readers < at_once || self.reached == self.last)
+        Ok(readers < stride.copies() || self.reached == self.last)
     }
 }
 
 impl Store {
     /// Makes the next copies of an issue. False when it has all of them.
-    pub async fn lengthen_queue(&self, issue: &IssueId) -> Result<bool, StoreError> {
-        let is_made = again(|| self.lengthen(issue, AT_ONCE)).await?;
-        fail_point!("queue-lengthened");
-        Ok(!is_made)
+    pub async fn lengthen_queue(
+        &self,
+        issue: &IssueId,
+        stride: Stride,
+    ) -> Result<bool, StoreError> {
+        Ok(!again(|| self.lengthen(issue, stride)).await?)
     }
 
-    async fn lengthen(&self, issue: &IssueId, at_once: i64) -> Result<bool, StoreError> {
+    async fn lengthen(&self, issue: &IssueId, stride: Stride) -> Result<bool, StoreError> {
         let mut tx = self.begin_write().await?;
         sqlx::query(LINE_UP).execute(&mut *tx).await?;
         let Some(mut queue) = hold(&mut tx, issue).await? else {
@@ -132,7 +149,7 @@ impl Store {
         };
         let reopen = sqlx::query(REOPEN).bind(queue.issue.clone());
         reopen.execute(&mut *tx).await?;
-        let is_made = queue.lengthen(&mut tx, at_once).await?;
+        let is_made = queue.lengthen(&mut tx, stride).await?;
         sqlx::query(REACHED)
             .bind(queue.issue.clone())
             .bind(queue.reached)
@@ -144,14 +161,15 @@ impl Store {
         } else {
             set_recipients(&mut tx, SOME_RECIPIENTS, queue.issue, queue.copies + 1).await?;
         }
+        fail_point!("lengthening");
         tx.commit().await?;
         Ok(is_made)
     }
 
     /// Makes what is left of every queue, however many others do so at the same time.
-    pub async fn make_queues(&self) -> Result<(), StoreError> {
+    pub async fn make_queues(&self, stride: Stride) -> Result<(), StoreError> {
         while let Some((issue, _)) = self.queue_in_the_making().await? {
-            self.lengthen_queue(&issue).await?;
+            self.lengthen_queue(&issue, stride).await?;
         }
         Ok(())
     }
@@ -204,7 +222,7 @@ pub(super) async fn begin(
     };
     let mut is_whole = false;
     while !is_whole && queue.copies == 0 {
-        is_whole = queue.lengthen(tx, AT_ONCE).await?;
+        is_whole = queue.lengthen(tx, Stride::Short).await?;
     }
     let mut recipients = queue.copies;
     if !is_whole {

@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::pair::{NOW, Pair};
-use super::{Arrival, Claimed, Erasure, IssueRow, Leaver, NewIssue};
+use super::{Arrival, Claimed, Erasure, IssueRow, Leaver, NewIssue, Stride};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::{IssueId, IssueState, Tally};
 use crate::domain::random::Random;
@@ -74,7 +74,7 @@ impl House {
     }
 
     async fn queue_is_made(&self) {
-        self.pair.one.make_queues().await.unwrap();
+        self.pair.one.make_queues(Stride::Short).await.unwrap();
     }
 }
 
@@ -91,7 +91,10 @@ async fn every_reader_has_one_copy_however_many_make_the_queue() {
         (1_000, 1_000)
     );
     let (one, other) = (&house.pair.one, &house.pair.other);
-    let (one, other) = tokio::join!(one.make_queues(), other.make_queues());
+    let (one, other) = tokio::join!(
+        one.make_queues(Stride::Short),
+        other.make_queues(Stride::Short)
+    );
     one.and(other).unwrap();
     let copies = house.copies("1 = 1").await;
     assert_eq!(copies.len(), READERS);
@@ -121,7 +124,7 @@ async fn no_issue_is_sent_while_copies_of_it_are_to_be_made() {
             house
                 .pair
                 .one
-                .lengthen_queue(&house.issue.id)
+                .lengthen_queue(&house.issue.id, Stride::Short)
                 .await
                 .unwrap()
                 == (made == 1_000)
@@ -213,13 +216,16 @@ async fn nobody_is_reckoned_who_is_not_there() {
         let made = pair.one.freeze(&issue, NOW).await.unwrap();
         let recipients = readers as i64;
         assert_eq!(made, Claimed::Made { recipients });
-        pair.one.lengthen_queue(&pair.issue).await.unwrap();
+        pair.one
+            .lengthen_queue(&pair.issue, Stride::Long)
+            .await
+            .unwrap();
         let unfinished = pair.one.queue_in_the_making().await.unwrap();
         assert_eq!(
             unfinished,
             (copies < readers).then_some((id, copies as i64))
         );
-        pair.one.make_queues().await.unwrap();
+        pair.one.make_queues(Stride::Short).await.unwrap();
         let row = pair.one.issue_by_id(&id).await.unwrap().unwrap();
         assert_eq!((row.recipients, row.tally.queued), (recipients, recipients));
     }

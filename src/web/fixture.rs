@@ -34,7 +34,7 @@ use crate::feeds::Fetcher;
 use crate::mail::identity::Identity;
 use crate::mail::templates::{Direction, Masthead, Templates};
 use crate::store::{
-    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Store, StoredPost,
+    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Store, StoredPost, Stride,
     Subscriber,
 };
 use crate::subscription::{CapLimits, Subscriptions, TakenIn};
@@ -256,7 +256,7 @@ impl TestSite {
         };
         let claimed = self.web.store.freeze(&issue, self.now()).await.unwrap();
         assert!(matches!(claimed, Claimed::Made { .. }), "{claimed:?}");
-        self.web.store.make_queues().await.unwrap();
+        self.web.store.make_queues(Stride::Long).await.unwrap();
         (issue.id, issue.number)
     }
 

@@ -27,8 +27,8 @@ const READERS: usize = 60;
 const CONNECTIONS: usize = 4;
 /// Mails of a whole send that go well before the one that the process dies at.
 const MIDDLE: usize = 20;
-/// Their queue is made in three parts.
-const MANY: usize = 2_200;
+/// Their queue is made in two parts.
+const MANY: usize = 1_200;
 /// Group commits that go well.
 const SOME: usize = 5;
 
@@ -50,7 +50,7 @@ use Scene::{Many, Refused, Send, TakeUp};
 const STEPS: &[(&str, usize, Scene)] = &[
     ("freezing", 0, Send),
     ("frozen", 0, Send),
-    ("queue-lengthened", 0, Many),
+    ("lengthening", 0, Many),
     ("joined", 0, Send),
     ("claiming", 0, Send),
     ("claimed", 0, Send),
