@@ -17,6 +17,8 @@ pub struct Results {
     pub links: Once<NewLink>,
     pub tries: Once<Try>,
     pub tokens: Once<MadeToken>,
+    /// How many tokens were revoked with what their maker was.
+    pub revoked: Once<usize>,
 }
 
 /// A mail that was sent to see whether mail leaves.
