@@ -158,11 +158,9 @@ async fn sign_up(shared: &Shared, caller: &Caller, arrival: &Arrival) -> Answer 
     };
     let (web, address) = (&shared.web, &arrival.address);
     let name = arrival.name.as_ref();
+    // Where from and when stands in the reader's record; who did what has no line of it, as
+    // it has none of who fills in the form.
     web.subscriptions.sign_up(address, name, &consent).await?;
-    if let Some(reader) = web.store.subscriber_by_address(address).await? {
-        let did = Action::SubscriberSignedUp;
-        caller.did(shared, did, reader.id).await;
-    }
     answer(StatusCode::ACCEPTED, &json!({ "accepted": true }))
 }
 
