@@ -20,7 +20,7 @@ use crate::web::state::Shared;
 /// The program that asks, by its token.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    id: ApiTokenId,
+    pub id: ApiTokenId,
     pub name: TokenName,
 }
 

@@ -146,8 +146,9 @@ pub async fn add(
 
 /// The same answer whatever is known of the address, as at the form.
 async fn sign_up(shared: &Shared, caller: &Caller, arrival: &Arrival) -> Answer {
-    if shared.caps.count_domain(arrival.address.domain()).is_err() {
-        let detail = "Too many sign-ups for this mail domain, or in all, within the hour. Wait 10 minutes, then go on.";
+    let domain = arrival.address.domain();
+    if shared.caps.count_program(&caller.id, domain).is_err() {
+        let detail = "Too many sign-ups with this token, for this mail domain, or in all, within the hour. Wait 10 minutes, then go on.";
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_after(CAPPED));
     }
     let source = arrival.source.clone();

@@ -127,6 +127,29 @@ async fn a_lost_token_fills_no_strangers_mailboxes() {
 }
 
 #[tokio::test]
+async fn a_token_signs_up_so_many_an_hour_and_another_goes_on() {
+    let few = NonZeroU32::new(2).unwrap();
+    let site = TestSite::with(|web| web.door.caps.per_token_hour = few).await;
+    let lost = program(&site, "lost", &["subscribers"]).await;
+    let shop = program(&site, "shop", &["subscribers"]).await;
+    let sign_up = async |program: &Program<'_>, number: u32| {
+        let body = json!({ "email": format!("reader@blog{number}.example") });
+        program.send(Method::POST, "/subscribers", &body).await
+    };
+    for number in 1..=2 {
+        let answer = sign_up(&lost, number).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED);
+    }
+    let capped = sign_up(&lost, 3).await;
+    let says = capped.problem(StatusCode::TOO_MANY_REQUESTS);
+    assert!(says.contains("with this token"), "{says}");
+    assert_eq!(capped.header(header::RETRY_AFTER), "600");
+    assert_eq!(site.deliveries().await.len(), 2);
+    let answer = sign_up(&shop, 3).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "not its fault");
+}
+
+#[tokio::test]
 async fn who_agreed_elsewhere_is_taken_in_once_and_who_left_stays_out() {
     let site = TestSite::new().await;
     let shop = program(&site, "shop", &ALL).await;
