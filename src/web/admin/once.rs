@@ -51,6 +51,13 @@ impl<T> Once<T> {
         results.insert(session.to_owned(), (now, result));
     }
 
+    /// Whether one waits for this session that `is` so.
+    pub fn waits(&self, session: &str, now: Timestamp, is: impl FnOnce(&T) -> bool) -> bool {
+        let results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = results.get(session);
+        result.is_some_and(|(at, result)| now.since(*at) < WAITS && is(result))
+    }
+
     pub fn take(&self, session: &str, now: Timestamp) -> Option<T> {
         let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, result) = results.remove(session)?;

@@ -43,7 +43,7 @@ async fn a_token_is_made_shown_once_and_revoked() {
     assert_eq!(token.expires_at, Some(NOW.plus(month)));
     assert_eq!(token.created_by.as_deref(), Some(ADA));
     let page = ada.get(PAGE).await;
-    assert!(page.shows("<bdi>shop</bdi>") && page.shows("read, keep readers"));
+    assert!(page.shows("<bdi>shop</bdi>") && page.shows("read, add and erase readers"));
     assert!(page.shows("<bdi>ada@example.com</bdi>") && page.shows(">never<"));
 
     let path = format!("{PAGE}/{}", token.id);
@@ -110,6 +110,24 @@ async fn what_is_wrong_with_a_token_is_said_and_what_was_typed_stays() {
     let odd = [("name", "blog"), ("scope", "read"), ("expires", "soon")];
     let answer = ada.fill_in(PAGE, PAGE, &odd).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(kept(&house).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_double_click_makes_one_token_and_shows_it() {
+    let house = House::new().await;
+    let mut ada = house.ada().await;
+    let bob = house.account("bob@example.com").await;
+    let mut bob = house.comes_in(&bob).await;
+    for _ in 0..2 {
+        let answer = ada.fill_in("/admin", PAGE, &SHOP).await;
+        assert_eq!(answer.to(), PAGE);
+    }
+    let others = bob.fill_in(PAGE, PAGE, &SHOP).await;
+    assert_eq!(others.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(shown(&ada.get(PAGE).await).is_some());
+    let later = ada.fill_in(PAGE, PAGE, &SHOP).await;
+    assert_eq!(later.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(kept(&house).await.len(), 1);
 }
 
