@@ -31,6 +31,7 @@ impl App {
                 caps: CapLimits {
                     per_ip_hour: settings.limits.signups_per_ip_hour,
                     per_domain_hour: settings.limits.signups_per_domain_hour,
+                    per_token_hour: settings.limits.signups_per_token_hour,
                 },
             },
             schedule: settings.schedule.plan.clone(),

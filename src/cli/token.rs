@@ -20,9 +20,9 @@ pub enum Token {
         /// repeat a send); none includes another
         #[arg(long = "scope", value_name = "SCOPE", required = true)]
         scopes: Vec<String>,
-        /// How long it holds: 12h, 90d, 52w [default: until it is revoked]
-        #[arg(long, value_name = "TIME")]
-        expires_in: Option<String>,
+        /// How long it holds: 12h, 90d, 52w, or never to end before it is revoked
+        #[arg(long, value_name = "TIME", default_value = Lifetime::USUAL)]
+        expires_in: String,
     },
     /// Every token, what it may do, and when it was last used; never the token itself
     List,
@@ -40,7 +40,7 @@ impl Token {
                 name,
                 scopes,
                 expires_in,
-            } => create(context, &name, &scopes, expires_in.as_deref()).await,
+            } => create(context, &name, &scopes, &expires_in).await,
             Self::List => list(context).await,
             Self::Revoke { token } => revoke(context, &token).await,
         }
@@ -51,14 +51,12 @@ async fn create(
     context: &Context,
     name: &str,
     scopes: &[String],
-    expires_in: Option<&str>,
+    expires_in: &str,
 ) -> Result<(), Failure> {
     let name = TokenName::parse(name).map_err(|error| Failure::Usage(error.to_string()))?;
     let scopes = Scopes::parse(scopes.iter().map(String::as_str))
         .map_err(|error| Failure::Usage(format!("--scope: {error}")))?;
-    let lifetime = expires_in
-        .map(Lifetime::parse)
-        .transpose()
+    let lifetime = Lifetime::parse_or_never(expires_in)
         .map_err(|error| Failure::Usage(format!("--expires-in: {error}")))?;
     let app = context.app().await?;
     let moment = (&*app.random, app.clock.now());

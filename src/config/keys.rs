@@ -51,6 +51,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
         &[
             "signups_per_ip_hour",
             "signups_per_domain_hour",
+            "signups_per_token_hour",
             "minimum_fill_ms",
         ],
     ),
@@ -86,6 +87,7 @@ const DESK: &[&str] = &[
     "smtp.in_doubt",
     "limits.signups_per_ip_hour",
     "limits.signups_per_domain_hour",
+    "limits.signups_per_token_hour",
     "limits.minimum_fill_ms",
     "alerts.to",
     "alerts.draft_hours_before",

@@ -241,6 +241,7 @@ impl Templates {
 pub struct Limits {
     pub signups_per_ip_hour: NonZeroU32,
     pub signups_per_domain_hour: NonZeroU32,
+    pub signups_per_token_hour: NonZeroU32,
     /// A form filled in faster than this is asked for once more.
     pub minimum_fill: Duration,
 }
@@ -249,12 +250,14 @@ impl Limits {
     pub(super) fn read(reader: &mut Reader) -> Read<Self> {
         let per_ip = reader.needed("limits.signups_per_ip_hour", number(1..=1_000_000));
         let per_domain = reader.needed("limits.signups_per_domain_hour", number(1..=1_000_000));
+        let per_token = reader.needed("limits.signups_per_token_hour", number(1..=1_000_000));
         let fill = reader.needed("limits.minimum_fill_ms", number(0..=600_000));
         // The range has no zero; the type need not take our word for it.
         let not_zero = |number: u32| NonZeroU32::MIN.saturating_add(number.saturating_sub(1));
         Ok(Self {
             signups_per_ip_hour: not_zero(per_ip?),
             signups_per_domain_hour: not_zero(per_domain?),
+            signups_per_token_hour: not_zero(per_token?),
             minimum_fill: Duration::from_millis(fill?),
         })
     }

@@ -78,9 +78,10 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(
         (
             s.limits.signups_per_ip_hour.get(),
-            s.limits.signups_per_domain_hour.get()
+            s.limits.signups_per_domain_hour.get(),
+            s.limits.signups_per_token_hour.get()
         ),
-        (20, 500)
+        (20, 500, 1000)
     );
     assert_eq!(s.limits.minimum_fill.as_millis(), 1000);
     assert_eq!(s.secrets.key_file, Path::new("data/secret.key"));

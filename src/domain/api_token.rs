@@ -104,11 +104,24 @@ impl TokenName {
 pub struct Lifetime(Duration);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a time like 90d, 12h or 52w, and at most ten years")]
+#[error("expected a time like 90d, 12h or 52w, at most ten years, or never")]
 pub struct LifetimeError;
 
 impl Lifetime {
     const LONGEST: u64 = 3660 * 24;
+    /// Unless asked otherwise: a forgotten token ends by itself.
+    pub const USUAL: &str = "90d";
+
+    /// As [`Self::parse`]; `None` for `never`, which holds until it is revoked.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn parse_or_never(text: &str) -> Result<Option<Self>, LifetimeError> {
+        match text {
+            "never" => Ok(None),
+            text => Self::parse(text).map(Some),
+        }
+    }
 
     /// Hours, days or weeks: `12h`, `90d`, `52w`.
     ///

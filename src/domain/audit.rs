@@ -63,7 +63,6 @@ words! {
         FeedAdded => "feed_added",
         FeedRemoved => "feed_removed",
         SubscriberAdded => "subscriber_added",
-        SubscriberSignedUp => "subscriber_signed_up",
         SubscriberUnsubscribed => "subscriber_unsubscribed",
         SubscriberAskedAgain => "subscriber_asked_again",
         SubscriberErased => "subscriber_erased",

@@ -3,8 +3,10 @@
 use sqlx::Row;
 
 use super::admins::{CLOSE_ALL, DROP_LINKS, SET_PASSWORD, admin};
+use super::api_tokens::revoke_of;
 use super::transaction::{Writing, again};
 use super::{Admin, Role, Store, StoreError};
+use crate::domain::api_token::TokenName;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AdminId;
 
@@ -48,12 +50,22 @@ impl Store {
             .collect()
     }
 
-    /// False when nobody else would be left who can log in as an admin.
-    pub async fn set_role(&self, id: &AdminId, role: Role) -> Result<bool, StoreError> {
+    /// Sets a role; the tokens of who is no admin any more are revoked, and their names
+    /// given. `None` when nobody else would be left who can log in as an admin.
+    pub async fn set_role(
+        &self,
+        id: &AdminId,
+        role: Role,
+        now: Timestamp,
+    ) -> Result<Option<Vec<TokenName>>, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
-            if role != Role::Admin && !has_other_admin(&mut tx, id).await? {
-                return Ok(false);
+            let mut revoked = Vec::new();
+            if role != Role::Admin {
+                if !has_other_admin(&mut tx, id).await? {
+                    return Ok(None);
+                }
+                revoked = revoke_of(&mut tx, id, now).await?;
             }
             sqlx::query(SET_ROLE)
                 .bind(id.to_string())
@@ -61,24 +73,30 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             tx.commit().await?;
-            Ok(true)
+            Ok(Some(revoked))
         })
         .await
     }
 
-    /// Removes an account, its links and its sessions. False as in [`Self::set_role`].
-    pub async fn remove_account(&self, id: &AdminId) -> Result<bool, StoreError> {
+    /// Removes an account, its links and its sessions, and revokes its tokens. Answers as
+    /// [`Self::set_role`].
+    pub async fn remove_account(
+        &self,
+        id: &AdminId,
+        now: Timestamp,
+    ) -> Result<Option<Vec<TokenName>>, StoreError> {
         again(|| async {
             let mut tx = self.begin_write().await?;
             if !has_other_admin(&mut tx, id).await? {
-                return Ok(false);
+                return Ok(None);
             }
+            let revoked = revoke_of(&mut tx, id, now).await?;
             sqlx::query(REMOVE)
                 .bind(id.to_string())
                 .execute(&mut *tx)
                 .await?;
             tx.commit().await?;
-            Ok(true)
+            Ok(Some(revoked))
         })
         .await
     }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::transaction::Writing;
 use super::{Store, StoreError, decode};
 use crate::domain::api_token::{ApiTokenId, NewApiToken, Scopes, TokenName, TokenSecret, Validity};
 use crate::domain::clock::Timestamp;
+use crate::domain::ids::AdminId;
 
 #[derive(Clone, Debug)]
 pub struct ApiToken {
@@ -49,6 +51,10 @@ const LIST: &str = tokens!("ORDER BY id DESC");
 const USED: &str = "UPDATE api_tokens SET last_used_at = $2
     WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)";
 const REVOKE: &str = "UPDATE api_tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+// An account is there under one address as long as it lasts.
+const REVOKE_OF: &str = "UPDATE api_tokens SET revoked_at = $2
+    WHERE created_by = (SELECT address FROM admins WHERE id = $1) AND revoked_at IS NULL
+    RETURNING name";
 const FORGET: &str = "DELETE FROM api_tokens WHERE revoked_at <= $1";
 
 impl Store {
@@ -116,6 +122,24 @@ impl Store {
     }
 }
 
+/// Revokes what an account made; whoever may not make tokens any more may not use one. Gives
+/// their names.
+pub(super) async fn revoke_of(
+    tx: &mut Writing,
+    admin: &AdminId,
+    now: Timestamp,
+) -> Result<Vec<TokenName>, StoreError> {
+    let names: Vec<String> = sqlx::query_scalar(REVOKE_OF)
+        .bind(admin.to_string())
+        .bind(now.as_millis())
+        .fetch_all(&mut **tx)
+        .await?;
+    let names = names.into_iter();
+    names
+        .map(|name| decode("token name", name, TokenName::parse))
+        .collect()
+}
+
 fn api_token(row: &AnyRow) -> Result<ApiToken, StoreError> {
     let at = |name: &str| {
         row.try_get::<Option<i64>, _>(name)
@@ -136,7 +160,7 @@ fn api_token(row: &AnyRow) -> Result<ApiToken, StoreError> {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[ADD, BY_HASH, LIST, USED, REVOKE, FORGET];
+pub(super) const STATEMENTS: &[&str] = &[ADD, BY_HASH, LIST, USED, REVOKE, REVOKE_OF, FORGET];
 
 #[cfg(test)]
 mod tests {

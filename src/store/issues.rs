@@ -19,7 +19,7 @@ pub struct IssueRow {
     pub paused_why: Option<String>,
     /// How often such words paused it.
     pub pauses: i64,
-    /// The address of the admin who paused it.
+    /// Who paused it: the address of an account, or a token, by name, as `the token shop`.
     pub paused_by: Option<String>,
     /// When the mail server last answered about a copy, or sending was taken up again.
     pub answered_at: Option<Timestamp>,

@@ -59,8 +59,17 @@ static RECENT: Padded = Padded::new(recent_sql);
 static NOTE: Padded = Padded::new(note_sql);
 
 // A confirmed reader's record is not for strangers to touch; whoever left or never
-// confirmed has just asked anew.
-const ASKED_AGAIN: &str = "UPDATE subscribers SET asked_at = $2, asked_ip = $3, form_version = $4
+// confirmed has just asked anew. Where from, by which form and by whose hand describe one
+// act, so they change together.
+const ASKED_AGAIN: &str = "UPDATE subscribers
+    SET asked_at = $2, source = $3, asked_ip = $4, form_version = $5
+    WHERE id = $1 AND state <> 'confirmed'";
+// A program only says that somebody asked: that takes nothing from the record of who is
+// still to confirm. They are waited for anew, as another mail goes to them.
+const ASKED_BY_PROGRAM: &str = "UPDATE subscribers SET asked_at = $2,
+        source = CASE state WHEN 'pending' THEN source ELSE $3 END,
+        asked_ip = CASE state WHEN 'pending' THEN asked_ip END,
+        form_version = CASE state WHEN 'pending' THEN form_version END
     WHERE id = $1 AND state <> 'confirmed'";
 
 /// Those of them who are there already, by the keys of their addresses.
@@ -92,13 +101,20 @@ pub(super) async fn take_in(
             new.push(request);
             continue;
         };
-        sqlx::query(ASKED_AGAIN)
-            .bind(known.id.to_string())
-            .bind(now.as_millis())
-            .bind(request.consent.ip.clone())
-            .bind(request.consent.form_version.clone())
-            .execute(&mut **tx)
-            .await?;
+        let consent = &request.consent;
+        let asked = |statement| {
+            sqlx::query(statement)
+                .bind(known.id.to_string())
+                .bind(now.as_millis())
+                .bind(request.source.clone())
+        };
+        let asked = match (&consent.ip, &consent.form_version) {
+            (None, None) => asked(ASKED_BY_PROGRAM),
+            (ip, form_version) => asked(ASKED_AGAIN)
+                .bind(ip.clone())
+                .bind(form_version.clone()),
+        };
+        asked.execute(&mut **tx).await?;
     }
     if new.is_empty() {
         return Ok(());
@@ -188,7 +204,7 @@ pub(super) async fn queue(
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[ASKED_AGAIN];
+pub(super) const STATEMENTS: &[&str] = &[ASKED_AGAIN, ASKED_BY_PROGRAM];
 
 #[cfg(test)]
 pub(super) fn statements(backend: super::connect::Backend) -> Vec<String> {

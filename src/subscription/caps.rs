@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use crate::domain::api_token::ApiTokenId;
+
 /// Providers with so many readers that their domain says nothing.
 const LARGE: &[&str] = &[
     "163.com",
@@ -36,6 +38,7 @@ const ALL_PER_HOUR: NonZeroU32 = NonZeroU32::new(50_000).expect("50,000 is not z
 pub struct CapLimits {
     pub per_ip_hour: NonZeroU32,
     pub per_domain_hour: NonZeroU32,
+    pub per_token_hour: NonZeroU32,
 }
 
 /// A cap was reached.
@@ -48,6 +51,7 @@ pub struct TooMany;
 pub struct Caps {
     by_ip: DefaultKeyedRateLimiter<Network>,
     by_domain: DefaultKeyedRateLimiter<String>,
+    by_token: DefaultKeyedRateLimiter<ApiTokenId>,
     all: DefaultDirectRateLimiter,
 }
 
@@ -72,6 +76,7 @@ impl Caps {
         Self {
             by_ip: RateLimiter::keyed(Quota::per_hour(limits.per_ip_hour)),
             by_domain: RateLimiter::keyed(Quota::per_hour(limits.per_domain_hour)),
+            by_token: RateLimiter::keyed(Quota::per_hour(limits.per_token_hour)),
             all: RateLimiter::direct(Quota::per_hour(ALL_PER_HOUR)),
         }
     }
@@ -87,11 +92,16 @@ impl Caps {
         self.count_domain(domain)
     }
 
-    /// Counts a sign-up for `domain` from a program, which is known by its token.
+    /// Counts a sign-up for `domain` from a program.
     ///
     /// # Errors
     /// When it is one too many.
-    pub fn count_domain(&self, domain: &str) -> Result<(), TooMany> {
+    pub fn count_program(&self, token: &ApiTokenId, domain: &str) -> Result<(), TooMany> {
+        self.by_token.check_key(token).map_err(|_| TooMany)?;
+        self.count_domain(domain)
+    }
+
+    fn count_domain(&self, domain: &str) -> Result<(), TooMany> {
         if !LARGE.contains(&domain) {
             self.by_domain
                 .check_key(&domain.to_owned())
@@ -104,6 +114,7 @@ impl Caps {
     pub fn forget_idle(&self) {
         self.by_ip.retain_recent();
         self.by_domain.retain_recent();
+        self.by_token.retain_recent();
     }
 }
 
@@ -116,6 +127,7 @@ mod tests {
         Caps::new(CapLimits {
             per_ip_hour: number(per_ip),
             per_domain_hour: number(per_domain),
+            per_token_hour: number(1000),
         })
     }
 

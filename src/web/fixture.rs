@@ -311,6 +311,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
             caps: CapLimits {
                 per_ip_hour: plenty,
                 per_domain_hour: plenty,
+                per_token_hour: plenty,
             },
         },
         schedule,

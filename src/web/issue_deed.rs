@@ -39,7 +39,7 @@ impl IssueDeed {
     }
 
     /// Does it. Gives how many copies it touched, or 1 where it touched the issue as one;
-    /// 0 when there was nothing to do.
+    /// 0 when there was nothing to do. `by` is whom the desk names as who paused it.
     pub async fn apply(
         self,
         state: &WebState,

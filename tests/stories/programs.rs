@@ -25,6 +25,14 @@ async fn a_reader_comes_in_and_an_issue_goes_out_by_a_token_until_it_is_revoked(
     let create = [&["admin", "token", "create", "shop"][..], &scopes].concat();
     let made = newsletter.json(&create).await.remove(0);
     let token = text(&made["token"]);
+    assert!(
+        made["expires_at"].is_i64(),
+        "90 days, unless said otherwise"
+    );
+    let more = ["--scope", "read", "--expires-in", "never"];
+    let lasting = [&["admin", "token", "create", "lasting"][..], &more].concat();
+    let lasting = newsletter.json(&lasting).await.remove(0);
+    assert!(lasting["expires_at"].is_null(), "{lasting}");
     let shop = Program::new(&site, &token);
 
     let reader = json!({ "email": "ada@example.org", "source": "the shop" });
@@ -63,7 +71,8 @@ async fn a_reader_comes_in_and_an_issue_goes_out_by_a_token_until_it_is_revoked(
     assert_eq!(again["result"], "already_sent");
 
     let tokens = newsletter.json(&["admin", "token", "list"]).await;
-    assert!(tokens[0]["last_used_at"].is_i64(), "{tokens:?}");
+    assert_eq!(tokens[1]["name"], "shop");
+    assert!(tokens[1]["last_used_at"].is_i64(), "{tokens:?}");
     newsletter.json(&["admin", "token", "revoke", "shop"]).await;
     let (status, refused) = shop.ask(Method::GET, "/issues", None).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED, "{refused}");

@@ -53,37 +53,42 @@ pub async fn invite(State(shared): State<Shared>, posted: Posted) -> Answer {
 /// Changes a role, removes an account, or makes a link for a new password.
 pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: Posted) -> Answer {
     let Posted { editor, fields } = posted;
-    let store = &shared.web.store;
+    let (store, now) = (&shared.web.store, shared.now());
     let id = AdminId::parse(&id).map_err(|_| HttpError::NotFound)?;
     let account = store.admin(&id).await?.ok_or(HttpError::NotFound)?;
-    let (changed, action, notice) = match fields.text("action") {
+    let (revoked, action, notice) = match fields.text("action") {
         "link" => {
             let object = Object::Account(account.address.clone());
             editor.did(&shared, Action::AccountLinkMade, object).await;
             return with_link(&shared, &editor, &id, &account.address).await;
         }
         "make_admin" => (
-            store.set_role(&id, Role::Admin).await?,
+            store.set_role(&id, Role::Admin, now).await?,
             Action::AccountMadeAdmin,
             Notice::RoleChanged,
         ),
         "make_editor" => (
-            store.set_role(&id, Role::Editor).await?,
+            store.set_role(&id, Role::Editor, now).await?,
             Action::AccountMadeEditor,
             Notice::RoleChanged,
         ),
         "remove" => (
-            store.remove_account(&id).await?,
+            store.remove_account(&id, now).await?,
             Action::AccountRemoved,
             Notice::AccountRemoved,
         ),
         _ => return Err(HttpError::Unprocessable),
     };
-    if !changed {
+    let Some(revoked) = revoked else {
         return Ok(done(&shared, HERE, Notice::LastAdmin));
-    }
+    };
     let object = Object::Account(account.address);
     editor.did(&shared, action, object).await;
+    let count = revoked.len();
+    for token in revoked {
+        editor.did(&shared, Action::TokenRevoked, token).await;
+    }
+    shared.results.revoked.keep(&editor.session, count, now);
     // Whoever took their own role away cannot look at this page any more.
     let to = if id == editor.admin.id {
         "/admin"

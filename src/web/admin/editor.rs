@@ -62,13 +62,20 @@ impl Editor {
 
     /// What stands around every page.
     pub fn desk(&self, shared: &Shared) -> Desk {
-        let web = &shared.web;
+        let (web, now) = (&shared.web, shared.now());
+        let revoked = match self.notice {
+            Some(Notice::RoleChanged | Notice::AccountRemoved) => {
+                shared.results.revoked.take(&self.session, now)
+            }
+            _ => None,
+        };
         Desk {
             csrf: web.keys.seal(Purpose::Csrf, b"", self.session.as_bytes()),
             account: self.admin.address.to_string(),
             is_admin: self.is_admin(),
-            now: web.clock.now(),
+            now,
             notice: self.notice,
+            revoked: revoked.unwrap_or_default(),
         }
     }
 

@@ -17,6 +17,8 @@ pub struct Results {
     pub links: Once<NewLink>,
     pub tries: Once<Try>,
     pub tokens: Once<MadeToken>,
+    /// How many tokens were revoked with what their maker was.
+    pub revoked: Once<usize>,
 }
 
 /// A mail that was sent to see whether mail leaves.
@@ -47,6 +49,13 @@ impl<T> Once<T> {
         let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         results.retain(|_, (at, _)| now.since(*at) < WAITS);
         results.insert(session.to_owned(), (now, result));
+    }
+
+    /// Whether one waits for this session that `is` so.
+    pub fn waits(&self, session: &str, now: Timestamp, is: impl FnOnce(&T) -> bool) -> bool {
+        let results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = results.get(session);
+        result.is_some_and(|(at, result)| now.since(*at) < WAITS && is(result))
     }
 
     pub fn take(&self, session: &str, now: Timestamp) -> Option<T> {

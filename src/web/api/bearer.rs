@@ -20,8 +20,8 @@ use crate::web::state::Shared;
 /// The program that asks, by its token.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    id: ApiTokenId,
-    pub name: TokenName,
+    pub id: ApiTokenId,
+    name: TokenName,
 }
 
 /// Why nobody is let in.
@@ -130,6 +130,11 @@ async fn note_use(shared: &Shared, token: &ApiToken) {
 }
 
 impl Caller {
+    /// Names it where people are named, so that it is taken for none of them.
+    pub fn in_words(&self) -> String {
+        format!("the token {}", self.name.as_str())
+    }
+
     /// Notes what was just done, in the list that admins read and in the log. What is done
     /// stays done when the list cannot be written.
     pub async fn did(&self, shared: &Shared, action: Action, object: impl Into<Object>) {

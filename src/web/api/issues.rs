@@ -36,6 +36,7 @@ struct Told {
     begun_at: i64,
     finished_at: Option<i64>,
     paused_why: Option<String>,
+    paused_by: Option<String>,
     recipients: i64,
     #[serde(flatten)]
     sums: Sums,
@@ -53,6 +54,7 @@ impl From<IssueRow> for Told {
             begun_at: issue.frozen_at.as_millis(),
             finished_at: issue.finished_at.map(Timestamp::as_millis),
             paused_why: issue.paused_why,
+            paused_by: issue.paused_by,
             recipients: issue.recipients,
         }
     }
@@ -85,12 +87,14 @@ pub async fn act(
     deed: IssueDeed,
 ) -> Answer {
     let issue = find(&shared, &number).await?;
-    let changed = deed.apply(&shared, &issue, caller.name.as_str()).await?;
+    let changed = deed.apply(&shared, &issue, &caller.in_words()).await?;
+    if changed > 0 {
+        caller.did(&shared, deed.action(), issue.number).await;
+    }
     let issue = find(&shared, &number).await?;
     if changed == 0 {
         return Err(Problem::conflict(why_not(deed, &issue)));
     }
-    caller.did(&shared, deed.action(), issue.number).await;
     let copies = match deed {
         IssueDeed::TryNow | IssueDeed::SendAgain => Some(changed),
         IssueDeed::Pause | IssueDeed::Resume | IssueDeed::Cancel => None,

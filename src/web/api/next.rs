@@ -63,7 +63,8 @@ fn named<'de, D: Deserializer<'de>>(field: D) -> Result<Option<String>, D::Error
     Ok(Some(text.unwrap_or_default()))
 }
 
-/// JSON has one kind of number: 7 may be written as 7.0.
+/// `integer` in the description takes 7.0 too (JSON Schema: what has no fraction is one), and
+/// whoever tests against it sends that.
 fn whole<'de, D: Deserializer<'de>>(field: D) -> Result<i64, D::Error> {
     let number = serde_json::Number::deserialize(field)?;
     let whole = |number: f64| (number.fract() == 0.0).then(|| format!("{number:.0}"));
@@ -146,11 +147,7 @@ fn outrun(version: i64) -> Problem {
 pub async fn send(State(shared): State<Shared>, caller: Caller, _: Nothing) -> Answer {
     let web = &shared.web;
     if !web.not_ready.is_empty() {
-        let missing = web.not_ready.iter().map(|line| {
-            let (key, says) = line.split_once(": ").unwrap_or(("settings", line));
-            (key.to_owned(), says.to_owned())
-        });
-        return Err(Problem::fields(&missing.collect::<Vec<_>>()));
+        return Err(Problem::conflict(web.not_ready.join("; ")));
     }
     let slot = web.schedule.slot_of(web.clock.now());
     if let Some(issue) = web.store.issue_of_slot(&slot).await? {

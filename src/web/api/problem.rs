@@ -121,7 +121,9 @@ impl From<PublishError> for Problem {
     fn from(error: PublishError) -> Self {
         match error {
             PublishError::Draft(error) => error.into(),
-            PublishError::Crowded => HttpError::Away.into(),
+            PublishError::Crowded => {
+                Self::conflict("Others made issues at the same moment. Send it again.")
+            }
         }
     }
 }

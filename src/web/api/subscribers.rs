@@ -146,8 +146,9 @@ pub async fn add(
 
 /// The same answer whatever is known of the address, as at the form.
 async fn sign_up(shared: &Shared, caller: &Caller, arrival: &Arrival) -> Answer {
-    if shared.caps.count_domain(arrival.address.domain()).is_err() {
-        let detail = "Too many sign-ups for this mail domain, or in all, within the hour. Wait 10 minutes, then go on.";
+    let domain = arrival.address.domain();
+    if shared.caps.count_program(&caller.id, domain).is_err() {
+        let detail = "Too many sign-ups with this token, for this mail domain, or in all, within the hour. Wait 10 minutes, then go on.";
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_after(CAPPED));
     }
     let source = arrival.source.clone();
@@ -158,11 +159,9 @@ async fn sign_up(shared: &Shared, caller: &Caller, arrival: &Arrival) -> Answer 
     };
     let (web, address) = (&shared.web, &arrival.address);
     let name = arrival.name.as_ref();
+    // Where from and when stands in the reader's record; who did what has no line of it, as
+    // it has none of who fills in the form.
     web.subscriptions.sign_up(address, name, &consent).await?;
-    if let Some(reader) = web.store.subscriber_by_address(address).await? {
-        let did = Action::SubscriberSignedUp;
-        caller.did(shared, did, reader.id).await;
-    }
     answer(StatusCode::ACCEPTED, &json!({ "accepted": true }))
 }
 

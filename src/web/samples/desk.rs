@@ -11,6 +11,7 @@ pub fn desk(fill: Fill) -> Desk {
         is_admin: fill != Fill::Empty,
         now: days_after(FRIDAY, -3),
         notice,
+        revoked: fill.some(2).unwrap_or_default(),
     }
 }
 

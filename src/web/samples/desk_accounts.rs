@@ -99,7 +99,7 @@ fn audit(album: &mut Album<'_>, fill: Fill) {
         at: FRIDAY,
         kind: "token",
         actor: Some(fill.needed("shop")),
-        action: Action::SubscriberSignedUp.as_str(),
+        action: Action::SubscriberAdded.as_str(),
         object: fill.maybe("0190"),
     };
     let page = Audit {

@@ -48,6 +48,7 @@ const TABS: [(&str, &[&str]); 7] = [
             "digest_count_clicks",
             "limits_signups_per_ip_hour",
             "limits_signups_per_domain_hour",
+            "limits_signups_per_token_hour",
             "limits_minimum_fill_ms",
         ],
     ),

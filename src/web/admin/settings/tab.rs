@@ -58,6 +58,7 @@ const LIMITS: &[(&str, Kind)] = &[
     ("digest.count_clicks", Kind::Flag),
     ("limits.signups_per_ip_hour", Kind::Text),
     ("limits.signups_per_domain_hour", Kind::Text),
+    ("limits.signups_per_token_hour", Kind::Text),
     ("limits.minimum_fill_ms", Kind::Text),
 ];
 

@@ -49,25 +49,26 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
 /// Makes a token, which is shown once, on the page after this.
 pub async fn make(State(shared): State<Shared>, posted: Posted) -> Answer {
     let Posted { editor, fields } = posted;
-    let lifetime = match fields.text("expires") {
-        "never" => None,
-        text => Some(Lifetime::parse(text).map_err(|_| HttpError::Unprocessable)?),
-    };
+    let lifetime = Lifetime::parse_or_never(fields.text("expires"));
+    let lifetime = lifetime.map_err(|_| HttpError::Unprocessable)?;
     let fault = match parse(&fields) {
         Ok(what) => {
             let by = Some(editor.admin.address.clone());
             let moment = (&*shared.web.random, shared.now());
             let token = NewApiToken::new(what, lifetime, by, moment);
+            let tokens = &shared.results.tokens;
             if shared.web.store.add_api_token(&token).await? {
-                editor
-                    .did(&shared, Action::TokenMade, token.name.clone())
-                    .await;
                 let made = MadeToken {
                     name: token.name.as_str().to_owned(),
                     secret: token.secret.expose().to_owned(),
                 };
-                let tokens = &shared.results.tokens;
                 tokens.keep(&editor.session, made, shared.now());
+                editor.did(&shared, Action::TokenMade, token.name).await;
+                return Ok(see_other(&shared, HERE));
+            }
+            // The second click of two: the browser follows its answer, not the first one's.
+            let is_this = |made: &MadeToken| made.name == token.name.as_str();
+            if tokens.waits(&editor.session, shared.now(), is_this) {
                 return Ok(see_other(&shared, HERE));
             }
             Fault::Taken

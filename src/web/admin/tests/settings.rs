@@ -74,6 +74,7 @@ fn sections() -> Vec<SettingSection> {
             &[
                 ("signups_per_ip_hour", "20", "default"),
                 ("signups_per_domain_hour", "500", "default"),
+                ("signups_per_token_hour", "1000", "default"),
                 ("minimum_fill_ms", "1000", "default"),
             ],
         ),
@@ -326,6 +327,7 @@ async fn which_posts_come_first_and_whether_clicks_are_counted_is_chosen_there()
         ("digest-count_clicks", "true"),
         ("limits-signups_per_ip_hour", "20"),
         ("limits-signups_per_domain_hour", "500"),
+        ("limits-signups_per_token_hour", "1000"),
         ("limits-minimum_fill_ms", "1000"),
     ];
     ada.fill_in(path, path, &fields).await;

@@ -43,7 +43,7 @@ async fn a_token_is_made_shown_once_and_revoked() {
     assert_eq!(token.expires_at, Some(NOW.plus(month)));
     assert_eq!(token.created_by.as_deref(), Some(ADA));
     let page = ada.get(PAGE).await;
-    assert!(page.shows("<bdi>shop</bdi>") && page.shows("read, keep readers"));
+    assert!(page.shows("<bdi>shop</bdi>") && page.shows("read, add and erase readers"));
     assert!(page.shows("<bdi>ada@example.com</bdi>") && page.shows(">never<"));
 
     let path = format!("{PAGE}/{}", token.id);
@@ -114,6 +114,24 @@ async fn what_is_wrong_with_a_token_is_said_and_what_was_typed_stays() {
 }
 
 #[tokio::test]
+async fn a_double_click_makes_one_token_and_shows_it() {
+    let house = House::new().await;
+    let mut ada = house.ada().await;
+    let bob = house.account("bob@example.com").await;
+    let mut bob = house.comes_in(&bob).await;
+    for _ in 0..2 {
+        let answer = ada.fill_in("/admin", PAGE, &SHOP).await;
+        assert_eq!(answer.to(), PAGE);
+    }
+    let others = bob.fill_in(PAGE, PAGE, &SHOP).await;
+    assert_eq!(others.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(shown(&ada.get(PAGE).await).is_some());
+    let later = ada.fill_in(PAGE, PAGE, &SHOP).await;
+    assert_eq!(later.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(kept(&house).await.len(), 1);
+}
+
+#[tokio::test]
 async fn only_a_form_of_the_desk_revokes() {
     let house = House::new().await;
     let mut ada = house.ada().await;
@@ -131,4 +149,71 @@ async fn only_a_form_of_the_desk_revokes() {
         assert_eq!(answer.status, status, "{path} {action}");
     }
     assert!(kept(&house).await[0].revoked_at.is_none());
+}
+
+/// What the API answers to who holds this token.
+async fn answers(house: &House, secret: &TokenSecret) -> StatusCode {
+    let token = format!("Bearer {}", secret.expose());
+    let request = Request::get("/api/v1/issues").header(header::AUTHORIZATION, token);
+    let request = request.body(Body::empty()).unwrap();
+    house.site.answer(request, "192.0.2.1").await.status
+}
+
+#[tokio::test]
+async fn who_is_no_admin_any_more_has_no_tokens_any_more() {
+    for (action, notice, words) in [
+        (
+            "remove",
+            "account_removed",
+            "logged out, and their 2 tokens are revoked.",
+        ),
+        (
+            "make_editor",
+            "role_changed",
+            "from now on, and their 2 tokens are revoked.",
+        ),
+    ] {
+        let house = House::new().await;
+        let mut ada = house.ada().await;
+        let bob = house.account("bob@example.com").await;
+        let path = format!("/admin/accounts/{bob}");
+        let mut bob = house.comes_in(&bob).await;
+        ada.fill_in(PAGE, PAGE, &SHOP).await;
+        let hers = shown(&ada.get(PAGE).await).unwrap();
+        let mut his = Vec::new();
+        for name in ["one", "two"] {
+            let fields = [("name", name), ("scope", "read"), ("expires", "never")];
+            bob.fill_in(PAGE, PAGE, &fields).await;
+            his.push(shown(&bob.get(PAGE).await).unwrap());
+        }
+        // A new password and a log-out are no reason, and the page says so.
+        assert!(
+            bob.get("/admin/account")
+                .await
+                .shows("Tokens for programs hold on")
+        );
+        bob.fill_in("/admin", "/admin/account/log-out", &[]).await;
+        assert_eq!(answers(&house, &his[0]).await, StatusCode::OK);
+
+        let answer = ada.fill_in("/admin", &path, &[("action", action)]).await;
+        assert_eq!(answer.to(), format!("/admin/accounts?done={notice}"));
+        for secret in &his {
+            let status = answers(&house, secret).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{action}");
+        }
+        assert_eq!(answers(&house, &hers).await, StatusCode::OK, "not his");
+        assert!(ada.get(answer.to()).await.shows(words), "{action}");
+        let again = ada.get(answer.to()).await;
+        assert!(!again.shows("tokens are revoked"), "said once");
+        let noted = house.store().audit(None, 100).await.unwrap();
+        let revoked = noted.iter().filter(|it| it.action == Action::TokenRevoked);
+        let mut revoked: Vec<_> = revoked
+            .map(|it| (it.actor.as_deref(), it.object.as_deref()))
+            .collect();
+        revoked.sort_unstable();
+        assert_eq!(
+            revoked,
+            [(Some(ADA), Some("one")), (Some(ADA), Some("two"))]
+        );
+    }
 }

@@ -89,6 +89,8 @@ pub struct Desk {
     #[serde(serialize_with = "millis")]
     pub now: Timestamp,
     pub notice: Option<Notice>,
+    /// Tokens that were revoked with what it says.
+    pub revoked: usize,
 }
 
 /// A mail as its tabs show it. The HTML comes from `{page}/html` by

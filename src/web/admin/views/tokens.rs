@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Desk;
+use crate::domain::api_token::Lifetime;
 use crate::domain::clock::Timestamp;
 use crate::web::pages::{maybe_millis, millis};
 
@@ -45,7 +46,7 @@ impl Default for TokenForm {
             read: true,
             subscribers: false,
             issues: false,
-            expires: "90d".to_owned(),
+            expires: Lifetime::USUAL.to_owned(),
             fault: None,
             fault_at: "",
         }

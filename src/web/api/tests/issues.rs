@@ -101,6 +101,9 @@ async fn an_issue_is_paused_resumed_and_cancelled_and_what_does_not_fit_is_said(
             answer.json(),
             json!({ "issue": 1, "state": state, "copies": null })
         );
+        let by = deploy.read("/issues/1").await["paused_by"].clone();
+        let wanted = (state == "paused").then_some("the token deploy");
+        assert_eq!(by, json!(wanted), "and nobody takes it for a person");
         let again = deploy.post(&path).await;
         assert!(
             again

@@ -1,6 +1,10 @@
 //! The next issue: looked at, worded, sent.
 
+use axum::response::IntoResponse;
+
 use super::*;
+use crate::digest::PublishError;
+use crate::web::api::problem::Problem;
 
 const ALL: [&str; 2] = ["read", "issues"];
 
@@ -137,6 +141,36 @@ async fn the_weeks_issue_is_sent_once_however_often_it_is_asked_for() {
 }
 
 #[tokio::test]
+async fn two_that_send_at_once_make_one_issue() {
+    let site = TestSite::new().await;
+    site.confirmed("ada@example.com").await;
+    site.posts(&["A loader in fonts"]).await;
+    let deploy = program(&site, "deploy", &ALL).await;
+    let cron = program(&site, "cron", &ALL).await;
+    let (one, other) = tokio::join!(deploy.post("/next/send"), cron.post("/next/send"));
+    for answer in [&one, &other] {
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        let told = answer.json();
+        assert_eq!(
+            (&told["result"], &told["issue"]),
+            (&json!("sending"), &json!(1))
+        );
+    }
+    let page = deploy.read("/issues").await;
+    assert_eq!(page["issues"].as_array().unwrap().len(), 1);
+    assert_eq!(site.deliveries().await.len(), 1, "Ada gets it once");
+    let sent = noted(&site).await;
+    let sent = sent.iter().filter(|it| it.2 == Action::IssueSent);
+    assert_eq!(sent.count(), 1);
+}
+
+#[test]
+fn others_at_the_same_moment_are_not_taken_for_a_database_that_is_away() {
+    let crowded = Problem::from(PublishError::Crowded).into_response();
+    assert_eq!(crowded.status(), StatusCode::CONFLICT);
+}
+
+#[tokio::test]
 async fn a_week_that_is_skipped_stays_so() {
     let site = TestSite::new().await;
     site.confirmed("ada@example.com").await;
@@ -158,10 +192,10 @@ async fn what_is_missing_before_a_send_is_named() {
     .await;
     let deploy = program(&site, "deploy", &ALL).await;
     let answer = deploy.post("/next/send").await;
-    let says = answer.problem(StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(says.contains("newsletter.from: needed"), "{says}");
-    assert_eq!(
-        answer.json()["errors"][1]["field"],
-        "newsletter.postal_address"
+    let says = answer.problem(StatusCode::CONFLICT);
+    assert!(says.starts_with("newsletter.from: needed"), "{says}");
+    assert!(
+        says.contains("; newsletter.postal_address: needed"),
+        "{says}"
     );
 }

@@ -37,10 +37,77 @@ async fn a_reader_signed_up_is_asked_by_mail_and_the_answer_tells_nothing() {
     let mut mails: Vec<_> = mails.iter().map(|mail| mail.kind.as_str()).collect();
     mails.sort_unstable();
     assert_eq!(mails, ["already_subscribed", "confirmation"], "one each");
-    let (kind, actor, action, object) = noted(&site).await.remove(0);
-    assert_eq!((kind, actor.as_deref()), (ActorKind::Token, Some("shop")));
-    assert_eq!(action, Action::SubscriberSignedUp);
-    assert_eq!(object, Some(ada.id.to_string()));
+    // Where from and when stands in the reader's own record.
+    assert!(noted(&site).await.is_empty());
+}
+
+/// Signs Ada up as a program does.
+async fn by_program(shop: &Program<'_>) {
+    let body = json!({ "email": "ada@example.com", "source": "the shop" });
+    let answer = shop.send(Method::POST, "/subscribers", &body).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+}
+
+/// What is kept of how Ada asked: whence, from which address, whether by a form, and when.
+async fn record(site: &TestSite) -> (String, Option<String>, bool, i64) {
+    let ada = site.reader("ada@example.com").await.unwrap();
+    let record = site.web.store.subscriber_record(&ada.id).await.unwrap();
+    let record = record.unwrap();
+    let asked_at = record.asked_at.unwrap().as_millis();
+    let by_form = record.form_version.is_some();
+    (record.source, record.asked_ip, by_form, asked_at)
+}
+
+#[tokio::test]
+async fn a_program_takes_nothing_from_the_record_of_who_filled_in_the_form() {
+    let site = TestSite::new().await;
+    let shop = program(&site, "shop", &["subscribers"]).await;
+    site.subscribe("ada@example.com", "").await;
+    let (source, ip, by_form, first) = record(&site).await;
+    assert_eq!(
+        (source.as_str(), ip.as_deref()),
+        ("form", Some("192.0.2.1"))
+    );
+    assert!(by_form);
+    site.clock.advance(Duration::from_secs(3600));
+    by_program(&shop).await;
+    let (source, ip, by_form, asked) = record(&site).await;
+    assert_eq!(
+        (source.as_str(), ip.as_deref()),
+        ("form", Some("192.0.2.1"))
+    );
+    assert!(by_form);
+    assert!(asked > first, "they are waited for anew");
+    assert_eq!(site.deliveries().await.len(), 2, "and asked by mail again");
+}
+
+#[tokio::test]
+async fn who_fills_in_the_form_after_a_program_asked_has_a_record_of_the_form() {
+    let site = TestSite::new().await;
+    let shop = program(&site, "shop", &["subscribers"]).await;
+    by_program(&shop).await;
+    let (source, ip, by_form, _) = record(&site).await;
+    assert_eq!((source.as_str(), ip, by_form), ("the shop", None, false));
+    site.subscribe("ada@example.com", "").await;
+    let (source, ip, by_form, _) = record(&site).await;
+    assert_eq!(
+        (source.as_str(), ip.as_deref()),
+        ("form", Some("192.0.2.1"))
+    );
+    assert!(by_form);
+}
+
+#[tokio::test]
+async fn who_left_and_is_signed_up_by_a_program_has_a_record_of_that() {
+    let site = TestSite::new().await;
+    let shop = program(&site, "shop", &["subscribers"]).await;
+    let ada = site.confirmed("ada@example.com").await;
+    let left = format!("/subscribers/{}/unsubscribe", ada.id);
+    assert_eq!(shop.post(&left).await.json()["result"], "unsubscribed");
+    site.clock.advance(Duration::from_secs(3600));
+    by_program(&shop).await;
+    let (source, ip, by_form, _) = record(&site).await;
+    assert_eq!((source.as_str(), ip, by_form), ("the shop", None, false));
 }
 
 #[tokio::test]
@@ -57,6 +124,29 @@ async fn a_lost_token_fills_no_strangers_mailboxes() {
     assert!(says.contains("Wait 10 minutes"), "{says}");
     assert_eq!(answers[2].header(header::RETRY_AFTER), "600");
     assert_eq!(site.deliveries().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_token_signs_up_so_many_an_hour_and_another_goes_on() {
+    let few = NonZeroU32::new(2).unwrap();
+    let site = TestSite::with(|web| web.door.caps.per_token_hour = few).await;
+    let lost = program(&site, "lost", &["subscribers"]).await;
+    let shop = program(&site, "shop", &["subscribers"]).await;
+    let sign_up = async |program: &Program<'_>, number: u32| {
+        let body = json!({ "email": format!("reader@blog{number}.example") });
+        program.send(Method::POST, "/subscribers", &body).await
+    };
+    for number in 1..=2 {
+        let answer = sign_up(&lost, number).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED);
+    }
+    let capped = sign_up(&lost, 3).await;
+    let says = capped.problem(StatusCode::TOO_MANY_REQUESTS);
+    assert!(says.contains("with this token"), "{says}");
+    assert_eq!(capped.header(header::RETRY_AFTER), "600");
+    assert_eq!(site.deliveries().await.len(), 2);
+    let answer = sign_up(&shop, 3).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "not its fault");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ fn caps(per_ip: u32, per_domain: u32) -> impl FnOnce(&mut Web) {
         web.door.caps = CapLimits {
             per_ip_hour: number(per_ip),
             per_domain_hour: number(per_domain),
+            per_token_hour: number(1000),
         }
     }
 }
