@@ -43,11 +43,11 @@ const HEARD: &str =
     "UPDATE issues SET last_words = $2, answered_at = COALESCE($3, answered_at) WHERE id = $1";
 
 impl Store {
-    /// Nothing more of it begins until it is resumed, because an admin (by address) said
-    /// so. False when it was not sending.
-    pub async fn pause_issue_by(&self, id: &IssueId, admin: &str) -> Result<bool, StoreError> {
+    /// Nothing more of it begins until it is resumed, because somebody said so: an admin by
+    /// their address, or a token by its name. False when it was not sending.
+    pub async fn pause_issue_by(&self, id: &IssueId, somebody: &str) -> Result<bool, StoreError> {
         let pause = self.in_turn(PAUSE_BY, |pause| {
-            pause.bind(id.to_string()).bind(admin.to_owned())
+            pause.bind(id.to_string()).bind(somebody.to_owned())
         });
         Ok(pause.await? > 0)
     }
