@@ -51,7 +51,7 @@ pub async fn run(
         });
     }
     let id = match digests.publish(slot).await? {
-        Published::Made { id, number, .. } => {
+        Published::Made { id, number } => {
             app.did(Action::IssueSent, number).await;
             id
         }

@@ -2,6 +2,7 @@
 
 use fail::fail_point;
 
+use super::outcomes::given_up;
 use super::transaction::{Writing, again};
 use super::{Store, StoreError, draft_edits, queue, skipped, tally};
 use crate::domain::clock::Timestamp;
@@ -70,10 +71,11 @@ const TAKE_POST: &str =
 const OFFER_AGAIN: &str = "UPDATE posts SET offered = offered + 1 WHERE id = $1";
 
 // A week's issue makes the older ones stale: who is still waiting for one gets this instead.
-const GIVE_UP_OLDER: &str = "UPDATE deliveries SET
-        state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'bounced' END, due_at = NULL, at = $2
-    WHERE rests = 'deferred'
-      AND issue_id IN (SELECT id FROM issues WHERE number < $1 AND state IN ('sending', 'paused'))";
+const GIVE_UP_OLDER: &str = given_up!(
+    "bounced",
+    "rests = 'deferred'",
+    "issue_id IN (SELECT id FROM issues WHERE number < $1 AND state IN ('sending', 'paused'))"
+);
 
 impl Store {
     /// The number the next issue would have.

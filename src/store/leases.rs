@@ -6,7 +6,7 @@ use sqlx::query::Query;
 use sqlx::{Any, Row};
 
 use super::connect::Backend;
-use super::outcomes::{outdated, unwanted};
+use super::outcomes::{given_up, outdated, unwanted};
 use super::reader_mails::follow_reader;
 use super::transaction::Writing;
 use super::{Store, StoreError, decode};

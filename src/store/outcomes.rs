@@ -105,16 +105,30 @@ fn excuse_sql(count: usize) -> String {
     )
 }
 
+// What is not tried again ends by whether a server may have had it.
+macro_rules! given_up {
+    ($otherwise:literal, $which:literal, $because:literal) => {
+        concat!(
+            "UPDATE deliveries SET state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE '",
+            $otherwise,
+            "' END, due_at = NULL, lease = NULL, at = $2
+            WHERE ",
+            $which,
+            " AND state IN ('queued', 'deferred') AND ",
+            $because
+        )
+    };
+}
+pub(super) use given_up;
+
 // Not tried again: a reader who left while their copy was on a connection, or gave way to
 // another, who has their own; an issue that was cancelled meanwhile; who was erased.
 macro_rules! unwanted {
     ($which:literal) => {
-        concat!(
-            "UPDATE deliveries SET state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'skipped' END,
-                due_at = NULL, lease = NULL, at = $2
-            WHERE ",
+        given_up!(
+            "skipped",
             $which,
-            " AND state IN ('queued', 'deferred') AND (address IS NULL OR kind = 'issue' AND (
+            "(address IS NULL OR kind = 'issue' AND (
                 id <> issue_id || ':' || COALESCE(subscriber_id, '')
                 OR NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id
                     AND s.state = 'confirmed' AND (s.paused_until IS NULL OR s.paused_until <= $2))
@@ -128,13 +142,10 @@ const UNWANTED: &str = unwanted!("id = $1");
 // Nor is one whose next issue came out meanwhile; [`Store::freeze`] ends those that waited.
 macro_rules! outdated {
     ($which:literal) => {
-        concat!(
-            "UPDATE deliveries SET state = CASE WHEN lost_replies > 0 THEN 'in_doubt' ELSE 'bounced' END,
-                due_at = NULL, lease = NULL, at = $2
-            WHERE ",
+        given_up!(
+            "bounced",
             $which,
-            " AND state IN ('queued', 'deferred') AND EXISTS (
-                SELECT 1 FROM issues own, issues newer
+            "EXISTS (SELECT 1 FROM issues own, issues newer
                 WHERE own.id = deliveries.issue_id AND newer.number > own.number AND newer.slot IS NOT NULL)"
         )
     };

@@ -133,7 +133,7 @@ impl Queue {
 
 impl Store {
     /// Makes the next copies of an issue. False when it has all of them.
-    pub async fn lengthen_queue(
+    pub(super) async fn lengthen_queue(
         &self,
         issue: &IssueId,
         stride: Stride,
@@ -150,15 +150,17 @@ impl Store {
         let reopen = sqlx::query(REOPEN).bind(queue.issue.clone());
         reopen.execute(&mut *tx).await?;
         let is_made = queue.lengthen(&mut tx, stride).await?;
-        sqlx::query(REACHED)
-            .bind(queue.issue.clone())
-            .bind(queue.reached)
-            .bind(queue.copies)
-            .execute(&mut *tx)
-            .await?;
         if is_made {
-            end(&mut tx, issue).await?;
+            let end = sqlx::query(END).bind(queue.issue.clone());
+            end.execute(&mut *tx).await?;
+            set_recipients(&mut tx, ALL_RECIPIENTS, queue.issue, queue.copies).await?;
         } else {
+            sqlx::query(REACHED)
+                .bind(queue.issue.clone())
+                .bind(queue.reached)
+                .bind(queue.copies)
+                .execute(&mut *tx)
+                .await?;
             set_recipients(&mut tx, SOME_RECIPIENTS, queue.issue, queue.copies + 1).await?;
         }
         fail_point!("lengthening");

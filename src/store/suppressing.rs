@@ -15,8 +15,8 @@ const SUPPRESS: &str = "UPDATE subscribers
       AND address = COALESCE((SELECT address FROM deliveries WHERE id = $4), address) RETURNING former_state";
 const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
     WHERE id = $1 AND state = 'deferred'";
-// Whoever suppresses does not go through the row of those who leave: it would wait through
-// a freeze of seconds. It goes through this one, at its end, and so does a freeze: the later
+// Whoever suppresses does not go through the row of those who leave: they hold it while they
+// wait for copies whose outcome it is just writing. It goes through this one, at its end, and so does a freeze: the later
 // of the two sees what the earlier has done.
 pub(super) const MEET: &str = "INSERT INTO facts (name, value) VALUES ('suppressing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
 

@@ -3,7 +3,7 @@
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -44,12 +44,12 @@ impl From<Refusal> for Problem {
                 unknown,
                 "Send a token as 'Authorization: Bearer …'. An admin makes one at the desk, under Settings, Tokens.",
             )
-            .asks_for(HeaderValue::from_static("Bearer")),
+            .asks_for("Bearer"),
             Refusal::Wrong => Self::new(
                 unknown,
                 "This token opens nothing: it is mistyped, has expired, or was revoked.",
             )
-            .asks_for(HeaderValue::from_static("Bearer error=\"invalid_token\"")),
+            .asks_for("Bearer error=\"invalid_token\""),
             Refusal::TooMany => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many wrong tokens came from your network. Wait a little, and send a right one.",
@@ -57,9 +57,8 @@ impl From<Refusal> for Problem {
             .try_after(TOKEN_WAIT.as_secs()),
             Refusal::Scope(scope) => {
                 let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
-                let challenge = HeaderValue::try_from(challenge).expect("words make a header");
                 let detail = format!("This token has not the scope '{scope}', which this needs. Use one that has it.");
-                Self::new(StatusCode::FORBIDDEN, detail).asks_for(challenge)
+                Self::new(StatusCode::FORBIDDEN, detail).asks_for(&challenge)
             }
         }
     }

@@ -63,8 +63,10 @@ impl Problem {
     }
 
     /// With what a token would be asked for (RFC 6750 §3).
-    pub fn asks_for(mut self, challenge: HeaderValue) -> Self {
-        self.headers.insert(WWW_AUTHENTICATE, challenge);
+    pub fn asks_for(mut self, challenge: &str) -> Self {
+        if let Ok(challenge) = HeaderValue::try_from(challenge) {
+            self.headers.insert(WWW_AUTHENTICATE, challenge);
+        }
         self
     }
 
