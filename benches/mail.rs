@@ -9,13 +9,13 @@ use std::hint::black_box;
 use std::path::Path;
 
 use broadsheet::domain::clock::Timestamp;
+use broadsheet::domain::dkim_selector::Selector;
 use broadsheet::domain::email_address::EmailAddress;
 use broadsheet::domain::ids::SubscriberId;
 use broadsheet::domain::issue::IssueNumber;
+use broadsheet::domain::mailbox::Sender;
 use broadsheet::domain::random::Random;
-use broadsheet::domain::selector::Selector;
-use broadsheet::domain::sender::Sender;
-use broadsheet::domain::token::{Purpose, SecretKeys};
+use broadsheet::domain::signed_token::{Purpose, SecretKeys};
 use broadsheet::mail::compose::{FrozenMail, ListHeaders, Mail, Markers, MessageId, Recipient};
 use broadsheet::mail::dkim::{self, KeyPlace, Signer};
 use broadsheet::mail::templates::Rendered;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use broadsheet::domain::clock::{Clock, Timestamp};
 use broadsheet::domain::delivery::DeliveryKind;
 use broadsheet::domain::ids::WorkerId;
-use broadsheet::domain::slot::Slot;
-use broadsheet::domain::words::{Note, Subject};
+use broadsheet::domain::issue::slot::Slot;
+use broadsheet::domain::issue::text::{Note, Subject};
 use broadsheet::store::{DeliveryFilter, GroupCommit, IssueRow, Saved};
 
 use crate::support::app::TestApp;

@@ -4,8 +4,8 @@ use std::sync::{Arc, Weak};
 
 use futures_util::future::BoxFuture;
 
-use super::helm::Helm;
-use super::{App, AppError, listing};
+use crate::app::helm::Helm;
+use crate::app::{App, AppError, listing};
 use crate::config::{Fault, SettingsError};
 use crate::domain::email_address::EmailAddress;
 use crate::web::admin::board::{Change, Refusal, SaveError, SettingsBoard, SmtpTried};

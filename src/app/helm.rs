@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::board::Board;
-use super::{App, AppError};
+use crate::app::board::Board;
+use crate::app::{App, AppError};
 use crate::delivery::Deliveries;
 use crate::mail::templates::{Fingerprint, TemplateFault, Templates};
 use crate::web::Front;

@@ -1,8 +1,8 @@
 //! The newsletter as the settings name it.
 
 use crate::config::Settings;
-use crate::domain::schedule::Rhythm;
-use crate::domain::sender::Sender;
+use crate::domain::issue::schedule::Rhythm;
+use crate::domain::mailbox::Sender;
 use crate::mail::identity::Identity;
 use crate::mail::templates::{Direction, Masthead};
 

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::AppError;
+use crate::app::AppError;
 use crate::config;
 use crate::domain::random::Random;
-use crate::domain::token::SecretKeys;
+use crate::domain::signed_token::SecretKeys;
 use crate::store::Store;
 
 /// The key in `file`, made if both it and the database are new.

@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::helm::{Generation, Helm};
-use super::{App, AppError};
+use crate::app::helm::{Generation, Helm};
+use crate::app::{App, AppError};
 use crate::delivery::Engine;
 use crate::worker::{Alerts, Housekeeping, Plan, Scheduler};
 

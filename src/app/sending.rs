@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::identity::identity;
-use super::{App, AppError};
+use crate::app::identity::identity;
+use crate::app::{App, AppError};
 use crate::domain::delivery::DeliveryId;
+use crate::domain::delivery::outcome::{Halt, Outcome, Report, Temporary};
+use crate::domain::delivery::verp::ReturnPath;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::outcome::{Halt, Outcome, Report, Temporary};
-use crate::domain::return_path::ReturnPath;
 use crate::mail::compose::{Mail, MessageId};
 use crate::mail::templates::Event;
 use crate::mail::transport::{Outgoing, Transport};
@@ -124,7 +124,7 @@ fn trouble(report: &Report) -> SmtpTrouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::outcome::Verdict;
+    use crate::domain::delivery::outcome::Verdict;
 
     #[test]
     fn words_and_codes_become_something_to_do() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{App, AppError};
+use crate::app::{App, AppError};
 use crate::mail::dkim::{KeyPlace, Signer};
 
 impl App {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{App, AppError};
+use crate::app::{App, AppError};
 use crate::config::Origin;
 use crate::subscription::CapLimits;
 use crate::web::admin::board::SettingsBoard;

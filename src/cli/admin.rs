@@ -3,8 +3,8 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::token::Token;
-use super::{Context, Failure};
+use crate::cli::token::Token;
+use crate::cli::{Context, Failure};
 use crate::domain::audit::{Action, Object};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;

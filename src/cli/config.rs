@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Context, Failure};
+use crate::cli::{Context, Failure};
 use crate::config::{Listed, Origin, Settings};
 
 #[derive(Debug, Subcommand)]

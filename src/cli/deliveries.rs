@@ -3,8 +3,8 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::queued::queued;
-use super::{Context, Failure};
+use crate::cli::queued::queued;
+use crate::cli::{Context, Failure};
 use crate::domain::audit::Action;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::issue::IssueNumber;

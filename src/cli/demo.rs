@@ -7,9 +7,9 @@ use clap::Args;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::serve::stop_signal;
-use super::{Context, Failure};
 use crate::app::App;
+use crate::cli::serve::stop_signal;
+use crate::cli::{Context, Failure};
 use crate::config::Sources;
 use crate::domain::clock::SystemClock;
 use crate::domain::email_address::EmailAddress;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::send::{self, Wait};
-use super::{Context, Failure};
+use crate::cli::send::{self, Wait};
+use crate::cli::{Context, Failure};
 use crate::digest::{Digests, Draft};
-use crate::domain::slot::Slot;
+use crate::domain::issue::slot::Slot;
 
 #[derive(Debug, Subcommand)]
 pub enum Digest {

@@ -8,9 +8,9 @@ use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::{Context, Failure};
+use crate::cli::{Context, Failure};
 use crate::config::Settings;
-use crate::domain::selector::Selector;
+use crate::domain::dkim_selector::Selector;
 use crate::mail::dkim::{self, GenerateError, KeyError, PrivateKey};
 
 #[derive(Debug, Subcommand)]
@@ -124,7 +124,7 @@ impl NewKey {
 
 /// The domain that mail is signed for, as far as the settings tell.
 fn domain(settings: &Settings) -> Option<String> {
-    let of_from = |from: &crate::domain::sender::Sender| from.domain().to_owned();
+    let of_from = |from: &crate::domain::mailbox::Sender| from.domain().to_owned();
     match &settings.dkim {
         Some(dkim) => Some(dkim.domain.clone()),
         None => settings.newsletter.from.as_ref().map(of_from),

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Context, Failure};
+use crate::cli::{Context, Failure};
 use crate::domain::audit::{Action, Object};
 use crate::domain::clock::Timestamp;
-use crate::domain::post::{FeedId, FeedPost};
+use crate::domain::issue::post::{FeedId, FeedPost};
 use crate::feeds::{FeedSource, Fetcher, ParsedFeed, Reading, Validators};
 use crate::store::{FeedOrigin, FeedRow};
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Context, Failure};
+use crate::cli::{Context, Failure};
 use crate::store::Store;
 
 pub async fn run(context: &Context) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::Failure;
+use crate::cli::Failure;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Output {

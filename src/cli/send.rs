@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::queued::queued;
-use super::serve::stop_signal;
-use super::watch::watch;
-use super::{Context, Failure};
 use crate::app::App;
+use crate::cli::queued::queued;
+use crate::cli::serve::stop_signal;
+use crate::cli::watch::watch;
+use crate::cli::{Context, Failure};
 use crate::delivery::Engine;
 use crate::digest::{Digests, Published, SendResult};
 use crate::domain::audit::Action;
 use crate::domain::ids::IssueId;
+use crate::domain::issue::slot::Slot;
 use crate::domain::issue::{IssueState, Tally};
-use crate::domain::slot::Slot;
 use crate::store::IssueRow;
 
 #[derive(Clone, Copy, Debug)]

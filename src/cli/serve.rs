@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, Failure};
+use crate::cli::{Context, Failure};
 
 pub async fn serve(context: &Context) -> Result<(), Failure> {
     let app = context.app().await?;

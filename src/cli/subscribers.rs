@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::output::progress_bar;
-use super::{Context, Failure};
 use crate::app::App;
+use crate::cli::output::progress_bar;
+use crate::cli::{Context, Failure};
 use crate::domain::audit::{Action, Object};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberName, SubscriberState};

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Context, Failure};
+use crate::cli::{Context, Failure};
 
 #[derive(Debug, Subcommand)]
 pub enum Templates {

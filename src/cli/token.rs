@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Context, Failure};
+use crate::cli::{Context, Failure};
 use crate::domain::api_token::{Lifetime, NewApiToken, Scopes, TokenName, Validity};
 use crate::domain::audit::Action;
 use crate::domain::clock::Timestamp;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Failure;
-use super::output::progress_bar;
-use super::send::{Wait, gone};
 use crate::app::App;
+use crate::cli::Failure;
+use crate::cli::output::progress_bar;
+use crate::cli::send::{Wait, gone};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::IssueId;
 use crate::domain::issue::IssueState;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::keys;
+use crate::config::keys;
 
 /// Where a setting comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

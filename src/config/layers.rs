@@ -6,9 +6,9 @@ use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Error, Figment, Metadata, Profile, Provider};
 
-use super::fault::{Fault, Origin};
-use super::keys;
-use super::sources::Saved;
+use crate::config::fault::{Fault, Origin};
+use crate::config::keys;
+use crate::config::sources::Saved;
 
 /// Built-in values, then what the desk saved, then a file, then the environment; only
 /// known keys, still untyped.
@@ -70,7 +70,7 @@ impl Layers {
             figment: Figment::new(),
             faults: Vec::new(),
         };
-        layers.toml(super::DEFAULTS, Source::BuiltIn)
+        layers.toml(crate::config::DEFAULTS, Source::BuiltIn)
     }
 
     /// What was saved at the desk: values as text, as in the environment. A key that is

@@ -3,10 +3,10 @@
 use figment::value::Value;
 use url::Url;
 
-use super::fault::Origin;
-use super::keys;
-use super::layers::Layers;
-use super::reader::shown;
+use crate::config::fault::Origin;
+use crate::config::keys;
+use crate::config::layers::Layers;
+use crate::config::reader::shown;
 
 /// One setting that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

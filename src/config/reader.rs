@@ -6,9 +6,9 @@ use std::ops::RangeInclusive;
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Num, Value};
 
-use super::fault::{Fault, Origin, SettingsError};
-use super::layers::Layers;
-use super::listing::{self, Listed};
+use crate::config::fault::{Fault, Origin, SettingsError};
+use crate::config::layers::Layers;
+use crate::config::listing::{self, Listed};
 
 pub(super) struct Reader {
     layers: Layers,

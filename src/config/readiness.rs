@@ -1,8 +1,8 @@
 //! What must be set before mail may go out to readers.
 
-use super::Settings;
+use crate::config::Settings;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::sender::Sender;
+use crate::domain::mailbox::Sender;
 
 /// Whose newsletter it is: what every issue must say.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::domain::random::Random;
-use crate::domain::token::{KeyError, SecretKeys};
+use crate::domain::signed_token::{KeyError, SecretKeys};
 
 /// A key file that was read.
 #[derive(Debug)]

@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::database_url::DatabaseUrl;
-use super::reader::{Read, Reader, flag, number, text};
-use super::values::{
+use crate::config::database_url::DatabaseUrl;
+use crate::config::reader::{Read, Reader, flag, number, text};
+use crate::config::values::{
     dkim_key, domain, feed_url, hours, language, lines, one_line, path, plain, post_order, socket,
 };
 use crate::domain::accent::Accent;
+use crate::domain::dkim_selector::Selector;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::host_port::HostPort;
+use crate::domain::issue::schedule::{self, ScheduleError};
+use crate::domain::mailbox::Sender;
 use crate::domain::public_url::PublicUrl;
-use crate::domain::schedule::{self, ScheduleError};
-use crate::domain::selector::Selector;
-use crate::domain::sender::Sender;
 use crate::domain::trusted_proxies::TrustedProxies;
 
 #[derive(Clone, Debug)]

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::reader::{Read, Reader, number, text};
-use super::values::path;
+use crate::config::reader::{Read, Reader, number, text};
+use crate::config::values::path;
+use crate::domain::delivery::verp::ReturnPath;
 use crate::domain::public_url;
-use crate::domain::return_path::ReturnPath;
 
 #[derive(Clone, Debug)]
 pub struct Smtp {

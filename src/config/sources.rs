@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::Settings;
-use super::fault::{Fault, Origin, SettingsError};
-use super::layers::Layers;
-use super::reader::Reader;
+use crate::config::Settings;
+use crate::config::fault::{Fault, Origin, SettingsError};
+use crate::config::layers::Layers;
+use crate::config::reader::Reader;
 
 /// What the desk saved: `section.key` and its value, as text as in the environment.
 pub type Saved = BTreeMap<String, String>;

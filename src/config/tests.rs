@@ -4,7 +4,7 @@ mod saved;
 use std::fs;
 
 use super::*;
-use crate::domain::selector::Selector;
+use crate::domain::dkim_selector::Selector;
 
 fn vars(vars: &[(&str, &str)]) -> Vec<(String, String)> {
     vars.iter()

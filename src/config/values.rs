@@ -7,9 +7,9 @@ use std::time::Duration;
 use figment::value::Value;
 use url::Url;
 
-use super::sections::{DkimKey, PostOrder};
+use crate::config::sections::{DkimKey, PostOrder};
+use crate::domain::dkim_selector::Selector;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::selector::Selector;
 
 pub(super) fn hours(hours: u64) -> Duration {
     Duration::from_secs(hours * 3600)

@@ -2,12 +2,12 @@
 
 use fail::fail_point;
 
-use super::compose::{ComposeError, IssueMail};
-use super::connection::Connection;
-use super::recorder::Done;
-use super::settle::{settle, unreached};
+use crate::delivery::compose::{ComposeError, IssueMail};
+use crate::delivery::connection::Connection;
+use crate::delivery::recorder::Done;
+use crate::delivery::settle::{settle, unreached};
 use crate::domain::delivery::DeliveryState;
-use crate::domain::outcome::{Halt, Outcome, Report, Temporary};
+use crate::domain::delivery::outcome::{Halt, Outcome, Report, Temporary};
 use crate::mail::transport::{Channel, Outgoing};
 use crate::store::{Leased, Settled};
 

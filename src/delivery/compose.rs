@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Deliveries;
+use crate::delivery::Deliveries;
 use crate::domain::delivery::{DeliveryKind, ReaderMail, ReaderMailError};
 use crate::domain::ids::IssueId;
-use crate::domain::token::Purpose;
+use crate::domain::signed_token::Purpose;
 use crate::mail::compose::{
     FrozenMail, FrozenMailError, Mail, MessageId, Recipient, RecipientError,
 };

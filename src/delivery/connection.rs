@@ -7,12 +7,12 @@ use fail::fail_point;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::compose::IssueMail;
-use super::gate::Gate;
-use super::pace::Pace;
-use super::recorder::{Done, Request};
-use super::throttle::Throttle;
-use super::{Deliveries, Pulse};
+use crate::delivery::compose::IssueMail;
+use crate::delivery::gate::Gate;
+use crate::delivery::pace::Pace;
+use crate::delivery::recorder::{Done, Request};
+use crate::delivery::throttle::Throttle;
+use crate::delivery::{Deliveries, Pulse};
 use crate::domain::ids::WorkerId;
 use crate::mail::transport::Channel;
 use crate::store::{Leased, Mark};

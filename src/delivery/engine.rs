@@ -8,12 +8,12 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::appetite::Appetite;
-use super::connection::Connection;
-use super::gate::Gate;
-use super::pace::Pace;
-use super::throttle::Throttle;
-use super::{Deliveries, Pulse};
+use crate::delivery::appetite::Appetite;
+use crate::delivery::connection::Connection;
+use crate::delivery::gate::Gate;
+use crate::delivery::pace::Pace;
+use crate::delivery::throttle::Throttle;
+use crate::delivery::{Deliveries, Pulse};
 use crate::domain::ids::WorkerId;
 
 /// A mail that is on the wire when the process is asked to stop gets this long to come

@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Deliveries;
-use super::appetite::Appetite;
+use crate::delivery::Deliveries;
+use crate::delivery::appetite::Appetite;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{IssueId, WorkerId};
 use crate::store::{Leased, StoreError};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
 use tokio::time::Instant;
 
+use crate::domain::delivery::outcome::Report;
 use crate::domain::ids::IssueId;
-use crate::domain::outcome::Report;
 
 /// So long nobody tries again by themselves …
 const REST: Duration = Duration::from_secs(60);
@@ -151,7 +151,7 @@ fn lock<T>(it: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::domain::clock::Timestamp;
-    use crate::domain::outcome::{Halt, Outcome};
+    use crate::domain::delivery::outcome::{Halt, Outcome};
     use crate::domain::random::Random;
 
     fn wrong_password() -> Report {

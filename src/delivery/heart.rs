@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::Deliveries;
-use crate::domain::backoff::LONGEST_WAIT;
+use crate::delivery::Deliveries;
+use crate::domain::delivery::retry::LONGEST_WAIT;
 use crate::domain::ids::WorkerId;
 use crate::store::StoreError;
 

@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::Deliveries;
-use super::recorder::Done;
+use crate::delivery::Deliveries;
+use crate::delivery::recorder::Done;
+use crate::domain::delivery::outcome::{Outcome, Temporary};
 use crate::domain::ids::IssueId;
-use crate::domain::outcome::{Outcome, Temporary};
 
 /// Between two writes.
 const EVERY: Duration = Duration::from_secs(1);

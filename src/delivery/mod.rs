@@ -36,11 +36,11 @@ pub use engine::Engine;
 pub use heart::Pulse;
 
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::delivery::in_doubt::InDoubt;
+use crate::domain::delivery::verp::ReturnPath;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::in_doubt::InDoubt;
 use crate::domain::random::Random;
-use crate::domain::return_path::ReturnPath;
-use crate::domain::token::SecretKeys;
+use crate::domain::signed_token::SecretKeys;
 use crate::mail::dkim::Signer;
 use crate::mail::identity::Identity;
 use crate::mail::templates::Templates;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
-use super::Pulse;
+use crate::delivery::Pulse;
 
 /// Spaces the mails of one process evenly.
 #[derive(Debug)]

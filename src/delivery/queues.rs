@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Deliveries;
+use crate::delivery::Deliveries;
 use crate::store::Stride;
 
 /// Between two looks for a new one.

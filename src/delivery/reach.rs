@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::connection::Connection;
-use super::gate::Entrance;
-use super::recorder::Done;
-use crate::domain::outcome::{Outcome, Report};
+use crate::delivery::connection::Connection;
+use crate::delivery::gate::Entrance;
+use crate::delivery::recorder::Done;
+use crate::domain::delivery::outcome::{Outcome, Report};
 use crate::mail::transport::Channel;
 use crate::store::Leased;
 

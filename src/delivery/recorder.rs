@@ -7,12 +7,12 @@ use fail::fail_point;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::Deliveries;
-use super::last_words::LastWords;
-use super::streak::Streaks;
+use crate::delivery::Deliveries;
+use crate::delivery::last_words::LastWords;
+use crate::delivery::streak::Streaks;
 use crate::domain::delivery::DeliveryId;
+use crate::domain::delivery::outcome::Outcome;
 use crate::domain::ids::{IssueId, WorkerId};
-use crate::domain::outcome::Outcome;
 use crate::store::{GroupCommit, Mark, Settled};
 
 /// What a connection asks for between two mails.

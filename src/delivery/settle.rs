@@ -1,12 +1,12 @@
 //! What an outcome means for the delivery: a pure decision.
 
-use crate::domain::backoff::{Retry, retry, retry_uncounted};
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::in_doubt::InDoubt;
+use crate::domain::delivery::outcome::{Outcome, Report, Temporary, Verdict};
+use crate::domain::delivery::retry::{Retry, retry, retry_uncounted};
+use crate::domain::delivery::soft_bounce::Refusal;
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::ids::SubscriberId;
-use crate::domain::in_doubt::InDoubt;
-use crate::domain::outcome::{Outcome, Report, Temporary, Verdict};
-use crate::domain::refusal::Refusal;
 use crate::store::{Leased, Settled};
 
 /// What to write, and whether the whole issue must stop.
@@ -135,10 +135,10 @@ mod tests {
 
     use super::*;
     use crate::domain::delivery::DeliveryId;
+    use crate::domain::delivery::outcome::Halt;
     use crate::domain::email_address::EmailAddress;
     use crate::domain::ids::IssueId;
     use crate::domain::issue::IssueNumber;
-    use crate::domain::outcome::Halt;
     use crate::domain::random::Random;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);

@@ -5,9 +5,9 @@
 
 use std::collections::HashSet;
 
-use super::recorder::Done;
+use crate::delivery::recorder::Done;
+use crate::domain::delivery::outcome::{Outcome, Verdict};
 use crate::domain::ids::IssueId;
-use crate::domain::outcome::{Outcome, Verdict};
 use crate::store::{GroupCommit, PolicyRefusal};
 
 /// What this process knows of the streaks.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::domain::outcome::{Outcome, Temporary};
+use crate::domain::delivery::outcome::{Outcome, Temporary};
 
 /// So many temporary refusals without an acceptance between say what a 421 says at once.
 const ENOUGH: usize = 5;
@@ -118,7 +118,7 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::outcome::Verdict;
+    use crate::domain::delivery::outcome::Verdict;
 
     const THROTTLED: Outcome = Outcome::Deferred(Temporary::Throttled);
     const REFUSED: Outcome = Outcome::Deferred(Temporary::Refused);

@@ -2,9 +2,9 @@
 
 use url::Url;
 
-use super::{Digests, identity_of_posts};
-use crate::domain::post::{Post, PostId};
-use crate::domain::words::{Excerpt, Title};
+use crate::digest::{Digests, identity_of_posts};
+use crate::domain::issue::post::{Post, PostId};
+use crate::domain::issue::text::{Excerpt, Title};
 use crate::store::{ByHand, StoreError, StoredPost};
 
 /// What the editor says of it.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{Digests, identity_of_posts};
+use crate::digest::{Digests, identity_of_posts};
 use crate::domain::clock::Timestamp;
-use crate::domain::post::{FeedId, FeedPost, Post, PostId};
+use crate::domain::issue::post::{FeedId, FeedPost, Post, PostId};
 use crate::feeds::{FeedSource, ParsedFeed, Reading, Validators};
 use crate::store::{FeedOrigin, FeedReading, FeedRow, StoreError, StoredPost};
 

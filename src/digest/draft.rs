@@ -2,15 +2,15 @@
 
 use url::Url;
 
-use super::Digests;
-use super::interest::Interest;
-use super::select::{Selection, select};
+use crate::digest::Digests;
+use crate::digest::interest::Interest;
+use crate::digest::select::{Selection, select};
 use crate::domain::clock::Timestamp;
-use crate::domain::edits::Edits;
 use crate::domain::issue::IssueNumber;
-use crate::domain::post::Post;
+use crate::domain::issue::draft_edits::Edits;
+use crate::domain::issue::post::Post;
+use crate::domain::signed_token::Purpose;
 use crate::domain::subscriber::SubscriberId;
-use crate::domain::token::Purpose;
 use crate::mail::compose::{
     FrozenMail, ListHeaders, Mail, Markers, MessageId, Recipient, RecipientError,
 };

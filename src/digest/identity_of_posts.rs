@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::domain::post::{FeedId, FeedPost};
+use crate::domain::issue::post::{FeedId, FeedPost};
 
 /// The keys a post is known again by. A guid counts within its feed only (many feeds
 /// number their posts from 1); a link counts everywhere.

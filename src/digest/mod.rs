@@ -25,7 +25,7 @@ pub use told::{SendResult, Sums};
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::random::Random;
-use crate::domain::token::SecretKeys;
+use crate::domain::signed_token::SecretKeys;
 use crate::feeds::Fetcher;
 use crate::mail::identity::Identity;
 use crate::mail::templates::Templates;

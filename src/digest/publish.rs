@@ -1,9 +1,9 @@
 //! Freezing an issue: once per slot, whoever asks.
 
-use super::draft::DraftError;
-use super::{Digests, Draft};
+use crate::digest::draft::DraftError;
+use crate::digest::{Digests, Draft};
+use crate::domain::issue::slot::Slot;
 use crate::domain::issue::{IssueId, IssueNumber};
-use crate::domain::slot::Slot;
 use crate::store::{Claimed, IssueRow, NewIssue};
 
 /// Drafting again after this many others were quicker would be strange.

@@ -5,11 +5,11 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::time::Duration;
 
-use super::heat::Heat;
-use super::interest::Interest;
+use crate::digest::heat::Heat;
+use crate::digest::interest::Interest;
 use crate::domain::clock::Timestamp;
-use crate::domain::edits::{Edits, PostEdit};
-use crate::domain::post::Post;
+use crate::domain::issue::draft_edits::{Edits, PostEdit};
+use crate::domain::issue::post::Post;
 use crate::store::Candidate;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 use super::*;
-use crate::domain::post::PostId;
+use crate::domain::issue::post::PostId;
+use crate::domain::issue::text::{Excerpt, Title};
 use crate::domain::random::Random;
-use crate::domain::words::{Excerpt, Title};
 use crate::store::AuthorClicks;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -56,7 +56,7 @@ fn id(candidates: &[Candidate], title: &str) -> PostId {
 }
 
 fn select(candidates: Vec<Candidate>, edits: &Edits, rules: &Rules, now: Timestamp) -> Selection {
-    super::select(candidates, edits, &Interest::default(), rules, now)
+    crate::digest::select::select(candidates, edits, &Interest::default(), rules, now)
 }
 
 fn titles(selection: &Selection) -> String {
@@ -134,7 +134,8 @@ fn whose_posts_are_opened_often_comes_before_a_newer_one() {
         clicks,
     };
     let interest = Interest::new(&[clicks(None, 10), clicks(Some("Ada"), 90)]);
-    let selection = super::select(candidates, &Edits::default(), &interest, &rules(2), now());
+    let selection =
+        crate::digest::select::select(candidates, &Edits::default(), &interest, &rules(2), now());
     assert_eq!(titles(&selection), "b a");
     assert_eq!(
         selection.chosen[0].1.to_string(),

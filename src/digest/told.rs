@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Draft;
+use crate::digest::Draft;
+use crate::domain::issue::post::Post;
+use crate::domain::issue::slot::Slot;
 use crate::domain::issue::{IssueState, Tally};
-use crate::domain::post::Post;
-use crate::domain::slot::Slot;
 use crate::store::IssueRow;
 
 /// What came of asking for an issue, in one line.

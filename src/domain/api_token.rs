@@ -8,11 +8,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use super::clock::Timestamp;
-use super::delivery::words;
-use super::email_address::EmailAddress;
-pub use super::ids::ApiTokenId;
-use super::random::Random;
+use crate::domain::clock::Timestamp;
+use crate::domain::delivery::words;
+use crate::domain::email_address::EmailAddress;
+pub use crate::domain::ids::ApiTokenId;
+use crate::domain::random::Random;
 
 words! {
     /// What a token is good for. None includes another.

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use super::api_token::{ApiTokenId, TokenName};
-use super::delivery::words;
-use super::email_address::EmailAddress;
-use super::ids::{AdminId, SubscriberId};
-use super::issue::IssueNumber;
-use super::slot::Slot;
+use crate::domain::api_token::{ApiTokenId, TokenName};
+use crate::domain::delivery::words;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::{AdminId, SubscriberId};
+use crate::domain::issue::IssueNumber;
+use crate::domain::issue::slot::Slot;
 
 /// Who did it.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::clock::Timestamp;
-use super::random::Random;
+use crate::domain::clock::Timestamp;
+use crate::domain::random::Random;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an identifier")]

@@ -1,32 +1,20 @@
-//! What the words mean: pure types and decisions, no framework, no input or output.
+//! Pure types and decisions: no I/O, no framework.
 
 pub mod accent;
 pub mod api_token;
 pub mod audit;
-pub mod backoff;
 pub mod clock;
+pub mod csv;
 pub mod delivery;
-pub mod edits;
+pub mod dkim_selector;
 pub mod email_address;
-pub mod growth;
 pub mod host_port;
 pub mod ids;
-pub mod in_doubt;
 pub mod issue;
-pub mod outcome;
-pub mod pace;
-pub mod post;
+pub mod mailbox;
 pub mod public_url;
 pub mod random;
-pub mod reader_link;
-pub mod refusal;
-pub mod return_path;
-pub mod schedule;
-pub mod selector;
-pub mod sender;
-pub mod slot;
+pub mod signed_token;
 pub mod subscriber;
-pub mod table;
-pub mod token;
+pub mod subscriber_token;
 pub mod trusted_proxies;
-pub mod words;

@@ -6,7 +6,7 @@ use rand::rngs::{StdRng, SysRng};
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
-use super::clock::Timestamp;
+use crate::domain::clock::Timestamp;
 
 /// A shared source of random bytes, good enough for keys and tokens.
 pub struct Random(Mutex<StdRng>);

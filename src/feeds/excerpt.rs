@@ -2,8 +2,8 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::characters::cut_at_word;
-use super::html::Prose;
+use crate::feeds::characters::cut_at_word;
+use crate::feeds::html::Prose;
 
 /// An excerpt with this many characters is long enough.
 const ENOUGH: usize = 200;

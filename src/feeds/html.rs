@@ -9,8 +9,8 @@ use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
 
-use super::characters::push_clean;
-use super::raw::RawImage;
+use crate::feeds::characters::push_clean;
+use crate::feeds::raw::RawImage;
 
 /// A post longer than this is read up to here.
 pub(super) const MAX_BYTES: usize = 256 * 1024;

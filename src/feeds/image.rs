@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::raw::RawImage;
+use crate::feeds::raw::RawImage;
 
 /// Smaller than this, in pixels, it is an icon, a smiley or a tracker.
 const MIN_SIDE: u32 = 48;
@@ -30,7 +30,7 @@ pub(super) fn choose<'a>(
         if is_small(image.width) || is_small(image.height) {
             return None;
         }
-        super::link::absolute(&image.url, base).filter(can_be_shown)
+        crate::feeds::link::absolute(&image.url, base).filter(can_be_shown)
     })
 }
 

@@ -4,9 +4,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::ParseError;
-use super::raw::{RawFeed, RawImage, RawPost, Wording};
 use crate::domain::clock::Timestamp;
+use crate::feeds::error::ParseError;
+use crate::feeds::raw::{RawFeed, RawImage, RawPost, Wording};
 
 #[derive(Deserialize)]
 struct Feed {

@@ -2,13 +2,13 @@
 
 use url::Url;
 
-use super::characters::{clean, cut_at_word};
-use super::error::ParseError;
-use super::html::{self, Prose};
-use super::raw::{Markup, RawFeed, RawPost, Wording};
-use super::{excerpt, image, json_feed, link, rss_atom};
 use crate::domain::clock::Timestamp;
-use crate::domain::post::FeedPost;
+use crate::domain::issue::post::FeedPost;
+use crate::feeds::characters::{clean, cut_at_word};
+use crate::feeds::error::ParseError;
+use crate::feeds::html::{self, Prose};
+use crate::feeds::raw::{Markup, RawFeed, RawPost, Wording};
+use crate::feeds::{excerpt, image, json_feed, link, rss_atom};
 
 const MAX_TITLE: usize = 200;
 /// A post without a title is called by this much of its first words.

@@ -2,11 +2,11 @@
 
 use feed_rs::model::{Entry, FeedType, Link, LinkTarget, MediaContent, Text};
 
-use super::error::ParseError;
-use super::raw::{Markup, RawFeed, RawImage, RawPost, Wording};
-use super::xml;
-use super::xml_elements::THUMBNAIL_TYPE;
 use crate::domain::clock::Timestamp;
+use crate::feeds::error::ParseError;
+use crate::feeds::raw::{Markup, RawFeed, RawImage, RawPost, Wording};
+use crate::feeds::xml;
+use crate::feeds::xml_elements::THUMBNAIL_TYPE;
 
 /// # Errors
 /// When it is no well-formed XML, or no feed.

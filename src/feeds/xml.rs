@@ -15,8 +15,10 @@ use quick_xml::encoding::DecodingReader;
 use quick_xml::events::{BytesEnd, BytesRef, BytesStart, BytesText, Event};
 use quick_xml::{Reader, Writer};
 
-use super::error::ParseError;
-use super::xml_elements::{Dialect, Inside, inside_of, rewritten, without_email, written_name};
+use crate::feeds::error::ParseError;
+use crate::feeds::xml_elements::{
+    Dialect, Inside, inside_of, rewritten, without_email, written_name,
+};
 
 /// Elements nested deeper leave their text only.
 const MAX_DEPTH: usize = 64;

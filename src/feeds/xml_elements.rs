@@ -1,4 +1,4 @@
-//! What becomes of each element of an XML feed as it is mended: see [`super::xml`].
+//! What becomes of each element of an XML feed as it is mended: see [`crate::feeds::xml`].
 
 use std::borrow::Cow;
 

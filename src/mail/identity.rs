@@ -2,9 +2,9 @@
 
 use chrono_tz::Tz;
 
-use super::templates::{AlertMail, Event, Masthead, Moment};
+use crate::domain::mailbox::Sender;
 use crate::domain::public_url::PublicUrl;
-use crate::domain::sender::Sender;
+use crate::mail::templates::{AlertMail, Event, Masthead, Moment};
 
 /// What every mail of this newsletter has in common.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! Why a copy did not arrive, as far as the server's last words tell it.
 
-use super::reply::Enhanced;
+use crate::mail::reply::Enhanced;
 
 /// Each has plain words on the desk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

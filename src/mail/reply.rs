@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::outcome::{Halt, Outcome, Report, Temporary, Verdict};
+use crate::domain::delivery::outcome::{Halt, Outcome, Report, Temporary, Verdict};
 
 /// Where in the conversation a reply came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

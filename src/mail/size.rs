@@ -1,7 +1,7 @@
 //! How large a mail may be: Gmail cuts off what is near 102 KB and hides the footer
 //! with its unsubscribe link.
 
-use super::compose::quoted_printable_len;
+use crate::mail::compose::quoted_printable_len;
 
 /// What an issue should stay under, as the encoded HTML part, in bytes.
 pub const BUDGET: usize = 60_000;

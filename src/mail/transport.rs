@@ -1,12 +1,12 @@
 //! Where mail goes: to a server, or to a folder while none is set. One way to send for
 //! both.
 
-use super::outbox::{MailName, Outbox};
-use super::reply::one_line;
-use super::smtp::{Connection, HelloName, SmtpServer, Timeouts};
 use crate::domain::delivery::DeliveryId;
+use crate::domain::delivery::outcome::{Halt, Outcome, Report};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::outcome::{Halt, Outcome, Report};
+use crate::mail::outbox::{MailName, Outbox};
+use crate::mail::reply::one_line;
+use crate::mail::smtp::{Connection, HelloName, SmtpServer, Timeouts};
 
 /// The way out that the settings chose.
 #[derive(Clone, Debug)]

@@ -2,13 +2,13 @@
 
 use sqlx::Row;
 
-use super::admins::{CLOSE_ALL, DROP_LINKS, SET_PASSWORD, admin};
-use super::api_tokens::revoke_of;
-use super::transaction::{Writing, again};
-use super::{Admin, Role, Store, StoreError};
 use crate::domain::api_token::TokenName;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AdminId;
+use crate::store::admins::{CLOSE_ALL, DROP_LINKS, SET_PASSWORD, admin};
+use crate::store::api_tokens::revoke_of;
+use crate::store::transaction::{Writing, again};
+use crate::store::{Admin, Role, Store, StoreError};
 
 #[derive(Clone, Debug)]
 pub struct Account {

@@ -3,10 +3,10 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
+use crate::store::{Store, StoreError, decode};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

@@ -1,10 +1,10 @@
 //! What the owner is told: each event once, whoever sees it first.
 
-use super::deliveries::insert;
-use super::issues::{ENDED, issue_row};
-use super::transaction::again;
-use super::{IssueRow, NewDelivery, Store, StoreError};
 use crate::domain::clock::Timestamp;
+use crate::store::deliveries::insert;
+use crate::store::issues::{ENDED, issue_row};
+use crate::store::transaction::again;
+use crate::store::{IssueRow, NewDelivery, Store, StoreError};
 
 const TELL: &str =
     "INSERT INTO alerts (event, told_at) VALUES ($1, $2) ON CONFLICT (event) DO NOTHING";

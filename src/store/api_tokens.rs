@@ -5,11 +5,11 @@ use std::time::Duration;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::transaction::Writing;
-use super::{Store, StoreError, decode};
 use crate::domain::api_token::{ApiTokenId, NewApiToken, Scopes, TokenName, TokenSecret, Validity};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AdminId;
+use crate::store::transaction::Writing;
+use crate::store::{Store, StoreError, decode};
 
 #[derive(Clone, Debug)]
 pub struct ApiToken {

@@ -3,10 +3,10 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError, decode};
 use crate::domain::audit::{Action, Actor, ActorKind, Object};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AuditId;
+use crate::store::{Store, StoreError, decode};
 
 #[derive(Clone, Debug)]
 pub struct AuditRow {

@@ -4,9 +4,9 @@
 use sqlx::Row;
 use url::Url;
 
-use super::{Store, StoreError, decode};
+use crate::domain::issue::post::PostId;
 use crate::domain::issue::{IssueId, IssueNumber};
-use crate::domain::post::PostId;
+use crate::store::{Store, StoreError, decode};
 
 /// A post of an issue, and how often it was opened from there.
 #[derive(Clone, Debug)]

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 
 use sqlx::AnyConnection;
 
-use super::batch::Padded;
-use super::outcomes::{Mark, Settled};
-use super::{Store, StoreError, batch};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
+use crate::store::batch::Padded;
+use crate::store::outcomes::{Mark, Settled};
+use crate::store::{Store, StoreError, batch};
 
 const BIGINT: &str = "CAST($ AS BIGINT)";
 
@@ -142,7 +142,7 @@ impl Store {
 }
 
 #[cfg(test)]
-pub(super) fn statements(backend: super::connect::Backend) -> Vec<String> {
+pub(super) fn statements(backend: crate::store::connect::Backend) -> Vec<String> {
     [&RECORD, &BEGUN]
         .map(|statement| statement.for_rows(backend, 8).0.to_owned())
         .into()

@@ -11,9 +11,9 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor, SqlSafeStr};
 
-use super::StoreError;
-use super::intake::Intake;
-use super::pen::Pen;
+use crate::store::StoreError;
+use crate::store::intake::Intake;
+use crate::store::pen::Pen;
 
 /// Where the database is.
 #[derive(Clone)]

@@ -2,11 +2,11 @@
 
 use sqlx::Row;
 
-use super::delivery_list::delivery_row;
-use super::{DeliveryRow, Store, StoreError};
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::issue::IssueId;
 use crate::domain::subscriber::SubscriberId;
+use crate::store::delivery_list::delivery_row;
+use crate::store::{DeliveryRow, Store, StoreError};
 
 /// How often one beginning of a reply ended a delivery.
 #[derive(Clone, Debug)]

@@ -1,13 +1,13 @@
 //! Mails to be sent, before anyone takes them up.
 
-use super::batch::{self, Padded};
-use super::transaction::Writing;
-use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueId;
 use crate::domain::subscriber::SubscriberId;
+use crate::store::batch::{self, Padded};
+use crate::store::transaction::Writing;
+use crate::store::{Store, StoreError};
 
 /// A mail that is no issue's copy: those are made by the issue itself, all at once.
 #[derive(Clone, Debug)]
@@ -131,6 +131,6 @@ impl Store {
 pub(super) const STATEMENTS: &[&str] = &[DUE_AGAIN, BRING_NEAR, BRING_MAILS_NEAR, TO_GO];
 
 #[cfg(test)]
-pub(super) fn statements(backend: super::connect::Backend) -> Vec<String> {
+pub(super) fn statements(backend: crate::store::connect::Backend) -> Vec<String> {
     vec![INSERT.for_rows(backend, 8).0.to_owned()]
 }

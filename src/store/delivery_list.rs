@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::issue::IssueNumber;
+use crate::store::{Store, StoreError, decode};
 
 #[derive(Clone, Debug)]
 pub struct DeliveryRow {

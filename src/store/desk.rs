@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use sqlx::Row;
 
-use super::{Store, StoreError, decode};
 use crate::domain::delivery::DeliveryKind;
-use crate::domain::post::FeedId;
+use crate::domain::issue::post::FeedId;
+use crate::store::{Store, StoreError, decode};
 
 const DELIVERED: &str = "SELECT id FROM deliveries WHERE issue_id IS NULL AND kind = $1 AND rests = 'delivered' LIMIT 1";
 // The outbox says what it did in words of its own (mail::transport).

@@ -4,11 +4,11 @@
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
-use super::transaction::Writing;
-use super::{Store, StoreError, decode};
-use crate::domain::edits::{Edits, PostEdit};
-use crate::domain::post::PostId;
-use crate::domain::words::{Excerpt, Note, Preheader, Subject, Title};
+use crate::domain::issue::draft_edits::{Edits, PostEdit};
+use crate::domain::issue::post::PostId;
+use crate::domain::issue::text::{Excerpt, Note, Preheader, Subject, Title};
+use crate::store::transaction::Writing;
+use crate::store::{Store, StoreError, decode};
 
 /// What became of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

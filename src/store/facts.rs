@@ -1,7 +1,7 @@
 //! Single things worth remembering: the key's fingerprint, when the schedule was set.
 
-use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
+use crate::store::{Store, StoreError};
 
 const GET: &str = "SELECT value FROM facts WHERE name = $1";
 const SET_ONCE: &str =

@@ -3,9 +3,9 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
-use crate::domain::post::FeedId;
+use crate::domain::issue::post::FeedId;
+use crate::store::{Store, StoreError, decode};
 
 /// Who named a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,14 +2,14 @@
 
 use fail::fail_point;
 
-use super::outcomes::given_up;
-use super::transaction::{Writing, again};
-use super::{Store, StoreError, draft_edits, queue, skipped, tally};
 use crate::domain::clock::Timestamp;
-use crate::domain::edits::Edits;
+use crate::domain::issue::draft_edits::Edits;
+use crate::domain::issue::post::{Post, PostId};
+use crate::domain::issue::slot::Slot;
 use crate::domain::issue::{IssueId, IssueNumber, Tally};
-use crate::domain::post::{Post, PostId};
-use crate::domain::slot::Slot;
+use crate::store::outcomes::given_up;
+use crate::store::transaction::{Writing, again};
+use crate::store::{Store, StoreError, draft_edits, queue, skipped, tally};
 
 /// An issue rendered and ready to be frozen.
 #[derive(Clone, Debug)]

@@ -1,13 +1,13 @@
 //! Copies whose reader is not there any more, or is another one now.
 
-use super::pair::{NOW, Pair};
-use super::{GroupCommit, Mark, Move, NewDelivery, Settled};
+use crate::domain::delivery::in_doubt::InDoubt;
 use crate::domain::delivery::{DeliveryId, DeliveryKind, DeliveryState};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::in_doubt::InDoubt;
+use crate::store::pair::{NOW, Pair};
+use crate::store::{GroupCommit, Mark, Move, NewDelivery, Settled};
 
 /// The reader reads under another address from now on.
-pub(super) async fn moves(store: super::Store) -> Result<bool, super::StoreError> {
+pub(super) async fn moves(store: crate::store::Store) -> Result<bool, crate::store::StoreError> {
     let old = EmailAddress::parse("reader0@example.org").unwrap();
     let reader = store.subscriber_by_address(&old).await?.unwrap();
     let to = EmailAddress::parse("new@example.org").unwrap();
@@ -40,7 +40,7 @@ async fn who_moves_while_an_issue_is_frozen_gets_it_where_they_are() {
          SELECT '{}', 'issue', '{}', id, address, 'queued', 0, 0, 0, 0, 0 FROM subscribers",
         pair.copy, pair.issue
     );
-    let freezing = [super::freeze::LINE_UP.to_owned(), copy];
+    let freezing = [crate::store::freeze::LINE_UP.to_owned(), copy];
     let tx = pair.in_the_middle_of(&freezing).await;
     assert!(pair.meanwhile(tx, moves(pair.other.clone())).await);
     let rows = pair.one.deliveries(&Default::default(), None, 9).await;
@@ -112,7 +112,7 @@ async fn erased_while_it_is_sent(pair: &Pair) -> DeliveryId {
         ..GroupCommit::default()
     };
     store.record(worker, &commit, NOW).await.unwrap();
-    let erasure = super::Erasure {
+    let erasure = crate::store::Erasure {
         id: pair.reader,
         address_mac: "mac".to_owned(),
     };

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::sign_up::{ChooseLetter, SignUp, Spans};
-use super::{Store, StoreError};
 use crate::domain::delivery::DeliveryKind;
+use crate::store::sign_up::{ChooseLetter, SignUp, Spans};
+use crate::store::{Store, StoreError};
 
 /// The most that are written together.
 const MOST: usize = 100;

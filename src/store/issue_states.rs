@@ -2,11 +2,11 @@
 
 use fail::fail_point;
 
-use super::deliveries::skip;
-use super::transaction::again;
-use super::{Store, StoreError, policy_streaks, queue};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::IssueId;
+use crate::store::deliveries::skip;
+use crate::store::transaction::again;
+use crate::store::{Store, StoreError, policy_streaks, queue};
 
 macro_rules! ended {
     ($set:literal, $rest:literal) => {

@@ -4,10 +4,10 @@ use fail::fail_point;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError, decode, tally};
 use crate::domain::clock::Timestamp;
+use crate::domain::issue::slot::Slot;
 use crate::domain::issue::{IssueId, IssueNumber, IssueState, Standing, Tally};
-use crate::domain::slot::Slot;
+use crate::store::{Store, StoreError, decode, tally};
 
 #[derive(Clone, Debug)]
 pub struct IssueRow {

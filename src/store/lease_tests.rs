@@ -2,17 +2,17 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::connect::Backend;
-use super::pair::Pair;
-use super::{Claimed, GroupCommit, Mark, NewDelivery, Place, Settled, Store, leases};
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::in_doubt::InDoubt;
 use crate::domain::delivery::{DeliveryId, DeliveryKind, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::WorkerId;
-use crate::domain::in_doubt::InDoubt;
 use crate::domain::issue::IssueId;
+use crate::domain::issue::slot::Slot;
 use crate::domain::random::Random;
-use crate::domain::slot::Slot;
+use crate::store::connect::Backend;
+use crate::store::pair::Pair;
+use crate::store::{Claimed, GroupCommit, Mark, NewDelivery, Place, Settled, Store, leases};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
 

@@ -5,18 +5,18 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, Row};
 
-use super::connect::Backend;
-use super::outcomes::{given_up, outdated, unwanted};
-use super::reader_mails::follow_reader;
-use super::transaction::Writing;
-use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::in_doubt::InDoubt;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::ids::WorkerId;
-use crate::domain::in_doubt::InDoubt;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::subscriber::SubscriberId;
+use crate::store::connect::Backend;
+use crate::store::outcomes::{given_up, outdated, unwanted};
+use crate::store::reader_mails::follow_reader;
+use crate::store::transaction::Writing;
+use crate::store::{Store, StoreError, decode};
 
 /// A delivery that a process has taken up.
 #[derive(Clone, Debug)]

@@ -1,14 +1,14 @@
 //! Copies whose reader moves to another address while they are on their way.
 
-use super::hand_over_tests::moves;
-use super::pair::{NOW, Pair};
-use super::{Claimed, GroupCommit, Settled};
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::in_doubt::InDoubt;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::IssueId;
-use crate::domain::in_doubt::InDoubt;
 use crate::domain::random::Random;
 use crate::domain::subscriber::SubscriberState;
+use crate::store::hand_over_tests::moves;
+use crate::store::pair::{NOW, Pair};
+use crate::store::{Claimed, GroupCommit, Settled};
 
 impl Pair {
     async fn is_to_go_to(&self) -> (DeliveryState, String) {

@@ -6,20 +6,20 @@ use std::collections::HashSet;
 use fail::fail_point;
 use sqlx::AssertSqlSafe;
 
-use super::commit_rows::Row;
-use super::issue_states::PAUSE;
-use super::reader_mails::follow_readers;
-use super::transaction::{Writing, again};
-use super::{
-    Leased, PolicyRefusal, Store, StoreError, batch, policy_streaks, refusals, suppressing,
-};
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::soft_bounce::Refusal;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::IssueId;
-use crate::domain::refusal::Refusal;
 use crate::domain::subscriber::SubscriberId;
+use crate::store::commit_rows::Row;
+use crate::store::issue_states::PAUSE;
+use crate::store::reader_mails::follow_readers;
+use crate::store::transaction::{Writing, again};
+use crate::store::{
+    Leased, PolicyRefusal, Store, StoreError, batch, policy_streaks, refusals, suppressing,
+};
 
 /// What is written of one try.
 #[derive(Clone, Debug)]

@@ -1,10 +1,10 @@
 //! What is leased to a process that is not there. It is of one that resigned, or was taken
 //! for dead, while a statement of its own was still at work in the database.
 
-use super::leases::settle_leases;
-use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
-use crate::domain::in_doubt::InDoubt;
+use crate::domain::delivery::in_doubt::InDoubt;
+use crate::store::leases::settle_leases;
+use crate::store::{Store, StoreError};
 
 // A process joins before it takes anything up, and its id never comes again.
 const OWNERLESS: &str = "SELECT DISTINCT lease FROM deliveries

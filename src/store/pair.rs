@@ -2,17 +2,17 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::transaction::Writing;
-use super::{Arrival, GroupCommit, Mark, NewIssue, Place, Settled, Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
-use crate::domain::edits::Edits;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::WorkerId;
+use crate::domain::issue::draft_edits::Edits;
+use crate::domain::issue::slot::Slot;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::random::Random;
-use crate::domain::slot::Slot;
 use crate::domain::subscriber::SubscriberId;
+use crate::store::transaction::Writing;
+use crate::store::{Arrival, GroupCommit, Mark, NewIssue, Place, Settled, Store, StoreError};
 use crate::test_database::Database;
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
@@ -173,7 +173,7 @@ impl Pair {
             "UPDATE subscribers SET state = 'unsubscribed' WHERE id = '{}'",
             self.reader
         );
-        vec![super::freeze::LINE_UP.to_owned(), left]
+        vec![crate::store::freeze::LINE_UP.to_owned(), left]
     }
 
     /// The other process does `work`, as far as it gets, before `tx` is committed.
@@ -183,7 +183,7 @@ impl Pair {
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> T {
         let work = tokio::spawn(work);
-        while self.one.backend == super::connect::Backend::Postgres && !work.is_finished() {
+        while self.one.backend == crate::store::connect::Backend::Postgres && !work.is_finished() {
             let waiting: i64 = sqlx::query_scalar(WAITING)
                 .fetch_one(&self.one.pool)
                 .await

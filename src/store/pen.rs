@@ -6,8 +6,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Executor};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::connect::Backend;
-use super::{Store, StoreError};
+use crate::store::connect::Backend;
+use crate::store::{Store, StoreError};
 
 /// Kept from one write to the next, since the pool asks a connection for a sign of life
 /// each time it is taken and each time it is brought back. On SQLite all that the engine

@@ -3,12 +3,12 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::connect::{Backend, Place, Store};
-use super::{Arrival, subscriber_filter};
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::store::connect::{Backend, Place, Store};
+use crate::store::{Arrival, subscriber_filter};
 use crate::test_database::Database;
 
 /// Writes that are no page's and take a whole state: they are asked for by index, too.
@@ -56,7 +56,7 @@ async fn sqlite_never_reads_the_table_of_subscribers() {
         };
         assert!(!plan.iter().any(reads_more), "{statement}\n{plan:#?}");
     }
-    let all = super::tests::statements(Backend::Sqlite);
+    let all = crate::store::tests::statements(Backend::Sqlite);
     let about_them = all.iter().filter(|statement| {
         let words: Vec<&str> = statement.split_whitespace().collect();
         let named = words.windows(2).any(|pair| pair[1] == "subscribers");

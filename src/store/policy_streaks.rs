@@ -1,10 +1,10 @@
 //! Copies of an issue that were refused by policy, one after the other: counted here, so
 //! that it is one count for all processes.
 
-use super::transaction::Writing;
-use super::{Store, StoreError, decode};
 use crate::domain::delivery::DeliveryId;
 use crate::domain::issue::IssueId;
+use crate::store::transaction::Writing;
+use crate::store::{Store, StoreError, decode};
 
 /// So many refusals without an acceptance between pause the issue.
 const ENOUGH: usize = 20;

@@ -4,11 +4,11 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 use url::Url;
 
-use super::transaction::{Writing, again};
-use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
+use crate::domain::issue::post::{FeedId, Post, PostId};
 use crate::domain::issue::{IssueId, IssueNumber};
-use crate::domain::post::{FeedId, Post, PostId};
+use crate::store::transaction::{Writing, again};
+use crate::store::{Store, StoreError, decode};
 
 /// A post as a reading found it.
 #[derive(Clone, Debug)]

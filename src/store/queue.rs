@@ -6,11 +6,11 @@ use std::time::Duration;
 use fail::fail_point;
 use sqlx::Row;
 
-use super::freeze::LINE_UP;
-use super::transaction::{Writing, again};
-use super::{Store, StoreError, decode, suppressing};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::IssueId;
+use crate::store::freeze::LINE_UP;
+use crate::store::transaction::{Writing, again};
+use crate::store::{Store, StoreError, decode, suppressing};
 
 /// How many copies are made at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::pair::{NOW, Pair};
-use super::{Arrival, Claimed, Erasure, IssueRow, Leaver, NewIssue, Stride};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::{IssueId, IssueState, Tally};
 use crate::domain::random::Random;
 use crate::domain::subscriber::SubscriberId;
+use crate::store::pair::{NOW, Pair};
+use crate::store::{Arrival, Claimed, Erasure, IssueRow, Leaver, NewIssue, Stride};
 
 /// More than are written to at once.
 const READERS: usize = 2_500;

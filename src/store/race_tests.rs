@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use super::freeze::LINE_UP;
-use super::pair::{NOW, Pair};
-use super::suppressing::MEET;
-use super::{Claimed, GroupCommit, Leaver, Settled};
 use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::in_doubt::InDoubt;
 use crate::domain::ids::IssueId;
-use crate::domain::in_doubt::InDoubt;
 use crate::domain::issue::IssueState;
 use crate::domain::random::Random;
+use crate::store::freeze::LINE_UP;
+use crate::store::pair::{NOW, Pair};
+use crate::store::suppressing::MEET;
+use crate::store::{Claimed, GroupCommit, Leaver, Settled};
 
 #[tokio::test]
 async fn whoever_leaves_while_their_copy_is_put_off_gets_it_no_more() {

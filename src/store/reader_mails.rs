@@ -4,18 +4,18 @@ use std::slice;
 
 use sqlx::AssertSqlSafe;
 
-use super::deliveries::insert;
-use super::freeze::LINE_UP;
-use super::sign_up::Spans;
-use super::sign_up_rows::{note, recent};
-use super::subscriber_moves::Moves;
-use super::subscribers::{BY_KEY, SKIP_ALL, Subscriber, WELCOME_BACK, skip, subscriber};
-use super::transaction::{Writing, again};
-use super::{NewDelivery, Store, StoreError, batch, refusals};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::SubscriberState;
+use crate::store::deliveries::insert;
+use crate::store::freeze::LINE_UP;
+use crate::store::sign_up::Spans;
+use crate::store::sign_up_rows::{note, recent};
+use crate::store::subscriber_moves::Moves;
+use crate::store::subscribers::{BY_KEY, SKIP_ALL, Subscriber, WELCOME_BACK, skip, subscriber};
+use crate::store::transaction::{Writing, again};
+use crate::store::{NewDelivery, Store, StoreError, batch, refusals};
 
 /// A count that a mail falls under: who or what is counted, as an HMAC, and how many
 /// mails are too many.

@@ -2,12 +2,12 @@
 
 use sqlx::Row;
 
-use super::StoreError;
-use super::transaction::Writing;
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryId;
-use crate::domain::refusal::Refusal;
+use crate::domain::delivery::soft_bounce::Refusal;
 use crate::domain::subscriber::SubscriberId;
+use crate::store::StoreError;
+use crate::store::transaction::Writing;
 
 // The tries of one copy count once.
 const NOTE: &str =

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use sqlx::Row;
 
-use super::transaction::{Writing, again};
-use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
+use crate::store::transaction::{Writing, again};
+use crate::store::{Store, StoreError};
 
 /// The settings that were saved, by name, as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

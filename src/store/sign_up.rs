@@ -2,14 +2,14 @@
 //! sign up at the same moment share it: what a commit costs hardly depends on how many are
 //! in it.
 
-use super::sign_up_rows::{known, queue, recent, take_in};
-use super::subscribers::Subscriber;
-use super::transaction::again;
-use super::{NewDelivery, Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
+use crate::store::sign_up_rows::{known, queue, recent, take_in};
+use crate::store::subscribers::Subscriber;
+use crate::store::transaction::again;
+use crate::store::{NewDelivery, Store, StoreError};
 
 /// What proves that a reader asked for it.
 #[derive(Clone, Debug, Default)]

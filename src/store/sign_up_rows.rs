@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use sqlx::Row;
 
-use super::batch::{self, Padded};
-use super::sign_up::{RecentMails, SignUp, Spans};
-use super::subscriber_moves::Moves;
-use super::subscribers::{Subscriber, subscriber, subscriber_rows};
-use super::transaction::Writing;
-use super::{NewDelivery, StoreError, deliveries};
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::SubscriberState;
+use crate::store::batch::{self, Padded};
+use crate::store::sign_up::{RecentMails, SignUp, Spans};
+use crate::store::subscriber_moves::Moves;
+use crate::store::subscribers::{Subscriber, subscriber, subscriber_rows};
+use crate::store::transaction::Writing;
+use crate::store::{NewDelivery, StoreError, deliveries};
 
 fn known_sql(count: usize) -> String {
     format!(
@@ -207,7 +207,7 @@ pub(super) async fn queue(
 pub(super) const STATEMENTS: &[&str] = &[ASKED_AGAIN, ASKED_BY_PROGRAM];
 
 #[cfg(test)]
-pub(super) fn statements(backend: super::connect::Backend) -> Vec<String> {
+pub(super) fn statements(backend: crate::store::connect::Backend) -> Vec<String> {
     [&KNOWN, &INSERT_PENDING, &RECENT, &NOTE]
         .map(|statement| statement.for_rows(backend, 8).0.to_owned())
         .into()

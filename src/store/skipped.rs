@@ -1,8 +1,8 @@
 //! Weeks that the editor wants no issue in.
 
-use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
-use crate::domain::slot::Slot;
+use crate::domain::issue::slot::Slot;
+use crate::store::{Store, StoreError, decode};
 
 const SKIP: &str =
     "INSERT INTO skipped_slots (slot, skipped_at) VALUES ($1, $2) ON CONFLICT (slot) DO NOTHING";

@@ -1,11 +1,11 @@
 //! Refusals by policy are counted over all processes, until something is accepted.
 
-use super::pair::{NOW, Pair};
-use super::{GroupCommit, PolicyRefusal, Settled, Store};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::IssueState;
+use crate::store::pair::{NOW, Pair};
+use crate::store::{GroupCommit, PolicyRefusal, Settled, Store};
 
 const READERS: usize = 25;
 

@@ -190,7 +190,7 @@ pub(super) struct Statement {
 pub(super) fn statements() -> Vec<(String, Vec<String>)> {
     let place = ListPlace("m".to_owned());
     let mut all = vec![(
-        super::subscriber_list::by_id_sql(10),
+        crate::store::subscriber_list::by_id_sql(10),
         vec![place.0.clone(); 10],
     )];
     for state in std::iter::once(None).chain(SubscriberState::ALL.map(Some)) {

@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::connect::Backend;
-use super::subscriber_moves::Moves;
-use super::transaction::{Writing, again};
-use super::{NewDelivery, Store, StoreError, batch, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
+use crate::store::connect::Backend;
+use crate::store::subscriber_moves::Moves;
+use crate::store::transaction::{Writing, again};
+use crate::store::{NewDelivery, Store, StoreError, batch, decode};
 
 /// One reader to be taken in.
 #[derive(Clone, Debug)]
@@ -301,7 +301,7 @@ async fn insert_all(
             payload: None,
         };
         let mails: Vec<NewDelivery> = arrivals.iter().filter(new).map(mail).collect();
-        super::deliveries::insert(tx, &mails, now).await?;
+        crate::store::deliveries::insert(tx, &mails, now).await?;
     }
     Ok(inserted.len() as u64)
 }

@@ -2,13 +2,13 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::freeze::LINE_UP;
-use super::subscriber_moves::Moves;
-use super::subscribers::NOTE_LEAVING;
-use super::transaction::{Writing, again};
-use super::{Store, StoreError, batch, deliveries, refusals};
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::store::freeze::LINE_UP;
+use crate::store::subscriber_moves::Moves;
+use crate::store::subscribers::NOTE_LEAVING;
+use crate::store::transaction::{Writing, again};
+use crate::store::{Store, StoreError, batch, deliveries, refusals};
 
 /// One who leaves, and the nonce that makes their older confirmation links void.
 #[derive(Clone, Debug)]

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::subscriber_filter::{COLUMNS, Key, ListPlace, Statement, SubscriberFilter, Turn};
-use super::{Store, StoreError, batch, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::store::subscriber_filter::{COLUMNS, Key, ListPlace, Statement, SubscriberFilter, Turn};
+use crate::store::{Store, StoreError, batch, decode};
 
 /// One line of a list. The address is text: a list shows what is stored.
 #[derive(Clone, Debug)]

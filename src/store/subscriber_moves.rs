@@ -5,11 +5,11 @@ use std::collections::HashMap;
 
 use sqlx::Row;
 
-use super::transaction::{Writing, again};
-use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
-use crate::domain::growth::{DAY, DayOfMoves};
 use crate::domain::subscriber::SubscriberState;
+use crate::domain::subscriber::growth::{DAY, DayOfMoves};
+use crate::store::transaction::{Writing, again};
+use crate::store::{Store, StoreError, decode};
 
 /// Where a reader stands; `None` is not on the list.
 pub(super) type Standing = Option<SubscriberState>;

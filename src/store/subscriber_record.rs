@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::delivery_list::delivery_row;
-use super::{DeliveryRow, Store, StoreError, batch, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::issue::IssueId;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::store::delivery_list::delivery_row;
+use crate::store::{DeliveryRow, Store, StoreError, batch, decode};
 
 /// The address is text: what is stored is shown.
 #[derive(Clone, Debug)]

@@ -3,14 +3,14 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::deliveries::skip;
-use super::freeze::LINE_UP;
-use super::subscriber_moves::Moves;
-use super::transaction::{Writing, again};
-use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::store::deliveries::skip;
+use crate::store::freeze::LINE_UP;
+use crate::store::subscriber_moves::Moves;
+use crate::store::transaction::{Writing, again};
+use crate::store::{Store, StoreError, decode};
 
 #[derive(Clone, Debug)]
 pub struct Subscriber {

@@ -1,12 +1,12 @@
 //! Readers whose address is dead: never written to again.
 
-use super::outcomes::Settled;
-use super::subscriber_moves::Moves;
-use super::subscribers::{self, SKIP_ALL};
-use super::transaction::Writing;
-use super::{StoreError, refusals};
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::store::outcomes::Settled;
+use crate::store::subscriber_moves::Moves;
+use crate::store::subscribers::{self, SKIP_ALL};
+use crate::store::transaction::Writing;
+use crate::store::{StoreError, refusals};
 
 // The reader may have moved to another address meanwhile, which is not the dead one.
 const SUPPRESS: &str = "UPDATE subscribers

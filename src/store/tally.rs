@@ -8,11 +8,11 @@ use futures_util::TryStreamExt;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::freeze::LINE_UP;
-use super::transaction::{Writing, again};
-use super::{IssueRow, Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::{IssueId, Tally};
+use crate::store::freeze::LINE_UP;
+use crate::store::transaction::{Writing, again};
+use crate::store::{IssueRow, Store, StoreError};
 
 /// One look at an issue.
 #[derive(Clone, Debug)]

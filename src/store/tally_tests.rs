@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use sqlx::Row;
 
-use super::pair::{NOW, Pair};
-use super::{Claimed, Erasure, GroupCommit, Leaver, Mark, Settled, Store, StoreError};
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::in_doubt::InDoubt;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{IssueId, WorkerId};
-use crate::domain::in_doubt::InDoubt;
 use crate::domain::issue::Tally;
+use crate::domain::issue::slot::Slot;
 use crate::domain::random::Random;
-use crate::domain::slot::Slot;
 use crate::domain::subscriber::SubscriberId;
+use crate::store::pair::{NOW, Pair};
+use crate::store::{Claimed, Erasure, GroupCommit, Leaver, Mark, Settled, Store, StoreError};
 
 const COPIES: &str = "SELECT id, state, lease, address FROM deliveries WHERE issue_id IS NOT NULL";
 const PARTS: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM issue_tallies";

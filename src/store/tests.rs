@@ -3,55 +3,55 @@
 
 use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
 
-use super::connect::{Backend, Place, Store};
+use crate::store::connect::{Backend, Place, Store};
 use crate::test_database::Database;
 
 pub(super) fn statements(backend: Backend) -> Vec<String> {
     let fixed = [
-        super::accounts::STATEMENTS,
-        super::admins::STATEMENTS,
-        super::alerts::STATEMENTS,
-        super::api_tokens::STATEMENTS,
-        super::audit::STATEMENTS,
-        super::clicks::STATEMENTS,
-        super::deliveries::STATEMENTS,
-        super::delivery_list::STATEMENTS,
-        super::desk::STATEMENTS,
-        super::draft_edits::STATEMENTS,
-        super::facts::STATEMENTS,
-        super::feeds::STATEMENTS,
-        super::freeze::STATEMENTS,
-        super::ownerless::STATEMENTS,
-        super::issue_states::STATEMENTS,
-        super::issues::STATEMENTS,
-        super::policy_streaks::STATEMENTS,
-        super::posts::STATEMENTS,
-        super::queue::STATEMENTS,
-        super::settings::STATEMENTS,
-        super::refusals::STATEMENTS,
-        super::sign_up::STATEMENTS,
-        super::sign_up_rows::STATEMENTS,
-        super::skipped::STATEMENTS,
-        super::subscriber_list::STATEMENTS,
-        super::subscriber_moves::STATEMENTS,
-        super::subscriber_record::STATEMENTS,
-        super::subscribers::STATEMENTS,
-        super::suppressing::STATEMENTS,
-        super::tally::STATEMENTS,
-        super::copies::STATEMENTS,
-        super::workers::STATEMENTS,
-        &super::leases::statements(backend),
+        crate::store::accounts::STATEMENTS,
+        crate::store::admins::STATEMENTS,
+        crate::store::alerts::STATEMENTS,
+        crate::store::api_tokens::STATEMENTS,
+        crate::store::audit::STATEMENTS,
+        crate::store::clicks::STATEMENTS,
+        crate::store::deliveries::STATEMENTS,
+        crate::store::delivery_list::STATEMENTS,
+        crate::store::desk::STATEMENTS,
+        crate::store::draft_edits::STATEMENTS,
+        crate::store::facts::STATEMENTS,
+        crate::store::feeds::STATEMENTS,
+        crate::store::freeze::STATEMENTS,
+        crate::store::ownerless::STATEMENTS,
+        crate::store::issue_states::STATEMENTS,
+        crate::store::issues::STATEMENTS,
+        crate::store::policy_streaks::STATEMENTS,
+        crate::store::posts::STATEMENTS,
+        crate::store::queue::STATEMENTS,
+        crate::store::settings::STATEMENTS,
+        crate::store::refusals::STATEMENTS,
+        crate::store::sign_up::STATEMENTS,
+        crate::store::sign_up_rows::STATEMENTS,
+        crate::store::skipped::STATEMENTS,
+        crate::store::subscriber_list::STATEMENTS,
+        crate::store::subscriber_moves::STATEMENTS,
+        crate::store::subscriber_record::STATEMENTS,
+        crate::store::subscribers::STATEMENTS,
+        crate::store::suppressing::STATEMENTS,
+        crate::store::tally::STATEMENTS,
+        crate::store::copies::STATEMENTS,
+        crate::store::workers::STATEMENTS,
+        &crate::store::leases::statements(backend),
     ];
     let made = [
-        super::commit_rows::statements(backend),
-        super::deliveries::statements(backend),
-        super::sign_up_rows::statements(backend),
-        super::outcomes::statements(),
-        super::reader_mails::statements(),
-        super::subscriber_import::statements(),
-        super::subscriber_leaving::statements(),
-        super::subscriber_record::statements(),
-        super::subscriber_filter::statements()
+        crate::store::commit_rows::statements(backend),
+        crate::store::deliveries::statements(backend),
+        crate::store::sign_up_rows::statements(backend),
+        crate::store::outcomes::statements(),
+        crate::store::reader_mails::statements(),
+        crate::store::subscriber_import::statements(),
+        crate::store::subscriber_leaving::statements(),
+        crate::store::subscriber_record::statements(),
+        crate::store::subscriber_filter::statements()
             .into_iter()
             .map(|(sql, _)| sql)
             .collect(),
@@ -101,11 +101,11 @@ async fn the_desk_looks_issues_up_in_an_index() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::Sqlite(folder.path().join("test.db"));
     let store = Store::connect(&place).await.unwrap();
-    for statement in super::copies::STATEMENTS
+    for statement in crate::store::copies::STATEMENTS
         .iter()
-        .chain(super::tally::STATEMENTS)
-        .chain(super::desk::STATEMENTS)
-        .chain(&[super::deliveries::TO_GO])
+        .chain(crate::store::tally::STATEMENTS)
+        .chain(crate::store::desk::STATEMENTS)
+        .chain(&[crate::store::deliveries::TO_GO])
         .filter(|statement| statement.contains("deliveries") || statement.contains("issues"))
     {
         let plan = format!("EXPLAIN QUERY PLAN {statement}");

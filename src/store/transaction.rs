@@ -9,9 +9,9 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, Transaction};
 
-use super::connect::Backend;
-use super::pen::Turn;
-use super::{Store, StoreError};
+use crate::store::connect::Backend;
+use crate::store::pen::Turn;
+use crate::store::{Store, StoreError};
 
 /// Tries before contention is reported as an error.
 const TRIES: u32 = 6;

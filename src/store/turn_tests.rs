@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 
-use super::connect::Backend;
-use super::pair::{NOW, Pair};
-use super::{Place, Store};
+use crate::store::connect::Backend;
+use crate::store::pair::{NOW, Pair};
+use crate::store::{Place, Store};
 
 /// Longer than any write takes that need not wait.
 const A_WHILE: Duration = Duration::from_millis(300);

@@ -2,9 +2,9 @@
 
 use sqlx::Row;
 
-use super::{Store, StoreError, decode};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::WorkerId;
+use crate::store::{Store, StoreError, decode};
 
 const JOIN: &str = "INSERT INTO workers (id, beat, started_at) VALUES ($1, 0, $2)";
 const BEAT: &str = "UPDATE workers SET beat = beat + 1 WHERE id = $1";

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 
-use super::Subscriptions;
-use super::csv_columns::Columns;
-use super::csv_file::{self, Row};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberNameError};
 use crate::store::{Arrival, ImportTally, StoreError};
+use crate::subscription::Subscriptions;
+use crate::subscription::csv_columns::Columns;
+use crate::subscription::csv_file::{self, Row};
 
 /// Rows written in one transaction: large enough to be quick, small enough that
 /// sign-ups never wait long for it.

@@ -1,8 +1,8 @@
 //! The second half of a double opt-in.
 
-use super::{LinkError, Subscriptions};
 use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
+use crate::subscription::{LinkError, Subscriptions};
 
 /// Where a confirmation link leads.
 #[derive(Clone, Debug)]

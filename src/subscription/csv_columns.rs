@@ -1,8 +1,8 @@
 //! Which columns of a file hold the address and the name.
 
-use super::arrivals::{ArrivalError, CsvError};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::SubscriberName;
+use crate::subscription::arrivals::{ArrivalError, CsvError};
 
 /// How people and programs call the columns, compared without case and punctuation.
 const ADDRESS_HEADERS: &[&str] = &[

@@ -1,9 +1,9 @@
 //! The list as a CSV file (RFC 4180), a page at a time, so that memory stays flat.
 
-use super::Subscriptions;
 use crate::domain::clock::Timestamp;
-use crate::domain::table;
+use crate::domain::csv;
 use crate::store::{StoreError, SubscriberFilter, SubscriberRow, Turn};
+use crate::subscription::Subscriptions;
 
 /// Rows read at once.
 const PAGE: usize = 1_000;
@@ -58,7 +58,7 @@ impl CsvExport {
     /// When the database fails.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         let (turn, mut lines) = match &self.stand {
-            Stand::Before => (Turn::First, table::line(HEADERS)),
+            Stand::Before => (Turn::First, csv::line(HEADERS)),
             Stand::Behind(row) => (Turn::After(&row.place), Vec::new()),
             Stand::Done => return Ok(None),
         };
@@ -80,7 +80,7 @@ fn line(row: &SubscriberRow) -> Vec<u8> {
         at.to_utc()
             .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
     };
-    table::line([
+    csv::line([
         row.address.as_str(),
         row.name.as_deref().unwrap_or_default(),
         row.state.as_str(),

@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Cursor, Read};
 
 use csv::{ByteRecord, StringRecord};
 
-use super::arrivals::{ArrivalError, CsvError};
-use super::csv_columns::Columns;
+use crate::subscription::arrivals::{ArrivalError, CsvError};
+use crate::subscription::csv_columns::Columns;
 
 /// A comma (RFC 4180), the semicolon of spreadsheets in countries that write decimals
 /// with a comma, and the tab of what was copied out of one.

@@ -1,13 +1,13 @@
 //! What a forwarded mail must not hand over: another address, the export and the erasure
 //! need a link that was mailed to the reader just now.
 
-use super::subscribe::{DAY, MOST_IN_DAY, SHORT};
-use super::{LinkError, OwnData, Subscriptions};
 use crate::domain::delivery::{DeliveryId, DeliveryKind, ReaderMail};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::signed_token::Purpose;
 use crate::domain::subscriber::SubscriberState;
-use crate::domain::token::Purpose;
 use crate::store::{MailCount, Move, NewDelivery, StoreError, Subscriber};
+use crate::subscription::subscribe::{DAY, MOST_IN_DAY, SHORT};
+use crate::subscription::{LinkError, OwnData, Subscriptions};
 
 /// A slip in a new address may be mended at once.
 const NO_SHORT_COUNT: i64 = i64::MAX;

@@ -1,9 +1,9 @@
 //! Leaving, taking it back, and being erased.
 
-use super::{LinkError, Subscriptions};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::token::Purpose;
+use crate::domain::signed_token::Purpose;
 use crate::store::{Erasure, Leaver, StoreError, Subscriber};
+use crate::subscription::{LinkError, Subscriptions};
 
 impl Subscriptions {
     /// Whose unsubscribe link this is.

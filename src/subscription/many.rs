@@ -1,9 +1,9 @@
 //! What the desk does to readers who are on the list, one or many at a time.
 
-use super::Subscriptions;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{Erasure, Leaver, StoreError, SubscriberRow};
+use crate::subscription::Subscriptions;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {

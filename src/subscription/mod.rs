@@ -32,7 +32,7 @@ pub use typo::suggestion;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
-use crate::domain::token::{Purpose, SecretKeys};
+use crate::domain::signed_token::{Purpose, SecretKeys};
 use crate::store::{Store, StoreError};
 
 /// The use cases of a reader's life.
@@ -85,8 +85,8 @@ pub enum LinkError {
     Store(#[from] StoreError),
 }
 
-impl From<crate::domain::token::TokenError> for LinkError {
-    fn from(_: crate::domain::token::TokenError) -> Self {
+impl From<crate::domain::signed_token::TokenError> for LinkError {
+    fn from(_: crate::domain::signed_token::TokenError) -> Self {
         Self::Gone
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{LinkError, Subscriptions};
-use crate::domain::token::Purpose;
+use crate::domain::signed_token::Purpose;
 use crate::store::Subscriber;
+use crate::subscription::{LinkError, Subscriptions};
 
 /// How long a pause lasts.
 pub const PAUSE: Duration = Duration::from_secs(4 * 7 * 24 * 60 * 60);

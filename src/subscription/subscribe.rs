@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use validator::{Validate, ValidationError};
 
-use super::Subscriptions;
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
@@ -12,6 +11,7 @@ use crate::domain::subscriber::{
     SubscriberId, SubscriberName, SubscriberNameError, SubscriberState,
 };
 use crate::store::{ConsentRecord, LetterIds, RecentMails, SignUp, StoreError};
+use crate::subscription::Subscriptions;
 
 /// One sign-up mail for a mailbox in this time …
 pub(super) const SHORT: Duration = Duration::from_secs(10 * 60);

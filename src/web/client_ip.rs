@@ -7,8 +7,8 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
-use super::state::Shared;
 use crate::domain::trusted_proxies::TrustedProxies;
+use crate::web::state::Shared;
 
 /// The client: the other end of the connection, or whom a trusted proxy names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,11 +7,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::pages::PageError;
-use super::public::views::ErrorPage;
-use super::state::Shared;
 use crate::digest::DraftError;
 use crate::store::StoreError;
+use crate::web::pages::PageError;
+use crate::web::public::views::ErrorPage;
+use crate::web::state::Shared;
 
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {

@@ -17,18 +17,17 @@ use axum::response::Response;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use super::{Door, ListWork, WayOut, Web, router};
 use crate::digest::{Digests, Order, Rules};
 use crate::domain::accent::Accent;
 use crate::domain::clock::{ManualClock, Timestamp};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::issue::post::{FeedId, Post, PostId};
+use crate::domain::issue::schedule::Schedule;
 use crate::domain::issue::{IssueId, IssueNumber};
-use crate::domain::post::{FeedId, Post, PostId};
+use crate::domain::mailbox::Sender;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::random::Random;
-use crate::domain::schedule::Schedule;
-use crate::domain::sender::Sender;
-use crate::domain::token::SecretKeys;
+use crate::domain::signed_token::SecretKeys;
 use crate::domain::trusted_proxies::TrustedProxies;
 use crate::feeds::Fetcher;
 use crate::mail::identity::Identity;
@@ -39,6 +38,7 @@ use crate::store::{
 };
 use crate::subscription::{CapLimits, Subscriptions, TakenIn};
 use crate::test_database::Database;
+use crate::web::{Door, ListWork, WayOut, Web, router};
 
 pub use board::TestBoard;
 

@@ -11,10 +11,10 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::client_ip::peer;
-use super::errors::HttpError;
-use super::state::Shared;
 use crate::domain::subscriber::SubscriberState;
+use crate::web::client_ip::peer;
+use crate::web::errors::HttpError;
+use crate::web::state::Shared;
 
 /// A database that takes longer is not ready.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,8 +1,8 @@
 //! What people and programs may do to an issue once it is frozen.
 
-use super::state::WebState;
 use crate::domain::audit::Action;
 use crate::store::{IssueRow, StoreError};
+use crate::web::state::WebState;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssueDeed {

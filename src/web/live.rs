@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::errors::HttpError;
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::delivery::send_rate::{Pace, silence};
 use crate::domain::issue::{IssueId, Standing};
-use crate::domain::pace::{Pace, silence};
 use crate::store::{IssueRow, Sight, Store, StoreError};
+use crate::web::errors::HttpError;
 
 /// Between two looks at the database.
 const EVERY: Duration = Duration::from_millis(500);

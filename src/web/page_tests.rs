@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use chrono_tz::Tz;
 
-use super::Site;
-use super::assets::Assets;
-use super::pages::{Pages, sources};
-use super::samples::{Fill, HOSTILE, every_page};
 use crate::domain::accent::Accent;
+use crate::web::Site;
+use crate::web::assets::Assets;
+use crate::web::pages::{Pages, sources};
+use crate::web::samples::{Fill, HOSTILE, every_page};
 
 fn site(fill: Fill) -> Site {
     Site {

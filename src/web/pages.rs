@@ -7,10 +7,10 @@ use rust_embed::Embed;
 use serde::{Serialize, Serializer};
 use tera::{Context, Kwargs, State, Tera};
 
-use super::assets::Assets;
-use super::filters;
-use super::site::Site;
 use crate::domain::clock::Timestamp;
+use crate::web::assets::Assets;
+use crate::web::filters;
+use crate::web::site::Site;
 
 #[derive(Embed)]
 #[folder = "src/web/pages"]

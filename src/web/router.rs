@@ -10,11 +10,11 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::errors::{HttpError, in_the_sites_look};
-use super::headers::{self, Transport};
-use super::pages::TemplatesError;
-use super::state::{Shared, WebState};
-use super::{Web, admin, api, body_limit, health, public};
+use crate::web::errors::{HttpError, in_the_sites_look};
+use crate::web::headers::{self, Transport};
+use crate::web::pages::TemplatesError;
+use crate::web::state::{Shared, WebState};
+use crate::web::{Web, admin, api, body_limit, health, public};
 
 /// All of the web, without a socket.
 ///

@@ -9,8 +9,8 @@ mod editor;
 mod public;
 mod readers;
 
-use super::pages::{PageError, Pages, View};
 use crate::domain::clock::Timestamp;
+use crate::web::pages::{PageError, Pages, View};
 
 /// How a sample is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

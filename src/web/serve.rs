@@ -15,10 +15,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::Web;
-use super::pages::TemplatesError;
-use super::router;
-use super::state::{Shared, WebState};
+use crate::web::pages::TemplatesError;
+use crate::web::state::{Shared, WebState};
+use crate::web::{Web, router};
 
 /// What requests under way get to come to their end. Event streams end at once.
 const GRACE: Duration = Duration::from_secs(3);

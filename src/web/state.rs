@@ -5,16 +5,16 @@ use std::sync::atomic::AtomicBool;
 
 use chrono::NaiveDate;
 
-use super::admin::doorkeeper::Doorkeeper;
-use super::admin::once::Results;
-use super::assets::Assets;
-use super::live::Live;
-use super::pages::{Pages, TemplatesError};
-use super::{Site, Web, upcoming};
 use crate::domain::clock::Timestamp;
-use crate::domain::schedule::Rhythm;
+use crate::domain::issue::schedule::Rhythm;
 use crate::store::StoreError;
 use crate::subscription::Caps;
+use crate::web::admin::doorkeeper::Doorkeeper;
+use crate::web::admin::once::Results;
+use crate::web::assets::Assets;
+use crate::web::live::Live;
+use crate::web::pages::{Pages, TemplatesError};
+use crate::web::{Site, Web, upcoming};
 
 #[derive(Debug)]
 pub struct WebState {

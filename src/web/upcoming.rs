@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::Web;
-use super::pages::millis;
 use crate::domain::clock::Timestamp;
 use crate::store::StoreError;
+use crate::web::Web;
+use crate::web::pages::millis;
 
 /// Slots that may have their issue already, sent by hand, or be skipped.
 const SLOTS_AHEAD: usize = 4;

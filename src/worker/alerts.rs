@@ -9,8 +9,8 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueState;
+use crate::domain::issue::slot::Slot;
 use crate::domain::random::Random;
-use crate::domain::slot::Slot;
 use crate::mail::templates::{Event, FailedFeed};
 use crate::store::{IssueRow, NewDelivery, Store, StoreError};
 

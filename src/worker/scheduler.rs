@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::alerts::Alerts;
 use crate::digest::{Collected, Digests, DraftError, PublishError, Published};
 use crate::domain::clock::Timestamp;
-use crate::domain::schedule::{Due, Schedule};
-use crate::domain::slot::Slot;
+use crate::domain::issue::schedule::{Due, Schedule};
+use crate::domain::issue::slot::Slot;
 use crate::mail::templates::FailedFeed;
 use crate::store::StoreError;
+use crate::worker::alerts::Alerts;
 
 /// How often the clock is looked at.
 const LOOK: Duration = Duration::from_secs(15);

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use broadsheet::domain::token::Purpose;
+use broadsheet::domain::signed_token::Purpose;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use sqlx::Executor;

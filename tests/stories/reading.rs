@@ -1,7 +1,7 @@
 //! A reader's life: from the form to the first issue, and out again.
 
 use broadsheet::domain::ids::SubscriberId;
-use broadsheet::domain::token::{Purpose, SecretKeys};
+use broadsheet::domain::signed_token::{Purpose, SecretKeys};
 use reqwest::StatusCode;
 
 use super::mails::{link_under, parse, plain_text};

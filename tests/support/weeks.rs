@@ -7,7 +7,7 @@ use broadsheet::domain::clock::{Clock, Timestamp};
 use broadsheet::domain::delivery::{DeliveryId, DeliveryKind};
 use broadsheet::domain::email_address::EmailAddress;
 use broadsheet::domain::issue::IssueId;
-use broadsheet::domain::token::Purpose;
+use broadsheet::domain::signed_token::Purpose;
 use broadsheet::store::{Move, NewDelivery};
 
 use super::app::TestApp;

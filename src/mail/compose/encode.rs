@@ -4,8 +4,8 @@ use lettre::message::Mailbox;
 use lettre::message::header::{From, Header, HeaderName, HeaderValue, Headers, ReplyTo};
 use sha2::{Digest, Sha256};
 
-use super::{ListHeaders, Mail};
-use crate::domain::sender::Sender;
+use crate::domain::mailbox::Sender;
+use crate::mail::compose::{ListHeaders, Mail};
 
 /// The longest line a message may have, without its CRLF (RFC 5322 §2.1.1).
 const LINE_MAX: usize = 998;

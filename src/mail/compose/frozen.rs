@@ -7,10 +7,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Mail, MessageId, encode};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
-use crate::domain::reader_link::READER_TOKEN_LEN;
+use crate::domain::subscriber_token::READER_TOKEN_LEN;
+use crate::mail::compose::{Mail, MessageId, encode};
 
 /// Stand-ins for what differs per reader while an issue is rendered: as long as a real
 /// token and of the same characters, so that every line breaks where it will break, and

@@ -8,7 +8,7 @@ use std::fmt;
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueNumber;
-use crate::domain::sender::Sender;
+use crate::domain::mailbox::Sender;
 use crate::mail::templates::Rendered;
 
 pub use encode::quoted_printable_len;

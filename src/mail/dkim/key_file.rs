@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::key::{KeyError, PrivateKey};
+use crate::mail::dkim::key::{KeyError, PrivateKey};
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {

@@ -9,9 +9,9 @@ use mail_auth::common::crypto::{HashAlgorithm, SigningKey};
 use mail_auth::common::headers::{Writable, Writer};
 use mail_auth::dkim::{Canonicalization, Signature};
 
-use super::key::PrivateKey;
-use super::key_file::{self, KeyFileError};
-use crate::domain::selector::Selector;
+use crate::domain::dkim_selector::Selector;
+use crate::mail::dkim::key::PrivateKey;
+use crate::mail::dkim::key_file::{self, KeyFileError};
 
 /// The fields that are signed. Each is named once more than the mail has it, so that
 /// nobody can add one on the way (RFC 6376 §5.4).

@@ -16,14 +16,14 @@ use mail_auth::{
 };
 use secrecy::ExposeSecret;
 
-use super::signer::SIGNED;
 use super::*;
 use crate::domain::clock::Timestamp;
+use crate::domain::dkim_selector::Selector;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueNumber;
-use crate::domain::selector::Selector;
-use crate::domain::sender::Sender;
+use crate::domain::mailbox::Sender;
 use crate::mail::compose::{ListHeaders, Mail, MessageId};
+use crate::mail::dkim::signer::SIGNED;
 use crate::mail::templates::Rendered;
 
 /// Made once: an RSA key takes a while.

@@ -7,14 +7,14 @@ use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::MailParameter;
 use memchr::memmem;
 
-use super::capabilities::Capabilities;
-use super::error::WireError;
-use super::reply_reader::Lines;
-use super::timeouts::Timeouts;
-use super::wire::Wire;
+use crate::domain::delivery::outcome::{Outcome, Report, Temporary};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::outcome::{Outcome, Report, Temporary};
 use crate::mail::reply::{Phase, Reply};
+use crate::mail::smtp::capabilities::Capabilities;
+use crate::mail::smtp::error::WireError;
+use crate::mail::smtp::reply_reader::Lines;
+use crate::mail::smtp::timeouts::Timeouts;
+use crate::mail::smtp::wire::Wire;
 
 /// How far the last mail came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

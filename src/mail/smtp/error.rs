@@ -3,9 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use super::reply_reader::BadReply;
-use crate::domain::outcome::{Halt, Outcome, Report, Temporary};
+use crate::domain::delivery::outcome::{Halt, Outcome, Report, Temporary};
 use crate::mail::reply::{Phase, one_line};
+use crate::mail::smtp::reply_reader::BadReply;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WireError {

@@ -1,9 +1,11 @@
 //! What is known of a mail when the connection ends, or nobody waits any more.
 
-use super::scripted::{Answer, Script, Scripted, say};
-use super::tests::{BROKEN, MESSAGE, address, one_mail, open, pipelining, plain, server};
 use super::*;
-use crate::domain::outcome::{Outcome, Report};
+use crate::domain::delivery::outcome::{Outcome, Report};
+use crate::mail::smtp::scripted::{Answer, Script, Scripted, say};
+use crate::mail::smtp::tests::{
+    BROKEN, MESSAGE, address, one_mail, open, pipelining, plain, server,
+};
 
 const FIRST: &str = "first@example.com";
 const SECOND: &str = "second@example.com";

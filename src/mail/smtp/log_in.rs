@@ -4,9 +4,9 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::commands::Auth;
 use secrecy::SecretString;
 
-use super::capabilities::Capabilities;
-use super::error::settings;
-use crate::domain::outcome::Report;
+use crate::domain::delivery::outcome::Report;
+use crate::mail::smtp::capabilities::Capabilities;
+use crate::mail::smtp::error::settings;
 
 /// What to send, line by line, each but the last being answered by a 334.
 pub(super) fn lines(

@@ -4,17 +4,16 @@ use fail::fail_point;
 use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use secrecy::ExposeSecret;
 
-use super::capabilities::Capabilities;
-use super::connection::{Connection, Progress};
-use super::error::{WireError, settings};
-use super::log_in;
-use super::reply_reader::Lines;
-use super::server::{HelloName, SmtpServer, TlsMode};
-use super::timeouts::Timeouts;
-use super::tls;
-use super::wire::Wire;
-use crate::domain::outcome::Report;
+use crate::domain::delivery::outcome::Report;
 use crate::mail::reply::{Phase, Reply};
+use crate::mail::smtp::capabilities::Capabilities;
+use crate::mail::smtp::connection::{Connection, Progress};
+use crate::mail::smtp::error::{WireError, settings};
+use crate::mail::smtp::reply_reader::Lines;
+use crate::mail::smtp::server::{HelloName, SmtpServer, TlsMode};
+use crate::mail::smtp::timeouts::Timeouts;
+use crate::mail::smtp::wire::Wire;
+use crate::mail::smtp::{log_in, tls};
 
 impl Connection {
     /// Connects, says hello, encrypts and logs in.

@@ -1,9 +1,9 @@
 //! Opening a connection: greetings, TLS, log-in.
 
-use super::scripted::{Answer, EXPIRED, GOOD, Script, Scripted, acceptor, say};
-use super::tests::*;
 use super::*;
-use crate::domain::outcome::{Outcome, Temporary};
+use crate::domain::delivery::outcome::{Outcome, Temporary};
+use crate::mail::smtp::scripted::{Answer, EXPIRED, GOOD, Script, Scripted, acceptor, say};
+use crate::mail::smtp::tests::*;
 
 #[tokio::test]
 async fn an_opening_that_fails_charges_nobody() {

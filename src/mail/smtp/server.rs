@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_rustls::TlsConnector;
 use url::Url;
 
-use super::tls;
+use crate::mail::smtp::tls;
 
 /// When a connection becomes an encrypted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 use std::time::{Duration, Instant};
 
-use super::connection::dot_stuffed;
-use super::scripted::{Answer, Script, Scripted, roots, say};
 use super::*;
+use crate::domain::delivery::outcome::{Halt, Outcome, Report, Temporary, Verdict};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::outcome::{Halt, Outcome, Report, Temporary, Verdict};
+use crate::mail::smtp::connection::dot_stuffed;
+use crate::mail::smtp::scripted::{Answer, Script, Scripted, roots, say};
 
 pub(super) const EHLO: &str = "250-scripted\r\n250-SIZE 1000000\r\n250 HELP";
 pub(super) const PIPELINING: &str = "250-scripted\r\n250-PIPELINING\r\n250 SIZE";

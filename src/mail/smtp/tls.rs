@@ -8,9 +8,9 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-use super::error::{WireError, settings};
-use crate::domain::outcome::Report;
+use crate::domain::delivery::outcome::Report;
 use crate::mail::reply::Phase;
+use crate::mail::smtp::error::{WireError, settings};
 
 /// A connector that trusts what this machine trusts (`SSL_CERT_FILE` is heeded); `None`
 /// when it trusts nobody.

@@ -4,9 +4,9 @@ use chrono::{Datelike, Timelike};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::{Day, Letter, Masthead};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::Tally;
+use crate::mail::templates::{Day, Letter, Masthead};
 
 /// Something that the owner wants to know of. Kept as JSON until its mail is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

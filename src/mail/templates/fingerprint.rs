@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::BuiltIn;
+use crate::mail::templates::BuiltIn;
 
 /// Which of the templates a folder overrides, and each file's length and time of change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,12 +3,12 @@
 use chrono_tz::Tz;
 use url::Url;
 
-use super::{
+use crate::domain::delivery::ReaderMail;
+use crate::mail::templates::{
     AlertMail, AlreadySubscribedMail, ConfirmationMail, Counts, Day, DigestMail, DigestPost,
     Direction, Event, FailedFeed, Letter, Masthead, Moment, ReaderLinkMail, TemplateFault,
     Templates,
 };
-use crate::domain::delivery::ReaderMail;
 
 use crate::domain::accent::Accent;
 

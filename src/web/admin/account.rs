@@ -4,13 +4,13 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 
-use super::doorkeeper::{Doorkeeper, SHORTEST};
-use super::editor::{Editor, Posted};
-use super::setup::password_fault;
-use super::views::{Account, Notice, PasswordFault, SessionLine};
-use super::{Answer, done, page, refused, see_other, session};
 use crate::domain::audit::{Action, Object};
 use crate::store::{OpenSession, StoreError};
+use crate::web::admin::doorkeeper::{Doorkeeper, SHORTEST};
+use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::setup::password_fault;
+use crate::web::admin::views::{Account, Notice, PasswordFault, SessionLine};
+use crate::web::admin::{Answer, done, page, refused, see_other, session};
 use crate::web::client_ip::ClientIp;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;

@@ -2,13 +2,13 @@
 
 use axum::extract::{Path, State};
 
-use super::editor::{Editor, Posted};
-use super::views::{AccountLine, Accounts, InviteForm, NewLink, Notice};
-use super::{Answer, done, one_time_link, page, refused, see_other};
 use crate::domain::audit::{Action, Object};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
 use crate::store::{Account, Admin, Role};
+use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::views::{AccountLine, Accounts, InviteForm, NewLink, Notice};
+use crate::web::admin::{Answer, done, one_time_link, page, refused, see_other};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 

@@ -1,11 +1,11 @@
 //! `/admin/audit`: who did what.
 
-use super::editor::Editor;
-use super::paging::{After, cut};
-use super::views::{Audit, AuditLine};
-use super::{Answer, page};
 use crate::domain::ids::AuditId;
 use crate::store::AuditRow;
+use crate::web::admin::editor::Editor;
+use crate::web::admin::paging::{After, cut};
+use crate::web::admin::views::{Audit, AuditLine};
+use crate::web::admin::{Answer, page};
 use crate::web::state::Shared;
 use axum::extract::{Query, State};
 

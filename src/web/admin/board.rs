@@ -6,9 +6,9 @@ use std::fmt::Debug;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 
-use super::views::SettingSection;
 use crate::domain::email_address::EmailAddress;
 use crate::store::StoreError;
+use crate::web::admin::views::SettingSection;
 
 /// A setting's name (`newsletter.name`) and its new value as text; `None` goes back to the
 /// default.

@@ -9,16 +9,16 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
 use serde::Deserialize;
 
-use super::editor::Editor;
-use super::views::{DeliveryLine, FailureGroup, LookUp, Looked};
-use super::{Answer, issue};
 use crate::domain::audit::Action;
+use crate::domain::csv;
 use crate::domain::delivery::DeliveryState::{self, *};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueId;
-use crate::domain::table;
 use crate::mail::reason::Reason;
 use crate::store::{DeliveryRow, Store, StoreError};
+use crate::web::admin::editor::Editor;
+use crate::web::admin::views::{DeliveryLine, FailureGroup, LookUp, Looked};
+use crate::web::admin::{Answer, issue};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 
@@ -171,7 +171,7 @@ fn lines(
     issue: IssueId,
     filter: Filter,
 ) -> impl Stream<Item = Result<Vec<u8>, StoreError>> {
-    let head = table::line(["address", "state", "attempts", "at", "reply"]);
+    let head = csv::line(["address", "state", "attempts", "at", "reply"]);
     let first = Some((head, None));
     stream::try_unfold(first, move |next: Option<(Vec<u8>, Option<String>)>| {
         let store = store.clone();
@@ -194,7 +194,7 @@ fn lines(
 }
 
 fn record(row: &DeliveryRow) -> Vec<u8> {
-    table::line([
+    csv::line([
         row.address.as_deref().unwrap_or_default(),
         row.state.as_str(),
         &row.attempts.to_string(),

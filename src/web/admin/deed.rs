@@ -2,8 +2,8 @@
 
 use crate::digest::Draft;
 use crate::domain::audit::Action;
-use crate::domain::edits::Edits;
-use crate::domain::post::PostId;
+use crate::domain::issue::draft_edits::Edits;
+use crate::domain::issue::post::PostId;
 
 /// What was pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

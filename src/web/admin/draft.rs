@@ -3,20 +3,21 @@
 use axum::extract::{Query, State};
 use serde::Deserialize;
 
-use super::edit::{self, Saving};
-use super::editor::{Editor, Posted};
-use super::views::{ChosenPost, Conflict, LeftOut, Look, Next, Notice, TestForm, Words};
-use super::{Answer, deed, page, preview, refused, see_other};
 use crate::digest::{self, Draft};
 use crate::domain::audit::{Action, Object};
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
-use crate::domain::edits::Edits;
 use crate::domain::email_address::EmailAddress;
+use crate::domain::issue::draft_edits::Edits;
 use crate::store::NewDelivery;
+use crate::web::admin::edit::{self, Saving};
+use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::views::{
+    ChosenPost, Conflict, LeftOut, Look, Next, Notice, TestForm, Words,
+};
+use crate::web::admin::{Answer, deed, page, preview, refused, see_other};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
-use crate::web::upcoming;
-use crate::web::{Web, headers};
+use crate::web::{Web, headers, upcoming};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

@@ -5,16 +5,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::deed::{Deed, PostDeed};
-use super::draft::{self, Told};
-use super::editor::Posted;
-use super::fields::Fields;
-use super::views::{Conflict, Look, Notice, Words};
-use super::{Answer, refused, see_other};
 use crate::domain::audit::Action;
-use crate::domain::edits::Edits;
-use crate::domain::words::{Note, Preheader, Subject};
+use crate::domain::issue::draft_edits::Edits;
+use crate::domain::issue::text::{Note, Preheader, Subject};
 use crate::store::Saved;
+use crate::web::admin::deed::{Deed, PostDeed};
+use crate::web::admin::draft::{self, Told};
+use crate::web::admin::editor::Posted;
+use crate::web::admin::fields::Fields;
+use crate::web::admin::views::{Conflict, Look, Notice, Words};
+use crate::web::admin::{Answer, refused, see_other};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 

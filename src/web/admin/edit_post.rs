@@ -6,15 +6,15 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use url::Url;
 
-use super::editor::{Editor, Posted};
-use super::views::{AddPost, EditPost, Notice, PostFaults, PostFields};
-use super::{Answer, page, refused, see_other};
 use crate::digest::HandMade;
 use crate::domain::audit::Action;
-use crate::domain::edits::Edits;
-use crate::domain::post::{Post, PostId};
-use crate::domain::words::{Excerpt, Title};
+use crate::domain::issue::draft_edits::Edits;
+use crate::domain::issue::post::{Post, PostId};
+use crate::domain::issue::text::{Excerpt, Title};
 use crate::store::{ByHand, Saved};
+use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::views::{AddPost, EditPost, Notice, PostFaults, PostFields};
+use crate::web::admin::{Answer, page, refused, see_other};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 

@@ -6,14 +6,14 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
-use super::fields::Fields;
-use super::session;
-use super::views::{Desk, Notice};
 use crate::domain::audit::{Action, Actor, Object};
 use crate::domain::ids::AuditId;
-use crate::domain::token::Purpose;
+use crate::domain::signed_token::Purpose;
 use crate::store::{Admin, Role, StoreError};
 use crate::web::Web;
+use crate::web::admin::fields::Fields;
+use crate::web::admin::session;
+use crate::web::admin::views::{Desk, Notice};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 

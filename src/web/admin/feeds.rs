@@ -4,13 +4,13 @@ use std::path::Path as FilePath;
 
 use axum::extract::{Path, State};
 
-use super::editor::{Editor, Posted};
-use super::views::{AddFeed, FeedLine, Feeds, Notice};
-use super::{Answer, done, page, refused, see_other};
 use crate::domain::audit::{Action, Object};
-use crate::domain::post::FeedId;
+use crate::domain::issue::post::FeedId;
 use crate::feeds::{FeedSource, FeedSourceError};
 use crate::store::{FeedOrigin, FeedRow};
+use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::views::{AddFeed, FeedLine, Feeds, Notice};
+use crate::web::admin::{Answer, done, page, refused, see_other};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 

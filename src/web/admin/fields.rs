@@ -3,7 +3,7 @@
 use axum::extract::rejection::RawFormRejection;
 use axum::extract::{FromRequest, RawForm, Request};
 
-use super::origin::is_foreign;
+use crate::web::admin::origin::is_foreign;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 

@@ -6,9 +6,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use url::form_urlencoded::{Serializer, byte_serialize, parse};
 
-use super::editor::Editor;
-use super::see_other;
-use super::views::NotYours;
+use crate::web::admin::editor::Editor;
+use crate::web::admin::see_other;
+use crate::web::admin::views::NotYours;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 

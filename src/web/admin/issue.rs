@@ -3,14 +3,14 @@
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
-use super::copies::{self, Filter};
-use super::editor::{Editor, Posted};
-use super::paging::cut;
-use super::views::{Issue, Live, Notice, PostClicks};
-use super::{Answer, done, page, see_other};
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::store::{DeliveryRow, IssueRow, Store, StoreError};
 use crate::web::Web;
+use crate::web::admin::copies::{self, Filter};
+use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::paging::cut;
+use crate::web::admin::views::{Issue, Live, Notice, PostClicks};
+use crate::web::admin::{Answer, done, page, see_other};
 use crate::web::errors::HttpError;
 use crate::web::issue_deed::IssueDeed;
 use crate::web::state::Shared;

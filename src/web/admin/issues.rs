@@ -2,13 +2,13 @@
 
 use axum::extract::{Query, State};
 
-use super::editor::Editor;
-use super::paging::{After, cut};
-use super::views::{IssueLine, Issues, NextLine, SkippedWeek};
-use super::{Answer, page};
 use crate::domain::issue::IssueNumber;
-use crate::domain::slot::Slot;
+use crate::domain::issue::slot::Slot;
 use crate::store::{IssueRow, Store, StoreError};
+use crate::web::admin::editor::Editor;
+use crate::web::admin::paging::{After, cut};
+use crate::web::admin::views::{IssueLine, Issues, NextLine, SkippedWeek};
+use crate::web::admin::{Answer, page};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 use crate::web::upcoming;

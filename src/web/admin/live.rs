@@ -14,9 +14,9 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval};
 
-use super::editor::Editor;
-use super::views::{Live, LiveFigures, LiveProgress};
-use super::{Answer, issue, see_other};
+use crate::web::admin::editor::Editor;
+use crate::web::admin::views::{Live, LiveFigures, LiveProgress};
+use crate::web::admin::{Answer, issue, see_other};
 use crate::web::live::{Look, Seen};
 use crate::web::pages::PageError;
 use crate::web::state::Shared;

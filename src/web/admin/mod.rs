@@ -52,10 +52,10 @@ pub use self::one_time_link::one_time_link;
 
 use self::guard::Who;
 use self::views::Notice;
-use super::errors::HttpError;
-use super::headers;
-use super::pages::View;
-use super::state::Shared;
+use crate::web::errors::HttpError;
+use crate::web::headers;
+use crate::web::pages::View;
+use crate::web::state::Shared;
 
 /// Every page of the desk, relative to `/admin`, and whom it is for.
 fn table() -> Vec<(&'static str, Who, MethodRouter<Shared>)> {

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::board::SmtpTried;
-use super::views::{MadeToken, NewLink};
 use crate::domain::clock::Timestamp;
+use crate::web::admin::board::SmtpTried;
+use crate::web::admin::views::{MadeToken, NewLink};
 
 /// Longer than any redirect takes.
 const WAITS: Duration = Duration::from_secs(60);

@@ -5,12 +5,12 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::session;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AdminId;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::random::Random;
 use crate::store::{Store, StoreError};
+use crate::web::admin::session;
 
 const WORKS_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 

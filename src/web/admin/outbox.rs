@@ -5,11 +5,11 @@ use std::io;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
-use super::editor::Editor;
-use super::views::{Outbox, OutboxLine, OutboxMail, Shown};
-use super::{Answer, page};
 use crate::domain::clock::Timestamp;
 use crate::mail::outbox::{self, MailName, OutboxEntry, OutboxPage};
+use crate::web::admin::editor::Editor;
+use crate::web::admin::views::{Outbox, OutboxLine, OutboxMail, Shown};
+use crate::web::admin::{Answer, page};
 use crate::web::errors::HttpError;
 use crate::web::headers;
 use crate::web::state::Shared;

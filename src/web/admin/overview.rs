@@ -2,19 +2,18 @@
 
 use axum::extract::State;
 
-use super::editor::Editor;
-use super::views::{
+use crate::domain::delivery::DeliveryKind;
+use crate::domain::issue::{IssueState, Standing};
+use crate::domain::subscriber::growth;
+use crate::store::{FeedRow, StoreError};
+use crate::web::admin::editor::Editor;
+use crate::web::admin::views::{
     Checklist, Figures, Growth, Health, Live, NextIssue, Overview, SendingNow, SubscriberCounts,
 };
-use super::{Answer, issues, page};
-use crate::domain::delivery::DeliveryKind;
-use crate::domain::growth;
-use crate::domain::issue::{IssueState, Standing};
-use crate::store::{FeedRow, StoreError};
-use crate::web::Web;
+use crate::web::admin::{Answer, issues, page};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
-use crate::web::upcoming;
+use crate::web::{Web, upcoming};
 
 /// Issues on the first page.
 const RECENT: i64 = 5;

@@ -1,6 +1,6 @@
 //! A mail in the light it is looked at in, whatever the browser's own is.
 
-use super::views::Look;
+use crate::web::admin::views::Look;
 
 impl Look {
     /// From the words of a query or a form.

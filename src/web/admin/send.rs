@@ -4,19 +4,17 @@ use axum::extract::State;
 use axum::response::Response;
 use sha2::{Digest, Sha256};
 
-use super::editor::{Editor, Posted};
-use super::views::{Notice, Send, WeekUsed};
-use super::{Answer, done, page, see_other};
 use crate::digest::{Draft, DraftError, PublishError, Published};
 use crate::domain::audit::Action;
 use crate::domain::issue::IssueState;
-use crate::domain::slot::Slot;
-use crate::store::IssueRow;
-use crate::store::StoreError;
-use crate::web::Web;
+use crate::domain::issue::slot::Slot;
+use crate::store::{IssueRow, StoreError};
+use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::views::{Notice, Send, WeekUsed};
+use crate::web::admin::{Answer, done, page, see_other};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
-use crate::web::upcoming;
+use crate::web::{Web, upcoming};
 
 pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
     let web = &shared.web;

@@ -5,16 +5,16 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 
-use super::doorkeeper::{LONGEST, SHORTEST};
-use super::editor::note;
-use super::fields::Fields;
-use super::views::{Notice, Setup, SetupFault, SetupPurpose};
-use super::{Answer, login, page, refused, session};
 use crate::domain::audit::{Action, Object};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
 use crate::store::{Admin, StoreError};
 use crate::web::Web;
+use crate::web::admin::doorkeeper::{LONGEST, SHORTEST};
+use crate::web::admin::editor::note;
+use crate::web::admin::fields::Fields;
+use crate::web::admin::views::{Notice, Setup, SetupFault, SetupPurpose};
+use crate::web::admin::{Answer, login, page, refused, session};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 

@@ -2,12 +2,12 @@
 
 use axum::extract::State;
 
-use super::edit::Saving;
-use super::editor::Posted;
-use super::views::Notice;
-use super::{Answer, edit, see_other};
 use crate::domain::audit::Action;
-use crate::domain::slot::Slot;
+use crate::domain::issue::slot::Slot;
+use crate::web::admin::edit::Saving;
+use crate::web::admin::editor::Posted;
+use crate::web::admin::views::Notice;
+use crate::web::admin::{Answer, edit, see_other};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 use crate::web::upcoming;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::problem::Problem;
+use crate::web::api::problem::Problem;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 

@@ -7,12 +7,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::problem::Problem;
 use crate::domain::api_token::{ApiTokenId, Scope, TokenName, TokenSecret, Validity};
 use crate::domain::audit::{Action, Actor, Object};
 use crate::domain::ids::AuditId;
 use crate::store::ApiToken;
 use crate::web::admin::doorkeeper::TOKEN_WAIT;
+use crate::web::api::problem::Problem;
 use crate::web::client_ip::ClientIp;
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;

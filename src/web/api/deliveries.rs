@@ -4,13 +4,13 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
-use super::asked::{Asked, page_of, page_size};
-use super::problem::Problem;
-use super::{Answer, answer, issues};
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::subscriber::SubscriberId;
 use crate::store::DeliveryRow;
 use crate::web::admin::paging::cut;
+use crate::web::api::asked::{Asked, page_of, page_size};
+use crate::web::api::problem::Problem;
+use crate::web::api::{Answer, answer, issues};
 use crate::web::state::Shared;
 
 #[derive(Debug, Default, Deserialize)]

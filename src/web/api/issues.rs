@@ -5,15 +5,15 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::asked::{Asked, Nothing, page_of, page_size};
-use super::bearer::Caller;
-use super::problem::Problem;
-use super::{Answer, answer};
 use crate::digest::Sums;
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::{IssueNumber, Standing};
 use crate::store::IssueRow;
 use crate::web::admin::paging::cut;
+use crate::web::api::asked::{Asked, Nothing, page_of, page_size};
+use crate::web::api::bearer::Caller;
+use crate::web::api::problem::Problem;
+use crate::web::api::{Answer, answer};
 use crate::web::issue_deed::IssueDeed;
 use crate::web::state::Shared;
 

@@ -25,11 +25,11 @@ use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::problem::Problem;
-use super::issue_deed::IssueDeed;
-use super::router::panicked;
-use super::state::Shared;
-use super::{body_limit, headers};
 use crate::domain::api_token::Scope;
+use crate::web::issue_deed::IssueDeed;
+use crate::web::router::panicked;
+use crate::web::state::Shared;
+use crate::web::{body_limit, headers};
 
 /// Served as it is: what stands in it is held against the table by a test.
 const DESCRIPTION: &str = include_str!("openapi.json");

@@ -6,16 +6,16 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::asked::{Nothing, Sent};
-use super::bearer::Caller;
-use super::problem::Problem;
-use super::{Answer, answer};
 use crate::digest::{Draft, Published, SendResult};
 use crate::domain::audit::Action;
 use crate::domain::clock::Timestamp;
-use crate::domain::edits::Edits;
-use crate::domain::words::{Note, Preheader, Subject};
+use crate::domain::issue::draft_edits::Edits;
+use crate::domain::issue::text::{Note, Preheader, Subject};
 use crate::store::Saved;
+use crate::web::api::asked::{Nothing, Sent};
+use crate::web::api::bearer::Caller;
+use crate::web::api::problem::Problem;
+use crate::web::api::{Answer, answer};
 use crate::web::state::Shared;
 use crate::web::upcoming;
 

@@ -5,10 +5,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::asked::{Asked, Nothing, Sent, page_of, page_size};
-use super::bearer::Caller;
-use super::problem::Problem;
-use super::{Answer, answer};
 use crate::domain::audit::Action;
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
@@ -17,6 +13,10 @@ use crate::store::{Order, Search, SubscriberFilter, SubscriberRecord, Subscriber
 use crate::subscription::{Consent, Deed, SignUpError, SignUpForm, TakenIn};
 use crate::web::admin::paging::cut;
 use crate::web::admin::subscribers::parse_source;
+use crate::web::api::asked::{Asked, Nothing, Sent, page_of, page_size};
+use crate::web::api::bearer::Caller;
+use crate::web::api::problem::Problem;
+use crate::web::api::{Answer, answer};
 use crate::web::state::Shared;
 
 /// No address is longer.

@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use cookie::Cookie;
 
-use super::views::Check;
-use super::{Answer, Keep, keep, stamp};
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::token::Purpose;
+use crate::domain::signed_token::Purpose;
+use crate::web::public::views::Check;
+use crate::web::public::{Answer, Keep, keep, stamp};
 use crate::web::state::{Shared, WebState};
 
 const NAME: &str = "check";

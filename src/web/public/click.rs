@@ -4,9 +4,9 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::IntoResponse;
 
-use super::{Answer, Keep, keep};
-use crate::domain::post::PostId;
+use crate::domain::issue::post::PostId;
 use crate::web::errors::HttpError;
+use crate::web::public::{Answer, Keep, keep};
 use crate::web::state::Shared;
 
 /// Leads on to the stored address of the post, and nowhere else. Links in old mails work

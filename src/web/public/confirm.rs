@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::response::IntoResponse;
 
-use super::token::Token;
-use super::views::{Confirm, Confirmed, Link};
-use super::{Answer, issues, link_gone};
 use crate::subscription::Confirmation;
 use crate::web::client_ip::ClientIp;
+use crate::web::public::token::Token;
+use crate::web::public::views::{Confirm, Confirmed, Link};
+use crate::web::public::{Answer, issues, link_gone};
 use crate::web::state::{Shared, WebState};
 
 pub async fn show(State(state): State<Shared>, Token(token): Token) -> Answer {

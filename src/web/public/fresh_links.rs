@@ -7,14 +7,16 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
-use super::token::Token;
-use super::views::{ChangeAddress, Erase, Erased, Export, Link, NewAddress, SignupFault};
-use super::{Answer, link_gone};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
-use crate::domain::token::Purpose;
+use crate::domain::signed_token::Purpose;
 use crate::store::Subscriber;
 use crate::subscription::LinkError;
 use crate::web::client_ip::ClientIp;
+use crate::web::public::token::Token;
+use crate::web::public::views::{
+    ChangeAddress, Erase, Erased, Export, Link, NewAddress, SignupFault,
+};
+use crate::web::public::{Answer, link_gone};
 use crate::web::state::{Shared, WebState};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

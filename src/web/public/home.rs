@@ -4,11 +4,11 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Html;
 
-use super::views::{Home, PostLine, SignupForm};
-use super::{Answer, Keep, issues, keep, seen, stamp};
 use crate::domain::clock::Timestamp;
 use crate::store::StoreError;
 use crate::web::errors::HttpError;
+use crate::web::public::views::{Home, PostLine, SignupForm};
+use crate::web::public::{Answer, Keep, issues, keep, seen, stamp};
 use crate::web::state::{Shared, WebState};
 
 const POSTS: usize = 3;

@@ -9,11 +9,13 @@ use axum::http::{HeaderName, HeaderValue, header};
 use chrono::Datelike;
 use chrono_tz::Tz;
 
-use super::views::{ArchiveYear, FeedEntry, Issue, IssueLink, Issues, IssuesFeed, PostLine};
-use super::{Answer, Keep, home, keep};
 use crate::domain::issue::{IssueNumber, IssueState};
 use crate::store::{IssueRow, Store, StoreError};
 use crate::web::errors::HttpError;
+use crate::web::public::views::{
+    ArchiveYear, FeedEntry, Issue, IssueLink, Issues, IssuesFeed, PostLine,
+};
+use crate::web::public::{Answer, Keep, home, keep};
 use crate::web::state::{Shared, WebState};
 
 const ATOM: &str = "application/atom+xml; charset=utf-8";

@@ -2,9 +2,9 @@
 
 use axum::http::StatusCode;
 
-use super::views::{Link, LinkGone};
-use super::{Answer, Keep, home, keep};
 use crate::subscription::LinkError;
+use crate::web::public::views::{Link, LinkGone};
+use crate::web::public::{Answer, Keep, home, keep};
 use crate::web::state::WebState;
 
 /// 404 for a link that does not hold.

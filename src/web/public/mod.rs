@@ -25,9 +25,9 @@ use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use super::errors::HttpError;
-use super::headers;
-use super::state::Shared;
+use crate::web::errors::HttpError;
+use crate::web::headers;
+use crate::web::state::Shared;
 
 pub fn routes() -> Router<Shared> {
     let links = Router::new()

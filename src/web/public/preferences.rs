@@ -5,14 +5,14 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
-use super::token::Token;
-use super::views::{Link, Preferences, Reading};
-use super::{Answer, link_gone};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::ReaderMail;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
 use crate::subscription::LinkError;
+use crate::web::public::token::Token;
+use crate::web::public::views::{Link, Preferences, Reading};
+use crate::web::public::{Answer, link_gone};
 use crate::web::state::{Shared, WebState};
 
 #[derive(Default, Deserialize)]

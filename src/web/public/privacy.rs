@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 
-use super::views::Privacy;
-use super::{Answer, Keep, keep};
+use crate::web::public::views::Privacy;
+use crate::web::public::{Answer, Keep, keep};
 use crate::web::state::Shared;
 
 pub async fn show(State(state): State<Shared>) -> Answer {

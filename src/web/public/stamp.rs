@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::token::{Purpose, SecretKeys};
+use crate::domain::signed_token::{Purpose, SecretKeys};
 
 const GOOD_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 

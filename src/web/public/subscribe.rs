@@ -11,15 +11,15 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::stamp::{self, Stamp};
-use super::views::{OneMoreStep, SignupFault, SignupForm};
-use super::{Answer, Keep, check, home, keep};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberName, SubscriberNameError};
 use crate::subscription::{Consent, SignUpError, SignUpForm, suggestion};
 use crate::web::client_ip::ClientIp;
 use crate::web::errors::HttpError;
 use crate::web::pages;
+use crate::web::public::stamp::{self, Stamp};
+use crate::web::public::views::{OneMoreStep, SignupFault, SignupForm};
+use crate::web::public::{Answer, Keep, check, home, keep};
 use crate::web::state::{Shared, WebState};
 
 /// What the page says of how long to wait.

@@ -5,12 +5,12 @@
 use axum::extract::State;
 use axum::response::IntoResponse;
 
-use super::token::Token;
-use super::views::{Link, Unsubscribe, Unsubscribed};
-use super::{Answer, link_gone};
+use crate::domain::signed_token::Purpose;
 use crate::domain::subscriber::SubscriberState;
-use crate::domain::token::Purpose;
 use crate::store::Subscriber;
+use crate::web::public::token::Token;
+use crate::web::public::views::{Link, Unsubscribe, Unsubscribed};
+use crate::web::public::{Answer, link_gone};
 use crate::web::state::{Shared, WebState};
 
 pub async fn show(State(state): State<Shared>, Token(token): Token) -> Answer {

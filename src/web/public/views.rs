@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::post::Post;
+use crate::domain::issue::post::Post;
 use crate::web::pages::{maybe_millis, millis, templates};
 
 templates! {

@@ -1,7 +1,7 @@
-use super::{Album, FRIDAY, Fill, days_after, desk_settings};
-use crate::domain::growth::{self, DayOfMoves};
 use crate::domain::issue::{Standing, Tally};
+use crate::domain::subscriber::growth::{self, DayOfMoves};
 use crate::web::admin::views::*;
+use crate::web::samples::{Album, FRIDAY, Fill, days_after, desk_settings};
 
 pub fn desk(fill: Fill) -> Desk {
     let notice = fill.some(Notice::TestQueued);
@@ -150,7 +150,9 @@ fn overview(album: &mut Album<'_>, fill: Fill) {
             }),
             next: NextIssue {
                 number: 43,
-                upcoming: fill.some(super::editor::upcoming(state == Standing::Paused)),
+                upcoming: fill.some(crate::web::samples::editor::upcoming(
+                    state == Standing::Paused,
+                )),
                 goes_at: fill.some(FRIDAY),
                 is_enough: fill != Fill::Empty,
                 posts: if fill == Fill::Empty { 0 } else { 5 },

@@ -1,7 +1,7 @@
-use super::desk::desk;
-use super::{Album, FRIDAY, Fill};
 use crate::domain::audit::Action;
 use crate::web::admin::views::*;
+use crate::web::samples::desk::desk;
+use crate::web::samples::{Album, FRIDAY, Fill};
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
     accounts(album, fill);

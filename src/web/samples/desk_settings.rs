@@ -1,8 +1,8 @@
-use super::desk::desk;
-use super::{Album, FRIDAY, Fill};
 use crate::web::DnsRecord;
 use crate::web::admin::board::{SmtpTried, SmtpTrouble};
 use crate::web::admin::views::*;
+use crate::web::samples::desk::desk;
+use crate::web::samples::{Album, FRIDAY, Fill};
 
 const TABS: [(&str, &[&str]); 7] = [
     (

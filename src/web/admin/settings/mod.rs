@@ -12,15 +12,15 @@ use axum::response::IntoResponse;
 
 use self::page::{Shown, view};
 use self::tab::{Kind, Tab, id};
-use super::board::{Change, Refusal, SaveError};
-use super::editor::{Editor, Posted};
-use super::fields::Fields;
-use super::once::Try;
-use super::views::Notice;
-use super::{Answer, done, page as answer, refused, see_other};
 use crate::domain::audit::{Action, Object};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::public_url::PublicUrl;
+use crate::web::admin::board::{Change, Refusal, SaveError};
+use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::fields::Fields;
+use crate::web::admin::once::Try;
+use crate::web::admin::views::Notice;
+use crate::web::admin::{Answer, done, page as answer, refused, see_other};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 

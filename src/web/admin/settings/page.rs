@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::tab::{Tab, id};
-use super::{CRON, SMTP_URL, rhythm, server};
 use crate::domain::accent::{Accent, AccentError};
-use crate::domain::schedule::Schedule;
+use crate::domain::issue::schedule::Schedule;
 use crate::web::admin::board::{Refusal, SmtpTried};
 use crate::web::admin::editor::Editor;
 use crate::web::admin::fields::Fields;
+use crate::web::admin::settings::tab::{Tab, id};
+use crate::web::admin::settings::{CRON, SMTP_URL, rhythm, server};
 use crate::web::admin::views::{
     LookForm, NextDate, ScheduleForm, SendingForm, Setting, SettingFault, SettingField,
     SettingSection, Settings, TestForm,
@@ -75,7 +75,7 @@ fn fields(
     tab: Tab,
     shown: &Shown<'_>,
 ) -> BTreeMap<String, SettingField> {
-    let field = |(key, kind): &(&str, super::Kind)| {
+    let field = |(key, kind): &(&str, crate::web::admin::settings::Kind)| {
         let setting = find(sections, key)?;
         let holds = setting.value.clone().unwrap_or_default();
         let typed = shown.typed.filter(|_| setting.is_for_the_desk);

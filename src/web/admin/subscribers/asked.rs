@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use url::form_urlencoded::Serializer;
 
-use super::LONGEST_ADDRESS;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{Order, Search, SubscriberFilter};
 use crate::web::admin::fields::Fields;
+use crate::web::admin::subscribers::LONGEST_ADDRESS;
 use crate::web::admin::views::Notice;
 
 /// What makes no sense in it is passed over: a list is shown all the same.

@@ -9,9 +9,9 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
-use super::Asked;
 use crate::domain::audit::{Action, Object};
 use crate::web::admin::editor::Editor;
+use crate::web::admin::subscribers::Asked;
 use crate::web::state::Shared;
 
 pub async fn send(

@@ -8,14 +8,14 @@ use std::time::Duration;
 use axum::extract::{Multipart, Path, State};
 use axum::http::HeaderMap;
 
-use super::parse_source;
-use super::upload::{self, KeptFile, Upload};
-use super::works::lock;
 use crate::domain::audit::{Action, Object};
 use crate::domain::clock::Timestamp;
 use crate::subscription::{CsvError, CsvReport, Progress, RefusedRow, Subscriptions, TakenIn};
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::origin::is_foreign;
+use crate::web::admin::subscribers::parse_source;
+use crate::web::admin::subscribers::upload::{self, KeptFile, Upload};
+use crate::web::admin::subscribers::works::lock;
 use crate::web::admin::views::{ImportForm, ImportPage, RefusedLine};
 use crate::web::admin::{Answer, page, refused, see_other};
 use crate::web::errors::HttpError;
@@ -127,7 +127,11 @@ pub async fn receive(
         Ok(how) => how,
         Err(fault) => {
             let form = ImportForm {
-                source: upload.source.chars().take(super::LONGEST_SOURCE).collect(),
+                source: upload
+                    .source
+                    .chars()
+                    .take(crate::web::admin::subscribers::LONGEST_SOURCE)
+                    .collect(),
                 pending: upload.pending,
                 pasted: upload.pasted,
                 fault: Some(fault.to_string()),

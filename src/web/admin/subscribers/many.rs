@@ -5,8 +5,6 @@ use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, RawQuery, State};
 
-use super::Asked;
-use super::works::lock;
 use crate::domain::audit::{Action, Object};
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
@@ -14,6 +12,8 @@ use crate::store::{StoreError, SubscriberFilter, SubscriberRow, Turn};
 use crate::subscription::{Deed, Subscriptions};
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::fields::Fields;
+use crate::web::admin::subscribers::Asked;
+use crate::web::admin::subscribers::works::lock;
 use crate::web::admin::views::{AskedList, Many, ManyUnderWay, Notice};
 use crate::web::admin::{Answer, page, see_other};
 use crate::web::errors::HttpError;

@@ -17,17 +17,17 @@ pub use self::asked::Asked;
 use self::import::Import;
 use self::many::Sweep;
 use self::works::Works;
-use super::editor::{Editor, Posted};
-use super::views::{
-    AddSubscriber, LastIssue, Notice, SubscriberCounts, SubscriberLine, Subscribers,
-};
-use super::{Answer, done, page, refused};
 use crate::domain::audit::Action;
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{LastCopy, Store, StoreError, SubscriberRow, Turn};
 use crate::subscription::TakenIn;
+use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::views::{
+    AddSubscriber, LastIssue, Notice, SubscriberCounts, SubscriberLine, Subscribers,
+};
+use crate::web::admin::{Answer, done, page, refused};
 use crate::web::errors::HttpError;
 use crate::web::state::Shared;
 

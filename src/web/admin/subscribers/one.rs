@@ -45,7 +45,7 @@ pub async fn show(
 }
 
 /// Asks again for confirmation, or lifts a suppression. What cannot be taken back goes by
-/// the page that asks first ([`super::many`]).
+/// the page that asks first ([`crate::web::admin::subscribers::many`]).
 pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: Posted) -> Answer {
     let id = parse(&id)?;
     let subscriptions = &shared.web.subscriptions;

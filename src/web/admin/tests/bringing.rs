@@ -1,8 +1,8 @@
 //! Readers brought from elsewhere, and how they stay out who left.
 
-use super::readers::{LIST, rows, state, until, waiting};
 use super::*;
 use crate::domain::subscriber::SubscriberState;
+use crate::web::admin::tests::readers::{LIST, rows, state, until, waiting};
 
 const BOUNDARY: &str = "----broadsheet";
 

@@ -1,10 +1,10 @@
 //! Editing is real: what the editor sees is what goes out, and nothing is lost on the way.
 
-use super::sending::ready;
 use super::*;
 use crate::digest::Published;
 use crate::domain::issue::IssueNumber;
-use crate::domain::slot::Slot;
+use crate::domain::issue::slot::Slot;
+use crate::web::admin::tests::sending::ready;
 
 /// The id of the post that the page shows under this title.
 pub(super) fn post_id(page: &Answer, title: &str) -> String {

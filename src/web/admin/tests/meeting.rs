@@ -1,9 +1,9 @@
 //! Two at the desk at once, and an issue that goes out meanwhile.
 
-use super::editing::{post_id, press, press_on, publish};
-use super::sending::ready;
 use super::*;
-use crate::domain::slot::Slot;
+use crate::domain::issue::slot::Slot;
+use crate::web::admin::tests::editing::{post_id, press, press_on, publish};
+use crate::web::admin::tests::sending::ready;
 
 #[tokio::test]
 async fn the_later_of_two_editors_is_told_and_overwrites_nothing_unseen() {

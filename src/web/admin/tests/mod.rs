@@ -25,16 +25,16 @@ use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use tempfile::TempDir;
 
-use super::session;
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AdminId, IssueId, WorkerId};
 use crate::domain::issue::IssueNumber;
-use crate::domain::post::FeedId;
+use crate::domain::issue::post::FeedId;
 use crate::mail::outbox::Outbox;
 use crate::store::{FeedOrigin, GroupCommit, IssueRow, Leased, Role, Settled, Store};
 use crate::web::Web;
+use crate::web::admin::session;
 use crate::web::fixture::{Answer, TestSite};
 
 /// Monday 23 November 2026, 09:00 UTC.

@@ -1,7 +1,7 @@
 //! Back to where one was: after a deed, and after logging in.
 
-use super::readers::{LIST, waiting};
 use super::*;
+use crate::web::admin::tests::readers::{LIST, waiting};
 
 #[tokio::test]
 async fn what_was_searched_for_is_searched_for_still() {

@@ -1,10 +1,10 @@
 //! From the draft to the issue.
 
-use super::editing::publish;
 use super::*;
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::issue::IssueState;
 use crate::mail::compose::FrozenMail;
+use crate::web::admin::tests::editing::publish;
 
 /// A house with two posts and two readers, and Ada in it.
 pub(super) async fn ready(house: &House) -> Browser<'_> {

@@ -1,10 +1,10 @@
 //! Weeks without an issue, and issues that are left to the schedule.
 
-use super::editing::publish_feed;
-use super::sending::ready;
 use super::*;
 use crate::digest::Published;
-use crate::domain::slot::Slot;
+use crate::domain::issue::slot::Slot;
+use crate::web::admin::tests::editing::publish_feed;
+use crate::web::admin::tests::sending::ready;
 
 async fn skip(ada: &mut Browser<'_>, slot: &str, action: &str) -> String {
     let fields = [("slot", slot), ("action", action)];

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Desk, SetupFault};
 use crate::domain::clock::Timestamp;
+use crate::web::admin::views::{Desk, SetupFault};
 use crate::web::pages::millis;
 
 #[derive(Clone, Debug, Serialize)]

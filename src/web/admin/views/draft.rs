@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::Desk;
 use crate::domain::clock::Timestamp;
+use crate::web::admin::views::Desk;
 use crate::web::pages::{maybe_millis, millis};
 use crate::web::upcoming::UpcomingSlot;
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::growth::{DAY, WEEKS, Week};
+use crate::domain::subscriber::growth::{DAY, WEEKS, Week};
 use crate::web::pages::millis;
 
 /// The drawing's own units; the page stretches it.

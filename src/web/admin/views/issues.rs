@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Desk, Live};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::Tally;
+use crate::web::admin::views::{Desk, Live};
 use crate::web::pages::{maybe_millis, millis};
 
 /// A [`Tally`] and what follows from it.

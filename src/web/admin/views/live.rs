@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::TallyView;
 use crate::domain::clock::Timestamp;
+use crate::web::admin::views::TallyView;
 use crate::web::live::Look;
 use crate::web::pages::maybe_millis;
 

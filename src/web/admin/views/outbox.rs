@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Desk, Shown};
 use crate::domain::clock::Timestamp;
+use crate::web::admin::views::{Desk, Shown};
 use crate::web::pages::millis;
 
 #[derive(Clone, Debug, Serialize)]

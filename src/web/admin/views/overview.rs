@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Desk, Growth, IssueLine, Live};
 use crate::domain::clock::Timestamp;
+use crate::web::admin::views::{Desk, Growth, IssueLine, Live};
 use crate::web::pages::maybe_millis;
 use crate::web::upcoming::UpcomingSlot;
 

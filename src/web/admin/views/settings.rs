@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Desk, TestForm};
 use crate::domain::clock::Timestamp;
 use crate::web::DnsRecord;
 use crate::web::admin::board::SmtpTried;
+use crate::web::admin::views::{Desk, TestForm};
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Setting {

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::Desk;
 use crate::domain::api_token::Lifetime;
 use crate::domain::clock::Timestamp;
+use crate::web::admin::views::Desk;
 use crate::web::pages::{maybe_millis, millis};
 
 #[derive(Clone, Debug, Serialize)]

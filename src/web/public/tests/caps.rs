@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use axum::http::{Request, StatusCode, header};
 
-use super::is_taken_in;
 use crate::domain::trusted_proxies::TrustedProxies;
 use crate::subscription::CapLimits;
 use crate::web::Web;
 use crate::web::fixture::TestSite;
+use crate::web::public::tests::is_taken_in;
 
 fn caps(per_ip: u32, per_domain: u32) -> impl FnOnce(&mut Web) {
     let number = |n| NonZeroU32::new(n).unwrap();

@@ -3,11 +3,11 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 
-use super::is_taken_in;
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::subscriber::SubscriberState;
 use crate::web::fixture::{Answer, TestSite};
+use crate::web::public::tests::is_taken_in;
 
 /// What a stranger can see of an answer, but for what the cookie's seal looks like.
 fn outside(answer: &Answer) -> (StatusCode, Vec<(String, usize)>, String) {
@@ -50,7 +50,7 @@ async fn the_answer_tells_nothing_of_the_address() {
     let token = site
         .web
         .keys
-        .reader_token(crate::domain::token::Purpose::Unsubscribe, &left.id);
+        .reader_token(crate::domain::signed_token::Purpose::Unsubscribe, &left.id);
     site.post(&format!("/unsubscribe/{token}"), "").await;
     site.subscribe("pend@example.com", "").await;
     let dead = site.confirmed("dead@example.com").await;

@@ -4,9 +4,9 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 
 use crate::digest::Published;
-use crate::domain::slot::Slot;
+use crate::domain::issue::slot::Slot;
+use crate::domain::signed_token::{Purpose, SecretKeys};
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
-use crate::domain::token::{Purpose, SecretKeys};
 use crate::store::Subscriber;
 use crate::web::fixture::{FRIDAY, TestSite};
 

@@ -1,7 +1,7 @@
 //! What readers are told of how often it comes.
 
-use crate::domain::schedule::Schedule;
-use crate::domain::token::Purpose;
+use crate::domain::issue::schedule::Schedule;
+use crate::domain::signed_token::Purpose;
 use crate::web::fixture::TestSite;
 
 async fn site(cron: &'static str, enabled: bool) -> TestSite {

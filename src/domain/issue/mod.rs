@@ -1,8 +1,14 @@
 //! One numbered edition.
 
+pub mod draft_edits;
+pub mod post;
+pub mod schedule;
+pub mod slot;
+pub mod text;
+
 use std::fmt;
 
-pub use super::ids::IssueId;
+pub use crate::domain::ids::IssueId;
 
 /// The number readers see, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

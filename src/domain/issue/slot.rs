@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{Datelike, NaiveDate, Weekday};
 use chrono_tz::Tz;
 
-use super::clock::Timestamp;
+use crate::domain::clock::Timestamp;
 
 /// An ISO 8601 week, written `2026-W48`. Slots order as the weeks do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,6 +1,6 @@
 //! A copy whose final dot may have been taken, and no reply was read.
 
-use super::delivery::DeliveryKind;
+use crate::domain::delivery::DeliveryKind;
 
 /// What to do with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

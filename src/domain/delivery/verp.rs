@@ -4,10 +4,10 @@
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::email_address::{EmailAddress, EmailAddressError};
-use super::ids::SubscriberId;
-use super::issue::IssueNumber;
-use super::token::{Purpose, SecretKeys, TokenError};
+use crate::domain::email_address::{EmailAddress, EmailAddressError};
+use crate::domain::ids::SubscriberId;
+use crate::domain::issue::IssueNumber;
+use crate::domain::signed_token::{Purpose, SecretKeys, TokenError};
 
 /// `smtp.return_path`: `bounces@b.example.com`, whose server must deliver
 /// `bounces+anything@` to the same mailbox.

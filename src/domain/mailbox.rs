@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::email_address::{EmailAddress, EmailAddressError};
+use crate::domain::email_address::{EmailAddress, EmailAddressError};
 
 /// A mailbox with an optional display name: `Example Lab <news@example.com>` or the
 /// bare address (RFC 5322 §3.4).

@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::random::Random;
+use crate::domain::random::Random;
 
 /// What a token is good for. One for another purpose is as bad as a forged one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,9 +74,9 @@ pub enum KeyError {
 }
 
 const KEY_LEN: usize = 32;
-pub(super) const NAME_LEN: usize = 4;
+pub(crate) const NAME_LEN: usize = 4;
 /// 128 bits: beyond guessing, and short enough for a link.
-pub(super) const MAC_LEN: usize = 16;
+pub(crate) const MAC_LEN: usize = 16;
 
 #[derive(Clone)]
 struct Key {
@@ -180,7 +180,7 @@ impl SecretKeys {
     }
 
     /// What a token carries, unproven: look up what it is bound to, then [`Self::open`] it.
-    pub(super) fn peek(token: &str) -> Result<Vec<u8>, TokenError> {
+    pub(crate) fn peek(token: &str) -> Result<Vec<u8>, TokenError> {
         Claim::read(token).map(|claim| claim.payload)
     }
 

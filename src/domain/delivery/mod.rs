@@ -1,13 +1,20 @@
 //! One subscriber's copy of one mail, and where it stands.
 
+pub mod in_doubt;
+pub mod outcome;
+pub mod retry;
+pub mod send_rate;
+pub mod soft_bounce;
+pub mod verp;
+
 use std::fmt;
 
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use super::clock::Timestamp;
-use super::ids::{IssueId, SubscriberId};
-use super::token::Purpose;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{IssueId, SubscriberId};
+use crate::domain::signed_token::Purpose;
 
 /// The key of a delivery: `issue:subscriber` for an issue's copy (one each, whoever
 /// asks), a UUID for every other mail.
@@ -79,7 +86,7 @@ macro_rules! words {
     };
 }
 
-pub(super) use words;
+pub(crate) use words;
 
 words! {
     /// Why a mail is sent.

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::post::{Post, PostId};
-use super::words::{Excerpt, Note, Preheader, Subject, Title};
+use crate::domain::issue::post::{Post, PostId};
+use crate::domain::issue::text::{Excerpt, Note, Preheader, Subject, Title};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edits {

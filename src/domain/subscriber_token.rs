@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use super::clock::Timestamp;
-use super::ids::SubscriberId;
-use super::token::{MAC_LEN, NAME_LEN, Purpose, SecretKeys, TokenError};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::SubscriberId;
+use crate::domain::signed_token::{MAC_LEN, NAME_LEN, Purpose, SecretKeys, TokenError};
 
 impl SecretKeys {
     /// A link for one reader that never expires (unsubscribe, preferences). Always

@@ -2,8 +2,8 @@
 
 use url::Url;
 
-use super::clock::Timestamp;
-pub use super::ids::{FeedId, PostId};
+use crate::domain::clock::Timestamp;
+pub use crate::domain::ids::{FeedId, PostId};
 
 /// A post as one reading of a feed gave it, cleaned: plain text only, links http(s)
 /// only, never markup.

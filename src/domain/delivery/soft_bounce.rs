@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::clock::Timestamp;
+use crate::domain::clock::Timestamp;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {

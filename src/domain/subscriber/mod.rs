@@ -1,8 +1,10 @@
 //! Who reads: states and the name a reader may leave.
 
+pub mod growth;
+
 use std::fmt;
 
-pub use super::ids::SubscriberId;
+pub use crate::domain::ids::SubscriberId;
 
 /// Where a subscriber stands. Only `Confirmed` ones get issues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

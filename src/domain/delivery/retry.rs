@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::clock::Timestamp;
+use crate::domain::clock::Timestamp;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::clock::Timestamp;
+use crate::domain::clock::Timestamp;
 
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Weeks that the chart shows.

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::clock::Timestamp;
+use crate::domain::clock::Timestamp;
 
 /// How far back the pace is looked for.
 const WINDOW: Duration = Duration::from_secs(10);

@@ -7,8 +7,8 @@ use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
-use super::clock::Timestamp;
-use super::slot::Slot;
+use crate::domain::clock::Timestamp;
+use crate::domain::issue::slot::Slot;
 
 /// A cron expression read on the wall clock of a time zone, at most once an ISO week.
 ///
