@@ -13,11 +13,13 @@ use broadsheet::domain::dkim_selector::Selector;
 use broadsheet::domain::email_address::EmailAddress;
 use broadsheet::domain::ids::SubscriberId;
 use broadsheet::domain::issue::IssueNumber;
-use broadsheet::domain::mailbox::Sender;
+use broadsheet::domain::mailbox::Mailbox;
 use broadsheet::domain::random::Random;
 use broadsheet::domain::signed_token::{Purpose, SecretKeys};
-use broadsheet::mail::compose::{FrozenMail, ListHeaders, Mail, Markers, MessageId, Recipient};
-use broadsheet::mail::dkim::{self, KeyPlace, Signer};
+use broadsheet::mail::compose::{
+    FrozenMail, ListHeaders, Mail, MessageId, Placeholders, Recipient,
+};
+use broadsheet::mail::dkim::{self, KeySource, Signer};
 use broadsheet::mail::templates::Rendered;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use secrecy::{ExposeSecret, SecretString};
@@ -26,13 +28,13 @@ const NOW: Timestamp = Timestamp::from_millis(1_795_428_000_000);
 const POST: &str = "<h2><a href=\"https://blog.example.com/posts/42\">What we learnt</a></h2>\n\
     <p>A sentence that says what this post is about, at some length and with care.</p>\n";
 
-fn sender() -> Sender {
-    Sender::parse("Example Lab <news@example.com>").expect("a sender")
+fn sender() -> Mailbox {
+    Mailbox::parse("Example Lab <news@example.com>").expect("a sender")
 }
 
 /// About 10 KB once encoded.
 fn frozen(random: &Random) -> FrozenMail {
-    let markers = Markers::new(random);
+    let markers = Placeholders::new(random);
     let unsubscribe = format!(
         "https://n.example.com/unsubscribe/{}",
         markers.unsubscribe()
@@ -59,13 +61,13 @@ fn frozen(random: &Random) -> FrozenMail {
     FrozenMail::freeze(&mail, &markers)
 }
 
-fn copy(mail: &FrozenMail, keys: &SecretKeys, from: &Sender, reader: &SubscriberId) -> Vec<u8> {
+fn copy(mail: &FrozenMail, keys: &SecretKeys, from: &Mailbox, reader: &SubscriberId) -> Vec<u8> {
     let id = keys.mac(Purpose::MessageId, &[reader.as_uuid().as_bytes()]);
     let recipient = Recipient::new(
         EmailAddress::parse("ada@example.org").expect("an address"),
         MessageId::new(&id, from),
-        keys.reader_token(Purpose::Unsubscribe, reader),
-        keys.reader_token(Purpose::Preferences, reader),
+        keys.subscriber_token(Purpose::Unsubscribe, reader),
+        keys.subscriber_token(Purpose::Preferences, reader),
     );
     mail.fill(&recipient.expect("a recipient"))
 }
@@ -75,7 +77,7 @@ fn signer(folder: &Path, pems: &[SecretString]) -> Signer {
         let file = folder.join(format!("{number}.pem"));
         std::fs::write(&file, pem.expose_secret()).expect("a key file");
         let selector = Selector::parse(&format!("key{number}")).expect("a selector");
-        KeyPlace { selector, file }
+        KeySource { selector, file }
     });
     Signer::load("example.com", &places.collect::<Vec<_>>()).expect("a signer")
 }

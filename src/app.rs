@@ -16,14 +16,14 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use crate::config::{
-    DatabaseUrl, Fault, InDoubtPolicy, KeyFileError, PasswordFileError, PostOrder, Saved, Settings,
-    SettingsError, Sources,
+    self, ConfigError, ConfigErrors, KeyFileError, PasswordFileError, PostOrder, Saved, Settings,
+    Sources,
 };
-use crate::delivery::{self, Deliveries};
-use crate::digest::{Digests, Order, Rules, Wanted};
-use crate::domain::audit::{Action, Actor, Object};
+use crate::delivery::{self, DeliveryService};
+use crate::digest::{ConfiguredFeed, DigestService, Order, Rules};
+use crate::domain::audit::{Actor, AuditAction, AuditTarget};
 use crate::domain::clock::Clock;
-use crate::domain::delivery::in_doubt::InDoubt;
+use crate::domain::delivery::in_doubt::InDoubtPolicy;
 use crate::domain::ids::{AdminId, AuditId};
 use crate::domain::random::Random;
 use crate::domain::signed_token::SecretKeys;
@@ -33,9 +33,9 @@ use crate::mail::outbox::Outbox;
 use crate::mail::smtp::{HelloName, HelloNameError, SmtpServer, SmtpUrlError};
 use crate::mail::templates::{TemplateFault, Templates};
 use crate::mail::transport::Transport;
-use crate::store::{Place, Store, StoreError};
-use crate::subscription::Subscriptions;
-use crate::web::ListWork;
+use crate::store::{DatabaseUrl, Store, StoreError};
+use crate::subscription::SubscriptionService;
+use crate::web::BackgroundTasks;
 use crate::web::admin::one_time_link;
 use identity::identity;
 use keys::open_keys;
@@ -43,7 +43,7 @@ use keys::open_keys;
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     #[error(transparent)]
-    Settings(#[from] SettingsError),
+    Settings(#[from] ConfigErrors),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -65,7 +65,7 @@ pub enum AppError {
         "what the desk saved of the mail server does not go with what is set here: {0}. \
          Nothing is sent, and nothing is put into the outbox in its stead"
     )]
-    SavedSmtp(Fault),
+    SavedSmtp(ConfigError),
     #[error("newsletter.from: {0}")]
     Hello(#[from] HelloNameError),
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -100,12 +100,12 @@ pub struct App {
     pub keys: Arc<SecretKeys>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
-    list_work: Arc<ListWork>,
+    list_work: Arc<BackgroundTasks>,
     sources: Arc<Sources>,
     /// Of what the desk saved.
     revision: i64,
     /// Why the mail server that was saved there cannot be used here.
-    unusable_smtp: Option<Fault>,
+    unusable_smtp: Option<ConfigError>,
     /// Those in force, in a process that keeps them while the owner's are broken.
     templates: Option<Arc<Templates>>,
 }
@@ -124,15 +124,17 @@ impl App {
     ) -> Result<Self, AppError> {
         let settings = sources.settings(&Saved::new())?;
         let place = match &settings.database.url {
-            DatabaseUrl::Sqlite(path) => Place::Sqlite(path.clone()),
-            DatabaseUrl::Postgres(url) => Place::Postgres(url.expose_secret().to_owned()),
+            config::DatabaseUrl::Sqlite(path) => DatabaseUrl::Sqlite(path.clone()),
+            config::DatabaseUrl::Postgres(url) => {
+                DatabaseUrl::Postgres(url.expose_secret().to_owned())
+            }
         };
         let store = Store::connect(&place).await?;
         let keys = open_keys(&store, &settings.secrets.key_file, &random).await?;
         // Beside the secret key: a folder that is nobody else's to read.
         let imports = settings.secrets.key_file.with_file_name("imports");
         let app = Self {
-            list_work: Arc::new(ListWork::new(imports)),
+            list_work: Arc::new(BackgroundTasks::new(imports)),
             settings: Arc::new(settings),
             store,
             keys: Arc::new(keys),
@@ -143,17 +145,17 @@ impl App {
             unusable_smtp: None,
             templates: None,
         };
-        app.with_saved().await
+        app.reload_saved().await
     }
 
     /// The same with what is saved at the desk by now.
-    async fn with_saved(&self) -> Result<Self, AppError> {
+    async fn reload_saved(&self) -> Result<Self, AppError> {
         let saved = self.store.saved_settings().await?;
         let with = self.sources.settings_with(&saved.values)?;
         for fault in &with.unusable {
             tracing::error!("what was saved at the desk is not used: {fault}");
         }
-        let unusable_smtp = with.unusable.into_iter().find(Fault::is_of_smtp);
+        let unusable_smtp = with.unusable.into_iter().find(ConfigError::is_of_smtp);
         Ok(Self {
             settings: Arc::new(with.settings),
             revision: saved.revision,
@@ -166,8 +168,8 @@ impl App {
         self.store.close().await;
     }
 
-    pub fn subscriptions(&self) -> Subscriptions {
-        Subscriptions {
+    pub fn subscriptions(&self) -> SubscriptionService {
+        SubscriptionService {
             store: self.store.clone(),
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
@@ -177,8 +179,8 @@ impl App {
 
     /// # Errors
     /// When a template of the owner's has a fault.
-    pub fn digests(&self) -> Result<Digests, AppError> {
-        Ok(Digests {
+    pub fn digests(&self) -> Result<DigestService, AppError> {
+        Ok(DigestService {
             store: self.store.clone(),
             fetcher: self.fetcher(),
             templates: self.templates()?,
@@ -198,7 +200,7 @@ impl App {
                 .feeds
                 .urls
                 .iter()
-                .map(|url| Wanted(FeedSource::Web(url.clone())))
+                .map(|url| ConfiguredFeed(FeedSource::Web(url.clone())))
                 .collect(),
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
@@ -208,13 +210,13 @@ impl App {
 
     /// # Errors
     /// When a template, a key, or what the settings say of the mail server, has a fault.
-    pub fn deliveries(&self) -> Result<Deliveries, AppError> {
+    pub fn deliveries(&self) -> Result<DeliveryService, AppError> {
         if let Some(fault) = &self.unusable_smtp {
             return Err(AppError::SavedSmtp(fault.clone()));
         }
         let smtp = &self.settings.smtp;
         let identity = Arc::new(identity(&self.settings));
-        Ok(Deliveries {
+        Ok(DeliveryService {
             store: self.store.clone(),
             templates: self.templates()?,
             identity,
@@ -228,8 +230,8 @@ impl App {
                 connections: usize::from(smtp.connections),
                 rate_per_second: smtp.rate_per_second,
                 in_doubt: match smtp.in_doubt {
-                    InDoubtPolicy::Resend => InDoubt::Resend,
-                    InDoubtPolicy::Hold => InDoubt::Hold,
+                    config::InDoubtPolicy::Resend => InDoubtPolicy::Resend,
+                    config::InDoubtPolicy::Hold => InDoubtPolicy::Hold,
                 },
             },
         })
@@ -290,10 +292,12 @@ impl App {
     }
 
     /// Notes what a command has just done, in the list that admins read.
-    pub async fn did(&self, action: Action, object: impl Into<Object>) {
+    pub async fn did(&self, action: AuditAction, object: impl Into<AuditTarget>) {
         let (object, now) = (object.into(), self.clock.now());
         let id = AuditId::new(now, &self.random);
-        let noted = self.store.note(&id, &Actor::Cli, (action, &object), now);
+        let noted = self
+            .store
+            .insert_audit(&id, &Actor::Cli, (action, &object), now);
         if let Err(error) = noted.await {
             tracing::error!(%error, "that it was done could not be noted");
         }

@@ -11,8 +11,10 @@ use broadsheet::domain::ids::WorkerId;
 use broadsheet::domain::random::Random;
 use broadsheet::domain::signed_token::SecretKeys;
 use broadsheet::domain::subscriber::{SubscriberState, growth};
-use broadsheet::store::{GroupCommit, Place, Settled, Store, Subscriber, SubscriberFilter, Turn};
-use broadsheet::subscription::{Consent, Deed, Subscriptions, TakenIn};
+use broadsheet::store::{
+    DatabaseUrl, DeliveryUpdate, GroupCommit, PageDirection, Store, Subscriber, SubscriberFilter,
+};
+use broadsheet::subscription::{BulkAction, Consent, ImportOptions, SubscriptionService};
 use proptest::prelude::*;
 
 use crate::support::database::Database;
@@ -58,7 +60,7 @@ fn event() -> impl Strategy<Value = Event> {
 
 /// A list of readers with a clock that is moved by hand.
 struct List {
-    readers: Subscriptions,
+    readers: SubscriptionService,
     clock: Arc<ManualClock>,
 }
 
@@ -69,12 +71,12 @@ fn address(who: u8) -> EmailAddress {
 impl List {
     async fn open(database: &Database) -> Self {
         let place = match database.url().strip_prefix("sqlite:") {
-            Some(path) => Place::Sqlite(path.into()),
-            None => Place::Postgres(database.url().to_owned()),
+            Some(path) => DatabaseUrl::Sqlite(path.into()),
+            None => DatabaseUrl::Postgres(database.url().to_owned()),
         };
         let random = Arc::new(Random::seeded(1));
         let clock = Arc::new(ManualClock::at(FRIDAY));
-        let readers = Subscriptions {
+        let readers = SubscriptionService {
             store: Store::connect(&place).await.expect("a database"),
             keys: Arc::new(SecretKeys::generate(&random)),
             clock: clock.clone(),
@@ -102,10 +104,10 @@ impl List {
                 readers.sign_up(&address(who), None, &consent).await
             }
             Event::Import { from, pending } => self.import(from, pending).await,
-            Event::EraseFrom(who) => self.to_all_from(who, Deed::Erase).await,
-            Event::LeaveFrom(who) => self.to_all_from(who, Deed::Unsubscribe).await,
+            Event::EraseFrom(who) => self.to_all_from(who, BulkAction::Erase).await,
+            Event::LeaveFrom(who) => self.to_all_from(who, BulkAction::Unsubscribe).await,
             Event::Purge => store.purge_pending(now, now).await.map(drop),
-            Event::Fold => store.fold_moves().await,
+            Event::Fold => store.compact_state_log().await,
             Event::NextDay => {
                 self.clock.advance(DAY);
                 Ok(())
@@ -130,11 +132,11 @@ impl List {
         let (store, now) = (&self.readers.store, self.clock.now());
         match event {
             Event::Confirm(_) => store.confirm(reader, None, &[], now).await.map(drop),
-            Event::ComeBack(_) => store.return_to_list(&reader.id, now).await.map(drop),
+            Event::ComeBack(_) => store.resubscribe(&reader.id, now).await.map(drop),
             Event::Lift(_) => self.readers.lift_suppression(&reader.id).await.map(drop),
             Event::Suppress(_) => {
                 let worker = WorkerId::new(now, &self.readers.random);
-                let bounced = Settled {
+                let bounced = DeliveryUpdate {
                     id: DeliveryId::from_stored("none".to_owned()),
                     state: DeliveryState::Bounced,
                     due_at: None,
@@ -153,14 +155,17 @@ impl List {
             }
             _ => {
                 let row = store.subscribers_by_id(&[reader.id]).await?;
-                self.readers.do_to(Deed::Unsubscribe, &row).await.map(drop)
+                self.readers
+                    .apply(BulkAction::Unsubscribe, &row)
+                    .await
+                    .map(drop)
             }
         }
     }
 
     /// Three at once, some of them twice.
     async fn import(&self, from: u8, pending: bool) -> Result<(), broadsheet::store::StoreError> {
-        let how = TakenIn {
+        let how = ImportOptions {
             source: "elsewhere".to_owned(),
             pending,
         };
@@ -173,19 +178,23 @@ impl List {
         Ok(())
     }
 
-    async fn to_all_from(&self, who: u8, deed: Deed) -> Result<(), broadsheet::store::StoreError> {
+    async fn to_all_from(
+        &self,
+        who: u8,
+        deed: BulkAction,
+    ) -> Result<(), broadsheet::store::StoreError> {
         let mut ids = Vec::new();
         for who in who..who + 4 {
             ids.extend(self.reader(who).await.map(|reader| reader.id));
         }
         let rows = self.readers.store.subscribers_by_id(&ids).await?;
-        self.readers.do_to(deed, &rows).await.map(drop)
+        self.readers.apply(deed, &rows).await.map(drop)
     }
 
     async fn ledger_is_right(&self) -> Result<(), TestCaseError> {
         let store = &self.readers.store;
         let everyone = SubscriberFilter::default();
-        let all = store.subscribers(&everyone, Turn::First, 100);
+        let all = store.subscribers(&everyone, PageDirection::First, 100);
         let mut table: BTreeMap<&str, i64> = BTreeMap::new();
         for reader in all.await.expect("the list") {
             *table.entry(reader.state.as_str()).or_default() += 1;

@@ -76,7 +76,7 @@ async fn nobody_gets_an_old_issue_after_the_next_one() {
     weeks.server_says(Some(later));
     let first = &all_sent[2];
     let now = weeks.app.clock.now();
-    let again = weeks.app.app.store.send_again(&first.id, now).await;
+    let again = weeks.app.app.store.requeue_failed(&first.id, now).await;
     assert_eq!(again.expect("a database that answers"), 1);
     weeks.app.delivers().await;
     assert_eq!(weeks.copy(1).await, ("bounced", later.to_owned()));

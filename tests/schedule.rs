@@ -7,7 +7,7 @@ use broadsheet::domain::delivery::DeliveryKind;
 use broadsheet::domain::ids::WorkerId;
 use broadsheet::domain::issue::slot::Slot;
 use broadsheet::domain::issue::text::{Note, Subject};
-use broadsheet::store::{DeliveryFilter, GroupCommit, IssueRow, Saved};
+use broadsheet::store::{DeliveryFilter, GroupCommit, IssueRow, SaveOutcome};
 
 use crate::support::app::TestApp;
 use crate::support::blog::{Blog, Item};
@@ -145,9 +145,9 @@ async fn what_the_editor_changed_goes_out_at_the_slot_with_what_came_since() {
     edits.subject = Subject::parse("Mine").ok();
     edits.note = Note::parse("Hello").ok();
     let saved = store.save_draft_edits(&edits).await.expect("a database");
-    assert_eq!(saved, Saved::Saved);
+    assert_eq!(saved, SaveOutcome::Saved);
     let later = store.save_draft_edits(&edits).await.expect("a database");
-    assert_eq!(later, Saved::Outrun, "made from an older version");
+    assert_eq!(later, SaveOutcome::Outrun, "made from an older version");
     app.later(TO_SLOT);
     blog.publish(Item::new("two", "Post two", WEDNESDAY.plus(HOUR)));
     app.scheduler_looks().await;
@@ -188,7 +188,7 @@ async fn told(app: &TestApp, event: &str) -> (usize, bool) {
     let mails = app.app.store.deliveries(&filter, None, 100).await;
     let mails = mails.expect("a list of mails");
     let alerts = mails.iter().filter(|mail| mail.kind == DeliveryKind::Alert);
-    let is_told = app.app.store.is_told(event).await.expect("an answer");
+    let is_told = app.app.store.alert_exists(event).await.expect("an answer");
     (alerts.count(), is_told)
 }
 
@@ -282,7 +282,7 @@ async fn an_issue_that_cannot_be_made_is_told_of_once_and_tried_again_after_a_re
     edits.note = Note::parse(&"# a\n".repeat(1_200)).ok();
     assert!(edits.note.is_some());
     let saved = store.save_draft_edits(&edits).await.expect("a database");
-    assert_eq!(saved, Saved::Saved);
+    assert_eq!(saved, SaveOutcome::Saved);
     app.later(TO_SLOT);
     app.scheduler_looks().await;
     let read = blog.requests();
@@ -299,7 +299,7 @@ async fn an_issue_that_cannot_be_made_is_told_of_once_and_tried_again_after_a_re
     let mut edits = store.draft_edits().await.expect("edits");
     edits.note = None;
     let saved = store.save_draft_edits(&edits).await.expect("a database");
-    assert_eq!(saved, Saved::Saved);
+    assert_eq!(saved, SaveOutcome::Saved);
     app.later(HOUR);
     app.scheduler_looks().await;
     assert_eq!(app.issues().await.len(), 1);

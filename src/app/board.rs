@@ -4,11 +4,13 @@ use std::sync::{Arc, Weak};
 
 use futures_util::future::BoxFuture;
 
-use crate::app::helm::Helm;
+use crate::app::helm::ReloadHandle;
 use crate::app::{App, AppError, listing};
-use crate::config::{Fault, SettingsError};
+use crate::config::{ConfigError, ConfigErrors};
 use crate::domain::email_address::EmailAddress;
-use crate::web::admin::board::{Change, Refusal, SaveError, SettingsBoard, SmtpTried};
+use crate::web::admin::board::{
+    SaveError, SettingChange, SettingError, SettingsService, TestMailResult,
+};
 use crate::web::admin::views::SettingSection;
 
 /// So many others may save in the same moment.
@@ -16,15 +18,15 @@ const TRIES: usize = 5;
 
 /// The web is held by the helm, so it must not hold the helm.
 #[derive(Clone, Debug)]
-pub(super) struct Board(Weak<Helm>);
+pub(super) struct AppSettingsService(Weak<ReloadHandle>);
 
-impl Board {
-    pub fn of(helm: &Arc<Helm>) -> Self {
+impl AppSettingsService {
+    pub fn of(helm: &Arc<ReloadHandle>) -> Self {
         Self(Arc::downgrade(helm))
     }
 }
 
-impl SettingsBoard for Board {
+impl SettingsService for AppSettingsService {
     fn settings(&self) -> Vec<SettingSection> {
         self.0
             .upgrade()
@@ -37,25 +39,29 @@ impl SettingsBoard for Board {
         faults.iter().flatten().map(ToString::to_string).collect()
     }
 
-    fn save(&self, changes: Vec<Change>, by: String) -> BoxFuture<'_, Result<(), SaveError>> {
+    fn save(
+        &self,
+        changes: Vec<SettingChange>,
+        by: String,
+    ) -> BoxFuture<'_, Result<(), SaveError>> {
         Box::pin(async move {
-            let helm = self.0.upgrade().ok_or(SaveError::Crowded)?;
+            let helm = self.0.upgrade().ok_or(SaveError::Conflict)?;
             save(&helm.app(), &changes, &by).await?;
             helm.reload().await.map_err(refused)
         })
     }
 
-    fn try_sending(&self, to: EmailAddress) -> BoxFuture<'_, SmtpTried> {
+    fn send_test_mail(&self, to: EmailAddress) -> BoxFuture<'_, TestMailResult> {
         Box::pin(async move {
             match self.0.upgrade() {
                 Some(helm) => helm.app().try_sending(&to).await,
-                None => SmtpTried::Stopped,
+                None => TestMailResult::Stopped,
             }
         })
     }
 }
 
-async fn save(app: &App, changes: &[Change], by: &str) -> Result<(), SaveError> {
+async fn save(app: &App, changes: &[SettingChange], by: &str) -> Result<(), SaveError> {
     let now = app.clock.now();
     for _ in 0..TRIES {
         let saved = app.store.saved_settings().await?;
@@ -71,7 +77,7 @@ async fn save(app: &App, changes: &[Change], by: &str) -> Result<(), SaveError> 
             settings: Arc::new(settings),
             ..app.clone()
         };
-        Helm::try_out(&tried).map_err(refused)?;
+        ReloadHandle::validate(&tried).map_err(refused)?;
         let revision = app
             .store
             .save_settings(changes, saved.revision, by, now)
@@ -80,27 +86,27 @@ async fn save(app: &App, changes: &[Change], by: &str) -> Result<(), SaveError> 
             return Ok(());
         }
     }
-    Err(SaveError::Crowded)
+    Err(SaveError::Conflict)
 }
 
 fn refused(error: AppError) -> SaveError {
     match error {
         AppError::Store(error) => SaveError::Store(error),
         AppError::Settings(error) => SaveError::Refused(refusals(&error)),
-        other => SaveError::Refused(vec![Refusal {
+        other => SaveError::Refused(vec![SettingError {
             key: None,
             says: other.to_string(),
         }]),
     }
 }
 
-fn refusals(error: &SettingsError) -> Vec<Refusal> {
-    let refusal = |fault: &Fault| match fault {
-        Fault::Key { key, says, .. } => Refusal {
+fn refusals(error: &ConfigErrors) -> Vec<SettingError> {
+    let refusal = |fault: &ConfigError| match fault {
+        ConfigError::Key { key, says, .. } => SettingError {
             key: Some(key.clone()),
             says: says.clone(),
         },
-        other => Refusal {
+        other => SettingError {
             key: None,
             says: other.to_string(),
         },

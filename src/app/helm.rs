@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::board::Board;
+use crate::app::board::AppSettingsService;
 use crate::app::{App, AppError};
-use crate::delivery::Deliveries;
+use crate::delivery::DeliveryService;
 use crate::mail::templates::{Fingerprint, TemplateFault, Templates};
-use crate::web::Front;
+use crate::web::Server;
 use crate::worker::Scheduler;
 
 /// How often a process looks whether another one saved settings, and whether the owner's
@@ -19,17 +19,17 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// The parts as one set of settings makes them.
 #[derive(Debug)]
-pub(super) struct Generation {
+pub(super) struct Components {
     pub app: App,
     pub scheduler: Scheduler,
     /// None while nothing may leave: without a sender nothing may reach a real server, and
     /// waits in the queue. (The outbox is for trying things out.)
-    pub deliveries: Option<Deliveries>,
+    pub deliveries: Option<DeliveryService>,
 }
 
-impl Generation {
+impl Components {
     fn new(app: App) -> Result<Self, AppError> {
-        let is_ready = app.settings.ready_to_send().is_ok();
+        let is_ready = app.settings.require_sending_settings().is_ok();
         let may_leave = is_ready || app.settings.smtp.url.is_none();
         let deliveries = match app.deliveries() {
             Err(AppError::SavedSmtp(_)) => None,
@@ -45,25 +45,30 @@ impl Generation {
 
 /// Of a running process.
 #[derive(Debug)]
-pub(super) struct Helm {
-    in_force: watch::Sender<Arc<Generation>>,
+pub(super) struct ReloadHandle {
+    in_force: watch::Sender<Arc<Components>>,
     /// A worker has none.
-    front: OnceLock<Arc<Front>>,
+    front: OnceLock<Arc<Server>>,
     /// One change at a time.
     turn: tokio::sync::Mutex<()>,
     template_faults: Mutex<Vec<TemplateFault>>,
 }
 
-impl Helm {
+impl ReloadHandle {
     /// # Errors
     /// When a part cannot be made.
     pub fn new(mut app: App) -> Result<Arc<Self>, AppError> {
         app.templates = Some(app.templates()?);
-        for missing in app.settings.ready_to_send().err().unwrap_or_default() {
+        for missing in app
+            .settings
+            .require_sending_settings()
+            .err()
+            .unwrap_or_default()
+        {
             tracing::warn!("{missing}");
         }
         Ok(Arc::new(Self {
-            in_force: watch::Sender::new(Arc::new(Generation::new(app)?)),
+            in_force: watch::Sender::new(Arc::new(Components::new(app)?)),
             front: OnceLock::new(),
             turn: tokio::sync::Mutex::default(),
             template_faults: Mutex::default(),
@@ -71,13 +76,13 @@ impl Helm {
     }
 
     /// The web, which follows what is in force from now on.
-    pub fn open_the_front(self: &Arc<Self>) -> Result<Arc<Front>, AppError> {
-        let web = self.app().web(Arc::new(Board::of(self)))?;
-        let front = Front::new(web).map_err(std::io::Error::other)?;
+    pub fn build_server(self: &Arc<Self>) -> Result<Arc<Server>, AppError> {
+        let web = self.app().web(Arc::new(AppSettingsService::of(self)))?;
+        let front = Server::new(web).map_err(std::io::Error::other)?;
         Ok(Arc::clone(self.front.get_or_init(|| Arc::new(front))))
     }
 
-    pub fn in_force(&self) -> watch::Receiver<Arc<Generation>> {
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Components>> {
         self.in_force.subscribe()
     }
 
@@ -99,8 +104,8 @@ impl Helm {
     }
 
     /// Whether all parts can be made of `app`.
-    pub fn try_out(app: &App) -> Result<(), AppError> {
-        Generation::new(app.clone()).map(drop)
+    pub fn validate(app: &App) -> Result<(), AppError> {
+        Components::new(app.clone()).map(drop)
     }
 
     /// Brings what is saved by now into force.
@@ -110,7 +115,7 @@ impl Helm {
         if app.store.settings_revision().await? == app.revision {
             return Ok(());
         }
-        let app = app.with_saved().await?;
+        let app = app.reload_saved().await?;
         let revision = app.revision;
         self.take(app)?;
         tracing::info!(revision, "other settings are in force");
@@ -120,10 +125,10 @@ impl Helm {
     /// The pages change first: who saved sees it at once, while the other parts still come
     /// to their end under the old settings.
     fn take(self: &Arc<Self>, app: App) -> Result<(), AppError> {
-        let generation = Arc::new(Generation::new(app.clone())?);
+        let generation = Arc::new(Components::new(app.clone())?);
         if let Some(front) = self.front.get() {
             front
-                .replace(app.web(Arc::new(Board::of(self)))?)
+                .replace(app.web(Arc::new(AppSettingsService::of(self)))?)
                 .map_err(std::io::Error::other)?;
         }
         self.in_force.send_replace(generation);
@@ -131,7 +136,7 @@ impl Helm {
     }
 
     /// Follows what other processes save, and the owner's templates, until `stop`.
-    pub async fn keep_up(self: Arc<Self>, stop: CancellationToken) {
+    pub async fn watch_for_changes(self: Arc<Self>, stop: CancellationToken) {
         let mut seen = self.app().revision;
         let mut files = self.fingerprint();
         loop {

@@ -1,10 +1,10 @@
 //! The newsletter as the settings name it.
 
 use crate::config::Settings;
-use crate::domain::issue::schedule::Rhythm;
-use crate::domain::mailbox::Sender;
+use crate::domain::issue::schedule::Recurrence;
+use crate::domain::mailbox::Mailbox;
 use crate::mail::identity::Identity;
-use crate::mail::templates::{Direction, Masthead};
+use crate::mail::templates::{Direction, NewsletterContext};
 
 /// Whose mail it is. What is not set yet has a stand-in: it shows in the outbox and on
 /// pages, and a real send asks for it first.
@@ -12,12 +12,12 @@ pub(super) fn identity(settings: &Settings) -> Identity {
     let newsletter = &settings.newsletter;
     let host = settings.server.public_url.host().to_owned();
     let stand_in = || {
-        let at_host = Sender::parse(&format!("newsletter@{host}"));
-        at_host.or_else(|_| Sender::parse("newsletter@example.invalid"))
+        let at_host = Mailbox::parse(&format!("newsletter@{host}"));
+        at_host.or_else(|_| Mailbox::parse("newsletter@example.invalid"))
     };
     let from = newsletter.from.clone().or_else(|| stand_in().ok());
     Identity {
-        masthead: Masthead {
+        masthead: NewsletterContext {
             name: newsletter
                 .name
                 .clone()
@@ -28,11 +28,11 @@ pub(super) fn identity(settings: &Settings) -> Identity {
             site: host,
             postal_address: newsletter.postal_address.clone(),
             weekly: settings.schedule.enabled
-                && matches!(settings.schedule.plan.rhythm(), Rhythm::Weekly(_)),
+                && matches!(settings.schedule.plan.rhythm(), Recurrence::Weekly(_)),
             accent: newsletter.accent.into(),
         },
         from: from.expect("example.invalid is a domain name"),
-        reply_to: newsletter.reply_to.clone().map(Sender::from),
+        reply_to: newsletter.reply_to.clone().map(Mailbox::from),
         public_url: settings.server.public_url.clone(),
         zone: settings.schedule.plan.zone(),
     }

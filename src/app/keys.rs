@@ -26,7 +26,7 @@ pub(super) async fn open_keys(
     let current = keys.fingerprint();
     let kept = store.claim_key_fingerprint(&current).await?;
     if kept != current {
-        if !keys.knows(&kept) {
+        if !keys.has_fingerprint(&kept) {
             return Err(AppError::WrongKey(file.display().to_string()));
         }
         store.replace_key_fingerprint(&current).await?;

@@ -1,6 +1,6 @@
 //! From the settings to the page that shows them.
 
-use crate::config::{Listed, Origin, Settings};
+use crate::config::{Origin, SettingInfo, Settings};
 use crate::web::admin::views::{Setting, SettingSection};
 
 /// The settings as the desk shows them.
@@ -20,10 +20,10 @@ pub(super) fn sections(settings: &Settings) -> Vec<SettingSection> {
     sections
 }
 
-fn setting(listed: &Listed) -> Setting {
+fn setting(listed: &SettingInfo) -> Setting {
     let (origin, place) = match &listed.origin {
         Origin::BuiltIn => ("default", None),
-        Origin::Desk => ("desk", None),
+        Origin::Database => ("desk", None),
         Origin::File(path) => ("file", Some(path.display().to_string())),
         Origin::Variable(name) => ("environment", Some(name.clone())),
     };

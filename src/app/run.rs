@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::helm::{Generation, Helm};
+use crate::app::helm::{Components, ReloadHandle};
 use crate::app::{App, AppError};
 use crate::delivery::Engine;
 use crate::worker::{Alerts, Housekeeping, Plan, Scheduler};
@@ -33,8 +33,8 @@ impl App {
         stop: CancellationToken,
     ) -> Result<(), AppError> {
         self.list_work.tidy_up();
-        let helm = Helm::new(self.clone())?;
-        let front = helm.open_the_front()?;
+        let helm = ReloadHandle::new(self.clone())?;
+        let front = helm.build_server()?;
         let tracker = self.start_work(&helm, &stop);
         tracing::info!(address = %listener.local_addr()?, "listening");
         let served = front.serve(listener, stop.clone()).await;
@@ -48,7 +48,7 @@ impl App {
     /// # Errors
     /// As [`Self::serve`].
     pub async fn work(&self, stop: CancellationToken) -> Result<(), AppError> {
-        let helm = Helm::new(self.clone())?;
+        let helm = ReloadHandle::new(self.clone())?;
         let tracker = self.start_work(&helm, &stop);
         tracing::info!("working");
         tracker.wait().await;
@@ -63,7 +63,7 @@ impl App {
         Ok(Scheduler {
             digests: self.digests()?,
             plan: self.plan(),
-            ready: self.settings.ready_to_send().is_ok(),
+            ready: self.settings.require_sending_settings().is_ok(),
             alerts: self.alerts(),
         })
     }
@@ -79,7 +79,7 @@ impl App {
         }
     }
 
-    fn start_work(&self, helm: &Arc<Helm>, stop: &CancellationToken) -> TaskTracker {
+    fn start_work(&self, helm: &Arc<ReloadHandle>, stop: &CancellationToken) -> TaskTracker {
         let housekeeping = Housekeeping {
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
@@ -87,9 +87,9 @@ impl App {
         let tracker = TaskTracker::new();
         let ending = stop.clone();
         let deliver = move |generation, stop| deliver(generation, stop, ending.clone());
-        tracker.spawn(under(helm.in_force(), stop.clone(), deliver));
-        tracker.spawn(under(helm.in_force(), stop.clone(), schedule));
-        tracker.spawn(Arc::clone(helm).keep_up(stop.clone()));
+        tracker.spawn(run_with_reload(helm.subscribe(), stop.clone(), deliver));
+        tracker.spawn(run_with_reload(helm.subscribe(), stop.clone(), schedule));
+        tracker.spawn(Arc::clone(helm).watch_for_changes(stop.clone()));
         let stop = stop.clone();
         tracker.spawn(async move { housekeeping.run(stop).await });
         tracker.close();
@@ -97,23 +97,23 @@ impl App {
     }
 }
 
-async fn deliver(generation: Arc<Generation>, stop: CancellationToken, ending: CancellationToken) {
+async fn deliver(generation: Arc<Components>, stop: CancellationToken, ending: CancellationToken) {
     match &generation.deliveries {
         Some(deliveries) => Engine::new(deliveries.clone()).run(stop, ending).await,
         None => stop.cancelled().await,
     }
 }
 
-async fn schedule(generation: Arc<Generation>, stop: CancellationToken) {
+async fn schedule(generation: Arc<Components>, stop: CancellationToken) {
     generation.scheduler.run(stop).await;
 }
 
 /// Runs `part` under what is in force: when that changes the part is stopped, comes to its
 /// end, and begins anew.
-async fn under<F: Future<Output = ()>>(
-    mut in_force: watch::Receiver<Arc<Generation>>,
+async fn run_with_reload<F: Future<Output = ()>>(
+    mut in_force: watch::Receiver<Arc<Components>>,
     stop: CancellationToken,
-    part: impl Fn(Arc<Generation>, CancellationToken) -> F,
+    part: impl Fn(Arc<Components>, CancellationToken) -> F,
 ) {
     while !stop.is_cancelled() {
         let generation = Arc::clone(&in_force.borrow_and_update());

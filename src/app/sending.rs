@@ -5,56 +5,58 @@ use std::time::Duration;
 use crate::app::identity::identity;
 use crate::app::{App, AppError};
 use crate::domain::delivery::DeliveryId;
-use crate::domain::delivery::outcome::{Halt, Outcome, Report, Temporary};
+use crate::domain::delivery::outcome::{DeferReason, HaltReason, Outcome, SmtpResult};
 use crate::domain::delivery::verp::ReturnPath;
 use crate::domain::email_address::EmailAddress;
 use crate::mail::compose::{Mail, MessageId};
-use crate::mail::templates::Event;
+use crate::mail::templates::AlertEvent;
 use crate::mail::transport::{Outgoing, Transport};
-use crate::web::admin::board::{SmtpTried, SmtpTrouble};
+use crate::web::admin::board::{TestMailProblem, TestMailResult};
 
 /// Nobody waits longer before a page.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl App {
     /// Sends a mail to `to` at once, past the queue.
-    pub(super) async fn try_sending(&self, to: &EmailAddress) -> SmtpTried {
+    pub(super) async fn try_sending(&self, to: &EmailAddress) -> TestMailResult {
         let server = self.settings.smtp.url.as_ref();
         if server.is_some() && self.settings.newsletter.from.is_none() {
-            return SmtpTried::NoSender;
+            return TestMailResult::NoSender;
         }
         let place = server.map_or_else(String::new, |server| server.host().to_owned());
-        let our_side = |error: AppError| SmtpTried::Failed {
+        let our_side = |error: AppError| TestMailResult::Failed {
             server: place.clone(),
             says: error.to_string(),
-            means: SmtpTrouble::OurSide,
+            means: TestMailProblem::OurSide,
         };
         let (transport, message, id) = match self.prepare(to) {
             Ok(prepared) => prepared,
             Err(error) => return our_side(error),
         };
         let sent = tokio::time::timeout(PATIENCE, self.send(&transport, &id, to, message)).await;
-        let report = sent.unwrap_or_else(|_| Report {
-            outcome: Outcome::Deferred(Temporary::Connection),
-            says: format!("no answer within {} s", PATIENCE.as_secs()),
+        let report = sent.unwrap_or_else(|_| SmtpResult {
+            outcome: Outcome::Deferred(DeferReason::Connection),
+            reply: format!("no answer within {} s", PATIENCE.as_secs()),
         });
         match (&transport, report.outcome) {
-            (Transport::Outbox(_), Outcome::Delivered) => SmtpTried::Kept,
-            (Transport::Smtp(_), Outcome::Delivered) => match self.store.spoke_to(&place).await {
-                Ok(()) => SmtpTried::Taken { server: place },
-                Err(error) => our_side(error.into()),
-            },
-            _ => SmtpTried::Failed {
+            (Transport::Outbox(_), Outcome::Delivered) => TestMailResult::Kept,
+            (Transport::Smtp(_), Outcome::Delivered) => {
+                match self.store.record_smtp_success(&place).await {
+                    Ok(()) => TestMailResult::Taken { server: place },
+                    Err(error) => our_side(error.into()),
+                }
+            }
+            _ => TestMailResult::Failed {
                 server: transport.place(),
                 means: trouble(&report),
-                says: report.says,
+                says: report.reply,
             },
         }
     }
 
     fn prepare(&self, to: &EmailAddress) -> Result<(Transport, Vec<u8>, DeliveryId), AppError> {
         let identity = identity(&self.settings);
-        let alert = identity.alert(Event::SendingTried);
+        let alert = identity.alert(AlertEvent::SendingTried);
         let content = self.templates()?.render(&alert);
         let content = content.map_err(|fault| AppError::Templates(vec![fault]))?;
         let mail = Mail {
@@ -79,7 +81,7 @@ impl App {
         delivery: &DeliveryId,
         to: &EmailAddress,
         message: Vec<u8>,
-    ) -> Report {
+    ) -> SmtpResult {
         let mut channel = match transport.open().await {
             Ok(channel) => channel,
             Err(report) => return report,
@@ -101,22 +103,24 @@ impl App {
 }
 
 /// What a person would make of it. Servers agree on codes, not on words.
-fn trouble(report: &Report) -> SmtpTrouble {
-    let says = report.says.to_lowercase();
+fn trouble(report: &SmtpResult) -> TestMailProblem {
+    let says = report.reply.to_lowercase();
     let speaks_of = |words: &[&str]| words.iter().any(|word| says.contains(word));
     match report.outcome {
-        Outcome::Deferred(Temporary::Connection) | Outcome::InDoubt => {
+        Outcome::Deferred(DeferReason::Connection) | Outcome::InDoubt => {
             if speaks_of(&["lookup", "resolve", "name or service", "no such host"]) {
-                SmtpTrouble::NoSuchHost
+                TestMailProblem::NoSuchHost
             } else {
-                SmtpTrouble::Unreachable
+                TestMailProblem::Unreachable
             }
         }
-        Outcome::Halted(Halt::Settings) if speaks_of(&["tls", "certificate"]) => SmtpTrouble::Tls,
-        Outcome::Halted(Halt::Settings) => SmtpTrouble::LogIn,
-        Outcome::Deferred(_) => SmtpTrouble::Later,
-        Outcome::Halted(Halt::OurMessage) | Outcome::Bounced(_) | Outcome::Delivered => {
-            SmtpTrouble::Refused
+        Outcome::Halted(HaltReason::Settings) if speaks_of(&["tls", "certificate"]) => {
+            TestMailProblem::Tls
+        }
+        Outcome::Halted(HaltReason::Settings) => TestMailProblem::LogIn,
+        Outcome::Deferred(_) => TestMailProblem::Later,
+        Outcome::Halted(HaltReason::OurMessage) | Outcome::Bounced(_) | Outcome::Delivered => {
+            TestMailProblem::Refused
         }
     }
 }
@@ -124,45 +128,45 @@ fn trouble(report: &Report) -> SmtpTrouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::delivery::outcome::Verdict;
+    use crate::domain::delivery::outcome::BounceReason;
 
     #[test]
     fn words_and_codes_become_something_to_do() {
         for (outcome, says, means) in [
             (
-                Outcome::Halted(Halt::Settings),
+                Outcome::Halted(HaltReason::Settings),
                 "535 5.7.8 Error: authentication failed",
-                SmtpTrouble::LogIn,
+                TestMailProblem::LogIn,
             ),
             (
-                Outcome::Halted(Halt::Settings),
+                Outcome::Halted(HaltReason::Settings),
                 "smtp.url requires TLS, but the server offers no STARTTLS; nothing was sent",
-                SmtpTrouble::Tls,
+                TestMailProblem::Tls,
             ),
             (
-                Outcome::Deferred(Temporary::Connection),
+                Outcome::Deferred(DeferReason::Connection),
                 "Connection refused (os error 111) (connecting)",
-                SmtpTrouble::Unreachable,
+                TestMailProblem::Unreachable,
             ),
             (
-                Outcome::Deferred(Temporary::Connection),
+                Outcome::Deferred(DeferReason::Connection),
                 "failed to lookup address information: Name or service not known (connecting)",
-                SmtpTrouble::NoSuchHost,
+                TestMailProblem::NoSuchHost,
             ),
             (
-                Outcome::Bounced(Verdict::Policy),
+                Outcome::Bounced(BounceReason::Policy),
                 "550 5.7.1 Relaying denied",
-                SmtpTrouble::Refused,
+                TestMailProblem::Refused,
             ),
             (
-                Outcome::Deferred(Temporary::Refused),
+                Outcome::Deferred(DeferReason::Refused),
                 "451 4.7.1 Greylisted",
-                SmtpTrouble::Later,
+                TestMailProblem::Later,
             ),
         ] {
-            let report = Report {
+            let report = SmtpResult {
                 outcome,
-                says: says.to_owned(),
+                reply: says.to_owned(),
             };
             assert_eq!(trouble(&report), means, "{says}");
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::{App, AppError};
-use crate::mail::dkim::{KeyPlace, Signer};
+use crate::mail::dkim::{KeySource, Signer};
 
 impl App {
     /// `None` when the settings name no key.
@@ -11,11 +11,11 @@ impl App {
         let Some(dkim) = &self.settings.dkim else {
             return Ok(None);
         };
-        let place = |key: &crate::config::DkimKey| KeyPlace {
+        let place = |key: &crate::config::DkimKey| KeySource {
             selector: key.selector.clone(),
             file: key.file.clone(),
         };
-        let keys: Vec<KeyPlace> = dkim.keys.iter().map(place).collect();
+        let keys: Vec<KeySource> = dkim.keys.iter().map(place).collect();
         let signer = Signer::load(&dkim.domain, &keys)?;
         for file in signer.readable_by_others() {
             tracing::warn!(

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use crate::app::{App, AppError};
 use crate::config::Origin;
 use crate::subscription::CapLimits;
-use crate::web::admin::board::SettingsBoard;
-use crate::web::{self, Web};
+use crate::web::admin::board::SettingsService;
+use crate::web::{self, Services};
 
 impl App {
     /// # Errors
     /// When a template or a key has a fault.
-    pub(super) fn web(&self, board: Arc<dyn SettingsBoard>) -> Result<Web, AppError> {
+    pub(super) fn web(&self, board: Arc<dyn SettingsService>) -> Result<Services, AppError> {
         let settings = &self.settings;
-        let not_ready = settings.ready_to_send().err().unwrap_or_default();
-        Ok(Web {
+        let not_ready = settings
+            .require_sending_settings()
+            .err()
+            .unwrap_or_default();
+        Ok(Services {
             store: self.store.clone(),
             subscriptions: self.subscriptions(),
             digests: self.digests()?,
@@ -24,7 +27,7 @@ impl App {
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
-            door: web::Door {
+            door: web::RequestPolicy {
                 public_url: settings.server.public_url.clone(),
                 trusted_proxies: settings.server.trusted_proxies.clone(),
                 minimum_fill: settings.limits.minimum_fill,
@@ -37,17 +40,17 @@ impl App {
             schedule: settings.schedule.plan.clone(),
             schedule_enabled: settings.schedule.enabled,
             accent: settings.newsletter.accent,
-            sending: self.way_out()?,
+            sending: self.sending_status()?,
             board,
             not_ready: not_ready.iter().map(ToString::to_string).collect(),
         })
     }
 
-    fn way_out(&self) -> Result<web::WayOut, AppError> {
+    fn sending_status(&self) -> Result<web::SendingStatus, AppError> {
         let smtp = &self.settings.smtp;
         let signer = self.signer()?;
         let records = signer.iter().flat_map(|signer| signer.records());
-        Ok(web::WayOut {
+        Ok(web::SendingStatus {
             server: smtp.url.as_ref().map(|url| url.host().to_owned()),
             is_outbox_chosen: smtp.url.is_none()
                 && (self.is_set("smtp", "url") || self.is_set("mail", "outbox")),

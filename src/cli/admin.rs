@@ -4,8 +4,8 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::cli::token::Token;
-use crate::cli::{Context, Failure};
-use crate::domain::audit::{Action, Object};
+use crate::cli::{CliError, Context};
+use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
 use crate::store::Role;
@@ -27,7 +27,7 @@ pub enum Admin {
 }
 
 impl Admin {
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &Context) -> Result<(), CliError> {
         match self {
             Self::Create { email, role } => create(context, &email, &role).await,
             Self::ResetPassword { email } => reset(context, &email).await,
@@ -36,38 +36,38 @@ impl Admin {
     }
 }
 
-async fn create(context: &Context, email: &str, role: &str) -> Result<(), Failure> {
+async fn create(context: &Context, email: &str, role: &str) -> Result<(), CliError> {
     let address = EmailAddress::parse(email)?;
-    let role = Role::parse(role).map_err(|error| Failure::Usage(error.to_string()))?;
+    let role = Role::parse(role).map_err(|error| CliError::Usage(error.to_string()))?;
     let app = context.app().await?;
     let now = app.clock.now();
     let id = AdminId::new(now, &app.random);
     if !app.store.add_admin(&id, &address, role, now).await? {
-        return Err(Failure::Failed(
+        return Err(CliError::Failed(
             "there is an account of that address; try: broadsheet admin reset-password".to_owned(),
         ));
     }
     print_link(context, &app.admin_link(Some(&id)).await?)?;
-    let object = Object::Account(address);
-    app.did(Action::AccountInvited, object).await;
+    let object = AuditTarget::Account(address);
+    app.did(AuditAction::AccountInvited, object).await;
     app.close().await;
     Ok(())
 }
 
-async fn reset(context: &Context, email: &str) -> Result<(), Failure> {
+async fn reset(context: &Context, email: &str) -> Result<(), CliError> {
     let address = EmailAddress::parse(email)?;
     let app = context.app().await?;
     let admin = app.store.admin_by_address(&address).await?;
     let admin =
-        admin.ok_or_else(|| Failure::Failed("there is no account of that address".to_owned()))?;
+        admin.ok_or_else(|| CliError::Failed("there is no account of that address".to_owned()))?;
     print_link(context, &app.admin_link(Some(&admin.id)).await?)?;
-    let object = Object::Account(address);
-    app.did(Action::AccountLinkMade, object).await;
+    let object = AuditTarget::Account(address);
+    app.did(AuditAction::AccountLinkMade, object).await;
     app.close().await;
     Ok(())
 }
 
-fn print_link(context: &Context, link: &str) -> Result<(), Failure> {
+fn print_link(context: &Context, link: &str) -> Result<(), CliError> {
     context
         .output
         .line(&json!({ "link": link }), || link.to_owned())

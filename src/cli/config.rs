@@ -3,8 +3,8 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use crate::cli::{Context, Failure};
-use crate::config::{Listed, Origin, Settings};
+use crate::cli::{CliError, Context};
+use crate::config::{Origin, SettingInfo, Settings};
 
 #[derive(Debug, Subcommand)]
 pub enum Config {
@@ -15,7 +15,7 @@ pub enum Config {
 }
 
 impl Config {
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &Context) -> Result<(), CliError> {
         match self {
             Self::Default => context.output.print(crate::config::DEFAULTS.trim_end()),
             Self::Check => check(context).await,
@@ -23,7 +23,7 @@ impl Config {
     }
 }
 
-async fn check(context: &Context) -> Result<(), Failure> {
+async fn check(context: &Context) -> Result<(), CliError> {
     let mut settings = context.settings()?;
     if context.has_database()? {
         match context.app().await {
@@ -32,15 +32,18 @@ async fn check(context: &Context) -> Result<(), Failure> {
                 app.close().await;
             }
             // The file can be looked at before there is a server to ask.
-            Err(Failure::Failed(says)) => {
+            Err(CliError::Failed(says)) => {
                 tracing::warn!("what was saved at the desk is not looked at: {says}");
             }
             Err(failure) => return Err(failure),
         }
     }
-    let missing = settings.ready_to_send().err().unwrap_or_default();
+    let missing = settings
+        .require_sending_settings()
+        .err()
+        .unwrap_or_default();
     let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-    let set: Vec<&Listed> = set(&settings).collect();
+    let set: Vec<&SettingInfo> = set(&settings).collect();
     let lines: Vec<Value> = set.iter().map(|it| line(it)).collect();
     let result = json!({ "settings": "ok", "before_a_send": missing, "set": lines });
     context.output.line(&result, || {
@@ -61,15 +64,15 @@ async fn check(context: &Context) -> Result<(), Failure> {
 }
 
 /// Everything but the defaults.
-fn set(settings: &Settings) -> impl Iterator<Item = &Listed> {
+fn set(settings: &Settings) -> impl Iterator<Item = &SettingInfo> {
     let listing = settings.listing.iter();
     listing.filter(|listed| listed.origin != Origin::BuiltIn)
 }
 
-fn line(listed: &Listed) -> Value {
+fn line(listed: &SettingInfo) -> Value {
     let origin = match &listed.origin {
         Origin::BuiltIn => "default".to_owned(),
-        Origin::Desk => "desk".to_owned(),
+        Origin::Database => "desk".to_owned(),
         Origin::File(path) => path.display().to_string(),
         Origin::Variable(name) => name.clone(),
     };

@@ -4,8 +4,8 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::cli::queued::queued;
-use crate::cli::{Context, Failure};
-use crate::domain::audit::Action;
+use crate::cli::{CliError, Context};
+use crate::domain::audit::AuditAction;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::issue::IssueNumber;
 use crate::store::{DeliveryFilter, DeliveryRow};
@@ -36,7 +36,7 @@ pub enum Deliveries {
 const PAGE: i64 = 1_000;
 
 impl Deliveries {
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &Context) -> Result<(), CliError> {
         match self {
             Self::List { issue, state } => list(context, issue.as_deref(), state.as_deref()).await,
             Self::Retry {
@@ -47,13 +47,13 @@ impl Deliveries {
     }
 }
 
-async fn list(context: &Context, issue: Option<&str>, state: Option<&str>) -> Result<(), Failure> {
+async fn list(context: &Context, issue: Option<&str>, state: Option<&str>) -> Result<(), CliError> {
     let filter = DeliveryFilter {
         issue: issue.map(issue_number).transpose()?,
         state: state
             .map(DeliveryState::parse)
             .transpose()
-            .map_err(|error| Failure::Usage(format!("--state: {error}")))?,
+            .map_err(|error| CliError::Usage(format!("--state: {error}")))?,
     };
     let app = context.app().await?;
     queued(&app).await?;
@@ -75,7 +75,7 @@ async fn list(context: &Context, issue: Option<&str>, state: Option<&str>) -> Re
     Ok(())
 }
 
-fn print(context: &Context, row: &DeliveryRow) -> Result<(), Failure> {
+fn print(context: &Context, row: &DeliveryRow) -> Result<(), CliError> {
     context.output.line(&row.to_json(), || {
         let issue = row
             .issue
@@ -91,20 +91,20 @@ fn print(context: &Context, row: &DeliveryRow) -> Result<(), Failure> {
     })
 }
 
-async fn retry(context: &Context, issue: &str, deferred_only: bool) -> Result<(), Failure> {
+async fn retry(context: &Context, issue: &str, deferred_only: bool) -> Result<(), CliError> {
     let number = issue_number(issue)?;
     let app = context.app().await?;
     let issue = app.store.issue(number).await?;
-    let issue = issue.ok_or_else(|| Failure::Failed(format!("there is no issue {number}")))?;
+    let issue = issue.ok_or_else(|| CliError::Failed(format!("there is no issue {number}")))?;
     let now = app.clock.now();
     let resumed = app.store.resume_issue(&issue.id, now).await?;
-    let sooner = app.store.try_now(&issue.id, now).await?;
+    let sooner = app.store.retry_now(&issue.id, now).await?;
     let again = if deferred_only {
         0
     } else {
-        app.store.send_again(&issue.id, now).await?
+        app.store.requeue_failed(&issue.id, now).await?
     };
-    app.did(Action::IssueSentAgain, number).await;
+    app.did(AuditAction::IssueSentAgain, number).await;
     context.output.line(
         &json!({ "issue": number.get(), "resumed": resumed, "due_now": sooner, "sent_again": again }),
         || format!("No. {number}: {sooner} fall due now, {again} are sent again.{}", if resumed { " It goes on." } else { "" }),
@@ -113,7 +113,7 @@ async fn retry(context: &Context, issue: &str, deferred_only: bool) -> Result<()
     Ok(())
 }
 
-fn issue_number(text: &str) -> Result<IssueNumber, Failure> {
+fn issue_number(text: &str) -> Result<IssueNumber, CliError> {
     IssueNumber::parse(text)
-        .map_err(|error| Failure::Usage(format!("--issue: {error}, got '{text}'")))
+        .map_err(|error| CliError::Usage(format!("--issue: {error}, got '{text}'")))
 }

@@ -9,13 +9,13 @@ use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::cli::serve::stop_signal;
-use crate::cli::{Context, Failure};
+use crate::cli::{CliError, Context};
 use crate::config::Sources;
 use crate::domain::clock::SystemClock;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
 use crate::domain::subscriber::SubscriberName;
-use crate::subscription::TakenIn;
+use crate::subscription::ImportOptions;
 use crate::web::sample_blog::SampleBlog;
 
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ const READERS: [&str; 25] = [
 ];
 
 impl Demo {
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &Context) -> Result<(), CliError> {
         let random = Random::from_os()?;
         let folder = Folder::new(self.keep, &random)?;
         let web = listen(self.port).await?;
@@ -48,7 +48,7 @@ impl Demo {
         let app = App::open(sources, Arc::new(SystemClock), Arc::new(random)).await?;
         let stop = stop_signal()?;
         let sample = SampleBlog::new(&blog_url, &newsletter_url, app.clock.now());
-        let sample = sample.map_err(|error| Failure::Failed(error.to_string()))?;
+        let sample = sample.map_err(|error| CliError::Failed(error.to_string()))?;
         let blog_stop = stop.clone();
         let blog = tokio::spawn(async move { sample.serve(blog, blog_stop).await });
 
@@ -81,7 +81,7 @@ struct Links<'a> {
     blog: &'a str,
 }
 
-fn tell(context: &Context, links: &Links<'_>, folder: &Folder) -> Result<(), Failure> {
+fn tell(context: &Context, links: &Links<'_>, folder: &Folder) -> Result<(), CliError> {
     let Links { form, desk, blog } = links;
     let path = folder.path.display();
     let line = json!({
@@ -105,7 +105,7 @@ fn tell(context: &Context, links: &Links<'_>, folder: &Folder) -> Result<(), Fai
 }
 
 /// Port 8080 as in the settings' defaults, or a free one where it is taken.
-async fn listen(port: Option<u16>) -> Result<TcpListener, Failure> {
+async fn listen(port: Option<u16>) -> Result<TcpListener, CliError> {
     let bind = async |port: u16| TcpListener::bind(("127.0.0.1", port)).await;
     let bound = match port {
         Some(port) => bind(port).await,
@@ -114,7 +114,7 @@ async fn listen(port: Option<u16>) -> Result<TcpListener, Failure> {
             bound => bound,
         },
     };
-    bound.map_err(|error| Failure::Failed(format!("cannot listen: {error}")))
+    bound.map_err(|error| CliError::Failed(format!("cannot listen: {error}")))
 }
 
 /// Nothing of whoever runs it: neither their settings file nor their environment.
@@ -145,16 +145,16 @@ fn sources(folder: &Path, public_url: &str, blog_host: &str) -> Sources {
     Sources::new(None, variables)
 }
 
-async fn take_in_readers(app: &App) -> Result<(), Failure> {
+async fn take_in_readers(app: &App) -> Result<(), CliError> {
     let subscriptions = app.subscriptions();
-    let how = TakenIn {
+    let how = ImportOptions {
         source: "the demo".to_owned(),
         pending: false,
     };
     for name in READERS {
         let address = EmailAddress::parse(&format!("{}@readers.example.com", name.to_lowercase()))?;
         let name =
-            SubscriberName::parse(name).map_err(|error| Failure::Failed(error.to_string()))?;
+            SubscriberName::parse(name).map_err(|error| CliError::Failed(error.to_string()))?;
         subscriptions.add(address, name, &how).await?;
     }
     Ok(())
@@ -167,14 +167,16 @@ struct Folder {
 }
 
 impl Folder {
-    fn new(keep: Option<PathBuf>, random: &Random) -> Result<Self, Failure> {
+    fn new(keep: Option<PathBuf>, random: &Random) -> Result<Self, CliError> {
         let is_kept = keep.is_some();
         let name = format!("broadsheet-demo-{}", hex::encode(random.bytes::<6>()));
         let path = keep.unwrap_or_else(|| std::env::temp_dir().join(name));
         std::fs::create_dir_all(&path)
             .and_then(|()| path.canonicalize())
             .map(|path| Self { path, is_kept })
-            .map_err(|error| Failure::Failed(format!("cannot make a folder for the demo: {error}")))
+            .map_err(|error| {
+                CliError::Failed(format!("cannot make a folder for the demo: {error}"))
+            })
     }
 }
 

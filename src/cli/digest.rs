@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::cli::send::{self, Wait};
-use crate::cli::{Context, Failure};
-use crate::digest::{Digests, Draft};
+use crate::cli::{CliError, Context};
+use crate::digest::{DigestService, Draft};
 use crate::domain::issue::slot::Slot;
 
 #[derive(Debug, Subcommand)]
@@ -42,7 +42,7 @@ pub struct Send {
 }
 
 impl Digest {
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &Context) -> Result<(), CliError> {
         match self {
             Self::Preview { out } => preview(context, out.as_deref()).await,
             Self::Send(asked) => asked.run(context).await,
@@ -51,14 +51,14 @@ impl Digest {
 }
 
 impl Send {
-    async fn run(self, context: &Context) -> Result<(), Failure> {
+    async fn run(self, context: &Context) -> Result<(), CliError> {
         let slot = self.slot.as_deref().map(Slot::parse).transpose();
-        let slot = slot.map_err(|error| Failure::Usage(format!("--slot: {error}")))?;
+        let slot = slot.map_err(|error| CliError::Usage(format!("--slot: {error}")))?;
         if !context.has_database()? {
-            context.settings()?.ready_to_send()?;
+            context.settings()?.require_sending_settings()?;
         }
         let app = context.app().await?;
-        app.settings.ready_to_send()?;
+        app.settings.require_sending_settings()?;
         // What is wrong with the way out is told before there is an issue.
         app.deliveries()?;
         let this_week = app.settings.schedule.plan.slot_of(app.clock.now());
@@ -76,7 +76,7 @@ impl Send {
     }
 }
 
-async fn preview(context: &Context, out: Option<&Path>) -> Result<(), Failure> {
+async fn preview(context: &Context, out: Option<&Path>) -> Result<(), CliError> {
     let app = context.app().await?;
     let digests = app.digests()?;
     send::collect(&digests).await?;
@@ -92,7 +92,7 @@ async fn preview(context: &Context, out: Option<&Path>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn preview_words(digests: &Digests, draft: &Draft, slot: &Slot) -> String {
+fn preview_words(digests: &DigestService, draft: &Draft, slot: &Slot) -> String {
     let mut words = format!(
         "No. {} for {slot}, to {} readers\n",
         draft.number, draft.readers
@@ -116,10 +116,10 @@ fn preview_words(digests: &Digests, draft: &Draft, slot: &Slot) -> String {
     words
 }
 
-fn write(digests: &Digests, draft: &Draft, out: &Path) -> Result<(), Failure> {
+fn write(digests: &DigestService, draft: &Draft, out: &Path) -> Result<(), CliError> {
     let (content, message) = digests.sample(draft)?;
     let failed =
-        |error: std::io::Error| Failure::Failed(format!("--out {}: {error}", out.display()));
+        |error: std::io::Error| CliError::Failed(format!("--out {}: {error}", out.display()));
     std::fs::create_dir_all(out).map_err(failed)?;
     std::fs::write(out.join("digest.html"), &content.html).map_err(failed)?;
     std::fs::write(out.join("digest.txt"), &content.text).map_err(failed)?;

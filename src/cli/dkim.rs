@@ -8,7 +8,7 @@ use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::cli::{Context, Failure};
+use crate::cli::{CliError, Context};
 use crate::config::Settings;
 use crate::domain::dkim_selector::Selector;
 use crate::mail::dkim::{self, GenerateError, KeyError, PrivateKey};
@@ -31,7 +31,7 @@ pub enum Dkim {
 const STRING_MAX: usize = 255;
 
 impl Dkim {
-    pub fn run(self, context: &Context) -> Result<(), Failure> {
+    pub fn run(self, context: &Context) -> Result<(), CliError> {
         let Self::Generate { selector, out } = self;
         let domain = domain(&context.settings()?);
         let keys = names(&selector)?.map(|(selector, algorithm)| NewKey {
@@ -124,16 +124,16 @@ impl NewKey {
 
 /// The domain that mail is signed for, as far as the settings tell.
 fn domain(settings: &Settings) -> Option<String> {
-    let of_from = |from: &crate::domain::mailbox::Sender| from.domain().to_owned();
+    let of_from = |from: &crate::domain::mailbox::Mailbox| from.domain().to_owned();
     match &settings.dkim {
         Some(dkim) => Some(dkim.domain.clone()),
         None => settings.newsletter.from.as_ref().map(of_from),
     }
 }
 
-fn names(selector: &str) -> Result<[(Selector, Algorithm); 2], Failure> {
+fn names(selector: &str) -> Result<[(Selector, Algorithm); 2], CliError> {
     let parse = |text: &str| {
-        Selector::parse(text).map_err(|error| Failure::Usage(format!("--selector: {error}")))
+        Selector::parse(text).map_err(|error| CliError::Usage(format!("--selector: {error}")))
     };
     Ok([
         (parse(selector)?, Algorithm::Rsa),
@@ -142,7 +142,7 @@ fn names(selector: &str) -> Result<[(Selector, Algorithm); 2], Failure> {
 }
 
 /// Writes both files or none, and gives the values of their records.
-fn make(keys: &[NewKey], out: &Path) -> Result<Vec<String>, Failure> {
+fn make(keys: &[NewKey], out: &Path) -> Result<Vec<String>, CliError> {
     if let Some(key) = keys.iter().find(|key| key.file.exists()) {
         return Err(exists(&key.file));
     }
@@ -165,15 +165,15 @@ fn make(keys: &[NewKey], out: &Path) -> Result<Vec<String>, Failure> {
     Ok(pems.iter().map(record).collect::<Result<_, _>>()?)
 }
 
-fn cannot_write(file: &Path, error: &std::io::Error) -> Failure {
+fn cannot_write(file: &Path, error: &std::io::Error) -> CliError {
     if error.kind() == ErrorKind::AlreadyExists {
         return exists(file);
     }
-    Failure::Failed(format!("{} cannot be written: {error}", file.display()))
+    CliError::Failed(format!("{} cannot be written: {error}", file.display()))
 }
 
-fn exists(file: &Path) -> Failure {
-    Failure::Failed(format!(
+fn exists(file: &Path) -> CliError {
+    CliError::Failed(format!(
         "{} exists, and a key is never overwritten; take another --selector or --out",
         file.display()
     ))
@@ -252,7 +252,7 @@ mod tests {
         ];
         assert_eq!(make(&keys, dir.path()).unwrap().len(), 2);
         let before = fs::read(&keys[0].file).unwrap();
-        let Err(Failure::Failed(says)) = make(&keys, dir.path()) else {
+        let Err(CliError::Failed(says)) = make(&keys, dir.path()) else {
             panic!("it was overwritten")
         };
         assert!(says.contains("a.pem exists"), "{says}");

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::app::AppError;
-use crate::config::{NotReady, SettingsError};
+use crate::config::{ConfigErrors, MissingSetting};
 use crate::digest::{DraftError, PublishError};
 use crate::domain::email_address::EmailAddressError;
 use crate::mail::dkim::{GenerateError, KeyError};
@@ -11,7 +11,7 @@ use crate::store::StoreError;
 
 /// The exit status, and words for standard error.
 #[derive(Debug)]
-pub enum Failure {
+pub enum CliError {
     /// Status 1.
     Failed(String),
     /// Status 1, and all has been said already.
@@ -22,7 +22,7 @@ pub enum Failure {
     NotFinished,
 }
 
-impl Failure {
+impl CliError {
     /// Prints the words and gives the exit status.
     pub fn report(self) -> ExitCode {
         let (status, words) = match self {
@@ -38,20 +38,20 @@ impl Failure {
     }
 }
 
-impl From<SettingsError> for Failure {
-    fn from(error: SettingsError) -> Self {
+impl From<ConfigErrors> for CliError {
+    fn from(error: ConfigErrors) -> Self {
         Self::Usage(error.to_string())
     }
 }
 
-impl From<Vec<NotReady>> for Failure {
-    fn from(missing: Vec<NotReady>) -> Self {
+impl From<Vec<MissingSetting>> for CliError {
+    fn from(missing: Vec<MissingSetting>) -> Self {
         let lines: Vec<String> = missing.iter().map(ToString::to_string).collect();
         Self::Usage(lines.join("\n"))
     }
 }
 
-impl From<AppError> for Failure {
+impl From<AppError> for CliError {
     fn from(error: AppError) -> Self {
         if error.is_about_settings() {
             Self::Usage(error.to_string())
@@ -61,7 +61,7 @@ impl From<AppError> for Failure {
     }
 }
 
-impl From<EmailAddressError> for Failure {
+impl From<EmailAddressError> for CliError {
     fn from(error: EmailAddressError) -> Self {
         Self::Usage(error.to_string())
     }
@@ -69,7 +69,7 @@ impl From<EmailAddressError> for Failure {
 
 macro_rules! failed {
     ($($error:ty),+) => {
-        $(impl From<$error> for Failure {
+        $(impl From<$error> for CliError {
             fn from(error: $error) -> Self {
                 Self::Failed(error.to_string())
             }

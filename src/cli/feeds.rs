@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::cli::{Context, Failure};
-use crate::domain::audit::{Action, Object};
+use crate::cli::{CliError, Context};
+use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::{FeedId, FeedPost};
 use crate::feeds::{FeedSource, Fetcher, ParsedFeed, Reading, Validators};
@@ -35,7 +35,7 @@ pub enum Feeds {
 }
 
 impl Feeds {
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &Context) -> Result<(), CliError> {
         match self {
             Self::Add { source } => add(context, &source).await,
             Self::List => list(context).await,
@@ -45,13 +45,13 @@ impl Feeds {
     }
 }
 
-fn parse(source: &str) -> Result<FeedSource, Failure> {
+fn parse(source: &str) -> Result<FeedSource, CliError> {
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    FeedSource::parse(source, &here).map_err(|error| Failure::Usage(error.to_string()))
+    FeedSource::parse(source, &here).map_err(|error| CliError::Usage(error.to_string()))
 }
 
 /// Adding reads the feed at once: a slip is better told now than on Friday.
-async fn add(context: &Context, source: &str) -> Result<(), Failure> {
+async fn add(context: &Context, source: &str) -> Result<(), CliError> {
     let source = parse(source)?;
     let app = context.app().await?;
     let (posts, error) = match read(&app.fetcher(), &source).await {
@@ -70,7 +70,8 @@ async fn add(context: &Context, source: &str) -> Result<(), Failure> {
         )
         .await?;
     if added {
-        app.did(Action::FeedAdded, Object::Feed(name.clone())).await;
+        app.did(AuditAction::FeedAdded, AuditTarget::Feed(name.clone()))
+            .await;
     }
     context.output.line(
         &json!({ "url": name, "added": added, "posts": posts, "error": error }),
@@ -84,7 +85,7 @@ async fn add(context: &Context, source: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn list(context: &Context) -> Result<(), Failure> {
+async fn list(context: &Context) -> Result<(), CliError> {
     let app = context.app().await?;
     app.follow_settings().await?;
     for feed in app.store.feeds().await? {
@@ -119,7 +120,7 @@ fn words(feed: &FeedRow) -> String {
     format!("{}  {state}", feed.source)
 }
 
-async fn check(context: &Context, source: &str) -> Result<(), Failure> {
+async fn check(context: &Context, source: &str) -> Result<(), CliError> {
     let source = parse(source)?;
     let settings = context.settings()?;
     let fetcher = crate::app::fetcher(&settings);
@@ -137,7 +138,7 @@ async fn check(context: &Context, source: &str) -> Result<(), Failure> {
             context
                 .output
                 .line(&line, || format!("We could not read this feed: {error}"))?;
-            Err(Failure::Told)
+            Err(CliError::Told)
         }
     }
 }
@@ -186,7 +187,7 @@ fn feed_words(feed: &ParsedFeed) -> String {
     words
 }
 
-async fn remove(context: &Context, source: &str) -> Result<(), Failure> {
+async fn remove(context: &Context, source: &str) -> Result<(), CliError> {
     let name = parse(source)?.to_string();
     let app = context.app().await?;
     let known = app
@@ -196,19 +197,19 @@ async fn remove(context: &Context, source: &str) -> Result<(), Failure> {
         .into_iter()
         .find(|feed| feed.source == name);
     match known {
-        None => Err(Failure::Failed(format!(
+        None => Err(CliError::Failed(format!(
             "there is no feed {name}; see: broadsheet feeds list"
         ))),
         Some(feed)
             if feed.origin == FeedOrigin::Settings && app.names_feed(Path::new("/"), &name) =>
         {
-            Err(Failure::Failed(format!(
+            Err(CliError::Failed(format!(
                 "{name} stands in feeds.urls; take it out there"
             )))
         }
         Some(_) => {
             app.store.remove_feed(&name).await?;
-            app.did(Action::FeedRemoved, Object::Feed(name.clone()))
+            app.did(AuditAction::FeedRemoved, AuditTarget::Feed(name.clone()))
                 .await;
             context
                 .output

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::cli::{Context, Failure};
+use crate::cli::{CliError, Context};
 use crate::store::Store;
 
-pub async fn run(context: &Context) -> Result<(), Failure> {
+pub async fn run(context: &Context) -> Result<(), CliError> {
     let app = context.app().await?;
     let version = Store::schema_version();
     context.output.line(&json!({ "migration": version }), || {

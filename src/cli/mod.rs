@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
-pub use failure::Failure;
+pub use failure::CliError;
 use output::Output;
 
 use crate::app::App;
@@ -93,7 +93,7 @@ pub fn run() -> ExitCode {
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::Failed(format!("cannot start: {error}")).report(),
+        Err(error) => return CliError::Failed(format!("cannot start: {error}")).report(),
     };
     let done = runtime.block_on(cli.run());
     // A blocking read of a slow feed must not hold the exit.
@@ -105,7 +105,7 @@ pub fn run() -> ExitCode {
 }
 
 impl Cli {
-    async fn run(self) -> Result<(), Failure> {
+    async fn run(self) -> Result<(), CliError> {
         let context = Context {
             file: self.config,
             output: Output::new(self.json),
@@ -141,26 +141,26 @@ impl Context {
     }
 
     /// What file and environment say, without the database.
-    fn settings(&self) -> Result<Settings, Failure> {
+    fn settings(&self) -> Result<Settings, CliError> {
         Ok(self.sources().settings(&Saved::new())?)
     }
 
     /// Whether there may be something that the desk saved. To look makes no database.
-    fn has_database(&self) -> Result<bool, Failure> {
+    fn has_database(&self) -> Result<bool, CliError> {
         Ok(match self.settings()?.database.url {
             DatabaseUrl::Sqlite(file) => file.exists(),
             DatabaseUrl::Postgres(_) => true,
         })
     }
 
-    async fn app(&self) -> Result<App, Failure> {
+    async fn app(&self) -> Result<App, CliError> {
         let random = Arc::new(randomness()?);
         Ok(App::open(self.sources(), Arc::new(SystemClock), random).await?)
     }
 }
 
-fn randomness() -> Result<Random, Failure> {
-    Random::from_os().map_err(|error| Failure::Failed(format!("no randomness: {error}")))
+fn randomness() -> Result<Random, CliError> {
+    Random::from_os().map_err(|error| CliError::Failed(format!("no randomness: {error}")))
 }
 
 /// `BROADSHEET_LOG` is `error`, `warn`, `info` (the default), `debug` or `trace`.

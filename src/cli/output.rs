@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::cli::Failure;
+use crate::cli::CliError;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
@@ -24,9 +24,9 @@ impl Output {
         self,
         result: &impl Serialize,
         words: impl FnOnce() -> String,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         let line = if self.json {
-            serde_json::to_string(result).map_err(|error| Failure::Failed(error.to_string()))?
+            serde_json::to_string(result).map_err(|error| CliError::Failed(error.to_string()))?
         } else {
             words()
         };
@@ -37,11 +37,11 @@ impl Output {
     ///
     /// # Errors
     /// When standard output is closed.
-    pub fn print(self, text: &str) -> Result<(), Failure> {
+    pub fn print(self, text: &str) -> Result<(), CliError> {
         let mut out = std::io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
             // `broadsheet subscribers list | head` ends well.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::Told),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(CliError::Told),
             written => Ok(written?),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::store::{StoreError, Stride};
+use crate::store::{FanOutBatch, StoreError};
 
 /// Between two looks at a queue that another process makes.
 const LOOK: Duration = Duration::from_millis(20);
@@ -17,7 +17,7 @@ const STANDSTILL: Duration = Duration::from_secs(1);
 pub async fn queued(app: &App) -> Result<(), StoreError> {
     let mut others = !app.store.workers().await?.is_empty();
     let (mut copies, mut since) = (0, Instant::now());
-    while let Some((_, made)) = app.store.queue_in_the_making().await? {
+    while let Some((_, made)) = app.store.pending_fan_out().await? {
         if made != copies {
             (copies, since) = (made, Instant::now());
         }
@@ -25,7 +25,7 @@ pub async fn queued(app: &App) -> Result<(), StoreError> {
         if others {
             tokio::time::sleep(LOOK).await;
         } else {
-            app.store.make_queues(Stride::Long).await?;
+            app.store.run_fan_outs(FanOutBatch::Long).await?;
         }
     }
     Ok(())

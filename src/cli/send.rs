@@ -6,13 +6,13 @@ use crate::app::App;
 use crate::cli::queued::queued;
 use crate::cli::serve::stop_signal;
 use crate::cli::watch::watch;
-use crate::cli::{Context, Failure};
+use crate::cli::{CliError, Context};
 use crate::delivery::Engine;
-use crate::digest::{Digests, Published, SendResult};
-use crate::domain::audit::Action;
+use crate::digest::{DigestService, Published, SendResult};
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::IssueId;
 use crate::domain::issue::slot::Slot;
-use crate::domain::issue::{IssueState, Tally};
+use crate::domain::issue::{DeliveryCounts, IssueState};
 use crate::store::IssueRow;
 
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ pub async fn run(
     slot: Option<Slot>,
     dry_run: bool,
     wait: Option<Wait>,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let digests = app.digests()?;
     if let Some(slot) = &slot
         && let Some(issue) = app.store.issue_of_slot(slot).await?
@@ -52,7 +52,7 @@ pub async fn run(
     }
     let id = match digests.publish(slot).await? {
         Published::Made { id, number } => {
-            app.did(Action::IssueSent, number).await;
+            app.did(AuditAction::IssueSent, number).await;
             id
         }
         Published::AlreadyThere(issue) => return join(context, app, *issue, dry_run, wait).await,
@@ -92,7 +92,7 @@ async fn join(
     issue: IssueRow,
     dry_run: bool,
     wait: Option<Wait>,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     match (issue.state, wait) {
         (IssueState::Sending, Some(wait)) if !dry_run => {
             wait_for(context, app, issue.id, wait).await
@@ -109,7 +109,7 @@ async fn join(
 }
 
 /// Reads the feeds; what fails is told and stops nothing.
-pub async fn collect(digests: &Digests) -> Result<(), Failure> {
+pub async fn collect(digests: &DigestService) -> Result<(), CliError> {
     for feed in digests.collect().await? {
         if let Err(error) = feed.result {
             eprintln!(
@@ -123,7 +123,7 @@ pub async fn collect(digests: &Digests) -> Result<(), Failure> {
 
 /// Delivers until nothing is to go, the issue is paused, or only deferred mail has been
 /// left for long enough.
-async fn wait_for(context: &Context, app: &App, id: IssueId, wait: Wait) -> Result<(), Failure> {
+async fn wait_for(context: &Context, app: &App, id: IssueId, wait: Wait) -> Result<(), CliError> {
     let stop = stop_signal()?;
     // Before the engine begins: side by side the two need more memory and are no faster.
     tokio::select! {
@@ -144,15 +144,15 @@ async fn wait_for(context: &Context, app: &App, id: IssueId, wait: Wait) -> Resu
     watched?;
     app.store.finish_issues(app.clock.now()).await?;
     let tally = print(context, app, &id, SendResult::of_issue).await?;
-    if tally.to_go() > 0 {
-        Err(Failure::NotFinished)
+    if tally.remaining() > 0 {
+        Err(CliError::NotFinished)
     } else {
         Ok(())
     }
 }
 
-pub(super) fn gone() -> Failure {
-    Failure::Failed("the issue is gone".to_owned())
+pub(super) fn gone() -> CliError {
+    CliError::Failed("the issue is gone".to_owned())
 }
 
 /// Prints how the issue stands, and fails when it is paused.
@@ -161,12 +161,12 @@ async fn print(
     app: &App,
     id: &IssueId,
     tell: fn(&IssueRow) -> SendResult,
-) -> Result<Tally, Failure> {
+) -> Result<DeliveryCounts, CliError> {
     let issue = app.store.issue_by_id(id).await?.ok_or_else(gone)?;
     let line = tell(&issue);
     context.output.line(&line, || words(line.result, &issue))?;
     if issue.state == IssueState::Paused {
-        Err(Failure::Told)
+        Err(CliError::Told)
     } else {
         Ok(issue.tally)
     }

@@ -6,13 +6,13 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Context, Failure};
+use crate::cli::{CliError, Context};
 
-pub async fn serve(context: &Context) -> Result<(), Failure> {
+pub async fn serve(context: &Context) -> Result<(), CliError> {
     let app = context.app().await?;
     let address = app.settings.server.listen;
     let listener = TcpListener::bind(address).await.map_err(|error| {
-        Failure::Failed(format!(
+        CliError::Failed(format!(
             "server.listen: cannot listen on {address}: {error}"
         ))
     })?;
@@ -25,7 +25,7 @@ pub async fn serve(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-pub async fn worker(context: &Context) -> Result<(), Failure> {
+pub async fn worker(context: &Context) -> Result<(), CliError> {
     let app = context.app().await?;
     app.work(stop_signal()?).await?;
     app.close().await;
@@ -37,7 +37,7 @@ pub async fn worker(context: &Context) -> Result<(), Failure> {
 const LAST_MOMENT: Duration = Duration::from_millis(9_500);
 
 /// Cancelled by SIGTERM or SIGINT; a second one ends the process at once.
-pub fn stop_signal() -> Result<CancellationToken, Failure> {
+pub fn stop_signal() -> Result<CancellationToken, CliError> {
     let mut term = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = CancellationToken::new();

@@ -8,12 +8,12 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::cli::output::progress_bar;
-use crate::cli::{Context, Failure};
-use crate::domain::audit::{Action, Object};
+use crate::cli::{CliError, Context};
+use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberName, SubscriberState};
-use crate::store::{ImportTally, Order, Search, SubscriberFilter, SubscriberRow, Turn};
-use crate::subscription::{CsvError, Progress, TakenIn};
+use crate::store::{ImportTally, Order, PageDirection, Search, SubscriberFilter, SubscriberRow};
+use crate::subscription::{CsvError, ImportOptions, Progress};
 
 #[derive(Debug, Subcommand)]
 pub enum Subscribers {
@@ -62,8 +62,8 @@ pub struct How {
 }
 
 impl How {
-    fn taken_in(self, otherwise: &str) -> TakenIn {
-        TakenIn {
+    fn taken_in(self, otherwise: &str) -> ImportOptions {
+        ImportOptions {
             source: self.source.unwrap_or_else(|| otherwise.to_owned()),
             pending: self.pending,
         }
@@ -74,7 +74,7 @@ impl How {
 const PAGE: usize = 1_000;
 
 impl Subscribers {
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &Context) -> Result<(), CliError> {
         match self {
             Self::Import { file, how } => import(context, &file, &how.taken_in("import")).await,
             Self::Export { file, state } => {
@@ -89,9 +89,9 @@ impl Subscribers {
     }
 }
 
-async fn import(context: &Context, file: &Path, how: &TakenIn) -> Result<(), Failure> {
+async fn import(context: &Context, file: &Path, how: &ImportOptions) -> Result<(), CliError> {
     let unreadable =
-        |error: std::io::Error| Failure::Failed(format!("{}: {error}", file.display()));
+        |error: std::io::Error| CliError::Failed(format!("{}: {error}", file.display()));
     let opened = File::open(file).map_err(unreadable)?;
     let bar = progress_bar(opened.metadata().map_err(unreadable)?.len(), "Importing");
     let app = context.app().await?;
@@ -117,16 +117,16 @@ async fn import(context: &Context, file: &Path, how: &TakenIn) -> Result<(), Fai
     told?;
     let report = report.map_err(|error| match error {
         CsvError::Store(error) => error.into(),
-        error => Failure::Failed(format!("{}: {error}", file.display())),
+        error => CliError::Failed(format!("{}: {error}", file.display())),
     })?;
-    let object = Object::Subscribers(report.tally.imported);
-    app.did(Action::SubscribersImported, object).await;
+    let object = AuditTarget::Subscribers(report.tally.imported);
+    app.did(AuditAction::SubscribersImported, object).await;
     print_tally(context, report.tally, report.refused)?;
     app.close().await;
     Ok(())
 }
 
-fn print_tally(context: &Context, tally: ImportTally, refused: u64) -> Result<(), Failure> {
+fn print_tally(context: &Context, tally: ImportTally, refused: u64) -> Result<(), CliError> {
     let ImportTally {
         imported,
         unchanged,
@@ -138,32 +138,37 @@ fn print_tally(context: &Context, tally: ImportTally, refused: u64) -> Result<()
     })
 }
 
-async fn add(context: &Context, email: &str, name: &str, how: &TakenIn) -> Result<(), Failure> {
+async fn add(
+    context: &Context,
+    email: &str,
+    name: &str,
+    how: &ImportOptions,
+) -> Result<(), CliError> {
     let address = EmailAddress::parse(email)?;
     let name =
-        SubscriberName::parse(name).map_err(|error| Failure::Usage(format!("--name: {error}")))?;
+        SubscriberName::parse(name).map_err(|error| CliError::Usage(format!("--name: {error}")))?;
     let app = context.app().await?;
     let tally = app.subscriptions().add(address.clone(), name, how).await?;
     if tally.imported > 0
         && let Some(reader) = app.store.subscriber_by_address(&address).await?
     {
-        app.did(Action::SubscriberAdded, reader.id).await;
+        app.did(AuditAction::SubscriberAdded, reader.id).await;
     }
     print_tally(context, tally, 0)?;
     app.close().await;
     Ok(())
 }
 
-async fn erase(context: &Context, email: &str) -> Result<(), Failure> {
+async fn erase(context: &Context, email: &str) -> Result<(), CliError> {
     let address = EmailAddress::parse(email)?;
     let app = context.app().await?;
-    let nobody = || Failure::Failed("there is no reader of that address".to_owned());
+    let nobody = || CliError::Failed("there is no reader of that address".to_owned());
     let reader = app.store.subscriber_by_address(&address).await?;
     let reader = reader.ok_or_else(nobody)?;
     if !app.subscriptions().erase(&address).await? {
         return Err(nobody());
     }
-    app.did(Action::SubscriberErased, reader.id).await;
+    app.did(AuditAction::SubscriberErased, reader.id).await;
     context
         .output
         .line(&json!({ "erased": true }), || "Erased.".to_owned())?;
@@ -175,7 +180,7 @@ async fn list(
     context: &Context,
     state: Option<&str>,
     search: Option<String>,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let filter = SubscriberFilter {
         state: parse_state(state)?,
         search: search.as_deref().and_then(Search::parse),
@@ -202,7 +207,7 @@ async fn export(
     context: &Context,
     file: Option<&Path>,
     state: Option<&str>,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let filter = SubscriberFilter {
         state: parse_state(state)?,
         ..SubscriberFilter::default()
@@ -210,7 +215,7 @@ async fn export(
     let mut out: Box<dyn std::io::Write> = match file {
         Some(path) => Box::new(
             File::create(path)
-                .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?,
+                .map_err(|error| CliError::Failed(format!("{}: {error}", path.display())))?,
         ),
         None => Box::new(std::io::stdout().lock()),
     };
@@ -218,11 +223,11 @@ async fn export(
     let mut export = app.subscriptions().export(filter);
     while let Some(lines) = export.next().await? {
         let written = out.write_all(&lines);
-        written.map_err(|error| Failure::Failed(format!("cannot write: {error}")))?;
+        written.map_err(|error| CliError::Failed(format!("cannot write: {error}")))?;
     }
     out.flush()?;
-    let object = Object::Subscribers(export.readers());
-    app.did(Action::SubscribersExported, object).await;
+    let object = AuditTarget::Subscribers(export.readers());
+    app.did(AuditAction::SubscribersExported, object).await;
     app.close().await;
     Ok(())
 }
@@ -231,22 +236,25 @@ async fn export(
 async fn each(
     app: &App,
     filter: &SubscriberFilter,
-    mut visit: impl FnMut(&SubscriberRow) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let mut page = app.store.subscribers(filter, Turn::First, PAGE).await?;
+    mut visit: impl FnMut(&SubscriberRow) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let mut page = app
+        .store
+        .subscribers(filter, PageDirection::First, PAGE)
+        .await?;
     while let Some(last) = page.last() {
         for row in &page {
             visit(row)?;
         }
-        let after = Turn::After(&last.place);
+        let after = PageDirection::After(&last.place);
         page = app.store.subscribers(filter, after, PAGE).await?;
     }
     Ok(())
 }
 
-fn parse_state(state: Option<&str>) -> Result<Option<SubscriberState>, Failure> {
+fn parse_state(state: Option<&str>) -> Result<Option<SubscriberState>, CliError> {
     state
         .map(SubscriberState::parse)
         .transpose()
-        .map_err(|error| Failure::Usage(format!("--state: {error}")))
+        .map_err(|error| CliError::Usage(format!("--state: {error}")))
 }

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::cli::{Context, Failure};
+use crate::cli::{CliError, Context};
 
 #[derive(Debug, Subcommand)]
 pub enum Templates {
@@ -12,7 +12,7 @@ pub enum Templates {
 }
 
 impl Templates {
-    pub fn run(self, context: &Context) -> Result<(), Failure> {
+    pub fn run(self, context: &Context) -> Result<(), CliError> {
         let settings = context.settings()?;
         let faults = crate::mail::templates::check(settings.templates.dir.as_deref());
         for fault in &faults {
@@ -20,7 +20,7 @@ impl Templates {
             context.output.line(&line, || fault.to_string())?;
         }
         if !faults.is_empty() {
-            return Err(Failure::Told);
+            return Err(CliError::Told);
         }
         context.output.line(&json!({ "templates": "ok" }), || {
             "The templates are fine.".to_owned()

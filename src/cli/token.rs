@@ -3,9 +3,9 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::cli::{Context, Failure};
+use crate::cli::{CliError, Context};
 use crate::domain::api_token::{Lifetime, NewApiToken, Scopes, TokenName, Validity};
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
 use crate::store::ApiToken;
 
@@ -21,7 +21,7 @@ pub enum Token {
         #[arg(long = "scope", value_name = "SCOPE", required = true)]
         scopes: Vec<String>,
         /// How long it holds: 12h, 90d, 52w, or never to end before it is revoked
-        #[arg(long, value_name = "TIME", default_value = Lifetime::USUAL)]
+        #[arg(long, value_name = "TIME", default_value = Lifetime::DEFAULT)]
         expires_in: String,
     },
     /// Every token, what it may do, and when it was last used; never the token itself
@@ -34,7 +34,7 @@ pub enum Token {
 }
 
 impl Token {
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &Context) -> Result<(), CliError> {
         match self {
             Self::Create {
                 name,
@@ -52,17 +52,17 @@ async fn create(
     name: &str,
     scopes: &[String],
     expires_in: &str,
-) -> Result<(), Failure> {
-    let name = TokenName::parse(name).map_err(|error| Failure::Usage(error.to_string()))?;
+) -> Result<(), CliError> {
+    let name = TokenName::parse(name).map_err(|error| CliError::Usage(error.to_string()))?;
     let scopes = Scopes::parse(scopes.iter().map(String::as_str))
-        .map_err(|error| Failure::Usage(format!("--scope: {error}")))?;
+        .map_err(|error| CliError::Usage(format!("--scope: {error}")))?;
     let lifetime = Lifetime::parse_or_never(expires_in)
-        .map_err(|error| Failure::Usage(format!("--expires-in: {error}")))?;
+        .map_err(|error| CliError::Usage(format!("--expires-in: {error}")))?;
     let app = context.app().await?;
     let moment = (&*app.random, app.clock.now());
     let token = NewApiToken::new((name, scopes), lifetime, None, moment);
     if !app.store.add_api_token(&token).await? {
-        return Err(Failure::Failed(
+        return Err(CliError::Failed(
             "there is a token of that name; revoke it first, or choose another name".to_owned(),
         ));
     }
@@ -73,12 +73,12 @@ async fn create(
     context
         .output
         .line(&line, || token.secret.expose().to_owned())?;
-    app.did(Action::TokenMade, token.name).await;
+    app.did(AuditAction::TokenMade, token.name).await;
     app.close().await;
     Ok(())
 }
 
-async fn list(context: &Context) -> Result<(), Failure> {
+async fn list(context: &Context) -> Result<(), CliError> {
     let app = context.app().await?;
     let now = app.clock.now();
     for token in app.store.api_tokens().await? {
@@ -114,14 +114,14 @@ fn words(token: &ApiToken, now: Timestamp) -> String {
     )
 }
 
-async fn revoke(context: &Context, wanted: &str) -> Result<(), Failure> {
+async fn revoke(context: &Context, wanted: &str) -> Result<(), CliError> {
     let app = context.app().await?;
     let tokens = app.store.api_tokens().await?;
     let held = || tokens.iter().filter(|token| token.revoked_at.is_none());
     let token = held()
         .find(|token| token.id.to_string() == wanted)
         .or_else(|| held().find(|token| token.name.as_str() == wanted.trim()));
-    let nothing = || Failure::Failed("there is no token of that id or name to revoke".to_owned());
+    let nothing = || CliError::Failed("there is no token of that id or name to revoke".to_owned());
     let token = token.ok_or_else(nothing)?;
     if !app
         .store
@@ -130,7 +130,7 @@ async fn revoke(context: &Context, wanted: &str) -> Result<(), Failure> {
     {
         return Err(nothing());
     }
-    app.did(Action::TokenRevoked, token.name.clone()).await;
+    app.did(AuditAction::TokenRevoked, token.name.clone()).await;
     let line = json!({ "id": token.id.to_string(), "name": token.name.as_str(), "revoked": true });
     context.output.line(&line, || "Revoked.".to_owned())?;
     app.close().await;

@@ -6,13 +6,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::cli::Failure;
+use crate::cli::CliError;
 use crate::cli::output::progress_bar;
 use crate::cli::send::{Wait, gone};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::IssueId;
 use crate::domain::issue::IssueState;
-use crate::store::{IssueRow, Sight, StoreError};
+use crate::store::{IssueProgress, IssueRow, StoreError};
 
 /// Between two looks at the issue, at least …
 const LOOK: Duration = Duration::from_millis(20);
@@ -29,7 +29,7 @@ pub async fn watch(
     id: &IssueId,
     wait: Wait,
     stop: &CancellationToken,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let mut patience = Patience::new(wait.most, Instant::now());
     let mut bar = None;
     loop {
@@ -39,15 +39,15 @@ pub async fn watch(
         match looked {
             // The engine waits for the database as well, and goes on when it is there again.
             Err(error)
-                if patience.bears(true, began) && !stop.is_cancelled() && !error.is_damage() => {}
+                if patience.bears(true, began) && !stop.is_cancelled() && !error.is_corrupt() => {}
             looked => {
-                let Sight { issue, first_due } = looked?.ok_or_else(gone)?;
+                let IssueProgress { issue, first_due } = looked?.ok_or_else(gone)?;
                 let bar = bar.get_or_insert_with(|| {
                     progress_bar(issue.recipients.unsigned_abs(), "Sending")
                 });
-                bar.set_position(issue.tally.settled().unsigned_abs());
+                bar.set_position(issue.tally.completed().unsigned_abs());
                 patience.note(Signs::of(&issue), began);
-                let over = issue.tally.to_go() == 0 || issue.state != IssueState::Sending;
+                let over = issue.tally.remaining() == 0 || issue.state != IssueState::Sending;
                 let is_due = first_due.is_some_and(|due| due <= app.clock.now());
                 if over || !patience.bears(is_due, began) || stop.is_cancelled() {
                     bar.finish_and_clear();
@@ -68,12 +68,16 @@ fn rest_after(took: Duration) -> Duration {
 }
 
 /// What is due is only asked for when it matters: it takes another query.
-async fn look(app: &App, id: &IssueId, asks_for_due: bool) -> Result<Option<Sight>, StoreError> {
+async fn look(
+    app: &App,
+    id: &IssueId,
+    asks_for_due: bool,
+) -> Result<Option<IssueProgress>, StoreError> {
     if asks_for_due {
-        return app.store.sight(id).await;
+        return app.store.issue_progress(id).await;
     }
     let issue = app.store.issue_by_id(id).await?;
-    Ok(issue.map(|issue| Sight {
+    Ok(issue.map(|issue| IssueProgress {
         issue,
         first_due: None,
     }))
@@ -90,7 +94,7 @@ struct Signs {
 impl Signs {
     fn of(issue: &IssueRow) -> Self {
         Self {
-            settled: issue.tally.settled(),
+            settled: issue.tally.completed(),
             answered_at: issue.answered_at,
         }
     }

@@ -10,7 +10,7 @@ use crate::config::keys;
 pub enum Origin {
     BuiltIn,
     /// Saved at the desk, and kept in the database.
-    Desk,
+    Database,
     File(PathBuf),
     /// An environment variable, by name.
     Variable(String),
@@ -26,7 +26,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn => f.write_str("built in"),
-            Self::Desk => f.write_str("saved at the desk"),
+            Self::Database => f.write_str("saved at the desk"),
             Self::File(path) => write!(f, "in {}", path.display()),
             Self::Variable(name) => write!(f, "in {name}"),
         }
@@ -35,7 +35,7 @@ impl fmt::Display for Origin {
 
 /// One thing to put right. Secrets are never quoted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum ConfigError {
     #[error("{}: cannot be read: {says}", file.display())]
     Unreadable { file: PathBuf, says: String },
     #[error("line {line}: {says} ({origin})")]
@@ -52,7 +52,7 @@ pub enum Fault {
     },
 }
 
-impl Fault {
+impl ConfigError {
     /// Whether it is about the way out.
     pub fn is_of_smtp(&self) -> bool {
         matches!(self, Self::Key { key, .. } if key.starts_with("smtp."))
@@ -64,7 +64,7 @@ impl Fault {
         match self {
             Self::Key {
                 key,
-                origin: Origin::Desk,
+                origin: Origin::Database,
                 ..
             } => key == saved,
             Self::Key { key, .. } => key.split('.').next() == saved.split('.').next(),
@@ -75,22 +75,22 @@ impl Fault {
 
 /// All that is wrong with the settings, at least one fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingsError {
-    faults: Vec<Fault>,
+pub struct ConfigErrors {
+    faults: Vec<ConfigError>,
 }
 
-impl SettingsError {
-    pub(super) fn new(faults: Vec<Fault>) -> Self {
+impl ConfigErrors {
+    pub(super) fn new(faults: Vec<ConfigError>) -> Self {
         Self { faults }
     }
 
-    pub fn faults(&self) -> &[Fault] {
+    pub fn faults(&self) -> &[ConfigError] {
         &self.faults
     }
 }
 
 /// A fault a line.
-impl fmt::Display for SettingsError {
+impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, fault) in self.faults.iter().enumerate() {
             if index > 0 {
@@ -102,4 +102,4 @@ impl fmt::Display for SettingsError {
     }
 }
 
-impl std::error::Error for SettingsError {}
+impl std::error::Error for ConfigErrors {}

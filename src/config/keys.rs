@@ -93,7 +93,7 @@ const DESK: &[&str] = &[
     "alerts.draft_hours_before",
 ];
 
-pub(super) fn is_for_the_desk(key: &str) -> bool {
+pub(super) fn is_admin_editable(key: &str) -> bool {
     DESK.contains(&key)
 }
 

@@ -6,15 +6,15 @@ use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Error, Figment, Metadata, Profile, Provider};
 
-use crate::config::fault::{Fault, Origin};
+use crate::config::fault::{ConfigError, Origin};
 use crate::config::keys;
 use crate::config::sources::Saved;
 
 /// Built-in values, then what the desk saved, then a file, then the environment; only
 /// known keys, still untyped.
-pub(super) struct Layers {
+pub(super) struct ConfigLayers {
     figment: Figment,
-    faults: Vec<Fault>,
+    faults: Vec<ConfigError>,
 }
 
 const DESK: &str = "desk";
@@ -33,7 +33,7 @@ impl Source<'_> {
     fn origin(self, key: &str) -> Origin {
         match self {
             Self::BuiltIn => Origin::BuiltIn,
-            Self::Desk => Origin::Desk,
+            Self::Desk => Origin::Database,
             Self::File(path) => Origin::File(path.to_owned()),
             Self::Environment => Origin::variable_of(key),
         }
@@ -64,7 +64,7 @@ impl Provider for Layer {
     }
 }
 
-impl Layers {
+impl ConfigLayers {
     pub fn built_in() -> Self {
         let layers = Self {
             figment: Figment::new(),
@@ -79,13 +79,13 @@ impl Layers {
         let mut sections = Dict::new();
         for (name, value) in saved {
             match name.split_once('.') {
-                Some((section, key)) if keys::is_for_the_desk(name) => {
+                Some((section, key)) if keys::is_admin_editable(name) => {
                     put(&mut sections, section, key, value.clone());
                 }
-                _ => self.faults.push(Fault::Key {
+                _ => self.faults.push(ConfigError::Key {
                     key: name.clone(),
                     says: "is not set at the desk".to_owned(),
-                    origin: Origin::Desk,
+                    origin: Origin::Database,
                 }),
             }
         }
@@ -98,7 +98,7 @@ impl Layers {
     }
 
     pub fn unreadable(mut self, file: &Path, says: String) -> Self {
-        self.faults.push(Fault::Unreadable {
+        self.faults.push(ConfigError::Unreadable {
             file: file.to_owned(),
             says,
         });
@@ -115,7 +115,7 @@ impl Layers {
                     .and_then(|span| text.get(..span.start))
                     .unwrap_or_default();
                 let line = before.matches('\n').count() + 1;
-                self.faults.push(Fault::Syntax {
+                self.faults.push(ConfigError::Syntax {
                     line,
                     says: error.message().to_owned(),
                     origin: source.origin(""),
@@ -143,7 +143,7 @@ impl Layers {
                 keys::all().find(|key| key.replace('.', "_").eq_ignore_ascii_case(name))
             {
                 let says = format!("write it with two underscores, {}", keys::variable(&key));
-                self.faults.push(Fault::Key {
+                self.faults.push(ConfigError::Key {
                     key,
                     says,
                     origin: Origin::Variable(variable),
@@ -158,7 +158,7 @@ impl Layers {
             let faults = &mut self.faults;
             let mut fault = |key: String, says: String| {
                 let origin = source.origin(&key);
-                faults.push(Fault::Key { key, says, origin });
+                faults.push(ConfigError::Key { key, says, origin });
             };
             let Value::Dict(_, values) = values else {
                 fault(
@@ -201,12 +201,12 @@ impl Layers {
         {
             Some(path) => Origin::File(path.to_owned()),
             None if metadata.name == ENVIRONMENT => Origin::variable_of(key),
-            None if metadata.name == DESK => Origin::Desk,
+            None if metadata.name == DESK => Origin::Database,
             None => Origin::BuiltIn,
         }
     }
 
-    pub fn take_faults(&mut self) -> Vec<Fault> {
+    pub fn take_faults(&mut self) -> Vec<ConfigError> {
         std::mem::take(&mut self.faults)
     }
 }

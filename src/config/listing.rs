@@ -5,12 +5,12 @@ use url::Url;
 
 use crate::config::fault::Origin;
 use crate::config::keys;
-use crate::config::layers::Layers;
+use crate::config::layers::ConfigLayers;
 use crate::config::reader::shown;
 
 /// One setting that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct SettingInfo {
     pub section: &'static str,
     /// Without its section.
     pub key: &'static str,
@@ -21,7 +21,7 @@ pub struct Listed {
     pub is_for_the_desk: bool,
 }
 
-impl Listed {
+impl SettingInfo {
     /// With its section.
     pub fn name(&self) -> String {
         format!("{}.{}", self.section, self.key)
@@ -32,7 +32,7 @@ impl Listed {
 const SECRET: &[&str] = &["database.url", "smtp.url", "smtp.password"];
 const HIDDEN: &str = "***";
 
-pub(super) fn of(layers: &Layers) -> Vec<Listed> {
+pub(super) fn of(layers: &ConfigLayers) -> Vec<SettingInfo> {
     let all = keys::SECTIONS
         .iter()
         .flat_map(|(section, keys)| keys.iter().map(move |key| (*section, *key)));
@@ -41,7 +41,7 @@ pub(super) fn of(layers: &Layers) -> Vec<Listed> {
         let value = layers.get(&name).map(|value| text(&value));
         let value = value.filter(|text| !text.trim().is_empty());
         let origin = layers.origin(&name);
-        Listed {
+        SettingInfo {
             section,
             key,
             value: value.map(|text| {
@@ -51,8 +51,8 @@ pub(super) fn of(layers: &Layers) -> Vec<Listed> {
                     text
                 }
             }),
-            is_for_the_desk: keys::is_for_the_desk(&name)
-                && matches!(origin, Origin::BuiltIn | Origin::Desk),
+            is_for_the_desk: keys::is_admin_editable(&name)
+                && matches!(origin, Origin::BuiltIn | Origin::Database),
             origin,
         }
     })
@@ -110,7 +110,7 @@ mod tests {
             ),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let listed = of(&Layers::built_in().environment(variables));
+        let listed = of(&ConfigLayers::built_in().environment(variables));
         assert_eq!(listed.len(), keys::all().count());
         let find = |section, key| {
             listed

@@ -21,18 +21,18 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
-pub use fault::{Fault, Origin, SettingsError};
-pub use listing::Listed;
-pub use readiness::{Imprint, NotReady};
+pub use fault::{ConfigError, ConfigErrors, Origin};
+pub use listing::SettingInfo;
+pub use readiness::{MissingSetting, SenderIdentity};
 pub use secret_key::{KeyFile, KeyFileError, load_or_create};
 pub use sections::{
     Alerts, Database, Digest, Dkim, DkimKey, Feeds, Limits, Mail, Newsletter, PostOrder, Schedule,
     Secrets, Server, Templates,
 };
 pub use smtp::{InDoubtPolicy, PasswordFileError, Smtp, SmtpUrl, SmtpUrlError};
-pub use sources::{Saved, Sources, WithSaved};
+pub use sources::{LoadedSettings, Saved, Sources};
 
-use reader::{Read, Reader};
+use reader::{ConfigReader, ReadResult};
 
 /// The built-in layer, which is also the sample with comments that
 /// `broadsheet config default` prints.
@@ -57,7 +57,7 @@ pub struct Settings {
     pub secrets: Secrets,
     pub alerts: Alerts,
     /// All of them, as people are shown them.
-    pub listing: Vec<Listed>,
+    pub listing: Vec<SettingInfo>,
 }
 
 impl Settings {
@@ -69,12 +69,12 @@ impl Settings {
     pub fn load(
         file: Option<&Path>,
         variables: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, SettingsError> {
+    ) -> Result<Self, ConfigErrors> {
         Sources::new(file, variables).settings(&Saved::new())
     }
 
     /// Every section is read before the first fault ends it, so that all are told.
-    fn read(reader: &mut Reader) -> Read<Self> {
+    fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
         let newsletter = Newsletter::read(reader);
         let server = Server::read(reader);
         let database = Database::read(reader);

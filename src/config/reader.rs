@@ -6,23 +6,23 @@ use std::ops::RangeInclusive;
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Num, Value};
 
-use crate::config::fault::{Fault, Origin, SettingsError};
-use crate::config::layers::Layers;
-use crate::config::listing::{self, Listed};
+use crate::config::fault::{ConfigError, ConfigErrors, Origin};
+use crate::config::layers::ConfigLayers;
+use crate::config::listing::{self, SettingInfo};
 
-pub(super) struct Reader {
-    layers: Layers,
-    faults: Vec<Fault>,
+pub(super) struct ConfigReader {
+    layers: ConfigLayers,
+    faults: Vec<ConfigError>,
 }
 
 /// The value is not there, because a fault was noted instead.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Faulty;
+pub(super) struct Invalid;
 
-pub(super) type Read<T> = Result<T, Faulty>;
+pub(super) type ReadResult<T> = Result<T, Invalid>;
 
-impl Reader {
-    pub fn new(mut layers: Layers) -> Self {
+impl ConfigReader {
+    pub fn new(mut layers: ConfigLayers) -> Self {
         let faults = layers.take_faults();
         Self { layers, faults }
     }
@@ -32,7 +32,7 @@ impl Reader {
         &mut self,
         key: &str,
         parse: impl Fn(&Value) -> Result<T, String>,
-    ) -> Read<Option<T>> {
+    ) -> ReadResult<Option<T>> {
         match self.layers.get(key) {
             None => Ok(None),
             Some(value) if value.as_str().is_some_and(|text| text.trim().is_empty()) => Ok(None),
@@ -44,7 +44,11 @@ impl Reader {
     }
 
     /// A setting that has a default, and may not be emptied.
-    pub fn needed<T>(&mut self, key: &str, parse: impl Fn(&Value) -> Result<T, String>) -> Read<T> {
+    pub fn needed<T>(
+        &mut self,
+        key: &str,
+        parse: impl Fn(&Value) -> Result<T, String>,
+    ) -> ReadResult<T> {
         self.optional(key, parse)?
             .ok_or_else(|| self.fault(key, "must not be empty"))
     }
@@ -54,37 +58,37 @@ impl Reader {
         &mut self,
         key: &str,
         parse: impl Fn(&Value) -> Result<T, String>,
-    ) -> Read<Vec<T>> {
+    ) -> ReadResult<Vec<T>> {
         self.optional(key, |value| elements(value)?.iter().map(&parse).collect())
             .map(Option::unwrap_or_default)
     }
 
     /// Notes what is wrong with `key`, whose value is told apart from the words.
-    pub fn fault(&mut self, key: &str, says: impl Display) -> Faulty {
+    pub fn fault(&mut self, key: &str, says: impl Display) -> Invalid {
         let origin = self.layers.origin(key);
-        self.faults.push(Fault::Key {
+        self.faults.push(ConfigError::Key {
             key: key.to_owned(),
             says: says.to_string(),
             origin,
         });
-        Faulty
+        Invalid
     }
 
     /// Whether `key` has its value from the desk.
     pub fn is_from_desk(&self, key: &str) -> bool {
-        self.layers.origin(key) == Origin::Desk
+        self.layers.origin(key) == Origin::Database
     }
 
     /// What stands in the layers, whether or not it fits.
-    pub fn listing(&self) -> Vec<Listed> {
+    pub fn listing(&self) -> Vec<SettingInfo> {
         listing::of(&self.layers)
     }
 
     /// `read`, if nothing at all was wrong.
-    pub fn finish<T>(self, read: Read<T>) -> Result<T, SettingsError> {
+    pub fn finish<T>(self, read: ReadResult<T>) -> Result<T, ConfigErrors> {
         match read {
             Ok(value) if self.faults.is_empty() => Ok(value),
-            _ => Err(SettingsError::new(self.faults)),
+            _ => Err(ConfigErrors::new(self.faults)),
         }
     }
 }

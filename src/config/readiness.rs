@@ -2,20 +2,20 @@
 
 use crate::config::Settings;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::mailbox::Sender;
+use crate::domain::mailbox::Mailbox;
 
 /// Whose newsletter it is: what every issue must say.
 #[derive(Clone, Debug)]
-pub struct Imprint {
+pub struct SenderIdentity {
     pub name: String,
-    pub from: Sender,
+    pub from: Mailbox,
     pub reply_to: Option<EmailAddress>,
     pub postal_address: String,
 }
 
 /// Why no issue may go out yet, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotReady {
+pub enum MissingSetting {
     #[error("newsletter.name: needed before a send; what is the newsletter called?")]
     Name,
     #[error(
@@ -38,7 +38,7 @@ pub enum NotReady {
 impl Settings {
     /// # Errors
     /// Everything that stands in the way of a send.
-    pub fn ready_to_send(&self) -> Result<Imprint, Vec<NotReady>> {
+    pub fn require_sending_settings(&self) -> Result<SenderIdentity, Vec<MissingSetting>> {
         let newsletter = &self.newsletter;
         let links = self.loopback_links();
         match (
@@ -46,16 +46,20 @@ impl Settings {
             &newsletter.from,
             &newsletter.postal_address,
         ) {
-            (Some(name), Some(from), Some(postal_address)) if links.is_none() => Ok(Imprint {
-                name: name.clone(),
-                from: from.clone(),
-                reply_to: newsletter.reply_to.clone(),
-                postal_address: postal_address.clone(),
-            }),
+            (Some(name), Some(from), Some(postal_address)) if links.is_none() => {
+                Ok(SenderIdentity {
+                    name: name.clone(),
+                    from: from.clone(),
+                    reply_to: newsletter.reply_to.clone(),
+                    postal_address: postal_address.clone(),
+                })
+            }
             (name, from, postal_address) => Err([
-                name.is_none().then_some(NotReady::Name),
-                from.is_none().then_some(NotReady::From),
-                postal_address.is_none().then_some(NotReady::PostalAddress),
+                name.is_none().then_some(MissingSetting::Name),
+                from.is_none().then_some(MissingSetting::From),
+                postal_address
+                    .is_none()
+                    .then_some(MissingSetting::PostalAddress),
                 links,
             ]
             .into_iter()
@@ -64,12 +68,14 @@ impl Settings {
         }
     }
 
-    fn loopback_links(&self) -> Option<NotReady> {
+    fn loopback_links(&self) -> Option<MissingSetting> {
         let smtp = self.smtp.url.as_ref().filter(|smtp| !smtp.is_loopback())?;
         let public_url = &self.server.public_url;
-        public_url.is_loopback().then(|| NotReady::LoopbackLinks {
-            public_url: public_url.to_string(),
-            smtp_host: smtp.host().to_owned(),
-        })
+        public_url
+            .is_loopback()
+            .then(|| MissingSetting::LoopbackLinks {
+                public_url: public_url.to_string(),
+                smtp_host: smtp.host().to_owned(),
+            })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::config::database_url::DatabaseUrl;
-use crate::config::reader::{Read, Reader, flag, number, text};
+use crate::config::reader::{ConfigReader, ReadResult, flag, number, text};
 use crate::config::values::{
     dkim_key, domain, feed_url, hours, language, lines, one_line, path, plain, post_order, socket,
 };
@@ -17,7 +17,7 @@ use crate::domain::dkim_selector::Selector;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::host_port::HostPort;
 use crate::domain::issue::schedule::{self, ScheduleError};
-use crate::domain::mailbox::Sender;
+use crate::domain::mailbox::Mailbox;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::trusted_proxies::TrustedProxies;
 
@@ -25,7 +25,7 @@ use crate::domain::trusted_proxies::TrustedProxies;
 pub struct Newsletter {
     pub name: Option<String>,
     pub tagline: Option<String>,
-    pub from: Option<Sender>,
+    pub from: Option<Mailbox>,
     pub reply_to: Option<EmailAddress>,
     /// May have several lines.
     pub postal_address: Option<String>,
@@ -36,10 +36,10 @@ pub struct Newsletter {
 }
 
 impl Newsletter {
-    pub(super) fn read(reader: &mut Reader) -> Read<Self> {
+    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
         let name = reader.optional("newsletter.name", text(one_line));
         let tagline = reader.optional("newsletter.tagline", text(one_line));
-        let from = reader.optional("newsletter.from", text(Sender::parse));
+        let from = reader.optional("newsletter.from", text(Mailbox::parse));
         let reply_to = reader.optional("newsletter.reply_to", text(EmailAddress::parse));
         let postal_address = reader.optional("newsletter.postal_address", text(lines));
         let language = reader.needed("newsletter.language", text(language));
@@ -64,7 +64,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub(super) fn read(reader: &mut Reader) -> Read<Self> {
+    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
         let listen = reader.needed("server.listen", text(socket));
         let public_url = reader.needed("server.public_url", text(PublicUrl::parse));
         let proxies = reader.list(
@@ -87,7 +87,7 @@ pub struct Database {
 }
 
 impl Database {
-    pub(super) fn read(reader: &mut Reader) -> Read<Self> {
+    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
         Ok(Self {
             url: reader.needed("database.url", text(DatabaseUrl::parse))?,
         })
@@ -102,7 +102,7 @@ pub struct Feeds {
 }
 
 impl Feeds {
-    pub(super) fn read(reader: &mut Reader) -> Read<Self> {
+    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
         let urls = reader.list("feeds.urls", text(feed_url));
         let allow_private = reader.list("feeds.allow_private", text(HostPort::parse));
         Ok(Self {
@@ -130,7 +130,7 @@ pub struct Digest {
 }
 
 impl Digest {
-    pub(super) fn read(reader: &mut Reader) -> Read<Self> {
+    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
         let max_posts = reader.needed("digest.max_posts", number(1..=100));
         let min_posts = reader.needed("digest.min_posts", number(1..=100));
         let max_age = reader.needed("digest.max_age_days", number(1..=366));
@@ -160,7 +160,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    pub(super) fn read(reader: &mut Reader) -> Read<Self> {
+    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
         let cron = reader.needed("schedule.cron", text(plain));
         let timezone = reader.needed("schedule.timezone", text(plain));
         let catch_up = reader.needed("schedule.catch_up_hours", number(1..=168));
@@ -192,7 +192,7 @@ pub struct DkimKey {
 
 impl Dkim {
     /// None when mail is not signed.
-    pub(super) fn read(reader: &mut Reader) -> Read<Option<Self>> {
+    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Option<Self>> {
         let domain = reader.optional("dkim.domain", text(domain));
         let keys = reader.list("dkim.keys", dkim_key);
         match (domain?, keys?) {
@@ -216,7 +216,7 @@ pub struct Mail {
 }
 
 impl Mail {
-    pub(super) fn read(reader: &mut Reader) -> Read<Self> {
+    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
         Ok(Self {
             outbox: reader.needed("mail.outbox", text(path))?,
         })
@@ -230,7 +230,7 @@ pub struct Templates {
 }
 
 impl Templates {
-    pub(super) fn read(reader: &mut Reader) -> Read<Self> {
+    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
         Ok(Self {
             dir: reader.optional("templates.dir", text(path))?,
         })
@@ -247,7 +247,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    pub(super) fn read(reader: &mut Reader) -> Read<Self> {
+    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
         let per_ip = reader.needed("limits.signups_per_ip_hour", number(1..=1_000_000));
         let per_domain = reader.needed("limits.signups_per_domain_hour", number(1..=1_000_000));
         let per_token = reader.needed("limits.signups_per_token_hour", number(1..=1_000_000));
@@ -269,7 +269,7 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    pub(super) fn read(reader: &mut Reader) -> Read<Self> {
+    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
         Ok(Self {
             key_file: reader.needed("secrets.key_file", text(path))?,
         })
@@ -284,7 +284,7 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    pub(super) fn read(reader: &mut Reader) -> Read<Self> {
+    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
         let to = reader.list("alerts.to", text(EmailAddress::parse));
         let before = reader.needed("alerts.draft_hours_before", number(0..=144));
         Ok(Self {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::config::reader::{Read, Reader, number, text};
+use crate::config::reader::{ConfigReader, ReadResult, number, text};
 use crate::config::values::path;
 use crate::domain::delivery::verp::ReturnPath;
 use crate::domain::public_url;
@@ -125,7 +125,7 @@ impl SmtpUrl {
 }
 
 impl Smtp {
-    pub(super) fn read(reader: &mut Reader) -> Read<Self> {
+    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
         let url = reader.optional("smtp.url", text(SmtpUrl::parse));
         let password = reader.optional("smtp.password", text(secret));
         let password_file = reader.optional("smtp.password_file", text(path));
@@ -193,10 +193,10 @@ fn in_doubt(text: &str) -> Result<InDoubtPolicy, String> {
 /// Half a login would be no login: mail would be refused one by one, at night. `kept` are
 /// the settings that hold a password beside the URL.
 fn check_login(
-    reader: &mut Reader,
+    reader: &mut ConfigReader,
     url: Option<&SmtpUrl>,
     kept: [Option<&'static str>; 2],
-) -> Read<()> {
+) -> ReadResult<()> {
     let kept: Vec<&str> = kept.into_iter().flatten().collect();
     let says = |key, says| Err((key, says));
     let checked = match (url, kept.as_slice()) {

@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::config::Settings;
-use crate::config::fault::{Fault, Origin, SettingsError};
-use crate::config::layers::Layers;
-use crate::config::reader::Reader;
+use crate::config::fault::{ConfigError, ConfigErrors, Origin};
+use crate::config::layers::ConfigLayers;
+use crate::config::reader::ConfigReader;
 
 /// What the desk saved: `section.key` and its value, as text as in the environment.
 pub type Saved = BTreeMap<String, String>;
@@ -28,9 +28,9 @@ struct SettingsFile {
 
 /// Settings, and what of the saved ones could not be used.
 #[derive(Clone, Debug)]
-pub struct WithSaved {
+pub struct LoadedSettings {
     pub settings: Settings,
-    pub unusable: Vec<Fault>,
+    pub unusable: Vec<ConfigError>,
 }
 
 impl Sources {
@@ -49,15 +49,15 @@ impl Sources {
     ///
     /// # Errors
     /// All faults, those of what is saved too.
-    pub fn settings(&self, saved: &Saved) -> Result<Settings, SettingsError> {
-        let mut layers = Layers::built_in().desk(saved);
+    pub fn settings(&self, saved: &Saved) -> Result<Settings, ConfigErrors> {
+        let mut layers = ConfigLayers::built_in().desk(saved);
         if let Some(file) = &self.file {
             layers = match &file.text {
                 Ok(text) => layers.file(&file.path, text),
                 Err(says) => layers.unreadable(&file.path, says.clone()),
             };
         }
-        let mut reader = Reader::new(layers.environment(self.variables.iter().cloned()));
+        let mut reader = ConfigReader::new(layers.environment(self.variables.iter().cloned()));
         let settings = Settings::read(&mut reader);
         reader.finish(settings)
     }
@@ -67,12 +67,12 @@ impl Sources {
     ///
     /// # Errors
     /// All faults of file and environment.
-    pub fn settings_with(&self, saved: &Saved) -> Result<WithSaved, SettingsError> {
+    pub fn settings_with(&self, saved: &Saved) -> Result<LoadedSettings, ConfigErrors> {
         let mut saved = saved.clone();
         let mut unusable = Vec::new();
         loop {
             let error = match self.settings(&saved) {
-                Ok(settings) => return Ok(WithSaved { settings, unusable }),
+                Ok(settings) => return Ok(LoadedSettings { settings, unusable }),
                 Err(error) => error,
             };
             let before = saved.len();
@@ -95,17 +95,17 @@ impl Sources {
         &self,
         saved: &Saved,
         changes: &[(String, Option<String>)],
-    ) -> Result<Saved, SettingsError> {
+    ) -> Result<Saved, ConfigErrors> {
         let listing = self.settings_with(saved)?.settings.listing;
         let mut changed = saved.clone();
         let mut faults = Vec::new();
         for (key, value) in changes {
             let listed = listing.iter().find(|listed| listed.name() == *key);
             if !listed.is_some_and(|listed| listed.is_for_the_desk) {
-                faults.push(Fault::Key {
+                faults.push(ConfigError::Key {
                     key: key.clone(),
                     says: "is not changed at the desk".to_owned(),
-                    origin: listed.map_or(Origin::Desk, |listed| listed.origin.clone()),
+                    origin: listed.map_or(Origin::Database, |listed| listed.origin.clone()),
                 });
             } else if let Some(value) = value {
                 changed.insert(key.clone(), value.clone());
@@ -116,7 +116,7 @@ impl Sources {
         if faults.is_empty() {
             Ok(changed)
         } else {
-            Err(SettingsError::new(faults))
+            Err(ConfigErrors::new(faults))
         }
     }
 }

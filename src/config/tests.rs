@@ -13,7 +13,7 @@ fn vars(vars: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// Settings from a file of this text and these variables.
-fn load(file: &str, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+fn load(file: &str, variables: &[(&str, &str)]) -> Result<Settings, ConfigErrors> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(FILE_NAME);
     fs::write(&path, file).unwrap();
@@ -247,10 +247,17 @@ const READY: &str = "[newsletter]\nname = 'N'\nfrom = 'n@example.com'\npostal_ad
 fn what_a_send_needs() {
     let bare = Settings::load(None, vars(&[])).unwrap();
     assert_eq!(
-        bare.ready_to_send().unwrap_err(),
-        [NotReady::Name, NotReady::From, NotReady::PostalAddress]
+        bare.require_sending_settings().unwrap_err(),
+        [
+            MissingSetting::Name,
+            MissingSetting::From,
+            MissingSetting::PostalAddress
+        ]
     );
-    let imprint = load(READY, &[]).unwrap().ready_to_send().unwrap();
+    let imprint = load(READY, &[])
+        .unwrap()
+        .require_sending_settings()
+        .unwrap();
     assert_eq!(
         (imprint.name.as_str(), imprint.postal_address.as_str()),
         ("N", "Town")
@@ -270,7 +277,7 @@ fn links_to_this_machine_do_not_leave_it() {
         let text = format!("{READY}[smtp]\nurl = '{smtp}'\n[server]\npublic_url = '{public_url}'");
         let not_ready = load(&text, &[])
             .unwrap()
-            .ready_to_send()
+            .require_sending_settings()
             .err()
             .unwrap_or_default();
         assert_eq!(
@@ -281,7 +288,7 @@ fn links_to_this_machine_do_not_leave_it() {
         assert!(
             not_ready
                 .iter()
-                .all(|why| matches!(why, NotReady::LoopbackLinks { .. }))
+                .all(|why| matches!(why, MissingSetting::LoopbackLinks { .. }))
         );
     }
 }

@@ -7,15 +7,15 @@ use crate::delivery::connection::Connection;
 use crate::delivery::recorder::Done;
 use crate::delivery::settle::{settle, unreached};
 use crate::domain::delivery::DeliveryState;
-use crate::domain::delivery::outcome::{Halt, Outcome, Report, Temporary};
+use crate::domain::delivery::outcome::{DeferReason, HaltReason, Outcome, SmtpResult};
 use crate::mail::transport::{Channel, Outgoing};
-use crate::store::{Leased, Settled};
+use crate::store::{ClaimedDelivery, DeliveryUpdate};
 
 /// What came of a try.
 enum Tried {
     Done(Done),
     /// Nothing: the connection had ended before it.
-    Unheard(Report),
+    Unheard(SmtpResult),
 }
 
 impl Connection {
@@ -24,7 +24,7 @@ impl Connection {
     /// fault of the reader's.
     pub(super) async fn send(
         &self,
-        job: &Leased,
+        job: &ClaimedDelivery,
         channel: &mut Option<Channel>,
         issue: &mut IssueMail,
     ) -> Done {
@@ -35,7 +35,7 @@ impl Connection {
         };
         match self.open(job).await {
             Ok(Some(opened)) => *channel = Some(opened),
-            Ok(None) => return self.not_begun(job, report.says, report.outcome),
+            Ok(None) => return self.not_begun(job, report.reply, report.outcome),
             Err(failed) => return self.unreached(job, failed),
         }
         match self.try_to_send(job, channel, issue).await {
@@ -46,7 +46,7 @@ impl Connection {
 
     async fn try_to_send(
         &self,
-        job: &Leased,
+        job: &ClaimedDelivery,
         channel: &mut Option<Channel>,
         issue: &mut IssueMail,
     ) -> Tried {
@@ -85,20 +85,24 @@ impl Connection {
     }
 
     /// The mail, or what is to be written where there is none to send.
-    async fn message(&self, job: &Leased, issue: &mut IssueMail) -> Result<Vec<u8>, Box<Done>> {
+    async fn message(
+        &self,
+        job: &ClaimedDelivery,
+        issue: &mut IssueMail,
+    ) -> Result<Vec<u8>, Box<Done>> {
         let done = match self.deliveries.compose(job, issue).await {
             Ok(Some(message)) => return Ok(message),
             Ok(None) => skipped(job),
-            Err(ComposeError::Store(error)) if !error.is_damage() => {
+            Err(ComposeError::Store(error)) if !error.is_corrupt() => {
                 tracing::warn!(delivery = %job.id, %error, "a mail cannot be composed yet");
-                let outcome = Outcome::Deferred(Temporary::Connection);
+                let outcome = Outcome::Deferred(DeferReason::Connection);
                 self.not_begun(job, error.to_string(), outcome)
             }
             Err(error) => {
                 tracing::error!(delivery = %job.id, %error, "a mail cannot be composed");
-                let report = Report {
-                    outcome: Outcome::Halted(Halt::OurMessage),
-                    says: error.to_string(),
+                let report = SmtpResult {
+                    outcome: Outcome::Halted(HaltReason::OurMessage),
+                    reply: error.to_string(),
                 };
                 self.decide(job, &report)
             }
@@ -107,25 +111,31 @@ impl Connection {
     }
 
     /// The process must end, and the server has not answered yet.
-    fn broken_off(&self, job: &Leased, channel: &Channel) -> Done {
+    fn broken_off(&self, job: &ClaimedDelivery, channel: &Channel) -> Done {
         let says = "stopped while the server took its time".to_owned();
         if channel.may_have_taken() {
             let outcome = Outcome::InDoubt;
-            return self.decide(job, &Report { outcome, says });
+            return self.decide(
+                job,
+                &SmtpResult {
+                    outcome,
+                    reply: says,
+                },
+            );
         }
-        self.not_begun(job, says, Outcome::Deferred(Temporary::Connection))
+        self.not_begun(job, says, Outcome::Deferred(DeferReason::Connection))
     }
 
     /// There is no way to the server, for a job that is marked: it waits, and is not charged.
-    pub(super) fn unreached(&self, job: &Leased, failed: Report) -> Done {
+    pub(super) fn unreached(&self, job: &ClaimedDelivery, failed: SmtpResult) -> Done {
         match failed.outcome {
             Outcome::Halted(_) => self.decide(job, &failed),
-            outcome => self.not_begun(job, failed.says, outcome),
+            outcome => self.not_begun(job, failed.reply, outcome),
         }
     }
 
     /// No server had the mail, which is nobody's fault.
-    pub(super) fn not_begun(&self, job: &Leased, says: String, outcome: Outcome) -> Done {
+    pub(super) fn not_begun(&self, job: &ClaimedDelivery, says: String, outcome: Outcome) -> Done {
         Done {
             settled: unreached(job, says, self.deliveries.now(), self.jitter()),
             issue: job.issue,
@@ -134,7 +144,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn decide(&self, job: &Leased, report: &Report) -> Done {
+    pub(super) fn decide(&self, job: &ClaimedDelivery, report: &SmtpResult) -> Done {
         let decision = settle(
             job,
             report,
@@ -155,15 +165,15 @@ impl Connection {
     }
 }
 
-fn lost() -> Report {
-    Report {
-        outcome: Outcome::Deferred(Temporary::Connection),
-        says: "the connection was lost".to_owned(),
+fn lost() -> SmtpResult {
+    SmtpResult {
+        outcome: Outcome::Deferred(DeferReason::Connection),
+        reply: "the connection was lost".to_owned(),
     }
 }
 
-fn skipped(job: &Leased) -> Done {
-    let settled = Settled {
+fn skipped(job: &ClaimedDelivery) -> Done {
+    let settled = DeliveryUpdate {
         id: job.id.clone(),
         state: DeliveryState::Skipped,
         due_at: None,
@@ -177,7 +187,7 @@ fn skipped(job: &Leased) -> Done {
     Done {
         settled,
         issue: None,
-        outcome: Outcome::Deferred(Temporary::Connection),
+        outcome: Outcome::Deferred(DeferReason::Connection),
         pause: None,
     }
 }

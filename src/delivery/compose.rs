@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::delivery::Deliveries;
+use crate::delivery::DeliveryService;
 use crate::domain::delivery::{DeliveryKind, ReaderMail, ReaderMailError};
 use crate::domain::ids::IssueId;
 use crate::domain::signed_token::Purpose;
@@ -12,9 +12,9 @@ use crate::mail::compose::{
 };
 use crate::mail::dkim::SignError;
 use crate::mail::templates::{
-    AlreadySubscribedMail, ConfirmationMail, Event, ReaderLinkMail, Rendered, TemplateFault,
+    AlertEvent, AlreadySubscribedMail, ConfirmationMail, ReaderLinkMail, Rendered, TemplateFault,
 };
-use crate::store::{Leased, StoreError, Subscriber};
+use crate::store::{ClaimedDelivery, StoreError, Subscriber};
 
 /// How long a confirmation link works, in days.
 pub const CONFIRMATION_DAYS: u32 = 7;
@@ -44,12 +44,12 @@ pub enum ComposeError {
 #[derive(Debug, Default)]
 pub(super) struct IssueMail(Option<(IssueId, Arc<FrozenMail>)>);
 
-impl Deliveries {
+impl DeliveryService {
     /// The message of a delivery, signed if there are keys; `None` when nobody is there to
     /// get it any more.
     pub(super) async fn compose(
         &self,
-        job: &Leased,
+        job: &ClaimedDelivery,
         issue: &mut IssueMail,
     ) -> Result<Option<Vec<u8>>, ComposeError> {
         let message = self.unsigned(job, issue).await?;
@@ -62,7 +62,7 @@ impl Deliveries {
 
     async fn unsigned(
         &self,
-        job: &Leased,
+        job: &ClaimedDelivery,
         issue: &mut IssueMail,
     ) -> Result<Option<Vec<u8>>, ComposeError> {
         match (job.kind, &job.issue) {
@@ -74,7 +74,8 @@ impl Deliveries {
             }
             (DeliveryKind::Alert, _) => {
                 let event = job.payload.as_deref().ok_or(ComposeError::NoMail)?;
-                let event: Event = serde_json::from_str(event).map_err(|_| ComposeError::NoMail)?;
+                let event: AlertEvent =
+                    serde_json::from_str(event).map_err(|_| ComposeError::NoMail)?;
                 let content = self.templates.render(&self.identity.alert(event))?;
                 Ok(Some(self.letter(job, &content)))
             }
@@ -102,7 +103,7 @@ impl Deliveries {
 
     async fn issue_copy(
         &self,
-        job: &Leased,
+        job: &ClaimedDelivery,
         id: &IssueId,
         cache: &mut IssueMail,
     ) -> Result<Option<Vec<u8>>, ComposeError> {
@@ -131,21 +132,21 @@ impl Deliveries {
     }
 
     /// A test has no reader: its links are well-formed and lead to nobody.
-    fn fill(&self, job: &Leased, mail: &FrozenMail) -> Result<Vec<u8>, ComposeError> {
+    fn fill(&self, job: &ClaimedDelivery, mail: &FrozenMail) -> Result<Vec<u8>, ComposeError> {
         let nobody = crate::domain::ids::SubscriberId::from_uuid(uuid::Uuid::nil());
         let reader = job.subscriber.unwrap_or(nobody);
         let recipient = Recipient::new(
             job.address.clone(),
             self.message_id(job),
-            self.keys.reader_token(Purpose::Unsubscribe, &reader),
-            self.keys.reader_token(Purpose::Preferences, &reader),
+            self.keys.subscriber_token(Purpose::Unsubscribe, &reader),
+            self.keys.subscriber_token(Purpose::Preferences, &reader),
         )?;
         Ok(mail.fill(&recipient))
     }
 
     fn confirmation(
         &self,
-        job: &Leased,
+        job: &ClaimedDelivery,
         subscriber: &Subscriber,
     ) -> Result<Rendered, TemplateFault> {
         let lasts = Duration::from_secs(u64::from(CONFIRMATION_DAYS) * 24 * 60 * 60);
@@ -167,7 +168,7 @@ impl Deliveries {
         let link = |path: &str, purpose| {
             url.join(&format!(
                 "{path}/{}",
-                self.keys.reader_token(purpose, &subscriber.id)
+                self.keys.subscriber_token(purpose, &subscriber.id)
             ))
         };
         self.templates.render(&AlreadySubscribedMail {
@@ -182,7 +183,7 @@ impl Deliveries {
     /// `None` for a link that was asked for at an address which is the reader's no more.
     fn reader_link(
         &self,
-        job: &Leased,
+        job: &ClaimedDelivery,
         subscriber: &Subscriber,
     ) -> Result<Option<Rendered>, ComposeError> {
         let about = ReaderMail::parse(job.payload.as_deref().ok_or(ComposeError::NoMail)?)?;
@@ -199,7 +200,7 @@ impl Deliveries {
         };
         let link = about.purpose().map(|purpose| {
             let expires = job.queued_at.plus(lasts);
-            let token = self.keys.timed_token(purpose, reader, expires, more);
+            let token = self.keys.expiring_token(purpose, reader, expires, more);
             let page = about.as_str().replace('_', "-");
             self.identity.public_url.join(&format!("{page}/{token}"))
         });
@@ -212,7 +213,7 @@ impl Deliveries {
         Ok(Some(self.templates.render(&letter)?))
     }
 
-    fn letter(&self, job: &Leased, content: &Rendered) -> Vec<u8> {
+    fn letter(&self, job: &ClaimedDelivery, content: &Rendered) -> Vec<u8> {
         let mail = Mail {
             from: &self.identity.from,
             reply_to: self.identity.reply_to.as_ref(),
@@ -224,7 +225,7 @@ impl Deliveries {
     }
 
     /// The same at every try, so that receivers can drop a twin.
-    fn message_id(&self, job: &Leased) -> MessageId {
+    fn message_id(&self, job: &ClaimedDelivery) -> MessageId {
         let mac = self
             .keys
             .mac(Purpose::MessageId, &[job.id.as_str().as_bytes()]);

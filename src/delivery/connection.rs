@@ -12,10 +12,10 @@ use crate::delivery::gate::Gate;
 use crate::delivery::pace::Pace;
 use crate::delivery::recorder::{Done, Request};
 use crate::delivery::throttle::Throttle;
-use crate::delivery::{Deliveries, Pulse};
+use crate::delivery::{DeliveryService, Membership};
 use crate::domain::ids::WorkerId;
 use crate::mail::transport::Channel;
-use crate::store::{Leased, Mark};
+use crate::store::{ClaimedDelivery, SendIntent};
 
 /// An open connection with nothing to send is closed after this.
 const IDLE: Duration = Duration::from_secs(5);
@@ -27,19 +27,19 @@ pub(super) struct Connection {
     pub number: usize,
     pub throttle: Arc<Throttle>,
     pub gate: Arc<Gate>,
-    pub deliveries: Deliveries,
+    pub deliveries: DeliveryService,
     pub worker: WorkerId,
-    pub jobs: Arc<Mutex<mpsc::Receiver<Leased>>>,
+    pub jobs: Arc<Mutex<mpsc::Receiver<ClaimedDelivery>>>,
     pub recorder: mpsc::Sender<Request>,
     pub pace: Arc<Pace>,
-    pub pulse: watch::Receiver<Pulse>,
+    pub pulse: watch::Receiver<Membership>,
     pub stop: CancellationToken,
     pub hard_stop: CancellationToken,
 }
 
 /// What a wait for work ended with.
 enum Next {
-    Job(Box<Leased>),
+    Job(Box<ClaimedDelivery>),
     Idle,
     Over,
 }
@@ -118,7 +118,7 @@ impl Connection {
     }
 
     /// A job that is there already.
-    fn at_hand(&self) -> Option<Leased> {
+    fn at_hand(&self) -> Option<ClaimedDelivery> {
         self.jobs.try_lock().ok()?.try_recv().ok()
     }
 
@@ -132,7 +132,7 @@ impl Connection {
     }
 
     /// Has `done` written and `next` marked; true when `next` may be sent.
-    pub(super) async fn commit(&self, done: Option<Done>, next: Option<Mark>) -> bool {
+    pub(super) async fn commit(&self, done: Option<Done>, next: Option<SendIntent>) -> bool {
         if done.is_none() && next.is_none() {
             return false;
         }
@@ -158,9 +158,14 @@ impl Connection {
         may
     }
 
-    pub(super) async fn give_back(&self, job: &Leased) {
+    pub(super) async fn give_back(&self, job: &ClaimedDelivery) {
         fail_point!("giving-back");
-        while let Err(error) = self.deliveries.store.give_back(&self.worker, &job.id).await {
+        while let Err(error) = self
+            .deliveries
+            .store
+            .release_lease(&self.worker, &job.id)
+            .await
+        {
             tracing::warn!(delivery = %job.id, %error, "a lease is not given back yet");
             tokio::select! {
                 // Then it goes back with all others.

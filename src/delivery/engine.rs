@@ -13,7 +13,7 @@ use crate::delivery::connection::Connection;
 use crate::delivery::gate::Gate;
 use crate::delivery::pace::Pace;
 use crate::delivery::throttle::Throttle;
-use crate::delivery::{Deliveries, Pulse};
+use crate::delivery::{DeliveryService, Membership};
 use crate::domain::ids::WorkerId;
 
 /// A mail that is on the wire when the process is asked to stop gets this long to come
@@ -29,12 +29,12 @@ const REJOIN: Duration = Duration::from_secs(2);
 /// Delivers what is queued, until it is stopped.
 #[derive(Debug)]
 pub struct Engine {
-    deliveries: Deliveries,
+    deliveries: DeliveryService,
     gate: Arc<Gate>,
 }
 
 impl Engine {
-    pub fn new(deliveries: Deliveries) -> Self {
+    pub fn new(deliveries: DeliveryService) -> Self {
         Self {
             deliveries,
             gate: Arc::default(),
@@ -52,7 +52,7 @@ impl Engine {
             match self
                 .deliveries
                 .store
-                .join_workers(&worker, self.deliveries.now())
+                .register_worker(&worker, self.deliveries.now())
                 .await
             {
                 Ok(()) => self.live(worker, &stop, &ending).await,
@@ -72,7 +72,7 @@ impl Engine {
         fail_point!("joined");
         let stop = stop.child_token();
         let (hard_stop, give_up) = (CancellationToken::new(), CancellationToken::new());
-        let (pulse, felt) = watch::channel(Pulse::Joining);
+        let (pulse, felt) = watch::channel(Membership::Joining);
         let (job_in, job_out) = mpsc::channel(Appetite::LARGEST);
         let (request_in, request_out) = mpsc::channel(self.deliveries.policy.connections);
 
@@ -141,14 +141,15 @@ impl Engine {
     }
 
     async fn resign(&self, worker: &WorkerId) {
-        let resigned = tokio::time::timeout(RESIGN, self.deliveries.store.resign(worker)).await;
+        let resigned =
+            tokio::time::timeout(RESIGN, self.deliveries.store.shutdown_worker(worker)).await;
         if !matches!(resigned, Ok(Ok(()))) {
             tracing::warn!("leases were not given back; another process takes them up");
         }
     }
 }
 
-fn spawn<F>(deliveries: &Deliveries, part: impl FnOnce(Deliveries) -> F) -> JoinHandle<()>
+fn spawn<F>(deliveries: &DeliveryService, part: impl FnOnce(DeliveryService) -> F) -> JoinHandle<()>
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -157,7 +158,7 @@ where
 
 /// True when others took this process for dead.
 async fn wait_for_end(
-    mut felt: watch::Receiver<Pulse>,
+    mut felt: watch::Receiver<Membership>,
     stop: &CancellationToken,
     feeder: &mut JoinHandle<()>,
 ) -> bool {
@@ -165,7 +166,7 @@ async fn wait_for_end(
         () = stop.cancelled() => false,
         // It cannot go on, and nobody would be sent anything any more.
         _ = feeder => false,
-        dead = felt.wait_for(|pulse| *pulse == Pulse::TakenForDead) => {
+        dead = felt.wait_for(|pulse| *pulse == Membership::TakenForDead) => {
             if dead.is_ok() {
                 tracing::error!("other processes took this one for dead; it begins anew");
             }

@@ -7,11 +7,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::Deliveries;
+use crate::delivery::DeliveryService;
 use crate::delivery::appetite::Appetite;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{IssueId, WorkerId};
-use crate::store::{Leased, StoreError};
+use crate::store::{ClaimedDelivery, StoreError};
 
 /// How soon a queue that has just become empty is looked at again: the last mails are on
 /// their way, and the issue is sent as soon as they are.
@@ -34,13 +34,13 @@ impl Reached {
     }
 }
 
-impl Deliveries {
+impl DeliveryService {
     /// Keeps `jobs` filled until `stop`, or until nobody knows any more what this worker has
     /// taken up.
     pub(super) async fn feed(
         &self,
         worker: WorkerId,
-        jobs: mpsc::Sender<Leased>,
+        jobs: mpsc::Sender<ClaimedDelivery>,
         stop: CancellationToken,
     ) {
         let mut appetite = Appetite::new(self.policy.connections);
@@ -108,9 +108,9 @@ impl Deliveries {
         reached: &mut Reached,
         limit: usize,
         now: Timestamp,
-    ) -> Result<Vec<Leased>, StoreError> {
+    ) -> Result<Vec<ClaimedDelivery>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mails = self.store.claim_mails(&worker, limit, now).await?;
+        let mails = self.store.claim_transactional(&worker, limit, now).await?;
         if !mails.is_empty() {
             return Ok(mails);
         }
@@ -119,7 +119,7 @@ impl Deliveries {
             for from in reached.froms(issue) {
                 let copies = self
                     .store
-                    .claim_copies(&worker, issue, from, limit, now)
+                    .claim_issue(&worker, issue, from, limit, now)
                     .await?;
                 if let Some(last) = copies.iter().map(|copy| copy.due_at).max() {
                     reached.0 = Some((*issue, last));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
 use tokio::time::Instant;
 
-use crate::domain::delivery::outcome::Report;
+use crate::domain::delivery::outcome::SmtpResult;
 use crate::domain::ids::IssueId;
 
 /// So long nobody tries again by themselves …
@@ -24,7 +24,7 @@ pub enum Entrance {
     /// Open to this one alone, after the rest: they try on behalf of all.
     OnTrial,
     /// And why.
-    Shut(Report),
+    Shut(SmtpResult),
 }
 
 /// Why nobody is to open a connection.
@@ -32,13 +32,13 @@ pub enum Entrance {
 struct Shut {
     until: Instant,
     rest: Duration,
-    why: Report,
+    why: SmtpResult,
     /// The issues that are known to be paused for it.
     paused: HashSet<IssueId>,
 }
 
 impl Shut {
-    fn new(why: Report, now: Instant) -> Self {
+    fn new(why: SmtpResult, now: Instant) -> Self {
         Self {
             until: now + REST,
             rest: REST,
@@ -47,7 +47,7 @@ impl Shut {
         }
     }
 
-    fn anew(&mut self, why: Report, now: Instant) {
+    fn anew(&mut self, why: SmtpResult, now: Instant) {
         self.why = why;
         self.until = now + self.rest;
     }
@@ -101,7 +101,7 @@ impl Gate {
     }
 
     /// The server, or the settings, let nobody in.
-    pub fn shut(&self, why: Report) {
+    pub fn shut(&self, why: SmtpResult) {
         let now = Instant::now();
         *lock(&self.let_in) = None;
         self.with(|shut| match shut {
@@ -151,13 +151,13 @@ fn lock<T>(it: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::domain::clock::Timestamp;
-    use crate::domain::delivery::outcome::{Halt, Outcome};
+    use crate::domain::delivery::outcome::{HaltReason, Outcome};
     use crate::domain::random::Random;
 
-    fn wrong_password() -> Report {
-        Report {
-            outcome: Outcome::Halted(Halt::Settings),
-            says: "535 no".to_owned(),
+    fn wrong_password() -> SmtpResult {
+        SmtpResult {
+            outcome: Outcome::Halted(HaltReason::Settings),
+            reply: "535 no".to_owned(),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::delivery::Deliveries;
+use crate::delivery::DeliveryService;
 use crate::domain::delivery::retry::LONGEST_WAIT;
 use crate::domain::ids::WorkerId;
 use crate::store::StoreError;
@@ -64,7 +64,7 @@ impl Observer {
 
 /// What the engine needs to know of the hearts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pulse {
+pub enum Membership {
     /// The others may not have seen this process yet, so there is no part of a rate for it.
     Joining,
     /// So many processes are alive, this one included.
@@ -76,7 +76,7 @@ pub enum Pulse {
 /// Beats after which all others have seen a newcomer: they look once between two.
 const SEEN_AFTER: u32 = 3;
 
-impl Pulse {
+impl Membership {
     /// How many share a rate with this process, itself included.
     pub fn living(self) -> usize {
         match self {
@@ -94,12 +94,12 @@ impl Pulse {
     }
 }
 
-impl Deliveries {
+impl DeliveryService {
     /// Beats, and takes up what the dead had leased, until it is aborted.
     pub(super) async fn keep_beating(
         &self,
         worker: WorkerId,
-        pulse: tokio::sync::watch::Sender<Pulse>,
+        pulse: tokio::sync::watch::Sender<Membership>,
     ) {
         let mut observer = Observer::default();
         let mut beats = 0;
@@ -115,7 +115,7 @@ impl Deliveries {
                     beats += 1;
                     let felt = felt.after(beats);
                     let _ = pulse.send(felt);
-                    if felt == Pulse::TakenForDead {
+                    if felt == Membership::TakenForDead {
                         return;
                     }
                 }
@@ -129,17 +129,21 @@ impl Deliveries {
     async fn tidy(&self) {
         let now = self.now();
         let tidied = async {
-            self.store.bring_near(now.plus(LONGEST_WAIT), now).await?;
-            self.store.fold_tallies().await
+            self.store.cap_due_at(now.plus(LONGEST_WAIT), now).await?;
+            self.store.compact_counts().await
         };
         if let Err(error) = tidied.await {
             tracing::debug!(%error, "the queue is put in order later");
         }
     }
 
-    async fn beat(&self, worker: WorkerId, observer: &mut Observer) -> Result<Pulse, StoreError> {
-        if !self.store.beat(&worker).await? {
-            return Ok(Pulse::TakenForDead);
+    async fn beat(
+        &self,
+        worker: WorkerId,
+        observer: &mut Observer,
+    ) -> Result<Membership, StoreError> {
+        if !self.store.heartbeat(&worker).await? {
+            return Ok(Membership::TakenForDead);
         }
         let workers = self.store.workers().await?;
         let others: Vec<_> = workers
@@ -149,14 +153,18 @@ impl Deliveries {
         let dead = observer.look(&others, Instant::now());
         let policy = self.policy.in_doubt;
         for (id, beat) in &dead {
-            if self.store.take_up(id, *beat, policy, self.now()).await? {
+            if self
+                .store
+                .reclaim_leases(id, *beat, policy, self.now())
+                .await?
+            {
                 tracing::warn!(worker = %id, "a process died; its deliveries are taken up");
             }
         }
-        if self.store.take_up_ownerless(policy, self.now()).await? > 0 {
+        if self.store.reclaim_orphans(policy, self.now()).await? > 0 {
             tracing::warn!("deliveries were left behind; they are taken up");
         }
-        Ok(Pulse::Living(1 + others.len() - dead.len()))
+        Ok(Membership::Living(1 + others.len() - dead.len()))
     }
 }
 
@@ -189,10 +197,13 @@ mod tests {
 
     #[test]
     fn a_newcomer_has_no_part_of_the_rate_before_the_others_know() {
-        assert_eq!(Pulse::Living(1).after(1), Pulse::Living(1));
-        assert_eq!(Pulse::Living(2).after(1), Pulse::Joining);
-        assert_eq!(Pulse::Living(2).after(SEEN_AFTER), Pulse::Living(2));
-        assert_eq!(Pulse::TakenForDead.after(1), Pulse::TakenForDead);
+        assert_eq!(Membership::Living(1).after(1), Membership::Living(1));
+        assert_eq!(Membership::Living(2).after(1), Membership::Joining);
+        assert_eq!(
+            Membership::Living(2).after(SEEN_AFTER),
+            Membership::Living(2)
+        );
+        assert_eq!(Membership::TakenForDead.after(1), Membership::TakenForDead);
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::delivery::Deliveries;
+use crate::delivery::DeliveryService;
 use crate::delivery::recorder::Done;
-use crate::domain::delivery::outcome::{Outcome, Temporary};
+use crate::domain::delivery::outcome::{DeferReason, Outcome};
 use crate::domain::ids::IssueId;
 
 /// Between two writes.
@@ -54,11 +54,11 @@ impl LastWords {
 fn is_answer(outcome: Outcome) -> bool {
     !matches!(
         outcome,
-        Outcome::Deferred(Temporary::Connection) | Outcome::InDoubt
+        Outcome::Deferred(DeferReason::Connection) | Outcome::InDoubt
     )
 }
 
-impl Deliveries {
+impl DeliveryService {
     /// Only for people's eyes: when the database fails it is not tried again. True when it
     /// was time for it.
     pub(super) async fn write_last_words(&self, words: &mut LastWords) -> bool {
@@ -66,7 +66,9 @@ impl Deliveries {
         let is_time = !words.is_empty();
         for (issue, words) in words {
             let answered_at = words.answered.then(|| self.now());
-            let noted = self.store.note_words(&issue, &words.says, answered_at);
+            let noted = self
+                .store
+                .record_last_reply(&issue, &words.says, answered_at);
             if !matches!(tokio::time::timeout(PATIENCE, noted).await, Ok(Ok(()))) {
                 tracing::debug!(%issue, "the mail server's last words are not noted");
             }
@@ -89,10 +91,10 @@ mod tests {
     use crate::domain::clock::Timestamp;
     use crate::domain::delivery::{DeliveryId, DeliveryState};
     use crate::domain::random::Random;
-    use crate::store::Settled;
+    use crate::store::DeliveryUpdate;
 
     fn done(issue: Option<IssueId>, outcome: Outcome, says: &str) -> Done {
-        let settled = Settled {
+        let settled = DeliveryUpdate {
             id: DeliveryId::from_stored("d".to_owned()),
             state: DeliveryState::Delivered,
             due_at: None,
@@ -120,7 +122,7 @@ mod tests {
         words.note(&done(Some(issue), Outcome::Delivered, "250 ok"));
         words.note(&done(
             Some(issue),
-            Outcome::Deferred(Temporary::Connection),
+            Outcome::Deferred(DeferReason::Connection),
             "connection refused",
         ));
         words.note(&done(Some(issue), Outcome::Delivered, ""));

@@ -33,10 +33,10 @@ use std::sync::Arc;
 
 pub use compose::ComposeError;
 pub use engine::Engine;
-pub use heart::Pulse;
+pub use heart::Membership;
 
 use crate::domain::clock::{Clock, Timestamp};
-use crate::domain::delivery::in_doubt::InDoubt;
+use crate::domain::delivery::in_doubt::InDoubtPolicy;
 use crate::domain::delivery::verp::ReturnPath;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
@@ -45,7 +45,7 @@ use crate::mail::dkim::Signer;
 use crate::mail::identity::Identity;
 use crate::mail::templates::Templates;
 use crate::mail::transport::Transport;
-use crate::store::{Leased, Store};
+use crate::store::{ClaimedDelivery, Store};
 
 /// How mail is handed over.
 #[derive(Clone, Copy, Debug)]
@@ -54,12 +54,12 @@ pub struct Policy {
     pub connections: usize,
     /// Mails a second of the whole newsletter, shared among its living processes.
     pub rate_per_second: Option<u32>,
-    pub in_doubt: InDoubt,
+    pub in_doubt: InDoubtPolicy,
 }
 
 /// All that delivering needs.
 #[derive(Clone, Debug)]
-pub struct Deliveries {
+pub struct DeliveryService {
     pub store: Store,
     pub templates: Arc<Templates>,
     pub identity: Arc<Identity>,
@@ -74,15 +74,15 @@ pub struct Deliveries {
     pub policy: Policy,
 }
 
-impl Deliveries {
+impl DeliveryService {
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// The reverse-path (RFC 5321 §2.3.1): it tells whose copy a report is about.
-    fn envelope_from(&self, job: &Leased) -> EmailAddress {
+    fn envelope_from(&self, job: &ClaimedDelivery) -> EmailAddress {
         match (&self.return_path, &job.subscriber) {
-            (Some(path), Some(reader)) => path.of(&self.keys, reader, job.number),
+            (Some(path), Some(reader)) => path.encode(&self.keys, reader, job.number),
             (Some(path), None) => path.address().clone(),
             (None, _) => self.identity.from.address().clone(),
         }

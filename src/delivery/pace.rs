@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
-use crate::delivery::Pulse;
+use crate::delivery::Membership;
 
 /// Spaces the mails of one process evenly.
 #[derive(Debug)]
@@ -29,12 +29,12 @@ impl Pace {
 
     /// Waits for this mail's turn, when the rate is shared among the living. Turns are taken
     /// one after the other, so that a newcomer's part is free at once.
-    pub async fn turn(&self, mut pulse: watch::Receiver<Pulse>) {
+    pub async fn turn(&self, mut pulse: watch::Receiver<Membership>) {
         let Some(rate) = self.rate_per_second else {
             return;
         };
         let mut next = self.next.lock().await;
-        let living = match pulse.wait_for(|pulse| *pulse != Pulse::Joining).await {
+        let living = match pulse.wait_for(|pulse| *pulse != Membership::Joining).await {
             Ok(pulse) => pulse.living(),
             // The engine ends.
             Err(_) => 1,

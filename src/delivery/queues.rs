@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use crate::delivery::Deliveries;
-use crate::store::Stride;
+use crate::delivery::DeliveryService;
+use crate::store::FanOutBatch;
 
 /// Between two looks for a new one.
 const LOOK: Duration = Duration::from_millis(400);
 
-impl Deliveries {
+impl DeliveryService {
     /// Until it is aborted. Whatever is not made then, another process makes.
     pub(super) async fn keep_queues(&self) {
         loop {
-            if let Err(error) = self.store.make_queues(Stride::Short).await {
+            if let Err(error) = self.store.run_fan_outs(FanOutBatch::Short).await {
                 tracing::warn!(%error, "the queue is made later: the database does not answer");
             }
             tokio::time::sleep(LOOK).await;

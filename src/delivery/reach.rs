@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::delivery::connection::Connection;
 use crate::delivery::gate::Entrance;
 use crate::delivery::recorder::Done;
-use crate::domain::delivery::outcome::{Outcome, Report};
+use crate::domain::delivery::outcome::{Outcome, SmtpResult};
 use crate::mail::transport::Channel;
-use crate::store::Leased;
+use crate::store::ClaimedDelivery;
 
 /// Waits between tries to reach the server, for one job; then the job waits its turn
 /// and the next one is tried.
@@ -19,7 +19,7 @@ const REACH: [Duration; 3] = [
 
 impl Connection {
     /// Reaches the server, or tells why not. `None` when the process is to stop.
-    pub(super) async fn open(&self, job: &Leased) -> Result<Option<Channel>, Report> {
+    pub(super) async fn open(&self, job: &ClaimedDelivery) -> Result<Option<Channel>, SmtpResult> {
         let mut waits = REACH.iter();
         let mut on_trial = false;
         loop {
@@ -55,7 +55,7 @@ impl Connection {
                 matches!(failed.outcome, Outcome::Deferred(_)) && self.throttle.allows(self.number)
             });
             let Some(wait) = wait else { return Err(failed) };
-            tracing::warn!(delivery = %job.id, says = %failed.says, "the mail server cannot be reached");
+            tracing::warn!(delivery = %job.id, says = %failed.reply, "the mail server cannot be reached");
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(None),
                 () = tokio::time::sleep(*wait) => {}
@@ -65,7 +65,7 @@ impl Connection {
 
     /// Shut where the server let nobody in a moment ago. Whoever has resumed an issue that was
     /// paused for it says that it will.
-    async fn entrance(&self, job: &Leased) -> Entrance {
+    async fn entrance(&self, job: &ClaimedDelivery) -> Entrance {
         let was_paused = job.issue.filter(|issue| self.gate.has_paused(issue));
         let entrance = self.gate.entrance();
         if matches!(entrance, Entrance::Shut(_))
@@ -80,7 +80,11 @@ impl Connection {
     }
 
     /// Marks and unmarks a job that never reached a server: it waits, and is not charged.
-    pub(super) async fn not_reached(&self, job: &Leased, failed: Report) -> Option<Done> {
+    pub(super) async fn not_reached(
+        &self,
+        job: &ClaimedDelivery,
+        failed: SmtpResult,
+    ) -> Option<Done> {
         if !self.commit(None, Some(job.into())).await {
             self.give_back(job).await;
             return None;

@@ -7,13 +7,13 @@ use fail::fail_point;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::Deliveries;
+use crate::delivery::DeliveryService;
 use crate::delivery::last_words::LastWords;
 use crate::delivery::streak::Streaks;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::delivery::outcome::Outcome;
 use crate::domain::ids::{IssueId, WorkerId};
-use crate::store::{GroupCommit, Mark, Settled};
+use crate::store::{DeliveryUpdate, GroupCommit, SendIntent};
 
 /// What a connection asks for between two mails.
 #[derive(Debug)]
@@ -21,13 +21,13 @@ pub struct Request {
     /// What became of the last one.
     pub done: Option<Done>,
     /// What it would send next; the answer says whether it may.
-    pub next: Option<Mark>,
+    pub next: Option<SendIntent>,
     pub answer: oneshot::Sender<bool>,
 }
 
 #[derive(Debug)]
 pub struct Done {
-    pub settled: Settled,
+    pub settled: DeliveryUpdate,
     pub issue: Option<IssueId>,
     /// As the server meant it.
     pub outcome: Outcome,
@@ -45,7 +45,7 @@ const LAST_TRY: Duration = Duration::from_secs(1);
 const GATHER: Duration = Duration::from_millis(1);
 const GATHERED: (usize, usize) = (2, 5);
 
-impl Deliveries {
+impl DeliveryService {
     /// Serves the connections until all of them are gone. While the database does not
     /// answer, outcomes are held and tried again: what was sent must not be forgotten. Only
     /// a process that must end gives up; what it was sending is then in doubt.
@@ -103,7 +103,7 @@ impl Deliveries {
                         // The server's words may bear an address; the desk shows them.
                         tracing::error!(%issue, "the issue is paused: it is refused for reasons that are ours");
                     }
-                    return recorded.begun;
+                    return recorded.may_send;
                 }
                 Err(error) => {
                     tracing::error!(%error, held, "outcomes wait for the database");

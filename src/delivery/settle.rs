@@ -1,36 +1,36 @@
 //! What an outcome means for the delivery: a pure decision.
 
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::in_doubt::InDoubt;
-use crate::domain::delivery::outcome::{Outcome, Report, Temporary, Verdict};
-use crate::domain::delivery::retry::{Retry, retry, retry_uncounted};
-use crate::domain::delivery::soft_bounce::Refusal;
+use crate::domain::delivery::in_doubt::InDoubtPolicy;
+use crate::domain::delivery::outcome::{BounceReason, DeferReason, Outcome, SmtpResult};
+use crate::domain::delivery::retry::{Retry, retry, retry_without_charge};
+use crate::domain::delivery::soft_bounce::SoftBounce;
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::ids::SubscriberId;
-use crate::store::{Leased, Settled};
+use crate::store::{ClaimedDelivery, DeliveryUpdate};
 
 /// What to write, and whether the whole issue must stop.
 #[derive(Clone, Debug)]
 pub struct Decision {
-    pub settled: Settled,
+    pub settled: DeliveryUpdate,
     /// The server's words when the fault is not the reader's.
     pub pause: Option<String>,
 }
 
 /// Decides what becomes of `job` after one try that was reported at `now`.
 pub fn settle(
-    job: &Leased,
-    report: &Report,
-    policy: InDoubt,
+    job: &ClaimedDelivery,
+    report: &SmtpResult,
+    policy: InDoubtPolicy,
     now: Timestamp,
     jitter: u8,
 ) -> Decision {
     let tried = job.attempts + 1;
-    let mut settled = Settled {
+    let mut settled = DeliveryUpdate {
         id: job.id.clone(),
         state: DeliveryState::Delivered,
         due_at: None,
-        reply: report.says.clone(),
+        reply: report.reply.clone(),
         charged: true,
         lost_reply: false,
         suppress: None,
@@ -41,18 +41,18 @@ pub fn settle(
         Outcome::Delivered => {}
         Outcome::Deferred(why) => {
             settled.refusal =
-                refusal(job, Refusal::MailboxFull).filter(|_| why == Temporary::MailboxFull);
+                refusal(job, SoftBounce::MailboxFull).filter(|_| why == DeferReason::MailboxFull);
             wait(&mut settled, job, retry(tried, job.queued_at, now, jitter));
         }
         Outcome::Bounced(verdict) => {
             settled.state = DeliveryState::Bounced;
-            settled.suppress = suppressed_by(job).filter(|_| verdict == Verdict::Dead);
+            settled.suppress = suppressed_by(job).filter(|_| verdict == BounceReason::Dead);
             settled.refusal =
-                refusal(job, Refusal::Unclear).filter(|_| verdict == Verdict::Unclear);
+                refusal(job, SoftBounce::Unclear).filter(|_| verdict == BounceReason::Unclear);
         }
         Outcome::InDoubt => {
             settled.lost_reply = true;
-            if job.lost_replies + 1 >= policy.most_losses(job.kind) {
+            if job.lost_replies + 1 >= policy.max_lost_replies(job.kind) {
                 settled.state = DeliveryState::InDoubt;
             } else {
                 wait(&mut settled, job, retry(tried, job.queued_at, now, jitter));
@@ -61,7 +61,7 @@ pub fn settle(
         Outcome::Halted(_) => {
             settled.charged = false;
             if job.issue.is_some() {
-                pause = Some(report.says.clone());
+                pause = Some(report.reply.clone());
                 settled.state = if job.attempts > 0 {
                     DeliveryState::Deferred
                 } else {
@@ -77,8 +77,13 @@ pub fn settle(
 }
 
 /// For a try that never came to a server that talks: nobody is charged.
-pub fn unreached(job: &Leased, says: String, now: Timestamp, jitter: u8) -> Settled {
-    let mut settled = Settled {
+pub fn unreached(
+    job: &ClaimedDelivery,
+    says: String,
+    now: Timestamp,
+    jitter: u8,
+) -> DeliveryUpdate {
+    let mut settled = DeliveryUpdate {
         id: job.id.clone(),
         state: DeliveryState::Deferred,
         due_at: None,
@@ -92,25 +97,25 @@ pub fn unreached(job: &Leased, says: String, now: Timestamp, jitter: u8) -> Sett
     settled
 }
 
-fn uncounted(job: &Leased, now: Timestamp, jitter: u8) -> Retry {
-    retry_uncounted(job.attempts, job.queued_at, job.due_at, now, jitter)
+fn uncounted(job: &ClaimedDelivery, now: Timestamp, jitter: u8) -> Retry {
+    retry_without_charge(job.attempts, job.queued_at, job.due_at, now, jitter)
 }
 
 /// Only an issue says something of a reader's mailbox: other mail may be asked for by
 /// anyone, as often as they like.
-fn refusal(job: &Leased, refusal: Refusal) -> Option<(SubscriberId, Refusal)> {
+fn refusal(job: &ClaimedDelivery, refusal: SoftBounce) -> Option<(SubscriberId, SoftBounce)> {
     let reader = job.issue.and(job.subscriber)?;
     Some((reader, refusal))
 }
 
 /// Whom a dead address is held against. A link may go to an address that is not the
 /// reader's yet: a slip in it must not cost them the one they have.
-fn suppressed_by(job: &Leased) -> Option<SubscriberId> {
+fn suppressed_by(job: &ClaimedDelivery) -> Option<SubscriberId> {
     job.subscriber
         .filter(|_| job.kind != DeliveryKind::ReaderLink)
 }
 
-fn wait(settled: &mut Settled, job: &Leased, retry: Retry) {
+fn wait(settled: &mut DeliveryUpdate, job: &ClaimedDelivery, retry: Retry) {
     match retry {
         Retry::At(due) => {
             settled.state = DeliveryState::Deferred;
@@ -135,7 +140,7 @@ mod tests {
 
     use super::*;
     use crate::domain::delivery::DeliveryId;
-    use crate::domain::delivery::outcome::Halt;
+    use crate::domain::delivery::outcome::HaltReason;
     use crate::domain::email_address::EmailAddress;
     use crate::domain::ids::IssueId;
     use crate::domain::issue::IssueNumber;
@@ -143,9 +148,9 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
 
-    fn job() -> Leased {
+    fn job() -> ClaimedDelivery {
         let random = Random::seeded(1);
-        Leased {
+        ClaimedDelivery {
             id: DeliveryId::from_stored("d".into()),
             kind: DeliveryKind::Issue,
             issue: Some(IssueId::new(NOW, &random)),
@@ -160,12 +165,12 @@ mod tests {
         }
     }
 
-    fn decide(job: &Leased, outcome: Outcome, policy: InDoubt) -> Decision {
+    fn decide(job: &ClaimedDelivery, outcome: Outcome, policy: InDoubtPolicy) -> Decision {
         settle(
             job,
-            &Report {
+            &SmtpResult {
                 outcome,
-                says: "words".into(),
+                reply: "words".into(),
             },
             policy,
             NOW,
@@ -178,14 +183,14 @@ mod tests {
         use Outcome::*;
         let outcomes = [
             Delivered,
-            Deferred(Temporary::Refused),
-            Bounced(Verdict::Dead),
-            Bounced(Verdict::Policy),
+            Deferred(DeferReason::Refused),
+            Bounced(BounceReason::Dead),
+            Bounced(BounceReason::Policy),
             InDoubt,
-            Halted(Halt::Settings),
+            Halted(HaltReason::Settings),
         ];
         for outcome in outcomes {
-            for policy in [super::InDoubt::Resend, super::InDoubt::Hold] {
+            for policy in [super::InDoubtPolicy::Resend, super::InDoubtPolicy::Hold] {
                 let settled = decide(&job(), outcome, policy).settled;
                 let is_open = matches!(
                     settled.state,
@@ -199,20 +204,20 @@ mod tests {
     #[test]
     fn only_a_dead_address_is_suppressed() {
         let suppressed = |verdict| {
-            decide(&job(), Outcome::Bounced(verdict), InDoubt::Resend)
+            decide(&job(), Outcome::Bounced(verdict), InDoubtPolicy::Resend)
                 .settled
                 .suppress
                 .is_some()
         };
-        assert!(suppressed(Verdict::Dead));
-        for verdict in [Verdict::Unclear, Verdict::Policy] {
+        assert!(suppressed(BounceReason::Dead));
+        for verdict in [BounceReason::Unclear, BounceReason::Policy] {
             assert!(!suppressed(verdict), "{verdict:?}");
         }
         let mut link = job();
         link.kind = DeliveryKind::ReaderLink;
-        let dead = Outcome::Bounced(Verdict::Dead);
+        let dead = Outcome::Bounced(BounceReason::Dead);
         assert_eq!(
-            decide(&link, dead, InDoubt::Resend).settled.suppress,
+            decide(&link, dead, InDoubtPolicy::Resend).settled.suppress,
             None,
             "another address says nothing of this one"
         );
@@ -220,7 +225,11 @@ mod tests {
 
     #[test]
     fn a_fault_of_ours_pauses_and_charges_nobody() {
-        let decision = decide(&job(), Outcome::Halted(Halt::Settings), InDoubt::Resend);
+        let decision = decide(
+            &job(),
+            Outcome::Halted(HaltReason::Settings),
+            InDoubtPolicy::Resend,
+        );
         assert_eq!(decision.pause.as_deref(), Some("words"));
         assert_eq!(decision.settled.state, DeliveryState::Queued);
         assert!(!decision.settled.charged);
@@ -230,18 +239,20 @@ mod tests {
     fn doubt_is_resent_three_times_at_most_or_held_at_once() {
         let mut job = job();
         assert_eq!(
-            decide(&job, Outcome::InDoubt, InDoubt::Hold).settled.state,
+            decide(&job, Outcome::InDoubt, InDoubtPolicy::Hold)
+                .settled
+                .state,
             DeliveryState::InDoubt
         );
         assert_eq!(
-            decide(&job, Outcome::InDoubt, InDoubt::Resend)
+            decide(&job, Outcome::InDoubt, InDoubtPolicy::Resend)
                 .settled
                 .state,
             DeliveryState::Deferred
         );
         job.lost_replies = 2;
         assert_eq!(
-            decide(&job, Outcome::InDoubt, InDoubt::Resend)
+            decide(&job, Outcome::InDoubt, InDoubtPolicy::Resend)
                 .settled
                 .state,
             DeliveryState::InDoubt
@@ -251,12 +262,16 @@ mod tests {
     #[test]
     fn a_link_that_a_reader_waits_for_is_never_held_at_once() {
         for kind in [DeliveryKind::Confirmation, DeliveryKind::ReaderLink] {
-            let mut job = Leased {
+            let mut job = ClaimedDelivery {
                 kind,
                 issue: None,
                 ..job()
             };
-            let state = |job: &Leased| decide(job, Outcome::InDoubt, InDoubt::Hold).settled.state;
+            let state = |job: &ClaimedDelivery| {
+                decide(job, Outcome::InDoubt, InDoubtPolicy::Hold)
+                    .settled
+                    .state
+            };
             assert_eq!(state(&job), DeliveryState::Deferred, "{kind:?}");
             job.lost_replies = 2;
             assert_eq!(state(&job), DeliveryState::InDoubt, "{kind:?}");
@@ -268,7 +283,12 @@ mod tests {
         let mut job = job();
         job.attempts = 15;
         job.queued_at = NOW.minus(Duration::from_secs(47 * 3600));
-        let settled = decide(&job, Outcome::Deferred(Temporary::Refused), InDoubt::Resend).settled;
+        let settled = decide(
+            &job,
+            Outcome::Deferred(DeferReason::Refused),
+            InDoubtPolicy::Resend,
+        )
+        .settled;
         assert_eq!(settled.state, DeliveryState::Bounced);
     }
 
@@ -277,26 +297,28 @@ mod tests {
         let mut job = job();
         job.queued_at = NOW.minus(Duration::from_secs(48 * 3600));
         job.attempts = 5;
-        let last = |job: &Leased, outcome| decide(job, outcome, InDoubt::Resend).settled.state;
+        let last = |job: &ClaimedDelivery, outcome| {
+            decide(job, outcome, InDoubtPolicy::Resend).settled.state
+        };
         assert_eq!(last(&job, Outcome::InDoubt), DeliveryState::InDoubt);
         job.lost_replies = 1;
-        let refused = Outcome::Deferred(Temporary::Refused);
+        let refused = Outcome::Deferred(DeferReason::Refused);
         assert_eq!(last(&job, refused), DeliveryState::InDoubt);
     }
 
     #[test]
     fn issues_refused_without_a_clear_word_are_noted() {
-        let noted = |job: &Leased, outcome| {
-            let refusal = decide(job, outcome, InDoubt::Resend).settled.refusal;
+        let noted = |job: &ClaimedDelivery, outcome| {
+            let refusal = decide(job, outcome, InDoubtPolicy::Resend).settled.refusal;
             refusal.map(|(_, refusal)| refusal)
         };
-        let unclear = Outcome::Bounced(Verdict::Unclear);
-        let full = Outcome::Deferred(Temporary::MailboxFull);
+        let unclear = Outcome::Bounced(BounceReason::Unclear);
+        let full = Outcome::Deferred(DeferReason::MailboxFull);
         let mut job = job();
-        assert_eq!(noted(&job, unclear), Some(Refusal::Unclear));
-        assert_eq!(noted(&job, full), Some(Refusal::MailboxFull));
-        assert_eq!(noted(&job, Outcome::Bounced(Verdict::Policy)), None);
-        assert_eq!(noted(&job, Outcome::Deferred(Temporary::Refused)), None);
+        assert_eq!(noted(&job, unclear), Some(SoftBounce::Unclear));
+        assert_eq!(noted(&job, full), Some(SoftBounce::MailboxFull));
+        assert_eq!(noted(&job, Outcome::Bounced(BounceReason::Policy)), None);
+        assert_eq!(noted(&job, Outcome::Deferred(DeferReason::Refused)), None);
         job.issue = None;
         assert_eq!(noted(&job, unclear), None);
     }

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use crate::delivery::recorder::Done;
-use crate::domain::delivery::outcome::{Outcome, Verdict};
+use crate::domain::delivery::outcome::{BounceReason, Outcome};
 use crate::domain::ids::IssueId;
 use crate::store::{GroupCommit, PolicyRefusal};
 
@@ -27,9 +27,9 @@ impl Streaks {
                     commit.accepted.push(issue);
                 }
             }
-            Outcome::Bounced(Verdict::Policy) => {
+            Outcome::Bounced(BounceReason::Policy) => {
                 self.quiet.remove(&issue);
-                commit.excused.push(done.settled.id.clone());
+                commit.requeued.push(done.settled.id.clone());
                 commit.refused.push(PolicyRefusal {
                     issue,
                     delivery: done.settled.id.clone(),
@@ -54,13 +54,13 @@ mod tests {
     use crate::domain::clock::Timestamp;
     use crate::domain::delivery::{DeliveryId, DeliveryState};
     use crate::domain::random::Random;
-    use crate::store::Settled;
+    use crate::store::DeliveryUpdate;
 
-    const REFUSED: Outcome = Outcome::Bounced(Verdict::Policy);
+    const REFUSED: Outcome = Outcome::Bounced(BounceReason::Policy);
 
     fn done(outcome: Outcome) -> Done {
         Done {
-            settled: Settled {
+            settled: DeliveryUpdate {
                 id: DeliveryId::from_stored("d".to_owned()),
                 state: DeliveryState::Bounced,
                 due_at: None,
@@ -89,7 +89,7 @@ mod tests {
             (
                 commit.accepted.len(),
                 commit.refused.len(),
-                commit.excused.len(),
+                commit.requeued.len(),
             )
         };
         // Another process, or one that died, may have been refused before.
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(told(&[Outcome::Delivered], &[]), (1, 0, 0));
         assert_eq!(told(&[Outcome::Delivered], &[issue]), (1, 0, 0));
         assert_eq!(
-            told(&[Outcome::Bounced(Verdict::Dead)], &[issue]),
+            told(&[Outcome::Bounced(BounceReason::Dead)], &[issue]),
             (0, 0, 0)
         );
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::domain::delivery::outcome::{Outcome, Temporary};
+use crate::domain::delivery::outcome::{DeferReason, Outcome};
 
 /// So many temporary refusals without an acceptance between say what a 421 says at once.
 const ENOUGH: usize = 5;
@@ -50,15 +50,15 @@ impl Allowance {
                     self.accepted = 0;
                 }
             }
-            Outcome::Deferred(Temporary::Throttled) => self.halve(),
-            Outcome::Deferred(Temporary::Refused | Temporary::Connection) => {
+            Outcome::Deferred(DeferReason::Throttled) => self.halve(),
+            Outcome::Deferred(DeferReason::Refused | DeferReason::Connection) => {
                 self.refused += 1;
                 if self.refused >= ENOUGH {
                     self.halve();
                 }
             }
             // About the reader, or the end of it all.
-            Outcome::Deferred(Temporary::MailboxFull)
+            Outcome::Deferred(DeferReason::MailboxFull)
             | Outcome::Bounced(_)
             | Outcome::InDoubt
             | Outcome::Halted(_) => {}
@@ -118,10 +118,10 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::delivery::outcome::Verdict;
+    use crate::domain::delivery::outcome::BounceReason;
 
-    const THROTTLED: Outcome = Outcome::Deferred(Temporary::Throttled);
-    const REFUSED: Outcome = Outcome::Deferred(Temporary::Refused);
+    const THROTTLED: Outcome = Outcome::Deferred(DeferReason::Throttled);
+    const REFUSED: Outcome = Outcome::Deferred(DeferReason::Refused);
 
     fn after(allowance: &mut Allowance, times: usize, outcome: Outcome) -> usize {
         for _ in 0..times {
@@ -164,9 +164,9 @@ mod tests {
     fn what_is_about_readers_changes_nothing() {
         let mut allowance = Allowance::new(8);
         for outcome in [
-            Outcome::Bounced(Verdict::Dead),
-            Outcome::Bounced(Verdict::Policy),
-            Outcome::Deferred(Temporary::MailboxFull),
+            Outcome::Bounced(BounceReason::Dead),
+            Outcome::Bounced(BounceReason::Policy),
+            Outcome::Deferred(DeferReason::MailboxFull),
         ] {
             assert_eq!(after(&mut allowance, 50, outcome), 8);
         }

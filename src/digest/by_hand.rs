@@ -2,28 +2,28 @@
 
 use url::Url;
 
-use crate::digest::{Digests, identity_of_posts};
+use crate::digest::{DigestService, identity_of_posts};
 use crate::domain::issue::post::{Post, PostId};
 use crate::domain::issue::text::{Excerpt, Title};
-use crate::store::{ByHand, StoreError, StoredPost};
+use crate::store::{ManualPostOutcome, NewPost, StoreError};
 
 /// What the editor says of it.
 #[derive(Clone, Debug)]
-pub struct HandMade {
+pub struct ManualPost {
     pub title: Title,
     pub url: Url,
     pub excerpt: Excerpt,
 }
 
-impl Digests {
+impl DigestService {
     /// Keeps a post of the editor's. One that is known by its link stays as its feed has
     /// it; the editor's words on it are an edit like any other.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn keep_by_hand(&self, made: &HandMade) -> Result<ByHand, StoreError> {
+    pub async fn keep_by_hand(&self, made: &ManualPost) -> Result<ManualPostOutcome, StoreError> {
         let now = self.now();
-        let stored = StoredPost {
+        let stored = NewPost {
             post: Post {
                 id: PostId::new(now, &self.random),
                 title: made.title.as_str().to_owned(),

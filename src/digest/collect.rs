@@ -5,40 +5,40 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::digest::{Digests, identity_of_posts};
+use crate::digest::{DigestService, identity_of_posts};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::{FeedId, FeedPost, Post, PostId};
 use crate::feeds::{FeedSource, ParsedFeed, Reading, Validators};
-use crate::store::{FeedOrigin, FeedReading, FeedRow, StoreError, StoredPost};
+use crate::store::{FeedOrigin, FeedReading, FeedRow, NewPost, StoreError};
 
 /// A feed's first reading offers this much; what is older is its history.
 const FIRST_READING: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A feed that the settings name.
 #[derive(Clone, Debug)]
-pub struct Wanted(pub FeedSource);
+pub struct ConfiguredFeed(pub FeedSource);
 
 /// How the reading of one feed went.
 #[derive(Clone, Debug)]
-pub struct Collected {
+pub struct FeedResult {
     pub source: String,
     /// New posts, or what went wrong.
     pub result: Result<usize, String>,
 }
 
-impl Digests {
+impl DigestService {
     /// Reads every feed and keeps what is new.
     ///
     /// # Errors
     /// When the database fails; a feed's failure is in its own line.
-    pub async fn collect(&self) -> Result<Vec<Collected>, StoreError> {
+    pub async fn collect(&self) -> Result<Vec<FeedResult>, StoreError> {
         self.follow_settings().await?;
         let feeds = self.store.feeds().await?;
         let read = feeds.iter().map(|feed| self.read(feed));
         let readings = join_all(read).await;
         let mut collected = Vec::with_capacity(feeds.len());
         for (feed, reading) in feeds.iter().zip(readings) {
-            collected.push(Collected {
+            collected.push(FeedResult {
                 source: feed.source.clone(),
                 result: self.keep(feed, reading).await?,
             });
@@ -50,9 +50,9 @@ impl Digests {
     ///
     /// # Errors
     /// When the database fails; the feed's failure is in its line.
-    pub async fn collect_one(&self, feed: &FeedRow) -> Result<Collected, StoreError> {
+    pub async fn collect_one(&self, feed: &FeedRow) -> Result<FeedResult, StoreError> {
         let reading = self.read(feed).await;
-        Ok(Collected {
+        Ok(FeedResult {
             source: feed.source.clone(),
             result: self.keep(feed, reading).await?,
         })
@@ -133,13 +133,13 @@ impl Digests {
         Ok(result)
     }
 
-    fn stored_posts(&self, feed: &FeedRow, parsed: &ParsedFeed, now: Timestamp) -> Vec<StoredPost> {
+    fn stored_posts(&self, feed: &FeedRow, parsed: &ParsedFeed, now: Timestamp) -> Vec<NewPost> {
         let is_first = feed.first_read_at.is_none();
         let posts = parsed.posts.iter().filter_map(|found| {
             let url = found.link.clone()?;
             // A date in the future is a slip or a schedule; the post is here now.
             let published_at = found.published_at.unwrap_or(now).min(now);
-            Some(StoredPost {
+            Some(NewPost {
                 post: Post {
                     id: PostId::new(now, &self.random),
                     title: found.title.clone(),

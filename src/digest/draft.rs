@@ -2,20 +2,20 @@
 
 use url::Url;
 
-use crate::digest::Digests;
-use crate::digest::interest::Interest;
+use crate::digest::DigestService;
+use crate::digest::interest::AuthorAffinity;
 use crate::digest::select::{Selection, select};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::IssueNumber;
-use crate::domain::issue::draft_edits::Edits;
+use crate::domain::issue::draft_edits::DraftEdits;
 use crate::domain::issue::post::Post;
 use crate::domain::signed_token::Purpose;
 use crate::domain::subscriber::SubscriberId;
 use crate::mail::compose::{
-    FrozenMail, ListHeaders, Mail, Markers, MessageId, Recipient, RecipientError,
+    FrozenMail, ListHeaders, Mail, MessageId, Placeholders, Recipient, RecipientError,
 };
 use crate::mail::note;
-use crate::mail::size::{BUDGET, TooLarge, encoded_size, fit};
+use crate::mail::size::{TARGET_BYTES, TooLarge, encoded_size, max_posts_within};
 use crate::mail::templates::{Day, DigestMail, DigestPost, Rendered, TemplateFault};
 use crate::store::{Candidate, StoreError};
 
@@ -32,7 +32,7 @@ pub struct Draft {
     pub number: IssueNumber,
     pub selection: Selection,
     /// What the editor changed, as it was when this was made.
-    pub edits: Edits,
+    pub edits: DraftEdits,
     /// How many would get it now.
     pub readers: i64,
     pub subject: String,
@@ -41,7 +41,7 @@ pub struct Draft {
     pub content: Rendered,
     /// Of the encoded HTML part, in bytes.
     pub size: usize,
-    markers: Markers,
+    markers: Placeholders,
     made_at: Timestamp,
 }
 
@@ -59,12 +59,12 @@ pub enum DraftError {
 
 /// A note that leaves no room for a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("with this note the mail has {kilobytes} KB; {} are the most", BUDGET / 1000)]
+#[error("with this note the mail has {kilobytes} KB; {} are the most", TARGET_BYTES / 1000)]
 pub struct NoteTooLarge {
     kilobytes: usize,
 }
 
-impl Digests {
+impl DigestService {
     /// Drafts the next issue from the posts that are there and what the editor said of
     /// them; the feeds are not read.
     ///
@@ -78,14 +78,14 @@ impl Digests {
     ///
     /// # Errors
     /// As [`Self::draft`].
-    pub async fn draft_with(&self, edits: Edits) -> Result<Draft, DraftError> {
+    pub async fn draft_with(&self, edits: DraftEdits) -> Result<Draft, DraftError> {
         let now = self.now();
         let candidates = self.candidates(&edits).await?;
         let number = self.store.next_number().await?;
         let interest = self.interest(number).await?;
         let mut selection = select(candidates, &edits, &interest, &self.rules, now);
         let readers = self.store.readers(now).await?;
-        let markers = Markers::new(&self.random);
+        let markers = Placeholders::new(&self.random);
         let bare = self.bare_letter(number, now, &markers, self.blog_url().await?);
 
         let posts: Vec<DigestPost> = selection
@@ -104,7 +104,7 @@ impl Digests {
             more: offered + posts.len() - count,
             ..bare.clone()
         };
-        let fits = fit(posts.len(), |count| -> Result<usize, DraftError> {
+        let fits = max_posts_within(posts.len(), |count| -> Result<usize, DraftError> {
             Ok(encoded_size(&self.templates.render(&letter(count))?.html))
         })?;
         let content = self.templates.render(&letter(fits.posts))?;
@@ -127,19 +127,19 @@ impl Digests {
     ///
     /// # Errors
     /// As [`Self::draft`].
-    pub async fn note_fault(&self, edits: &Edits) -> Result<Option<NoteTooLarge>, DraftError> {
+    pub async fn note_fault(&self, edits: &DraftEdits) -> Result<Option<NoteTooLarge>, DraftError> {
         let bytes = match self.draft_with(edits.clone()).await {
             Ok(draft) => draft.size,
             Err(DraftError::TooLarge(too_large)) => too_large.bytes,
             Err(error) => return Err(error),
         };
         let kilobytes = bytes.div_ceil(1000);
-        let is_too_large = edits.note.is_some() && bytes > BUDGET;
+        let is_too_large = edits.note.is_some() && bytes > TARGET_BYTES;
         Ok(is_too_large.then_some(NoteTooLarge { kilobytes }))
     }
 
     /// The newest posts, and all that the editor picked or hid, however old.
-    async fn candidates(&self, edits: &Edits) -> Result<Vec<Candidate>, StoreError> {
+    async fn candidates(&self, edits: &DraftEdits) -> Result<Vec<Candidate>, StoreError> {
         let since = Timestamp::EPOCH;
         let mut candidates = self.store.candidates(since, CANDIDATES).await?;
         let said = edits
@@ -155,12 +155,12 @@ impl Digests {
     }
 
     /// What the clicks on the last issues tell, if they are counted.
-    async fn interest(&self, next: IssueNumber) -> Result<Interest, StoreError> {
+    async fn interest(&self, next: IssueNumber) -> Result<AuthorAffinity, StoreError> {
         let since = IssueNumber::new(next.get() - TELLING_ISSUES).unwrap_or(IssueNumber::FIRST);
         Ok(if self.rules.count_clicks {
-            Interest::new(&self.store.clicks_by_author(since).await?)
+            AuthorAffinity::new(&self.store.clicks_by_author(since).await?)
         } else {
-            Interest::default()
+            AuthorAffinity::default()
         })
     }
 
@@ -187,7 +187,7 @@ impl Digests {
         &self,
         number: IssueNumber,
         now: Timestamp,
-        markers: &Markers,
+        markers: &Placeholders,
         blog_url: Url,
     ) -> DigestMail {
         let url = &self.identity.public_url;
@@ -244,8 +244,8 @@ impl Digests {
     /// Never with tokens of this program's making.
     pub fn sample(&self, draft: &Draft) -> Result<(Rendered, Vec<u8>), DraftError> {
         let nobody = SubscriberId::from_uuid(uuid::Uuid::nil());
-        let unsubscribe = self.keys.reader_token(Purpose::Unsubscribe, &nobody);
-        let preferences = self.keys.reader_token(Purpose::Preferences, &nobody);
+        let unsubscribe = self.keys.subscriber_token(Purpose::Unsubscribe, &nobody);
+        let preferences = self.keys.subscriber_token(Purpose::Preferences, &nobody);
         let with_tokens = |text: &str| {
             text.replace(draft.markers.unsubscribe(), &unsubscribe)
                 .replace(draft.markers.preferences(), &preferences)
@@ -268,7 +268,7 @@ impl Digests {
 }
 
 /// The editor's, else the titles, else the beginning of the note.
-fn preheader(edits: &Edits, posts: &[DigestPost]) -> String {
+fn preheader(edits: &DraftEdits, posts: &[DigestPost]) -> String {
     if let Some(preheader) = &edits.preheader {
         return preheader.as_str().to_owned();
     }

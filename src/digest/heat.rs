@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What speaks for a post.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Heat {
+pub struct Hotness {
     pub comments: u32,
     pub age: Duration,
     /// How much more than usual its author's last posts were opened; 1 where that is not
@@ -18,16 +18,16 @@ const HALF_LIFE: Duration = Duration::from_secs(3 * DAY);
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
 
-impl Heat {
+impl Hotness {
     /// `interest × (1 + comments) × ½^(age / 3 days)`: without comments the newest is the
     /// hottest, and twice the talk makes up for three days.
-    pub fn degrees(&self) -> f64 {
+    pub fn score(&self) -> f64 {
         let half_lives = self.age.as_secs_f64() / HALF_LIFE.as_secs_f64();
         self.interest * (1.0 + f64::from(self.comments)) * (-half_lives).exp2()
     }
 
     /// Whether more than its age speaks for it.
-    pub fn speaks(&self) -> bool {
+    pub fn has_signal(&self) -> bool {
         self.comments > 0 || self.is_opened_often()
     }
 
@@ -37,7 +37,7 @@ impl Heat {
 }
 
 /// `31 comments, 2 days old`
-impl fmt::Display for Heat {
+impl fmt::Display for Hotness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.comments {
             0 => {}
@@ -63,8 +63,8 @@ impl fmt::Display for Heat {
 mod tests {
     use super::*;
 
-    fn heat(comments: u32, hours: u64) -> Heat {
-        Heat {
+    fn heat(comments: u32, hours: u64) -> Hotness {
+        Hotness {
             comments,
             age: Duration::from_secs(hours * HOUR),
             interest: 1.0,
@@ -73,16 +73,16 @@ mod tests {
 
     #[test]
     fn without_comments_the_newest_is_the_hottest() {
-        assert!(heat(0, 1).degrees() > heat(0, 2).degrees());
-        assert!(heat(0, 24 * 365 * 300).degrees() >= 0.0);
+        assert!(heat(0, 1).score() > heat(0, 2).score());
+        assert!(heat(0, 24 * 365 * 300).score() >= 0.0);
     }
 
     #[test]
     fn twice_the_talk_makes_up_for_three_days() {
-        let (young, old) = (heat(3, 24).degrees(), heat(7, 4 * 24).degrees());
+        let (young, old) = (heat(3, 24).score(), heat(7, 4 * 24).score());
         assert!((young - old).abs() < 1e-9, "{young} {old}");
-        assert!(heat(31, 48).degrees() > heat(2, 1).degrees());
-        assert!(heat(31, 24 * 14).degrees() < heat(2, 24).degrees());
+        assert!(heat(31, 48).score() > heat(2, 1).score());
+        assert!(heat(31, 24 * 14).score() < heat(2, 24).score());
     }
 
     #[test]

@@ -8,12 +8,12 @@ use crate::store::AuthorClicks;
 /// How much more, or less, than usual an author's posts are opened, kept between half and
 /// twice: enough to decide between neighbours, not to crowd out a newcomer.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Interest(HashMap<Option<String>, f64>);
+pub struct AuthorAffinity(HashMap<Option<String>, f64>);
 
 /// Fewer clicks in all tell nothing.
 const TELLING: i64 = 20;
 
-impl Interest {
+impl AuthorAffinity {
     pub fn new(authors: &[AuthorClicks]) -> Self {
         let posts: i64 = authors.iter().map(|author| author.posts).sum();
         let clicks: i64 = authors.iter().map(|author| author.clicks).sum();
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn who_is_opened_more_than_usual_counts_more_within_bounds() {
-        let interest = Interest::new(&[
+        let interest = AuthorAffinity::new(&[
             author("usual", 2, 20),
             author("loved", 1, 90),
             author("passed over", 9, 10),
@@ -63,8 +63,8 @@ mod tests {
 
     #[test]
     fn a_handful_of_clicks_tells_nothing() {
-        let few = Interest::new(&[author("a", 5, 19), author("b", 5, 0)]);
-        assert_eq!(few, Interest::default());
-        assert_eq!(Interest::new(&[]), Interest::default());
+        let few = AuthorAffinity::new(&[author("a", 5, 19), author("b", 5, 0)]);
+        assert_eq!(few, AuthorAffinity::default());
+        assert_eq!(AuthorAffinity::new(&[]), AuthorAffinity::default());
     }
 }

@@ -15,12 +15,12 @@ mod told;
 
 use std::sync::Arc;
 
-pub use by_hand::HandMade;
-pub use collect::{Collected, Wanted};
+pub use by_hand::ManualPost;
+pub use collect::{ConfiguredFeed, FeedResult};
 pub use draft::{Draft, DraftError, NoteTooLarge};
-pub use heat::Heat;
+pub use heat::Hotness;
 pub use publish::{PublishError, Published};
-pub use select::{Came, LeftOut, Order, Rules, Selection, Stands, Why};
+pub use select::{Exclusion, Inclusion, Order, Placement, Reason, Rules, Selection};
 pub use told::{SendResult, Sums};
 
 use crate::domain::clock::{Clock, Timestamp};
@@ -33,20 +33,20 @@ use crate::store::Store;
 
 /// The use cases of the digest.
 #[derive(Clone, Debug)]
-pub struct Digests {
+pub struct DigestService {
     pub store: Store,
     pub fetcher: Fetcher,
     pub templates: Arc<Templates>,
     pub identity: Arc<Identity>,
     pub rules: Rules,
     /// The feeds that the settings name.
-    pub wanted: Vec<Wanted>,
+    pub wanted: Vec<ConfiguredFeed>,
     pub keys: Arc<SecretKeys>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
 }
 
-impl Digests {
+impl DigestService {
     fn now(&self) -> Timestamp {
         self.clock.now()
     }

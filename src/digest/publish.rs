@@ -1,10 +1,10 @@
 //! Freezing an issue: once per slot, whoever asks.
 
 use crate::digest::draft::DraftError;
-use crate::digest::{Digests, Draft};
+use crate::digest::{DigestService, Draft};
 use crate::domain::issue::slot::Slot;
 use crate::domain::issue::{IssueId, IssueNumber};
-use crate::store::{Claimed, IssueRow, NewIssue};
+use crate::store::{FreezeOutcome, IssueRow, NewIssue};
 
 /// Drafting again after this many others were quicker would be strange.
 const TRIES: usize = 20;
@@ -38,7 +38,7 @@ impl From<crate::store::StoreError> for PublishError {
     }
 }
 
-impl Digests {
+impl DigestService {
     /// Whether this draft is worth an issue. A note alone is.
     pub fn is_worth_sending(&self, draft: &Draft) -> bool {
         draft.readers > 0 && self.has_enough(draft)
@@ -69,7 +69,7 @@ impl Digests {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn publish_this(
+    pub async fn publish_reviewed(
         &self,
         draft: Draft,
         slot: Slot,
@@ -96,16 +96,16 @@ impl Digests {
         }
         let issue = self.new_issue(&draft, slot, by_hand);
         Ok(match self.store.freeze(&issue, self.now()).await? {
-            Claimed::Made { recipients } => {
+            FreezeOutcome::Made { recipients } => {
                 tracing::info!(issue = %issue.number, recipients, "issue frozen");
                 Some(Published::Made {
                     id: issue.id,
                     number: issue.number,
                 })
             }
-            Claimed::NobodyReads => Some(Published::NothingNew(Box::new(draft))),
-            Claimed::Skipped => Some(Published::Skipped),
-            Claimed::SlotTaken | Claimed::Outrun => None,
+            FreezeOutcome::NobodyReads => Some(Published::NothingNew(Box::new(draft))),
+            FreezeOutcome::Skipped => Some(Published::Skipped),
+            FreezeOutcome::SlotTaken | FreezeOutcome::Outrun => None,
         })
     }
 

@@ -5,10 +5,10 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::time::Duration;
 
-use crate::digest::heat::Heat;
-use crate::digest::interest::Interest;
+use crate::digest::heat::Hotness;
+use crate::digest::interest::AuthorAffinity;
 use crate::domain::clock::Timestamp;
-use crate::domain::issue::draft_edits::{Edits, PostEdit};
+use crate::domain::issue::draft_edits::{DraftEdits, PostEdit};
 use crate::domain::issue::post::Post;
 use crate::store::Candidate;
 
@@ -35,13 +35,13 @@ const OFFERS: u32 = 3;
 
 /// Why a post is in, and why where it stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Why {
-    pub came: Came,
-    pub stands: Stands,
+pub struct Reason {
+    pub came: Inclusion,
+    pub stands: Placement,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Came {
+pub enum Inclusion {
     New,
     /// It did not fit into that many issues before.
     CarriedOver(u32),
@@ -50,17 +50,17 @@ pub enum Came {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Stands {
+pub enum Placement {
     Pinned,
     /// Where the editor put it.
     Placed,
-    ByAge(Heat),
-    ByHeat(Heat),
+    ByAge(Hotness),
+    ByHeat(Hotness),
 }
 
 /// Why a post is not in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeftOut {
+pub enum Exclusion {
     /// There are others enough; it is offered again.
     NoRoom,
     /// The mail would become too large; it is offered again.
@@ -73,31 +73,33 @@ pub enum LeftOut {
     Hidden,
 }
 
-impl LeftOut {
+impl Exclusion {
     /// Whether it counts as offered.
     pub const fn was_offered(self) -> bool {
         matches!(self, Self::NoRoom | Self::TooLarge)
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.stands {
-            Stands::Pinned => f.write_str("pinned")?,
-            Stands::Placed => f.write_str("put here by you")?,
-            Stands::ByHeat(heat) if heat.speaks() => write!(f, "hot: {heat}")?,
-            Stands::ByHeat(heat) | Stands::ByAge(heat) => write!(f, "{heat}")?,
+            Placement::Pinned => f.write_str("pinned")?,
+            Placement::Placed => f.write_str("put here by you")?,
+            Placement::ByHeat(heat) if heat.has_signal() => write!(f, "hot: {heat}")?,
+            Placement::ByHeat(heat) | Placement::ByAge(heat) => write!(f, "{heat}")?,
         }
         match self.came {
-            Came::New => Ok(()),
-            Came::CarriedOver(1) => f.write_str("; did not fit into the last issue"),
-            Came::CarriedOver(times) => write!(f, "; did not fit into the last {times} issues"),
-            Came::Added => f.write_str("; added by you"),
+            Inclusion::New => Ok(()),
+            Inclusion::CarriedOver(1) => f.write_str("; did not fit into the last issue"),
+            Inclusion::CarriedOver(times) => {
+                write!(f, "; did not fit into the last {times} issues")
+            }
+            Inclusion::Added => f.write_str("; added by you"),
         }
     }
 }
 
-impl fmt::Display for LeftOut {
+impl fmt::Display for Exclusion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoRoom => "no room: there are other posts enough",
@@ -113,15 +115,17 @@ impl fmt::Display for LeftOut {
 /// What goes into an issue, in order, and what does not.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    pub chosen: Vec<(Post, Why)>,
-    pub left_out: Vec<(Post, LeftOut)>,
+    pub chosen: Vec<(Post, Reason)>,
+    pub left_out: Vec<(Post, Exclusion)>,
 }
 
 impl Selection {
     /// Takes the posts behind the first `keep` out again, since the mail is too large.
     pub fn shorten(&mut self, keep: usize) {
         let over = self.chosen.split_off(keep.min(self.chosen.len()));
-        let over = over.into_iter().map(|(post, _)| (post, LeftOut::TooLarge));
+        let over = over
+            .into_iter()
+            .map(|(post, _)| (post, Exclusion::TooLarge));
         self.left_out.splice(0..0, over);
     }
 }
@@ -130,8 +134,8 @@ impl Selection {
 /// with a place; the rule fills what room is left.
 pub fn select(
     candidates: Vec<Candidate>,
-    edits: &Edits,
-    interest: &Interest,
+    edits: &DraftEdits,
+    interest: &AuthorAffinity,
     rules: &Rules,
     now: Timestamp,
 ) -> Selection {
@@ -145,33 +149,33 @@ pub fn select(
     {
         let edit = edits.of(&post.id);
         let news = is_news(&post, is_history, rules, now);
-        edit.write_on(&mut post);
+        edit.apply_to(&mut post);
         if edit.is_hidden {
-            left_out.push((post, LeftOut::Hidden));
+            left_out.push((post, Exclusion::Hidden));
             continue;
         }
         let came = match news {
-            _ if edit.is_added => Came::Added,
+            _ if edit.is_added => Inclusion::Added,
             Ok(came) => came,
-            Err(_) if edit.is_picked() => Came::New,
+            Err(_) if edit.is_picked() => Inclusion::New,
             Err(out) => {
                 left_out.push((post, out));
                 continue;
             }
         };
-        let heat = Heat {
+        let heat = Hotness {
             comments: comments.unwrap_or(0),
             age: now.since(post.published_at),
             interest: interest.in_author(post.author.as_ref()),
         };
         let stands = stands(&edit, heat, rules.order);
-        standing.push((edit, Why { came, stands }, heat, post));
+        standing.push((edit, Reason { came, stands }, heat, post));
     }
     standing.sort_by(|(edit, _, heat, post), (other, _, its, its_post)| {
         let said = |edit: &PostEdit| (!edit.is_pinned, edit.place.unwrap_or(u32::MAX));
         let newest = |post: &Post| Reverse((post.published_at, post.id));
         let hottest = match rules.order {
-            Order::Hottest => its.degrees().total_cmp(&heat.degrees()),
+            Order::Hottest => its.score().total_cmp(&heat.score()),
             Order::Newest => std::cmp::Ordering::Equal,
         };
         said(edit)
@@ -189,7 +193,7 @@ pub fn select(
             room -= 1;
             selection.chosen.push((post, why));
         } else {
-            selection.left_out.push((post, LeftOut::NoRoom));
+            selection.left_out.push((post, Exclusion::NoRoom));
         }
     }
     selection.left_out.append(&mut left_out);
@@ -197,26 +201,31 @@ pub fn select(
 }
 
 /// Whether the rules alone would offer the post, and as what.
-fn is_news(post: &Post, is_history: bool, rules: &Rules, now: Timestamp) -> Result<Came, LeftOut> {
+fn is_news(
+    post: &Post,
+    is_history: bool,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<Inclusion, Exclusion> {
     if is_history {
-        Err(LeftOut::History)
+        Err(Exclusion::History)
     } else if post.published_at < now.minus(rules.max_age) {
-        Err(LeftOut::TooOld)
+        Err(Exclusion::TooOld)
     } else if post.offered >= OFFERS {
-        Err(LeftOut::OfferedEnough)
+        Err(Exclusion::OfferedEnough)
     } else if post.offered == 0 {
-        Ok(Came::New)
+        Ok(Inclusion::New)
     } else {
-        Ok(Came::CarriedOver(post.offered))
+        Ok(Inclusion::CarriedOver(post.offered))
     }
 }
 
-fn stands(edit: &PostEdit, heat: Heat, order: Order) -> Stands {
+fn stands(edit: &PostEdit, heat: Hotness, order: Order) -> Placement {
     match (edit.is_pinned, edit.place, order) {
-        (true, ..) => Stands::Pinned,
-        (_, Some(_), _) => Stands::Placed,
-        (.., Order::Hottest) => Stands::ByHeat(heat),
-        (.., Order::Newest) => Stands::ByAge(heat),
+        (true, ..) => Placement::Pinned,
+        (_, Some(_), _) => Placement::Placed,
+        (.., Order::Hottest) => Placement::ByHeat(heat),
+        (.., Order::Newest) => Placement::ByAge(heat),
     }
 }
 

@@ -55,8 +55,13 @@ fn id(candidates: &[Candidate], title: &str) -> PostId {
     candidates.iter().find(named).unwrap().post.id
 }
 
-fn select(candidates: Vec<Candidate>, edits: &Edits, rules: &Rules, now: Timestamp) -> Selection {
-    crate::digest::select::select(candidates, edits, &Interest::default(), rules, now)
+fn select(
+    candidates: Vec<Candidate>,
+    edits: &DraftEdits,
+    rules: &Rules,
+    now: Timestamp,
+) -> Selection {
+    crate::digest::select::select(candidates, edits, &AuthorAffinity::default(), rules, now)
 }
 
 fn titles(selection: &Selection) -> String {
@@ -64,7 +69,7 @@ fn titles(selection: &Selection) -> String {
     titles.collect::<Vec<_>>().join(" ")
 }
 
-fn left_out(selection: &Selection) -> Vec<(&str, LeftOut)> {
+fn left_out(selection: &Selection) -> Vec<(&str, Exclusion)> {
     let left_out = selection.left_out.iter();
     left_out
         .map(|(post, why)| (post.title.as_str(), *why))
@@ -85,7 +90,7 @@ fn the_newest_go_in_and_the_rest_say_why_not() {
         order: Order::Newest,
         ..rules(2)
     };
-    let selection = select(candidates, &Edits::default(), &newest, now());
+    let selection = select(candidates, &DraftEdits::default(), &newest, now());
     let chosen: Vec<_> = selection
         .chosen
         .iter()
@@ -104,9 +109,9 @@ fn the_newest_go_in_and_the_rest_say_why_not() {
     assert_eq!(
         left_out(&selection),
         [
-            ("c", LeftOut::NoRoom),
-            ("d", LeftOut::OfferedEnough),
-            ("e", LeftOut::TooOld)
+            ("c", Exclusion::NoRoom),
+            ("d", Exclusion::OfferedEnough),
+            ("e", Exclusion::TooOld)
         ]
     );
 }
@@ -115,13 +120,13 @@ fn the_newest_go_in_and_the_rest_say_why_not() {
 fn the_hottest_come_first_and_say_so() {
     let mut candidates = posts(&["a", "b", "c"]);
     candidates[1].comments = Some(31);
-    let selection = select(candidates, &Edits::default(), &rules(2), now());
+    let selection = select(candidates, &DraftEdits::default(), &rules(2), now());
     assert_eq!(titles(&selection), "b a");
     assert_eq!(
         selection.chosen[0].1.to_string(),
         "hot: 31 comments, 2 days old"
     );
-    assert_eq!(left_out(&selection), [("c", LeftOut::NoRoom)]);
+    assert_eq!(left_out(&selection), [("c", Exclusion::NoRoom)]);
 }
 
 #[test]
@@ -133,9 +138,14 @@ fn whose_posts_are_opened_often_comes_before_a_newer_one() {
         posts: 1,
         clicks,
     };
-    let interest = Interest::new(&[clicks(None, 10), clicks(Some("Ada"), 90)]);
-    let selection =
-        crate::digest::select::select(candidates, &Edits::default(), &interest, &rules(2), now());
+    let interest = AuthorAffinity::new(&[clicks(None, 10), clicks(Some("Ada"), 90)]);
+    let selection = crate::digest::select::select(
+        candidates,
+        &DraftEdits::default(),
+        &interest,
+        &rules(2),
+        now(),
+    );
     assert_eq!(titles(&selection), "b a");
     assert_eq!(
         selection.chosen[0].1.to_string(),
@@ -147,15 +157,15 @@ fn whose_posts_are_opened_often_comes_before_a_newer_one() {
 fn history_is_never_news() {
     let mut old = candidate("a", DAY, 0);
     old.is_history = true;
-    let selection = select(vec![old], &Edits::default(), &rules(10), now());
+    let selection = select(vec![old], &DraftEdits::default(), &rules(10), now());
     assert!(selection.chosen.is_empty());
-    assert_eq!(selection.left_out[0].1, LeftOut::History);
+    assert_eq!(selection.left_out[0].1, Exclusion::History);
 }
 
 #[test]
 fn what_is_shortened_is_offered_again() {
     let candidates = posts(&["a", "b"]);
-    let mut selection = select(candidates, &Edits::default(), &rules(10), now());
+    let mut selection = select(candidates, &DraftEdits::default(), &rules(10), now());
     selection.shorten(1);
     assert_eq!(selection.chosen.len(), 1);
     assert!(selection.left_out[0].1.was_offered());
@@ -164,19 +174,19 @@ fn what_is_shortened_is_offered_again() {
 #[test]
 fn a_hidden_post_makes_room_for_the_next() {
     let candidates = posts(&["a", "b", "c"]);
-    let mut edits = Edits::default();
+    let mut edits = DraftEdits::default();
     edits.hide(id(&candidates, "a"));
     let selection = select(candidates, &edits, &rules(2), now());
     assert_eq!(titles(&selection), "b c");
-    assert_eq!(left_out(&selection), [("a", LeftOut::Hidden)]);
-    assert!(!LeftOut::Hidden.was_offered());
+    assert_eq!(left_out(&selection), [("a", Exclusion::Hidden)]);
+    assert!(!Exclusion::Hidden.was_offered());
 }
 
 #[test]
 fn posts_with_a_place_stand_there_and_new_ones_follow() {
     let candidates = posts(&["a", "b", "c", "d"]);
     let order: Vec<PostId> = candidates.iter().map(|it| it.post.id).collect();
-    let mut edits = Edits::default();
+    let mut edits = DraftEdits::default();
     edits.swap(&order, 1);
     let selection = select(candidates.clone(), &edits, &rules(10), now());
     assert_eq!(titles(&selection), "a c b d");
@@ -185,14 +195,14 @@ fn posts_with_a_place_stand_there_and_new_ones_follow() {
     later.insert(0, candidate("new", Duration::ZERO, 0));
     let selection = select(later, &edits, &rules(4), now());
     assert_eq!(titles(&selection), "a c b new");
-    assert_eq!(left_out(&selection), [("d", LeftOut::NoRoom)]);
+    assert_eq!(left_out(&selection), [("d", Exclusion::NoRoom)]);
 }
 
 #[test]
 fn what_was_put_somewhere_does_not_grow_too_old_on_the_way() {
     let candidates = posts(&["a", "b"]);
     let order: Vec<PostId> = candidates.iter().map(|it| it.post.id).collect();
-    let mut edits = Edits::default();
+    let mut edits = DraftEdits::default();
     edits.swap(&order, 0);
     let later = now().plus(13 * DAY);
     let selection = select(candidates, &edits, &rules(10), later);
@@ -204,7 +214,7 @@ fn pinned_posts_come_first_and_added_ones_are_in_whatever_the_rule_says() {
     let mut candidates = posts(&["a", "b", "c"]);
     candidates.push(candidate("old", 100 * DAY, 3));
     let (c, old) = (id(&candidates, "c"), id(&candidates, "old"));
-    let mut edits = Edits::default();
+    let mut edits = DraftEdits::default();
     edits.on(c, |edit| edit.is_pinned = true);
     edits.on(old, |edit| edit.is_added = true);
     let selection = select(candidates.clone(), &edits, &rules(3), now());
@@ -221,7 +231,7 @@ fn pinned_posts_come_first_and_added_ones_are_in_whatever_the_rule_says() {
 #[test]
 fn the_editors_words_outlive_the_feeds_change() {
     let mut candidates = posts(&["a"]);
-    let mut edits = Edits::default();
+    let mut edits = DraftEdits::default();
     edits.on(id(&candidates, "a"), |edit| {
         edit.title = Title::parse("Mine").ok();
         edit.excerpt = Excerpt::parse("").ok();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::digest::Draft;
 use crate::domain::issue::post::Post;
 use crate::domain::issue::slot::Slot;
-use crate::domain::issue::{IssueState, Tally};
+use crate::domain::issue::{DeliveryCounts, IssueState};
 use crate::store::IssueRow;
 
 /// What came of asking for an issue, in one line.
@@ -33,8 +33,8 @@ pub struct Sums {
     queued: i64,
 }
 
-impl From<&Tally> for Sums {
-    fn from(tally: &Tally) -> Self {
+impl From<&DeliveryCounts> for Sums {
+    fn from(tally: &DeliveryCounts) -> Self {
         Self {
             delivered: tally.delivered,
             deferred: tally.deferred,

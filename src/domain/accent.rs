@@ -77,7 +77,7 @@ impl Colour {
     }
 
     /// The first shade on the way to `end` that stands out from all of `grounds`.
-    fn until_read(self, end: Self, grounds: &[Self]) -> Self {
+    fn darken_until_readable(self, end: Self, grounds: &[Self]) -> Self {
         let shades = (0..=255).map(|step| self.mixed(end, f64::from(step) / 255.0));
         shades
             .into_iter()
@@ -119,7 +119,7 @@ impl Accent {
             return Err(AccentError::TooLight {
                 asked,
                 contrast,
-                nearest: asked.until_read(Colour([0; 3]), &grounds),
+                nearest: asked.darken_until_readable(Colour([0; 3]), &grounds),
             });
         }
         let built_in = Self::default();
@@ -128,7 +128,7 @@ impl Accent {
         }
         Ok(Self {
             light: asked,
-            dark: asked.until_read(Colour([0xff; 3]), &[DARK_PAPER, DARK_CARD]),
+            dark: asked.darken_until_readable(Colour([0xff; 3]), &[DARK_PAPER, DARK_CARD]),
         })
     }
 

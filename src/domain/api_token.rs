@@ -75,20 +75,20 @@ pub struct TokenName(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "give it a name of at most {} characters, on one line",
-    TokenName::MOST
+    TokenName::MAX_CHARS
 )]
 pub struct TokenNameError;
 
 impl TokenName {
     /// In characters.
-    pub const MOST: usize = 60;
+    pub const MAX_CHARS: usize = 60;
 
     /// # Errors
     /// When it is empty, too long, or more than a line.
     pub fn parse(text: &str) -> Result<Self, TokenNameError> {
         let text = text.trim();
         let length = text.chars().count();
-        if !(1..=Self::MOST).contains(&length) || text.chars().any(char::is_control) {
+        if !(1..=Self::MAX_CHARS).contains(&length) || text.chars().any(char::is_control) {
             return Err(TokenNameError);
         }
         Ok(Self(text.to_owned()))
@@ -110,7 +110,7 @@ pub struct LifetimeError;
 impl Lifetime {
     const LONGEST: u64 = 3660 * 24;
     /// Unless asked otherwise: a forgotten token ends by itself.
-    pub const USUAL: &str = "90d";
+    pub const DEFAULT: &str = "90d";
 
     /// As [`Self::parse`]; `None` for `never`, which holds until it is revoked.
     ///

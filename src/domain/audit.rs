@@ -31,7 +31,7 @@ words! {
 
 words! {
     /// What was done. The desk's template has the words for people.
-    Action, ActionError, "'{0}' is nothing that anyone does" {
+    AuditAction, AuditActionError, "'{0}' is nothing that anyone does" {
         LoggedIn => "logged_in",
         LoggedOutEverywhere => "logged_out_everywhere",
         PasswordSet => "password_set",
@@ -81,7 +81,7 @@ words! {
 
 /// What it was done to. A reader's address has no place in it.
 #[derive(Clone, Debug)]
-pub enum Object {
+pub enum AuditTarget {
     Nothing,
     Issue(IssueNumber),
     Week(Slot),
@@ -98,7 +98,7 @@ pub enum Object {
     Token(TokenName),
 }
 
-impl Object {
+impl AuditTarget {
     /// As the list keeps it.
     pub fn stored(&self) -> Option<String> {
         match self {
@@ -122,25 +122,25 @@ impl Object {
     }
 }
 
-impl From<IssueNumber> for Object {
+impl From<IssueNumber> for AuditTarget {
     fn from(number: IssueNumber) -> Self {
         Self::Issue(number)
     }
 }
 
-impl From<Slot> for Object {
+impl From<Slot> for AuditTarget {
     fn from(slot: Slot) -> Self {
         Self::Week(slot)
     }
 }
 
-impl From<TokenName> for Object {
+impl From<TokenName> for AuditTarget {
     fn from(name: TokenName) -> Self {
         Self::Token(name)
     }
 }
 
-impl From<SubscriberId> for Object {
+impl From<SubscriberId> for AuditTarget {
     fn from(id: SubscriberId) -> Self {
         Self::Subscriber(id)
     }
@@ -155,18 +155,18 @@ mod tests {
         for kind in ActorKind::ALL {
             assert_eq!(ActorKind::parse(kind.as_str()), Ok(*kind));
         }
-        for action in Action::ALL {
-            assert_eq!(Action::parse(action.as_str()), Ok(*action));
+        for action in AuditAction::ALL {
+            assert_eq!(AuditAction::parse(action.as_str()), Ok(*action));
         }
     }
 
     #[test]
     fn the_list_names_an_account_and_the_log_does_not() {
-        let account = Object::Account(EmailAddress::parse("ada@example.com").unwrap());
+        let account = AuditTarget::Account(EmailAddress::parse("ada@example.com").unwrap());
         assert_eq!(account.stored().as_deref(), Some("ada@example.com"));
         assert_eq!(account.logged(), None);
-        let issue = Object::from(IssueNumber::FIRST);
+        let issue = AuditTarget::from(IssueNumber::FIRST);
         assert_eq!(issue.stored(), issue.logged());
-        assert_eq!(Object::Nothing.stored(), None);
+        assert_eq!(AuditTarget::Nothing.stored(), None);
     }
 }

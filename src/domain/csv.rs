@@ -10,13 +10,17 @@ pub fn line<'a>(cells: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
         .terminator(Terminator::CRLF)
         .from_writer(Vec::new());
     // Writing to memory does not fail, and a line without cells is no line.
-    let _ = writer.write_record(cells.into_iter().map(|cell| defused(cell).into_owned()));
+    let _ = writer.write_record(
+        cells
+            .into_iter()
+            .map(|cell| escape_formula(cell).into_owned()),
+    );
     writer.into_inner().unwrap_or_default()
 }
 
 /// Text that a spreadsheet would run as a formula is made text by a leading apostrophe
 /// (OWASP, "CSV Injection").
-fn defused(cell: &str) -> Cow<'_, str> {
+fn escape_formula(cell: &str) -> Cow<'_, str> {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
         Cow::Owned(format!("'{cell}"))
     } else {

@@ -7,13 +7,13 @@ use crate::domain::email_address::{EmailAddress, EmailAddressError};
 /// A mailbox with an optional display name: `Example Lab <news@example.com>` or the
 /// bare address (RFC 5322 §3.4).
 #[derive(Clone, PartialEq, Eq)]
-pub struct Sender {
+pub struct Mailbox {
     name: Option<String>,
     address: EmailAddress,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SenderError {
+pub enum MailboxError {
     #[error("expected Name <name@example.com> or name@example.com")]
     Shape,
     #[error("control characters do not belong in a sender")]
@@ -26,13 +26,13 @@ pub enum SenderError {
 
 const NAME_MAX: usize = 100;
 
-impl Sender {
+impl Mailbox {
     /// # Errors
     /// What is wrong with `text`, in words for who wrote the setting.
-    pub fn parse(text: &str) -> Result<Self, SenderError> {
+    pub fn parse(text: &str) -> Result<Self, MailboxError> {
         let text = text.trim_matches([' ', '\t']);
         if text.chars().any(char::is_control) {
-            return Err(SenderError::Control);
+            return Err(MailboxError::Control);
         }
         let Some((name, rest)) = text.rsplit_once('<') else {
             return Ok(Self {
@@ -40,10 +40,10 @@ impl Sender {
                 address: EmailAddress::parse(text)?,
             });
         };
-        let address = rest.strip_suffix('>').ok_or(SenderError::Shape)?;
+        let address = rest.strip_suffix('>').ok_or(MailboxError::Shape)?;
         let name = unquoted(name.trim());
         if name.chars().count() > NAME_MAX {
-            return Err(SenderError::NameTooLong);
+            return Err(MailboxError::NameTooLong);
         }
         Ok(Self {
             name: (!name.is_empty()).then_some(name),
@@ -65,7 +65,7 @@ impl Sender {
     }
 }
 
-impl From<EmailAddress> for Sender {
+impl From<EmailAddress> for Mailbox {
     fn from(address: EmailAddress) -> Self {
         Self {
             name: None,
@@ -84,7 +84,7 @@ fn unquoted(name: &str) -> String {
     }
 }
 
-impl fmt::Display for Sender {
+impl fmt::Display for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
             Some(name) => write!(f, "{name} <{}>", self.address),
@@ -94,7 +94,7 @@ impl fmt::Display for Sender {
 }
 
 /// Masked like the address in it.
-impl fmt::Debug for Sender {
+impl fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sender({:?})", self.address)
     }
@@ -127,7 +127,7 @@ mod tests {
             ("<news@example.com>", None, "news@example.com"),
             (" news@example.com ", None, "news@example.com"),
         ] {
-            let sender = Sender::parse(text).unwrap();
+            let sender = Mailbox::parse(text).unwrap();
             assert_eq!(
                 (sender.name(), sender.address().to_string().as_str()),
                 (name, address)
@@ -138,31 +138,31 @@ mod tests {
     #[test]
     fn says_what_is_wrong() {
         assert_eq!(
-            Sender::parse("Lab <news@example.com"),
-            Err(SenderError::Shape)
+            Mailbox::parse("Lab <news@example.com"),
+            Err(MailboxError::Shape)
         );
         assert_eq!(
-            Sender::parse("Lab\r\nBcc: x <n@example.com>"),
-            Err(SenderError::Control)
+            Mailbox::parse("Lab\r\nBcc: x <n@example.com>"),
+            Err(MailboxError::Control)
         );
         assert_eq!(
-            Sender::parse(&format!("{} <n@example.com>", "a".repeat(101))),
-            Err(SenderError::NameTooLong)
+            Mailbox::parse(&format!("{} <n@example.com>", "a".repeat(101))),
+            Err(MailboxError::NameTooLong)
         );
         assert_eq!(
-            Sender::parse("Lab <news>"),
-            Err(SenderError::Address(EmailAddressError::Malformed))
+            Mailbox::parse("Lab <news>"),
+            Err(MailboxError::Address(EmailAddressError::Malformed))
         );
         assert_eq!(
-            Sender::parse(""),
-            Err(SenderError::Address(EmailAddressError::Empty))
+            Mailbox::parse(""),
+            Err(MailboxError::Address(EmailAddressError::Empty))
         );
     }
 
     proptest! {
         #[test]
         fn never_panics(text in "\\PC{0,60}") {
-            let _ = Sender::parse(&text);
+            let _ = Mailbox::parse(&text);
         }
     }
 }

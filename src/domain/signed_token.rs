@@ -156,7 +156,7 @@ impl SecretKeys {
     }
 
     /// Whether `fingerprint` is of one of these keys.
-    pub fn knows(&self, wanted: &str) -> bool {
+    pub fn has_fingerprint(&self, wanted: &str) -> bool {
         self.all().any(|key| fingerprint(key) == wanted)
     }
 
@@ -171,7 +171,7 @@ impl SecretKeys {
     }
 
     /// A token over `payload` (which it carries) and `bound` (which it does not).
-    pub fn seal(&self, purpose: Purpose, payload: &[u8], bound: &[u8]) -> String {
+    pub fn sign(&self, purpose: Purpose, payload: &[u8], bound: &[u8]) -> String {
         let mut token = Vec::with_capacity(NAME_LEN + payload.len() + MAC_LEN);
         token.extend_from_slice(&self.current.name);
         token.extend_from_slice(payload);
@@ -180,7 +180,7 @@ impl SecretKeys {
     }
 
     /// What a token carries, unproven: look up what it is bound to, then [`Self::open`] it.
-    pub(crate) fn peek(token: &str) -> Result<Vec<u8>, TokenError> {
+    pub(crate) fn decode_unverified(token: &str) -> Result<Vec<u8>, TokenError> {
         Claim::read(token).map(|claim| claim.payload)
     }
 
@@ -188,7 +188,12 @@ impl SecretKeys {
     ///
     /// # Errors
     /// When it was not.
-    pub fn open(&self, purpose: Purpose, token: &str, bound: &[u8]) -> Result<Vec<u8>, TokenError> {
+    pub fn verify(
+        &self,
+        purpose: Purpose,
+        token: &str,
+        bound: &[u8],
+    ) -> Result<Vec<u8>, TokenError> {
         let claim = Claim::read(token)?;
         let key = self
             .all()
@@ -274,12 +279,12 @@ mod tests {
     #[test]
     fn what_a_token_is_bound_to_must_be_the_same() {
         let keys = SecretKeys::generate(&Random::seeded(1));
-        let token = keys.seal(Purpose::FormStamp, b"payload", b"bound");
+        let token = keys.sign(Purpose::FormStamp, b"payload", b"bound");
         assert_eq!(
-            keys.open(Purpose::FormStamp, &token, b"bound").as_deref(),
+            keys.verify(Purpose::FormStamp, &token, b"bound").as_deref(),
             Ok(&b"payload"[..])
         );
-        assert!(keys.open(Purpose::FormStamp, &token, b"other").is_err());
-        assert!(keys.open(Purpose::Csrf, &token, b"bound").is_err());
+        assert!(keys.verify(Purpose::FormStamp, &token, b"other").is_err());
+        assert!(keys.verify(Purpose::Csrf, &token, b"bound").is_err());
     }
 }

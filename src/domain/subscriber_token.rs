@@ -9,8 +9,8 @@ use crate::domain::signed_token::{MAC_LEN, NAME_LEN, Purpose, SecretKeys, TokenE
 impl SecretKeys {
     /// A link for one reader that never expires (unsubscribe, preferences). Always
     /// [`READER_TOKEN_LEN`] characters.
-    pub fn reader_token(&self, purpose: Purpose, subscriber: &SubscriberId) -> String {
-        self.seal(purpose, subscriber.as_uuid().as_bytes(), b"")
+    pub fn subscriber_token(&self, purpose: Purpose, subscriber: &SubscriberId) -> String {
+        self.sign(purpose, subscriber.as_uuid().as_bytes(), b"")
     }
 
     /// Whose link it is.
@@ -19,7 +19,7 @@ impl SecretKeys {
         purpose: Purpose,
         token: &str,
     ) -> Result<SubscriberId, TokenError> {
-        let payload = self.open(purpose, token, b"")?;
+        let payload = self.verify(purpose, token, b"")?;
         Uuid::from_slice(&payload)
             .map(SubscriberId::from_uuid)
             .map_err(|_| TokenError)
@@ -27,7 +27,7 @@ impl SecretKeys {
 
     /// A link for one reader that is good until `expires`, and only while the subscriber's
     /// stored nonce is `nonce`. `more` rides along: sealed, and readable by whoever has it.
-    pub fn timed_token(
+    pub fn expiring_token(
         &self,
         purpose: Purpose,
         (subscriber, nonce): (&SubscriberId, &str),
@@ -37,13 +37,13 @@ impl SecretKeys {
         let mut payload = subscriber.as_uuid().as_bytes().to_vec();
         payload.extend_from_slice(&expires.as_millis().to_be_bytes());
         payload.extend_from_slice(more);
-        self.seal(purpose, &payload, nonce.as_bytes())
+        self.sign(purpose, &payload, nonce.as_bytes())
     }
 
     /// Whom such a link claims to be for, so that their nonce can be looked up. Proves
     /// nothing: [`Self::open_timed`] does.
-    pub fn timed_claims(&self, token: &str) -> Result<SubscriberId, TokenError> {
-        let payload = Self::peek(token)?;
+    pub fn claimed_subscriber(&self, token: &str) -> Result<SubscriberId, TokenError> {
+        let payload = Self::decode_unverified(token)?;
         split_timed(&payload).map(|(subscriber, ..)| subscriber)
     }
 
@@ -56,7 +56,7 @@ impl SecretKeys {
         token: &str,
         nonce: &str,
     ) -> Result<(Timestamp, Vec<u8>), TokenError> {
-        let payload = self.open(purpose, token, nonce.as_bytes())?;
+        let payload = self.verify(purpose, token, nonce.as_bytes())?;
         split_timed(&payload).map(|(_, expires, more)| (expires, more.to_vec()))
     }
 
@@ -67,7 +67,7 @@ impl SecretKeys {
         nonce: &str,
         expires: Timestamp,
     ) -> String {
-        self.timed_token(Purpose::Confirm, (subscriber, nonce), expires, b"")
+        self.expiring_token(Purpose::Confirm, (subscriber, nonce), expires, b"")
     }
 
     /// When a confirmation link expires, if it holds: see [`Self::open_timed`].
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_reader_token_names_its_reader_for_its_purpose_only() {
         let keys = keys(1);
-        let token = keys.reader_token(Purpose::Unsubscribe, &someone());
+        let token = keys.subscriber_token(Purpose::Unsubscribe, &someone());
         assert_eq!(token.len(), READER_TOKEN_LEN);
         assert_eq!(
             keys.open_reader_token(Purpose::Unsubscribe, &token),
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn old_links_outlive_a_new_key() {
         let old = keys(1);
-        let token = old.reader_token(Purpose::Unsubscribe, &someone());
+        let token = old.subscriber_token(Purpose::Unsubscribe, &someone());
         let new = keys(2);
         assert!(new.open_reader_token(Purpose::Unsubscribe, &token).is_err());
         let old_line = old.to_file_text().lines().nth(1).unwrap().to_owned();
@@ -135,7 +135,7 @@ mod tests {
             Ok(someone())
         );
         assert_eq!(rotated.fingerprint(), new.fingerprint());
-        assert!(rotated.knows(&old.fingerprint()));
+        assert!(rotated.has_fingerprint(&old.fingerprint()));
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
         let keys = keys(1);
         let expires = Timestamp::from_millis(1_795_500_000_000);
         let token = keys.confirmation_token(&someone(), "nonce", expires);
-        assert_eq!(keys.timed_claims(&token), Ok(someone()));
+        assert_eq!(keys.claimed_subscriber(&token), Ok(someone()));
         assert_eq!(keys.open_confirmation(&token, "nonce"), Ok(expires));
         assert_eq!(keys.open_confirmation(&token, "other"), Err(TokenError));
     }
@@ -153,7 +153,7 @@ mod tests {
         let keys = keys(1);
         let expires = Timestamp::from_millis(1_795_500_000_000);
         let reader = (&someone(), "nonce");
-        let token = keys.timed_token(Purpose::NewAddress, reader, expires, b"b@example.com");
+        let token = keys.expiring_token(Purpose::NewAddress, reader, expires, b"b@example.com");
         assert_eq!(
             keys.open_timed(Purpose::NewAddress, &token, "nonce"),
             Ok((expires, b"b@example.com".to_vec()))
@@ -167,7 +167,7 @@ mod tests {
         #[test]
         fn no_changed_token_holds(at in 0usize..READER_TOKEN_LEN, by in 1u8..63) {
             let keys = keys(1);
-            let mut bytes = URL_SAFE_NO_PAD.decode(keys.reader_token(Purpose::Unsubscribe, &someone())).unwrap();
+            let mut bytes = URL_SAFE_NO_PAD.decode(keys.subscriber_token(Purpose::Unsubscribe, &someone())).unwrap();
             let at = at % bytes.len();
             bytes[at] ^= by;
             let forged = URL_SAFE_NO_PAD.encode(bytes);

@@ -2,16 +2,16 @@
 
 use chrono_tz::Tz;
 
-use crate::domain::mailbox::Sender;
+use crate::domain::mailbox::Mailbox;
 use crate::domain::public_url::PublicUrl;
-use crate::mail::templates::{AlertMail, Event, Masthead, Moment};
+use crate::mail::templates::{AlertEvent, AlertMail, Moment, NewsletterContext};
 
 /// What every mail of this newsletter has in common.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    pub masthead: Masthead,
-    pub from: Sender,
-    pub reply_to: Option<Sender>,
+    pub masthead: NewsletterContext,
+    pub from: Mailbox,
+    pub reply_to: Option<Mailbox>,
     /// Where the links lead.
     pub public_url: PublicUrl,
     /// In which dates are told.
@@ -20,7 +20,7 @@ pub struct Identity {
 
 impl Identity {
     /// The mail that tells the owner of `event`.
-    pub fn alert(&self, event: Event) -> AlertMail {
+    pub fn alert(&self, event: AlertEvent) -> AlertMail {
         AlertMail {
             masthead: self.masthead.clone(),
             at: event.at().map(|at| Moment::of(at, self.zone)),

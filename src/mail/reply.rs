@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::domain::delivery::outcome::{Halt, Outcome, Report, Temporary, Verdict};
+use crate::domain::delivery::outcome::{
+    BounceReason, DeferReason, HaltReason, Outcome, SmtpResult,
+};
 
 /// Where in the conversation a reply came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,11 +60,11 @@ pub struct Reply {
 
 impl Reply {
     /// What it means for the mail at hand, with the server's words.
-    pub fn report(&self, phase: Phase) -> Report {
+    pub fn report(&self, phase: Phase) -> SmtpResult {
         let enhanced = Enhanced::at_start_of(&self.text, self.code);
-        Report {
+        SmtpResult {
             outcome: classify(phase, self.code, enhanced, &self.text),
-            says: one_line(&self.to_string()),
+            reply: one_line(&self.to_string()),
         }
     }
 }
@@ -91,19 +93,19 @@ pub fn classify(phase: Phase, code: u16, enhanced: Option<Enhanced>, text: &str)
         500..600 => permanent(phase, code, enhanced),
         // The dot was sent, and what came back is no answer to it.
         _ if phase == Phase::Dot => Outcome::InDoubt,
-        _ => Outcome::Deferred(Temporary::Connection),
+        _ => Outcome::Deferred(DeferReason::Connection),
     }
 }
 
 fn temporary(phase: Phase, code: u16, enhanced: Option<Enhanced>, text: &str) -> Outcome {
     Outcome::Deferred(match enhanced {
-        _ if code == 421 => Temporary::Throttled,
-        Some(Enhanced(_, 2, 2)) => Temporary::MailboxFull,
+        _ if code == 421 => DeferReason::Throttled,
+        Some(Enhanced(_, 2, 2)) => DeferReason::MailboxFull,
         // Congestion, and Gmail's "unusual rate" (4.7.28).
-        Some(Enhanced(_, 4, 5) | Enhanced(_, 7, 28)) => Temporary::Throttled,
-        _ if says_too_fast(text) => Temporary::Throttled,
-        _ if phase < Phase::MailFrom => Temporary::Connection,
-        _ => Temporary::Refused,
+        Some(Enhanced(_, 4, 5) | Enhanced(_, 7, 28)) => DeferReason::Throttled,
+        _ if says_too_fast(text) => DeferReason::Throttled,
+        _ if phase < Phase::MailFrom => DeferReason::Connection,
+        _ => DeferReason::Refused,
     })
 }
 
@@ -116,18 +118,18 @@ fn says_too_fast(text: &str) -> bool {
 
 fn permanent(phase: Phase, code: u16, enhanced: Option<Enhanced>) -> Outcome {
     if matches!(code, 530 | 535) {
-        return Outcome::Halted(Halt::Settings);
+        return Outcome::Halted(HaltReason::Settings);
     }
     match phase {
         // Nobody's mail has begun: there is no recipient to charge.
         Phase::Connect | Phase::Ehlo => match enhanced {
-            Some(Enhanced(_, 7, _)) => Outcome::Halted(Halt::Settings),
-            _ => Outcome::Deferred(Temporary::Connection),
+            Some(Enhanced(_, 7, _)) => Outcome::Halted(HaltReason::Settings),
+            _ => Outcome::Deferred(DeferReason::Connection),
         },
-        Phase::StartTls | Phase::Auth => Outcome::Halted(Halt::Settings),
+        Phase::StartTls | Phase::Auth => Outcome::Halted(HaltReason::Settings),
         Phase::MailFrom => match enhanced {
             // Our own address is what it does not like.
-            Some(Enhanced(_, 1, _)) => Outcome::Halted(Halt::Settings),
+            Some(Enhanced(_, 1, _)) => Outcome::Halted(HaltReason::Settings),
             _ => about_the_mail(phase, code, enhanced),
         },
         Phase::RcptTo | Phase::Data | Phase::Dot => about_the_recipient(phase, code, enhanced)
@@ -138,15 +140,15 @@ fn permanent(phase: Phase, code: u16, enhanced: Option<Enhanced>) -> Outcome {
 fn about_the_recipient(phase: Phase, code: u16, enhanced: Option<Enhanced>) -> Option<Outcome> {
     match enhanced {
         Some(Enhanced(_, 1, 1 | 2 | 3 | 6 | 10) | Enhanced(_, 2, 1)) => {
-            Some(Outcome::Bounced(Verdict::Dead))
+            Some(Outcome::Bounced(BounceReason::Dead))
         }
         // A full mailbox may be emptied: tried again like its 4yz twin.
-        Some(Enhanced(_, 2, 2)) => Some(Outcome::Deferred(Temporary::MailboxFull)),
+        Some(Enhanced(_, 2, 2)) => Some(Outcome::Deferred(DeferReason::MailboxFull)),
         // RFC 5321 §4.5.3.1.10: many servers mean 452 when they say 552 here.
-        _ if phase == Phase::RcptTo && code == 552 => Some(Outcome::Deferred(Temporary::Refused)),
+        _ if phase == Phase::RcptTo && code == 552 => Some(Outcome::Deferred(DeferReason::Refused)),
         // Outlook.com's words for an unknown mailbox: no fault of the message.
         Some(Enhanced(_, 5, 0)) if phase == Phase::RcptTo && code == 550 => {
-            Some(Outcome::Bounced(Verdict::Unclear))
+            Some(Outcome::Bounced(BounceReason::Unclear))
         }
         _ => None,
     }
@@ -154,13 +156,13 @@ fn about_the_recipient(phase: Phase, code: u16, enhanced: Option<Enhanced>) -> O
 
 fn about_the_mail(phase: Phase, code: u16, enhanced: Option<Enhanced>) -> Outcome {
     match enhanced {
-        Some(Enhanced(_, 7, _)) => Outcome::Bounced(Verdict::Policy),
-        Some(Enhanced(_, 3, 4) | Enhanced(_, 5 | 6, _)) => Outcome::Halted(Halt::OurMessage),
+        Some(Enhanced(_, 7, _)) => Outcome::Bounced(BounceReason::Policy),
+        Some(Enhanced(_, 3, 4) | Enhanced(_, 5 | 6, _)) => Outcome::Halted(HaltReason::OurMessage),
         // Bare "syntax error" and the like are 5.5.x without saying so; so is "too large".
-        None if matches!(code, 500..=504 | 555) => Outcome::Halted(Halt::OurMessage),
-        None if code == 552 => Outcome::Halted(Halt::OurMessage),
-        _ if phase == Phase::RcptTo && code != 554 => Outcome::Bounced(Verdict::Unclear),
-        _ => Outcome::Bounced(Verdict::Policy),
+        None if matches!(code, 500..=504 | 555) => Outcome::Halted(HaltReason::OurMessage),
+        None if code == 552 => Outcome::Halted(HaltReason::OurMessage),
+        _ if phase == Phase::RcptTo && code != 554 => Outcome::Bounced(BounceReason::Unclear),
+        _ => Outcome::Bounced(BounceReason::Policy),
     }
 }
 
@@ -188,10 +190,10 @@ mod tests {
 
     use super::Phase::*;
     use super::*;
-    use Halt::*;
+    use BounceReason::*;
+    use DeferReason::{Connection, MailboxFull, Refused, Throttled};
+    use HaltReason::*;
     use Outcome::*;
-    use Temporary::{Connection, MailboxFull, Refused, Throttled};
-    use Verdict::*;
 
     /// phase, the server's words, what they mean.
     const TABLE: &[(Phase, &str, Outcome)] = &[
@@ -289,7 +291,7 @@ mod tests {
             let report = reply.report(*phase);
             assert_eq!(report.outcome, *outcome, "{phase:?} {words}");
             if reply.code != 0 {
-                assert_eq!(report.says, *words);
+                assert_eq!(report.reply, *words);
             }
         }
     }
@@ -329,7 +331,7 @@ mod tests {
         fn every_reply_means_something(code in 0u16..1000, text in "\\PC{0,60}") {
             for phase in [Connect, Ehlo, StartTls, Auth, MailFrom, RcptTo, Data, Dot] {
                 let report = Reply { code, text: text.clone() }.report(phase);
-                prop_assert!(!report.says.chars().any(char::is_control));
+                prop_assert!(!report.reply.chars().any(char::is_control));
                 let dead = report.outcome == Bounced(Dead);
                 prop_assert!(!dead || phase >= RcptTo, "nobody dies before they are named");
                 prop_assert!(report.outcome != Delivered || phase == Dot);

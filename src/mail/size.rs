@@ -4,9 +4,9 @@
 use crate::mail::compose::quoted_printable_len;
 
 /// What an issue should stay under, as the encoded HTML part, in bytes.
-pub const BUDGET: usize = 60_000;
+pub const TARGET_BYTES: usize = 60_000;
 /// What no issue may exceed.
-pub const HARD_STOP: usize = 90_000;
+pub const MAX_BYTES: usize = 90_000;
 
 /// How many of an issue's posts go in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Fit {
 
 /// Even one post makes the mail too large (an enormous note, or a template gone wrong).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the mail would be {} KB, and mail programs cut off what is over {} KB", .bytes / 1000, HARD_STOP / 1000)]
+#[error("the mail would be {} KB, and mail programs cut off what is over {} KB", .bytes / 1000, MAX_BYTES / 1000)]
 pub struct TooLarge {
     pub bytes: usize,
 }
@@ -34,12 +34,12 @@ pub fn encoded_size(html: &str) -> usize {
 ///
 /// # Errors
 /// When even one is too large, or what `size_with` failed with.
-pub fn fit<E: From<TooLarge>>(
+pub fn max_posts_within<E: From<TooLarge>>(
     posts: usize,
     mut size_with: impl FnMut(usize) -> Result<usize, E>,
 ) -> Result<Fit, E> {
     let all = size_with(posts)?;
-    if all <= BUDGET {
+    if all <= TARGET_BYTES {
         return Ok(Fit { posts, bytes: all });
     }
     let (mut fits, mut too_many) = (None, posts);
@@ -47,7 +47,7 @@ pub fn fit<E: From<TooLarge>>(
     while low < too_many {
         let middle = low + (too_many - low) / 2;
         let bytes = size_with(middle)?;
-        if bytes <= BUDGET {
+        if bytes <= TARGET_BYTES {
             fits = Some(Fit {
                 posts: middle,
                 bytes,
@@ -62,7 +62,7 @@ pub fn fit<E: From<TooLarge>>(
     }
     let least = posts.min(1);
     let bytes = size_with(least)?;
-    if bytes > HARD_STOP {
+    if bytes > MAX_BYTES {
         return Err(TooLarge { bytes }.into());
     }
     Ok(Fit {
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     fn with(frame: usize, each: usize, posts: usize) -> Result<Fit, TooLarge> {
-        fit(posts, |n| Ok(frame + n * each))
+        max_posts_within(posts, |n| Ok(frame + n * each))
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! both.
 
 use crate::domain::delivery::DeliveryId;
-use crate::domain::delivery::outcome::{Halt, Outcome, Report};
+use crate::domain::delivery::outcome::{HaltReason, Outcome, SmtpResult};
 use crate::domain::email_address::EmailAddress;
 use crate::mail::outbox::{MailName, Outbox};
 use crate::mail::reply::one_line;
@@ -37,7 +37,7 @@ impl Transport {
     ///
     /// # Errors
     /// Why there is none. Nobody's mail has begun.
-    pub async fn open(&self) -> Result<Channel, Report> {
+    pub async fn open(&self) -> Result<Channel, SmtpResult> {
         match self {
             Self::Outbox(outbox) => Ok(Channel::Outbox(outbox.clone())),
             Self::Smtp(smtp) => {
@@ -72,7 +72,7 @@ pub enum Channel {
 
 impl Channel {
     /// Sends one message and says what became of it.
-    pub async fn send(&mut self, mail: Outgoing<'_>) -> Report {
+    pub async fn send(&mut self, mail: Outgoing<'_>) -> SmtpResult {
         match self {
             Self::Smtp(connection) => {
                 connection
@@ -90,13 +90,13 @@ impl Channel {
                     .await
                     .unwrap_or_else(|error| Err(std::io::Error::other(error)))
                 {
-                    Ok(name) => Report {
+                    Ok(name) => SmtpResult {
                         outcome: Outcome::Delivered,
-                        says: format!("kept in the outbox as {}", name.as_str()),
+                        reply: format!("kept in the outbox as {}", name.as_str()),
                     },
-                    Err(error) => Report {
-                        outcome: Outcome::Halted(Halt::Settings),
-                        says: one_line(&format!("the outbox cannot be written: {error}")),
+                    Err(error) => SmtpResult {
+                        outcome: Outcome::Halted(HaltReason::Settings),
+                        reply: one_line(&format!("the outbox cannot be written: {error}")),
                     },
                 }
             }
@@ -116,7 +116,7 @@ impl Channel {
     pub fn had_ended(&self) -> bool {
         match self {
             Self::Outbox(_) => false,
-            Self::Smtp(connection) => connection.had_ended(),
+            Self::Smtp(connection) => connection.was_closed_by_peer(),
         }
     }
 
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use crate::mail::smtp::scripted::{Script, Scripted};
 
-    async fn send(transport: &Transport) -> Report {
+    async fn send(transport: &Transport) -> SmtpResult {
         let mut channel = transport.open().await.unwrap();
         let address = EmailAddress::parse("ada@example.org").unwrap();
         let delivery = DeliveryId::from_stored("issue:reader".to_owned());
@@ -182,6 +182,6 @@ mod tests {
     async fn a_folder_that_cannot_be_written_charges_nobody() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let report = send(&Transport::Outbox(Outbox::new(file.path()))).await;
-        assert_eq!(report.outcome, Outcome::Halted(Halt::Settings));
+        assert_eq!(report.outcome, Outcome::Halted(HaltReason::Settings));
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::AdminId;
 use crate::store::admins::{CLOSE_ALL, DROP_LINKS, SET_PASSWORD, admin};
 use crate::store::api_tokens::revoke_of;
-use crate::store::transaction::{Writing, again};
+use crate::store::transaction::{WriteTx, with_retry};
 use crate::store::{Admin, Role, Store, StoreError};
 
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl Store {
         role: Role,
         now: Timestamp,
     ) -> Result<Option<Vec<TokenName>>, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             let mut revoked = Vec::new();
             if role != Role::Admin {
@@ -85,7 +85,7 @@ impl Store {
         id: &AdminId,
         now: Timestamp,
     ) -> Result<Option<Vec<TokenName>>, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             if !has_other_admin(&mut tx, id).await? {
                 return Ok(None);
@@ -160,7 +160,7 @@ impl Store {
     }
 }
 
-async fn has_other_admin(tx: &mut Writing, id: &AdminId) -> Result<bool, StoreError> {
+async fn has_other_admin(tx: &mut WriteTx, id: &AdminId) -> Result<bool, StoreError> {
     sqlx::query(HOLD_ADMINS).execute(&mut **tx).await?;
     let others: i64 = sqlx::query_scalar(OTHER_ADMINS)
         .bind(id.to_string())

@@ -3,7 +3,7 @@
 use crate::domain::clock::Timestamp;
 use crate::store::deliveries::insert;
 use crate::store::issues::{ENDED, issue_row};
-use crate::store::transaction::again;
+use crate::store::transaction::with_retry;
 use crate::store::{IssueRow, NewDelivery, Store, StoreError};
 
 const TELL: &str =
@@ -13,13 +13,13 @@ const IS_TOLD: &str = "SELECT event FROM alerts WHERE event = $1";
 impl Store {
     /// Queues `mails` for an event that nobody told of before; all or nothing. False when
     /// it was told already.
-    pub async fn tell_once(
+    pub async fn enqueue_alert_once(
         &self,
         event: &str,
         mails: &[NewDelivery],
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             let told = sqlx::query(TELL)
                 .bind(event.to_owned())
@@ -36,7 +36,7 @@ impl Store {
         .await
     }
 
-    pub async fn is_told(&self, event: &str) -> Result<bool, StoreError> {
+    pub async fn alert_exists(&self, event: &str) -> Result<bool, StoreError> {
         let query = sqlx::query(IS_TOLD).bind(event.to_owned());
         Ok(query.fetch_optional(&self.pool).await?.is_some())
     }

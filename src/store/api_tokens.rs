@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use crate::domain::api_token::{ApiTokenId, NewApiToken, Scopes, TokenName, TokenSecret, Validity};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AdminId;
-use crate::store::transaction::Writing;
+use crate::store::transaction::WriteTx;
 use crate::store::{Store, StoreError, decode};
 
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ const FORGET: &str = "DELETE FROM api_tokens WHERE revoked_at <= $1";
 impl Store {
     /// False when a token of that name is not revoked yet.
     pub async fn add_api_token(&self, token: &NewApiToken) -> Result<bool, StoreError> {
-        let added = self.in_turn(ADD, |insert| {
+        let added = self.execute_write(ADD, |insert| {
             insert
                 .bind(token.id.to_string())
                 .bind(token.name.as_str().to_owned())
@@ -89,12 +89,16 @@ impl Store {
     }
 
     /// Notes that a token was just used, if that was not noted a moment ago.
-    pub async fn note_use(&self, token: &ApiToken, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn touch_api_token(
+        &self,
+        token: &ApiToken,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let since = now.minus(NOTED_EVERY);
         if token.last_used_at.is_some_and(|at| at > since) {
             return Ok(());
         }
-        let note = self.in_turn(USED, |update| {
+        let note = self.execute_write(USED, |update| {
             update
                 .bind(token.id.to_string())
                 .bind(now.as_millis())
@@ -109,7 +113,7 @@ impl Store {
         id: &ApiTokenId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let revoked = self.in_turn(REVOKE, |update| {
+        let revoked = self.execute_write(REVOKE, |update| {
             update.bind(id.to_string()).bind(now.as_millis())
         });
         Ok(revoked.await? > 0)
@@ -117,7 +121,7 @@ impl Store {
 
     /// Forgets what was revoked before then.
     pub async fn forget_api_tokens(&self, before: Timestamp) -> Result<(), StoreError> {
-        let forget = self.in_turn(FORGET, |delete| delete.bind(before.as_millis()));
+        let forget = self.execute_write(FORGET, |delete| delete.bind(before.as_millis()));
         forget.await.map(drop)
     }
 }
@@ -125,7 +129,7 @@ impl Store {
 /// Revokes what an account made; whoever may not make tokens any more may not use one. Gives
 /// their names.
 pub(super) async fn revoke_of(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     admin: &AdminId,
     now: Timestamp,
 ) -> Result<Vec<TokenName>, StoreError> {
@@ -166,7 +170,7 @@ pub(super) const STATEMENTS: &[&str] = &[ADD, BY_HASH, LIST, USED, REVOKE, REVOK
 mod tests {
     use super::*;
     use crate::domain::random::Random;
-    use crate::store::Place;
+    use crate::store::DatabaseUrl;
     use crate::test_database::Database;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_168_800_000);
@@ -179,8 +183,8 @@ mod tests {
 
     async fn store(database: &Database) -> Store {
         let place = match database.url().strip_prefix("sqlite:") {
-            Some(path) => Place::Sqlite(path.into()),
-            None => Place::Postgres(database.url().to_owned()),
+            Some(path) => DatabaseUrl::Sqlite(path.into()),
+            None => DatabaseUrl::Postgres(database.url().to_owned()),
         };
         Store::connect(&place).await.unwrap()
     }
@@ -228,7 +232,7 @@ mod tests {
         for seconds in [1, 30, 60, 61, 100] {
             let now = NOW.plus(Duration::from_secs(seconds));
             let found = store.api_token(&blog.secret).await.unwrap().unwrap();
-            store.note_use(&found, now).await.unwrap();
+            store.touch_api_token(&found, now).await.unwrap();
             let found = store.api_token(&blog.secret).await.unwrap().unwrap();
             noted.push(found.last_used_at.unwrap().since(NOW).as_secs());
         }

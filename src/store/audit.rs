@@ -3,7 +3,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::domain::audit::{Action, Actor, ActorKind, Object};
+use crate::domain::audit::{Actor, ActorKind, AuditAction, AuditTarget};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AuditId;
 use crate::store::{Store, StoreError, decode};
@@ -15,7 +15,7 @@ pub struct AuditRow {
     pub kind: ActorKind,
     /// An account's address or a token's name, as it was then; none on the command line.
     pub actor: Option<String>,
-    pub action: Action,
+    pub action: AuditAction,
     pub object: Option<String>,
 }
 
@@ -26,11 +26,11 @@ const LIST: &str = "SELECT id, at, actor_kind, actor, action, object FROM audit
 const FORGET: &str = "DELETE FROM audit WHERE at <= $1";
 
 impl Store {
-    pub async fn note(
+    pub async fn insert_audit(
         &self,
         id: &AuditId,
         actor: &Actor,
-        (action, object): (Action, &Object),
+        (action, object): (AuditAction, &AuditTarget),
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (kind, actor) = match actor {
@@ -38,7 +38,7 @@ impl Store {
             Actor::Token(_, name) => (ActorKind::Token, Some(name.as_str().to_owned())),
             Actor::Cli => (ActorKind::Cli, None),
         };
-        self.in_turn(NOTE, |note| {
+        self.execute_write(NOTE, |note| {
             note.bind(id.to_string())
                 .bind(now.as_millis())
                 .bind(kind.as_str())
@@ -79,7 +79,7 @@ fn audit_row(row: &AnyRow) -> Result<AuditRow, StoreError> {
         at: Timestamp::from_millis(row.try_get("at")?),
         kind: decode("actor kind", row.try_get("actor_kind")?, ActorKind::parse)?,
         actor: row.try_get("actor")?,
-        action: decode("action", row.try_get("action")?, Action::parse)?,
+        action: decode("action", row.try_get("action")?, AuditAction::parse)?,
         object: row.try_get("object")?,
     })
 }

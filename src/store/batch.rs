@@ -14,7 +14,7 @@ use crate::store::connect::Backend;
 const SIZES: [usize; 4] = [1, 10, 100, 500];
 
 /// Cuts `items` into runs of the fixed sizes, the largest first.
-pub(super) fn runs<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
+pub(super) fn chunks<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let size = SIZES.into_iter().rev().find(|size| *size <= items.len())?;
         let (run, rest) = items.split_at(size);
@@ -30,12 +30,12 @@ const PADDED: [usize; 14] = [1, 2, 4, 8, 16, 24, 32, 48, 64, 100, 150, 250, 500,
 pub(super) const MOST: usize = PADDED[PADDED.len() - 1];
 
 /// A statement in several sizes, the text of each made once for either database.
-pub(super) struct Padded {
+pub(super) struct SizedStatement {
     make: fn(usize) -> String,
     texts: [[OnceLock<String>; PADDED.len()]; 2],
 }
 
-impl Padded {
+impl SizedStatement {
     pub const fn new(make: fn(usize) -> String) -> Self {
         Self {
             make,
@@ -51,7 +51,7 @@ impl Padded {
             .min(PADDED.len() - 1);
         let size = PADDED[index];
         let text = &self.texts[usize::from(backend == Backend::Postgres)][index];
-        let text = text.get_or_init(|| written_for(backend, (self.make)(size)));
+        let text = text.get_or_init(|| for_backend(backend, (self.make)(size)));
         (text, size.saturating_sub(rows))
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn pad(
 /// The same statement as each database reads it fastest. SQLite takes `$7` for a name, and
 /// looks every name up in the list of all: thousands of them cost more than the rows.
 /// Hence there `?` stands for each, and in `sql` every number must stand once, in order.
-pub(super) fn written_for(backend: Backend, sql: String) -> String {
+pub(super) fn for_backend(backend: Backend, sql: String) -> String {
     if backend == Backend::Postgres {
         return sql;
     }
@@ -84,7 +84,7 @@ pub(super) fn written_for(backend: Backend, sql: String) -> String {
 
 /// `($3, $4), ($5, $6)`: `rows` rows, numbered from `first`, each column wrapped as
 /// `columns` says (`"$"`, or `"CAST($ AS BIGINT)"` where the database cannot guess).
-pub(super) fn values(first: usize, rows: usize, columns: &[&str]) -> String {
+pub(super) fn value_rows(first: usize, rows: usize, columns: &[&str]) -> String {
     let mut text = String::new();
     let mut number = first;
     for row in 0..rows {
@@ -103,7 +103,7 @@ pub(super) fn values(first: usize, rows: usize, columns: &[&str]) -> String {
 }
 
 /// `$3, $4, $5`
-pub(super) fn list(first: usize, count: usize) -> String {
+pub(super) fn placeholders(first: usize, count: usize) -> String {
     let numbers: Vec<String> = (first..first + count)
         .map(|number| format!("${number}"))
         .collect();
@@ -117,14 +117,14 @@ mod tests {
     #[test]
     fn cuts_into_fixed_sizes() {
         let items: Vec<u32> = (0..723).collect();
-        let sizes: Vec<usize> = runs(&items).map(<[u32]>::len).collect();
+        let sizes: Vec<usize> = chunks(&items).map(<[u32]>::len).collect();
         assert_eq!(sizes, [500, 100, 100, 10, 10, 1, 1, 1]);
-        assert_eq!(runs(&items).flatten().count(), 723);
+        assert_eq!(chunks(&items).flatten().count(), 723);
     }
 
     #[test]
     fn takes_the_next_larger_size() {
-        static SIZES: Padded = Padded::new(|size| size.to_string());
+        static SIZES: SizedStatement = SizedStatement::new(|size| size.to_string());
         let sizes = [1, 3, 4, 17, 999, MOST].map(|rows| SIZES.for_rows(Backend::Sqlite, rows));
         let expected = [
             ("1", 0),
@@ -139,20 +139,25 @@ mod tests {
 
     #[test]
     fn sqlite_gets_no_names() {
-        let sql = || format!("INSERT INTO t VALUES {} -- $3", values(1, 1, &["$", "$"]));
+        let sql = || {
+            format!(
+                "INSERT INTO t VALUES {} -- $3",
+                value_rows(1, 1, &["$", "$"])
+            )
+        };
         assert_eq!(
-            written_for(Backend::Sqlite, sql()),
+            for_backend(Backend::Sqlite, sql()),
             "INSERT INTO t VALUES (?, ?) -- ?"
         );
-        assert_eq!(written_for(Backend::Postgres, sql()), sql());
+        assert_eq!(for_backend(Backend::Postgres, sql()), sql());
     }
 
     #[test]
     fn numbers_parameters() {
         assert_eq!(
-            values(3, 2, &["$", "CAST($ AS BIGINT)"]),
+            value_rows(3, 2, &["$", "CAST($ AS BIGINT)"]),
             "($3, CAST($4 AS BIGINT)), ($5, CAST($6 AS BIGINT))"
         );
-        assert_eq!(list(2, 3), "$2, $3, $4");
+        assert_eq!(placeholders(2, 3), "$2, $3, $4");
     }
 }

@@ -8,8 +8,8 @@ use sqlx::AnyConnection;
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
-use crate::store::batch::Padded;
-use crate::store::outcomes::{Mark, Settled};
+use crate::store::batch::SizedStatement;
+use crate::store::outcomes::{DeliveryUpdate, SendIntent};
 use crate::store::{Store, StoreError, batch};
 
 const BIGINT: &str = "CAST($ AS BIGINT)";
@@ -34,20 +34,20 @@ fn record_sql(rows: usize) -> String {
           AND deliveries.state = CASE WHEN v.state = 'sending' THEN 'leased' ELSE 'sending' END
           AND (v.state <> 'sending' OR v.reply = deliveries.address AND (deliveries.issue_id IS NULL
             OR deliveries.issue_id IN (SELECT id FROM issues WHERE state = 'sending')))",
-        batch::values(1, rows, &["$", "$", BIGINT, "$", BIGINT, BIGINT])
+        batch::value_rows(1, rows, &["$", "$", BIGINT, "$", BIGINT, BIGINT])
     )
 }
 
 fn begun_sql(rows: usize) -> String {
     format!(
         "SELECT id FROM deliveries WHERE id IN ({}) AND COALESCE(lease, '') = ${} AND state = 'sending'",
-        batch::list(1, rows),
+        batch::placeholders(1, rows),
         rows + 1
     )
 }
 
-static RECORD: Padded = Padded::new(record_sql);
-static BEGUN: Padded = Padded::new(begun_sql);
+static RECORD: SizedStatement = SizedStatement::new(record_sql);
+static BEGUN: SizedStatement = SizedStatement::new(begun_sql);
 
 /// What the statement changes in one delivery.
 pub(super) struct Row<'a> {
@@ -60,7 +60,7 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub fn of_outcome(settled: &'a Settled) -> Self {
+    pub fn of_outcome(settled: &'a DeliveryUpdate) -> Self {
         Self {
             id: &settled.id,
             state: settled.state,
@@ -71,7 +71,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    pub fn of_mark(next: &'a Mark) -> Self {
+    pub fn of_mark(next: &'a SendIntent) -> Self {
         Self {
             id: &next.id,
             state: DeliveryState::Sending,
@@ -121,7 +121,7 @@ impl Store {
         &self,
         connection: &mut AnyConnection,
         worker: &WorkerId,
-        next: &[Mark],
+        next: &[SendIntent],
     ) -> Result<HashSet<DeliveryId>, StoreError> {
         let mut begun = HashSet::with_capacity(next.len());
         for run in next.chunks(batch::MOST) {
@@ -154,12 +154,12 @@ mod tests {
     use crate::domain::delivery::DeliveryKind;
     use crate::domain::email_address::EmailAddress;
     use crate::domain::random::Random;
-    use crate::store::{GroupCommit, NewDelivery, Place};
+    use crate::store::{DatabaseUrl, GroupCommit, NewDelivery};
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
 
-    fn delivered(id: &DeliveryId) -> Settled {
-        Settled {
+    fn delivered(id: &DeliveryId) -> DeliveryUpdate {
+        DeliveryUpdate {
             id: id.clone(),
             state: DeliveryState::Delivered,
             due_at: None,
@@ -171,8 +171,8 @@ mod tests {
         }
     }
 
-    fn to_ada(ids: &[DeliveryId]) -> Vec<Mark> {
-        let next = |id: &DeliveryId| Mark {
+    fn to_ada(ids: &[DeliveryId]) -> Vec<SendIntent> {
+        let next = |id: &DeliveryId| SendIntent {
             id: id.clone(),
             to: EmailAddress::parse("ada@example.org").unwrap(),
         };
@@ -180,11 +180,11 @@ mod tests {
     }
 
     async fn with_three_leased(folder: &std::path::Path) -> (Store, WorkerId, Vec<DeliveryId>) {
-        let store = Store::connect(&Place::Sqlite(folder.join("test.db")))
+        let store = Store::connect(&DatabaseUrl::Sqlite(folder.join("test.db")))
             .await
             .unwrap();
         let worker = WorkerId::new(NOW, &Random::seeded(1));
-        store.join_workers(&worker, NOW).await.unwrap();
+        store.register_worker(&worker, NOW).await.unwrap();
         for id in ["a", "b", "c"] {
             let mail = NewDelivery {
                 id: DeliveryId::from_stored(id.to_owned()),
@@ -195,7 +195,7 @@ mod tests {
             };
             store.enqueue(&mail, NOW).await.unwrap();
         }
-        let leased = store.claim_mails(&worker, 10, NOW).await.unwrap();
+        let leased = store.claim_transactional(&worker, 10, NOW).await.unwrap();
         assert_eq!(leased.len(), 3);
         let mut ids: Vec<DeliveryId> = leased.into_iter().map(|job| job.id).collect();
         ids.sort();
@@ -220,7 +220,7 @@ mod tests {
                 commit.next.iter().map(|next| next.id.clone()).collect();
             for _ in 0..2 {
                 let recorded = store.record(&worker, &commit, NOW).await.unwrap();
-                assert_eq!(recorded.begun, wanted);
+                assert_eq!(recorded.may_send, wanted);
             }
         }
         let rows = store.deliveries(&Default::default(), None, 10).await;
@@ -249,10 +249,10 @@ mod tests {
             ..GroupCommit::default()
         };
         let recorded = store.record(&other, &commit, NOW).await.unwrap();
-        assert!(recorded.begun.is_empty());
-        store.give_back(&worker, &ids[1]).await.unwrap();
+        assert!(recorded.may_send.is_empty());
+        store.release_lease(&worker, &ids[1]).await.unwrap();
         let recorded = store.record(&worker, &commit, NOW).await.unwrap();
-        assert_eq!(recorded.begun, HashSet::from([ids[2].clone()]));
+        assert_eq!(recorded.may_send, HashSet::from([ids[2].clone()]));
         let rows = store
             .deliveries(&Default::default(), None, 10)
             .await

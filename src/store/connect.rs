@@ -12,12 +12,12 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor, SqlSafeStr};
 
 use crate::store::StoreError;
-use crate::store::intake::Intake;
-use crate::store::pen::Pen;
+use crate::store::intake::SignupBatcher;
+use crate::store::pen::WriterSlot;
 
 /// Where the database is.
 #[derive(Clone)]
-pub enum Place {
+pub enum DatabaseUrl {
     Sqlite(PathBuf),
     /// A `postgres://` URL, which may hold a password.
     Postgres(String),
@@ -34,9 +34,9 @@ pub(super) enum Backend {
 pub struct Store {
     pub(super) pool: AnyPool,
     pub(super) backend: Backend,
-    pub(super) pen: Pen,
-    pub(super) claiming_pen: Pen,
-    pub(super) intake: Intake,
+    pub(super) pen: WriterSlot,
+    pub(super) claiming_pen: WriterSlot,
+    pub(super) intake: SignupBatcher,
 }
 
 /// In the order of their numbers; append only.
@@ -126,7 +126,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
 
 /// What one database alone needs before the migration of that number: how text compares,
 /// how full a page becomes and how triggers are written is different in each.
-const ON_ONE_FIRST: &[(i64, Backend, &str)] = &[
+const BACKEND_MIGRATIONS: &[(i64, Backend, &str)] = &[
     (
         4,
         Backend::Postgres,
@@ -160,24 +160,24 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be opened or written, or a newer version made it.
-    pub async fn connect(place: &Place) -> Result<Self, StoreError> {
+    pub async fn connect(place: &DatabaseUrl) -> Result<Self, StoreError> {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let backend = match place {
-            Place::Sqlite(_) => Backend::Sqlite,
-            Place::Postgres(_) => Backend::Postgres,
+            DatabaseUrl::Sqlite(_) => Backend::Sqlite,
+            DatabaseUrl::Postgres(_) => Backend::Postgres,
         };
         // Held over the first connection too: turning on WAL needs the file alone.
         let guard = match place {
-            Place::Sqlite(path) => Some(lock_beside(path).await?),
-            Place::Postgres(_) => None,
+            DatabaseUrl::Sqlite(path) => Some(lock_file(path).await?),
+            DatabaseUrl::Postgres(_) => None,
         };
         let pool = open(place).await?;
         let store = Self {
             pool,
             backend,
-            pen: Pen::default(),
-            claiming_pen: Pen::default(),
-            intake: Intake::default(),
+            pen: WriterSlot::default(),
+            claiming_pen: WriterSlot::default(),
+            intake: SignupBatcher::default(),
         };
         store.migrate().await?;
         drop(guard);
@@ -210,7 +210,7 @@ impl Store {
     }
 
     fn first(&self, version: i64) -> &'static str {
-        let only = ON_ONE_FIRST
+        let only = BACKEND_MIGRATIONS
             .iter()
             .find(|(of, backend, _)| (*of, *backend) == (version, self.backend));
         only.map_or("", |(_, _, sql)| sql)
@@ -241,17 +241,17 @@ impl Store {
     }
 }
 
-async fn open(place: &Place) -> Result<AnyPool, StoreError> {
+async fn open(place: &DatabaseUrl) -> Result<AnyPool, StoreError> {
     let (url, name) = match place {
-        Place::Sqlite(path) => (sqlite_url(path), path.display().to_string()),
-        Place::Postgres(url) => (url.clone(), "the PostgreSQL database".to_owned()),
+        DatabaseUrl::Sqlite(path) => (sqlite_url(path), path.display().to_string()),
+        DatabaseUrl::Postgres(url) => (url.clone(), "the PostgreSQL database".to_owned()),
     };
     let failed = |source| StoreError::Open {
         place: name.clone(),
         source,
     };
     let options = AnyConnectOptions::from_str(&url).map_err(failed)?;
-    let sqlite = matches!(place, Place::Sqlite(_));
+    let sqlite = matches!(place, DatabaseUrl::Sqlite(_));
     AnyPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(Duration::from_secs(30))
@@ -287,7 +287,7 @@ fn sqlite_url(path: &Path) -> String {
 
 /// Two first starts on one file must not race, and sqlx's own lock does nothing on
 /// SQLite: a lock on a file beside the database, let go when dropped.
-async fn lock_beside(database: &Path) -> Result<File, StoreError> {
+async fn lock_file(database: &Path) -> Result<File, StoreError> {
     let folder = match database.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),

@@ -47,7 +47,7 @@ const LEFT: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE i
 impl Store {
     /// A page of an issue's copies in these states (none: in any), in the order of ids,
     /// from behind the row `after`.
-    pub async fn copies(
+    pub async fn issue_deliveries(
         &self,
         issue: &IssueId,
         states: &[DeliveryState],
@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// The copy that a reader got or is to get.
-    pub async fn copy_of(
+    pub async fn issue_delivery(
         &self,
         issue: &IssueId,
         subscriber: &SubscriberId,
@@ -118,7 +118,7 @@ impl Store {
     }
 
     /// How many unsubscribed while this was the last issue they had.
-    pub async fn left_after(&self, issue: &IssueId) -> Result<i64, StoreError> {
+    pub async fn unsubscribes_after(&self, issue: &IssueId) -> Result<i64, StoreError> {
         let query = sqlx::query_scalar(LEFT).bind(issue.to_string());
         Ok(query.fetch_one(&self.pool).await?)
     }

@@ -5,8 +5,8 @@ use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueId;
 use crate::domain::subscriber::SubscriberId;
-use crate::store::batch::{self, Padded};
-use crate::store::transaction::Writing;
+use crate::store::batch::{self, SizedStatement};
+use crate::store::transaction::WriteTx;
 use crate::store::{Store, StoreError};
 
 /// A mail that is no issue's copy: those are made by the issue itself, all at once.
@@ -46,14 +46,14 @@ fn insert_sql(rows: usize) -> String {
             (id, kind, subscriber_id, address, state, due_at, attempts, lost_replies, payload, queued_at, at)
         SELECT id, kind, subscriber_id, address, 'queued', ${1}, 0, 0, payload, ${2}, ${3}
         FROM v WHERE id IS NOT NULL",
-        batch::values(1, rows, &["$"; 5]),
+        batch::value_rows(1, rows, &["$"; 5]),
         5 * rows + 1,
         5 * rows + 2,
         5 * rows + 3
     )
 }
 
-static INSERT: Padded = Padded::new(insert_sql);
+static INSERT: SizedStatement = SizedStatement::new(insert_sql);
 
 const DUE_AGAIN: &str = "UPDATE deliveries SET due_at = $2
     WHERE issue_id = $1 AND rests = 'deferred' AND due_at > $2";
@@ -63,12 +63,12 @@ const BRING_NEAR: &str = "UPDATE deliveries SET due_at = $1
 const BRING_MAILS_NEAR: &str = "UPDATE deliveries SET due_at = $1
     WHERE issue_id IS NULL AND due_at > $2 AND state IN ('queued', 'deferred')";
 // The copies by their sums; the other mails are few.
-pub(super) const TO_GO: &str = "SELECT CAST(COALESCE((SELECT SUM(recipients) FROM issues), 0)
+pub(super) const REMAINING_COUNT: &str = "SELECT CAST(COALESCE((SELECT SUM(recipients) FROM issues), 0)
     - COALESCE((SELECT SUM(delivered + bounced + skipped + in_doubt) FROM issue_tallies), 0)
     + (SELECT COUNT(*) FROM deliveries WHERE issue_id IS NULL AND due_at IS NOT NULL) AS BIGINT) AS n";
 
 pub(super) async fn insert(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     mails: &[NewDelivery],
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -102,12 +102,14 @@ impl Store {
 
     /// How many mails of all kinds have not come to their end.
     pub async fn deliveries_to_go(&self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar(TO_GO).fetch_one(&self.pool).await?)
+        Ok(sqlx::query_scalar(REMAINING_COUNT)
+            .fetch_one(&self.pool)
+            .await?)
     }
 
     /// Makes what is put off until after `latest` fall due now: whoever wrote that had a
     /// clock that was ahead.
-    pub async fn bring_near(&self, latest: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn cap_due_at(&self, latest: Timestamp, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await?;
         for statement in [BRING_NEAR, BRING_MAILS_NEAR] {
             let update = sqlx::query(statement)
@@ -119,8 +121,8 @@ impl Store {
     }
 
     /// Makes what waits for a later try of this issue fall due now. Returns how many.
-    pub async fn try_now(&self, issue: &IssueId, now: Timestamp) -> Result<u64, StoreError> {
-        self.in_turn(DUE_AGAIN, |update| {
+    pub async fn retry_now(&self, issue: &IssueId, now: Timestamp) -> Result<u64, StoreError> {
+        self.execute_write(DUE_AGAIN, |update| {
             update.bind(issue.to_string()).bind(now.as_millis())
         })
         .await
@@ -128,7 +130,7 @@ impl Store {
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[DUE_AGAIN, BRING_NEAR, BRING_MAILS_NEAR, TO_GO];
+pub(super) const STATEMENTS: &[&str] = &[DUE_AGAIN, BRING_NEAR, BRING_MAILS_NEAR, REMAINING_COUNT];
 
 #[cfg(test)]
 pub(super) fn statements(backend: crate::store::connect::Backend) -> Vec<String> {

@@ -4,15 +4,15 @@
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
-use crate::domain::issue::draft_edits::{Edits, PostEdit};
+use crate::domain::issue::draft_edits::{DraftEdits, PostEdit};
 use crate::domain::issue::post::PostId;
 use crate::domain::issue::text::{Excerpt, Note, Preheader, Subject, Title};
-use crate::store::transaction::Writing;
+use crate::store::transaction::WriteTx;
 use crate::store::{Store, StoreError, decode};
 
 /// What became of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Saved {
+pub enum SaveOutcome {
     Saved,
     /// Someone else was quicker; nothing was changed.
     Outrun,
@@ -43,7 +43,7 @@ const GET: &str = "SELECT version, edits FROM draft_edits";
 const SAVE: &str = "UPDATE draft_edits SET version = version + 1, edits = $2 WHERE version = $1";
 
 impl Store {
-    pub async fn draft_edits(&self) -> Result<Edits, StoreError> {
+    pub async fn draft_edits(&self) -> Result<DraftEdits, StoreError> {
         let row = sqlx::query(GET).fetch_one(&self.pool).await?;
         let kept = decode("draft", row.try_get("edits")?, |text| {
             serde_json::from_str::<Kept>(text)
@@ -52,28 +52,28 @@ impl Store {
     }
 
     /// Replaces the edits of the version that `edits` was made from.
-    pub async fn save_draft_edits(&self, edits: &Edits) -> Result<Saved, StoreError> {
-        let save = self.in_turn(SAVE, |save| save.bind(edits.version).bind(json(edits)));
+    pub async fn save_draft_edits(&self, edits: &DraftEdits) -> Result<SaveOutcome, StoreError> {
+        let save = self.execute_write(SAVE, |save| save.bind(edits.version).bind(json(edits)));
         let changed = save.await?;
         Ok(if changed > 0 {
-            Saved::Saved
+            SaveOutcome::Saved
         } else {
-            Saved::Outrun
+            SaveOutcome::Outrun
         })
     }
 }
 
 /// Leaves only what outlives an issue. False when `drafted` is no longer what stands.
-pub(super) async fn use_up(
-    tx: &mut Writing,
+pub(super) async fn consume(
+    tx: &mut WriteTx,
     drafted: i64,
-    left: &Edits,
+    left: &DraftEdits,
 ) -> Result<bool, StoreError> {
     let update = sqlx::query(SAVE).bind(drafted).bind(json(left));
     Ok(update.execute(&mut **tx).await?.rows_affected() > 0)
 }
 
-fn json(edits: &Edits) -> String {
+fn json(edits: &DraftEdits) -> String {
     let kept = Kept {
         subject: edits.subject.as_ref().map(|it| it.as_str().to_owned()),
         preheader: edits.preheader.as_ref().map(|it| it.as_str().to_owned()),
@@ -95,13 +95,13 @@ fn kept_post((id, edit): (&PostId, &PostEdit)) -> KeptPost {
     }
 }
 
-fn edits(version: i64, kept: Kept) -> Result<Edits, StoreError> {
-    let mut edits = Edits {
+fn edits(version: i64, kept: Kept) -> Result<DraftEdits, StoreError> {
+    let mut edits = DraftEdits {
         version,
         subject: words(kept.subject, Subject::parse)?,
         preheader: words(kept.preheader, Preheader::parse)?,
         note: words(kept.note, Note::parse)?,
-        ..Edits::default()
+        ..DraftEdits::default()
     };
     for post in kept.posts {
         let id = decode("post id", post.id, PostId::parse)?;
@@ -135,10 +135,10 @@ mod tests {
     #[test]
     fn what_is_kept_reads_back() {
         let post = PostId::from_uuid(uuid::Uuid::from_u128(1));
-        let mut before = Edits {
+        let mut before = DraftEdits {
             subject: Subject::parse("Three “posts”").ok(),
             note: Note::parse("a\n\nb").ok(),
-            ..Edits::default()
+            ..DraftEdits::default()
         };
         before.on(post, |edit| {
             edit.place = Some(3);
@@ -148,6 +148,6 @@ mod tests {
         let kept = serde_json::from_str(&json(&before)).unwrap();
         assert_eq!(edits(0, kept).unwrap(), before);
         let nothing = serde_json::from_str("{}").unwrap();
-        assert_eq!(edits(0, nothing).unwrap(), Edits::default());
+        assert_eq!(edits(0, nothing).unwrap(), DraftEdits::default());
     }
 }

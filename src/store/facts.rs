@@ -17,7 +17,7 @@ const SPOKE: &str = "smtp_spoke";
 const FORM_SEEN: &str = "form_seen_at";
 
 impl Store {
-    async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
+    async fn metadata(&self, name: &str) -> Result<Option<String>, StoreError> {
         Ok(sqlx::query_scalar(GET)
             .bind(name.to_owned())
             .fetch_optional(&self.pool)
@@ -40,14 +40,14 @@ impl Store {
 
     /// The fingerprint of the key that this database's links were made with.
     pub async fn key_fingerprint(&self) -> Result<Option<String>, StoreError> {
-        self.fact(KEY_FINGERPRINT).await
+        self.metadata(KEY_FINGERPRINT).await
     }
 
     /// Keeps the first fingerprint and gives back the one that is kept.
     pub async fn claim_key_fingerprint(&self, fingerprint: &str) -> Result<String, StoreError> {
         self.set_fact(SET_ONCE, KEY_FINGERPRINT, fingerprint.to_owned())
             .await?;
-        Ok(self.fact(KEY_FINGERPRINT).await?.unwrap_or_default())
+        Ok(self.metadata(KEY_FINGERPRINT).await?.unwrap_or_default())
     }
 
     /// Moves on to a newer key that also knows the old one.
@@ -65,7 +65,10 @@ impl Store {
     ) -> Result<Timestamp, StoreError> {
         let fresh = format!("{}\n{schedule}", now.as_millis());
         self.set_fact(SET_ONCE, SCHEDULE, fresh.clone()).await?;
-        let kept = self.fact(SCHEDULE).await?.unwrap_or_else(|| fresh.clone());
+        let kept = self
+            .metadata(SCHEDULE)
+            .await?
+            .unwrap_or_else(|| fresh.clone());
         match kept.split_once('\n') {
             Some((at, text)) if text == schedule => {
                 at.parse()
@@ -83,11 +86,11 @@ impl Store {
     }
 
     /// The latest scheduled instant that was dealt with: sent, nothing new, or missed.
-    pub async fn settled_at(&self) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn last_slot(&self) -> Result<Option<Timestamp>, StoreError> {
         self.moment(SETTLED).await
     }
 
-    pub async fn settle(&self, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn set_last_slot(&self, at: Timestamp) -> Result<(), StoreError> {
         self.set_fact(SET, SETTLED, at.as_millis().to_string())
             .await
     }
@@ -100,13 +103,13 @@ impl Store {
     }
 
     /// Remembers that a mail server took a mail.
-    pub async fn spoke_to(&self, server: &str) -> Result<(), StoreError> {
+    pub async fn record_smtp_success(&self, server: &str) -> Result<(), StoreError> {
         self.set_fact(SET, SPOKE, server.to_owned()).await
     }
 
     /// Whether it was this one that took a mail when last asked to.
     pub async fn has_spoken_to(&self, server: &str) -> Result<bool, StoreError> {
-        Ok(self.fact(SPOKE).await?.as_deref() == Some(server))
+        Ok(self.metadata(SPOKE).await?.as_deref() == Some(server))
     }
 
     /// Remembers when somebody first came to the form from another site.
@@ -120,7 +123,7 @@ impl Store {
     }
 
     async fn moment(&self, name: &'static str) -> Result<Option<Timestamp>, StoreError> {
-        let Some(text) = self.fact(name).await? else {
+        let Some(text) = self.metadata(name).await? else {
             return Ok(None);
         };
         let at = text.parse().map_err(|_| StoreError::Corrupt {

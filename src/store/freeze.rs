@@ -3,12 +3,12 @@
 use fail::fail_point;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::issue::draft_edits::Edits;
+use crate::domain::issue::draft_edits::DraftEdits;
 use crate::domain::issue::post::{Post, PostId};
 use crate::domain::issue::slot::Slot;
-use crate::domain::issue::{IssueId, IssueNumber, Tally};
+use crate::domain::issue::{DeliveryCounts, IssueId, IssueNumber};
 use crate::store::outcomes::given_up;
-use crate::store::transaction::{Writing, again};
+use crate::store::transaction::{WriteTx, with_retry};
 use crate::store::{Store, StoreError, draft_edits, queue, skipped, tally};
 
 /// An issue rendered and ready to be frozen.
@@ -30,14 +30,14 @@ pub struct NewIssue {
     /// Posts that were news and did not fit.
     pub left_over: Vec<PostId>,
     /// What it was drafted with; it is used up by the issue.
-    pub edits: Edits,
+    pub edits: DraftEdits,
     /// A person asks for it: that its week is to be skipped does not hold any more.
     pub by_hand: bool,
 }
 
 /// What came of freezing an issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claimed {
+pub enum FreezeOutcome {
     Made {
         /// As reckoned when it was drafted, while there are copies [to be
         /// made](Store::make_queues).
@@ -57,7 +57,7 @@ pub enum Claimed {
 // Whoever freezes an issue or sends it again goes through this one row, one after the other;
 // and whoever leaves the list or moves: what is queued meanwhile would not be seen, and be
 // sent to them, or to where they were.
-pub(super) const LINE_UP: &str = "INSERT INTO facts (name, value) VALUES ('freezing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
+pub(super) const RECIPIENTS_LOCK: &str = "INSERT INTO facts (name, value) VALUES ('freezing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
 const SLOT_ISSUE: &str = "SELECT id FROM issues WHERE slot = $1";
 const NEXT_NUMBER: &str =
     "SELECT CAST(COALESCE(MAX(number), 0) + 1 AS BIGINT) AS number FROM issues";
@@ -68,7 +68,7 @@ const INSERT: &str = "INSERT INTO issues
 const TAKE_POST: &str =
     "UPDATE posts SET issue_id = $2, position = $3, title = $4, url = $5, excerpt = $6
     WHERE id = $1 AND issue_id IS NULL";
-const OFFER_AGAIN: &str = "UPDATE posts SET offered = offered + 1 WHERE id = $1";
+const INCREMENT_OFFERED: &str = "UPDATE posts SET offered = offered + 1 WHERE id = $1";
 
 // A week's issue makes the older ones stale: who is still waiting for one gets this instead.
 const GIVE_UP_OLDER: &str = given_up!(
@@ -91,25 +91,29 @@ impl Store {
 
     /// Freezes an issue and begins to queue a copy for every reader, all or nothing. Whoever
     /// asks at the same moment, one slot gets one issue.
-    pub async fn freeze(&self, issue: &NewIssue, now: Timestamp) -> Result<Claimed, StoreError> {
-        again(|| async {
+    pub async fn freeze(
+        &self,
+        issue: &NewIssue,
+        now: Timestamp,
+    ) -> Result<FreezeOutcome, StoreError> {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
-            sqlx::query(LINE_UP).execute(&mut *tx).await?;
+            sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
             if let Some(slot) = &issue.slot
                 && let Some(refused) = claim_slot(&mut tx, slot, issue.by_hand).await?
             {
                 return Ok(refused);
             }
             let next: i64 = sqlx::query_scalar(NEXT_NUMBER).fetch_one(&mut *tx).await?;
-            let left = issue.edits.after_issue(&issue.posts);
+            let left = issue.edits.carry_over(&issue.posts);
             if next != issue.number.get()
-                || !draft_edits::use_up(&mut tx, issue.edits.version, &left).await?
+                || !draft_edits::consume(&mut tx, issue.edits.version, &left).await?
             {
-                return Ok(Claimed::Outrun);
+                return Ok(FreezeOutcome::Outrun);
             }
             insert(&mut tx, issue, now).await?;
             if !take_posts(&mut tx, issue).await? {
-                return Ok(Claimed::Outrun);
+                return Ok(FreezeOutcome::Outrun);
             }
             if issue.slot.is_some() {
                 sqlx::query(GIVE_UP_OLDER)
@@ -120,12 +124,12 @@ impl Store {
             }
             let recipients = queue::begin(&mut tx, &issue.id, issue.readers, now).await?;
             if recipients == 0 {
-                return Ok(Claimed::NobodyReads);
+                return Ok(FreezeOutcome::NobodyReads);
             }
             fail_point!("freezing");
             tx.commit().await?;
             fail_point!("frozen");
-            Ok(Claimed::Made { recipients })
+            Ok(FreezeOutcome::Made { recipients })
         })
         .await
     }
@@ -133,14 +137,14 @@ impl Store {
 
 /// Why the week may have no issue now, if so.
 async fn claim_slot(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     slot: &Slot,
     by_hand: bool,
-) -> Result<Option<Claimed>, StoreError> {
+) -> Result<Option<FreezeOutcome>, StoreError> {
     let slot = slot.to_string();
     let query = sqlx::query(SLOT_ISSUE).bind(slot.clone());
     if query.fetch_optional(&mut **tx).await?.is_some() {
-        return Ok(Some(Claimed::SlotTaken));
+        return Ok(Some(FreezeOutcome::SlotTaken));
     }
     if by_hand {
         let unskip = sqlx::query(skipped::UNSKIP).bind(slot);
@@ -149,10 +153,10 @@ async fn claim_slot(
     }
     let query = sqlx::query(skipped::IS_SKIPPED).bind(slot);
     let skipped = query.fetch_optional(&mut **tx).await?;
-    Ok(skipped.map(|_| Claimed::Skipped))
+    Ok(skipped.map(|_| FreezeOutcome::Skipped))
 }
 
-async fn insert(tx: &mut Writing, issue: &NewIssue, now: Timestamp) -> Result<(), StoreError> {
+async fn insert(tx: &mut WriteTx, issue: &NewIssue, now: Timestamp) -> Result<(), StoreError> {
     sqlx::query(INSERT)
         .bind(issue.id.to_string())
         .bind(issue.number.get())
@@ -165,11 +169,11 @@ async fn insert(tx: &mut Writing, issue: &NewIssue, now: Timestamp) -> Result<()
         .bind(now.as_millis())
         .execute(&mut **tx)
         .await?;
-    tally::begin(tx, &issue.id.to_string(), &Tally::default()).await
+    tally::begin(tx, &issue.id.to_string(), &DeliveryCounts::default()).await
 }
 
 /// False when a post stands in another issue already.
-async fn take_posts(tx: &mut Writing, issue: &NewIssue) -> Result<bool, StoreError> {
+async fn take_posts(tx: &mut WriteTx, issue: &NewIssue) -> Result<bool, StoreError> {
     for (position, post) in (1i64..).zip(&issue.posts) {
         let update = sqlx::query(TAKE_POST)
             .bind(post.id.to_string())
@@ -183,7 +187,7 @@ async fn take_posts(tx: &mut Writing, issue: &NewIssue) -> Result<bool, StoreErr
         }
     }
     for post in &issue.left_over {
-        sqlx::query(OFFER_AGAIN)
+        sqlx::query(INCREMENT_OFFERED)
             .bind(post.to_string())
             .execute(&mut **tx)
             .await?;
@@ -193,11 +197,11 @@ async fn take_posts(tx: &mut Writing, issue: &NewIssue) -> Result<bool, StoreErr
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
-    LINE_UP,
+    RECIPIENTS_LOCK,
     SLOT_ISSUE,
     NEXT_NUMBER,
     INSERT,
     TAKE_POST,
-    OFFER_AGAIN,
+    INCREMENT_OFFERED,
     GIVE_UP_OLDER,
 ];

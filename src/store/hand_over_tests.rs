@@ -1,17 +1,17 @@
 //! Copies whose reader is not there any more, or is another one now.
 
-use crate::domain::delivery::in_doubt::InDoubt;
+use crate::domain::delivery::in_doubt::InDoubtPolicy;
 use crate::domain::delivery::{DeliveryId, DeliveryKind, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 use crate::store::pair::{NOW, Pair};
-use crate::store::{GroupCommit, Mark, Move, NewDelivery, Settled};
+use crate::store::{AddressChange, DeliveryUpdate, GroupCommit, NewDelivery, SendIntent};
 
 /// The reader reads under another address from now on.
 pub(super) async fn moves(store: crate::store::Store) -> Result<bool, crate::store::StoreError> {
     let old = EmailAddress::parse("reader0@example.org").unwrap();
     let reader = store.subscriber_by_address(&old).await?.unwrap();
     let to = EmailAddress::parse("new@example.org").unwrap();
-    let step = Move {
+    let step = AddressChange {
         to: &to,
         ip: None,
         nonce: "another".to_owned(),
@@ -40,7 +40,7 @@ async fn who_moves_while_an_issue_is_frozen_gets_it_where_they_are() {
          SELECT '{}', 'issue', '{}', id, address, 'queued', 0, 0, 0, 0, 0 FROM subscribers",
         pair.copy, pair.issue
     );
-    let freezing = [crate::store::freeze::LINE_UP.to_owned(), copy];
+    let freezing = [crate::store::freeze::RECIPIENTS_LOCK.to_owned(), copy];
     let tx = pair.in_the_middle_of(&freezing).await;
     assert!(pair.meanwhile(tx, moves(pair.other.clone())).await);
     let rows = pair.one.deliveries(&Default::default(), None, 9).await;
@@ -65,7 +65,7 @@ async fn a_copy_that_was_handed_over_on_the_wire_ends_there() {
     let pair = Pair::with_readers(2).await;
     pair.begins_to_send().await;
     hand_over(&pair).await;
-    let put_off = Settled {
+    let put_off = DeliveryUpdate {
         state: DeliveryState::Deferred,
         due_at: Some(NOW),
         ..pair.bounced()
@@ -85,7 +85,7 @@ async fn what_was_refused_and_handed_over_does_not_go_back_to_the_queue() {
     hand_over(&pair).await;
     let commit = GroupCommit {
         pauses: vec![(pair.issue, "554 no".to_owned())],
-        excused: vec![pair.copy.clone()],
+        requeued: vec![pair.copy.clone()],
         ..GroupCommit::default()
     };
     pair.one.record(&pair.worker, &commit, NOW).await.unwrap();
@@ -103,16 +103,23 @@ async fn erased_while_it_is_sent(pair: &Pair) -> DeliveryId {
     };
     pair.one.enqueue(&mail, NOW).await.unwrap();
     let (store, worker) = (&pair.one, &pair.worker);
-    assert_eq!(store.claim_mails(worker, 9, NOW).await.unwrap().len(), 1);
+    assert_eq!(
+        store
+            .claim_transactional(worker, 9, NOW)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     let commit = GroupCommit {
-        next: vec![Mark {
+        next: vec![SendIntent {
             id: mail.id.clone(),
             to: mail.address.clone(),
         }],
         ..GroupCommit::default()
     };
     store.record(worker, &commit, NOW).await.unwrap();
-    let erasure = crate::store::Erasure {
+    let erasure = crate::store::Erase {
         id: pair.reader,
         address_mac: "mac".to_owned(),
     };
@@ -123,7 +130,7 @@ async fn erased_while_it_is_sent(pair: &Pair) -> DeliveryId {
 #[tokio::test]
 async fn a_mail_to_someone_who_was_erased_meanwhile_is_not_tried_again() {
     let pair = Pair::new().await;
-    let put_off = Settled {
+    let put_off = DeliveryUpdate {
         id: erased_while_it_is_sent(&pair).await,
         state: DeliveryState::Deferred,
         due_at: Some(NOW),
@@ -144,7 +151,7 @@ async fn what_a_dead_process_was_sending_to_someone_who_was_erased_comes_to_an_e
     erased_while_it_is_sent(&pair).await;
     assert!(
         pair.other
-            .take_up(&pair.worker, 0, InDoubt::Resend, NOW)
+            .reclaim_leases(&pair.worker, 0, InDoubtPolicy::Resend, NOW)
             .await
             .unwrap()
     );

@@ -5,46 +5,46 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::domain::delivery::DeliveryKind;
-use crate::store::sign_up::{ChooseLetter, SignUp, Spans};
+use crate::store::sign_up::{RateWindows, SelectEmail, SignUp};
 use crate::store::{Store, StoreError};
 
 /// The most that are written together.
 const MOST: usize = 100;
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Intake(Arc<Line>);
+pub(super) struct SignupBatcher(Arc<PendingSignups>);
 
 #[derive(Debug, Default)]
-struct Line {
-    waiting: Mutex<Vec<Waiting>>,
+struct PendingSignups {
+    waiting: Mutex<Vec<PendingSignup>>,
     turn: tokio::sync::Mutex<()>,
 }
 
 type Answer = Result<Option<DeliveryKind>, StoreError>;
 
 #[derive(Debug)]
-struct Waiting {
+struct PendingSignup {
     request: SignUp,
     answer: oneshot::Sender<Answer>,
 }
 
-impl Line {
+impl PendingSignups {
     fn wait(&self, request: SignUp) -> oneshot::Receiver<Answer> {
         let (answer, answered) = oneshot::channel();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push(Waiting { request, answer });
+        waiting.push(PendingSignup { request, answer });
         answered
     }
 
     /// The first of each mailbox, in the order in which they came. What the next one of it
     /// is answered depends on these.
-    fn next(&self) -> Vec<Waiting> {
+    fn next(&self) -> Vec<PendingSignup> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken: Vec<Waiting> = Vec::new();
+        let mut taken: Vec<PendingSignup> = Vec::new();
         let mut left = Vec::new();
         for one in waiting.drain(..) {
             let mailbox = &one.request.letter.mailbox_mac;
-            let is_there = |it: &Waiting| it.request.letter.mailbox_mac == *mailbox;
+            let is_there = |it: &PendingSignup| it.request.letter.mailbox_mac == *mailbox;
             if taken.len() == MOST || taken.iter().any(is_there) {
                 left.push(one);
             } else {
@@ -58,21 +58,26 @@ impl Line {
 
 impl Store {
     /// Takes a sign-up in and queues the mail that `choose` decides on, all or nothing.
-    pub async fn sign_up(&self, request: SignUp, spans: Spans, choose: ChooseLetter) -> Answer {
+    pub async fn sign_up(
+        &self,
+        request: SignUp,
+        spans: RateWindows,
+        choose: SelectEmail,
+    ) -> Answer {
         let answered = self.intake.0.wait(request);
         // Goes on when whoever asked goes away: it may be writing for others too. There is
         // one task for each who waits, and each takes at least the first in the line.
         let store = self.clone();
         tokio::spawn(async move {
             let _turn = store.intake.0.turn.lock().await;
-            store.write_line(store.intake.0.next(), spans, choose).await;
+            store.flush(store.intake.0.next(), spans, choose).await;
         });
         answered
             .await
-            .unwrap_or_else(|_| Err(StoreError::unanswered()))
+            .unwrap_or_else(|_| Err(StoreError::ack_lost()))
     }
 
-    async fn write_line(&self, line: Vec<Waiting>, spans: Spans, choose: ChooseLetter) {
+    async fn flush(&self, line: Vec<PendingSignup>, spans: RateWindows, choose: SelectEmail) {
         if line.is_empty() {
             return;
         }
@@ -87,7 +92,7 @@ impl Store {
                 }
             }
             // Each would wait as long for nothing.
-            Err(error) if error.is_away() => {}
+            Err(error) if error.is_unavailable() => {}
             Err(error) if answers.len() == 1 => {
                 let _ = answers.remove(0).send(Err(error));
             }
@@ -110,11 +115,11 @@ mod tests {
     use crate::domain::email_address::EmailAddress;
     use crate::domain::random::Random;
     use crate::domain::subscriber::{SubscriberId, SubscriberState};
-    use crate::store::{ConsentRecord, LetterIds, Place, RecentMails};
+    use crate::store::{ConfirmationIds, ConsentRecord, DatabaseUrl, RecentMails};
     use crate::test_database::Database;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
-    const SPANS: Spans = (Timestamp::EPOCH, Timestamp::EPOCH, NOW);
+    const SPANS: RateWindows = (Timestamp::EPOCH, Timestamp::EPOCH, NOW);
 
     fn request(random: &Random, name: &str) -> SignUp {
         SignUp {
@@ -124,7 +129,7 @@ mod tests {
             name: None,
             consent: ConsentRecord::default(),
             source: "form".to_owned(),
-            letter: LetterIds {
+            letter: ConfirmationIds {
                 mailbox_mac: name.to_owned(),
                 delivery: DeliveryId::from_stored(random.uuid_v7(NOW).to_string()),
             },
@@ -137,8 +142,8 @@ mod tests {
 
     async fn store(database: &Database) -> Store {
         let place = match database.url().strip_prefix("sqlite:") {
-            Some(path) => Place::Sqlite(path.into()),
-            None => Place::Postgres(database.url().to_owned()),
+            Some(path) => DatabaseUrl::Sqlite(path.into()),
+            None => DatabaseUrl::Postgres(database.url().to_owned()),
         };
         Store::connect(&place).await.unwrap()
     }
@@ -146,7 +151,7 @@ mod tests {
     #[test]
     fn one_of_each_mailbox_goes_first() {
         let random = Random::seeded(1);
-        let line = Line::default();
+        let line = PendingSignups::default();
         for name in ["ada", "bob", "ada", "cem", "ada"] {
             line.wait(request(&random, name));
         }
@@ -206,8 +211,8 @@ mod tests {
             .unwrap();
         let line = &store.intake.0;
         let [ada, bob] = ["ada", "bob"].map(|name| line.wait(request(&random, name)));
-        store.write_line(line.next(), SPANS, once).await;
-        assert!(ada.await.unwrap().unwrap_err().is_damage());
+        store.flush(line.next(), SPANS, once).await;
+        assert!(ada.await.unwrap().unwrap_err().is_corrupt());
         assert_eq!(
             bob.await.unwrap().unwrap(),
             Some(DeliveryKind::Confirmation)

@@ -5,7 +5,7 @@ use fail::fail_point;
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::IssueId;
 use crate::store::deliveries::skip;
-use crate::store::transaction::again;
+use crate::store::transaction::with_retry;
 use crate::store::{Store, StoreError, policy_streaks, queue};
 
 macro_rules! ended {
@@ -46,14 +46,14 @@ impl Store {
     /// Nothing more of it begins until it is resumed, because somebody said so: an admin by
     /// their address, or a token by its name. False when it was not sending.
     pub async fn pause_issue_by(&self, id: &IssueId, somebody: &str) -> Result<bool, StoreError> {
-        let pause = self.in_turn(PAUSE_BY, |pause| {
+        let pause = self.execute_write(PAUSE_BY, |pause| {
             pause.bind(id.to_string()).bind(somebody.to_owned())
         });
         Ok(pause.await? > 0)
     }
 
     pub async fn resume_issue(&self, id: &IssueId, now: Timestamp) -> Result<bool, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             let resume = sqlx::query(RESUME)
                 .bind(id.to_string())
@@ -73,7 +73,7 @@ impl Store {
 
     /// What was not begun is skipped; what was begun comes to its own end.
     pub async fn cancel_issue(&self, id: &IssueId, now: Timestamp) -> Result<bool, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             // First, as by whoever makes it.
             queue::end(&mut tx, id).await?;
@@ -98,7 +98,7 @@ impl Store {
     /// Calls those issues sent of which nothing is to go. Returns how many.
     pub async fn finish_issues(&self, now: Timestamp) -> Result<u64, StoreError> {
         fail_point!("finishing");
-        let finished = again(|| async {
+        let finished = with_retry(|| async {
             let mut tx = self.begin_write().await?;
             let held = sqlx::query(HOLD_ENDED).execute(&mut *tx).await?;
             if held.rows_affected() == 0 {
@@ -121,7 +121,7 @@ impl Store {
 
     /// Notes what the mail server said last about an issue's copies; `answered_at` is
     /// empty when the words are about not reaching it.
-    pub async fn note_words(
+    pub async fn record_last_reply(
         &self,
         id: &IssueId,
         words: &str,

@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::slot::Slot;
-use crate::domain::issue::{IssueId, IssueNumber, IssueState, Standing, Tally};
+use crate::domain::issue::{DeliveryCounts, IssueId, IssueNumber, IssueState, IssueStatus};
 use crate::store::{Store, StoreError, decode, tally};
 
 #[derive(Clone, Debug)]
@@ -31,12 +31,12 @@ pub struct IssueRow {
     pub recipients: i64,
     pub frozen_at: Timestamp,
     pub finished_at: Option<Timestamp>,
-    pub tally: Tally,
+    pub tally: DeliveryCounts,
 }
 
 impl IssueRow {
-    pub const fn standing(&self) -> Standing {
-        Standing::of(self.state, &self.tally)
+    pub const fn standing(&self) -> IssueStatus {
+        IssueStatus::of(self.state, &self.tally)
     }
 }
 
@@ -129,7 +129,7 @@ impl Store {
 
     /// The frozen mail of an issue.
     pub async fn issue_mail(&self, id: &IssueId) -> Result<Option<String>, StoreError> {
-        fail_point!("mail-unread", |_| Err(StoreError::unanswered()));
+        fail_point!("mail-unread", |_| Err(StoreError::ack_lost()));
         Ok(sqlx::query_scalar(MAIL)
             .bind(id.to_string())
             .fetch_optional(&self.pool)

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::in_doubt::InDoubt;
+use crate::domain::delivery::in_doubt::InDoubtPolicy;
 use crate::domain::delivery::{DeliveryId, DeliveryKind, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::WorkerId;
@@ -12,7 +12,9 @@ use crate::domain::issue::slot::Slot;
 use crate::domain::random::Random;
 use crate::store::connect::Backend;
 use crate::store::pair::Pair;
-use crate::store::{Claimed, GroupCommit, Mark, NewDelivery, Place, Settled, Store, leases};
+use crate::store::{
+    DatabaseUrl, DeliveryUpdate, FreezeOutcome, GroupCommit, NewDelivery, SendIntent, Store, leases,
+};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
 
@@ -28,15 +30,22 @@ fn mail_to(address: &str) -> NewDelivery {
 
 /// A worker that has begun the one mail there is.
 async fn sending(folder: &tempfile::TempDir) -> (Store, WorkerId, DeliveryId) {
-    let place = Place::Sqlite(folder.path().join("test.db"));
+    let place = DatabaseUrl::Sqlite(folder.path().join("test.db"));
     let store = Store::connect(&place).await.unwrap();
     let worker = WorkerId::new(NOW, &Random::seeded(1));
-    store.join_workers(&worker, NOW).await.unwrap();
+    store.register_worker(&worker, NOW).await.unwrap();
     let mail = mail_to("ada@example.org");
     store.enqueue(&mail, NOW).await.unwrap();
-    assert_eq!(store.claim_mails(&worker, 9, NOW).await.unwrap().len(), 1);
+    assert_eq!(
+        store
+            .claim_transactional(&worker, 9, NOW)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     let commit = GroupCommit {
-        next: vec![Mark {
+        next: vec![SendIntent {
             id: mail.id.clone(),
             to: mail.address.clone(),
         }],
@@ -45,7 +54,7 @@ async fn sending(folder: &tempfile::TempDir) -> (Store, WorkerId, DeliveryId) {
     // Twice: the answer of the first was lost.
     for _ in 0..2 {
         let recorded = store.record(&worker, &commit, NOW).await.unwrap();
-        assert!(recorded.begun.contains(&mail.id));
+        assert!(recorded.may_send.contains(&mail.id));
     }
     (store, worker, mail.id)
 }
@@ -54,15 +63,18 @@ async fn sending(folder: &tempfile::TempDir) -> (Store, WorkerId, DeliveryId) {
 async fn who_leaves_an_outcome_behind_does_not_slip_away() {
     let folder = tempfile::tempdir().unwrap();
     let (store, worker, _) = sending(&folder).await;
-    store.resign(&worker).await.unwrap();
+    store.shutdown_worker(&worker).await.unwrap();
     assert_eq!(store.workers().await.unwrap(), [(worker, 0)]);
     assert!(
-        store.take_up(&worker, 0, InDoubt::Hold, NOW).await.unwrap(),
+        store
+            .reclaim_leases(&worker, 0, InDoubtPolicy::Hold, NOW)
+            .await
+            .unwrap(),
         "nobody could decide about a mail that is no issue"
     );
     let again = WorkerId::new(NOW, &Random::seeded(2));
-    store.join_workers(&again, NOW).await.unwrap();
-    let taken = store.claim_mails(&again, 9, NOW).await.unwrap();
+    store.register_worker(&again, NOW).await.unwrap();
+    let taken = store.claim_transactional(&again, 9, NOW).await.unwrap();
     assert_eq!((taken[0].attempts, taken[0].lost_replies), (1, 1));
 }
 
@@ -77,9 +89,12 @@ async fn what_a_dead_process_was_sending_is_not_tried_again_behind_the_next_week
         let next = IssueId::new(NOW, &Random::seeded(2));
         let next = pair.next_issue(next, slot).await;
         let made = pair.other.freeze(&next, NOW).await.unwrap();
-        assert_eq!(made, Claimed::Made { recipients: 1 });
+        assert_eq!(made, FreezeOutcome::Made { recipients: 1 });
         let dead = &pair.worker;
-        let taken_up = pair.other.take_up(dead, 0, InDoubt::Resend, NOW).await;
+        let taken_up = pair
+            .other
+            .reclaim_leases(dead, 0, InDoubtPolicy::Resend, NOW)
+            .await;
         assert!(taken_up.unwrap());
         assert_eq!(pair.state().await, state);
     }
@@ -89,7 +104,7 @@ async fn what_a_dead_process_was_sending_is_not_tried_again_behind_the_next_week
 async fn who_has_written_everything_is_gone_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let (store, worker, id) = sending(&folder).await;
-    let delivered = Settled {
+    let delivered = DeliveryUpdate {
         id,
         state: DeliveryState::Delivered,
         due_at: None,
@@ -104,7 +119,7 @@ async fn who_has_written_everything_is_gone_at_once() {
         ..GroupCommit::default()
     };
     store.record(&worker, &commit, NOW).await.unwrap();
-    store.resign(&worker).await.unwrap();
+    store.shutdown_worker(&worker).await.unwrap();
     assert_eq!(store.workers().await.unwrap(), []);
 }
 
@@ -118,7 +133,7 @@ async fn a_claim_goes_along_the_index_however_long_the_queue_has_become() {
         Backend::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
         Backend::Postgres => ("EXPLAIN", "QUERY PLAN"),
     };
-    let mut pen = pair.one.claiming_pen().await.unwrap();
+    let mut pen = pair.one.claim_connection().await.unwrap();
     for (claim, of_an_issue) in leases::statements(backend).into_iter().zip([false, true]) {
         let mut query = sqlx::query(AssertSqlSafe(format!("{explain} {claim}")))
             .bind(pair.worker.to_string())

@@ -6,7 +6,7 @@ use sqlx::query::Query;
 use sqlx::{Any, Row};
 
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::in_doubt::InDoubt;
+use crate::domain::delivery::in_doubt::InDoubtPolicy;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::ids::WorkerId;
@@ -15,12 +15,12 @@ use crate::domain::subscriber::SubscriberId;
 use crate::store::connect::Backend;
 use crate::store::outcomes::{given_up, outdated, unwanted};
 use crate::store::reader_mails::follow_reader;
-use crate::store::transaction::Writing;
+use crate::store::transaction::WriteTx;
 use crate::store::{Store, StoreError, decode};
 
 /// A delivery that a process has taken up.
 #[derive(Clone, Debug)]
-pub struct Leased {
+pub struct ClaimedDelivery {
     pub id: DeliveryId,
     pub kind: DeliveryKind,
     pub issue: Option<IssueId>,
@@ -105,12 +105,12 @@ impl Store {
     }
 
     /// Takes up to `limit` due mails that belong to no issue.
-    pub async fn claim_mails(
+    pub async fn claim_transactional(
         &self,
         worker: &WorkerId,
         limit: i64,
         now: Timestamp,
-    ) -> Result<Vec<Leased>, StoreError> {
+    ) -> Result<Vec<ClaimedDelivery>, StoreError> {
         let claim = sqlx::query(self.for_backend(&CLAIM_MAIL))
             .bind(worker.to_string())
             .bind(now.as_millis())
@@ -120,14 +120,14 @@ impl Store {
 
     /// Takes up to `limit` copies of one issue that are due, the first of those that fell
     /// due at `from` or later.
-    pub async fn claim_copies(
+    pub async fn claim_issue(
         &self,
         worker: &WorkerId,
         issue: &IssueId,
         from: Timestamp,
         limit: i64,
         now: Timestamp,
-    ) -> Result<Vec<Leased>, StoreError> {
+    ) -> Result<Vec<ClaimedDelivery>, StoreError> {
         let claim = sqlx::query(self.for_backend(&CLAIM_ISSUE))
             .bind(worker.to_string())
             .bind(now.as_millis())
@@ -137,26 +137,29 @@ impl Store {
         self.claim(claim).await
     }
 
-    async fn claim(&self, claim: Query<'_, Any, AnyArguments>) -> Result<Vec<Leased>, StoreError> {
-        let mut pen = self.claiming_pen().await?;
+    async fn claim(
+        &self,
+        claim: Query<'_, Any, AnyArguments>,
+    ) -> Result<Vec<ClaimedDelivery>, StoreError> {
+        let mut pen = self.claim_connection().await?;
         let rows = claim.fetch_all(pen.connection()).await?;
-        pen.lay_down();
-        fail_point!("claim-unanswered", |_| Err(StoreError::unanswered()));
+        pen.release();
+        fail_point!("claim-unanswered", |_| Err(StoreError::ack_lost()));
         let mut jobs = Vec::with_capacity(rows.len());
         for row in &rows {
             match leased(row) {
                 Ok(job) => jobs.push(job),
-                Err(error) => self.set_aside(row, &error).await?,
+                Err(error) => self.mark_corrupt(row, &error).await?,
             }
         }
         Ok(jobs)
     }
 
     /// A damaged row must not stand in the way of all others.
-    async fn set_aside(&self, row: &AnyRow, error: &StoreError) -> Result<(), StoreError> {
+    async fn mark_corrupt(&self, row: &AnyRow, error: &StoreError) -> Result<(), StoreError> {
         let id: String = row.try_get("id")?;
         tracing::error!(delivery = %id, "a delivery is damaged and cannot be sent");
-        self.in_turn(SET_ASIDE, |update| {
+        self.execute_write(SET_ASIDE, |update| {
             update.bind(id.clone()).bind(error.to_string())
         })
         .await?;
@@ -164,12 +167,12 @@ impl Store {
     }
 
     /// Puts one delivery back that was taken up and not begun.
-    pub async fn give_back(
+    pub async fn release_lease(
         &self,
         worker: &WorkerId,
         delivery: &DeliveryId,
     ) -> Result<(), StoreError> {
-        self.in_turn(GIVE_BACK_ONE, |update| {
+        self.execute_write(GIVE_BACK_ONE, |update| {
             update.bind(worker.to_string()).bind(delivery.to_string())
         })
         .await?;
@@ -177,7 +180,7 @@ impl Store {
     }
 
     /// The orderly end of a process: all it had not begun goes back.
-    pub async fn resign(&self, worker: &WorkerId) -> Result<(), StoreError> {
+    pub async fn shutdown_worker(&self, worker: &WorkerId) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await?;
         // A claim may still be at work in the database; what it takes up then is taken up
         // again as what nobody owns.
@@ -198,11 +201,11 @@ impl Store {
     /// Takes up what a dead process had leased, unless its heart beat meanwhile: `beat`
     /// is the count at which it was seen standing still. What it was sending is in
     /// doubt, and `policy` says what becomes of it.
-    pub async fn take_up(
+    pub async fn reclaim_leases(
         &self,
         dead: &WorkerId,
         beat: i64,
-        policy: InDoubt,
+        policy: InDoubtPolicy,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin_write().await?;
@@ -214,7 +217,7 @@ impl Store {
         if ended.rows_affected() == 0 {
             return Ok(false);
         }
-        settle_leases(&mut tx, &dead.to_string(), policy, now).await?;
+        resolve_leases(&mut tx, &dead.to_string(), policy, now).await?;
         fail_point!("taking-up");
         tx.commit().await?;
         fail_point!("taken-up");
@@ -223,17 +226,19 @@ impl Store {
 }
 
 /// What nobody works on any more is in doubt, or goes back.
-pub(super) async fn settle_leases(
-    tx: &mut Writing,
+pub(super) async fn resolve_leases(
+    tx: &mut WriteTx,
     lease: &str,
-    policy: InDoubt,
+    policy: InDoubtPolicy,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(DOUBT)
         .bind(lease.to_owned())
         .bind(now.as_millis())
-        .bind(i64::from(policy.most_losses(DeliveryKind::Issue)))
-        .bind(i64::from(policy.most_losses(DeliveryKind::Confirmation)))
+        .bind(i64::from(policy.max_lost_replies(DeliveryKind::Issue)))
+        .bind(i64::from(
+            policy.max_lost_replies(DeliveryKind::Confirmation),
+        ))
         .execute(&mut **tx)
         .await?;
     for statement in [DOUBT_UNWANTED, DOUBT_OUTDATED, DOUBT_FOLLOWS, HOLD] {
@@ -262,13 +267,13 @@ fn as_stored(text: &str) -> Result<EmailAddress, EmailAddressError> {
     }
 }
 
-fn leased(row: &AnyRow) -> Result<Leased, StoreError> {
+fn leased(row: &AnyRow) -> Result<ClaimedDelivery, StoreError> {
     let count = |name: &str| {
         row.try_get::<i64, _>(name)
             .map(|n| u32::try_from(n).unwrap_or(u32::MAX))
     };
     let parsed = |name: &str| row.try_get::<Option<String>, _>(name);
-    Ok(Leased {
+    Ok(ClaimedDelivery {
         id: DeliveryId::from_stored(row.try_get("id")?),
         kind: decode(
             "kind of delivery",

@@ -80,29 +80,29 @@ pub use admins::{Admin, Role, Session};
 pub use api_tokens::ApiToken;
 pub use audit::AuditRow;
 pub use clicks::{AuthorClicks, Clicked};
-pub use connect::{Place, Store};
+pub use connect::{DatabaseUrl, Store};
 pub use copies::ReplyCount;
 pub use deliveries::NewDelivery;
 pub use delivery_list::{DeliveryFilter, DeliveryRow};
-pub use draft_edits::Saved;
+pub use draft_edits::SaveOutcome;
 pub use feeds::{FeedOrigin, FeedReading, FeedRow};
-pub use freeze::{Claimed, NewIssue};
+pub use freeze::{FreezeOutcome, NewIssue};
 pub use issues::IssueRow;
-pub use leases::Leased;
-pub use outcomes::{GroupCommit, Mark, Recorded, Settled};
+pub use leases::ClaimedDelivery;
+pub use outcomes::{CommitResult, DeliveryUpdate, GroupCommit, SendIntent};
 pub use policy_streaks::PolicyRefusal;
-pub use posts::{ByHand, Candidate, StoredPost};
-pub use queue::Stride;
-pub use reader_mails::{MailCount, Move};
+pub use posts::{Candidate, ManualPostOutcome, NewPost};
+pub use queue::FanOutBatch;
+pub use reader_mails::{AddressChange, RateLimitKey};
 pub use settings::SavedSettings;
-pub use sign_up::{ConsentRecord, LetterIds, RecentMails, SignUp};
-pub use subscriber_filter::{Order, Search, SubscriberFilter, Turn};
-pub use subscriber_import::{Arrival, ImportTally};
-pub use subscriber_leaving::{Erasure, Leaver};
+pub use sign_up::{ConfirmationIds, ConsentRecord, RecentMails, SignUp};
+pub use subscriber_filter::{Order, PageDirection, Search, SubscriberFilter};
+pub use subscriber_import::{ImportRow, ImportTally};
+pub use subscriber_leaving::{Erase, Unsubscribe};
 pub use subscriber_list::SubscriberRow;
-pub use subscriber_record::{LastCopy, SubscriberRecord};
+pub use subscriber_record::{LastDelivery, SubscriberRecord};
 pub use subscribers::Subscriber;
-pub use tally::Sight;
+pub use tally::IssueProgress;
 
 /// The database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -131,18 +131,18 @@ pub enum StoreError {
 
 impl StoreError {
     /// Nobody answers, or all connections stay busy: later may go better.
-    pub fn is_away(&self) -> bool {
+    pub fn is_unavailable(&self) -> bool {
         use sqlx::Error::{Io, PoolClosed, PoolTimedOut};
         matches!(self, Self::Database(Io(_) | PoolClosed | PoolTimedOut))
     }
 
     /// What is stored is no good, and will be no better later.
-    pub fn is_damage(&self) -> bool {
+    pub fn is_corrupt(&self) -> bool {
         matches!(self, Self::Corrupt { .. })
     }
 
     /// As when the database is lost between doing what was asked and saying so.
-    fn unanswered() -> Self {
+    fn ack_lost() -> Self {
         Self::Database(sqlx::Error::PoolTimedOut)
     }
 

@@ -1,23 +1,23 @@
 //! Copies whose reader moves to another address while they are on their way.
 
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::in_doubt::InDoubt;
+use crate::domain::delivery::in_doubt::InDoubtPolicy;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::IssueId;
 use crate::domain::random::Random;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::hand_over_tests::moves;
 use crate::store::pair::{NOW, Pair};
-use crate::store::{Claimed, GroupCommit, Settled};
+use crate::store::{DeliveryUpdate, FreezeOutcome, GroupCommit};
 
 impl Pair {
     async fn is_to_go_to(&self) -> (DeliveryState, String) {
-        let copy = self.one.copy_of(&self.issue, &self.reader).await;
+        let copy = self.one.issue_delivery(&self.issue, &self.reader).await;
         let copy = copy.unwrap().unwrap();
         (copy.state, copy.address.unwrap())
     }
 
-    async fn records(&self, outcome: Settled) {
+    async fn records(&self, outcome: DeliveryUpdate) {
         let commit = GroupCommit {
             outcomes: vec![outcome],
             ..GroupCommit::default()
@@ -25,8 +25,8 @@ impl Pair {
         self.one.record(&self.worker, &commit, NOW).await.unwrap();
     }
 
-    fn refused_for_now(&self) -> Settled {
-        Settled {
+    fn refused_for_now(&self) -> DeliveryUpdate {
+        DeliveryUpdate {
             state: DeliveryState::Deferred,
             due_at: Some(NOW),
             ..self.bounced()
@@ -43,7 +43,7 @@ async fn a_copy_that_waits_for_its_connection_goes_to_the_new_address() {
     let pair = Pair::new().await;
     let claimed = pair
         .one
-        .claim_copies(&pair.worker, &pair.issue, Timestamp::EPOCH, 9, NOW);
+        .claim_issue(&pair.worker, &pair.issue, Timestamp::EPOCH, 9, NOW);
     assert_eq!(claimed.await.unwrap().len(), 1);
     assert!(moves(pair.other.clone()).await.unwrap());
     let commit = GroupCommit {
@@ -51,8 +51,8 @@ async fn a_copy_that_waits_for_its_connection_goes_to_the_new_address() {
         ..GroupCommit::default()
     };
     let recorded = pair.one.record(&pair.worker, &commit, NOW).await.unwrap();
-    assert!(recorded.begun.is_empty(), "it would go to the old one");
-    let given_back = pair.one.give_back(&pair.worker, &pair.copy);
+    assert!(recorded.may_send.is_empty(), "it would go to the old one");
+    let given_back = pair.one.release_lease(&pair.worker, &pair.copy);
     given_back.await.unwrap();
     assert_eq!(pair.is_to_go_to().await, at_the_new(DeliveryState::Queued));
 }
@@ -88,7 +88,7 @@ async fn what_a_dead_process_was_sending_goes_to_the_new_address() {
     assert!(moves(pair.other.clone()).await.unwrap());
     assert!(
         pair.other
-            .take_up(&pair.worker, 0, InDoubt::Resend, NOW)
+            .reclaim_leases(&pair.worker, 0, InDoubtPolicy::Resend, NOW)
             .await
             .unwrap()
     );
@@ -105,7 +105,7 @@ async fn what_was_refused_by_policy_goes_to_the_new_address() {
     assert!(moves(pair.other.clone()).await.unwrap());
     let commit = GroupCommit {
         pauses: vec![(pair.issue, "554 no".to_owned())],
-        excused: vec![pair.copy.clone()],
+        requeued: vec![pair.copy.clone()],
         ..GroupCommit::default()
     };
     pair.one.record(&pair.worker, &commit, NOW).await.unwrap();
@@ -119,16 +119,16 @@ async fn that_the_old_address_is_dead_keeps_nothing_from_the_new_one() {
     let next = IssueId::new(NOW, &Random::seeded(2));
     let frozen = pair.next_issue(next, None).await;
     let made = pair.one.freeze(&frozen, NOW).await.unwrap();
-    assert_eq!(made, Claimed::Made { recipients: 1 });
+    assert_eq!(made, FreezeOutcome::Made { recipients: 1 });
     assert!(moves(pair.other.clone()).await.unwrap());
-    let dead = Settled {
+    let dead = DeliveryUpdate {
         suppress: Some(pair.reader),
         ..pair.bounced()
     };
     pair.records(dead).await;
     let reader = pair.one.subscriber(&pair.reader).await.unwrap().unwrap();
     assert_eq!(reader.state, SubscriberState::Confirmed);
-    let copy = pair.one.copy_of(&next, &pair.reader).await.unwrap();
+    let copy = pair.one.issue_delivery(&next, &pair.reader).await.unwrap();
     let copy = copy.unwrap();
     assert_eq!(copy.id, DeliveryId::of_issue(&next, &pair.reader).as_str());
     assert_eq!(copy.state, DeliveryState::Queued);

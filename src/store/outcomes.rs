@@ -7,7 +7,7 @@ use fail::fail_point;
 use sqlx::AssertSqlSafe;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::soft_bounce::Refusal;
+use crate::domain::delivery::soft_bounce::SoftBounce;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::WorkerId;
@@ -15,15 +15,15 @@ use crate::domain::issue::IssueId;
 use crate::domain::subscriber::SubscriberId;
 use crate::store::commit_rows::Row;
 use crate::store::issue_states::PAUSE;
-use crate::store::reader_mails::follow_readers;
-use crate::store::transaction::{Writing, again};
+use crate::store::reader_mails::update_pending_addresses;
+use crate::store::transaction::{WriteTx, with_retry};
 use crate::store::{
-    Leased, PolicyRefusal, Store, StoreError, batch, policy_streaks, refusals, suppressing,
+    ClaimedDelivery, PolicyRefusal, Store, StoreError, batch, policy_streaks, refusals, suppressing,
 };
 
 /// What is written of one try.
 #[derive(Clone, Debug)]
-pub struct Settled {
+pub struct DeliveryUpdate {
     pub id: DeliveryId,
     pub state: DeliveryState,
     /// When it falls due again; set exactly for what is still to go.
@@ -36,18 +36,18 @@ pub struct Settled {
     /// The address is dead: never write to it again.
     pub suppress: Option<SubscriberId>,
     /// What makes the address dead when it comes again with later issues.
-    pub refusal: Option<(SubscriberId, Refusal)>,
+    pub refusal: Option<(SubscriberId, SoftBounce)>,
 }
 
 /// What a connection would send, and to where: its reader may have moved meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct SendIntent {
     pub id: DeliveryId,
     pub to: EmailAddress,
 }
 
-impl From<&Leased> for Mark {
-    fn from(job: &Leased) -> Self {
+impl From<&ClaimedDelivery> for SendIntent {
+    fn from(job: &ClaimedDelivery) -> Self {
         Self {
             id: job.id.clone(),
             to: job.address.clone(),
@@ -60,26 +60,26 @@ impl From<&Leased> for Mark {
 pub struct GroupCommit {
     /// Issues that must stop, and why. None of what is marked next is of them.
     pub pauses: Vec<(IssueId, String)>,
-    pub outcomes: Vec<Settled>,
+    pub outcomes: Vec<DeliveryUpdate>,
     /// Bounced for what may be our fault: if their issue is paused by now, they go back to
     /// the queue and the try is not counted.
-    pub excused: Vec<DeliveryId>,
+    pub requeued: Vec<DeliveryId>,
     /// Those of them that lengthen a streak …
     pub refused: Vec<PolicyRefusal>,
     /// … and the issues of which something was accepted before.
     pub accepted: Vec<IssueId>,
     /// What each connection would send next.
-    pub next: Vec<Mark>,
+    pub next: Vec<SendIntent>,
 }
 
 /// What came of a group commit.
 #[derive(Clone, Debug, Default)]
-pub struct Recorded {
+pub struct CommitResult {
     /// Those of the pauses that found their issue running.
     pub paused: Vec<(IssueId, String)>,
     /// Those of the asked-for deliveries that may be sent now. The others are not
     /// wanted any more, or elsewhere, or their issue is not running.
-    pub begun: HashSet<DeliveryId>,
+    pub may_send: HashSet<DeliveryId>,
 }
 
 // Who leaves at this moment would not find their copy in the queue.
@@ -88,7 +88,7 @@ fn hold_readers_sql(count: usize) -> String {
         "UPDATE subscribers SET state = state WHERE id IN (
             SELECT subscriber_id FROM deliveries WHERE id IN ({}) AND state = 'bounced'
               AND issue_id IN (SELECT id FROM issues WHERE state = 'paused'))",
-        batch::list(1, count)
+        batch::placeholders(1, count)
     )
 }
 
@@ -101,7 +101,7 @@ fn excuse_sql(count: usize) -> String {
           AND issue_id IN (SELECT id FROM issues WHERE state = 'paused')
           AND id = issue_id || ':' || subscriber_id AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
             AND (paused_until IS NULL OR paused_until <= $1))",
-        batch::list(2, count)
+        batch::placeholders(2, count)
     )
 }
 
@@ -161,8 +161,8 @@ impl Store {
         worker: &WorkerId,
         commit: &GroupCommit,
         now: Timestamp,
-    ) -> Result<Recorded, StoreError> {
-        again(|| async {
+    ) -> Result<CommitResult, StoreError> {
+        with_retry(|| async {
             if commit.is_plain() {
                 self.record_plain(worker, commit, now).await
             } else {
@@ -177,7 +177,7 @@ impl Store {
         worker: &WorkerId,
         commit: &GroupCommit,
         now: Timestamp,
-    ) -> Result<Recorded, StoreError> {
+    ) -> Result<CommitResult, StoreError> {
         let mut pen = self.pen().await?;
         let rows = commit.outcomes.iter().map(Row::of_outcome);
         let rows: Vec<Row<'_>> = rows.chain(commit.next.iter().map(Row::of_mark)).collect();
@@ -187,10 +187,13 @@ impl Store {
         } else {
             self.begun(pen.connection(), worker, &commit.next).await?
         };
-        pen.lay_down();
-        fail_point!("commit-unanswered", |_| Err(StoreError::unanswered()));
+        pen.release();
+        fail_point!("commit-unanswered", |_| Err(StoreError::ack_lost()));
         let paused = Vec::new();
-        Ok(Recorded { paused, begun })
+        Ok(CommitResult {
+            paused,
+            may_send: begun,
+        })
     }
 
     async fn record_with_consequences(
@@ -198,7 +201,7 @@ impl Store {
         worker: &WorkerId,
         commit: &GroupCommit,
         now: Timestamp,
-    ) -> Result<Recorded, StoreError> {
+    ) -> Result<CommitResult, StoreError> {
         let mut tx = self.begin_write().await?;
         policy_streaks::hold(&mut tx, &commit.refused).await?;
         let mut paused = pause(&mut tx, &commit.pauses).await?;
@@ -207,26 +210,29 @@ impl Store {
         fail_point!("outcomes-written");
         let mut suppressed = Vec::new();
         for settled in &commit.outcomes {
-            follow_up(&mut tx, settled, &mut suppressed, now).await?;
+            apply_side_effects(&mut tx, settled, &mut suppressed, now).await?;
         }
         // Behind all that is said of an address, which is the one that was tried.
-        follow_readers(&mut tx, &commit.waiting(), now).await?;
-        excuse(&mut tx, &commit.excused, now).await?;
+        update_pending_addresses(&mut tx, &commit.waiting(), now).await?;
+        requeue(&mut tx, &commit.requeued, now).await?;
         for issue in &commit.accepted {
             policy_streaks::end(&mut tx, &issue.to_string()).await?;
         }
         for streak in policy_streaks::note(&mut tx, &commit.refused).await? {
             paused.extend(pause(&mut tx, &[(streak.issue, streak.says)]).await?);
-            excuse(&mut tx, &streak.refused, now).await?;
+            requeue(&mut tx, &streak.refused, now).await?;
         }
         let marks: Vec<Row<'_>> = commit.next.iter().map(Row::of_mark).collect();
         self.write(&mut tx, worker, &marks, now).await?;
         let begun = self.begun(&mut tx, worker, &commit.next).await?;
-        suppressing::leave_the_next_issue(&mut tx, &suppressed, now).await?;
+        suppressing::skip_concurrent_issue(&mut tx, &suppressed, now).await?;
         fail_point!("marks-written");
         tx.commit().await?;
-        fail_point!("commit-unanswered", |_| Err(StoreError::unanswered()));
-        Ok(Recorded { paused, begun })
+        fail_point!("commit-unanswered", |_| Err(StoreError::ack_lost()));
+        Ok(CommitResult {
+            paused,
+            may_send: begun,
+        })
     }
 }
 
@@ -239,11 +245,11 @@ impl GroupCommit {
 
     /// Whether its rows are all there is to write, and few enough for one statement.
     fn is_plain(&self) -> bool {
-        let has_consequences = |settled: &Settled| {
+        let has_consequences = |settled: &DeliveryUpdate| {
             settled.due_at.is_some() || settled.suppress.is_some() || settled.refusal.is_some()
         };
         self.pauses.is_empty()
-            && self.excused.is_empty()
+            && self.requeued.is_empty()
             && self.accepted.is_empty()
             && !self.outcomes.iter().any(has_consequences)
             && self.outcomes.len() + self.next.len() <= batch::MOST
@@ -251,7 +257,7 @@ impl GroupCommit {
 }
 
 async fn pause(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     pauses: &[(IssueId, String)],
 ) -> Result<Vec<(IssueId, String)>, StoreError> {
     let mut paused = Vec::new();
@@ -268,9 +274,9 @@ async fn pause(
 }
 
 /// What an outcome means beyond its own row.
-async fn follow_up(
-    tx: &mut Writing,
-    settled: &Settled,
+async fn apply_side_effects(
+    tx: &mut WriteTx,
+    settled: &DeliveryUpdate,
     suppressed: &mut Vec<SubscriberId>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -296,7 +302,7 @@ async fn follow_up(
 }
 
 async fn on_delivery(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     statement: &'static str,
     delivery: &DeliveryId,
     now: Timestamp,
@@ -309,12 +315,12 @@ async fn on_delivery(
     Ok(())
 }
 
-async fn excuse(
-    tx: &mut Writing,
-    excused: &[DeliveryId],
+async fn requeue(
+    tx: &mut WriteTx,
+    requeued: &[DeliveryId],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    for run in batch::runs(excused) {
+    for run in batch::chunks(requeued) {
         let mut query = sqlx::query(AssertSqlSafe(hold_readers_sql(run.len())));
         for id in run {
             query = query.bind(id.to_string());

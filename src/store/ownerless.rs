@@ -2,8 +2,8 @@
 //! for dead, while a statement of its own was still at work in the database.
 
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::in_doubt::InDoubt;
-use crate::store::leases::settle_leases;
+use crate::domain::delivery::in_doubt::InDoubtPolicy;
+use crate::store::leases::resolve_leases;
 use crate::store::{Store, StoreError};
 
 // A process joins before it takes anything up, and its id never comes again.
@@ -12,15 +12,15 @@ const OWNERLESS: &str = "SELECT DISTINCT lease FROM deliveries
 
 impl Store {
     /// Takes it up as what a dead process had leased. Returns how many those were.
-    pub async fn take_up_ownerless(
+    pub async fn reclaim_orphans(
         &self,
-        policy: InDoubt,
+        policy: InDoubtPolicy,
         now: Timestamp,
     ) -> Result<usize, StoreError> {
         let leases: Vec<String> = sqlx::query_scalar(OWNERLESS).fetch_all(&self.pool).await?;
         for lease in &leases {
             let mut tx = self.begin_write().await?;
-            settle_leases(&mut tx, lease, policy, now).await?;
+            resolve_leases(&mut tx, lease, policy, now).await?;
             tx.commit().await?;
         }
         Ok(leases.len())

@@ -6,13 +6,15 @@ use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::WorkerId;
-use crate::domain::issue::draft_edits::Edits;
+use crate::domain::issue::draft_edits::DraftEdits;
 use crate::domain::issue::slot::Slot;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::random::Random;
 use crate::domain::subscriber::SubscriberId;
-use crate::store::transaction::Writing;
-use crate::store::{Arrival, GroupCommit, Mark, NewIssue, Place, Settled, Store, StoreError};
+use crate::store::transaction::WriteTx;
+use crate::store::{
+    DatabaseUrl, DeliveryUpdate, GroupCommit, ImportRow, NewIssue, SendIntent, Store, StoreError,
+};
 use crate::test_database::Database;
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
@@ -44,7 +46,7 @@ fn bread(id: IssueId, number: IssueNumber, slot: Option<Slot>) -> NewIssue {
         posts: Vec::new(),
         left_over: Vec::new(),
         readers: 1,
-        edits: Edits::default(),
+        edits: DraftEdits::default(),
         by_hand: true,
     }
 }
@@ -58,28 +60,28 @@ impl Pair {
     pub async fn with_readers(readers: usize) -> Self {
         let database = Database::fresh().await;
         let place = match database.url().strip_prefix("sqlite:") {
-            Some(path) => Place::Sqlite(path.into()),
-            None => Place::Postgres(database.url().to_owned()),
+            Some(path) => DatabaseUrl::Sqlite(path.into()),
+            None => DatabaseUrl::Postgres(database.url().to_owned()),
         };
         let one = Store::connect(&place).await.unwrap();
         let other = Store::connect(&place).await.unwrap();
         let random = Random::seeded(1);
         let issue = IssueId::new(NOW, &random);
-        let arrival = |number| Arrival {
+        let arrival = |number| ImportRow {
             id: SubscriberId::new(NOW, &random),
             nonce: String::new(),
             address: EmailAddress::parse(&format!("reader{number}@example.org")).unwrap(),
             name: None,
             address_macs: Vec::new(),
         };
-        let arrivals: Vec<Arrival> = (0..readers).map(arrival).collect();
+        let arrivals: Vec<ImportRow> = (0..readers).map(arrival).collect();
         one.import(&arrivals, "test", false, NOW).await.unwrap();
         let reader = arrivals[0].id;
         let frozen = bread(issue, IssueNumber::FIRST, None);
         one.freeze(&frozen, NOW).await.unwrap();
         let [worker, other_worker] = [(); 2].map(|()| WorkerId::new(NOW, &random));
-        one.join_workers(&worker, NOW).await.unwrap();
-        other.join_workers(&other_worker, NOW).await.unwrap();
+        one.register_worker(&worker, NOW).await.unwrap();
+        other.register_worker(&other_worker, NOW).await.unwrap();
         Self {
             copy: DeliveryId::of_issue(&issue, &reader),
             one,
@@ -92,8 +94,8 @@ impl Pair {
         }
     }
 
-    pub fn next(&self) -> Mark {
-        Mark {
+    pub fn next(&self) -> SendIntent {
+        SendIntent {
             id: self.copy.clone(),
             to: EmailAddress::parse("reader0@example.org").unwrap(),
         }
@@ -111,18 +113,18 @@ impl Pair {
     pub async fn begins_to_send(&self) {
         let claimed = self
             .one
-            .claim_copies(&self.worker, &self.issue, Timestamp::EPOCH, 9, NOW);
+            .claim_issue(&self.worker, &self.issue, Timestamp::EPOCH, 9, NOW);
         assert!(claimed.await.unwrap().iter().any(|job| job.id == self.copy));
         let commit = GroupCommit {
             next: vec![self.next()],
             ..GroupCommit::default()
         };
         let recorded = self.one.record(&self.worker, &commit, NOW).await.unwrap();
-        assert!(recorded.begun.contains(&self.copy));
+        assert!(recorded.may_send.contains(&self.copy));
     }
 
-    pub fn bounced(&self) -> Settled {
-        Settled {
+    pub fn bounced(&self) -> DeliveryUpdate {
+        DeliveryUpdate {
             id: self.copy.clone(),
             state: DeliveryState::Bounced,
             due_at: None,
@@ -144,7 +146,7 @@ impl Pair {
     }
 
     /// One process has done this and not committed it.
-    pub async fn in_the_middle_of(&self, statements: &[String]) -> Writing {
+    pub async fn in_the_middle_of(&self, statements: &[String]) -> WriteTx {
         let mut tx = self.one.begin_write().await.unwrap();
         for statement in statements {
             let query = sqlx::query(AssertSqlSafe(statement.clone()));
@@ -173,13 +175,13 @@ impl Pair {
             "UPDATE subscribers SET state = 'unsubscribed' WHERE id = '{}'",
             self.reader
         );
-        vec![crate::store::freeze::LINE_UP.to_owned(), left]
+        vec![crate::store::freeze::RECIPIENTS_LOCK.to_owned(), left]
     }
 
     /// The other process does `work`, as far as it gets, before `tx` is committed.
     pub async fn meanwhile<T: Send + 'static>(
         &self,
-        tx: Writing,
+        tx: WriteTx,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> T {
         let work = tokio::spawn(work);
@@ -197,7 +199,7 @@ impl Pair {
     }
 
     pub async fn state(&self) -> DeliveryState {
-        let copy = self.one.copy_of(&self.issue, &self.reader).await;
+        let copy = self.one.issue_delivery(&self.issue, &self.reader).await;
         copy.unwrap().unwrap().state
     }
 }

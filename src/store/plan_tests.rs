@@ -7,8 +7,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
-use crate::store::connect::{Backend, Place, Store};
-use crate::store::{Arrival, subscriber_filter};
+use crate::store::connect::{Backend, DatabaseUrl, Store};
+use crate::store::{ImportRow, subscriber_filter};
 use crate::test_database::Database;
 
 /// Writes that are no page's and take a whole state: they are asked for by index, too.
@@ -39,7 +39,7 @@ fn reads_the_table(statement: &str, plan: &[String]) -> bool {
 #[tokio::test]
 async fn sqlite_never_reads_the_table_of_subscribers() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::Sqlite(folder.path().join("test.db"));
+    let place = DatabaseUrl::Sqlite(folder.path().join("test.db"));
     let store = Store::connect(&place).await.unwrap();
     for (statement, _) in subscriber_filter::statements() {
         let plan = plan(&store, &statement, Vec::new()).await;
@@ -74,8 +74,8 @@ async fn sqlite_never_reads_the_table_of_subscribers() {
 async fn fill(store: &Store) {
     let random = Random::seeded(1);
     let now = Timestamp::from_millis(1_795_168_800_000);
-    let arrivals: Vec<Arrival> = (0..6_000)
-        .map(|n| Arrival {
+    let arrivals: Vec<ImportRow> = (0..6_000)
+        .map(|n| ImportRow {
             id: SubscriberId::new(now, &random),
             nonce: String::new(),
             address: EmailAddress::parse(&format!("ad{n}@example{}.com", n % 50)).unwrap(),
@@ -96,7 +96,7 @@ async fn postgres_never_reads_the_table_of_subscribers() {
     if !database.url().starts_with("postgres") {
         return; // tests/main.rs says so
     }
-    let place = Place::Postgres(database.url().to_owned());
+    let place = DatabaseUrl::Postgres(database.url().to_owned());
     let store = Store::connect(&place).await.unwrap();
     fill(&store).await;
     let mut faults = Vec::new();

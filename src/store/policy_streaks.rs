@@ -3,7 +3,7 @@
 
 use crate::domain::delivery::DeliveryId;
 use crate::domain::issue::IssueId;
-use crate::store::transaction::Writing;
+use crate::store::transaction::WriteTx;
 use crate::store::{Store, StoreError, decode};
 
 /// So many refusals without an acceptance between pause the issue.
@@ -11,7 +11,7 @@ const ENOUGH: usize = 20;
 
 // Whoever counts does so alone, and before it touches any copy, as whoever cancels does.
 const HOLD: &str = "UPDATE issues SET state = state WHERE id = $1";
-// A commit that is written twice finds those bounced no more that it has excused. Of an issue
+// A commit that is written twice finds those bounced no more that it has requeued. Of an issue
 // that is cancelled nothing could end a streak.
 const NOTE: &str = "INSERT INTO policy_refusals (issue_id, delivery_id)
     SELECT issue_id, id FROM deliveries WHERE id = $1 AND issue_id IS NOT NULL AND state = 'bounced'
@@ -31,7 +31,7 @@ pub struct PolicyRefusal {
 }
 
 /// A streak that is long enough.
-pub(super) struct Streak {
+pub(super) struct RejectionRun {
     pub issue: IssueId,
     pub refused: Vec<DeliveryId>,
     pub says: String,
@@ -49,7 +49,7 @@ impl Store {
 }
 
 /// Holds the issues of these refusals until the transaction ends.
-pub(super) async fn hold(tx: &mut Writing, refusals: &[PolicyRefusal]) -> Result<(), StoreError> {
+pub(super) async fn hold(tx: &mut WriteTx, refusals: &[PolicyRefusal]) -> Result<(), StoreError> {
     for issue in issues_of(refusals) {
         sqlx::query(HOLD)
             .bind(issue.to_string())
@@ -60,7 +60,7 @@ pub(super) async fn hold(tx: &mut Writing, refusals: &[PolicyRefusal]) -> Result
 }
 
 /// Something of the issue was accepted, or nothing of it is to go, or it is cancelled.
-pub(super) async fn end(tx: &mut Writing, issue: &str) -> Result<(), StoreError> {
+pub(super) async fn end(tx: &mut WriteTx, issue: &str) -> Result<(), StoreError> {
     sqlx::query(END)
         .bind(issue.to_owned())
         .execute(&mut **tx)
@@ -70,9 +70,9 @@ pub(super) async fn end(tx: &mut Writing, issue: &str) -> Result<(), StoreError>
 
 /// Notes refusals, and gives back the streaks that have become long enough; those are over.
 pub(super) async fn note(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     refusals: &[PolicyRefusal],
-) -> Result<Vec<Streak>, StoreError> {
+) -> Result<Vec<RejectionRun>, StoreError> {
     for refusal in refusals {
         sqlx::query(NOTE)
             .bind(refusal.delivery.to_string())
@@ -88,7 +88,7 @@ pub(super) async fn note(
         }
         end(tx, &issue.to_string()).await?;
         let last = refusals.iter().rfind(|refusal| refusal.issue == issue);
-        streaks.push(Streak {
+        streaks.push(RejectionRun {
             issue,
             refused: refused.into_iter().map(DeliveryId::from_stored).collect(),
             says: last.map(|refusal| refusal.says.clone()).unwrap_or_default(),

@@ -7,12 +7,12 @@ use url::Url;
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::{FeedId, Post, PostId};
 use crate::domain::issue::{IssueId, IssueNumber};
-use crate::store::transaction::{Writing, again};
+use crate::store::transaction::{WriteTx, with_retry};
 use crate::store::{Store, StoreError, decode};
 
 /// A post as a reading found it.
 #[derive(Clone, Debug)]
-pub struct StoredPost {
+pub struct NewPost {
     pub post: Post,
     pub comments: Option<u32>,
     /// Any of these in common makes two posts the same.
@@ -32,7 +32,7 @@ pub struct Candidate {
 
 /// What became of a post that a person added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ByHand {
+pub enum ManualPostOutcome {
     /// It is there, perhaps from a feed.
     Kept(PostId),
     /// It stood in this issue.
@@ -73,10 +73,10 @@ impl Store {
     pub async fn keep_posts(
         &self,
         feed: &FeedId,
-        posts: &[StoredPost],
+        posts: &[NewPost],
         now: Timestamp,
     ) -> Result<usize, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             let mut new = 0;
             for stored in posts {
@@ -112,10 +112,10 @@ impl Store {
     /// Keeps a post that no feed has brought, unless it is known by one of its keys.
     pub async fn keep_by_hand(
         &self,
-        stored: &StoredPost,
+        stored: &NewPost,
         now: Timestamp,
-    ) -> Result<ByHand, StoreError> {
-        again(|| async {
+    ) -> Result<ManualPostOutcome, StoreError> {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             let known = known(&mut tx, &stored.keys).await?;
             let id = match known {
@@ -131,7 +131,7 @@ impl Store {
                 .await?;
             tx.commit().await?;
             let sent = sent.and_then(|number| IssueNumber::new(number).ok());
-            Ok(sent.map_or(ByHand::Kept(id), ByHand::Sent))
+            Ok(sent.map_or(ManualPostOutcome::Kept(id), ManualPostOutcome::Sent))
         })
         .await
     }
@@ -165,7 +165,7 @@ impl Store {
 }
 
 /// The post that has one of these keys.
-async fn known(tx: &mut Writing, keys: &[String]) -> Result<Option<String>, StoreError> {
+async fn known(tx: &mut WriteTx, keys: &[String]) -> Result<Option<String>, StoreError> {
     for key in keys {
         let known = sqlx::query_scalar(KNOWN)
             .bind(key.clone())
@@ -180,9 +180,9 @@ async fn known(tx: &mut Writing, keys: &[String]) -> Result<Option<String>, Stor
 
 /// True when the post was new.
 async fn keep(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     feed: Option<&FeedId>,
-    stored: &StoredPost,
+    stored: &NewPost,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let known = known(tx, &stored.keys).await?;

@@ -8,20 +8,20 @@ use sqlx::Row;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::IssueId;
-use crate::store::freeze::LINE_UP;
-use crate::store::transaction::{Writing, again};
+use crate::store::freeze::RECIPIENTS_LOCK;
+use crate::store::transaction::{WriteTx, with_retry};
 use crate::store::{Store, StoreError, decode, suppressing};
 
 /// How many copies are made at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stride {
+pub enum FanOutBatch {
     /// A few milliseconds of writing: others write in between.
     Short,
     /// Where nobody else is at work.
     Long,
 }
 
-impl Stride {
+impl FanOutBatch {
     const fn copies(self) -> i64 {
         match self {
             Self::Short => 1_000,
@@ -86,7 +86,7 @@ const SOME_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1 A
 
 /// How far the queue of one issue is made.
 #[derive(Debug)]
-struct Queue {
+struct FanOut {
     issue: String,
     frozen_at: Timestamp,
     reached: String,
@@ -94,9 +94,13 @@ struct Queue {
     copies: i64,
 }
 
-impl Queue {
+impl FanOut {
     /// Makes the copies that come next. True when these were the last.
-    async fn lengthen(&mut self, tx: &mut Writing, stride: Stride) -> Result<bool, StoreError> {
+    async fn insert_next(
+        &mut self,
+        tx: &mut WriteTx,
+        stride: FanOutBatch,
+    ) -> Result<bool, StoreError> {
         let next = sqlx::query(NEXT_READERS)
             .bind(stride.copies())
             .bind(self.frozen_at.as_millis())
@@ -117,7 +121,9 @@ impl Queue {
             .execute(&mut **tx)
             .await?;
         // Of those who are suppressed later, the copies are found and skipped.
-        sqlx::query(suppressing::MEET).execute(&mut **tx).await?;
+        sqlx::query(suppressing::SUPPRESSION_LOCK)
+            .execute(&mut **tx)
+            .await?;
         let left_out = sqlx::query(LEAVE_OUT)
             .bind(self.issue.clone())
             .bind(self.frozen_at.minus(CLOCKS_APART).as_millis())
@@ -136,20 +142,20 @@ impl Store {
     pub(super) async fn lengthen_queue(
         &self,
         issue: &IssueId,
-        stride: Stride,
+        stride: FanOutBatch,
     ) -> Result<bool, StoreError> {
-        Ok(!again(|| self.lengthen(issue, stride)).await?)
+        Ok(!with_retry(|| self.lengthen(issue, stride)).await?)
     }
 
-    async fn lengthen(&self, issue: &IssueId, stride: Stride) -> Result<bool, StoreError> {
+    async fn lengthen(&self, issue: &IssueId, stride: FanOutBatch) -> Result<bool, StoreError> {
         let mut tx = self.begin_write().await?;
-        sqlx::query(LINE_UP).execute(&mut *tx).await?;
+        sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
         let Some(mut queue) = hold(&mut tx, issue).await? else {
             return Ok(true);
         };
         let reopen = sqlx::query(REOPEN).bind(queue.issue.clone());
         reopen.execute(&mut *tx).await?;
-        let is_made = queue.lengthen(&mut tx, stride).await?;
+        let is_made = queue.insert_next(&mut tx, stride).await?;
         if is_made {
             let end = sqlx::query(END).bind(queue.issue.clone());
             end.execute(&mut *tx).await?;
@@ -169,15 +175,15 @@ impl Store {
     }
 
     /// Makes what is left of every queue, however many others do so at the same time.
-    pub async fn make_queues(&self, stride: Stride) -> Result<(), StoreError> {
-        while let Some((issue, _)) = self.queue_in_the_making().await? {
+    pub async fn run_fan_outs(&self, stride: FanOutBatch) -> Result<(), StoreError> {
+        while let Some((issue, _)) = self.pending_fan_out().await? {
             self.lengthen_queue(&issue, stride).await?;
         }
         Ok(())
     }
 
     /// An issue that has not all of its copies yet, and how many it has.
-    pub async fn queue_in_the_making(&self) -> Result<Option<(IssueId, i64)>, StoreError> {
+    pub async fn pending_fan_out(&self) -> Result<Option<(IssueId, i64)>, StoreError> {
         let row = sqlx::query(IN_THE_MAKING)
             .fetch_optional(&self.pool)
             .await?;
@@ -189,13 +195,13 @@ impl Store {
     }
 }
 
-async fn hold(tx: &mut Writing, issue: &IssueId) -> Result<Option<Queue>, StoreError> {
+async fn hold(tx: &mut WriteTx, issue: &IssueId) -> Result<Option<FanOut>, StoreError> {
     let row = sqlx::query(HOLD)
         .bind(issue.to_string())
         .fetch_optional(&mut **tx)
         .await?;
     let queue = row.map(|row| {
-        Ok::<_, sqlx::Error>(Queue {
+        Ok::<_, sqlx::Error>(FanOut {
             issue: issue.to_string(),
             frozen_at: Timestamp::from_millis(row.try_get("frozen_at")?),
             reached: row.try_get("reached")?,
@@ -209,13 +215,13 @@ async fn hold(tx: &mut Writing, issue: &IssueId) -> Result<Option<Queue>, StoreE
 /// Makes the first copies of an issue that would go to so many readers. Gives how many
 /// recipients it has; none when there are no readers.
 pub(super) async fn begin(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     issue: &IssueId,
     readers: i64,
     frozen_at: Timestamp,
 ) -> Result<i64, StoreError> {
     let last: Option<String> = sqlx::query_scalar(LAST_READER).fetch_one(&mut **tx).await?;
-    let mut queue = Queue {
+    let mut queue = FanOut {
         issue: issue.to_string(),
         frozen_at,
         reached: String::new(),
@@ -224,7 +230,7 @@ pub(super) async fn begin(
     };
     let mut is_whole = false;
     while !is_whole && queue.copies == 0 {
-        is_whole = queue.lengthen(tx, Stride::Short).await?;
+        is_whole = queue.insert_next(tx, FanOutBatch::Short).await?;
     }
     let mut recipients = queue.copies;
     if !is_whole {
@@ -242,7 +248,7 @@ pub(super) async fn begin(
 }
 
 /// No more copies are made of it; those who have none are no recipients.
-pub(super) async fn end(tx: &mut Writing, issue: &IssueId) -> Result<(), StoreError> {
+pub(super) async fn end(tx: &mut WriteTx, issue: &IssueId) -> Result<(), StoreError> {
     let copies: Option<i64> = sqlx::query_scalar(END)
         .bind(issue.to_string())
         .fetch_optional(&mut **tx)
@@ -254,7 +260,7 @@ pub(super) async fn end(tx: &mut Writing, issue: &IssueId) -> Result<(), StoreEr
 }
 
 async fn set_recipients(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     statement: &'static str,
     issue: String,
     recipients: i64,

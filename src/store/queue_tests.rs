@@ -3,11 +3,11 @@
 use sqlx::AssertSqlSafe;
 
 use crate::domain::email_address::EmailAddress;
-use crate::domain::issue::{IssueId, IssueState, Tally};
+use crate::domain::issue::{DeliveryCounts, IssueId, IssueState};
 use crate::domain::random::Random;
 use crate::domain::subscriber::SubscriberId;
 use crate::store::pair::{NOW, Pair};
-use crate::store::{Arrival, Claimed, Erasure, IssueRow, Leaver, NewIssue, Stride};
+use crate::store::{Erase, FanOutBatch, FreezeOutcome, ImportRow, IssueRow, NewIssue, Unsubscribe};
 
 /// More than are written to at once.
 const READERS: usize = 2_500;
@@ -15,7 +15,7 @@ const READERS: usize = 2_500;
 struct House {
     pair: Pair,
     issue: NewIssue,
-    made: Claimed,
+    made: FreezeOutcome,
 }
 
 impl House {
@@ -74,14 +74,18 @@ impl House {
     }
 
     async fn queue_is_made(&self) {
-        self.pair.one.make_queues(Stride::Short).await.unwrap();
+        self.pair
+            .one
+            .run_fan_outs(FanOutBatch::Short)
+            .await
+            .unwrap();
     }
 }
 
 #[tokio::test]
 async fn every_reader_has_one_copy_however_many_make_the_queue() {
     let house = House::new(READERS as i64).await;
-    let begun = Claimed::Made {
+    let begun = FreezeOutcome::Made {
         recipients: READERS as i64,
     };
     assert_eq!(house.made, begun);
@@ -92,8 +96,8 @@ async fn every_reader_has_one_copy_however_many_make_the_queue() {
     );
     let (one, other) = (&house.pair.one, &house.pair.other);
     let (one, other) = tokio::join!(
-        one.make_queues(Stride::Short),
-        other.make_queues(Stride::Short)
+        one.run_fan_outs(FanOutBatch::Short),
+        other.run_fan_outs(FanOutBatch::Short)
     );
     one.and(other).unwrap();
     let copies = house.copies("1 = 1").await;
@@ -101,7 +105,7 @@ async fn every_reader_has_one_copy_however_many_make_the_queue() {
     assert!(copies.is_sorted_by(|before, after| before < after));
     assert_eq!(house.copies("due_at > 2500").await.len(), 0);
     assert_eq!(house.row().await.recipients, READERS as i64);
-    let unfinished = house.pair.one.queue_in_the_making().await;
+    let unfinished = house.pair.one.pending_fan_out().await;
     assert_eq!(unfinished.unwrap(), None);
 }
 
@@ -119,12 +123,12 @@ async fn no_issue_is_sent_while_copies_of_it_are_to_be_made() {
         house.all_are_delivered().await;
         assert_eq!(house.pair.one.finish_issues(NOW).await.unwrap(), 0);
         let row = house.row().await;
-        assert_eq!((row.tally.delivered, row.tally.to_go()), (made, 1));
+        assert_eq!((row.tally.delivered, row.tally.remaining()), (made, 1));
         assert!(
             house
                 .pair
                 .one
-                .lengthen_queue(&house.issue.id, Stride::Short)
+                .lengthen_queue(&house.issue.id, FanOutBatch::Short)
                 .await
                 .unwrap()
                 == (made == 1_000)
@@ -133,9 +137,9 @@ async fn no_issue_is_sent_while_copies_of_it_are_to_be_made() {
     house.all_are_delivered().await;
     assert_eq!(house.pair.one.finish_issues(NOW).await.unwrap(), 1);
     let row = house.row().await;
-    let all = Tally {
+    let all = DeliveryCounts {
         delivered: READERS as i64,
-        ..Tally::default()
+        ..DeliveryCounts::default()
     };
     assert_eq!((row.state, row.tally), (IssueState::Sent, all));
 }
@@ -146,12 +150,12 @@ async fn who_is_no_reader_any_more_when_their_copy_is_made_gets_none() {
     let store = &house.pair.one;
     let without = house.without().await;
     let [leaver, erased, suppressed, pauser] = [0, 1, 2, 3].map(|nth| without[nth]);
-    let leaving = Leaver {
+    let leaving = Unsubscribe {
         id: leaver,
         nonce: String::new(),
     };
     store.unsubscribe(&[leaving], NOW).await.unwrap();
-    let erasure = Erasure {
+    let erasure = Erase {
         id: erased,
         address_mac: "mac".to_owned(),
     };
@@ -169,7 +173,7 @@ async fn who_is_no_reader_any_more_when_their_copy_is_made_gets_none() {
         )
         .await
         .unwrap();
-    let newcomer = Arrival {
+    let newcomer = ImportRow {
         id: SubscriberId::new(
             NOW.plus(std::time::Duration::from_secs(1)),
             &Random::seeded(3),
@@ -196,9 +200,9 @@ async fn what_is_cancelled_gets_no_more_copies() {
     assert!(store.cancel_issue(&house.issue.id, NOW).await.unwrap());
     house.queue_is_made().await;
     let row = house.row().await;
-    let all = Tally {
+    let all = DeliveryCounts {
         skipped: 1_000,
-        ..Tally::default()
+        ..DeliveryCounts::default()
     };
     assert_eq!((row.recipients, row.tally), (1_000, all));
     assert!(!store.cancel_issue(&house.issue.id, NOW).await.unwrap());
@@ -215,17 +219,17 @@ async fn nobody_is_reckoned_who_is_not_there() {
         };
         let made = pair.one.freeze(&issue, NOW).await.unwrap();
         let recipients = readers as i64;
-        assert_eq!(made, Claimed::Made { recipients });
+        assert_eq!(made, FreezeOutcome::Made { recipients });
         pair.one
-            .lengthen_queue(&pair.issue, Stride::Long)
+            .lengthen_queue(&pair.issue, FanOutBatch::Long)
             .await
             .unwrap();
-        let unfinished = pair.one.queue_in_the_making().await.unwrap();
+        let unfinished = pair.one.pending_fan_out().await.unwrap();
         assert_eq!(
             unfinished,
             (copies < readers).then_some((id, copies as i64))
         );
-        pair.one.make_queues(Stride::Short).await.unwrap();
+        pair.one.run_fan_outs(FanOutBatch::Short).await.unwrap();
         let row = pair.one.issue_by_id(&id).await.unwrap().unwrap();
         assert_eq!((row.recipients, row.tally.queued), (recipients, recipients));
     }

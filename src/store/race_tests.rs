@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use crate::domain::delivery::DeliveryState;
-use crate::domain::delivery::in_doubt::InDoubt;
+use crate::domain::delivery::in_doubt::InDoubtPolicy;
 use crate::domain::ids::IssueId;
 use crate::domain::issue::IssueState;
 use crate::domain::random::Random;
-use crate::store::freeze::LINE_UP;
+use crate::store::freeze::RECIPIENTS_LOCK;
 use crate::store::pair::{NOW, Pair};
-use crate::store::suppressing::MEET;
-use crate::store::{Claimed, GroupCommit, Leaver, Settled};
+use crate::store::suppressing::SUPPRESSION_LOCK;
+use crate::store::{DeliveryUpdate, FreezeOutcome, GroupCommit, Unsubscribe};
 
 #[tokio::test]
 async fn whoever_leaves_while_their_copy_is_put_off_gets_it_no_more() {
@@ -19,7 +19,7 @@ async fn whoever_leaves_while_their_copy_is_put_off_gets_it_no_more() {
     pair.begins_to_send().await;
     let tx = pair.in_the_middle_of(&[pair.put_off()]).await;
     let (other, id) = (pair.other.clone(), pair.reader);
-    let leaver = Leaver {
+    let leaver = Unsubscribe {
         id,
         nonce: "n".to_owned(),
     };
@@ -56,7 +56,7 @@ async fn what_is_put_off_while_its_issue_is_cancelled_is_not_left_waiting() {
 async fn leaving_does_not_take_a_copy_off_the_wire() {
     let pair = Pair::new().await;
     pair.begins_to_send().await;
-    let leaver = Leaver {
+    let leaver = Unsubscribe {
         id: pair.reader,
         nonce: "n".to_owned(),
     };
@@ -76,7 +76,7 @@ async fn an_issue_sent_again_does_not_go_to_who_is_leaving() {
     pair.bounces().await;
     let tx = pair.in_the_middle_of(&pair.leaves()).await;
     let (other, issue) = (pair.other.clone(), pair.issue);
-    let again = async move { other.send_again(&issue, NOW).await };
+    let again = async move { other.requeue_failed(&issue, NOW).await };
     assert_eq!(pair.meanwhile(tx, again).await, 0);
     assert_eq!(pair.state().await, DeliveryState::Bounced);
 }
@@ -88,7 +88,7 @@ async fn what_goes_back_to_the_queue_does_not_go_to_who_is_leaving() {
     let tx = pair.in_the_middle_of(&pair.leaves()).await;
     let commit = GroupCommit {
         pauses: vec![(pair.issue, "554 no".to_owned())],
-        excused: vec![pair.copy.clone()],
+        requeued: vec![pair.copy.clone()],
         ..GroupCommit::default()
     };
     let (other, worker) = (pair.other.clone(), pair.worker);
@@ -129,11 +129,11 @@ async fn a_claim_that_ends_after_its_worker_is_found_by_the_next() {
     );
     let tx = pair.in_the_middle_of(&[claim]).await;
     let (other, worker) = (pair.other.clone(), pair.worker);
-    let resigning = async move { other.resign(&worker).await };
+    let resigning = async move { other.shutdown_worker(&worker).await };
     pair.meanwhile(tx, resigning).await;
     assert_eq!(pair.one.workers().await.unwrap().len(), 1);
     pair.one
-        .take_up_ownerless(InDoubt::Resend, NOW)
+        .reclaim_orphans(InDoubtPolicy::Resend, NOW)
         .await
         .unwrap();
     assert_eq!(pair.state().await, DeliveryState::Queued);
@@ -165,7 +165,11 @@ async fn what_a_dead_process_was_sending_does_not_go_to_who_is_leaving() {
     leaves.push(pair.is_touched());
     let tx = pair.in_the_middle_of(&leaves).await;
     let (other, dead) = (pair.other.clone(), pair.worker);
-    let taking_up = async move { other.take_up(&dead, 0, InDoubt::Resend, NOW).await };
+    let taking_up = async move {
+        other
+            .reclaim_leases(&dead, 0, InDoubtPolicy::Resend, NOW)
+            .await
+    };
     assert!(pair.meanwhile(tx, taking_up).await);
     assert_eq!(pair.state().await, DeliveryState::InDoubt);
 }
@@ -180,7 +184,11 @@ async fn what_a_dead_process_was_sending_ends_when_its_issue_is_being_cancelled(
     );
     let tx = pair.in_the_middle_of(&[cancelled, pair.is_touched()]).await;
     let (other, dead) = (pair.other.clone(), pair.worker);
-    let taking_up = async move { other.take_up(&dead, 0, InDoubt::Resend, NOW).await };
+    let taking_up = async move {
+        other
+            .reclaim_leases(&dead, 0, InDoubtPolicy::Resend, NOW)
+            .await
+    };
     assert!(pair.meanwhile(tx, taking_up).await);
     assert_eq!(pair.state().await, DeliveryState::InDoubt);
 }
@@ -197,15 +205,17 @@ async fn the_next_issue_is_not_for_who_is_being_suppressed() {
         NOW.as_millis(),
         pair.reader
     );
-    let tx = pair.in_the_middle_of(&[suppressed, MEET.to_owned()]).await;
+    let tx = pair
+        .in_the_middle_of(&[suppressed, SUPPRESSION_LOCK.to_owned()])
+        .await;
     let (other, next) = (
         pair.other.clone(),
         pair.next_issue(next_issue(), None).await,
     );
     let freezing = async move { other.freeze(&next, NOW).await };
     let made = pair.meanwhile(tx, freezing).await;
-    assert_eq!(made, Claimed::Made { recipients: 1 });
-    let copy = pair.one.copy_of(&next_issue(), &pair.reader).await;
+    assert_eq!(made, FreezeOutcome::Made { recipients: 1 });
+    let copy = pair.one.issue_delivery(&next_issue(), &pair.reader).await;
     assert!(copy.unwrap().is_none());
 }
 
@@ -214,7 +224,7 @@ async fn who_is_suppressed_while_the_next_issue_is_frozen_does_not_get_it() {
     let pair = Pair::new().await;
     pair.begins_to_send().await;
     let freezing = [
-        LINE_UP.to_owned(),
+        RECIPIENTS_LOCK.to_owned(),
         format!(
             "INSERT INTO issues (id, number, state, subject, preheader, mail, content_hash, recipients, frozen_at)
              SELECT '{}', 2, state, subject, preheader, mail, content_hash, recipients, frozen_at FROM issues",
@@ -226,10 +236,10 @@ async fn who_is_suppressed_while_the_next_issue_is_frozen_does_not_get_it() {
              SELECT '{0}:' || id, 'issue', '{0}', id, address, 'queued', 0, 0, 0, 0, 0 FROM subscribers",
             next_issue()
         ),
-        MEET.to_owned(),
+        SUPPRESSION_LOCK.to_owned(),
     ];
     let tx = pair.in_the_middle_of(&freezing).await;
-    let dead = Settled {
+    let dead = DeliveryUpdate {
         suppress: Some(pair.reader),
         ..pair.bounced()
     };
@@ -240,6 +250,6 @@ async fn who_is_suppressed_while_the_next_issue_is_frozen_does_not_get_it() {
     let (other, worker) = (pair.other.clone(), pair.worker);
     let recording = async move { other.record(&worker, &commit, NOW).await };
     pair.meanwhile(tx, recording).await;
-    let copy = pair.one.copy_of(&next_issue(), &pair.reader).await;
+    let copy = pair.one.issue_delivery(&next_issue(), &pair.reader).await;
     assert_eq!(copy.unwrap().unwrap().state, DeliveryState::Skipped);
 }

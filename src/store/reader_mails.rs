@@ -9,18 +9,18 @@ use crate::domain::delivery::DeliveryId;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::deliveries::insert;
-use crate::store::freeze::LINE_UP;
-use crate::store::sign_up::Spans;
+use crate::store::freeze::RECIPIENTS_LOCK;
+use crate::store::sign_up::RateWindows;
 use crate::store::sign_up_rows::{note, recent};
-use crate::store::subscriber_moves::Moves;
-use crate::store::subscribers::{BY_KEY, SKIP_ALL, Subscriber, WELCOME_BACK, skip, subscriber};
-use crate::store::transaction::{Writing, again};
+use crate::store::subscriber_moves::StateChanges;
+use crate::store::subscribers::{BY_KEY, CLEAR_ERASED, SKIP_ALL, Subscriber, skip, subscriber};
+use crate::store::transaction::{WriteTx, with_retry};
 use crate::store::{NewDelivery, Store, StoreError, batch, refusals};
 
 /// A count that a mail falls under: who or what is counted, as an HMAC, and how many
 /// mails are too many.
 #[derive(Clone, Debug)]
-pub struct MailCount {
+pub struct RateLimitKey {
     pub mac: String,
     pub most_in_short: i64,
     pub most_in_day: i64,
@@ -28,7 +28,7 @@ pub struct MailCount {
 
 /// Another address for a reader, who has proven it.
 #[derive(Clone, Debug)]
-pub struct Move<'a> {
+pub struct AddressChange<'a> {
     pub to: &'a EmailAddress,
     pub ip: Option<String>,
     /// Makes every link void that was mailed to the address of before.
@@ -67,7 +67,10 @@ macro_rules! follow_reader {
 pub(super) use follow_reader;
 
 fn follow_reader_sql(count: usize) -> String {
-    format!(follow_reader!("$1", "id IN ({})"), batch::list(2, count))
+    format!(
+        follow_reader!("$1", "id IN ({})"),
+        batch::placeholders(2, count)
+    )
 }
 
 const HAND_OVER: &str = "UPDATE deliveries SET subscriber_id = $2 WHERE subscriber_id = $1";
@@ -79,10 +82,10 @@ impl Store {
     pub async fn enqueue_counted(
         &self,
         mail: &NewDelivery,
-        counts: &[MailCount],
-        spans: Spans,
+        counts: &[RateLimitKey],
+        spans: RateWindows,
     ) -> Result<bool, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             for (index, count) in counts.iter().enumerate() {
                 let seen = recent(&mut tx, &[&count.mac], spans).await?;
@@ -106,13 +109,13 @@ impl Store {
     pub async fn change_address(
         &self,
         reader: &Subscriber,
-        step: &Move<'_>,
+        step: &AddressChange<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
-            sqlx::query(LINE_UP).execute(&mut *tx).await?;
-            if !make_room(&mut tx, reader, step.to, now).await? {
+            sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
+            if !release_address(&mut tx, reader, step.to, now).await? {
                 return Ok(false);
             }
             let moved = sqlx::query(MOVE)
@@ -136,7 +139,7 @@ impl Store {
             // What was said of the mailbox of before.
             refusals::forget(&mut tx, &reader.id).await?;
             for mac in &step.address_macs {
-                sqlx::query(WELCOME_BACK)
+                sqlx::query(CLEAR_ERASED)
                     .bind(mac.clone())
                     .execute(&mut *tx)
                     .await?;
@@ -150,12 +153,12 @@ impl Store {
 }
 
 /// Sends these, where they are tried again, to where their readers are now.
-pub(super) async fn follow_readers(
-    tx: &mut Writing,
+pub(super) async fn update_pending_addresses(
+    tx: &mut WriteTx,
     copies: &[&DeliveryId],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    for run in batch::runs(copies) {
+    for run in batch::chunks(copies) {
         let follow = sqlx::query(AssertSqlSafe(follow_reader_sql(run.len()))).bind(now.as_millis());
         run.iter()
             .fold(follow, |query, id| query.bind(id.to_string()))
@@ -166,8 +169,8 @@ pub(super) async fn follow_readers(
 }
 
 /// False when somebody reads under the address.
-async fn make_room(
-    tx: &mut Writing,
+async fn release_address(
+    tx: &mut WriteTx,
     reader: &Subscriber,
     address: &EmailAddress,
     now: Timestamp,
@@ -195,7 +198,7 @@ async fn make_room(
         .fetch_all(&mut **tx)
         .await?;
     let has_gone = !gone.is_empty();
-    let mut moves = Moves::default();
+    let mut moves = StateChanges::default();
     moves.add_all(gone, None)?;
     moves.write(tx, now).await?;
     Ok(has_gone)

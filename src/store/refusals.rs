@@ -4,10 +4,10 @@ use sqlx::Row;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryId;
-use crate::domain::delivery::soft_bounce::Refusal;
+use crate::domain::delivery::soft_bounce::SoftBounce;
 use crate::domain::subscriber::SubscriberId;
 use crate::store::StoreError;
-use crate::store::transaction::Writing;
+use crate::store::transaction::WriteTx;
 
 // The tries of one copy count once.
 const NOTE: &str =
@@ -23,9 +23,9 @@ const FORGET: &str = "DELETE FROM refusals WHERE subscriber_id = $1";
 
 /// Notes one; true when with those before it settles that the address is dead.
 pub(super) async fn note(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     reader: &SubscriberId,
-    refusal: Refusal,
+    refusal: SoftBounce,
     delivery: &DeliveryId,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
@@ -46,10 +46,10 @@ pub(super) async fn note(
         .fetch_one(&mut **tx)
         .await?;
     let first = Timestamp::from_millis(row.try_get("first_at")?);
-    Ok(refusal.settles_it(row.try_get("issues")?, first, now))
+    Ok(refusal.is_conclusive(row.try_get("issues")?, first, now))
 }
 
-pub(super) async fn forget(tx: &mut Writing, reader: &SubscriberId) -> Result<(), StoreError> {
+pub(super) async fn forget(tx: &mut WriteTx, reader: &SubscriberId) -> Result<(), StoreError> {
     sqlx::query(FORGET)
         .bind(reader.to_string())
         .execute(&mut **tx)

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::Row;
 
 use crate::domain::clock::Timestamp;
-use crate::store::transaction::{Writing, again};
+use crate::store::transaction::{WriteTx, with_retry};
 use crate::store::{Store, StoreError};
 
 /// The settings that were saved, by name, as text.
@@ -57,7 +57,7 @@ impl Store {
         by: &str,
         now: Timestamp,
     ) -> Result<Option<i64>, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             let revision: i64 = sqlx::query_scalar(NEXT_REVISION)
                 .fetch_one(&mut *tx)
@@ -76,7 +76,7 @@ impl Store {
 }
 
 async fn save_one(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     name: &str,
     value: Option<&str>,
     by: &str,
@@ -105,7 +105,7 @@ pub(super) const STATEMENTS: &[&str] = &[ALL, REVISION, NEXT_REVISION, PUT, FORG
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Place;
+    use crate::store::DatabaseUrl;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
 
@@ -116,7 +116,7 @@ mod tests {
     #[tokio::test]
     async fn each_save_has_a_number_and_a_stale_one_saves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::Sqlite(folder.path().join("test.db"));
+        let place = DatabaseUrl::Sqlite(folder.path().join("test.db"));
         let store = Store::connect(&place).await.unwrap();
         assert_eq!(
             store.saved_settings().await.unwrap(),

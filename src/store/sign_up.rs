@@ -6,9 +6,9 @@ use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
-use crate::store::sign_up_rows::{known, queue, recent, take_in};
+use crate::store::sign_up_rows::{insert_or_update, known, queue, recent};
 use crate::store::subscribers::Subscriber;
-use crate::store::transaction::again;
+use crate::store::transaction::with_retry;
 use crate::store::{NewDelivery, Store, StoreError};
 
 /// What proves that a reader asked for it.
@@ -29,21 +29,21 @@ pub struct SignUp {
     pub name: Option<SubscriberName>,
     pub consent: ConsentRecord,
     pub source: String,
-    pub letter: LetterIds,
+    pub letter: ConfirmationIds,
 }
 
 /// For a mail about a sign-up, should one be sent.
 #[derive(Clone, Debug)]
-pub struct LetterIds {
+pub struct ConfirmationIds {
     pub mailbox_mac: String,
     pub delivery: DeliveryId,
 }
 
 /// Decides on the mail that answers a sign-up.
-pub type ChooseLetter = fn(Option<SubscriberState>, RecentMails) -> Option<DeliveryKind>;
+pub type SelectEmail = fn(Option<SubscriberState>, RecentMails) -> Option<DeliveryKind>;
 
 /// The beginnings of the short and the long span in which mails are counted, and now.
-pub type Spans = (Timestamp, Timestamp, Timestamp);
+pub type RateWindows = (Timestamp, Timestamp, Timestamp);
 
 /// Sign-up mails that a mailbox was sent lately.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,13 +61,13 @@ impl Store {
     pub(super) async fn sign_up_all(
         &self,
         requests: &[SignUp],
-        spans: Spans,
-        choose: ChooseLetter,
+        spans: RateWindows,
+        choose: SelectEmail,
     ) -> Result<Vec<Option<DeliveryKind>>, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             let known = known(&mut tx, requests).await?;
-            take_in(&mut tx, requests, &known, spans.2).await?;
+            insert_or_update(&mut tx, requests, &known, spans.2).await?;
             let mailboxes: Vec<&str> = requests
                 .iter()
                 .map(|it| it.letter.mailbox_mac.as_str())
@@ -94,13 +94,13 @@ impl Store {
 
     /// Queues the mail that `choose` decides on for each who still waits for confirmation.
     /// Gives how many.
-    pub async fn ask_again(
+    pub async fn resend_confirmation(
         &self,
-        readers: &[(Subscriber, LetterIds)],
-        spans: Spans,
-        choose: ChooseLetter,
+        readers: &[(Subscriber, ConfirmationIds)],
+        spans: RateWindows,
+        choose: SelectEmail,
     ) -> Result<u64, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             let mut asked = 0;
             for (reader, letter) in readers {
@@ -132,7 +132,7 @@ impl Store {
     }
 }
 
-impl LetterIds {
+impl ConfirmationIds {
     fn to(&self, kind: DeliveryKind, reader: SubscriberId, address: &EmailAddress) -> NewDelivery {
         NewDelivery {
             id: self.delivery.clone(),

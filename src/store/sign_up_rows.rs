@@ -6,17 +6,17 @@ use sqlx::Row;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::SubscriberState;
-use crate::store::batch::{self, Padded};
-use crate::store::sign_up::{RecentMails, SignUp, Spans};
-use crate::store::subscriber_moves::Moves;
+use crate::store::batch::{self, SizedStatement};
+use crate::store::sign_up::{RateWindows, RecentMails, SignUp};
+use crate::store::subscriber_moves::StateChanges;
 use crate::store::subscribers::{Subscriber, subscriber, subscriber_rows};
-use crate::store::transaction::Writing;
+use crate::store::transaction::WriteTx;
 use crate::store::{NewDelivery, StoreError, deliveries};
 
 fn known_sql(count: usize) -> String {
     format!(
         subscriber_rows!("address_key IN ({})"),
-        batch::list(1, count)
+        batch::placeholders(1, count)
     )
 }
 
@@ -28,7 +28,7 @@ fn insert_pending_sql(rows: usize) -> String {
             (id, address, address_key, name, state, state_at, source, created_at, nonce, asked_at, asked_ip, form_version)
         SELECT id, address, address_key, name, 'pending', ${}, source, ${}, nonce, ${}, asked_ip, form_version
         FROM v WHERE id IS NOT NULL",
-        batch::values(1, rows, &["$"; 8]),
+        batch::value_rows(1, rows, &["$"; 8]),
         now + 1,
         now + 2,
         now + 3
@@ -40,7 +40,7 @@ fn recent_sql(count: usize) -> String {
         "SELECT mailbox_mac, CAST(SUM(CASE WHEN sent_at > $1 THEN 1 ELSE 0 END) AS BIGINT) AS in_short,
             CAST(COUNT(*) AS BIGINT) AS in_day
         FROM sign_up_mails WHERE sent_at > $2 AND mailbox_mac IN ({}) GROUP BY mailbox_mac",
-        batch::list(3, count)
+        batch::placeholders(3, count)
     )
 }
 
@@ -48,15 +48,15 @@ fn note_sql(rows: usize) -> String {
     format!(
         "WITH v (id, mailbox_mac) AS (VALUES {})
         INSERT INTO sign_up_mails (id, mailbox_mac, sent_at) SELECT id, mailbox_mac, ${} FROM v WHERE id IS NOT NULL",
-        batch::values(1, rows, &["$", "$"]),
+        batch::value_rows(1, rows, &["$", "$"]),
         2 * rows + 1
     )
 }
 
-static KNOWN: Padded = Padded::new(known_sql);
-static INSERT_PENDING: Padded = Padded::new(insert_pending_sql);
-static RECENT: Padded = Padded::new(recent_sql);
-static NOTE: Padded = Padded::new(note_sql);
+static KNOWN: SizedStatement = SizedStatement::new(known_sql);
+static INSERT_PENDING: SizedStatement = SizedStatement::new(insert_pending_sql);
+static RECENT: SizedStatement = SizedStatement::new(recent_sql);
+static NOTE: SizedStatement = SizedStatement::new(note_sql);
 
 // A confirmed reader's record is not for strangers to touch; whoever left or never
 // confirmed has just asked anew. Where from, by which form and by whose hand describe one
@@ -74,7 +74,7 @@ const ASKED_BY_PROGRAM: &str = "UPDATE subscribers SET asked_at = $2,
 
 /// Those of them who are there already, by the keys of their addresses.
 pub(super) async fn known(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     requests: &[SignUp],
 ) -> Result<HashMap<String, Subscriber>, StoreError> {
     let (sql, padding) = KNOWN.for_rows(tx.backend, requests.len());
@@ -89,8 +89,8 @@ pub(super) async fn known(
 }
 
 /// Takes in who is new, and notes that the others asked again.
-pub(super) async fn take_in(
-    tx: &mut Writing,
+pub(super) async fn insert_or_update(
+    tx: &mut WriteTx,
     requests: &[SignUp],
     known: &HashMap<String, Subscriber>,
     now: Timestamp,
@@ -137,16 +137,16 @@ pub(super) async fn take_in(
         query = query.bind(now.as_millis());
     }
     query.execute(&mut **tx).await?;
-    let mut moves = Moves::default();
+    let mut moves = StateChanges::default();
     moves.add(None, Some(SubscriberState::Pending), new.len() as u64);
     moves.write(tx, now).await
 }
 
 /// The mails of late by the mailbox's HMAC; who had none is left out.
 pub(super) async fn recent(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     mailbox_macs: &[&str],
-    (short, day, _): Spans,
+    (short, day, _): RateWindows,
 ) -> Result<HashMap<String, RecentMails>, StoreError> {
     let (sql, padding) = RECENT.for_rows(tx.backend, mailbox_macs.len());
     let query = sqlx::query(sql)
@@ -169,7 +169,7 @@ pub(super) async fn recent(
 
 /// Counts mails, each by its id, under the HMACs of their mailboxes.
 pub(super) async fn note(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     mails: &[(String, &str)],
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -187,7 +187,7 @@ pub(super) async fn note(
 
 /// Queues mails about a sign-up, each with the HMAC of the mailbox that it counts for.
 pub(super) async fn queue(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     letters: Vec<(&str, NewDelivery)>,
     now: Timestamp,
 ) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::IssueState;
 use crate::store::pair::{NOW, Pair};
-use crate::store::{GroupCommit, PolicyRefusal, Settled, Store};
+use crate::store::{DeliveryUpdate, GroupCommit, PolicyRefusal, Store};
 
 const READERS: usize = 25;
 
@@ -13,7 +13,7 @@ impl Pair {
     /// So many copies are begun by this process, and refused or accepted.
     async fn tries(&self, (store, worker): (&Store, &WorkerId), copies: i64, is_taken: bool) {
         let jobs = store
-            .claim_copies(worker, &self.issue, Timestamp::EPOCH, copies, NOW)
+            .claim_issue(worker, &self.issue, Timestamp::EPOCH, copies, NOW)
             .await;
         let jobs = jobs.unwrap();
         let ids: Vec<DeliveryId> = jobs.iter().map(|job| job.id.clone()).collect();
@@ -23,7 +23,7 @@ impl Pair {
             ..GroupCommit::default()
         };
         let recorded = store.record(worker, &commit, NOW).await.unwrap();
-        assert_eq!(recorded.begun.len(), ids.len());
+        assert_eq!(recorded.may_send.len(), ids.len());
         let commit = if is_taken {
             self.accepted(&ids)
         } else {
@@ -38,7 +38,7 @@ impl Pair {
     async fn begins_to_send_others(&self, copies: i64) {
         let jobs = self
             .one
-            .claim_copies(&self.worker, &self.issue, Timestamp::EPOCH, copies, NOW)
+            .claim_issue(&self.worker, &self.issue, Timestamp::EPOCH, copies, NOW)
             .await;
         let commit = GroupCommit {
             next: jobs.unwrap().iter().map(Into::into).collect(),
@@ -48,7 +48,7 @@ impl Pair {
     }
 
     fn accepted(&self, ids: &[DeliveryId]) -> GroupCommit {
-        let delivered = |id: &DeliveryId| Settled {
+        let delivered = |id: &DeliveryId| DeliveryUpdate {
             id: id.clone(),
             state: DeliveryState::Delivered,
             ..self.bounced()
@@ -61,7 +61,7 @@ impl Pair {
     }
 
     fn refused(&self, ids: &[DeliveryId]) -> GroupCommit {
-        let refused = |id: &DeliveryId| Settled {
+        let refused = |id: &DeliveryId| DeliveryUpdate {
             id: id.clone(),
             ..self.bounced()
         };
@@ -72,7 +72,7 @@ impl Pair {
         };
         GroupCommit {
             outcomes: ids.iter().map(refused).collect(),
-            excused: ids.to_vec(),
+            requeued: ids.to_vec(),
             refused: ids.iter().map(refusal).collect(),
             ..GroupCommit::default()
         }

@@ -30,16 +30,16 @@ pub struct SubscriberFilter {
 
 /// A place in the order of one list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListPlace(pub(super) String);
+pub struct Cursor(pub(super) String);
 
 /// Which rows of a list.
 #[derive(Clone, Copy, Debug, Default)]
-pub enum Turn<'a> {
+pub enum PageDirection<'a> {
     #[default]
     First,
-    After(&'a ListPlace),
+    After(&'a Cursor),
     /// The last ones before it.
-    Before(&'a ListPlace),
+    Before(&'a Cursor),
 }
 
 impl Search {
@@ -100,9 +100,9 @@ impl SubscriberFilter {
     }
 
     /// The statement of a page, read forwards or backwards, and what is bound to it.
-    pub(super) fn page(&self, turn: Turn<'_>, limit: usize) -> Statement {
+    pub(super) fn page(&self, turn: PageDirection<'_>, limit: usize) -> Statement {
         let key = self.key();
-        let backwards = matches!(turn, Turn::Before(_));
+        let backwards = matches!(turn, PageDirection::Before(_));
         let descending = self.is_descending() != backwards;
         let mut conditions = Vec::new();
         let mut bound = Vec::new();
@@ -115,7 +115,7 @@ impl SubscriberFilter {
             bind(">=", from.to_owned());
             bind("<", format!("{from}{ABOVE}"));
         }
-        if let Turn::After(place) | Turn::Before(place) = turn {
+        if let PageDirection::After(place) | PageDirection::Before(place) = turn {
             bind(if descending { "<" } else { ">" }, place.0.clone());
         }
         let select = |state: &str| {
@@ -188,7 +188,7 @@ pub(super) struct Statement {
 /// Every page there can be.
 #[cfg(test)]
 pub(super) fn statements() -> Vec<(String, Vec<String>)> {
-    let place = ListPlace("m".to_owned());
+    let place = Cursor("m".to_owned());
     let mut all = vec![(
         crate::store::subscriber_list::by_id_sql(10),
         vec![place.0.clone(); 10],
@@ -201,7 +201,11 @@ pub(super) fn statements() -> Vec<(String, Vec<String>)> {
                     search: search.clone(),
                     order,
                 };
-                for turn in [Turn::First, Turn::After(&place), Turn::Before(&place)] {
+                for turn in [
+                    PageDirection::First,
+                    PageDirection::After(&place),
+                    PageDirection::Before(&place),
+                ] {
                     let statement = filter.page(turn, 51);
                     all.push((statement.sql, statement.bound));
                 }

@@ -9,13 +9,13 @@ use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
 use crate::store::connect::Backend;
-use crate::store::subscriber_moves::Moves;
-use crate::store::transaction::{Writing, again};
+use crate::store::subscriber_moves::StateChanges;
+use crate::store::transaction::{WriteTx, with_retry};
 use crate::store::{NewDelivery, Store, StoreError, batch, decode};
 
 /// One reader to be taken in.
 #[derive(Clone, Debug)]
-pub struct Arrival {
+pub struct ImportRow {
     pub id: SubscriberId,
     pub nonce: String,
     pub address: EmailAddress,
@@ -43,14 +43,14 @@ impl std::ops::AddAssign for ImportTally {
 fn known_sql(count: usize) -> String {
     format!(
         "SELECT address_key, state FROM subscribers WHERE address_key IN ({})",
-        batch::list(1, count)
+        batch::placeholders(1, count)
     )
 }
 
 fn erased_sql(count: usize) -> String {
     format!(
         "SELECT address_mac FROM erased WHERE address_mac IN ({})",
-        batch::list(1, count)
+        batch::placeholders(1, count)
     )
 }
 
@@ -63,7 +63,7 @@ fn insert_sql(count: usize) -> String {
     format!(
         "INSERT INTO subscribers (id, address, address_key, name, state, state_at, source, created_at, nonce,
             asked_at, confirmed_at) VALUES {} ON CONFLICT (address_key) DO NOTHING RETURNING id",
-        batch::values(1, count, &columns)
+        batch::value_rows(1, count, &columns)
     )
 }
 
@@ -74,7 +74,7 @@ const CONFIRM_ELSEWHERE: &str =
 
 /// What an import makes of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum ImportAction {
     New,
     /// Was waiting for confirmation, and is confirmed by where they come from.
     Promoted,
@@ -82,21 +82,21 @@ enum Fate {
     KeptOut,
 }
 
-fn fate(known: Option<SubscriberState>, erased: bool, as_pending: bool) -> Fate {
+fn fate(known: Option<SubscriberState>, erased: bool, as_pending: bool) -> ImportAction {
     match known {
-        _ if erased => Fate::KeptOut,
-        None => Fate::New,
-        Some(SubscriberState::Pending) if !as_pending => Fate::Promoted,
-        Some(SubscriberState::Pending | SubscriberState::Confirmed) => Fate::Unchanged,
-        Some(SubscriberState::Unsubscribed | SubscriberState::Suppressed) => Fate::KeptOut,
+        _ if erased => ImportAction::KeptOut,
+        None => ImportAction::New,
+        Some(SubscriberState::Pending) if !as_pending => ImportAction::Promoted,
+        Some(SubscriberState::Pending | SubscriberState::Confirmed) => ImportAction::Unchanged,
+        Some(SubscriberState::Unsubscribed | SubscriberState::Suppressed) => ImportAction::KeptOut,
     }
 }
 
 /// A batch, each row under what becomes of it.
 #[derive(Default)]
-struct Sorted<'a> {
-    new: Vec<&'a Arrival>,
-    promoted: Vec<&'a Arrival>,
+struct ImportPlan<'a> {
+    new: Vec<&'a ImportRow>,
+    promoted: Vec<&'a ImportRow>,
     unchanged: u64,
     kept_out: u64,
 }
@@ -106,12 +106,12 @@ impl Store {
     /// asked for confirmation by mail.
     pub async fn import(
         &self,
-        arrivals: &[Arrival],
+        arrivals: &[ImportRow],
         source: &str,
         as_pending: bool,
         now: Timestamp,
     ) -> Result<ImportTally, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             let mut sorted = sort(&mut tx, self.backend, arrivals, as_pending).await?;
             // Neighbours in the indexes are written one after the other.
@@ -121,7 +121,7 @@ impl Store {
             let imported =
                 insert_all(&mut tx, self.backend, &sorted.new, source, as_pending, now).await?;
             let promoted = promote_all(&mut tx, &sorted.promoted, source, now).await?;
-            let mut moves = Moves::default();
+            let mut moves = StateChanges::default();
             moves.add(None, Some(state_of(as_pending)), imported);
             moves.add(
                 Some(SubscriberState::Pending),
@@ -142,11 +142,11 @@ impl Store {
     }
 
     /// What [`Self::import`] would make of a batch, and whom it would take in.
-    pub async fn weigh<'a>(
+    pub async fn dry_run<'a>(
         &self,
-        arrivals: &'a [Arrival],
+        arrivals: &'a [ImportRow],
         as_pending: bool,
-    ) -> Result<(ImportTally, Vec<&'a Arrival>), StoreError> {
+    ) -> Result<(ImportTally, Vec<&'a ImportRow>), StoreError> {
         let mut connection = self.pool.acquire().await?;
         let mut sorted = sort(&mut connection, self.backend, arrivals, as_pending).await?;
         sorted.new.append(&mut sorted.promoted);
@@ -162,23 +162,23 @@ impl Store {
 async fn sort<'a>(
     connection: &mut AnyConnection,
     backend: Backend,
-    arrivals: &'a [Arrival],
+    arrivals: &'a [ImportRow],
     as_pending: bool,
-) -> Result<Sorted<'a>, StoreError> {
+) -> Result<ImportPlan<'a>, StoreError> {
     let known = known_states(connection, backend, arrivals).await?;
     let erased = erased_among(connection, backend, arrivals).await?;
     let mut seen = HashSet::new();
-    let mut sorted = Sorted::default();
+    let mut sorted = ImportPlan::default();
     for arrival in arrivals {
         let key = arrival.address.key();
         let is_erased = arrival.address_macs.iter().any(|mac| erased.contains(mac));
         match fate(known.get(&key).copied(), is_erased, as_pending) {
-            Fate::KeptOut => sorted.kept_out += 1,
-            Fate::Unchanged => sorted.unchanged += 1,
+            ImportAction::KeptOut => sorted.kept_out += 1,
+            ImportAction::Unchanged => sorted.unchanged += 1,
             // The same address twice in one batch.
             _ if !seen.insert(key) => sorted.unchanged += 1,
-            Fate::New => sorted.new.push(arrival),
-            Fate::Promoted => sorted.promoted.push(arrival),
+            ImportAction::New => sorted.new.push(arrival),
+            ImportAction::Promoted => sorted.promoted.push(arrival),
         }
     }
     Ok(sorted)
@@ -194,8 +194,8 @@ const fn state_of(as_pending: bool) -> SubscriberState {
 
 /// How many were still waiting for confirmation.
 async fn promote_all(
-    tx: &mut Writing,
-    arrivals: &[&Arrival],
+    tx: &mut WriteTx,
+    arrivals: &[&ImportRow],
     source: &str,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
@@ -213,11 +213,11 @@ async fn promote_all(
 async fn known_states(
     connection: &mut AnyConnection,
     backend: Backend,
-    arrivals: &[Arrival],
+    arrivals: &[ImportRow],
 ) -> Result<HashMap<String, SubscriberState>, StoreError> {
     let mut known = HashMap::new();
-    for run in batch::runs(arrivals) {
-        let sql = batch::written_for(backend, known_sql(run.len()));
+    for run in batch::chunks(arrivals) {
+        let sql = batch::for_backend(backend, known_sql(run.len()));
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for arrival in run {
             query = query.bind(arrival.address.key());
@@ -237,15 +237,15 @@ async fn known_states(
 async fn erased_among(
     connection: &mut AnyConnection,
     backend: Backend,
-    arrivals: &[Arrival],
+    arrivals: &[ImportRow],
 ) -> Result<HashSet<String>, StoreError> {
     let macs: Vec<&String> = arrivals
         .iter()
         .flat_map(|arrival| &arrival.address_macs)
         .collect();
     let mut erased = HashSet::new();
-    for run in batch::runs(&macs) {
-        let mut query = sqlx::query_scalar(AssertSqlSafe(batch::written_for(
+    for run in batch::chunks(&macs) {
+        let mut query = sqlx::query_scalar(AssertSqlSafe(batch::for_backend(
             backend,
             erased_sql(run.len()),
         )));
@@ -259,9 +259,9 @@ async fn erased_among(
 
 /// How many were not there yet; only those are asked for confirmation.
 async fn insert_all(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     backend: Backend,
-    arrivals: &[&Arrival],
+    arrivals: &[&ImportRow],
     source: &str,
     as_pending: bool,
     now: Timestamp,
@@ -269,8 +269,8 @@ async fn insert_all(
     let state = state_of(as_pending);
     let confirmed_at = (!as_pending).then_some(now.as_millis());
     let mut inserted = HashSet::with_capacity(arrivals.len());
-    for run in batch::runs(arrivals) {
-        let mut query = sqlx::query_scalar(AssertSqlSafe(batch::written_for(
+    for run in batch::chunks(arrivals) {
+        let mut query = sqlx::query_scalar(AssertSqlSafe(batch::for_backend(
             backend,
             insert_sql(run.len()),
         )));
@@ -292,8 +292,8 @@ async fn insert_all(
         inserted.extend(ids);
     }
     if as_pending {
-        let new = |arrival: &&&Arrival| inserted.contains(&arrival.id.to_string());
-        let mail = |arrival: &&Arrival| NewDelivery {
+        let new = |arrival: &&&ImportRow| inserted.contains(&arrival.id.to_string());
+        let mail = |arrival: &&ImportRow| NewDelivery {
             id: DeliveryId::from_stored(arrival.id.to_string()),
             kind: DeliveryKind::Confirmation,
             subscriber: Some(arrival.id),
@@ -323,12 +323,15 @@ mod tests {
     #[test]
     fn whoever_left_stays_out() {
         use SubscriberState::*;
-        assert_eq!(fate(Some(Unsubscribed), false, false), Fate::KeptOut);
-        assert_eq!(fate(Some(Suppressed), false, true), Fate::KeptOut);
-        assert_eq!(fate(None, true, false), Fate::KeptOut);
-        assert_eq!(fate(Some(Confirmed), false, false), Fate::Unchanged);
-        assert_eq!(fate(Some(Pending), false, false), Fate::Promoted);
-        assert_eq!(fate(Some(Pending), false, true), Fate::Unchanged);
-        assert_eq!(fate(None, false, false), Fate::New);
+        assert_eq!(
+            fate(Some(Unsubscribed), false, false),
+            ImportAction::KeptOut
+        );
+        assert_eq!(fate(Some(Suppressed), false, true), ImportAction::KeptOut);
+        assert_eq!(fate(None, true, false), ImportAction::KeptOut);
+        assert_eq!(fate(Some(Confirmed), false, false), ImportAction::Unchanged);
+        assert_eq!(fate(Some(Pending), false, false), ImportAction::Promoted);
+        assert_eq!(fate(Some(Pending), false, true), ImportAction::Unchanged);
+        assert_eq!(fate(None, false, false), ImportAction::New);
     }
 }

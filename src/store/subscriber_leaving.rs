@@ -4,22 +4,22 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
-use crate::store::freeze::LINE_UP;
-use crate::store::subscriber_moves::Moves;
+use crate::store::freeze::RECIPIENTS_LOCK;
+use crate::store::subscriber_moves::StateChanges;
 use crate::store::subscribers::NOTE_LEAVING;
-use crate::store::transaction::{Writing, again};
+use crate::store::transaction::{WriteTx, with_retry};
 use crate::store::{Store, StoreError, batch, deliveries, refusals};
 
 /// One who leaves, and the nonce that makes their older confirmation links void.
 #[derive(Clone, Debug)]
-pub struct Leaver {
+pub struct Unsubscribe {
     pub id: SubscriberId,
     pub nonce: String,
 }
 
 /// One to be erased, and the HMAC of their address that keeps them out of imports.
 #[derive(Clone, Debug)]
-pub struct Erasure {
+pub struct Erase {
     pub id: SubscriberId,
     pub address_mac: String,
 }
@@ -31,14 +31,14 @@ fn unsubscribe_sql(count: usize) -> String {
             nonce = v.nonce, paused_until = NULL
         FROM v WHERE subscribers.id = v.id AND state IN ('pending', 'confirmed')
         RETURNING subscribers.id, former_state",
-        batch::values(2, count, &["$", "$"])
+        batch::value_rows(2, count, &["$", "$"])
     )
 }
 
 const SKIP: &str = deliveries::skip!("$1", "subscriber_id IN ($readers)");
 
 fn skip_sql(count: usize) -> String {
-    SKIP.replace("$readers", &batch::list(2, count))
+    SKIP.replace("$readers", &batch::placeholders(2, count))
 }
 
 fn cut_ties_sql(count: usize) -> String {
@@ -46,7 +46,7 @@ fn cut_ties_sql(count: usize) -> String {
         "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL,
             reply = NULL
         WHERE subscriber_id IN ({})",
-        batch::list(1, count)
+        batch::placeholders(1, count)
     )
 }
 
@@ -54,26 +54,30 @@ fn note_erased_sql(count: usize) -> String {
     format!(
         "INSERT INTO erased (address_mac, erased_at) VALUES {}
         ON CONFLICT (address_mac) DO NOTHING",
-        batch::values(1, count, &["$", "CAST($ AS BIGINT)"])
+        batch::value_rows(1, count, &["$", "CAST($ AS BIGINT)"])
     )
 }
 
 fn delete_sql(count: usize) -> String {
     format!(
         "DELETE FROM subscribers WHERE id IN ({}) RETURNING state",
-        batch::list(1, count)
+        batch::placeholders(1, count)
     )
 }
 
 impl Store {
     /// Ends subscriptions, and with them every copy that was not begun. Gives how many
     /// were not ended already.
-    pub async fn unsubscribe(&self, leavers: &[Leaver], now: Timestamp) -> Result<u64, StoreError> {
-        again(|| async {
+    pub async fn unsubscribe(
+        &self,
+        leavers: &[Unsubscribe],
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
-            sqlx::query(LINE_UP).execute(&mut *tx).await?;
-            let mut moves = Moves::default();
-            for run in batch::runs(leavers) {
+            sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
+            let mut moves = StateChanges::default();
+            for run in batch::chunks(leavers) {
                 let update = sqlx::query(AssertSqlSafe(unsubscribe_sql(run.len())));
                 let mut update = update.bind(now.as_millis());
                 for leaver in run {
@@ -101,12 +105,12 @@ impl Store {
 
     /// Removes readers. Their deliveries stay, without address or name, so that every
     /// issue's sums stay true. Gives how many were there.
-    pub async fn erase(&self, erasures: &[Erasure], now: Timestamp) -> Result<u64, StoreError> {
-        again(|| async {
+    pub async fn erase(&self, erasures: &[Erase], now: Timestamp) -> Result<u64, StoreError> {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
-            sqlx::query(LINE_UP).execute(&mut *tx).await?;
-            let mut moves = Moves::default();
-            for run in batch::runs(erasures) {
+            sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
+            let mut moves = StateChanges::default();
+            for run in batch::chunks(erasures) {
                 let ids: Vec<SubscriberId> = run.iter().map(|erasure| erasure.id).collect();
                 skip(&mut tx, &ids, now).await?;
                 for id in &ids {
@@ -137,7 +141,7 @@ impl Store {
     }
 }
 
-async fn skip(tx: &mut Writing, ids: &[SubscriberId], now: Timestamp) -> Result<(), StoreError> {
+async fn skip(tx: &mut WriteTx, ids: &[SubscriberId], now: Timestamp) -> Result<(), StoreError> {
     let update = sqlx::query(AssertSqlSafe(skip_sql(ids.len()))).bind(now.as_millis());
     ids.iter()
         .fold(update, |query, id| query.bind(id.to_string()))

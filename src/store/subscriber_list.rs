@@ -6,7 +6,9 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
-use crate::store::subscriber_filter::{COLUMNS, Key, ListPlace, Statement, SubscriberFilter, Turn};
+use crate::store::subscriber_filter::{
+    COLUMNS, Cursor, Key, PageDirection, Statement, SubscriberFilter,
+};
 use crate::store::{Store, StoreError, batch, decode};
 
 /// One line of a list. The address is text: a list shows what is stored.
@@ -23,7 +25,7 @@ pub struct SubscriberRow {
     pub confirmed_at: Option<Timestamp>,
     pub paused_until: Option<Timestamp>,
     /// Where it stands in the list's order.
-    pub place: ListPlace,
+    pub place: Cursor,
 }
 
 impl SubscriberRow {
@@ -42,7 +44,7 @@ const PAUSED: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM subscribers
 pub(super) fn by_id_sql(count: usize) -> String {
     format!(
         "SELECT {COLUMNS}, id AS place FROM subscribers WHERE id IN ({})",
-        batch::list(1, count)
+        batch::placeholders(1, count)
     )
 }
 
@@ -53,7 +55,7 @@ impl Store {
     pub async fn subscribers(
         &self,
         filter: &SubscriberFilter,
-        turn: Turn<'_>,
+        turn: PageDirection<'_>,
         limit: usize,
     ) -> Result<Vec<SubscriberRow>, StoreError> {
         let Statement { sql, bound } = filter.page(turn, limit);
@@ -67,7 +69,7 @@ impl Store {
             .iter()
             .map(subscriber_row)
             .collect::<Result<_, StoreError>>()?;
-        if matches!(turn, Turn::Before(_)) {
+        if matches!(turn, PageDirection::Before(_)) {
             rows.reverse();
         }
         Ok(rows)
@@ -82,7 +84,7 @@ impl Store {
         ids.sort_unstable();
         ids.dedup();
         let mut readers = Vec::with_capacity(ids.len());
-        for run in batch::runs(&ids) {
+        for run in batch::chunks(&ids) {
             let query = sqlx::query(AssertSqlSafe(by_id_sql(run.len())));
             let query = run
                 .iter()
@@ -96,13 +98,13 @@ impl Store {
     }
 
     /// Where a reader stands in a list, or stood, if it goes by ids; `None` when they are gone.
-    pub async fn place_of(
+    pub async fn cursor_for(
         &self,
         id: &SubscriberId,
         filter: &SubscriberFilter,
-    ) -> Result<Option<ListPlace>, StoreError> {
+    ) -> Result<Option<Cursor>, StoreError> {
         if filter.key() == Key::Id {
-            return Ok(Some(ListPlace(id.to_string())));
+            return Ok(Some(Cursor(id.to_string())));
         }
         let row = sqlx::query(PLACE)
             .bind(id.to_string())
@@ -112,7 +114,7 @@ impl Store {
             return Ok(None);
         };
         let address: String = row.try_get("address_key")?;
-        Ok(Some(ListPlace(match filter.key() {
+        Ok(Some(Cursor(match filter.key() {
             Key::Id => id.to_string(),
             Key::Address => address,
             Key::Domain => {
@@ -167,7 +169,7 @@ fn subscriber_row(row: &AnyRow) -> Result<SubscriberRow, StoreError> {
         created_at: Timestamp::from_millis(row.try_get("created_at")?),
         confirmed_at: at(row.try_get("confirmed_at")?),
         paused_until: at(row.try_get("paused_until")?),
-        place: ListPlace(row.try_get("place")?),
+        place: Cursor(row.try_get("place")?),
     })
 }
 

@@ -7,8 +7,8 @@ use sqlx::Row;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::SubscriberState;
-use crate::domain::subscriber::growth::{DAY, DayOfMoves};
-use crate::store::transaction::{Writing, again};
+use crate::domain::subscriber::growth::{DAY, DailyChange};
+use crate::store::transaction::{WriteTx, with_retry};
 use crate::store::{Store, StoreError, decode};
 
 /// Where a reader stands; `None` is not on the list.
@@ -48,9 +48,9 @@ const EVER_PENDING: &str = "SELECT became FROM subscriber_days WHERE became = 'p
 
 /// The moves of one transaction.
 #[derive(Debug, Default)]
-pub(super) struct Moves(HashMap<(&'static str, &'static str), i64>);
+pub(super) struct StateChanges(HashMap<(&'static str, &'static str), i64>);
 
-impl Moves {
+impl StateChanges {
     pub(super) fn one(was: Standing, became: Standing) -> Self {
         let mut moves = Self::default();
         moves.add(was, became, 1);
@@ -80,7 +80,7 @@ impl Moves {
     }
 
     /// Writes them down. Whoever moves a reader does so in the same transaction.
-    pub(super) async fn write(self, tx: &mut Writing, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn write(self, tx: &mut WriteTx, now: Timestamp) -> Result<(), StoreError> {
         for ((was, became), people) in self.0.into_iter().filter(|(_, people)| *people != 0) {
             sqlx::query(NOTE)
                 .bind(now.as_millis())
@@ -112,11 +112,11 @@ impl Store {
 
     /// How many came to be confirmed and how many ceased to be, on each day after `day`
     /// (since 1970-01-01, UTC) on which there were any.
-    pub async fn confirmed_by_day(&self, after: i64) -> Result<Vec<DayOfMoves>, StoreError> {
+    pub async fn confirmed_by_day(&self, after: i64) -> Result<Vec<DailyChange>, StoreError> {
         let rows = sqlx::query(DAYS).bind(after).fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
-                Ok(DayOfMoves {
+                Ok(DailyChange {
                     day: row.try_get("day")?,
                     came: row.try_get("came")?,
                     went: row.try_get("went")?,
@@ -132,8 +132,8 @@ impl Store {
     }
 
     /// Folds the ledger's rows into days. The sums stay the same.
-    pub async fn fold_moves(&self) -> Result<(), StoreError> {
-        again(|| async {
+    pub async fn compact_state_log(&self) -> Result<(), StoreError> {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             for statement in [MARK, FOLD, FORGET_FOLDED] {
                 sqlx::query(statement).execute(&mut *tx).await?;

@@ -33,7 +33,7 @@ pub struct SubscriberRecord {
 
 /// How a reader's copy of a recent issue stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastCopy {
+pub struct LastDelivery {
     pub issue: i64,
     pub state: DeliveryState,
 }
@@ -52,7 +52,7 @@ fn copies_sql(count: usize) -> String {
     format!(
         "SELECT d.subscriber_id, i.number, d.state FROM deliveries d JOIN issues i ON i.id = d.issue_id
         WHERE d.id IN ({})",
-        batch::list(1, count)
+        batch::placeholders(1, count)
     )
 }
 
@@ -115,7 +115,7 @@ impl Store {
         &self,
         subscribers: &[SubscriberId],
         issues: i64,
-    ) -> Result<HashMap<SubscriberId, LastCopy>, StoreError> {
+    ) -> Result<HashMap<SubscriberId, LastDelivery>, StoreError> {
         let newest = sqlx::query(NEWEST_ISSUES)
             .bind(issues)
             .fetch_all(&self.pool)
@@ -129,8 +129,8 @@ impl Store {
                     .map(|id| DeliveryId::of_issue(&issue, id)),
             );
         }
-        let mut last: HashMap<SubscriberId, LastCopy> = HashMap::new();
-        for run in batch::runs(&ids) {
+        let mut last: HashMap<SubscriberId, LastDelivery> = HashMap::new();
+        for run in batch::chunks(&ids) {
             let query = sqlx::query(AssertSqlSafe(copies_sql(run.len())));
             let query = run
                 .iter()
@@ -138,7 +138,7 @@ impl Store {
             for row in query.fetch_all(&self.pool).await? {
                 let id: String = row.try_get("subscriber_id")?;
                 let id = decode("subscriber id", id, SubscriberId::parse)?;
-                let copy = LastCopy {
+                let copy = LastDelivery {
                     issue: row.try_get("number")?,
                     state: decode(
                         "delivery state",

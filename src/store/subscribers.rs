@@ -7,9 +7,9 @@ use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::deliveries::skip;
-use crate::store::freeze::LINE_UP;
-use crate::store::subscriber_moves::Moves;
-use crate::store::transaction::{Writing, again};
+use crate::store::freeze::RECIPIENTS_LOCK;
+use crate::store::subscriber_moves::StateChanges;
+use crate::store::transaction::{WriteTx, with_retry};
 use crate::store::{Store, StoreError, decode};
 
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ const PAUSE: &str =
     "UPDATE subscribers SET paused_until = $2 WHERE id = $1 AND state = 'confirmed'";
 const SKIP_ISSUES: &str = skip!("$2", "subscriber_id = $1 AND kind = 'issue'");
 pub(super) const SKIP_ALL: &str = skip!("$2", "subscriber_id = $1");
-pub(super) const WELCOME_BACK: &str = "DELETE FROM erased WHERE address_mac = $1";
+pub(super) const CLEAR_ERASED: &str = "DELETE FROM erased WHERE address_mac = $1";
 // Of their mails only the rows stay, as of one who is erased.
 const FORGET_PENDING: &str = "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL, reply = NULL,
     state = CASE WHEN due_at IS NULL THEN state ELSE 'skipped' END, due_at = NULL, lease = NULL, at = $2
@@ -97,7 +97,7 @@ impl Store {
         address_macs: &[String],
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             let former = sqlx::query_scalar(CONFIRM)
                 .bind(subscriber.id.to_string())
@@ -107,11 +107,11 @@ impl Store {
                 .fetch_all(&mut *tx)
                 .await?;
             let done = !former.is_empty();
-            let mut moves = Moves::default();
+            let mut moves = StateChanges::default();
             moves.add_all(former, Some(SubscriberState::Confirmed))?;
             moves.write(&mut tx, now).await?;
             for mac in address_macs {
-                sqlx::query(WELCOME_BACK)
+                sqlx::query(CLEAR_ERASED)
                     .bind(mac.clone())
                     .execute(&mut *tx)
                     .await?;
@@ -123,12 +123,8 @@ impl Store {
     }
 
     /// Takes an unsubscribing back, for one who had been confirmed.
-    pub async fn return_to_list(
-        &self,
-        id: &SubscriberId,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        again(|| async {
+    pub async fn resubscribe(&self, id: &SubscriberId, now: Timestamp) -> Result<bool, StoreError> {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             sqlx::query(FORGET_LEAVING)
                 .bind(id.to_string())
@@ -140,7 +136,7 @@ impl Store {
                 .fetch_all(&mut *tx)
                 .await?;
             let done = !former.is_empty();
-            let mut moves = Moves::default();
+            let mut moves = StateChanges::default();
             moves.add_all(former, Some(SubscriberState::Confirmed))?;
             moves.write(&mut tx, now).await?;
             tx.commit().await?;
@@ -156,7 +152,7 @@ impl Store {
         id: &SubscriberId,
         now: Timestamp,
     ) -> Result<Option<SubscriberState>, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             let state: Option<String> = sqlx::query_scalar(LIFT)
                 .bind(id.to_string())
@@ -167,7 +163,7 @@ impl Store {
                 return Ok(None);
             };
             let state = decode("subscriber state", state, SubscriberState::parse)?;
-            let moves = Moves::one(Some(SubscriberState::Suppressed), Some(state));
+            let moves = StateChanges::one(Some(SubscriberState::Suppressed), Some(state));
             moves.write(&mut tx, now).await?;
             tx.commit().await?;
             Ok(Some(state))
@@ -182,9 +178,9 @@ impl Store {
         until: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
-            sqlx::query(LINE_UP).execute(&mut *tx).await?;
+            sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
             let done = sqlx::query(PAUSE)
                 .bind(id.to_string())
                 .bind(until.map(Timestamp::as_millis))
@@ -205,7 +201,7 @@ impl Store {
         before: Timestamp,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             sqlx::query(FORGET_PENDING)
                 .bind(before.as_millis())
@@ -217,7 +213,7 @@ impl Store {
                 .execute(&mut *tx)
                 .await?
                 .rows_affected();
-            let mut moves = Moves::default();
+            let mut moves = StateChanges::default();
             moves.add(Some(SubscriberState::Pending), None, purged);
             moves.write(&mut tx, now).await?;
             tx.commit().await?;
@@ -228,7 +224,7 @@ impl Store {
 }
 
 pub(super) async fn skip(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     statement: &'static str,
     id: &SubscriberId,
     now: Timestamp,
@@ -275,7 +271,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     PAUSE,
     SKIP_ISSUES,
     SKIP_ALL,
-    WELCOME_BACK,
+    CLEAR_ERASED,
     FORGET_PENDING,
     PURGE_PENDING,
 ];

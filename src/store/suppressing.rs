@@ -2,10 +2,10 @@
 
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
-use crate::store::outcomes::Settled;
-use crate::store::subscriber_moves::Moves;
+use crate::store::outcomes::DeliveryUpdate;
+use crate::store::subscriber_moves::StateChanges;
 use crate::store::subscribers::{self, SKIP_ALL};
-use crate::store::transaction::Writing;
+use crate::store::transaction::WriteTx;
 use crate::store::{StoreError, refusals};
 
 // The reader may have moved to another address meanwhile, which is not the dead one.
@@ -18,14 +18,14 @@ const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at
 // Whoever suppresses does not go through the row of those who leave: they hold it while they
 // wait for copies whose outcome it is just writing. It goes through this one, at its end, and so does a freeze: the later
 // of the two sees what the earlier has done.
-pub(super) const MEET: &str = "INSERT INTO facts (name, value) VALUES ('suppressing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
+pub(super) const SUPPRESSION_LOCK: &str = "INSERT INTO facts (name, value) VALUES ('suppressing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
 
 /// Ends whatever waits for this reader. False when they have moved or are suppressed already:
 /// then nothing of theirs ends for it.
 pub(super) async fn suppress(
-    tx: &mut Writing,
+    tx: &mut WriteTx,
     reader: &SubscriberId,
-    settled: &Settled,
+    settled: &DeliveryUpdate,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let former: Vec<String> = sqlx::query_scalar(SUPPRESS)
@@ -38,7 +38,7 @@ pub(super) async fn suppress(
     if former.is_empty() {
         return Ok(false);
     }
-    let mut moves = Moves::default();
+    let mut moves = StateChanges::default();
     moves.add_all(former, Some(SubscriberState::Suppressed))?;
     moves.write(tx, now).await?;
     sqlx::query(BOUNCE)
@@ -53,15 +53,15 @@ pub(super) async fn suppress(
 
 /// Their copies of an issue that was frozen meanwhile. Behind all else that the transaction
 /// waits for, since a freeze may wait for it.
-pub(super) async fn leave_the_next_issue(
-    tx: &mut Writing,
+pub(super) async fn skip_concurrent_issue(
+    tx: &mut WriteTx,
     suppressed: &[SubscriberId],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     if suppressed.is_empty() {
         return Ok(());
     }
-    sqlx::query(MEET).execute(&mut **tx).await?;
+    sqlx::query(SUPPRESSION_LOCK).execute(&mut **tx).await?;
     for reader in suppressed {
         subscribers::skip(tx, SKIP_ALL, reader, now).await?;
     }
@@ -69,4 +69,4 @@ pub(super) async fn leave_the_next_issue(
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[SUPPRESS, BOUNCE, MEET];
+pub(super) const STATEMENTS: &[&str] = &[SUPPRESS, BOUNCE, SUPPRESSION_LOCK];

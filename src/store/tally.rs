@@ -9,14 +9,14 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::issue::{IssueId, Tally};
-use crate::store::freeze::LINE_UP;
-use crate::store::transaction::{Writing, again};
+use crate::domain::issue::{DeliveryCounts, IssueId};
+use crate::store::freeze::RECIPIENTS_LOCK;
+use crate::store::transaction::{WriteTx, with_retry};
 use crate::store::{IssueRow, Store, StoreError};
 
 /// One look at an issue.
 #[derive(Clone, Debug)]
-pub struct Sight {
+pub struct IssueProgress {
     pub issue: IssueRow,
     /// When the first of what is to go falls due, or fell due.
     pub first_due: Option<Timestamp>,
@@ -48,13 +48,16 @@ const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = 0, re
 
 impl Store {
     /// An issue as it stands, for those who watch it being sent.
-    pub async fn sight(&self, issue: &IssueId) -> Result<Option<Sight>, StoreError> {
+    pub async fn issue_progress(
+        &self,
+        issue: &IssueId,
+    ) -> Result<Option<IssueProgress>, StoreError> {
         let first_due: Option<i64> = sqlx::query_scalar(FIRST_DUE)
             .bind(issue.to_string())
             .fetch_one(&self.pool)
             .await?;
         let row = self.issue_by_id(issue).await?;
-        Ok(row.map(|issue| Sight {
+        Ok(row.map(|issue| IssueProgress {
             issue,
             first_due: first_due.map(Timestamp::from_millis),
         }))
@@ -63,11 +66,11 @@ impl Store {
     /// Queues an issue anew for those who bounced or are in doubt and still want it.
     /// Returns how many; the issue is sending again if there are any. One that was
     /// cancelled stays so.
-    pub async fn send_again(&self, issue: &IssueId, now: Timestamp) -> Result<u64, StoreError> {
-        again(|| async {
+    pub async fn requeue_failed(&self, issue: &IssueId, now: Timestamp) -> Result<u64, StoreError> {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             // Who leaves at this moment would not find their copy, and get it.
-            sqlx::query(LINE_UP).execute(&mut *tx).await?;
+            sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
             let mut changed = 0;
             for statement in [REOPEN, QUEUE_ANEW] {
                 let update = sqlx::query(statement)
@@ -86,10 +89,10 @@ impl Store {
 
     /// Makes one row of the many that PostgreSQL writes, where writers must not wait for
     /// each other. The sums stay the same.
-    pub async fn fold_tallies(&self) -> Result<(), StoreError> {
-        again(|| async {
+    pub async fn compact_counts(&self) -> Result<(), StoreError> {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
-            let mut sums: HashMap<String, Tally> = HashMap::new();
+            let mut sums: HashMap<String, DeliveryCounts> = HashMap::new();
             {
                 let mut parts = sqlx::query(TAKE_PARTS).fetch(&mut *tx);
                 while let Some(part) = parts.try_next().await? {
@@ -107,7 +110,11 @@ impl Store {
 }
 
 /// From here on the issue's copies are counted, beginning with these.
-pub(super) async fn begin(tx: &mut Writing, issue: &str, sum: &Tally) -> Result<(), StoreError> {
+pub(super) async fn begin(
+    tx: &mut WriteTx,
+    issue: &str,
+    sum: &DeliveryCounts,
+) -> Result<(), StoreError> {
     sqlx::query(BEGIN)
         .bind(issue.to_owned())
         .bind(sum.delivered)
@@ -121,16 +128,16 @@ pub(super) async fn begin(tx: &mut Writing, issue: &str, sum: &Tally) -> Result<
 }
 
 /// Of all `recipients`; who is in none of the sums is queued.
-pub(super) fn tally(row: &AnyRow, recipients: i64) -> Result<Tally, StoreError> {
+pub(super) fn tally(row: &AnyRow, recipients: i64) -> Result<DeliveryCounts, StoreError> {
     let counted = counted(row)?;
-    Ok(Tally {
+    Ok(DeliveryCounts {
         queued: recipients - counted.recipients(),
         ..counted
     })
 }
 
-fn counted(row: &AnyRow) -> Result<Tally, StoreError> {
-    Ok(Tally {
+fn counted(row: &AnyRow) -> Result<DeliveryCounts, StoreError> {
+    Ok(DeliveryCounts {
         queued: 0,
         deferred: row.try_get("deferred")?,
         delivered: row.try_get("delivered")?,

@@ -6,16 +6,18 @@ use std::time::Duration;
 use sqlx::Row;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::in_doubt::InDoubt;
+use crate::domain::delivery::in_doubt::InDoubtPolicy;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{IssueId, WorkerId};
-use crate::domain::issue::Tally;
+use crate::domain::issue::DeliveryCounts;
 use crate::domain::issue::slot::Slot;
 use crate::domain::random::Random;
 use crate::domain::subscriber::SubscriberId;
 use crate::store::pair::{NOW, Pair};
-use crate::store::{Claimed, Erasure, GroupCommit, Leaver, Mark, Settled, Store, StoreError};
+use crate::store::{
+    DeliveryUpdate, Erase, FreezeOutcome, GroupCommit, SendIntent, Store, StoreError, Unsubscribe,
+};
 
 const COPIES: &str = "SELECT id, state, lease, address FROM deliveries WHERE issue_id IS NOT NULL";
 const PARTS: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM issue_tallies";
@@ -25,9 +27,9 @@ const STEPS: usize = 120;
 impl Store {
     /// How an issue's recipients are accounted for, as everybody is told and as every copy
     /// says.
-    pub async fn tally(&self, issue: &IssueId) -> Result<Tally, StoreError> {
+    pub async fn tally(&self, issue: &IssueId) -> Result<DeliveryCounts, StoreError> {
         let row = self.issue_by_id(issue).await?.expect("an issue");
-        let mut counted = Tally::default();
+        let mut counted = DeliveryCounts::default();
         let copies =
             sqlx::query("SELECT state FROM deliveries WHERE issue_id = $1").bind(issue.to_string());
         for copy in copies.fetch_all(&self.pool).await? {
@@ -99,11 +101,11 @@ impl Chance {
         held
     }
 
-    fn outcome(&self, id: &DeliveryId) -> Settled {
+    fn outcome(&self, id: &DeliveryId) -> DeliveryUpdate {
         use DeliveryState::{Bounced, Deferred, Delivered, InDoubt};
         let state = [Delivered, Delivered, Bounced, Deferred, InDoubt][self.below(5)];
         let reader = id.to_string().split(':').nth(1).map(SubscriberId::parse);
-        Settled {
+        DeliveryUpdate {
             id: id.clone(),
             state,
             due_at: (state == Deferred).then_some(self.now),
@@ -121,9 +123,10 @@ impl Chance {
         let (store, worker) = self.store();
         let mut held = self.held(worker).await;
         let sending = held.remove("sending").unwrap_or_default();
-        let outcomes: Vec<Settled> = sending.iter().map(|(id, _)| self.outcome(id)).collect();
+        let outcomes: Vec<DeliveryUpdate> =
+            sending.iter().map(|(id, _)| self.outcome(id)).collect();
         let leased = held.remove("leased").unwrap_or_default();
-        let next = |(id, to): (DeliveryId, Option<String>)| Mark {
+        let next = |(id, to): (DeliveryId, Option<String>)| SendIntent {
             id,
             to: EmailAddress::parse(&to.unwrap()).unwrap(),
         };
@@ -131,7 +134,7 @@ impl Chance {
             .iter()
             .filter(|it| it.state == DeliveryState::Bounced);
         let commit = GroupCommit {
-            excused: bounced.map(|it| it.id.clone()).collect(),
+            requeued: bounced.map(|it| it.id.clone()).collect(),
             pauses: match self.below(4) {
                 0 => vec![(self.issue(), "554 no".to_owned())],
                 _ => Vec::new(),
@@ -149,11 +152,11 @@ impl Chance {
         let beat = beats.iter().find(|(id, _)| *id == worker).unwrap().1;
         assert!(
             store
-                .take_up(&worker, beat, InDoubt::Resend, self.now)
+                .reclaim_leases(&worker, beat, InDoubtPolicy::Resend, self.now)
                 .await
                 .unwrap()
         );
-        store.join_workers(&worker, self.now).await.unwrap();
+        store.register_worker(&worker, self.now).await.unwrap();
     }
 
     async fn next_issue(&mut self) {
@@ -162,8 +165,8 @@ impl Chance {
         let slot = Slot::parse(&format!("2026-W{:02}", number.get() + 1)).unwrap();
         let issue = self.pair.next_issue(id, Some(slot)).await;
         match self.pair.one.freeze(&issue, self.now).await.unwrap() {
-            Claimed::Made { .. } => self.issues.push(id),
-            claimed => assert_eq!(claimed, Claimed::NobodyReads),
+            FreezeOutcome::Made { .. } => self.issues.push(id),
+            claimed => assert_eq!(claimed, FreezeOutcome::NobodyReads),
         }
     }
 
@@ -173,7 +176,7 @@ impl Chance {
         let issue = self.issue();
         match self.below(16) {
             0..=3 => {
-                let claim = store.claim_copies(&worker, &issue, Timestamp::EPOCH, 4, now);
+                let claim = store.claim_issue(&worker, &issue, Timestamp::EPOCH, 4, now);
                 claim.await.unwrap();
                 "claimed"
             }
@@ -190,12 +193,12 @@ impl Chance {
                 "resumed"
             }
             11 => {
-                store.send_again(&issue, now).await.unwrap();
+                store.requeue_failed(&issue, now).await.unwrap();
                 "sent again"
             }
             12 => {
                 store.finish_issues(now).await.unwrap();
-                store.fold_tallies().await.unwrap();
+                store.compact_counts().await.unwrap();
                 "finished and folded"
             }
             13 => {
@@ -221,11 +224,11 @@ impl Chance {
         };
         if self.below(3) == 0 {
             let address_mac = id.to_string();
-            let erasure = Erasure { id, address_mac };
+            let erasure = Erase { id, address_mac };
             store.erase(&[erasure], self.now).await.unwrap();
         } else {
             let nonce = String::new();
-            let leaver = Leaver { id, nonce };
+            let leaver = Unsubscribe { id, nonce };
             store.unsubscribe(&[leaver], self.now).await.unwrap();
         }
     }
@@ -233,7 +236,7 @@ impl Chance {
 
 #[tokio::test]
 async fn whatever_happens_the_sums_are_those_of_the_copies() {
-    let mut seen = Tally::default();
+    let mut seen = DeliveryCounts::default();
     for seed in 0..6 {
         let pair = Pair::with_readers(READERS).await;
         let mut chance = Chance {
@@ -249,20 +252,20 @@ async fn whatever_happens_the_sums_are_those_of_the_copies() {
             let mut to_go = 0;
             for issue in &chance.issues {
                 let tally = chance.pair.one.tally(issue).await.unwrap();
-                to_go += tally.to_go();
+                to_go += tally.remaining();
                 seen.add(&tally);
             }
             let figure = chance.pair.one.deliveries_to_go().await.unwrap();
             assert_eq!(figure, to_go);
         }
-        chance.pair.one.fold_tallies().await.unwrap();
+        chance.pair.one.compact_counts().await.unwrap();
         let parts: i64 = sqlx::query_scalar(PARTS)
             .fetch_one(&chance.pair.one.pool)
             .await
             .unwrap();
         assert_eq!(parts.cast_unsigned(), chance.issues.len() as u64);
     }
-    let Tally {
+    let DeliveryCounts {
         queued,
         deferred,
         delivered,

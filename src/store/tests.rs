@@ -3,7 +3,7 @@
 
 use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
 
-use crate::store::connect::{Backend, Place, Store};
+use crate::store::connect::{Backend, DatabaseUrl, Store};
 use crate::test_database::Database;
 
 pub(super) fn statements(backend: Backend) -> Vec<String> {
@@ -64,7 +64,7 @@ pub(super) fn statements(backend: Backend) -> Vec<String> {
         .collect()
 }
 
-async fn prepare_all(place: Place, backend: Backend) {
+async fn prepare_all(place: DatabaseUrl, backend: Backend) {
     let store = Store::connect(&place).await.unwrap();
     let mut connection = store.pool.acquire().await.unwrap();
     for statement in statements(backend) {
@@ -79,7 +79,7 @@ async fn prepare_all(place: Place, backend: Backend) {
 async fn sqlite_takes_every_statement() {
     let database = Database::sqlite();
     let path = database.url().trim_start_matches("sqlite:");
-    prepare_all(Place::Sqlite(path.into()), Backend::Sqlite).await;
+    prepare_all(DatabaseUrl::Sqlite(path.into()), Backend::Sqlite).await;
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn postgres_takes_every_statement() {
     // tests/main.rs says what is left out without one.
     if database.url().starts_with("postgres") {
         prepare_all(
-            Place::Postgres(database.url().to_owned()),
+            DatabaseUrl::Postgres(database.url().to_owned()),
             Backend::Postgres,
         )
         .await;
@@ -99,13 +99,13 @@ async fn postgres_takes_every_statement() {
 #[tokio::test]
 async fn the_desk_looks_issues_up_in_an_index() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::Sqlite(folder.path().join("test.db"));
+    let place = DatabaseUrl::Sqlite(folder.path().join("test.db"));
     let store = Store::connect(&place).await.unwrap();
     for statement in crate::store::copies::STATEMENTS
         .iter()
         .chain(crate::store::tally::STATEMENTS)
         .chain(crate::store::desk::STATEMENTS)
-        .chain(&[crate::store::deliveries::TO_GO])
+        .chain(&[crate::store::deliveries::REMAINING_COUNT])
         .filter(|statement| statement.contains("deliveries") || statement.contains("issues"))
     {
         let plan = format!("EXPLAIN QUERY PLAN {statement}");

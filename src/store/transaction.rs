@@ -10,7 +10,7 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, Transaction};
 
 use crate::store::connect::Backend;
-use crate::store::pen::Turn;
+use crate::store::pen::WriterLock;
 use crate::store::{Store, StoreError};
 
 /// Tries before contention is reported as an error.
@@ -20,20 +20,20 @@ const TRIES: u32 = 6;
 type Statement = Query<'static, Any, AnyArguments>;
 
 /// A transaction that writes. Dropped before its commit, it has written nothing.
-pub(super) struct Writing {
+pub(super) struct WriteTx {
     // Ended before the turn is.
     transaction: Transaction<'static, Any>,
     pub backend: Backend,
-    _turn: Option<Turn>,
+    _turn: Option<WriterLock>,
 }
 
-impl Writing {
+impl WriteTx {
     pub async fn commit(self) -> Result<(), StoreError> {
         Ok(self.transaction.commit().await?)
     }
 }
 
-impl Deref for Writing {
+impl Deref for WriteTx {
     type Target = AnyConnection;
 
     fn deref(&self) -> &AnyConnection {
@@ -41,7 +41,7 @@ impl Deref for Writing {
     }
 }
 
-impl DerefMut for Writing {
+impl DerefMut for WriteTx {
     fn deref_mut(&mut self) -> &mut AnyConnection {
         &mut self.transaction
     }
@@ -52,15 +52,15 @@ impl Store {
     /// a transaction that reads first and writes later would fail where it now waits. And
     /// it waits for its turn in this process first: SQLite lets whoever asks again at the
     /// right moment go before, and an engine at work would be that one for seconds.
-    pub(super) async fn begin_write(&self) -> Result<Writing, StoreError> {
+    pub(super) async fn begin_write(&self) -> Result<WriteTx, StoreError> {
         let (turn, transaction) = match self.backend {
             Backend::Sqlite => {
                 let turn = Arc::clone(&self.pen).lock_owned().await;
                 (Some(turn), self.pool.begin_with("BEGIN IMMEDIATE").await?)
             }
-            Backend::Postgres => (None, self.begin_unstopped().await?),
+            Backend::Postgres => (None, self.begin_uncancellable().await?),
         };
-        Ok(Writing {
+        Ok(WriteTx {
             transaction,
             backend: self.backend,
             _turn: turn,
@@ -68,12 +68,12 @@ impl Store {
     }
 
     /// A transaction of one statement. Returns how many rows it changed.
-    pub(super) async fn in_turn(
+    pub(super) async fn execute_write(
         &self,
         statement: &'static str,
         bind: impl Fn(Statement) -> Statement,
     ) -> Result<u64, StoreError> {
-        again(|| async {
+        with_retry(|| async {
             let mut tx = self.begin_write().await?;
             let done = bind(sqlx::query(statement)).execute(&mut *tx).await?;
             tx.commit().await?;
@@ -85,7 +85,7 @@ impl Store {
     /// In a task of its own, which goes on when whoever asked is gone: of a BEGIN whose
     /// answer was not read sqlx knows nothing, and the next one on that connection would
     /// write into a transaction that never ends. SQLite's connections take it back.
-    async fn begin_unstopped(&self) -> Result<Transaction<'static, Any>, StoreError> {
+    async fn begin_uncancellable(&self) -> Result<Transaction<'static, Any>, StoreError> {
         let pool = self.pool.clone();
         let begun = tokio::spawn(async move { pool.begin().await }).await;
         Ok(begun.map_err(|error| sqlx::Error::Io(io::Error::other(error)))??)
@@ -93,7 +93,7 @@ impl Store {
 }
 
 /// Does `work` (a whole transaction) again when another transaction stood in its way.
-pub(super) async fn again<T, F>(mut work: impl FnMut() -> F) -> Result<T, StoreError>
+pub(super) async fn with_retry<T, F>(mut work: impl FnMut() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {

@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::store::connect::Backend;
 use crate::store::pair::{NOW, Pair};
-use crate::store::{Place, Store};
+use crate::store::{DatabaseUrl, Store};
 
 /// Longer than any write takes that need not wait.
 const A_WHILE: Duration = Duration::from_millis(300);
@@ -27,10 +27,10 @@ async fn what_the_desk_does_to_an_issue_takes_its_turn_on_sqlite() {
     let store = pair.one.clone();
     let in_use = store.pen().await.unwrap();
     assert!(waits(store.pause_issue_by(&pair.issue, "ada@example.org")).await);
-    assert!(waits(store.try_now(&pair.issue, NOW)).await);
-    assert!(waits(store.give_back(&pair.worker, &pair.copy)).await);
-    in_use.lay_down();
-    assert_eq!(store.try_now(&pair.issue, NOW).await.unwrap(), 0);
+    assert!(waits(store.retry_now(&pair.issue, NOW)).await);
+    assert!(waits(store.release_lease(&pair.worker, &pair.copy)).await);
+    in_use.release();
+    assert_eq!(store.retry_now(&pair.issue, NOW).await.unwrap(), 0);
 }
 
 /// What a pen was told at its beginning is for the engine's statements alone.
@@ -39,7 +39,7 @@ async fn a_pen_that_is_dropped_is_thrown_away() {
     let pair = Pair::new().await;
     let store = &pair.one;
     drop(store.pen().await.unwrap());
-    drop(store.claiming_pen().await.unwrap());
+    drop(store.claim_connection().await.unwrap());
     tokio::time::sleep(A_WHILE).await;
     let (setting, told) = match store.backend {
         Backend::Sqlite => (
@@ -65,11 +65,13 @@ async fn closing_folds_the_log_whatever_became_of_the_pens() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.db");
     for laid_down in [true, false] {
-        let store = Store::connect(&Place::Sqlite(path.clone())).await.unwrap();
+        let store = Store::connect(&DatabaseUrl::Sqlite(path.clone()))
+            .await
+            .unwrap();
         let pen = store.pen().await.unwrap();
         store.pool.acquire().await.unwrap();
         if laid_down {
-            pen.lay_down();
+            pen.release();
         } else {
             drop(pen);
         }

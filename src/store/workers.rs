@@ -11,7 +11,11 @@ const BEAT: &str = "UPDATE workers SET beat = beat + 1 WHERE id = $1";
 const ALL: &str = "SELECT id, beat FROM workers";
 
 impl Store {
-    pub async fn join_workers(&self, worker: &WorkerId, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn register_worker(
+        &self,
+        worker: &WorkerId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         sqlx::query(JOIN)
             .bind(worker.to_string())
             .bind(now.as_millis())
@@ -21,7 +25,7 @@ impl Store {
     }
 
     /// False when others have declared this worker dead and taken its leases up.
-    pub async fn beat(&self, worker: &WorkerId) -> Result<bool, StoreError> {
+    pub async fn heartbeat(&self, worker: &WorkerId) -> Result<bool, StoreError> {
         // In its turn: an engine at work could keep a lone statement waiting on SQLite until
         // others take this process for dead.
         let mut tx = self.begin_write().await?;

@@ -6,8 +6,8 @@ use std::io::Read;
 
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberNameError};
-use crate::store::{Arrival, ImportTally, StoreError};
-use crate::subscription::Subscriptions;
+use crate::store::{ImportRow, ImportTally, StoreError};
+use crate::subscription::SubscriptionService;
 use crate::subscription::csv_columns::Columns;
 use crate::subscription::csv_file::{self, Row};
 
@@ -42,7 +42,7 @@ pub struct CsvReport {
 
 /// How readers are taken in.
 #[derive(Clone, Debug)]
-pub struct TakenIn {
+pub struct ImportOptions {
     /// Kept as the consent record.
     pub source: String,
     /// Ask each for confirmation instead of taking them as confirmed elsewhere.
@@ -64,7 +64,7 @@ pub enum CsvError {
     Store(#[from] StoreError),
 }
 
-impl Subscriptions {
+impl SubscriptionService {
     /// Takes one reader in.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl Subscriptions {
         &self,
         address: EmailAddress,
         name: Option<SubscriberName>,
-        how: &TakenIn,
+        how: &ImportOptions,
     ) -> Result<ImportTally, StoreError> {
         let arrival = self.arrival(address, name);
         self.store
@@ -89,7 +89,7 @@ impl Subscriptions {
     pub async fn import_csv(
         &self,
         file: impl Read,
-        how: &TakenIn,
+        how: &ImportOptions,
         progress: impl FnMut(Progress),
     ) -> Result<CsvReport, CsvError> {
         self.read_csv(file, how, &mut Intake::ForGood, progress)
@@ -103,7 +103,7 @@ impl Subscriptions {
     pub async fn check_csv(
         &self,
         file: impl Read,
-        how: &TakenIn,
+        how: &ImportOptions,
         progress: impl FnMut(Progress),
     ) -> Result<CsvReport, CsvError> {
         let mut intake = Intake::OnTrial {
@@ -115,7 +115,7 @@ impl Subscriptions {
     async fn read_csv(
         &self,
         file: impl Read,
-        how: &TakenIn,
+        how: &ImportOptions,
         intake: &mut Intake,
         mut progress: impl FnMut(Progress),
     ) -> Result<CsvReport, CsvError> {
@@ -151,8 +151,8 @@ impl Subscriptions {
 
     async fn take_in(
         &self,
-        mut batch: Vec<Arrival>,
-        how: &TakenIn,
+        mut batch: Vec<ImportRow>,
+        how: &ImportOptions,
         intake: &mut Intake,
     ) -> Result<ImportTally, StoreError> {
         match intake {
@@ -163,7 +163,7 @@ impl Subscriptions {
             Intake::OnTrial { taken } => {
                 let rows = batch.len();
                 batch.retain(|arrival| !taken.contains(&fingerprint(arrival)));
-                let (mut tally, welcome) = self.store.weigh(&batch, how.pending).await?;
+                let (mut tally, welcome) = self.store.dry_run(&batch, how.pending).await?;
                 taken.extend(welcome.into_iter().map(fingerprint));
                 tally.unchanged += (rows - batch.len()) as u64;
                 Ok(tally)
@@ -171,8 +171,8 @@ impl Subscriptions {
         }
     }
 
-    fn arrival(&self, address: EmailAddress, name: Option<SubscriberName>) -> Arrival {
-        Arrival {
+    fn arrival(&self, address: EmailAddress, name: Option<SubscriberName>) -> ImportRow {
+        ImportRow {
             id: SubscriberId::new(self.now(), &self.random),
             nonce: self.nonce(),
             address_macs: self.address_macs(&address),
@@ -194,7 +194,7 @@ enum Intake {
 
 /// Eight bytes for an address; among a million, two that are the same by chance are one in
 /// forty million.
-fn fingerprint(arrival: &Arrival) -> u64 {
+fn fingerprint(arrival: &ImportRow) -> u64 {
     let mut hasher = DefaultHasher::new();
     arrival.address.key().hash(&mut hasher);
     hasher.finish()

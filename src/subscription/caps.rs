@@ -44,11 +44,11 @@ pub struct CapLimits {
 /// A cap was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many sign-ups")]
-pub struct TooMany;
+pub struct RateLimited;
 
 /// The counts of this process.
 #[derive(Debug)]
-pub struct Caps {
+pub struct SignupLimits {
     by_ip: DefaultKeyedRateLimiter<Network>,
     by_domain: DefaultKeyedRateLimiter<String>,
     by_token: DefaultKeyedRateLimiter<ApiTokenId>,
@@ -71,7 +71,7 @@ impl From<IpAddr> for Network {
     }
 }
 
-impl Caps {
+impl SignupLimits {
     pub fn new(limits: CapLimits) -> Self {
         Self {
             by_ip: RateLimiter::keyed(Quota::per_hour(limits.per_ip_hour)),
@@ -85,10 +85,10 @@ impl Caps {
     ///
     /// # Errors
     /// When it is one too many.
-    pub fn count(&self, ip: IpAddr, domain: &str) -> Result<(), TooMany> {
+    pub fn count(&self, ip: IpAddr, domain: &str) -> Result<(), RateLimited> {
         self.by_ip
             .check_key(&Network::from(ip))
-            .map_err(|_| TooMany)?;
+            .map_err(|_| RateLimited)?;
         self.count_domain(domain)
     }
 
@@ -96,18 +96,18 @@ impl Caps {
     ///
     /// # Errors
     /// When it is one too many.
-    pub fn count_program(&self, token: &ApiTokenId, domain: &str) -> Result<(), TooMany> {
-        self.by_token.check_key(token).map_err(|_| TooMany)?;
+    pub fn count_program(&self, token: &ApiTokenId, domain: &str) -> Result<(), RateLimited> {
+        self.by_token.check_key(token).map_err(|_| RateLimited)?;
         self.count_domain(domain)
     }
 
-    fn count_domain(&self, domain: &str) -> Result<(), TooMany> {
+    fn count_domain(&self, domain: &str) -> Result<(), RateLimited> {
         if !LARGE.contains(&domain) {
             self.by_domain
                 .check_key(&domain.to_owned())
-                .map_err(|_| TooMany)?;
+                .map_err(|_| RateLimited)?;
         }
-        self.all.check().map_err(|_| TooMany)
+        self.all.check().map_err(|_| RateLimited)
     }
 
     /// Forgets whoever has all their tries back.
@@ -122,9 +122,9 @@ impl Caps {
 mod tests {
     use super::*;
 
-    fn caps(per_ip: u32, per_domain: u32) -> Caps {
+    fn caps(per_ip: u32, per_domain: u32) -> SignupLimits {
         let number = |n| NonZeroU32::new(n).unwrap();
-        Caps::new(CapLimits {
+        SignupLimits::new(CapLimits {
             per_ip_hour: number(per_ip),
             per_domain_hour: number(per_domain),
             per_token_hour: number(1000),
@@ -140,20 +140,23 @@ mod tests {
         let caps = caps(2, 1000);
         assert!(caps.count(ip("2001:db8::1"), "a.example").is_ok());
         assert!(caps.count(ip("2001:db8::2"), "a.example").is_ok());
-        assert_eq!(caps.count(ip("2001:db8::3"), "a.example"), Err(TooMany));
+        assert_eq!(caps.count(ip("2001:db8::3"), "a.example"), Err(RateLimited));
         assert!(caps.count(ip("2001:db8:0:1::1"), "a.example").is_ok());
         assert!(caps.count(ip("192.0.2.1"), "a.example").is_ok());
         assert!(caps.count(ip("::ffff:192.0.2.1"), "a.example").is_ok());
-        assert_eq!(caps.count(ip("192.0.2.1"), "a.example"), Err(TooMany));
+        assert_eq!(caps.count(ip("192.0.2.1"), "a.example"), Err(RateLimited));
     }
 
     #[test]
     fn a_domain_is_capped_and_a_large_provider_is_not() {
         let caps = caps(1000, 1);
         assert!(caps.count(ip("192.0.2.1"), "victim.example").is_ok());
-        assert_eq!(caps.count(ip("192.0.2.2"), "victim.example"), Err(TooMany));
+        assert_eq!(
+            caps.count(ip("192.0.2.2"), "victim.example"),
+            Err(RateLimited)
+        );
         assert!(caps.count(ip("192.0.2.3"), "gmail.com").is_ok());
         assert!(caps.count(ip("192.0.2.4"), "gmail.com").is_ok());
-        assert_eq!(caps.count_domain("victim.example"), Err(TooMany));
+        assert_eq!(caps.count_domain("victim.example"), Err(RateLimited));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
-use crate::subscription::{LinkError, Subscriptions};
+use crate::subscription::{LinkError, SubscriptionService};
 
 /// Where a confirmation link leads.
 #[derive(Clone, Debug)]
@@ -12,13 +12,13 @@ pub enum Confirmation {
     Already(Subscriber),
 }
 
-impl Subscriptions {
+impl SubscriptionService {
     /// Looks a link up and changes nothing: mail scanners open every link.
     ///
     /// # Errors
     /// [`LinkError::Gone`] when it is forged, too old, or void.
     pub async fn look_up_confirmation(&self, token: &str) -> Result<Confirmation, LinkError> {
-        let claimed = self.keys.timed_claims(token)?;
+        let claimed = self.keys.claimed_subscriber(token)?;
         let subscriber = self
             .store
             .subscriber(&claimed)

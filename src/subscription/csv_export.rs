@@ -2,8 +2,8 @@
 
 use crate::domain::clock::Timestamp;
 use crate::domain::csv;
-use crate::store::{StoreError, SubscriberFilter, SubscriberRow, Turn};
-use crate::subscription::Subscriptions;
+use crate::store::{PageDirection, StoreError, SubscriberFilter, SubscriberRow};
+use crate::subscription::SubscriptionService;
 
 /// Rows read at once.
 const PAGE: usize = 1_000;
@@ -21,7 +21,7 @@ const HEADERS: [&str; 7] = [
 /// An export under way.
 #[derive(Debug)]
 pub struct CsvExport {
-    subscriptions: Subscriptions,
+    subscriptions: SubscriptionService,
     filter: SubscriberFilter,
     stand: Stand,
     readers: u64,
@@ -34,7 +34,7 @@ enum Stand {
     Done,
 }
 
-impl Subscriptions {
+impl SubscriptionService {
     /// Those whom the filter finds, in its order.
     pub fn export(&self, filter: SubscriberFilter) -> CsvExport {
         CsvExport {
@@ -58,8 +58,8 @@ impl CsvExport {
     /// When the database fails.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         let (turn, mut lines) = match &self.stand {
-            Stand::Before => (Turn::First, csv::line(HEADERS)),
-            Stand::Behind(row) => (Turn::After(&row.place), Vec::new()),
+            Stand::Before => (PageDirection::First, csv::line(HEADERS)),
+            Stand::Behind(row) => (PageDirection::After(&row.place), Vec::new()),
             Stand::Done => return Ok(None),
         };
         let store = &self.subscriptions.store;

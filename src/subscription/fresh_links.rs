@@ -5,9 +5,9 @@ use crate::domain::delivery::{DeliveryId, DeliveryKind, ReaderMail};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::signed_token::Purpose;
 use crate::domain::subscriber::SubscriberState;
-use crate::store::{MailCount, Move, NewDelivery, StoreError, Subscriber};
+use crate::store::{AddressChange, NewDelivery, RateLimitKey, StoreError, Subscriber};
 use crate::subscription::subscribe::{DAY, MOST_IN_DAY, SHORT};
-use crate::subscription::{LinkError, OwnData, Subscriptions};
+use crate::subscription::{LinkError, OwnData, SubscriptionService};
 
 /// A slip in a new address may be mended at once.
 const NO_SHORT_COUNT: i64 = i64::MAX;
@@ -19,7 +19,7 @@ pub struct NewAddress {
     pub address: EmailAddress,
 }
 
-impl Subscriptions {
+impl SubscriptionService {
     /// Queues a mail to the reader about what they asked for on their preferences page,
     /// unless they got one lately.
     ///
@@ -68,7 +68,7 @@ impl Subscriptions {
             mail.payload = None;
         }
         let by_reader = self.count_of(&reader, ReaderMail::NewAddress, NO_SHORT_COUNT);
-        let by_mailbox = MailCount {
+        let by_mailbox = RateLimitKey {
             mac: self.mailbox_mac(address),
             most_in_short: 1,
             most_in_day: MOST_IN_DAY,
@@ -101,7 +101,7 @@ impl Subscriptions {
     ) -> Result<Subscriber, LinkError> {
         let NewAddress { reader, address } = self.look_up_new_address(token).await?;
         let before = reader.address.clone();
-        let step = Move {
+        let step = AddressChange {
             to: &address,
             ip: ip.map(str::to_owned),
             nonce: self.nonce(),
@@ -145,7 +145,7 @@ impl Subscriptions {
         purpose: Purpose,
         token: &str,
     ) -> Result<(Subscriber, Vec<u8>), LinkError> {
-        let claimed = self.keys.timed_claims(token)?;
+        let claimed = self.keys.claimed_subscriber(token)?;
         let reader = self.store.subscriber(&claimed).await?;
         let reader = reader.ok_or(LinkError::Gone)?;
         let (expires, more) = self.keys.open_timed(purpose, token, &reader.nonce)?;
@@ -170,9 +170,9 @@ impl Subscriptions {
         }
     }
 
-    fn count_of(&self, reader: &Subscriber, about: ReaderMail, most_in_short: i64) -> MailCount {
+    fn count_of(&self, reader: &Subscriber, about: ReaderMail, most_in_short: i64) -> RateLimitKey {
         let parts = [about.as_str().as_bytes(), reader.id.as_uuid().as_bytes()];
-        MailCount {
+        RateLimitKey {
             mac: hex::encode(self.keys.mac(Purpose::Mailbox, &parts)),
             most_in_short,
             most_in_day: MOST_IN_DAY,
@@ -182,7 +182,7 @@ impl Subscriptions {
     async fn enqueue_counted(
         &self,
         mail: &NewDelivery,
-        counts: &[MailCount],
+        counts: &[RateLimitKey],
     ) -> Result<(), StoreError> {
         let now = self.now();
         let spans = (now.minus(SHORT), now.minus(DAY), now);

@@ -2,10 +2,10 @@
 
 use crate::domain::email_address::EmailAddress;
 use crate::domain::signed_token::Purpose;
-use crate::store::{Erasure, Leaver, StoreError, Subscriber};
-use crate::subscription::{LinkError, Subscriptions};
+use crate::store::{Erase, StoreError, Subscriber, Unsubscribe};
+use crate::subscription::{LinkError, SubscriptionService};
 
-impl Subscriptions {
+impl SubscriptionService {
     /// Whose unsubscribe link this is.
     ///
     /// # Errors
@@ -26,7 +26,7 @@ impl Subscriptions {
     }
 
     pub(super) async fn leave(&self, subscriber: &Subscriber) -> Result<(), StoreError> {
-        let leaver = Leaver {
+        let leaver = Unsubscribe {
             id: subscriber.id,
             nonce: self.nonce(),
         };
@@ -59,7 +59,7 @@ impl Subscriptions {
     }
 
     pub(super) async fn erase_reader(&self, subscriber: &Subscriber) -> Result<(), StoreError> {
-        let erasure = Erasure {
+        let erasure = Erase {
             id: subscriber.id,
             address_mac: self.address_mac(&subscriber.address),
         };

@@ -2,17 +2,17 @@
 
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
-use crate::store::{Erasure, Leaver, StoreError, SubscriberRow};
-use crate::subscription::Subscriptions;
+use crate::store::{Erase, StoreError, SubscriberRow, Unsubscribe};
+use crate::subscription::SubscriptionService;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum BulkAction {
     Unsubscribe,
     Erase,
     AskAgain,
 }
 
-impl Deed {
+impl BulkAction {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unsubscribe => "unsubscribe",
@@ -38,27 +38,31 @@ impl Deed {
     }
 }
 
-impl Subscriptions {
+impl SubscriptionService {
     /// Does it to these readers, and gives to how many it applied.
     ///
     /// # Errors
     /// When the database fails; then it was done to none of them.
-    pub async fn do_to(&self, deed: Deed, readers: &[SubscriberRow]) -> Result<u64, StoreError> {
+    pub async fn apply(
+        &self,
+        deed: BulkAction,
+        readers: &[SubscriberRow],
+    ) -> Result<u64, StoreError> {
         match deed {
-            Deed::Unsubscribe => {
-                let leaver = |reader: &SubscriberRow| Leaver {
+            BulkAction::Unsubscribe => {
+                let leaver = |reader: &SubscriberRow| Unsubscribe {
                     id: reader.id,
                     nonce: self.nonce(),
                 };
-                let leavers: Vec<Leaver> = readers.iter().map(leaver).collect();
+                let leavers: Vec<Unsubscribe> = readers.iter().map(leaver).collect();
                 self.store.unsubscribe(&leavers, self.now()).await
             }
-            Deed::Erase => {
-                let erasures: Result<Vec<Erasure>, StoreError> =
+            BulkAction::Erase => {
+                let erasures: Result<Vec<Erase>, StoreError> =
                     readers.iter().map(|reader| self.erasure(reader)).collect();
                 self.store.erase(&erasures?, self.now()).await
             }
-            Deed::AskAgain => {
+            BulkAction::AskAgain => {
                 let waiting = readers
                     .iter()
                     .filter(|reader| deed.applies_to(reader.state));
@@ -68,12 +72,12 @@ impl Subscriptions {
         }
     }
 
-    fn erasure(&self, reader: &SubscriberRow) -> Result<Erasure, StoreError> {
+    fn erasure(&self, reader: &SubscriberRow) -> Result<Erase, StoreError> {
         let address = EmailAddress::parse(&reader.address).map_err(|_| StoreError::Corrupt {
             what: "address",
             value: reader.address.clone(),
         })?;
-        Ok(Erasure {
+        Ok(Erase {
             id: reader.id,
             address_mac: self.address_mac(&address),
         })

@@ -17,12 +17,12 @@ mod typo;
 
 use std::sync::Arc;
 
-pub use arrivals::{ArrivalError, CsvError, CsvReport, Progress, RefusedRow, TakenIn};
-pub use caps::{CapLimits, Caps, TooMany};
+pub use arrivals::{ArrivalError, CsvError, CsvReport, ImportOptions, Progress, RefusedRow};
+pub use caps::{CapLimits, RateLimited, SignupLimits};
 pub use confirm::Confirmation;
 pub use csv_export::CsvExport;
 pub use fresh_links::NewAddress;
-pub use many::Deed;
+pub use many::BulkAction;
 pub use own_data::OwnData;
 pub use pasted::as_csv;
 pub use preferences::PAUSE;
@@ -37,14 +37,14 @@ use crate::store::{Store, StoreError};
 
 /// The use cases of a reader's life.
 #[derive(Clone, Debug)]
-pub struct Subscriptions {
+pub struct SubscriptionService {
     pub store: Store,
     pub keys: Arc<SecretKeys>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
 }
 
-impl Subscriptions {
+impl SubscriptionService {
     fn now(&self) -> Timestamp {
         self.clock.now()
     }

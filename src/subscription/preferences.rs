@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::domain::signed_token::Purpose;
 use crate::store::Subscriber;
-use crate::subscription::{LinkError, Subscriptions};
+use crate::subscription::{LinkError, SubscriptionService};
 
 /// How long a pause lasts.
 pub const PAUSE: Duration = Duration::from_secs(4 * 7 * 24 * 60 * 60);
 
-impl Subscriptions {
+impl SubscriptionService {
     /// Whose preferences link this is.
     ///
     /// # Errors
@@ -56,12 +56,9 @@ impl Subscriptions {
     ///
     /// # Errors
     /// As [`Self::look_up_preferences`].
-    pub async fn come_back(&self, token: &str) -> Result<bool, LinkError> {
+    pub async fn resubscribe(&self, token: &str) -> Result<bool, LinkError> {
         let subscriber = self.look_up_preferences(token).await?;
-        let back = self
-            .store
-            .return_to_list(&subscriber.id, self.now())
-            .await?;
+        let back = self.store.resubscribe(&subscriber.id, self.now()).await?;
         if back {
             tracing::info!(subscriber = %subscriber.id, "came back");
         }

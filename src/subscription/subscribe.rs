@@ -10,8 +10,8 @@ use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{
     SubscriberId, SubscriberName, SubscriberNameError, SubscriberState,
 };
-use crate::store::{ConsentRecord, LetterIds, RecentMails, SignUp, StoreError};
-use crate::subscription::Subscriptions;
+use crate::store::{ConfirmationIds, ConsentRecord, RecentMails, SignUp, StoreError};
+use crate::subscription::SubscriptionService;
 
 /// One sign-up mail for a mailbox in this time …
 pub(super) const SHORT: Duration = Duration::from_secs(10 * 60);
@@ -74,7 +74,7 @@ impl SignUpForm {
     }
 }
 
-impl Subscriptions {
+impl SubscriptionService {
     /// Takes a sign-up in and queues one mail: a link to confirm, or word that they are
     /// on the list already. What the caller learns is the same whatever is known of the
     /// address.
@@ -119,12 +119,12 @@ impl Subscriptions {
             }
         }
         self.store
-            .ask_again(&waiting, spans(self.now()), letter)
+            .resend_confirmation(&waiting, spans(self.now()), letter)
             .await
     }
 
-    fn envelope(&self, address: &EmailAddress) -> LetterIds {
-        LetterIds {
+    fn envelope(&self, address: &EmailAddress) -> ConfirmationIds {
+        ConfirmationIds {
             mailbox_mac: self.mailbox_mac(address),
             delivery: DeliveryId::from_stored(self.random.uuid_v7(self.now()).to_string()),
         }

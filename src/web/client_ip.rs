@@ -8,16 +8,19 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
 use crate::domain::trusted_proxies::TrustedProxies;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// The client: the other end of the connection, or whom a trusted proxy names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientIp(pub IpAddr);
 
-impl FromRequestParts<Shared> for ClientIp {
+impl FromRequestParts<SharedState> for ClientIp {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Infallible> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &SharedState,
+    ) -> Result<Self, Infallible> {
         let trusted = &state.web.door.trusted_proxies;
         Ok(Self(client_ip(
             peer(parts),

@@ -11,7 +11,7 @@ use crate::digest::DraftError;
 use crate::store::StoreError;
 use crate::web::pages::PageError;
 use crate::web::public::views::ErrorPage;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
@@ -65,7 +65,9 @@ impl HttpError {
             Self::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Away => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Store(error) | Self::Draft(DraftError::Store(error)) if error.is_away() => {
+            Self::Store(error) | Self::Draft(DraftError::Store(error))
+                if error.is_unavailable() =>
+            {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Store(_) | Self::Page(_) | Self::Draft(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -100,7 +102,7 @@ impl IntoResponse for HttpError {
 
 /// A layer: errors that are a bare status, or words of the framework's, become pages.
 pub async fn in_the_sites_look(
-    State(state): State<Shared>,
+    State(state): State<SharedState>,
     request: Request,
     next: Next,
 ) -> Response {

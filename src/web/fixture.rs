@@ -17,28 +17,28 @@ use axum::response::Response;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::digest::{Digests, Order, Rules};
+use crate::digest::{DigestService, Order, Rules};
 use crate::domain::accent::Accent;
 use crate::domain::clock::{ManualClock, Timestamp};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::post::{FeedId, Post, PostId};
 use crate::domain::issue::schedule::Schedule;
 use crate::domain::issue::{IssueId, IssueNumber};
-use crate::domain::mailbox::Sender;
+use crate::domain::mailbox::Mailbox;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::random::Random;
 use crate::domain::signed_token::SecretKeys;
 use crate::domain::trusted_proxies::TrustedProxies;
 use crate::feeds::Fetcher;
 use crate::mail::identity::Identity;
-use crate::mail::templates::{Direction, Masthead, Templates};
+use crate::mail::templates::{Direction, NewsletterContext, Templates};
 use crate::store::{
-    Claimed, DeliveryFilter, DeliveryRow, FeedOrigin, NewIssue, Place, Store, StoredPost, Stride,
-    Subscriber,
+    DatabaseUrl, DeliveryFilter, DeliveryRow, FanOutBatch, FeedOrigin, FreezeOutcome, NewIssue,
+    NewPost, Store, Subscriber,
 };
-use crate::subscription::{CapLimits, Subscriptions, TakenIn};
+use crate::subscription::{CapLimits, ImportOptions, SubscriptionService};
 use crate::test_database::Database;
-use crate::web::{Door, ListWork, WayOut, Web, router};
+use crate::web::{BackgroundTasks, RequestPolicy, SendingStatus, Services, router};
 
 pub use board::TestBoard;
 
@@ -46,7 +46,7 @@ pub use board::TestBoard;
 pub const FRIDAY: Timestamp = Timestamp::from_millis(1_795_168_800_000);
 
 pub struct TestSite {
-    pub web: Web,
+    pub web: Services,
     pub clock: Arc<ManualClock>,
     router: Router,
     _database: Database,
@@ -83,17 +83,17 @@ impl TestSite {
     }
 
     /// With some of it set otherwise.
-    pub async fn with(change: impl FnOnce(&mut Web)) -> Self {
+    pub async fn with(change: impl FnOnce(&mut Services)) -> Self {
         let database = Database::fresh().await;
         let place = match database.url().strip_prefix("sqlite:") {
-            Some(path) => Place::Sqlite(path.into()),
-            None => Place::Postgres(database.url().to_owned()),
+            Some(path) => DatabaseUrl::Sqlite(path.into()),
+            None => DatabaseUrl::Postgres(database.url().to_owned()),
         };
         let clock = Arc::new(ManualClock::at(FRIDAY));
         let store = Store::connect(&place).await.unwrap();
         let mut web = web(store, Arc::clone(&clock));
         let folder = tempfile::tempdir().unwrap();
-        web.list_work = Arc::new(ListWork::new(folder.path().join("imports")));
+        web.list_work = Arc::new(BackgroundTasks::new(folder.path().join("imports")));
         change(&mut web);
         let router = router(web.clone()).unwrap();
         Self {
@@ -166,7 +166,7 @@ impl TestSite {
 
     /// Someone who is on the list.
     pub async fn confirmed(&self, address: &str) -> Subscriber {
-        let how = TakenIn {
+        let how = ImportOptions {
             source: "test".to_owned(),
             pending: false,
         };
@@ -204,7 +204,7 @@ impl TestSite {
             let post = self.make_post(title, u64::try_from(age).unwrap());
             ids.push(post.id);
             let keys = vec![post.id.to_string()];
-            let stored = StoredPost {
+            let stored = NewPost {
                 post,
                 comments: None,
                 keys,
@@ -255,8 +255,12 @@ impl TestSite {
             by_hand: false,
         };
         let claimed = self.web.store.freeze(&issue, self.now()).await.unwrap();
-        assert!(matches!(claimed, Claimed::Made { .. }), "{claimed:?}");
-        self.web.store.make_queues(Stride::Long).await.unwrap();
+        assert!(matches!(claimed, FreezeOutcome::Made { .. }), "{claimed:?}");
+        self.web
+            .store
+            .run_fan_outs(FanOutBatch::Long)
+            .await
+            .unwrap();
         (issue.id, issue.number)
     }
 
@@ -265,12 +269,12 @@ impl TestSite {
     }
 }
 
-fn web(store: Store, clock: Arc<ManualClock>) -> Web {
+fn web(store: Store, clock: Arc<ManualClock>) -> Services {
     let random = Arc::new(Random::seeded(1));
     let keys = Arc::new(SecretKeys::generate(&random));
     let public_url = PublicUrl::parse("https://news.example.com").unwrap();
     let schedule = Schedule::parse("0 10 * * FRI", "Europe/Berlin").unwrap();
-    let digests = Digests {
+    let digests = DigestService {
         store: store.clone(),
         fetcher: Fetcher::new(Vec::new()),
         templates: Arc::new(Templates::load(None).unwrap()),
@@ -287,24 +291,24 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
         clock: clock.clone(),
         random: Arc::clone(&random),
     };
-    let subscriptions = Subscriptions {
+    let subscriptions = SubscriptionService {
         store: store.clone(),
         keys: Arc::clone(&keys),
         clock: clock.clone(),
         random: Arc::clone(&random),
     };
     let plenty = NonZeroU32::new(10_000).unwrap();
-    Web {
+    Services {
         store,
         subscriptions,
         digests,
         outbox: None,
-        list_work: Arc::new(ListWork::new(PathBuf::new())),
+        list_work: Arc::new(BackgroundTasks::new(PathBuf::new())),
         mail_goes_to: "smtp.example.com:587".to_owned(),
         keys,
         clock,
         random,
-        door: Door {
+        door: RequestPolicy {
             public_url,
             trusted_proxies: TrustedProxies::default(),
             minimum_fill: Duration::from_secs(1),
@@ -318,14 +322,14 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Web {
         schedule_enabled: true,
         not_ready: Vec::new(),
         accent: Accent::default(),
-        sending: WayOut::default(),
+        sending: SendingStatus::default(),
         board: Arc::new(TestBoard::default()),
     }
 }
 
 fn identity(public_url: &PublicUrl, schedule: &Schedule) -> Identity {
     Identity {
-        masthead: Masthead {
+        masthead: NewsletterContext {
             name: "Example Lab".to_owned(),
             tagline: None,
             language: "en".to_owned(),
@@ -335,7 +339,7 @@ fn identity(public_url: &PublicUrl, schedule: &Schedule) -> Identity {
             weekly: true,
             accent: Accent::default().into(),
         },
-        from: Sender::parse("Example Lab <news@example.com>").unwrap(),
+        from: Mailbox::parse("Example Lab <news@example.com>").unwrap(),
         reply_to: None,
         public_url: public_url.clone(),
         zone: schedule.zone(),

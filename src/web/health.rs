@@ -14,14 +14,14 @@ use axum::routing::get;
 use crate::domain::subscriber::SubscriberState;
 use crate::web::client_ip::peer;
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// A database that takes longer is not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The text format of Prometheus.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub fn routes() -> Router<Shared> {
+pub fn routes() -> Router<SharedState> {
     Router::new()
         .route(
             "/healthz",
@@ -31,7 +31,7 @@ pub fn routes() -> Router<Shared> {
         .route("/metrics", get(metrics))
 }
 
-async fn ready(State(state): State<Shared>) -> Response {
+async fn ready(State(state): State<SharedState>) -> Response {
     let (status, word) = match tokio::time::timeout(PATIENCE, state.web.store.ping()).await {
         Ok(Ok(())) => (StatusCode::OK, "ready\n"),
         _ => (
@@ -42,7 +42,7 @@ async fn ready(State(state): State<Shared>) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], word).into_response()
 }
 
-async fn metrics(State(state): State<Shared>, _: Neighbour) -> Result<Response, HttpError> {
+async fn metrics(State(state): State<SharedState>, _: Neighbour) -> Result<Response, HttpError> {
     let store = &state.web.store;
     let counts = store.subscriber_counts().await?;
     let subscribers = SubscriberState::ALL.map(|state| {
@@ -89,10 +89,10 @@ fn gauge(text: &mut String, name: &str, values: &[(String, i64)]) {
 /// is nobody else's business. Others get the 404 of a page that is not there.
 struct Neighbour;
 
-impl FromRequestParts<Shared> for Neighbour {
+impl FromRequestParts<SharedState> for Neighbour {
     type Rejection = HttpError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, HttpError> {
+    async fn from_request_parts(parts: &mut Parts, _: &SharedState) -> Result<Self, HttpError> {
         let by_proxy = ["x-forwarded-for", "forwarded", "via"]
             .iter()
             .any(|name| parts.headers.contains_key(*name));

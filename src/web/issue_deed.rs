@@ -1,11 +1,11 @@
 //! What people and programs may do to an issue once it is frozen.
 
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::store::{IssueRow, StoreError};
-use crate::web::state::WebState;
+use crate::web::state::AppState;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IssueDeed {
+pub enum IssueAction {
     Pause,
     Resume,
     Cancel,
@@ -15,7 +15,7 @@ pub enum IssueDeed {
     SendAgain,
 }
 
-impl IssueDeed {
+impl IssueAction {
     pub fn parse(word: &str) -> Option<Self> {
         match word {
             "pause" => Some(Self::Pause),
@@ -28,13 +28,13 @@ impl IssueDeed {
     }
 
     /// As the list of who did what names it.
-    pub const fn action(self) -> Action {
+    pub const fn action(self) -> AuditAction {
         match self {
-            Self::Pause => Action::IssuePaused,
-            Self::Resume => Action::IssueResumed,
-            Self::Cancel => Action::IssueCancelled,
-            Self::TryNow => Action::IssueTriedNow,
-            Self::SendAgain => Action::IssueSentAgain,
+            Self::Pause => AuditAction::IssuePaused,
+            Self::Resume => AuditAction::IssueResumed,
+            Self::Cancel => AuditAction::IssueCancelled,
+            Self::TryNow => AuditAction::IssueTriedNow,
+            Self::SendAgain => AuditAction::IssueSentAgain,
         }
     }
 
@@ -42,7 +42,7 @@ impl IssueDeed {
     /// 0 when there was nothing to do. `by` is whom the desk names as who paused it.
     pub async fn apply(
         self,
-        state: &WebState,
+        state: &AppState,
         issue: &IssueRow,
         by: &str,
     ) -> Result<u64, StoreError> {
@@ -51,8 +51,8 @@ impl IssueDeed {
             Self::Pause => store.pause_issue_by(&issue.id, by).await?.into(),
             Self::Resume => store.resume_issue(&issue.id, now).await?.into(),
             Self::Cancel => store.cancel_issue(&issue.id, now).await?.into(),
-            Self::TryNow => store.try_now(&issue.id, now).await?,
-            Self::SendAgain => store.send_again(&issue.id, now).await?,
+            Self::TryNow => store.retry_now(&issue.id, now).await?,
+            Self::SendAgain => store.requeue_failed(&issue.id, now).await?,
         };
         if changed > 0 {
             state.live.changed(&issue.id);

@@ -8,9 +8,9 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::clock::{Clock, Timestamp};
-use crate::domain::delivery::send_rate::{Pace, silence};
-use crate::domain::issue::{IssueId, Standing};
-use crate::store::{IssueRow, Sight, Store, StoreError};
+use crate::domain::delivery::send_rate::{ThroughputEstimator, stalled_for};
+use crate::domain::issue::{IssueId, IssueStatus};
+use crate::store::{IssueProgress, IssueRow, Store, StoreError};
 use crate::web::errors::HttpError;
 
 /// Between two looks at the database.
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How an issue stands, and how fast it goes.
 #[derive(Clone, Debug)]
 pub struct Look {
-    pub sight: Sight,
+    pub sight: IssueProgress,
     pub at: Timestamp,
     /// Recipients done in a second.
     pub per_second: Option<f64>,
@@ -31,21 +31,21 @@ pub struct Look {
 }
 
 impl Look {
-    fn new(sight: Sight, pace: &Pace, now: Timestamp) -> Self {
+    fn new(sight: IssueProgress, pace: &ThroughputEstimator, now: Timestamp) -> Self {
         let issue = &sight.issue;
-        let is_sending = issue.standing() == Standing::Sending;
+        let is_sending = issue.standing() == IssueStatus::Sending;
         let answered_at = issue.answered_at.unwrap_or(issue.frozen_at);
-        let silent = silence(now, answered_at, sight.first_due);
+        let silent = stalled_for(now, answered_at, sight.first_due);
         Self {
             per_second: pace.per_second().filter(|_| is_sending),
-            time_left: pace.time_for(issue.tally.queued).filter(|_| is_sending),
+            time_left: pace.eta(issue.tally.queued).filter(|_| is_sending),
             silent: silent.filter(|_| is_sending),
             at: now,
             sight,
         }
     }
 
-    pub const fn standing(&self) -> Standing {
+    pub const fn standing(&self) -> IssueStatus {
         self.sight.issue.standing()
     }
 }
@@ -63,7 +63,7 @@ pub enum Seen {
 #[derive(Debug, Default)]
 struct Watched {
     seen: watch::Sender<Seen>,
-    pace: Pace,
+    pace: ThroughputEstimator,
     is_read: bool,
     /// Counted up when someone has changed the issue: what was looked up before is old.
     changes: u64,
@@ -72,14 +72,14 @@ struct Watched {
 
 /// The issues that are watched at this process.
 #[derive(Debug)]
-pub struct Live {
+pub struct ProgressHub {
     store: Store,
     clock: Arc<dyn Clock>,
     watched: Mutex<HashMap<IssueId, Watched>>,
     closing: CancellationToken,
 }
 
-impl Live {
+impl ProgressHub {
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
             store,
@@ -116,12 +116,12 @@ impl Live {
     /// # Errors
     /// When the database does not answer.
     pub async fn look(self: &Arc<Self>, issue: IssueRow) -> Result<Arc<Look>, HttpError> {
-        if issue.standing().is_over() && issue.tally.to_go() == 0 {
-            let sight = Sight {
+        if issue.standing().is_over() && issue.tally.remaining() == 0 {
+            let sight = IssueProgress {
                 issue,
                 first_due: None,
             };
-            let look = Look::new(sight, &Pace::default(), self.clock.now());
+            let look = Look::new(sight, &ThroughputEstimator::default(), self.clock.now());
             return Ok(Arc::new(look));
         }
         let mut seen = self.watch(issue.id);
@@ -146,7 +146,7 @@ impl Live {
 
     async fn read(self: Arc<Self>, issue: IssueId) {
         while let Some((changes, changed)) = self.goes_on(&issue) {
-            let sight = self.store.sight(&issue).await;
+            let sight = self.store.issue_progress(&issue).await;
             self.publish(&issue, changes, sight);
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
@@ -175,7 +175,12 @@ impl Live {
         None
     }
 
-    fn publish(&self, issue: &IssueId, changes: u64, sight: Result<Option<Sight>, StoreError>) {
+    fn publish(
+        &self,
+        issue: &IssueId,
+        changes: u64,
+        sight: Result<Option<IssueProgress>, StoreError>,
+    ) {
         let mut all = self.all();
         let Some(watched) = all.get_mut(issue).filter(|it| it.changes == changes) else {
             return;
@@ -183,7 +188,7 @@ impl Live {
         match sight {
             Ok(Some(sight)) => {
                 let now = self.clock.now();
-                watched.pace.note(now, sight.issue.tally.settled());
+                watched.pace.note(now, sight.issue.tally.completed());
                 let look = Arc::new(Look::new(sight, &watched.pace, now));
                 watched.seen.send_replace(Seen::Look(look));
             }

@@ -38,13 +38,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use admin::board::SettingsBoard;
-pub use admin::subscribers::ListWork;
+use admin::board::SettingsService;
+pub use admin::subscribers::BackgroundTasks;
 pub use router::router;
-pub use serve::Front;
+pub use serve::Server;
 pub use site::Site;
 
-use crate::digest::Digests;
+use crate::digest::DigestService;
 use crate::domain::accent::Accent;
 use crate::domain::clock::Clock;
 use crate::domain::issue::schedule::Schedule;
@@ -54,36 +54,36 @@ use crate::domain::signed_token::SecretKeys;
 use crate::domain::trusted_proxies::TrustedProxies;
 use crate::mail::outbox::Outbox;
 use crate::store::Store;
-use crate::subscription::{CapLimits, Subscriptions};
+use crate::subscription::{CapLimits, SubscriptionService};
 
 /// All that the pages need.
 #[derive(Clone, Debug)]
-pub struct Web {
+pub struct Services {
     pub store: Store,
-    pub subscriptions: Subscriptions,
-    pub digests: Digests,
+    pub subscriptions: SubscriptionService,
+    pub digests: DigestService,
     /// Where mail is kept while no SMTP server is set.
     pub outbox: Option<Outbox>,
-    pub list_work: Arc<ListWork>,
+    pub list_work: Arc<BackgroundTasks>,
     /// Where mail goes, as people name it: a server, or a folder.
     pub mail_goes_to: String,
     pub keys: Arc<SecretKeys>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
-    pub door: Door,
+    pub door: RequestPolicy,
     pub schedule: Schedule,
     /// Whether slots make issues by themselves.
     pub schedule_enabled: bool,
     /// What must be set before a send, in words; empty when all is.
     pub not_ready: Vec<String>,
     pub accent: Accent,
-    pub sending: WayOut,
-    pub board: Arc<dyn SettingsBoard>,
+    pub sending: SendingStatus,
+    pub board: Arc<dyn SettingsService>,
 }
 
 /// How mail leaves, for the desk.
 #[derive(Clone, Debug, Default)]
-pub struct WayOut {
+pub struct SendingStatus {
     /// The mail server's host; none: mail goes to the outbox.
     pub server: Option<String>,
     /// Whether someone chose to keep mail as files.
@@ -103,7 +103,7 @@ pub struct DnsRecord {
 
 /// Who may come in, and how often.
 #[derive(Clone, Debug)]
-pub struct Door {
+pub struct RequestPolicy {
     pub public_url: PublicUrl,
     pub trusted_proxies: TrustedProxies,
     /// A form that comes back faster was not filled in by hand.

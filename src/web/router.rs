@@ -13,18 +13,18 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::web::errors::{HttpError, in_the_sites_look};
 use crate::web::headers::{self, Transport};
 use crate::web::pages::TemplatesError;
-use crate::web::state::{Shared, WebState};
-use crate::web::{Web, admin, api, body_limit, health, public};
+use crate::web::state::{AppState, SharedState};
+use crate::web::{Services, admin, api, body_limit, health, public};
 
 /// All of the web, without a socket.
 ///
 /// # Errors
 /// When a built-in page template does not parse, which a test rules out.
-pub fn router(web: Web) -> Result<Router, TemplatesError> {
-    Ok(with_state(&Arc::new(WebState::new(web)?)))
+pub fn router(web: Services) -> Result<Router, TemplatesError> {
+    Ok(with_state(&Arc::new(AppState::new(web)?)))
 }
 
-pub(super) fn with_state(state: &Shared) -> Router {
+pub(super) fn with_state(state: &SharedState) -> Router {
     let tls = state.web.door.public_url.is_https();
     let transport = if tls {
         Transport::Tls

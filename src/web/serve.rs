@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::web::pages::TemplatesError;
-use crate::web::state::{Shared, WebState};
-use crate::web::{Web, router};
+use crate::web::state::{AppState, SharedState};
+use crate::web::{Services, router};
 
 /// What requests under way get to come to their end. Event streams end at once.
 const GRACE: Duration = Duration::from_secs(3);
@@ -27,22 +27,22 @@ const TIDY: Duration = Duration::from_secs(10 * 60);
 
 /// What answers requests now.
 #[derive(Debug)]
-pub struct Front {
+pub struct Server {
     current: watch::Sender<Routes>,
 }
 
 #[derive(Clone, Debug)]
 struct Routes {
-    state: Shared,
+    state: SharedState,
     router: Router,
 }
 
-impl Front {
+impl Server {
     /// # Errors
     /// When a built-in page template does not parse, which a test rules out.
-    pub fn new(web: Web) -> Result<Self, TemplatesError> {
+    pub fn new(web: Services) -> Result<Self, TemplatesError> {
         Ok(Self {
-            current: watch::Sender::new(Routes::to(WebState::new(web)?)),
+            current: watch::Sender::new(Routes::to(AppState::new(web)?)),
         })
     }
 
@@ -50,9 +50,9 @@ impl Front {
     ///
     /// # Errors
     /// As [`Self::new`]; then nothing changes.
-    pub fn replace(&self, web: Web) -> Result<(), TemplatesError> {
+    pub fn replace(&self, web: Services) -> Result<(), TemplatesError> {
         let before = Arc::clone(&self.current.borrow().state);
-        let state = WebState::in_place_of(&before, web)?;
+        let state = AppState::in_place_of(&before, web)?;
         self.current.send_replace(Routes::to(state));
         // Those who watch come back at once, to what is in force.
         before.live.close();
@@ -98,7 +98,7 @@ impl Front {
 }
 
 impl Routes {
-    fn to(state: WebState) -> Self {
+    fn to(state: AppState) -> Self {
         let state = Arc::new(state);
         let router = router::with_state(&state);
         Self { state, router }

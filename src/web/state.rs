@@ -6,37 +6,37 @@ use std::sync::atomic::AtomicBool;
 use chrono::NaiveDate;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::issue::schedule::Rhythm;
+use crate::domain::issue::schedule::Recurrence;
 use crate::store::StoreError;
-use crate::subscription::Caps;
+use crate::subscription::SignupLimits;
 use crate::web::admin::doorkeeper::Doorkeeper;
 use crate::web::admin::once::Results;
 use crate::web::assets::Assets;
-use crate::web::live::Live;
+use crate::web::live::ProgressHub;
 use crate::web::pages::{Pages, TemplatesError};
-use crate::web::{Site, Web, upcoming};
+use crate::web::{Services, Site, upcoming};
 
 #[derive(Debug)]
-pub struct WebState {
-    pub web: Web,
+pub struct AppState {
+    pub web: Services,
     pub pages: Pages,
     pub site: Site,
     pub assets: Assets,
-    pub caps: Arc<Caps>,
+    pub caps: Arc<SignupLimits>,
     pub keeper: Arc<Doorkeeper>,
     pub results: Arc<Results>,
     /// Whether it is kept already that the form was seen.
     pub form_seen: AtomicBool,
-    pub live: Arc<Live>,
+    pub live: Arc<ProgressHub>,
 }
 
-pub type Shared = Arc<WebState>;
+pub type SharedState = Arc<AppState>;
 
-impl WebState {
+impl AppState {
     /// # Errors
     /// When a built-in template does not parse, which a test rules out.
-    pub fn new(web: Web) -> Result<Self, TemplatesError> {
-        let caps = Arc::new(Caps::new(web.door.caps));
+    pub fn new(web: Services) -> Result<Self, TemplatesError> {
+        let caps = Arc::new(SignupLimits::new(web.door.caps));
         Self::with_kept(web, caps, Arc::new(Doorkeeper::new()), Arc::default())
     }
 
@@ -45,26 +45,26 @@ impl WebState {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn in_place_of(before: &Self, web: Web) -> Result<Self, TemplatesError> {
+    pub fn in_place_of(before: &Self, web: Services) -> Result<Self, TemplatesError> {
         let caps = if before.web.door.caps == web.door.caps {
             Arc::clone(&before.caps)
         } else {
-            Arc::new(Caps::new(web.door.caps))
+            Arc::new(SignupLimits::new(web.door.caps))
         };
         let (keeper, results) = (&before.keeper, &before.results);
         Self::with_kept(web, caps, Arc::clone(keeper), Arc::clone(results))
     }
 
     fn with_kept(
-        web: Web,
-        caps: Arc<Caps>,
+        web: Services,
+        caps: Arc<SignupLimits>,
         keeper: Arc<Doorkeeper>,
         results: Arc<Results>,
     ) -> Result<Self, TemplatesError> {
         let site = site(&web);
         let assets = Assets::load(web.accent);
         let pages = Pages::new(&site, &assets)?;
-        let live = Live::new(web.store.clone(), Arc::clone(&web.clock));
+        let live = ProgressHub::new(web.store.clone(), Arc::clone(&web.clock));
         Ok(Self {
             web,
             pages,
@@ -92,10 +92,10 @@ impl WebState {
     }
 }
 
-fn site(web: &Web) -> Site {
+fn site(web: &Services) -> Site {
     let masthead = web.digests.identity.masthead.clone();
     let weekday = match web.schedule.rhythm() {
-        Rhythm::Weekly(day) if web.schedule_enabled => {
+        Recurrence::Weekly(day) if web.schedule_enabled => {
             // Any date on that day has its name.
             NaiveDate::from_isoywd_opt(2026, 1, day).map(|date| date.format("%A").to_string())
         }
@@ -124,10 +124,10 @@ mod tests {
     async fn to_save_a_setting_is_no_fresh_allowance_for_who_guesses_passwords() {
         let site = TestSite::new().await;
         let here = IpAddr::from([192, 0, 2, 1]);
-        let before = WebState::new(site.web.clone()).unwrap();
-        let tries = |state: &WebState| state.keeper.count(here, "ada@example.com").is_ok();
+        let before = AppState::new(site.web.clone()).unwrap();
+        let tries = |state: &AppState| state.keeper.count(here, "ada@example.com").is_ok();
         while tries(&before) {}
-        let after = WebState::in_place_of(&before, site.web.clone()).unwrap();
+        let after = AppState::in_place_of(&before, site.web.clone()).unwrap();
         assert!(!tries(&after));
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::store::StoreError;
-use crate::web::Web;
+use crate::web::Services;
 use crate::web::pages::millis;
 
 /// Slots that may have their issue already, sent by hand, or be skipped.
@@ -22,7 +22,7 @@ pub struct UpcomingSlot {
 }
 
 /// The scheduled instants whose slots have no issue yet, the next first.
-async fn open_slots(web: &Web) -> Result<Vec<UpcomingSlot>, StoreError> {
+async fn open_slots(web: &Services) -> Result<Vec<UpcomingSlot>, StoreError> {
     let mut open = Vec::new();
     let mut from = web.clock.now();
     let this_week = web.schedule.slot_of(from);
@@ -46,7 +46,9 @@ async fn open_slots(web: &Web) -> Result<Vec<UpcomingSlot>, StoreError> {
 }
 
 /// The next slot, and when the next issue goes out: later, if that slot is skipped.
-pub async fn ahead(web: &Web) -> Result<(Option<UpcomingSlot>, Option<Timestamp>), StoreError> {
+pub async fn ahead(
+    web: &Services,
+) -> Result<(Option<UpcomingSlot>, Option<Timestamp>), StoreError> {
     let open = open_slots(web).await?;
     let goes_at = open.iter().find(|slot| !slot.is_skipped);
     let goes_at = goes_at.map(|slot| slot.at);

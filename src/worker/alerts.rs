@@ -11,7 +11,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueState;
 use crate::domain::issue::slot::Slot;
 use crate::domain::random::Random;
-use crate::mail::templates::{Event, FailedFeed};
+use crate::mail::templates::{AlertEvent, FailedFeed};
 use crate::store::{IssueRow, NewDelivery, Store, StoreError};
 
 /// What is older is no news, whoever was asleep.
@@ -61,7 +61,7 @@ impl Alerts {
         let is_time = !self.draft_before.is_zero() && next.minus(self.draft_before) <= now;
         Ok(is_time
             && !self.to.is_empty()
-            && !self.store.is_told(&draft_key(slot)).await?
+            && !self.store.alert_exists(&draft_key(slot)).await?
             && !self.store.is_skipped(slot).await?
             && self.store.issue_of_slot(slot).await?.is_none())
     }
@@ -73,7 +73,7 @@ impl Alerts {
         draft: &Draft,
     ) -> Result<(), StoreError> {
         let chosen = draft.selection.chosen.iter();
-        let event = Event::DraftReady {
+        let event = AlertEvent::DraftReady {
             at: next.as_millis(),
             subject: draft.subject.clone(),
             titles: chosen.map(|(post, _)| post.title.clone()).collect(),
@@ -83,7 +83,7 @@ impl Alerts {
     }
 
     pub async fn tell_of_missed_slot(&self, slot: &Slot, at: Timestamp) -> Result<(), StoreError> {
-        let event = Event::SlotMissed {
+        let event = AlertEvent::SlotMissed {
             at: at.as_millis(),
             slot: slot.to_string(),
         };
@@ -92,7 +92,7 @@ impl Alerts {
 
     /// `says` is why the issue cannot be made.
     pub async fn tell_of_no_issue(&self, slot: &Slot, says: String) -> Result<(), StoreError> {
-        let event = Event::IssueNotMade {
+        let event = AlertEvent::IssueNotMade {
             slot: slot.to_string(),
             says,
         };
@@ -109,7 +109,7 @@ impl Alerts {
         if feeds.is_empty() {
             return Ok(());
         }
-        let event = Event::FeedsFailed {
+        let event = AlertEvent::FeedsFailed {
             slot: slot.to_string(),
             feeds,
             number,
@@ -121,10 +121,10 @@ impl Alerts {
         let end = issue.finished_at.map_or(0, Timestamp::as_millis);
         // Sent again to those who bounced, it ends again.
         let key = format!("ended {} {end}", issue.id);
-        if self.store.is_told(&key).await? {
+        if self.store.alert_exists(&key).await? {
             return Ok(());
         }
-        let event = Event::IssueEnded {
+        let event = AlertEvent::IssueEnded {
             number: issue.number.get(),
             subject: issue.subject.clone(),
             cancelled: issue.state == IssueState::Cancelled,
@@ -139,10 +139,10 @@ impl Alerts {
             return Ok(());
         };
         let key = format!("paused {} {}", issue.id, issue.pauses);
-        if self.store.is_told(&key).await? {
+        if self.store.alert_exists(&key).await? {
             return Ok(());
         }
-        let event = Event::IssuePaused {
+        let event = AlertEvent::IssuePaused {
             number: issue.number.get(),
             subject: issue.subject.clone(),
             says,
@@ -151,7 +151,7 @@ impl Alerts {
         self.tell(&key, &event).await
     }
 
-    async fn tell(&self, key: &str, event: &Event) -> Result<(), StoreError> {
+    async fn tell(&self, key: &str, event: &AlertEvent) -> Result<(), StoreError> {
         if self.to.is_empty() {
             return Ok(());
         }
@@ -165,7 +165,7 @@ impl Alerts {
             payload: Some(payload.clone()),
         };
         let mails: Vec<NewDelivery> = self.to.iter().map(mail).collect();
-        if self.store.tell_once(key, &mails, now).await? {
+        if self.store.enqueue_alert_once(key, &mails, now).await? {
             tracing::info!(event = key, "the owner is told");
         }
         Ok(())

@@ -47,7 +47,7 @@ impl Housekeeping {
         if purged > 0 {
             tracing::info!(purged, "sign-ups that nobody confirmed are forgotten");
         }
-        self.store.fold_moves().await?;
+        self.store.compact_state_log().await?;
         self.store.forget_sign_up_mails(now.minus(DAY)).await?;
         self.store.forget_audit(now.minus(AUDIT)).await?;
         self.store.forget_api_tokens(now.minus(AUDIT)).await?;

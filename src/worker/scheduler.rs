@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::digest::{Collected, Digests, DraftError, PublishError, Published};
+use crate::digest::{DigestService, DraftError, FeedResult, PublishError, Published};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::schedule::{Due, Schedule};
 use crate::domain::issue::slot::Slot;
@@ -40,7 +40,7 @@ pub enum ScheduleFailure {
 
 #[derive(Clone, Debug)]
 pub struct Scheduler {
-    pub digests: Digests,
+    pub digests: DigestService,
     pub plan: Plan,
     /// Whether sender and postal address are set: without them no issue is made.
     pub ready: bool,
@@ -103,7 +103,7 @@ impl Scheduler {
             Due::Missed { slot, at } => {
                 tracing::error!(%slot, "the slot was missed for longer than schedule.catch_up_hours; it is skipped");
                 self.alerts.tell_of_missed_slot(&slot, at).await?;
-                self.digests.store.settle(at).await?;
+                self.digests.store.set_last_slot(at).await?;
             }
             Due::Now { slot, at } => {
                 let resting = memory.failed.is_some_and(|failed| now.since(failed) < REST);
@@ -123,7 +123,7 @@ impl Scheduler {
         let plan = &self.plan;
         let name = format!("{} {}", plan.schedule.cron(), plan.schedule.zone());
         let set_at = self.digests.store.schedule_set_at(&name, now).await?;
-        let settled = self.digests.store.settled_at().await?;
+        let settled = self.digests.store.last_slot().await?;
         Ok(plan.schedule.due(now, set_at, settled, plan.catch_up))
     }
 
@@ -163,7 +163,7 @@ impl Scheduler {
             }
             Published::Skipped => tracing::info!(%slot, "the editor skips this week"),
         }
-        self.digests.store.settle(at).await?;
+        self.digests.store.set_last_slot(at).await?;
         Ok(true)
     }
 
@@ -180,7 +180,7 @@ impl Scheduler {
     }
 }
 
-fn failure(feed: Collected) -> Option<FailedFeed> {
+fn failure(feed: FeedResult) -> Option<FailedFeed> {
     let says = feed.result.err()?;
     Some(FailedFeed {
         url: feed.source,

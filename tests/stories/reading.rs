@@ -39,7 +39,7 @@ pub async fn reader_token(newsletter: &Newsletter, purpose: Purpose, address: &s
     let file = newsletter.installation.folder().join("data/secret.key");
     let keys =
         SecretKeys::parse(&std::fs::read_to_string(file).expect("a key file")).expect("a key");
-    keys.reader_token(purpose, &reader)
+    keys.subscriber_token(purpose, &reader)
 }
 
 #[tokio::test]

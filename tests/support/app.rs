@@ -13,7 +13,7 @@ use broadsheet::domain::issue::{IssueNumber, IssueState};
 use broadsheet::domain::random::Random;
 use broadsheet::domain::subscriber::SubscriberState;
 use broadsheet::store::{DeliveryFilter, DeliveryRow, IssueRow};
-use broadsheet::subscription::TakenIn;
+use broadsheet::subscription::ImportOptions;
 use broadsheet::worker::Memory;
 use sqlx::any::AnyConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
@@ -83,7 +83,7 @@ impl TestApp {
 
     pub async fn has_reader(&self, address: &str) {
         let address = EmailAddress::parse(address).expect("an address");
-        let how = TakenIn {
+        let how = ImportOptions {
             source: "test".to_owned(),
             pending: false,
         };

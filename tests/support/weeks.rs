@@ -8,7 +8,7 @@ use broadsheet::domain::delivery::{DeliveryId, DeliveryKind};
 use broadsheet::domain::email_address::EmailAddress;
 use broadsheet::domain::issue::IssueId;
 use broadsheet::domain::signed_token::Purpose;
-use broadsheet::store::{Move, NewDelivery};
+use broadsheet::store::{AddressChange, NewDelivery};
 
 use super::app::TestApp;
 use super::blog::{Blog, Item};
@@ -89,7 +89,7 @@ impl Weeks {
     /// "Send again to those who did not get it"; gives how many those are.
     pub async fn is_sent_again(&self) -> u64 {
         let (issue, now) = (self.newest_issue().await, self.app.clock.now());
-        let again = self.app.app.store.send_again(&issue, now).await;
+        let again = self.app.app.store.requeue_failed(&issue, now).await;
         again.expect("a database that answers")
     }
 
@@ -100,7 +100,7 @@ impl Weeks {
         let reader = store.subscriber_by_address(&ada).await;
         let reader = reader.expect("an answer").expect("a reader");
         let to = EmailAddress::parse(address).expect("an address");
-        let step = Move {
+        let step = AddressChange {
             to: &to,
             ip: None,
             nonce: "another".to_owned(),
@@ -124,7 +124,7 @@ impl Weeks {
         let address = EmailAddress::parse(address).expect("an address");
         let reader = app.store.subscriber_by_address(&address).await;
         let reader = reader.expect("an answer").expect("a reader");
-        let token = app.keys.reader_token(Purpose::Preferences, &reader.id);
+        let token = app.keys.subscriber_token(Purpose::Preferences, &reader.id);
         let left = app.subscriptions().leave_by_preferences(&token).await;
         left.expect("a reader who leaves");
     }

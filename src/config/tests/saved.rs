@@ -18,9 +18,9 @@ fn origin(settings: &Settings, key: &str) -> Origin {
     listed.unwrap().origin.clone()
 }
 
-fn keys_of(faults: &[Fault]) -> Vec<&str> {
-    let key = |fault: &'_ Fault| match fault {
-        Fault::Key { key, .. } => Some(key.as_str().to_owned()),
+fn keys_of(faults: &[ConfigError]) -> Vec<&str> {
+    let key = |fault: &'_ ConfigError| match fault {
+        ConfigError::Key { key, .. } => Some(key.as_str().to_owned()),
         _ => None,
     };
     let keys: Vec<String> = faults.iter().filter_map(key).collect();
@@ -48,9 +48,9 @@ fn the_desk_is_above_what_is_built_in_and_below_the_file() {
         (7, 3)
     );
     assert_eq!(settings.alerts.to.len(), 2);
-    assert_eq!(origin(&settings, "newsletter.tagline"), Origin::Desk);
+    assert_eq!(origin(&settings, "newsletter.tagline"), Origin::Database);
     assert_eq!(origin(&settings, "newsletter.language"), Origin::BuiltIn);
-    assert_eq!(Origin::Desk.to_string(), "saved at the desk");
+    assert_eq!(Origin::Database.to_string(), "saved at the desk");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::domain::delivery::DeliveryKind;
 
 /// What to do with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InDoubt {
+pub enum InDoubtPolicy {
     /// Send the same bytes again, so that receivers can drop the twin.
     Resend,
     /// Leave it to the editor.
@@ -15,11 +15,11 @@ pub enum InDoubt {
 /// the most that anyone may get.
 const MOST_LOST: u32 = 3;
 
-impl InDoubt {
+impl InDoubtPolicy {
     /// After how many lost replies a delivery is held. The editor decides about the copies
     /// of an issue. Other mail has nobody to decide: a second confirmation does no harm,
     /// and one that never comes loses a reader.
-    pub const fn most_losses(self, kind: DeliveryKind) -> u32 {
+    pub const fn max_lost_replies(self, kind: DeliveryKind) -> u32 {
         match (self, kind) {
             (Self::Hold, DeliveryKind::Issue) => 1,
             _ => MOST_LOST,
@@ -34,9 +34,12 @@ mod tests {
     #[test]
     fn only_copies_of_an_issue_are_held_for_the_editor() {
         for kind in [DeliveryKind::Confirmation, DeliveryKind::ReaderLink] {
-            assert_eq!(InDoubt::Hold.most_losses(kind), MOST_LOST);
+            assert_eq!(InDoubtPolicy::Hold.max_lost_replies(kind), MOST_LOST);
         }
-        assert_eq!(InDoubt::Hold.most_losses(DeliveryKind::Issue), 1);
-        assert_eq!(InDoubt::Resend.most_losses(DeliveryKind::Issue), MOST_LOST);
+        assert_eq!(InDoubtPolicy::Hold.max_lost_replies(DeliveryKind::Issue), 1);
+        assert_eq!(
+            InDoubtPolicy::Resend.max_lost_replies(DeliveryKind::Issue),
+            MOST_LOST
+        );
     }
 }

@@ -6,17 +6,17 @@ pub enum Outcome {
     /// The server took the mail over (a 2yz after the final dot).
     Delivered,
     /// Refused for now, or the server could not be talked to: try again later.
-    Deferred(Temporary),
+    Deferred(DeferReason),
     /// Refused for good.
-    Bounced(Verdict),
+    Bounced(BounceReason),
     /// The final dot may have been taken and no reply was read (RFC 1047).
     InDoubt,
     /// Not about the recipient at all: stop, charge nobody, tell the editor.
-    Halted(Halt),
+    Halted(HaltReason),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Temporary {
+pub enum DeferReason {
     /// No connection, or it broke before the final dot.
     Connection,
     /// A 4yz about this recipient or message.
@@ -29,7 +29,7 @@ pub enum Temporary {
 
 /// What a final refusal says of the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum BounceReason {
     /// There is no such mailbox: never write to it again.
     Dead,
     /// A bare 550: a second one a week later settles it.
@@ -39,7 +39,7 @@ pub enum Verdict {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Halt {
+pub enum HaltReason {
     /// Log-in, TLS or certificate: the operator's settings.
     Settings,
     /// 5.3.4, 5.5.x, 5.6.x: the message itself.
@@ -48,7 +48,7 @@ pub enum Halt {
 
 /// An outcome with the server's own last words (one clean line, for people).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct SmtpResult {
     pub outcome: Outcome,
-    pub says: String,
+    pub reply: String,
 }

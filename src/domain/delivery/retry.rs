@@ -10,7 +10,7 @@ const HOUR: u64 = 60 * MINUTE;
 /// Waits after the 1st, 2nd, … failed try; the last one repeats.
 /// RFC 5321 §4.5.4.1 asks for 30 minutes and more, but greylisting is commonly over in
 /// five, so the first tries come sooner.
-const WAITS: [u64; 6] = [
+const RETRY_DELAYS: [u64; 6] = [
     5 * MINUTE,
     15 * MINUTE,
     30 * MINUTE,
@@ -22,9 +22,9 @@ const WAITS: [u64; 6] = [
 /// A delivery is given up this long after it was queued …
 const GIVE_UP_AFTER: Duration = Duration::from_secs(48 * HOUR);
 /// … but not before it was refused so often: the line may have been long, or the machine off.
-const LEAST_TRIES: u32 = 3;
+const MIN_ATTEMPTS: u32 = 3;
 /// Who was due this long ago was kept waiting by us.
-const KEPT_WAITING: Duration = Duration::from_secs(HOUR);
+const OVERDUE_AFTER: Duration = Duration::from_secs(HOUR);
 /// No wait is longer than this: what is due later was put off by a clock that was ahead.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(5 * HOUR);
 
@@ -41,7 +41,7 @@ pub enum Retry {
 /// so that they do not all come back in the same second.
 pub fn retry(attempts: u32, queued_at: Timestamp, now: Timestamp, jitter: u8) -> Retry {
     let at = next_try(attempts, now, jitter);
-    if at > queued_at.plus(GIVE_UP_AFTER) && attempts >= LEAST_TRIES {
+    if at > queued_at.plus(GIVE_UP_AFTER) && attempts >= MIN_ATTEMPTS {
         Retry::GiveUp
     } else {
         Retry::At(at)
@@ -50,7 +50,7 @@ pub fn retry(attempts: u32, queued_at: Timestamp, now: Timestamp, jitter: u8) ->
 
 /// The same after a try that came to no server, and is not counted; it had been due at
 /// `due_at`.
-pub fn retry_uncounted(
+pub fn retry_without_charge(
     attempts: u32,
     queued_at: Timestamp,
     due_at: Timestamp,
@@ -58,7 +58,7 @@ pub fn retry_uncounted(
     jitter: u8,
 ) -> Retry {
     let at = next_try(attempts.max(1), now, jitter);
-    if at > queued_at.plus(GIVE_UP_AFTER) && now.since(due_at) < KEPT_WAITING {
+    if at > queued_at.plus(GIVE_UP_AFTER) && now.since(due_at) < OVERDUE_AFTER {
         Retry::GiveUp
     } else {
         Retry::At(at)
@@ -67,7 +67,7 @@ pub fn retry_uncounted(
 
 fn next_try(attempts: u32, now: Timestamp, jitter: u8) -> Timestamp {
     let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
-    let wait = Duration::from_secs(WAITS[index.min(WAITS.len() - 1)]);
+    let wait = Duration::from_secs(RETRY_DELAYS[index.min(RETRY_DELAYS.len() - 1)]);
     now.plus(wait + wait * u32::from(jitter) / 2550)
 }
 
@@ -111,10 +111,13 @@ mod tests {
     #[test]
     fn a_server_that_is_away_for_two_days_is_given_up_and_a_machine_that_was_off_is_not() {
         let late = at(72 * 60);
-        let was_due = |minutes: u64| retry_uncounted(0, at(0), at(minutes), late, 0);
+        let was_due = |minutes: u64| retry_without_charge(0, at(0), at(minutes), late, 0);
         assert_eq!(was_due(72 * 60 - 1), Retry::GiveUp);
         assert_eq!(was_due(0), Retry::At(at(72 * 60 + 5)));
-        assert_eq!(retry_uncounted(0, at(0), at(0), at(0), 0), Retry::At(at(5)));
+        assert_eq!(
+            retry_without_charge(0, at(0), at(0), at(0), 0),
+            Retry::At(at(5))
+        );
     }
 
     #[test]

@@ -17,9 +17,9 @@ const STALLED: Duration = Duration::from_secs(60);
 
 /// How many recipients were done at which moment, over the last seconds.
 #[derive(Clone, Debug, Default)]
-pub struct Pace(VecDeque<(Timestamp, i64)>);
+pub struct ThroughputEstimator(VecDeque<(Timestamp, i64)>);
 
-impl Pace {
+impl ThroughputEstimator {
     pub fn note(&mut self, now: Timestamp, done: i64) {
         if let Some((at, before)) = self.0.back()
             && (now < *at || done < *before || now.since(*at) > GAP)
@@ -41,7 +41,7 @@ impl Pace {
     }
 
     /// How long `waiting` recipients take at this pace; `None` while nothing moves.
-    pub fn time_for(&self, waiting: i64) -> Option<Duration> {
+    pub fn eta(&self, waiting: i64) -> Option<Duration> {
         let pace = self.per_second().filter(|pace| *pace > 0.0)?;
         Duration::try_from_secs_f64(waiting as f64 / pace).ok()
     }
@@ -52,7 +52,7 @@ impl Pace {
 ///
 /// `answered_at` is when it last answered or was first asked, `first_due` since when
 /// something waits for it.
-pub fn silence(
+pub fn stalled_for(
     now: Timestamp,
     answered_at: Timestamp,
     first_due: Option<Timestamp>,
@@ -69,8 +69,8 @@ mod tests {
         Timestamp::from_millis(1_795_500_000_000 + n * 1000)
     }
 
-    fn pace(seen: &[(i64, i64)]) -> Pace {
-        let mut pace = Pace::default();
+    fn pace(seen: &[(i64, i64)]) -> ThroughputEstimator {
+        let mut pace = ThroughputEstimator::default();
         for (at, done) in seen {
             pace.note(second(*at), *done);
         }
@@ -89,10 +89,10 @@ mod tests {
     #[test]
     fn the_time_left_is_told_while_something_moves() {
         let steady = pace(&[(0, 100), (2, 128)]);
-        assert_eq!(steady.time_for(476), Some(Duration::from_secs(34)));
-        assert_eq!(steady.time_for(0), Some(Duration::ZERO));
-        assert_eq!(pace(&[(0, 5), (9, 5)]).time_for(10), None);
-        assert_eq!(pace(&[(0, 5), (9, 5)]).time_for(0), None);
+        assert_eq!(steady.eta(476), Some(Duration::from_secs(34)));
+        assert_eq!(steady.eta(0), Some(Duration::ZERO));
+        assert_eq!(pace(&[(0, 5), (9, 5)]).eta(10), None);
+        assert_eq!(pace(&[(0, 5), (9, 5)]).eta(0), None);
     }
 
     #[test]
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn silence_is_told_after_a_minute_in_which_something_was_due() {
         let told = |answered: i64, due: Option<i64>| {
-            silence(second(100), second(answered), due.map(second)).map(|it| it.as_secs())
+            stalled_for(second(100), second(answered), due.map(second)).map(|it| it.as_secs())
         };
         assert_eq!(told(40, Some(0)), Some(60));
         assert_eq!(told(41, Some(0)), None);

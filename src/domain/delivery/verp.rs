@@ -26,7 +26,7 @@ pub enum ReturnPathError {
 
 /// What the address of a report says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReportAbout {
+pub struct VerpRecipient {
     pub reader: SubscriberId,
     /// `None`: a mail that was no issue.
     pub issue: Option<IssueNumber>,
@@ -55,7 +55,7 @@ impl ReturnPath {
     }
 
     /// The address for reports about one mail to this reader.
-    pub fn of(
+    pub fn encode(
         &self,
         keys: &SecretKeys,
         reader: &SubscriberId,
@@ -78,11 +78,11 @@ impl ReturnPath {
     ///
     /// # Errors
     /// When these keys never made that address.
-    pub fn read(
+    pub fn decode(
         &self,
         keys: &SecretKeys,
         address: &EmailAddress,
-    ) -> Result<ReportAbout, TokenError> {
+    ) -> Result<VerpRecipient, TokenError> {
         let (name, tag) = address.local_part().rsplit_once('+').ok_or(TokenError)?;
         let ours =
             name.eq_ignore_ascii_case(self.0.local_part()) && address.domain() == self.0.domain();
@@ -99,7 +99,7 @@ impl ReturnPath {
             .macs(Purpose::ReturnPath, &parts(&reader, &number.to_be_bytes()))
             .iter()
             .any(|own| own[..MAC / 2].ct_eq(&mac).into());
-        let about = ReportAbout {
+        let about = VerpRecipient {
             reader,
             issue: IssueNumber::new(number).ok(),
         };
@@ -133,14 +133,14 @@ mod tests {
     fn an_address_reads_back_and_fits() {
         for number in [None, Some(1), Some(42), Some(0xffff_ffff)] {
             let issue = number.map(|number| IssueNumber::new(number).unwrap());
-            let address = path().of(&keys(1), &reader(), issue);
+            let address = path().encode(&keys(1), &reader(), issue);
             assert!(address.local_part().len() <= 64, "{address}");
             let upper = EmailAddress::parse(&address.to_string().to_uppercase()).unwrap();
             for address in [address, upper] {
-                let about = path().read(&keys(1), &address).unwrap();
+                let about = path().decode(&keys(1), &address).unwrap();
                 assert_eq!(
                     about,
-                    ReportAbout {
+                    VerpRecipient {
                         reader: reader(),
                         issue
                     }
@@ -152,9 +152,9 @@ mod tests {
     #[test]
     fn nothing_forged_is_believed() {
         let issue = Some(IssueNumber::FIRST);
-        let good = path().of(&keys(1), &reader(), issue).to_string();
+        let good = path().encode(&keys(1), &reader(), issue).to_string();
         let tag = good.split(['+', '@']).nth(1).unwrap();
-        let other = path().of(&keys(2), &reader(), issue).to_string();
+        let other = path().encode(&keys(2), &reader(), issue).to_string();
         let forged = [
             other,
             good.replace("bounces+", "bounce+"),
@@ -169,7 +169,7 @@ mod tests {
             let address = EmailAddress::parse(&text).unwrap();
             // A leading zero is the same number: nothing is gained by it.
             let same = text.contains(&format!("{}01", &tag[..32]));
-            assert_eq!(path().read(&keys(1), &address).is_ok(), same, "{text}");
+            assert_eq!(path().decode(&keys(1), &address).is_ok(), same, "{text}");
         }
     }
 
@@ -177,8 +177,8 @@ mod tests {
     fn an_old_key_still_proves_old_mail() {
         let text = [keys(2), keys(1)].map(|keys| keys.to_file_text()).concat();
         let rotated = SecretKeys::parse(&text).unwrap();
-        let address = path().of(&keys(1), &reader(), None);
-        assert_eq!(path().read(&rotated, &address).unwrap().reader, reader());
+        let address = path().encode(&keys(1), &reader(), None);
+        assert_eq!(path().decode(&rotated, &address).unwrap().reader, reader());
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
             Err(ReturnPathError::Address(EmailAddressError::Malformed))
         );
         assert_eq!(
-            path().of(&keys(1), &reader(), IssueNumber::new(i64::MAX).ok()),
+            path().encode(&keys(1), &reader(), IssueNumber::new(i64::MAX).ok()),
             *path().address()
         );
     }

@@ -7,7 +7,7 @@ use crate::domain::issue::post::{Post, PostId};
 use crate::domain::issue::text::{Excerpt, Note, Preheader, Subject, Title};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Edits {
+pub struct DraftEdits {
     /// Grows with every change: who saves a form that was made from an older one is told.
     pub version: i64,
     pub subject: Option<Subject>,
@@ -38,12 +38,12 @@ impl PostEdit {
         !self.is_hidden && (self.is_pinned || self.is_added || self.place.is_some())
     }
 
-    pub fn has_words(&self) -> bool {
+    pub fn has_text(&self) -> bool {
         self.title.is_some() || self.excerpt.is_some()
     }
 
     /// Puts the editor's words in place of the feed's.
-    pub fn write_on(&self, post: &mut Post) {
+    pub fn apply_to(&self, post: &mut Post) {
         if let Some(title) = &self.title {
             post.title = title.as_str().to_owned();
         }
@@ -53,7 +53,7 @@ impl PostEdit {
     }
 }
 
-impl Edits {
+impl DraftEdits {
     pub fn of(&self, post: &PostId) -> PostEdit {
         self.posts.get(post).cloned().unwrap_or_default()
     }
@@ -93,7 +93,7 @@ impl Edits {
     }
 
     /// Gives all places back to the rule.
-    pub fn unplace(&mut self) {
+    pub fn clear_positions(&mut self) {
         let placed: Vec<PostId> = self.posts.keys().copied().collect();
         for post in placed {
             self.on(post, |edit| edit.place = None);
@@ -106,7 +106,7 @@ impl Edits {
 
     /// What is left once an issue of these posts is made: its words and places are used
     /// up; what was said of posts that stay outside still holds.
-    pub fn after_issue(&self, posts: &[Post]) -> Self {
+    pub fn carry_over(&self, posts: &[Post]) -> Self {
         let mut left = Self {
             version: self.version + 1,
             posts: self.posts.clone(),
@@ -115,7 +115,7 @@ impl Edits {
         for post in posts {
             left.posts.remove(&post.id);
         }
-        left.unplace();
+        left.clear_positions();
         left
     }
 }
@@ -129,14 +129,14 @@ mod tests {
         PostId::from_uuid(uuid::Uuid::from_u128(n))
     }
 
-    fn places(edits: &Edits, posts: &[PostId]) -> Vec<Option<u32>> {
+    fn places(edits: &DraftEdits, posts: &[PostId]) -> Vec<Option<u32>> {
         posts.iter().map(|post| edits.of(post).place).collect()
     }
 
     #[test]
     fn a_swap_fixes_what_stands_before_it_and_no_more() {
         let order = [id(1), id(2), id(3), id(4)];
-        let mut edits = Edits::default();
+        let mut edits = DraftEdits::default();
         edits.swap(&order, 1);
         assert_eq!(
             places(&edits, &order),
@@ -149,13 +149,13 @@ mod tests {
         edits.swap(&order, 3);
         edits.swap(&[], 0);
         assert_eq!(places(&edits, &order), [Some(2), Some(1), Some(3), None]);
-        edits.unplace();
-        assert_eq!(edits, Edits::default());
+        edits.clear_positions();
+        assert_eq!(edits, DraftEdits::default());
     }
 
     #[test]
     fn a_hidden_post_keeps_its_words_and_loses_its_place() {
-        let mut edits = Edits::default();
+        let mut edits = DraftEdits::default();
         edits.on(id(1), |edit| {
             edit.is_pinned = true;
             edit.place = Some(1);
@@ -164,18 +164,18 @@ mod tests {
         assert!(edits.of(&id(1)).is_picked());
         edits.hide(id(1));
         let edit = edits.of(&id(1));
-        assert!(edit.is_hidden && !edit.is_picked() && edit.has_words());
+        assert!(edit.is_hidden && !edit.is_picked() && edit.has_text());
         edits.on(id(1), |edit| edit.is_hidden = false);
         assert!(!edits.of(&id(1)).is_picked());
     }
 
     #[test]
     fn an_issue_uses_up_what_was_said_of_it() {
-        let mut edits = Edits {
+        let mut edits = DraftEdits {
             version: 7,
             subject: Subject::parse("Three").ok(),
             note: Note::parse("Hello").ok(),
-            ..Edits::default()
+            ..DraftEdits::default()
         };
         edits.swap(&[id(1), id(2)], 0);
         edits.hide(id(3));
@@ -192,10 +192,10 @@ mod tests {
             first_seen_at: Timestamp::EPOCH,
             offered: 0,
         };
-        let left = edits.after_issue(&[went]);
+        let left = edits.carry_over(&[went]);
         assert_eq!((left.version, &left.subject, &left.note), (8, &None, &None));
         assert_eq!(left.of(&id(1)), PostEdit::default());
-        assert!(left.of(&id(3)).is_hidden && left.of(&id(2)).has_words());
+        assert!(left.of(&id(3)).is_hidden && left.of(&id(2)).has_text());
         assert!(!left.has_places());
     }
 }

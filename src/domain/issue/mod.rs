@@ -83,7 +83,7 @@ impl IssueState {
 
 /// What people are told of an issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum IssueStatus {
     Sending,
     Paused,
     Sent,
@@ -91,14 +91,14 @@ pub enum Standing {
     Cancelled,
 }
 
-impl Standing {
+impl IssueStatus {
     /// "Sent" is never said while anyone is not accounted for.
-    pub const fn of(state: IssueState, tally: &Tally) -> Self {
+    pub const fn of(state: IssueState, tally: &DeliveryCounts) -> Self {
         match state {
             IssueState::Sending => Self::Sending,
             IssueState::Paused => Self::Paused,
             IssueState::Cancelled => Self::Cancelled,
-            IssueState::Sent if tally.to_go() > 0 => Self::Sending,
+            IssueState::Sent if tally.remaining() > 0 => Self::Sending,
             IssueState::Sent if tally.failed() > 0 => Self::SentWithFailures,
             IssueState::Sent => Self::Sent,
         }
@@ -123,7 +123,7 @@ impl Standing {
 /// How the recipients of an issue are accounted for:
 /// `recipients() = delivered + deferred + bounced + skipped + in_doubt + queued`, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct DeliveryCounts {
     /// Queued, leased and sending together.
     pub queued: i64,
     pub deferred: i64,
@@ -133,19 +133,19 @@ pub struct Tally {
     pub in_doubt: i64,
 }
 
-impl Tally {
+impl DeliveryCounts {
     pub const fn recipients(&self) -> i64 {
         self.queued + self.deferred + self.delivered + self.bounced + self.skipped + self.in_doubt
     }
 
     /// What still has to go before the issue may be called sent.
-    pub const fn to_go(&self) -> i64 {
+    pub const fn remaining(&self) -> i64 {
         self.queued + self.deferred
     }
 
     /// Of whom nothing more is to come.
-    pub const fn settled(&self) -> i64 {
-        self.recipients() - self.to_go()
+    pub const fn completed(&self) -> i64 {
+        self.recipients() - self.remaining()
     }
 
     pub const fn add(&mut self, other: &Self) {
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn sent_is_said_only_when_everyone_is_accounted_for() {
         use IssueState::{Cancelled, Paused, Sending, Sent};
-        let tally = |queued, deferred, bounced, skipped, in_doubt| Tally {
+        let tally = |queued, deferred, bounced, skipped, in_doubt| DeliveryCounts {
             queued,
             deferred,
             bounced,
@@ -187,17 +187,21 @@ mod tests {
             delivered: 10 - queued - deferred - bounced - skipped - in_doubt,
         };
         for (state, tally, standing) in [
-            (Sent, tally(0, 0, 0, 0, 0), Standing::Sent),
-            (Sent, tally(0, 0, 0, 3, 0), Standing::Sent),
-            (Sent, tally(0, 0, 1, 0, 0), Standing::SentWithFailures),
-            (Sent, tally(0, 0, 0, 0, 1), Standing::SentWithFailures),
-            (Sent, tally(1, 0, 0, 0, 0), Standing::Sending),
-            (Sent, tally(0, 1, 0, 0, 0), Standing::Sending),
-            (Sending, tally(0, 0, 0, 0, 0), Standing::Sending),
-            (Paused, tally(1, 0, 0, 0, 0), Standing::Paused),
-            (Cancelled, tally(0, 0, 1, 9, 0), Standing::Cancelled),
+            (Sent, tally(0, 0, 0, 0, 0), IssueStatus::Sent),
+            (Sent, tally(0, 0, 0, 3, 0), IssueStatus::Sent),
+            (Sent, tally(0, 0, 1, 0, 0), IssueStatus::SentWithFailures),
+            (Sent, tally(0, 0, 0, 0, 1), IssueStatus::SentWithFailures),
+            (Sent, tally(1, 0, 0, 0, 0), IssueStatus::Sending),
+            (Sent, tally(0, 1, 0, 0, 0), IssueStatus::Sending),
+            (Sending, tally(0, 0, 0, 0, 0), IssueStatus::Sending),
+            (Paused, tally(1, 0, 0, 0, 0), IssueStatus::Paused),
+            (Cancelled, tally(0, 0, 1, 9, 0), IssueStatus::Cancelled),
         ] {
-            assert_eq!(Standing::of(state, &tally), standing, "{state:?} {tally:?}");
+            assert_eq!(
+                IssueStatus::of(state, &tally),
+                standing,
+                "{state:?} {tally:?}"
+            );
         }
     }
 }

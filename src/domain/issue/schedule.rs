@@ -18,7 +18,7 @@ use crate::domain::issue::slot::Slot;
 pub struct Schedule {
     cron: Cron,
     zone: Tz,
-    rhythm: Rhythm,
+    rhythm: Recurrence,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +39,7 @@ pub enum ScheduleError {
 
 /// How a schedule reads in words, which are the templates' to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rhythm {
+pub enum Recurrence {
     /// Every week, on this day.
     Weekly(Weekday),
     /// Some weeks, or no fixed day.
@@ -97,7 +97,7 @@ impl Schedule {
         self.cron.as_str()
     }
 
-    pub fn rhythm(&self) -> Rhythm {
+    pub fn rhythm(&self) -> Recurrence {
         self.rhythm
     }
 
@@ -187,7 +187,7 @@ fn instant(wall: NaiveDateTime, zone: Tz) -> Option<Timestamp> {
 
 /// Walks the checked years on a calendar without zones: a wall-clock time is one instant
 /// in each of them.
-fn check(cron: &Cron) -> Result<Rhythm, ScheduleError> {
+fn check(cron: &Cron) -> Result<Recurrence, ScheduleError> {
     let never = || ScheduleError::Never(cron.as_str().to_owned());
     let mut last: Option<DateTime<Utc>> = None;
     let mut weekly = true;
@@ -213,9 +213,9 @@ fn check(cron: &Cron) -> Result<Rhythm, ScheduleError> {
     }
     let last = last.ok_or_else(never)?;
     Ok(if weekly {
-        Rhythm::Weekly(last.weekday())
+        Recurrence::Weekly(last.weekday())
     } else {
-        Rhythm::Uneven
+        Recurrence::Uneven
     })
 }
 

@@ -52,15 +52,15 @@ fn refuses_what_comes_twice_in_a_week() {
 #[test]
 fn takes_weekly_and_rarer() {
     for (cron, rhythm) in [
-        ("0 10 * * FRI", Rhythm::Weekly(Weekday::Fri)),
-        ("0 10 * * 5", Rhythm::Weekly(Weekday::Fri)),
-        (" 30 2 * * sun ", Rhythm::Weekly(Weekday::Sun)),
-        ("@weekly", Rhythm::Weekly(Weekday::Sun)),
-        ("0 10 1 * *", Rhythm::Uneven),
-        ("0 10 1,15 * *", Rhythm::Uneven),
-        ("0 10 * * FRI#1", Rhythm::Uneven),
-        ("0 10 * JAN,FEB FRI", Rhythm::Uneven),
-        ("0 10 29 2 *", Rhythm::Uneven),
+        ("0 10 * * FRI", Recurrence::Weekly(Weekday::Fri)),
+        ("0 10 * * 5", Recurrence::Weekly(Weekday::Fri)),
+        (" 30 2 * * sun ", Recurrence::Weekly(Weekday::Sun)),
+        ("@weekly", Recurrence::Weekly(Weekday::Sun)),
+        ("0 10 1 * *", Recurrence::Uneven),
+        ("0 10 1,15 * *", Recurrence::Uneven),
+        ("0 10 * * FRI#1", Recurrence::Uneven),
+        ("0 10 * JAN,FEB FRI", Recurrence::Uneven),
+        ("0 10 29 2 *", Recurrence::Uneven),
     ] {
         assert_eq!(schedule(cron, "Europe/Berlin").rhythm(), rhythm, "{cron}");
     }

@@ -15,13 +15,13 @@ macro_rules! words {
 
         impl $name {
             /// In characters.
-            pub const MOST: usize = $most;
+            pub const MAX_CHARS: usize = $most;
 
             /// # Errors
             /// When more is left than fits.
             pub fn parse(text: &str) -> Result<Self, TooLong> {
                 let text = $clean(text);
-                let (found, most) = (text.chars().count(), Self::MOST);
+                let (found, most) = (text.chars().count(), Self::MAX_CHARS);
                 if found > most {
                     return Err(TooLong { found, most });
                 }

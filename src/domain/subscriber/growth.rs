@@ -11,7 +11,7 @@ const DAYS_IN_WEEK: i64 = 7;
 
 /// What happened to the confirmed readers on one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DayOfMoves {
+pub struct DailyChange {
     /// Days since 1970-01-01, UTC.
     pub day: i64,
     pub came: i64,
@@ -40,7 +40,7 @@ pub const fn before_the_weeks(today: i64) -> i64 {
 
 /// The last [`WEEKS`] weeks, the oldest first; the last one ends `today`. `readers` are
 /// the confirmed ones now, `days` what happened after [`before_the_weeks`].
-pub fn weeks(readers: i64, days: &[DayOfMoves], today: i64) -> [Week; WEEKS] {
+pub fn weeks(readers: i64, days: &[DailyChange], today: i64) -> [Week; WEEKS] {
     let mut at_end = readers;
     let mut weeks = [Week {
         last_day: today,
@@ -73,8 +73,8 @@ pub fn weeks(readers: i64, days: &[DayOfMoves], today: i64) -> [Week; WEEKS] {
 mod tests {
     use super::*;
 
-    fn day(day: i64, came: i64, went: i64) -> DayOfMoves {
-        DayOfMoves { day, came, went }
+    fn day(day: i64, came: i64, went: i64) -> DailyChange {
+        DailyChange { day, came, went }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use lettre::message::Mailbox;
 use lettre::message::header::{From, Header, HeaderName, HeaderValue, Headers, ReplyTo};
 use sha2::{Digest, Sha256};
 
-use crate::domain::mailbox::Sender;
+use crate::domain::mailbox;
 use crate::mail::compose::{ListHeaders, Mail};
 
 /// The longest line a message may have, without its CRLF (RFC 5322 §2.1.1).
@@ -52,7 +52,7 @@ fn list_headers(list: &ListHeaders) -> String {
     )
 }
 
-fn vec_of(sender: &Sender) -> lettre::message::Mailboxes {
+fn vec_of(sender: &mailbox::Mailbox) -> lettre::message::Mailboxes {
     Mailbox::new(sender.name().map(str::to_owned), sender.address().into()).into()
 }
 

@@ -16,14 +16,14 @@ use crate::mail::compose::{Mail, MessageId, encode};
 /// token and of the same characters, so that every line breaks where it will break, and
 /// 288 random bits each, so that no content can hold one.
 #[derive(Clone, Debug)]
-pub struct Markers {
+pub struct Placeholders {
     unsubscribe: String,
     preferences: String,
     to: String,
     message_id: String,
 }
 
-impl Markers {
+impl Placeholders {
     pub fn new(random: &Random) -> Self {
         let marker = || URL_SAFE_NO_PAD.encode(random.bytes::<{ READER_TOKEN_LEN / 4 * 3 }>());
         Self {
@@ -119,7 +119,7 @@ pub enum FrozenMailError {
 
 impl FrozenMail {
     /// Encodes `mail`, rendered with `markers` in place of the reader's tokens.
-    pub fn freeze(mail: &Mail<'_>, markers: &Markers) -> Self {
+    pub fn freeze(mail: &Mail<'_>, markers: &Placeholders) -> Self {
         let tokens = [markers.unsubscribe(), markers.preferences()];
         let message = encode::message(mail, &markers.to, &markers.message_id, &tokens);
         Self {
@@ -200,7 +200,7 @@ const SOFT_BREAK: &str = "=\r\n";
 
 type MakePiece = fn(Range<usize>) -> Piece;
 
-fn split(message: &str, markers: &Markers) -> Vec<Piece> {
+fn split(message: &str, markers: &Placeholders) -> Vec<Piece> {
     let kinds: [(&str, MakePiece); 4] = [
         (&markers.unsubscribe, Piece::Unsubscribe),
         (&markers.preferences, Piece::Preferences),

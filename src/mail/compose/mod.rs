@@ -8,17 +8,17 @@ use std::fmt;
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueNumber;
-use crate::domain::mailbox::Sender;
+use crate::domain::mailbox::Mailbox;
 use crate::mail::templates::Rendered;
 
 pub use encode::quoted_printable_len;
-pub use frozen::{FrozenMail, FrozenMailError, Markers, Recipient, RecipientError};
+pub use frozen::{FrozenMail, FrozenMailError, Placeholders, Recipient, RecipientError};
 
 /// A mail before it has a recipient.
 #[derive(Clone, Debug)]
 pub struct Mail<'a> {
-    pub from: &'a Sender,
-    pub reply_to: Option<&'a Sender>,
+    pub from: &'a Mailbox,
+    pub reply_to: Option<&'a Mailbox>,
     /// For an issue: frozen with it, so that a second try is the same mail.
     pub date: Timestamp,
     pub content: &'a Rendered,
@@ -47,7 +47,7 @@ impl ListHeaders {
     /// answers a one-click POST (RFC 8058).
     pub fn of_issue(
         newsletter: &str,
-        from: &Sender,
+        from: &Mailbox,
         number: IssueNumber,
         unsubscribe_url: &str,
     ) -> Self {
@@ -99,7 +99,7 @@ pub struct MessageId(String);
 
 impl MessageId {
     /// From an HMAC over the delivery; 128 bits of it are enough.
-    pub fn new(mac: &[u8; 32], from: &Sender) -> Self {
+    pub fn new(mac: &[u8; 32], from: &Mailbox) -> Self {
         Self(format!("<{}@{}>", hex::encode(&mac[..16]), from.domain()))
     }
 }

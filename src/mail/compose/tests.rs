@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::random::Random;
 
-fn sender() -> Sender {
-    Sender::parse("Bücher, Lab <news@example.com>").unwrap()
+fn sender() -> Mailbox {
+    Mailbox::parse("Bücher, Lab <news@example.com>").unwrap()
 }
 
 fn date() -> Timestamp {
@@ -66,7 +66,7 @@ fn afresh(text: &str, recipient: &(String, String)) -> Vec<u8> {
 }
 
 fn frozen(text: &str) -> FrozenMail {
-    let markers = Markers::new(&Random::seeded(7));
+    let markers = Placeholders::new(&Random::seeded(7));
     let content = content(text, markers.unsubscribe(), markers.preferences());
     let (list, from) = (list(markers.unsubscribe()), sender());
     let mail = Mail {
@@ -102,7 +102,7 @@ fn an_issue_has_its_headers_and_both_parts() {
 fn other_mail_carries_no_list_headers() {
     let content = content("Hello\n", "", "");
     let from = sender();
-    let reply_to = Sender::parse("desk@example.com").unwrap();
+    let reply_to = Mailbox::parse("desk@example.com").unwrap();
     let mail = Mail {
         from: &from,
         reply_to: Some(&reply_to),
@@ -145,7 +145,7 @@ fn a_damaged_stored_mail_is_an_error_not_a_panic() {
 #[test]
 fn hash_does_not_depend_on_the_markers() {
     let hash = |seed| {
-        let markers = Markers::new(&Random::seeded(seed));
+        let markers = Placeholders::new(&Random::seeded(seed));
         let content = content("{U} ü {P}\n", markers.unsubscribe(), markers.preferences());
         let from = sender();
         let mail = Mail {

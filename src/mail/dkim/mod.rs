@@ -16,4 +16,4 @@ mod tests;
 pub use generate::{GenerateError, ed25519_pem, rsa_pem};
 pub use key::{KeyError, PrivateKey};
 pub use key_file::{KeyFileError, create};
-pub use signer::{KeyPlace, SignError, Signer};
+pub use signer::{KeySource, SignError, Signer};

@@ -34,7 +34,7 @@ pub(super) const SIGNED: [&str; 14] = [
 
 /// Where a key lies, and under which name its public half is in the DNS.
 #[derive(Clone, Debug)]
-pub struct KeyPlace {
+pub struct KeySource {
     pub selector: Selector,
     pub file: PathBuf,
 }
@@ -66,7 +66,7 @@ impl Signer {
     ///
     /// # Errors
     /// Names the first file that cannot be read or holds no key to sign mail with.
-    pub fn load(domain: &str, keys: &[KeyPlace]) -> Result<Self, KeyFileError> {
+    pub fn load(domain: &str, keys: &[KeySource]) -> Result<Self, KeyFileError> {
         let mut signer = Self {
             keys: Vec::new(),
             readable_by_others: Vec::new(),
@@ -135,7 +135,7 @@ impl Signer {
 }
 
 impl NamedKey {
-    fn new(domain: &str, place: &KeyPlace, key: PrivateKey) -> Self {
+    fn new(domain: &str, place: &KeySource, key: PrivateKey) -> Self {
         let template = Signature {
             v: 1,
             a: key.0.algorithm(),

@@ -21,7 +21,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::dkim_selector::Selector;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueNumber;
-use crate::domain::mailbox::Sender;
+use crate::domain::mailbox::Mailbox;
 use crate::mail::compose::{ListHeaders, Mail, MessageId};
 use crate::mail::dkim::signer::SIGNED;
 use crate::mail::templates::Rendered;
@@ -77,10 +77,10 @@ async fn verdicts(message: &[u8]) -> Vec<DkimResult> {
     outputs.iter().map(|it| it.result().clone()).collect()
 }
 
-fn place(dir: &Path, selector: &str, pem: &str) -> KeyPlace {
+fn place(dir: &Path, selector: &str, pem: &str) -> KeySource {
     let file = dir.join(selector);
     create(&file, pem).unwrap();
-    KeyPlace {
+    KeySource {
         selector: Selector::parse(selector).unwrap(),
         file,
     }
@@ -97,7 +97,7 @@ fn signer() -> Signer {
 
 /// An issue's mail with lines of dots, trailing blanks and empty lines at its end.
 fn issue() -> Vec<u8> {
-    let from = Sender::parse("Bücher, Lab <news@example.com>").unwrap();
+    let from = Mailbox::parse("Bücher, Lab <news@example.com>").unwrap();
     let url = "https://n.example.com/unsubscribe/token";
     let list = ListHeaders::of_issue("Bücher", &from, IssueNumber::new(42).unwrap(), url);
     let content = Rendered {
@@ -237,7 +237,7 @@ fn a_file_that_is_no_key_is_named() {
         let named = format!("dkim.keys: {}/s{index}: ", dir.path().display());
         assert!(error.starts_with(&named) && error.contains(says), "{error}");
     }
-    let missing = KeyPlace {
+    let missing = KeySource {
         selector: Selector::parse("s").unwrap(),
         file: dir.path().join("none"),
     };

@@ -7,14 +7,14 @@ use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::MailParameter;
 use memchr::memmem;
 
-use crate::domain::delivery::outcome::{Outcome, Report, Temporary};
+use crate::domain::delivery::outcome::{DeferReason, Outcome, SmtpResult};
 use crate::domain::email_address::EmailAddress;
 use crate::mail::reply::{Phase, Reply};
 use crate::mail::smtp::capabilities::Capabilities;
 use crate::mail::smtp::error::WireError;
 use crate::mail::smtp::reply_reader::Lines;
 use crate::mail::smtp::timeouts::Timeouts;
-use crate::mail::smtp::wire::Wire;
+use crate::mail::smtp::wire::SmtpStream;
 
 /// How far the last mail came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) enum Progress {
 
 /// An open connection: greeted, encrypted and logged in as the settings ask.
 pub struct Connection {
-    pub(super) wire: Wire,
+    pub(super) wire: SmtpStream,
     pub(super) offered: Capabilities,
     pub(super) timeouts: Timeouts,
     pub(super) usable: bool,
@@ -48,7 +48,7 @@ impl Connection {
         from: &EmailAddress,
         to: &EmailAddress,
         message: Vec<u8>,
-    ) -> Report {
+    ) -> SmtpResult {
         let (Ok(report) | Err(report)) = self.try_send(from, to, message).await;
         self.is_reused = true;
         report
@@ -59,7 +59,7 @@ impl Connection {
         from: &EmailAddress,
         to: &EmailAddress,
         message: Vec<u8>,
-    ) -> Result<Report, Report> {
+    ) -> Result<SmtpResult, SmtpResult> {
         if !self.usable {
             return Err(WireError::Closed.report(Phase::MailFrom));
         }
@@ -98,7 +98,7 @@ impl Connection {
     }
 
     /// The whole envelope in one write (RFC 2920): one round trip instead of three.
-    async fn pipeline(&mut self, envelope: &[(Phase, String, Duration)]) -> Result<(), Report> {
+    async fn pipeline(&mut self, envelope: &[(Phase, String, Duration)]) -> Result<(), SmtpResult> {
         let commands: String = envelope
             .iter()
             .map(|(_, command, _)| command.as_str())
@@ -136,7 +136,7 @@ impl Connection {
     }
 
     /// The message and the final dot in one write, and the answer.
-    async fn hand_over(&mut self, message: Vec<u8>) -> Result<Report, Report> {
+    async fn hand_over(&mut self, message: Vec<u8>) -> Result<SmtpResult, SmtpResult> {
         let body = dot_stuffed(message);
         if let Err(error) = self.wire.write(&body, self.timeouts.block).await {
             let report = self.broken(Phase::Data, &error);
@@ -167,7 +167,7 @@ impl Connection {
 
     /// Whether the server hung up between the last mail and the one before: it answered
     /// nothing to the last one, and the message itself was not begun.
-    pub fn had_ended(&self) -> bool {
+    pub fn was_closed_by_peer(&self) -> bool {
         self.had_ended
     }
 
@@ -194,7 +194,7 @@ impl Connection {
         phase: Phase,
         command: &str,
         limit: Duration,
-    ) -> Result<(), Report> {
+    ) -> Result<(), SmtpResult> {
         let reply = self.exchange(phase, command, limit).await?;
         self.judged(phase, reply)
     }
@@ -204,7 +204,7 @@ impl Connection {
         phase: Phase,
         command: &str,
         limit: Duration,
-    ) -> Result<Lines, Report> {
+    ) -> Result<Lines, SmtpResult> {
         let reply = match self.wire.write(command.as_bytes(), limit).await {
             Ok(()) => self.read(limit).await,
             Err(error) => Err(error),
@@ -220,27 +220,27 @@ impl Connection {
         Ok(reply)
     }
 
-    fn broken(&mut self, phase: Phase, error: &WireError) -> Report {
+    fn broken(&mut self, phase: Phase, error: &WireError) -> SmtpResult {
         self.usable = false;
         self.had_ended = self.is_reused && self.progress == Progress::Unheard && error.is_hang_up();
         error.report(phase)
     }
 
-    fn judged(&mut self, phase: Phase, reply: Lines) -> Result<(), Report> {
+    fn judged(&mut self, phase: Phase, reply: Lines) -> Result<(), SmtpResult> {
         if phase.goes_on_with(reply.code) {
             return Ok(());
         }
         Err(self.judged_report(phase, reply))
     }
 
-    fn judged_report(&mut self, phase: Phase, reply: Lines) -> Report {
+    fn judged_report(&mut self, phase: Phase, reply: Lines) -> SmtpResult {
         // 421 announces that the server hangs up (RFC 5321 §3.8).
         if reply.code == 421 {
             self.usable = false;
         }
         let report = Reply::from(reply).report(phase);
         // Out of step with the server: what follows cannot be trusted.
-        if report.outcome == Outcome::Deferred(Temporary::Connection) {
+        if report.outcome == Outcome::Deferred(DeferReason::Connection) {
             self.usable = false;
         }
         report

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::domain::delivery::outcome::{Halt, Outcome, Report, Temporary};
+use crate::domain::delivery::outcome::{DeferReason, HaltReason, Outcome, SmtpResult};
 use crate::mail::reply::{Phase, one_line};
 use crate::mail::smtp::reply_reader::BadReply;
 
@@ -27,14 +27,14 @@ impl WireError {
 
     /// Before the final dot a broken connection means that nothing was taken over; after
     /// it nobody can know (RFC 1047).
-    pub fn report(&self, phase: Phase) -> Report {
+    pub fn report(&self, phase: Phase) -> SmtpResult {
         let outcome = match phase {
             Phase::Dot => Outcome::InDoubt,
-            _ => Outcome::Deferred(Temporary::Connection),
+            _ => Outcome::Deferred(DeferReason::Connection),
         };
-        Report {
+        SmtpResult {
             outcome,
-            says: one_line(&format!("{self} ({})", place(phase))),
+            reply: one_line(&format!("{self} ({})", place(phase))),
         }
     }
 }
@@ -53,9 +53,9 @@ fn place(phase: Phase) -> &'static str {
 }
 
 /// Something that only the operator can mend.
-pub(super) fn settings(says: &str) -> Report {
-    Report {
-        outcome: Outcome::Halted(Halt::Settings),
-        says: one_line(says),
+pub(super) fn settings(says: &str) -> SmtpResult {
+    SmtpResult {
+        outcome: Outcome::Halted(HaltReason::Settings),
+        reply: one_line(says),
     }
 }

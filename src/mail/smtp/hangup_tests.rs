@@ -1,7 +1,7 @@
 //! What is known of a mail when the connection ends, or nobody waits any more.
 
 use super::*;
-use crate::domain::delivery::outcome::{Outcome, Report};
+use crate::domain::delivery::outcome::{Outcome, SmtpResult};
 use crate::mail::smtp::scripted::{Answer, Script, Scripted, say};
 use crate::mail::smtp::tests::{
     BROKEN, MESSAGE, address, one_mail, open, pipelining, plain, server,
@@ -10,7 +10,7 @@ use crate::mail::smtp::tests::{
 const FIRST: &str = "first@example.com";
 const SECOND: &str = "second@example.com";
 
-async fn send(connection: &mut Connection, to: &str) -> Report {
+async fn send(connection: &mut Connection, to: &str) -> SmtpResult {
     let message = MESSAGE.to_vec();
     connection.send(&address(to), &address(to), message).await
 }
@@ -21,9 +21,9 @@ async fn second_mail(script: Script) -> (Outcome, bool) {
     let url = format!("smtp://127.0.0.1:{}", scripted.port);
     let mut connection = open(&url).await.unwrap();
     send(&mut connection, FIRST).await;
-    assert!(connection.is_usable() && !connection.had_ended());
+    assert!(connection.is_usable() && !connection.was_closed_by_peer());
     let report = send(&mut connection, SECOND).await;
-    (report.outcome, connection.had_ended())
+    (report.outcome, connection.was_closed_by_peer())
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_connection_that_brought_nothing_yet_has_not_ended_but_broken() {
     let url = format!("smtp://127.0.0.1:{}", scripted.port);
     let mut connection = open(&url).await.unwrap();
     assert_eq!(send(&mut connection, FIRST).await.outcome, BROKEN);
-    assert!(!connection.had_ended());
+    assert!(!connection.was_closed_by_peer());
 }
 
 /// Whether a mail may have been taken over whose sender stops when the server has heard

@@ -4,7 +4,7 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::commands::Auth;
 use secrecy::SecretString;
 
-use crate::domain::delivery::outcome::Report;
+use crate::domain::delivery::outcome::SmtpResult;
 use crate::mail::smtp::capabilities::Capabilities;
 use crate::mail::smtp::error::settings;
 
@@ -12,7 +12,7 @@ use crate::mail::smtp::error::settings;
 pub(super) fn lines(
     credentials: &Credentials,
     offered: &Capabilities,
-) -> Result<Vec<SecretString>, Report> {
+) -> Result<Vec<SecretString>, SmtpResult> {
     // LOGIN asks for the user, then for the password, in whatever words a server likes:
     // lettre gets the words it knows.
     let (mechanism, questions): (_, &[Option<&str>]) = if offered.auth_plain {

@@ -4,7 +4,7 @@ use fail::fail_point;
 use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use secrecy::ExposeSecret;
 
-use crate::domain::delivery::outcome::Report;
+use crate::domain::delivery::outcome::SmtpResult;
 use crate::mail::reply::{Phase, Reply};
 use crate::mail::smtp::capabilities::Capabilities;
 use crate::mail::smtp::connection::{Connection, Progress};
@@ -12,7 +12,7 @@ use crate::mail::smtp::error::{WireError, settings};
 use crate::mail::smtp::reply_reader::Lines;
 use crate::mail::smtp::server::{HelloName, SmtpServer, TlsMode};
 use crate::mail::smtp::timeouts::Timeouts;
-use crate::mail::smtp::wire::Wire;
+use crate::mail::smtp::wire::SmtpStream;
 use crate::mail::smtp::{log_in, tls};
 
 impl Connection {
@@ -25,10 +25,10 @@ impl Connection {
         server: &SmtpServer,
         hello: &HelloName,
         timeouts: Timeouts,
-    ) -> Result<Self, Report> {
+    ) -> Result<Self, SmtpResult> {
         let hello = server.hello_name().unwrap_or(hello);
         let lost = |error: WireError| error.report(Phase::Connect);
-        let wire = Wire::connect(&server.host, server.port, timeouts.connect)
+        let wire = SmtpStream::connect(&server.host, server.port, timeouts.connect)
             .await
             .map_err(lost)?;
         fail_point!("connected");
@@ -68,7 +68,7 @@ impl Connection {
         Ok(connection)
     }
 
-    fn should_start_tls(&self, server: &SmtpServer) -> Result<bool, Report> {
+    fn should_start_tls(&self, server: &SmtpServer) -> Result<bool, SmtpResult> {
         match server.mode {
             TlsMode::None | TlsMode::Implicit => Ok(false),
             TlsMode::Required if !self.offered.starttls => Err(settings(
@@ -84,7 +84,7 @@ impl Connection {
         }
     }
 
-    async fn encrypt(self, server: &SmtpServer) -> Result<Self, Report> {
+    async fn encrypt(self, server: &SmtpServer) -> Result<Self, SmtpResult> {
         let Some(connector) = &server.tls else {
             return Err(settings(
                 "TLS was asked for, but this machine trusts no certificates",
@@ -104,7 +104,7 @@ impl Connection {
     }
 
     /// EHLO, or HELO where the server does not know it (RFC 5321 §3.2).
-    async fn hello(&mut self, name: &HelloName) -> Result<(), Report> {
+    async fn hello(&mut self, name: &HelloName) -> Result<(), SmtpResult> {
         let limit = self.timeouts.command;
         let ehlo = Ehlo::new(name.client_id().clone()).to_string();
         let reply = self.exchange(Phase::Ehlo, &ehlo, limit).await?;
@@ -118,7 +118,7 @@ impl Connection {
         accepted(Phase::Ehlo, reply)
     }
 
-    async fn log_in(&mut self, server: &SmtpServer) -> Result<(), Report> {
+    async fn log_in(&mut self, server: &SmtpServer) -> Result<(), SmtpResult> {
         let Some(credentials) = &server.credentials else {
             return Ok(());
         };
@@ -136,7 +136,7 @@ impl Connection {
     }
 }
 
-fn accepted(phase: Phase, reply: Lines) -> Result<(), Report> {
+fn accepted(phase: Phase, reply: Lines) -> Result<(), SmtpResult> {
     if phase.goes_on_with(reply.code) {
         Ok(())
     } else {

@@ -1,7 +1,7 @@
 //! Opening a connection: greetings, TLS, log-in.
 
 use super::*;
-use crate::domain::delivery::outcome::{Outcome, Temporary};
+use crate::domain::delivery::outcome::{DeferReason, Outcome};
 use crate::mail::smtp::scripted::{Answer, EXPIRED, GOOD, Script, Scripted, acceptor, say};
 use crate::mail::smtp::tests::*;
 
@@ -10,7 +10,10 @@ async fn an_opening_that_fails_charges_nobody() {
     for (greeting, outcome) in [
         (say("450 later"), BROKEN),
         (say("554 no"), BROKEN),
-        (say("421 too many"), Outcome::Deferred(Temporary::Throttled)),
+        (
+            say("421 too many"),
+            Outcome::Deferred(DeferReason::Throttled),
+        ),
         (say("554 5.7.1 blocked"), SETTINGS),
         (say("SSH-2.0-x"), BROKEN),
         (Answer::Drop, BROKEN),
@@ -22,7 +25,7 @@ async fn an_opening_that_fails_charges_nobody() {
         })
         .await;
         let report = refused(&format!("smtp://127.0.0.1:{}", scripted.port)).await;
-        assert_eq!(report.outcome, outcome, "{}", report.says);
+        assert_eq!(report.outcome, outcome, "{}", report.reply);
         assert_eq!(scripted.heard(), Vec::<String>::new());
     }
     let closed = std::net::TcpListener::bind("127.0.0.1:0")
@@ -110,7 +113,7 @@ async fn a_certificate_that_does_not_hold_stops_everything() {
                 .await
                 .err()
                 .unwrap();
-            assert_eq!(report.outcome, SETTINGS, "{}", report.says);
+            assert_eq!(report.outcome, SETTINGS, "{}", report.reply);
             assert_eq!(scripted.heard(), ["EHLO client.example.com", "STARTTLS"]);
         }
     }
@@ -153,7 +156,7 @@ async fn a_wrong_password_stops_the_mail() {
         let scripted = Scripted::start(script).await;
         let report = refused(&format!("smtp://{url}127.0.0.1:{}", scripted.port)).await;
         assert_eq!(report.outcome, SETTINGS);
-        assert!(!report.says.contains("secret"));
+        assert!(!report.reply.contains("secret"));
     }
     let (report, _, _) = one_mail(plain().on("MAIL", say("530 5.7.0 log in first"))).await;
     assert_eq!(report.outcome, SETTINGS);

@@ -1,15 +1,17 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::domain::delivery::outcome::{Halt, Outcome, Report, Temporary, Verdict};
+use crate::domain::delivery::outcome::{
+    BounceReason, DeferReason, HaltReason, Outcome, SmtpResult,
+};
 use crate::domain::email_address::EmailAddress;
 use crate::mail::smtp::connection::dot_stuffed;
 use crate::mail::smtp::scripted::{Answer, Script, Scripted, roots, say};
 
 pub(super) const EHLO: &str = "250-scripted\r\n250-SIZE 1000000\r\n250 HELP";
 pub(super) const PIPELINING: &str = "250-scripted\r\n250-PIPELINING\r\n250 SIZE";
-pub(super) const BROKEN: Outcome = Outcome::Deferred(Temporary::Connection);
-pub(super) const SETTINGS: Outcome = Outcome::Halted(Halt::Settings);
+pub(super) const BROKEN: Outcome = Outcome::Deferred(DeferReason::Connection);
+pub(super) const SETTINGS: Outcome = Outcome::Halted(HaltReason::Settings);
 pub(super) const MESSAGE: &[u8] = b"Subject: x\r\n\r\n.\r\n..dots\r\nend\r\n";
 
 pub(super) fn short() -> Timeouts {
@@ -38,7 +40,7 @@ pub(super) fn server(url: &str) -> SmtpServer {
     server
 }
 
-pub(super) async fn open(url: &str) -> Result<Connection, Report> {
+pub(super) async fn open(url: &str) -> Result<Connection, SmtpResult> {
     Connection::open(
         &server(url),
         &HelloName::parse("client.example.com").unwrap(),
@@ -47,14 +49,14 @@ pub(super) async fn open(url: &str) -> Result<Connection, Report> {
     .await
 }
 
-pub(super) async fn refused(url: &str) -> Report {
+pub(super) async fn refused(url: &str) -> SmtpResult {
     open(url)
         .await
         .err()
         .expect("the connection should not have opened")
 }
 
-pub(super) async fn send(connection: &mut Connection) -> Report {
+pub(super) async fn send(connection: &mut Connection) -> SmtpResult {
     connection
         .send(
             &address("news@example.com"),
@@ -66,7 +68,7 @@ pub(super) async fn send(connection: &mut Connection) -> Report {
 
 /// Starts the script, sends one mail: what became of it, whether the connection is
 /// still good, and what the server heard.
-pub(super) async fn one_mail(script: Script) -> (Report, bool, Vec<String>) {
+pub(super) async fn one_mail(script: Script) -> (SmtpResult, bool, Vec<String>) {
     let scripted = Scripted::start(script).await;
     let mut connection = open(&format!("smtp://127.0.0.1:{}", scripted.port))
         .await
@@ -94,9 +96,9 @@ async fn a_mail_is_taken_and_the_next_as_well() {
             let report = send(&mut connection).await;
             assert_eq!(
                 report,
-                Report {
+                SmtpResult {
                     outcome: Outcome::Delivered,
-                    says: "250 2.0.0 taken".to_owned()
+                    reply: "250 2.0.0 taken".to_owned()
                 }
             );
         }
@@ -123,26 +125,34 @@ async fn refusals_are_judged_by_their_phase_and_the_connection_goes_on() {
         (
             "MAIL",
             "451 4.3.0 later",
-            Outcome::Deferred(Temporary::Refused),
+            Outcome::Deferred(DeferReason::Refused),
         ),
-        ("MAIL", "550 5.7.1 no", Outcome::Bounced(Verdict::Policy)),
+        (
+            "MAIL",
+            "550 5.7.1 no",
+            Outcome::Bounced(BounceReason::Policy),
+        ),
         (
             "RCPT",
             "451 4.7.1 greylisted",
-            Outcome::Deferred(Temporary::Refused),
+            Outcome::Deferred(DeferReason::Refused),
         ),
-        ("RCPT", "550 5.1.1 unknown", Outcome::Bounced(Verdict::Dead)),
+        (
+            "RCPT",
+            "550 5.1.1 unknown",
+            Outcome::Bounced(BounceReason::Dead),
+        ),
         (
             "RCPT",
             "550-5.1.1 un\r\n550 5.1.1 known",
-            Outcome::Bounced(Verdict::Dead),
+            Outcome::Bounced(BounceReason::Dead),
         ),
         (
             "DATA",
             "452 4.3.1 full",
-            Outcome::Deferred(Temporary::Refused),
+            Outcome::Deferred(DeferReason::Refused),
         ),
-        ("DATA", "554 no", Outcome::Bounced(Verdict::Policy)),
+        ("DATA", "554 no", Outcome::Bounced(BounceReason::Policy)),
     ];
     for (command, reply, outcome) in cases {
         for script in [plain(), pipelining()] {
@@ -152,7 +162,7 @@ async fn refusals_are_judged_by_their_phase_and_the_connection_goes_on() {
                 .unwrap();
             let report = send(&mut connection).await;
             assert_eq!(report.outcome, outcome, "{command} {reply}");
-            assert!(report.says.starts_with(&reply[..3]));
+            assert!(report.reply.starts_with(&reply[..3]));
             assert!(connection.is_usable());
             let again = send(&mut connection).await;
             assert_eq!(again.outcome, outcome, "{command} {reply}");
@@ -169,17 +179,17 @@ async fn the_final_dot_is_judged_too() {
     for (reply, outcome, usable) in [
         (
             "451 4.3.0 later",
-            Outcome::Deferred(Temporary::Refused),
+            Outcome::Deferred(DeferReason::Refused),
             true,
         ),
         (
             "550 5.7.26 unauthenticated",
-            Outcome::Bounced(Verdict::Policy),
+            Outcome::Bounced(BounceReason::Policy),
             true,
         ),
         (
             "421 4.3.2 going down",
-            Outcome::Deferred(Temporary::Throttled),
+            Outcome::Deferred(DeferReason::Throttled),
             false,
         ),
         ("hello", Outcome::InDoubt, false),
@@ -204,7 +214,7 @@ async fn a_broken_connection_before_the_dot_is_tried_again() {
                     (report.outcome, usable),
                     (BROKEN, false),
                     "{command}: {}",
-                    report.says
+                    report.reply
                 );
                 assert!(!heard.contains(&"end".to_owned()));
             }
@@ -238,7 +248,7 @@ async fn a_refusal_stands_though_the_server_then_hangs_up() {
     let (report, usable, _) = one_mail(script).await;
     assert_eq!(
         (report.outcome, usable),
-        (Outcome::Bounced(Verdict::Dead), false)
+        (Outcome::Bounced(BounceReason::Dead), false)
     );
 }
 
@@ -248,7 +258,7 @@ async fn four_twenty_one_in_the_middle_ends_the_connection() {
         let (report, usable, _) = one_mail(plain().on(command, say("421 4.3.2 bye"))).await;
         assert_eq!(
             (report.outcome, usable),
-            (Outcome::Deferred(Temporary::Throttled), false)
+            (Outcome::Deferred(DeferReason::Throttled), false)
         );
     }
 }
@@ -272,16 +282,17 @@ async fn a_megabyte_of_reply_is_classified() {
     let (report, usable, _) = one_mail(plain().on("RCPT", say(&many))).await;
     assert_eq!(
         (report.outcome, usable),
-        (Outcome::Bounced(Verdict::Dead), true)
+        (Outcome::Bounced(BounceReason::Dead), true)
     );
     assert!(
-        report.says.chars().count() <= 300 && report.says.starts_with("550 5.1.1 so long so long")
+        report.reply.chars().count() <= 300
+            && report.reply.starts_with("550 5.1.1 so long so long")
     );
     let long = format!("450 {}", "x".repeat(1_000_000));
     let (report, usable, _) = one_mail(plain().on("RCPT", say(&long))).await;
     assert_eq!(
         (report.outcome, usable),
-        (Outcome::Deferred(Temporary::Refused), true)
+        (Outcome::Deferred(DeferReason::Refused), true)
     );
 }
 

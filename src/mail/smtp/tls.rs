@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-use crate::domain::delivery::outcome::Report;
+use crate::domain::delivery::outcome::SmtpResult;
 use crate::mail::reply::Phase;
 use crate::mail::smtp::error::{WireError, settings};
 
@@ -33,14 +33,14 @@ pub(super) fn trusting(roots: RootCertStore) -> TlsConnector {
 }
 
 /// The name that the certificate must be for.
-pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, Report> {
+pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, SmtpResult> {
     ServerName::try_from(host.to_owned())
         .map_err(|_| settings(&format!("'{host}' is no name a certificate could be for")))
 }
 
 /// A handshake that TLS itself refused will fail again until someone changes a setting;
 /// one that the network broke may not.
-pub(super) fn handshake_failure(error: &WireError) -> Report {
+pub(super) fn handshake_failure(error: &WireError) -> SmtpResult {
     match error {
         WireError::Io(io) if is_tls(io) => {
             settings(&format!("TLS failed, so nothing was sent: {io}"))

@@ -18,7 +18,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// Room for the replies to a pipelined group; a longer one is read piece by piece.
 const BUFFER: usize = 4096;
 
-pub(super) struct Wire {
+pub(super) struct SmtpStream {
     stream: Box<dyn Stream>,
     buffer: Box<[u8]>,
     /// What of the buffer is read and not yet used.
@@ -26,7 +26,7 @@ pub(super) struct Wire {
     to: usize,
 }
 
-impl Wire {
+impl SmtpStream {
     pub async fn connect(host: &str, port: u16, limit: Duration) -> Result<Self, WireError> {
         let stream = within(limit, async {
             dial(lookup_host((host, port)).await?).await

@@ -5,13 +5,13 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::clock::Timestamp;
-use crate::domain::issue::Tally;
-use crate::mail::templates::{Day, Letter, Masthead};
+use crate::domain::issue::DeliveryCounts;
+use crate::mail::templates::{Day, EmailTemplate, NewsletterContext};
 
 /// Something that the owner wants to know of. Kept as JSON until its mail is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
-pub enum Event {
+pub enum AlertEvent {
     /// The desk tries whether mail leaves.
     SendingTried,
     DraftReady {
@@ -70,12 +70,12 @@ pub struct Counts {
     pub in_doubt: i64,
 }
 
-impl From<&Tally> for Counts {
-    fn from(tally: &Tally) -> Self {
+impl From<&DeliveryCounts> for Counts {
+    fn from(tally: &DeliveryCounts) -> Self {
         Self {
             recipients: tally.recipients(),
             delivered: tally.delivered,
-            to_go: tally.to_go(),
+            to_go: tally.remaining(),
             bounced: tally.bounced,
             skipped: tally.skipped,
             in_doubt: tally.in_doubt,
@@ -105,7 +105,7 @@ impl Moment {
     }
 }
 
-impl Event {
+impl AlertEvent {
     /// The moment that the event is about, in Unix milliseconds.
     pub const fn at(&self) -> Option<i64> {
         match self {
@@ -131,13 +131,13 @@ impl Event {
 /// Tells the owner.
 #[derive(Clone, Debug, Serialize)]
 pub struct AlertMail {
-    pub masthead: Masthead,
-    pub event: Event,
+    pub masthead: NewsletterContext,
+    pub event: AlertEvent,
     pub at: Option<Moment>,
     pub desk_url: String,
 }
 
-impl Letter for AlertMail {
+impl EmailTemplate for AlertMail {
     const NAME: &'static str = "alert";
 
     fn needed_links(&self) -> Vec<&str> {

@@ -7,7 +7,7 @@ use url::Url;
 use crate::domain::accent::Accent;
 
 /// A mail with a template of its own.
-pub trait Letter: Serialize {
+pub trait EmailTemplate: Serialize {
     /// The folder of its three templates.
     const NAME: &'static str;
 
@@ -17,7 +17,7 @@ pub trait Letter: Serialize {
 
 /// What every mail says of the newsletter.
 #[derive(Clone, Debug, Serialize)]
-pub struct Masthead {
+pub struct NewsletterContext {
     pub name: String,
     pub tagline: Option<String>,
     /// BCP 47, like `en`.
@@ -28,19 +28,19 @@ pub struct Masthead {
     pub postal_address: Option<String>,
     /// Whether it comes each week, and by itself.
     pub weekly: bool,
-    pub accent: Shades,
+    pub accent: AccentColors,
 }
 
 /// The newsletter's colour as `#rrggbb`, by day and by night.
 #[derive(Clone, Debug, Serialize)]
-pub struct Shades {
+pub struct AccentColors {
     pub light: String,
     pub dark: String,
     /// For words on a button by night.
     pub on_dark: String,
 }
 
-impl From<Accent> for Shades {
+impl From<Accent> for AccentColors {
     fn from(accent: Accent) -> Self {
         Self {
             light: accent.light().to_string(),
@@ -95,7 +95,7 @@ impl From<NaiveDate> for Day {
 /// An issue.
 #[derive(Clone, Debug, Serialize)]
 pub struct DigestMail {
-    pub masthead: Masthead,
+    pub masthead: NewsletterContext,
     pub number: i64,
     pub day: Day,
     /// The editor's; the template has one of its own.
@@ -127,7 +127,7 @@ pub struct DigestPost {
     pub minutes: Option<u32>,
 }
 
-impl Letter for DigestMail {
+impl EmailTemplate for DigestMail {
     const NAME: &'static str = "digest";
 
     fn needed_links(&self) -> Vec<&str> {
@@ -145,14 +145,14 @@ impl Letter for DigestMail {
 /// Asks a reader whether they want the newsletter.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConfirmationMail {
-    pub masthead: Masthead,
+    pub masthead: NewsletterContext,
     pub name: Option<String>,
     pub confirm_url: String,
     /// How long the link works.
     pub days: u32,
 }
 
-impl Letter for ConfirmationMail {
+impl EmailTemplate for ConfirmationMail {
     const NAME: &'static str = "confirmation";
 
     fn needed_links(&self) -> Vec<&str> {
@@ -163,14 +163,14 @@ impl Letter for ConfirmationMail {
 /// Answers a sign-up of someone who is on the list.
 #[derive(Clone, Debug, Serialize)]
 pub struct AlreadySubscribedMail {
-    pub masthead: Masthead,
+    pub masthead: NewsletterContext,
     pub name: Option<String>,
     pub issues_url: String,
     pub preferences_url: String,
     pub unsubscribe_url: String,
 }
 
-impl Letter for AlreadySubscribedMail {
+impl EmailTemplate for AlreadySubscribedMail {
     const NAME: &'static str = "already_subscribed";
 
     fn needed_links(&self) -> Vec<&str> {
@@ -185,7 +185,7 @@ impl Letter for AlreadySubscribedMail {
 /// Answers what a reader asked for on their preferences page.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReaderLinkMail {
-    pub masthead: Masthead,
+    pub masthead: NewsletterContext,
     /// `ReaderMail::as_str`
     pub about: &'static str,
     /// None for `address_changed`, which only tells.
@@ -194,7 +194,7 @@ pub struct ReaderLinkMail {
     pub minutes: u32,
 }
 
-impl Letter for ReaderLinkMail {
+impl EmailTemplate for ReaderLinkMail {
     const NAME: &'static str = "reader_link";
 
     fn needed_links(&self) -> Vec<&str> {

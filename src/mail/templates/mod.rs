@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use rust_embed::Embed;
 use tera::{Context, ErrorKind, Tera};
 
-pub use alert::{AlertMail, Counts, Event, FailedFeed, Moment};
+pub use alert::{AlertEvent, AlertMail, Counts, FailedFeed, Moment};
 pub use fingerprint::Fingerprint;
 pub use letter::{
-    AlreadySubscribedMail, ConfirmationMail, Day, DigestMail, DigestPost, Direction, Letter,
-    Masthead, ReaderLinkMail, Shades,
+    AccentColors, AlreadySubscribedMail, ConfirmationMail, Day, DigestMail, DigestPost, Direction,
+    EmailTemplate, NewsletterContext, ReaderLinkMail,
 };
 
 #[derive(Embed)]
@@ -103,7 +103,7 @@ impl Templates {
     ///
     /// # Errors
     /// When a template cannot make do with this letter's values.
-    pub fn render<L: Letter>(&self, letter: &L) -> Result<Rendered, TemplateFault> {
+    pub fn render<L: EmailTemplate>(&self, letter: &L) -> Result<Rendered, TemplateFault> {
         let name = |part: &str| format!("{}/{part}", L::NAME);
         let context = Context::from_serialize(letter)
             .map_err(|error| self.fault(&name("body.html"), &error))?;

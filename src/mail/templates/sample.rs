@@ -5,9 +5,9 @@ use url::Url;
 
 use crate::domain::delivery::ReaderMail;
 use crate::mail::templates::{
-    AlertMail, AlreadySubscribedMail, ConfirmationMail, Counts, Day, DigestMail, DigestPost,
-    Direction, Event, FailedFeed, Letter, Masthead, Moment, ReaderLinkMail, TemplateFault,
-    Templates,
+    AlertEvent, AlertMail, AlreadySubscribedMail, ConfirmationMail, Counts, Day, DigestMail,
+    DigestPost, Direction, EmailTemplate, FailedFeed, Moment, NewsletterContext, ReaderLinkMail,
+    TemplateFault, Templates,
 };
 
 use crate::domain::accent::Accent;
@@ -36,7 +36,7 @@ pub(super) fn try_all(templates: &Templates) -> Vec<TemplateFault> {
     faults
 }
 
-fn try_one<L: Letter>(templates: &Templates, letter: &L, faults: &mut Vec<TemplateFault>) {
+fn try_one<L: EmailTemplate>(templates: &Templates, letter: &L, faults: &mut Vec<TemplateFault>) {
     let mut add = |fault: TemplateFault| {
         if !faults.contains(&fault) {
             faults.push(fault);
@@ -75,8 +75,8 @@ fn try_one<L: Letter>(templates: &Templates, letter: &L, faults: &mut Vec<Templa
     }
 }
 
-pub(super) fn masthead() -> Masthead {
-    Masthead {
+pub(super) fn masthead() -> NewsletterContext {
+    NewsletterContext {
         name: "Example Lab".to_owned(),
         tagline: Some("Notes on systems that stay up".to_owned()),
         language: "en".to_owned(),
@@ -182,7 +182,7 @@ pub(super) fn already_subscribed(name: Option<String>) -> AlreadySubscribedMail 
     }
 }
 
-pub(super) fn alert(event: Event) -> AlertMail {
+pub(super) fn alert(event: AlertEvent) -> AlertMail {
     AlertMail {
         masthead: masthead(),
         at: event.at().map(|at| Moment::of(at, Tz::Europe__Berlin)),
@@ -192,7 +192,7 @@ pub(super) fn alert(event: Event) -> AlertMail {
 }
 
 /// One of each.
-pub(super) fn events(words: &str) -> Vec<Event> {
+pub(super) fn events(words: &str) -> Vec<AlertEvent> {
     // Friday 27 November 2026, 10:00 in Berlin.
     let at = 1_795_770_000_000;
     let counts = Counts {
@@ -203,13 +203,13 @@ pub(super) fn events(words: &str) -> Vec<Event> {
         skipped: 3,
         in_doubt: 2,
     };
-    let ended = |cancelled| Event::IssueEnded {
+    let ended = |cancelled| AlertEvent::IssueEnded {
         number: 43,
         subject: words.to_owned(),
         cancelled,
         counts,
     };
-    let failed = |number| Event::FeedsFailed {
+    let failed = |number| AlertEvent::FeedsFailed {
         slot: "2026-W48".to_owned(),
         feeds: vec![FailedFeed {
             url: "https://example.com/feed.xml".to_owned(),
@@ -218,8 +218,8 @@ pub(super) fn events(words: &str) -> Vec<Event> {
         number,
     };
     vec![
-        Event::SendingTried,
-        Event::DraftReady {
+        AlertEvent::SendingTried,
+        AlertEvent::DraftReady {
             at,
             subject: words.to_owned(),
             titles: vec![words.to_owned(), "Spam in the third quarter".to_owned()],
@@ -227,17 +227,17 @@ pub(super) fn events(words: &str) -> Vec<Event> {
         },
         ended(false),
         ended(true),
-        Event::IssuePaused {
+        AlertEvent::IssuePaused {
             number: 43,
             subject: words.to_owned(),
             says: "550 5.7.26 This mail has been blocked: the sender is unauthenticated".to_owned(),
             counts,
         },
-        Event::SlotMissed {
+        AlertEvent::SlotMissed {
             at,
             slot: "2026-W48".to_owned(),
         },
-        Event::IssueNotMade {
+        AlertEvent::IssueNotMade {
             slot: "2026-W48".to_owned(),
             says: words.to_owned(),
         },

@@ -209,7 +209,7 @@ fn a_colour_of_ones_own_is_in_every_mail() {
     digest.masthead = masthead.clone();
     let mut confirmation = sample::confirmation(None);
     confirmation.masthead = masthead.clone();
-    let mut alert = sample::alert(Event::SendingTried);
+    let mut alert = sample::alert(AlertEvent::SendingTried);
     alert.masthead = masthead;
     let templates = built_in();
     for html in [

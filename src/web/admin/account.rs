@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 
-use crate::domain::audit::{Action, Object};
+use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::store::{OpenSession, StoreError};
 use crate::web::admin::doorkeeper::{Doorkeeper, SHORTEST};
 use crate::web::admin::editor::{Editor, Posted};
@@ -13,9 +13,9 @@ use crate::web::admin::views::{Account, Notice, PasswordFault, SessionLine};
 use crate::web::admin::{Answer, done, page, refused, see_other, session};
 use crate::web::client_ip::ClientIp;
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
-pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
+pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
     let view = view(&shared, &editor, None).await?;
     page(&shared, &view)
 }
@@ -23,7 +23,7 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
 /// Whoever finds a desk left open must not be able to lock its owner out: the current
 /// password is asked for, and tries are counted as at the door.
 pub async fn change_password(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     ClientIp(ip): ClientIp,
     posted: Posted,
 ) -> Answer {
@@ -47,16 +47,16 @@ pub async fn change_password(
     let hash = shared.keeper.hash(password, web.random.bytes()).await?;
     let (id, session) = (&editor.admin.id, &editor.session);
     web.store.change_password(id, &hash, session).await?;
-    let did = Action::PasswordChanged;
-    editor.did(&shared, did, Object::Nothing).await;
+    let did = AuditAction::PasswordChanged;
+    editor.did(&shared, did, AuditTarget::Nothing).await;
     Ok(done(&shared, "/admin/account", Notice::PasswordChanged))
 }
 
-pub async fn log_out_everywhere(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn log_out_everywhere(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let (web, editor) = (&shared.web, &posted.editor);
     web.store.close_sessions_of(&editor.admin.id).await?;
-    let did = Action::LoggedOutEverywhere;
-    editor.did(&shared, did, Object::Nothing).await;
+    let did = AuditAction::LoggedOutEverywhere;
+    editor.did(&shared, did, AuditTarget::Nothing).await;
     let away = see_other(&shared, "/admin/login");
     Ok(([(header::SET_COOKIE, session::forget(web))], away).into_response())
 }
@@ -67,7 +67,7 @@ async fn is_right(keeper: &Doorkeeper, editor: &Editor, password: &str) -> Resul
 }
 
 async fn view(
-    shared: &Shared,
+    shared: &SharedState,
     editor: &Editor,
     fault: Option<PasswordFault>,
 ) -> Result<Account, StoreError> {

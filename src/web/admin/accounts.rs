@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 
-use crate::domain::audit::{Action, Object};
+use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
 use crate::store::{Account, Admin, Role};
@@ -10,18 +10,18 @@ use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::views::{AccountLine, Accounts, InviteForm, NewLink, Notice};
 use crate::web::admin::{Answer, done, one_time_link, page, refused, see_other};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 const HERE: &str = "/admin/accounts";
 
-pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
+pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
     let link = shared.results.links.take(&editor.session, shared.now());
     let view = view(&shared, &editor, InviteForm::default(), link).await?;
     page(&shared, &view)
 }
 
 /// Makes an account; its link is shown once, on the page after this.
-pub async fn invite(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn invite(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let Posted { editor, fields } = posted;
     let typed = fields.text("email");
     let role = Role::parse(fields.text("role")).map_err(|_| HttpError::Unprocessable)?;
@@ -43,38 +43,44 @@ pub async fn invite(State(shared): State<Shared>, posted: Posted) -> Answer {
     if !web.store.add_admin(&id, &address, role, now).await? {
         return refuse("there is an account of that address already".to_owned()).await;
     }
-    let did = Action::AccountInvited;
+    let did = AuditAction::AccountInvited;
     editor
-        .did(&shared, did, Object::Account(address.clone()))
+        .did(&shared, did, AuditTarget::Account(address.clone()))
         .await;
     with_link(&shared, &editor, &id, &address).await
 }
 
 /// Changes a role, removes an account, or makes a link for a new password.
-pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: Posted) -> Answer {
+pub async fn act(
+    State(shared): State<SharedState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let Posted { editor, fields } = posted;
     let (store, now) = (&shared.web.store, shared.now());
     let id = AdminId::parse(&id).map_err(|_| HttpError::NotFound)?;
     let account = store.admin(&id).await?.ok_or(HttpError::NotFound)?;
     let (revoked, action, notice) = match fields.text("action") {
         "link" => {
-            let object = Object::Account(account.address.clone());
-            editor.did(&shared, Action::AccountLinkMade, object).await;
+            let object = AuditTarget::Account(account.address.clone());
+            editor
+                .did(&shared, AuditAction::AccountLinkMade, object)
+                .await;
             return with_link(&shared, &editor, &id, &account.address).await;
         }
         "make_admin" => (
             store.set_role(&id, Role::Admin, now).await?,
-            Action::AccountMadeAdmin,
+            AuditAction::AccountMadeAdmin,
             Notice::RoleChanged,
         ),
         "make_editor" => (
             store.set_role(&id, Role::Editor, now).await?,
-            Action::AccountMadeEditor,
+            AuditAction::AccountMadeEditor,
             Notice::RoleChanged,
         ),
         "remove" => (
             store.remove_account(&id, now).await?,
-            Action::AccountRemoved,
+            AuditAction::AccountRemoved,
             Notice::AccountRemoved,
         ),
         _ => return Err(HttpError::Unprocessable),
@@ -82,11 +88,11 @@ pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: P
     let Some(revoked) = revoked else {
         return Ok(done(&shared, HERE, Notice::LastAdmin));
     };
-    let object = Object::Account(account.address);
+    let object = AuditTarget::Account(account.address);
     editor.did(&shared, action, object).await;
     let count = revoked.len();
     for token in revoked {
-        editor.did(&shared, Action::TokenRevoked, token).await;
+        editor.did(&shared, AuditAction::TokenRevoked, token).await;
     }
     shared.results.revoked.keep(&editor.session, count, now);
     // Whoever took their own role away cannot look at this page any more.
@@ -99,7 +105,7 @@ pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: P
 }
 
 async fn with_link(
-    shared: &Shared,
+    shared: &SharedState,
     editor: &Editor,
     id: &AdminId,
     address: &EmailAddress,
@@ -117,7 +123,7 @@ async fn with_link(
 }
 
 async fn view(
-    shared: &Shared,
+    shared: &SharedState,
     editor: &Editor,
     invite: InviteForm,
     link: Option<NewLink>,

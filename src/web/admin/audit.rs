@@ -6,13 +6,13 @@ use crate::web::admin::editor::Editor;
 use crate::web::admin::paging::{After, cut};
 use crate::web::admin::views::{Audit, AuditLine};
 use crate::web::admin::{Answer, page};
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 use axum::extract::{Query, State};
 
 const PAGE: usize = 50;
 
 pub async fn show(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     editor: Editor,
     Query(After { after }): Query<After>,
 ) -> Answer {

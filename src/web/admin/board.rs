@@ -12,11 +12,11 @@ use crate::web::admin::views::SettingSection;
 
 /// A setting's name (`newsletter.name`) and its new value as text; `None` goes back to the
 /// default.
-pub type Change = (String, Option<String>);
+pub type SettingChange = (String, Option<String>);
 
 /// Why something was not saved.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct SettingError {
     /// The setting that it is about, if it is about one.
     pub key: Option<String>,
     pub says: String,
@@ -25,9 +25,9 @@ pub struct Refusal {
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
     #[error("the settings cannot be so")]
-    Refused(Vec<Refusal>),
+    Refused(Vec<SettingError>),
     #[error("others saved at the same moment, again and again")]
-    Crowded,
+    Conflict,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -35,7 +35,7 @@ pub enum SaveError {
 /// What came of speaking to the mail server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
-pub enum SmtpTried {
+pub enum TestMailResult {
     /// The server took the mail.
     Taken { server: String },
     /// No server is set: it was kept in the outbox.
@@ -44,7 +44,7 @@ pub enum SmtpTried {
     Failed {
         server: String,
         says: String,
-        means: SmtpTrouble,
+        means: TestMailProblem,
     },
     /// `newsletter.from` is not set: nobody to send as.
     NoSender,
@@ -55,7 +55,7 @@ pub enum SmtpTried {
 /// What to do about it; the page has the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SmtpTrouble {
+pub enum TestMailProblem {
     /// Nobody answers there.
     Unreachable,
     /// There is no host of that name.
@@ -72,7 +72,7 @@ pub enum SmtpTrouble {
     OurSide,
 }
 
-pub trait SettingsBoard: Debug + Send + Sync {
+pub trait SettingsService: Debug + Send + Sync {
     /// What holds now; secrets redacted.
     fn settings(&self) -> Vec<SettingSection>;
 
@@ -81,8 +81,9 @@ pub trait SettingsBoard: Debug + Send + Sync {
     fn template_faults(&self) -> Vec<String>;
 
     /// Saves all of `changes` or none. When it is done they are in force in this process.
-    fn save(&self, changes: Vec<Change>, by: String) -> BoxFuture<'_, Result<(), SaveError>>;
+    fn save(&self, changes: Vec<SettingChange>, by: String)
+    -> BoxFuture<'_, Result<(), SaveError>>;
 
     /// Sends one mail now and waits for the answer.
-    fn try_sending(&self, to: EmailAddress) -> BoxFuture<'_, SmtpTried>;
+    fn send_test_mail(&self, to: EmailAddress) -> BoxFuture<'_, TestMailResult>;
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
 use serde::Deserialize;
 
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::csv;
 use crate::domain::delivery::DeliveryState::{self, *};
 use crate::domain::email_address::EmailAddress;
@@ -20,7 +20,7 @@ use crate::web::admin::editor::Editor;
 use crate::web::admin::views::{DeliveryLine, FailureGroup, LookUp, Looked};
 use crate::web::admin::{Answer, issue};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// Rows read at once for a file.
 const CHUNK: i64 = 1_000;
@@ -80,7 +80,7 @@ pub async fn look_up(
         Ok(address) => match store.subscriber_by_address(&address).await? {
             None => Looked::Unknown,
             Some(reader) => {
-                rows.extend(store.copy_of(issue, &reader.id).await?);
+                rows.extend(store.issue_delivery(issue, &reader.id).await?);
                 if rows.is_empty() {
                     Looked::NoRecipient
                 } else {
@@ -137,13 +137,13 @@ pub struct Asked {
 
 /// `/admin/issues/{number}/deliveries.csv?state=`, as long as it may be.
 pub async fn file(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     editor: Editor,
     Path(number): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Answer {
     let issue = issue::find(&shared.web, &number).await?;
-    let did = Action::DeliveriesExported;
+    let did = AuditAction::DeliveriesExported;
     editor.did(&shared, did, issue.number).await;
     let filter = Filter::parse(&asked.state);
     let which = filter.as_str().unwrap_or("all");
@@ -181,7 +181,7 @@ fn lines(
             };
             let states = filter.states();
             let rows = store
-                .copies(&issue, &states, after.as_deref(), CHUNK)
+                .issue_deliveries(&issue, &states, after.as_deref(), CHUNK)
                 .await?;
             for row in &rows {
                 text.extend(record(row));

@@ -1,8 +1,8 @@
 //! What the buttons of the next issue do.
 
 use crate::digest::Draft;
-use crate::domain::audit::Action;
-use crate::domain::issue::draft_edits::Edits;
+use crate::domain::audit::AuditAction;
+use crate::domain::issue::draft_edits::DraftEdits;
 use crate::domain::issue::post::PostId;
 
 /// What was pressed.
@@ -53,18 +53,18 @@ impl Deed {
     }
 
     /// As the list of who did what names it; what is typed has a name of its own.
-    pub const fn action(self) -> Option<Action> {
+    pub const fn action(self) -> Option<AuditAction> {
         match self {
             Self::Save | Self::Review | Self::New => None,
-            Self::Unplace => Some(Action::PostsReordered),
+            Self::Unplace => Some(AuditAction::PostsReordered),
             Self::On(deed, _) => deed.action(),
         }
     }
 
-    pub fn apply(self, edits: &mut Edits, draft: &Draft) {
+    pub fn apply(self, edits: &mut DraftEdits, draft: &Draft) {
         let Self::On(deed, post) = self else {
             if self == Self::Unplace {
-                edits.unplace();
+                edits.clear_positions();
             }
             return;
         };
@@ -91,14 +91,14 @@ impl Deed {
 }
 
 impl PostDeed {
-    const fn action(self) -> Option<Action> {
+    const fn action(self) -> Option<AuditAction> {
         match self {
-            Self::Up | Self::Down => Some(Action::PostsReordered),
-            Self::Pin => Some(Action::PostPinned),
-            Self::Unpin => Some(Action::PostUnpinned),
-            Self::Hide => Some(Action::PostHidden),
-            Self::Show => Some(Action::PostShown),
-            Self::Add => Some(Action::PostAdded),
+            Self::Up | Self::Down => Some(AuditAction::PostsReordered),
+            Self::Pin => Some(AuditAction::PostPinned),
+            Self::Unpin => Some(AuditAction::PostUnpinned),
+            Self::Hide => Some(AuditAction::PostHidden),
+            Self::Show => Some(AuditAction::PostShown),
+            Self::Add => Some(AuditAction::PostAdded),
             Self::Edit => None,
         }
     }

@@ -4,10 +4,10 @@ use axum::extract::{Query, State};
 use serde::Deserialize;
 
 use crate::digest::{self, Draft};
-use crate::domain::audit::{Action, Object};
+use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::issue::draft_edits::Edits;
+use crate::domain::issue::draft_edits::DraftEdits;
 use crate::store::NewDelivery;
 use crate::web::admin::edit::{self, Saving};
 use crate::web::admin::editor::{Editor, Posted};
@@ -16,8 +16,8 @@ use crate::web::admin::views::{
 };
 use crate::web::admin::{Answer, deed, page, preview, refused, see_other};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
-use crate::web::{Web, headers, upcoming};
+use crate::web::state::SharedState;
+use crate::web::{Services, headers, upcoming};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -34,7 +34,7 @@ impl Asked {
 }
 
 pub async fn show(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     editor: Editor,
     Query(asked): Query<Asked>,
 ) -> Answer {
@@ -48,7 +48,7 @@ pub async fn show(
 
 /// What the sandboxed frame shows.
 pub async fn html(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     _editor: Editor,
     Query(asked): Query<Asked>,
 ) -> Answer {
@@ -59,7 +59,7 @@ pub async fn html(
 }
 
 /// Queues the draft, frozen as a send would freeze it, for one address.
-pub async fn test(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn test(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let web = &shared.web;
     if let Saving::Answered(answer) = edit::save_typed(&shared, &posted).await? {
         return Ok(answer);
@@ -99,8 +99,8 @@ pub async fn test(State(shared): State<Shared>, posted: Posted) -> Answer {
         payload: Some(web.digests.freeze(&draft).to_json()),
     };
     web.store.enqueue(&mail, now).await?;
-    let did = Action::TestSent;
-    posted.editor.did(&shared, did, Object::Nothing).await;
+    let did = AuditAction::TestSent;
+    posted.editor.did(&shared, did, AuditTarget::Nothing).await;
     Ok(edit::back(
         &shared,
         &posted.fields,
@@ -110,7 +110,7 @@ pub async fn test(State(shared): State<Shared>, posted: Posted) -> Answer {
 }
 
 /// Reads the feeds now.
-pub async fn collect(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn collect(State(shared): State<SharedState>, posted: Posted) -> Answer {
     if let Saving::Answered(answer) = edit::save_typed(&shared, &posted).await? {
         return Ok(answer);
     }
@@ -124,7 +124,7 @@ pub async fn collect(State(shared): State<Shared>, posted: Posted) -> Answer {
 }
 
 /// Without a sender nothing is delivered to a real server; the outbox takes all.
-fn can_leave(web: &Web) -> bool {
+fn can_leave(web: &Services) -> bool {
     web.not_ready.is_empty() || web.outbox.is_some()
 }
 
@@ -140,7 +140,7 @@ pub(super) struct Told {
 }
 
 pub(super) async fn view(
-    shared: &Shared,
+    shared: &SharedState,
     editor: &Editor,
     draft: &Draft,
     told: Told,
@@ -175,7 +175,7 @@ pub(super) async fn view(
                 id: post.id.to_string(),
                 title: post.title.clone(),
                 why: why.to_string(),
-                is_hidden: *why == digest::LeftOut::Hidden,
+                is_hidden: *why == digest::Exclusion::Hidden,
             })
             .collect(),
         has_places: draft.edits.has_places(),
@@ -190,7 +190,7 @@ pub(super) async fn view(
 }
 
 /// The stored words, as the form shows them.
-pub(super) fn words(edits: &Edits) -> Words {
+pub(super) fn words(edits: &DraftEdits) -> Words {
     let text = |words: Option<&str>| words.unwrap_or_default().to_owned();
     Words {
         subject: text(edits.subject.as_ref().map(|it| it.as_str())),
@@ -213,7 +213,7 @@ fn chosen(draft: &Draft) -> Vec<ChosenPost> {
             published_at: post.published_at,
             why: why.to_string(),
             is_pinned: edit.is_pinned,
-            is_edited: edit.has_words(),
+            is_edited: edit.has_text(),
             can_rise: at > 0 && deed::may_swap(draft, at - 1),
             can_sink: deed::may_swap(draft, at),
         }

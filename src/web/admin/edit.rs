@@ -5,10 +5,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::domain::audit::Action;
-use crate::domain::issue::draft_edits::Edits;
+use crate::domain::audit::AuditAction;
+use crate::domain::issue::draft_edits::DraftEdits;
 use crate::domain::issue::text::{Note, Preheader, Subject};
-use crate::store::Saved;
+use crate::store::SaveOutcome;
 use crate::web::admin::deed::{Deed, PostDeed};
 use crate::web::admin::draft::{self, Told};
 use crate::web::admin::editor::Posted;
@@ -16,7 +16,7 @@ use crate::web::admin::fields::Fields;
 use crate::web::admin::views::{Conflict, Look, Notice, Words};
 use crate::web::admin::{Answer, refused, see_other};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// What became of what was typed.
 pub(super) enum Saving {
@@ -27,7 +27,7 @@ pub(super) enum Saving {
 }
 
 /// `POST /admin/next`.
-pub async fn change(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn change(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let deed = Deed::parse(posted.fields.text("do")).ok_or(HttpError::Unprocessable)?;
     if let Saving::Answered(answer) = save(&shared, &posted, deed).await? {
         return Ok(answer);
@@ -47,14 +47,14 @@ pub async fn change(State(shared): State<Shared>, posted: Posted) -> Answer {
 }
 
 /// Saves what the page's form carries beside the button, if it came from that page.
-pub(super) async fn save_typed(shared: &Shared, posted: &Posted) -> Result<Saving, HttpError> {
+pub(super) async fn save_typed(shared: &SharedState, posted: &Posted) -> Result<Saving, HttpError> {
     if posted.fields.text("version").is_empty() {
         return Ok(Saving::Saved);
     }
     save(shared, posted, Deed::Save).await
 }
 
-async fn save(shared: &Shared, posted: &Posted, deed: Deed) -> Result<Saving, HttpError> {
+async fn save(shared: &SharedState, posted: &Posted, deed: Deed) -> Result<Saving, HttpError> {
     let web = &shared.web;
     let before = web.store.draft_edits().await?;
     let version = posted.fields.text("version").parse::<i64>();
@@ -90,21 +90,21 @@ async fn save(shared: &Shared, posted: &Posted, deed: Deed) -> Result<Saving, Ht
     if after == before {
         return Ok(Saving::Saved);
     }
-    let of_words = (worded != before).then_some(Action::IssueEdited);
+    let of_words = (worded != before).then_some(AuditAction::IssueEdited);
     let of_deed = deed.action().filter(|_| after != worded);
     match web.store.save_draft_edits(&after).await? {
-        Saved::Saved => {
+        SaveOutcome::Saved => {
             for did in of_words.into_iter().chain(of_deed) {
                 posted.editor.did(shared, did, draft.number).await;
             }
             Ok(Saving::Saved)
         }
-        Saved::Outrun => conflict(shared, posted).await.map(Saving::Answered),
+        SaveOutcome::Outrun => conflict(shared, posted).await.map(Saving::Answered),
     }
 }
 
 /// Puts the typed words into `edits`, those that can be; tells of the others.
-fn type_on(edits: &mut Edits, fields: &Fields) -> Words {
+fn type_on(edits: &mut DraftEdits, fields: &Fields) -> Words {
     let mut typed = typed(fields);
     match Subject::parse(&typed.subject) {
         Ok(subject) => edits.subject = Some(subject).filter(|it| !it.is_empty()),
@@ -131,7 +131,7 @@ fn typed(fields: &Fields) -> Words {
 }
 
 /// The page as it stands now, with what was typed kept in the form: saved again, it wins.
-async fn conflict(shared: &Shared, posted: &Posted) -> Answer {
+async fn conflict(shared: &SharedState, posted: &Posted) -> Answer {
     let draft = shared.web.digests.draft().await?;
     let (typed, stored) = (typed(&posted.fields), draft::words(&draft.edits));
     let differs = |theirs: String, mine: &str| {
@@ -164,7 +164,7 @@ pub(super) fn look(fields: &Fields) -> Look {
 
 /// Back to the page, at the place where it was pressed.
 pub(super) fn back(
-    shared: &Shared,
+    shared: &SharedState,
     fields: &Fields,
     notice: Option<Notice>,
     place: &str,

@@ -6,23 +6,27 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use url::Url;
 
-use crate::digest::HandMade;
-use crate::domain::audit::Action;
-use crate::domain::issue::draft_edits::Edits;
+use crate::digest::ManualPost;
+use crate::domain::audit::AuditAction;
+use crate::domain::issue::draft_edits::DraftEdits;
 use crate::domain::issue::post::{Post, PostId};
 use crate::domain::issue::text::{Excerpt, Title};
-use crate::store::{ByHand, Saved};
+use crate::store::{ManualPostOutcome, SaveOutcome};
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::views::{AddPost, EditPost, Notice, PostFaults, PostFields};
 use crate::web::admin::{Answer, page, refused, see_other};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
-pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<String>) -> Answer {
+pub async fn show(
+    State(shared): State<SharedState>,
+    editor: Editor,
+    Path(id): Path<String>,
+) -> Answer {
     let post = find(&shared, &id).await?;
     let edits = shared.web.store.draft_edits().await?;
     let mut written = post.clone();
-    edits.of(&post.id).write_on(&mut written);
+    edits.of(&post.id).apply_to(&mut written);
     let words = PostFields {
         title: written.title,
         excerpt: written.excerpt,
@@ -35,7 +39,7 @@ pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<S
 }
 
 pub async fn change(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     Path(id): Path<String>,
     posted: Posted,
 ) -> Answer {
@@ -58,26 +62,26 @@ pub async fn change(
         let view = view(&shared, &posted.editor, &before, &post, typed).await?;
         return refused(&shared, &view);
     }
-    if is_stale || store.save_draft_edits(&after).await? == Saved::Outrun {
+    if is_stale || store.save_draft_edits(&after).await? == SaveOutcome::Outrun {
         let now = store.draft_edits().await?;
         let mut view = view(&shared, &posted.editor, &now, &post, typed).await?;
         view.is_conflict = true;
         return Ok((StatusCode::CONFLICT, shared.pages.html(&view)?).into_response());
     }
     let number = shared.web.store.next_number().await?;
-    let did = Action::PostEdited;
+    let did = AuditAction::PostEdited;
     posted.editor.did(&shared, did, number).await;
     Ok(saved(&shared, &post.id))
 }
 
-pub async fn show_new(State(shared): State<Shared>, editor: Editor) -> Answer {
+pub async fn show_new(State(shared): State<SharedState>, editor: Editor) -> Answer {
     let post = PostFields::default();
     page(&shared, &new_view(&shared, &editor, post).await?)
 }
 
 /// Adds a post. Its words are kept as an edit, too, so that a feed that brings it later
 /// does not change them.
-pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn add(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let mut typed = typed(&posted);
     let url = web_address(&typed.url);
     if url.is_none() {
@@ -86,19 +90,19 @@ pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
     let (Some((title, excerpt)), Some(url)) = (parse(&mut typed), url) else {
         return refused(&shared, &new_view(&shared, &posted.editor, typed).await?);
     };
-    let made = HandMade {
+    let made = ManualPost {
         title,
         url,
         excerpt,
     };
     let id = match shared.web.digests.keep_by_hand(&made).await? {
-        ByHand::Kept(id) => id,
-        ByHand::Sent(number) => {
+        ManualPostOutcome::Kept(id) => id,
+        ManualPostOutcome::Sent(number) => {
             typed.faults.url = Some(format!("this post was in No. {number} already"));
             return refused(&shared, &new_view(&shared, &posted.editor, typed).await?);
         }
     };
-    let added = |edits: &mut Edits| {
+    let added = |edits: &mut DraftEdits| {
         edits.on(id, |edit| {
             edit.is_added = true;
             edit.is_hidden = false;
@@ -110,22 +114,25 @@ pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
     loop {
         let mut edits = shared.web.store.draft_edits().await?;
         added(&mut edits);
-        if shared.web.store.save_draft_edits(&edits).await? == Saved::Saved {
+        if shared.web.store.save_draft_edits(&edits).await? == SaveOutcome::Saved {
             break;
         }
     }
     let number = shared.web.store.next_number().await?;
-    posted.editor.did(&shared, Action::PostAdded, number).await;
+    posted
+        .editor
+        .did(&shared, AuditAction::PostAdded, number)
+        .await;
     Ok(saved(&shared, &id))
 }
 
-fn saved(shared: &Shared, post: &PostId) -> Response {
+fn saved(shared: &SharedState, post: &PostId) -> Response {
     let word = Notice::Saved.as_str();
     see_other(shared, &format!("/admin/next?done={word}#post-{post}"))
 }
 
 /// As its feed has it; not one that is in an issue.
-async fn find(shared: &Shared, id: &str) -> Result<Post, HttpError> {
+async fn find(shared: &SharedState, id: &str) -> Result<Post, HttpError> {
     let id = PostId::parse(id).map_err(|_| HttpError::NotFound)?;
     let found = shared.web.store.candidate(&id).await?;
     Ok(found.ok_or(HttpError::NotFound)?.post)
@@ -162,9 +169,9 @@ fn web_address(typed: &str) -> Option<Url> {
 }
 
 async fn view(
-    shared: &Shared,
+    shared: &SharedState,
     editor: &Editor,
-    edits: &Edits,
+    edits: &DraftEdits,
     post: &Post,
     words: PostFields,
 ) -> Result<EditPost, HttpError> {
@@ -179,14 +186,14 @@ async fn view(
         excerpt: words.excerpt,
         feed_title: edit.title.is_some().then(|| post.title.clone()),
         feed_excerpt: edit.excerpt.is_some().then(|| post.excerpt.clone()),
-        is_edited: edit.has_words(),
+        is_edited: edit.has_text(),
         is_conflict: false,
         faults: words.faults,
     })
 }
 
 async fn new_view(
-    shared: &Shared,
+    shared: &SharedState,
     editor: &Editor,
     post: PostFields,
 ) -> Result<AddPost, HttpError> {

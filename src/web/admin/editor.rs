@@ -6,16 +6,16 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
-use crate::domain::audit::{Action, Actor, Object};
+use crate::domain::audit::{Actor, AuditAction, AuditTarget};
 use crate::domain::ids::AuditId;
 use crate::domain::signed_token::Purpose;
 use crate::store::{Admin, Role, StoreError};
-use crate::web::Web;
+use crate::web::Services;
 use crate::web::admin::fields::Fields;
 use crate::web::admin::session;
 use crate::web::admin::views::{Desk, Notice};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// Whoever is logged in, editor or admin. Which of them a page is for stands in the table
 /// of routes, whose layer puts this into the request.
@@ -40,7 +40,7 @@ impl Editor {
     /// # Errors
     /// When the database fails.
     pub async fn find(
-        shared: &Shared,
+        shared: &SharedState,
         headers: &HeaderMap,
         query: Option<&str>,
     ) -> Result<Option<Self>, StoreError> {
@@ -61,7 +61,7 @@ impl Editor {
     }
 
     /// What stands around every page.
-    pub fn desk(&self, shared: &Shared) -> Desk {
+    pub fn desk(&self, shared: &SharedState) -> Desk {
         let (web, now) = (&shared.web, shared.now());
         let revoked = match self.notice {
             Some(Notice::RoleChanged | Notice::AccountRemoved) => {
@@ -70,7 +70,7 @@ impl Editor {
             _ => None,
         };
         Desk {
-            csrf: web.keys.seal(Purpose::Csrf, b"", self.session.as_bytes()),
+            csrf: web.keys.sign(Purpose::Csrf, b"", self.session.as_bytes()),
             account: self.admin.address.to_string(),
             is_admin: self.is_admin(),
             now,
@@ -80,45 +80,59 @@ impl Editor {
     }
 
     /// Notes what was just done, in the list that admins read and in the log.
-    pub async fn did(&self, shared: &Shared, action: Action, object: impl Into<Object>) {
+    pub async fn did(
+        &self,
+        shared: &SharedState,
+        action: AuditAction,
+        object: impl Into<AuditTarget>,
+    ) {
         note(&shared.web, &self.admin, action, object).await;
     }
 
     /// Whether a form with this token is from a page of this session.
-    pub fn sent(&self, csrf: &str, shared: &Shared) -> bool {
+    pub fn sent(&self, csrf: &str, shared: &SharedState) -> bool {
         let keys = &shared.web.keys;
-        let opened = keys.open(Purpose::Csrf, csrf, self.session.as_bytes());
+        let opened = keys.verify(Purpose::Csrf, csrf, self.session.as_bytes());
         opened.is_ok_and(|payload| payload.is_empty())
     }
 }
 
 /// [`Editor::did`], for who is just coming in. What is done stays done when the list
 /// cannot be written.
-pub(super) async fn note(web: &Web, admin: &Admin, action: Action, object: impl Into<Object>) {
+pub(super) async fn note(
+    web: &Services,
+    admin: &Admin,
+    action: AuditAction,
+    object: impl Into<AuditTarget>,
+) {
     let (object, now) = (object.into(), web.clock.now());
     let about = object.logged();
     tracing::info!(admin = %admin.id, did = action.as_str(), about, "at the desk");
     let id = AuditId::new(now, &web.random);
     let actor = Actor::Admin(admin.id, admin.address.clone());
-    if let Err(error) = web.store.note(&id, &actor, (action, &object), now).await {
+    if let Err(error) = web
+        .store
+        .insert_audit(&id, &actor, (action, &object), now)
+        .await
+    {
         tracing::error!(%error, "who did that could not be noted");
     }
 }
 
-impl FromRequestParts<Shared> for Editor {
+impl FromRequestParts<SharedState> for Editor {
     type Rejection = HttpError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, HttpError> {
+    async fn from_request_parts(parts: &mut Parts, _: &SharedState) -> Result<Self, HttpError> {
         // Nobody, on a route that is for anyone.
         let editor = parts.extensions.get::<Self>().cloned();
         editor.ok_or(HttpError::Forbidden)
     }
 }
 
-impl FromRequest<Shared> for Posted {
+impl FromRequest<SharedState> for Posted {
     type Rejection = Response;
 
-    async fn from_request(request: Request, shared: &Shared) -> Result<Self, Response> {
+    async fn from_request(request: Request, shared: &SharedState) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
         let editor = Editor::from_request_parts(&mut parts, shared)
             .await

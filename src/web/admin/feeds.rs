@@ -4,7 +4,7 @@ use std::path::Path as FilePath;
 
 use axum::extract::{Path, State};
 
-use crate::domain::audit::{Action, Object};
+use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::issue::post::FeedId;
 use crate::feeds::{FeedSource, FeedSourceError};
 use crate::store::{FeedOrigin, FeedRow};
@@ -12,16 +12,16 @@ use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::views::{AddFeed, FeedLine, Feeds, Notice};
 use crate::web::admin::{Answer, done, page, refused, see_other};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
-pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
+pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
     let view = view(&shared, &editor, AddFeed::default()).await?;
     page(&shared, &view)
 }
 
 /// Adds a feed and reads it at once: a slip is better told now than on Friday. What
 /// cannot be read is not added.
-pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn add(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let web = &shared.web;
     let typed = posted.fields.text("url");
     let refuse = async |fault: String| {
@@ -49,8 +49,11 @@ pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
             refuse(error).await
         }
         _ if added => {
-            let object = Object::Feed(source);
-            posted.editor.did(&shared, Action::FeedAdded, object).await;
+            let object = AuditTarget::Feed(source);
+            posted
+                .editor
+                .did(&shared, AuditAction::FeedAdded, object)
+                .await;
             Ok(done(&shared, "/admin/feeds", Notice::FeedAdded))
         }
         // The list tells how it went.
@@ -58,7 +61,11 @@ pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
     }
 }
 
-pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: Posted) -> Answer {
+pub async fn act(
+    State(shared): State<SharedState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let id = FeedId::parse(&id).map_err(|_| HttpError::NotFound)?;
     let feed = find(&shared, |feed| feed.id == id).await?;
     match posted.fields.text("action") {
@@ -70,10 +77,10 @@ pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: P
         "remove" if feed.origin == FeedOrigin::Settings => Err(HttpError::Unprocessable),
         "remove" => {
             shared.web.store.remove_feed(&feed.source).await?;
-            let object = Object::Feed(feed.source);
+            let object = AuditTarget::Feed(feed.source);
             posted
                 .editor
-                .did(&shared, Action::FeedRemoved, object)
+                .did(&shared, AuditAction::FeedRemoved, object)
                 .await;
             Ok(done(&shared, "/admin/feeds", Notice::FeedRemoved))
         }
@@ -92,12 +99,15 @@ fn parse(typed: &str) -> Result<FeedSource, FeedSourceError> {
     }
 }
 
-async fn find(shared: &Shared, wanted: impl Fn(&FeedRow) -> bool) -> Result<FeedRow, HttpError> {
+async fn find(
+    shared: &SharedState,
+    wanted: impl Fn(&FeedRow) -> bool,
+) -> Result<FeedRow, HttpError> {
     let feeds = shared.web.store.feeds().await?;
     feeds.into_iter().find(wanted).ok_or(HttpError::NotFound)
 }
 
-async fn view(shared: &Shared, editor: &Editor, add: AddFeed) -> Result<Feeds, HttpError> {
+async fn view(shared: &SharedState, editor: &Editor, add: AddFeed) -> Result<Feeds, HttpError> {
     let store = &shared.web.store;
     let posts = store.posts_per_feed().await?;
     let line = |feed: FeedRow| FeedLine {

@@ -5,7 +5,7 @@ use axum::extract::{FromRequest, RawForm, Request};
 
 use crate::web::admin::origin::is_foreign;
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// The fields of a form that was not sent from another site.
 #[derive(Clone)]
@@ -42,10 +42,10 @@ impl Fields {
     }
 }
 
-impl FromRequest<Shared> for Fields {
+impl FromRequest<SharedState> for Fields {
     type Rejection = HttpError;
 
-    async fn from_request(request: Request, shared: &Shared) -> Result<Self, HttpError> {
+    async fn from_request(request: Request, shared: &SharedState) -> Result<Self, HttpError> {
         if is_foreign(request.headers(), &shared.web.door.public_url) {
             return Err(HttpError::Forbidden);
         }

@@ -10,7 +10,7 @@ use crate::web::admin::editor::Editor;
 use crate::web::admin::see_other;
 use crate::web::admin::views::NotYours;
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// Whom a page is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Who {
 
 /// A layer for one route. Lets nobody further who may not, and tells the page who it is.
 pub async fn hold(
-    State((shared, who)): State<(Shared, Who)>,
+    State((shared, who)): State<(SharedState, Who)>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -44,7 +44,7 @@ pub async fn hold(
 }
 
 /// Says that this is for admins: also where one form of a page is, and the page is not.
-pub fn not_yours(shared: &Shared, editor: &Editor) -> Response {
+pub fn not_yours(shared: &SharedState, editor: &Editor) -> Response {
     let view = NotYours {
         desk: editor.desk(shared),
     };
@@ -55,7 +55,7 @@ pub fn not_yours(shared: &Shared, editor: &Editor) -> Response {
 }
 
 /// A page is worth coming back to after logging in; a form is not sent twice.
-fn away(request: &Request, shared: &Shared) -> Response {
+fn away(request: &Request, shared: &SharedState) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return HttpError::Forbidden.into_response();
     }

@@ -5,15 +5,15 @@ use serde::Deserialize;
 
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::store::{DeliveryRow, IssueRow, Store, StoreError};
-use crate::web::Web;
+use crate::web::Services;
 use crate::web::admin::copies::{self, Filter};
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::paging::cut;
 use crate::web::admin::views::{Issue, Live, Notice, PostClicks};
 use crate::web::admin::{Answer, done, page, see_other};
 use crate::web::errors::HttpError;
-use crate::web::issue_deed::IssueDeed;
-use crate::web::state::Shared;
+use crate::web::issue_deed::IssueAction;
+use crate::web::state::SharedState;
 
 const PAGE: usize = 25;
 
@@ -28,7 +28,7 @@ pub struct Asked {
 }
 
 pub async fn show(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     editor: Editor,
     Path(number): Path<String>,
     Query(asked): Query<Asked>,
@@ -64,7 +64,7 @@ pub async fn show(
         begun_at: issue.frozen_at,
         finished_at: issue.finished_at,
         failures,
-        left: store.left_after(&id).await?,
+        left: store.unsubscribes_after(&id).await?,
         look_up,
         filter: filter.as_str(),
         deliveries: rows.into_iter().map(copies::line).collect(),
@@ -77,7 +77,7 @@ pub async fn show(
 
 /// The last look before a send, by the issue's number.
 pub async fn review(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     _editor: Editor,
     Path(number): Path<String>,
 ) -> Answer {
@@ -90,7 +90,7 @@ pub async fn review(
 }
 
 /// Whether it is the number that the draft will have.
-async fn is_next(web: &Web, number: &str) -> Result<bool, StoreError> {
+async fn is_next(web: &Services, number: &str) -> Result<bool, StoreError> {
     let Ok(number) = IssueNumber::parse(number) else {
         return Ok(false);
     };
@@ -105,7 +105,7 @@ async fn list(
     after: Option<&str>,
 ) -> Result<(Vec<DeliveryRow>, Option<String>), StoreError> {
     let mut rows = store
-        .copies(issue, &filter.states(), after, PAGE as i64 + 1)
+        .issue_deliveries(issue, &filter.states(), after, PAGE as i64 + 1)
         .await?;
     let older = cut(&mut rows, PAGE).map(|row| row.id.clone());
     Ok((rows, older))
@@ -114,23 +114,23 @@ async fn list(
 /// Pauses, resumes, cancels, or tries again. What no longer fits the issue's state
 /// changes nothing; the page shows how it stands.
 pub async fn act(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     Path(number): Path<String>,
     posted: Posted,
 ) -> Answer {
     let issue = find(&shared.web, &number).await?;
-    let deed = IssueDeed::parse(posted.fields.text("action")).ok_or(HttpError::Unprocessable)?;
+    let deed = IssueAction::parse(posted.fields.text("action")).ok_or(HttpError::Unprocessable)?;
     let by = posted.editor.admin.address.to_string();
     let changed = deed.apply(&shared, &issue, &by).await?;
     let path = format!("/admin/issues/{}", issue.number);
     let notice = match (deed, changed) {
-        (IssueDeed::TryNow, 0) => return Ok(done(&shared, &path, Notice::NothingWaits)),
+        (IssueAction::TryNow, 0) => return Ok(done(&shared, &path, Notice::NothingWaits)),
         (_, 0) => return Ok(see_other(&shared, &path)),
-        (IssueDeed::Pause, _) => Notice::Paused,
-        (IssueDeed::Resume, _) => Notice::Resumed,
-        (IssueDeed::Cancel, _) => Notice::Cancelled,
-        (IssueDeed::TryNow, _) => Notice::TriedNow,
-        (IssueDeed::SendAgain, _) => Notice::SentAgain,
+        (IssueAction::Pause, _) => Notice::Paused,
+        (IssueAction::Resume, _) => Notice::Resumed,
+        (IssueAction::Cancel, _) => Notice::Cancelled,
+        (IssueAction::TryNow, _) => Notice::TriedNow,
+        (IssueAction::SendAgain, _) => Notice::SentAgain,
     };
     let did = deed.action();
     posted.editor.did(&shared, did, issue.number).await;
@@ -138,7 +138,7 @@ pub async fn act(
 }
 
 /// None unless they are counted.
-async fn clicks(web: &Web, issue: &IssueId) -> Result<Option<Vec<PostClicks>>, StoreError> {
+async fn clicks(web: &Services, issue: &IssueId) -> Result<Option<Vec<PostClicks>>, StoreError> {
     if !web.digests.rules.count_clicks {
         return Ok(None);
     }
@@ -150,7 +150,7 @@ async fn clicks(web: &Web, issue: &IssueId) -> Result<Option<Vec<PostClicks>>, S
     Ok(Some(clicks.collect()))
 }
 
-pub(super) async fn find(web: &Web, number: &str) -> Result<IssueRow, HttpError> {
+pub(super) async fn find(web: &Services, number: &str) -> Result<IssueRow, HttpError> {
     let number = IssueNumber::parse(number).map_err(|_| HttpError::NotFound)?;
     web.store.issue(number).await?.ok_or(HttpError::NotFound)
 }

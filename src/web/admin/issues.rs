@@ -10,7 +10,7 @@ use crate::web::admin::paging::{After, cut};
 use crate::web::admin::views::{IssueLine, Issues, NextLine, SkippedWeek};
 use crate::web::admin::{Answer, page};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 use crate::web::upcoming;
 
 const PAGE: usize = 20;
@@ -18,7 +18,7 @@ const PAGE: usize = 20;
 const SKIPPED: i64 = 5;
 
 pub async fn show(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     editor: Editor,
     Query(After { after }): Query<After>,
 ) -> Answer {
@@ -55,7 +55,7 @@ async fn skipped(store: &Store) -> Result<Vec<SkippedWeek>, StoreError> {
 
 /// Issues with how their recipients are accounted for.
 pub(super) async fn lines(
-    shared: &Shared,
+    shared: &SharedState,
     rows: Vec<IssueRow>,
 ) -> Result<Vec<IssueLine>, HttpError> {
     let mut lines = Vec::with_capacity(rows.len());

@@ -19,7 +19,7 @@ use crate::web::admin::views::{Live, LiveFigures, LiveProgress};
 use crate::web::admin::{Answer, issue, see_other};
 use crate::web::live::{Look, Seen};
 use crate::web::pages::PageError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// Between two events.
 const PACE: Duration = Duration::from_millis(500);
@@ -32,7 +32,7 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// The stream for a browser's `EventSource`; people who come here are sent to the page.
 pub async fn follow(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     editor: Editor,
     Path(number): Path<String>,
     headers: HeaderMap,
@@ -80,7 +80,7 @@ enum End {
 
 /// One browser's stream.
 struct Follower {
-    shared: Shared,
+    shared: SharedState,
     editor: Editor,
     seen: watch::Receiver<Seen>,
     session: Interval,
@@ -191,7 +191,7 @@ struct Progress<'a> {
     parts: BTreeMap<&'static str, String>,
 }
 
-fn figures(shared: &Shared, look: &Look) -> Result<String, PageError> {
+fn figures(shared: &SharedState, look: &Look) -> Result<String, PageError> {
     let live = Live::new(look, &shared.web.mail_goes_to);
     let tally = &look.sight.issue.tally;
     let parts = BTreeMap::from([
@@ -204,7 +204,7 @@ fn figures(shared: &Shared, look: &Look) -> Result<String, PageError> {
     let progress = Progress {
         state: live.state,
         sent: tally.delivered,
-        settled: tally.recipients() - tally.to_go(),
+        settled: tally.recipients() - tally.remaining(),
         total: tally.recipients(),
         failed: tally.failed(),
         retrying: tally.deferred,

@@ -7,13 +7,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 
-use crate::domain::audit::{Action, Object};
+use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
 use crate::domain::signed_token::Purpose;
 use crate::store::Admin;
-use crate::web::Web;
+use crate::web::Services;
 use crate::web::admin::doorkeeper::Doorkeeper;
 use crate::web::admin::editor::{Posted, note};
 use crate::web::admin::fields::Fields;
@@ -21,7 +21,7 @@ use crate::web::admin::views::{Login, LoginFault};
 use crate::web::admin::{Answer, see_other, session};
 use crate::web::client_ip::ClientIp;
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// How long the form may lie open.
 const FORM_HOLDS: Duration = Duration::from_secs(12 * 60 * 60);
@@ -34,13 +34,13 @@ pub struct Asked {
     next: String,
 }
 
-pub async fn show(State(shared): State<Shared>, Query(asked): Query<Asked>) -> Answer {
+pub async fn show(State(shared): State<SharedState>, Query(asked): Query<Asked>) -> Answer {
     let next = desk_path(&asked.next);
     form(&shared, StatusCode::OK, None, "", next).await
 }
 
 pub async fn log_in(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     ClientIp(ip): ClientIp,
     headers: HeaderMap,
     fields: Fields,
@@ -69,14 +69,20 @@ pub async fn log_in(
             if let Some(old) = session::claimed(&shared.web, &headers) {
                 shared.web.store.close_session(&old).await?;
             }
-            note(&shared.web, &admin, Action::LoggedIn, Object::Nothing).await;
+            note(
+                &shared.web,
+                &admin,
+                AuditAction::LoggedIn,
+                AuditTarget::Nothing,
+            )
+            .await;
             enter(&shared, &admin.id, next.unwrap_or("/admin")).await
         }
         None => again(StatusCode::UNPROCESSABLE_ENTITY, LoginFault::Password).await,
     }
 }
 
-pub async fn log_out(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn log_out(State(shared): State<SharedState>, posted: Posted) -> Answer {
     shared
         .web
         .store
@@ -87,7 +93,7 @@ pub async fn log_out(State(shared): State<Shared>, posted: Posted) -> Answer {
 }
 
 /// Begins a session and goes on to `path`.
-pub(super) async fn enter(shared: &Shared, admin: &AdminId, path: &str) -> Answer {
+pub(super) async fn enter(shared: &SharedState, admin: &AdminId, path: &str) -> Answer {
     let cookie = session::open(&shared.web, admin).await?;
     Ok(([(header::SET_COOKIE, cookie)], see_other(shared, path)).into_response())
 }
@@ -95,7 +101,7 @@ pub(super) async fn enter(shared: &Shared, admin: &AdminId, path: &str) -> Answe
 /// The same steps and the same work, whether the address has an account, has none, or is
 /// no address.
 async fn check(
-    web: &Web,
+    web: &Services,
     keeper: &Doorkeeper,
     address: Option<&EmailAddress>,
     password: &str,
@@ -112,7 +118,7 @@ async fn check(
 }
 
 async fn form(
-    shared: &Shared,
+    shared: &SharedState,
     status: StatusCode,
     fault: Option<LoginFault>,
     email: &str,
@@ -128,13 +134,13 @@ async fn form(
     Ok((status, shared.pages.html(&view)?).into_response())
 }
 
-fn token(web: &Web) -> String {
+fn token(web: &Services) -> String {
     let now = web.clock.now().as_millis().to_be_bytes();
-    web.keys.seal(Purpose::Csrf, &now, BOUND)
+    web.keys.sign(Purpose::Csrf, &now, BOUND)
 }
 
-fn holds(web: &Web, token: &str) -> bool {
-    let opened = web.keys.open(Purpose::Csrf, token, BOUND).ok();
+fn holds(web: &Services, token: &str) -> bool {
+    let opened = web.keys.verify(Purpose::Csrf, token, BOUND).ok();
     let shown = opened.and_then(|payload| payload.try_into().ok());
     let shown = shown.map(|millis| Timestamp::from_millis(i64::from_be_bytes(millis)));
     shown.is_some_and(|shown| web.clock.now().since(shown) <= FORM_HOLDS)

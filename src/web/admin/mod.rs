@@ -55,10 +55,10 @@ use self::views::Notice;
 use crate::web::errors::HttpError;
 use crate::web::headers;
 use crate::web::pages::View;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// Every page of the desk, relative to `/admin`, and whom it is for.
-fn table() -> Vec<(&'static str, Who, MethodRouter<Shared>)> {
+fn table() -> Vec<(&'static str, Who, MethodRouter<SharedState>)> {
     use Who::{Admins, Anyone, Editors};
     vec![
         ("/setup", Anyone, get(setup::show).post(setup::set)),
@@ -170,7 +170,7 @@ fn table() -> Vec<(&'static str, Who, MethodRouter<Shared>)> {
 }
 
 /// The desk, relative to `/admin`.
-pub fn routes(shared: &Shared) -> Router<Shared> {
+pub fn routes(shared: &SharedState) -> Router<SharedState> {
     let mut router = Router::new();
     for (path, who, pages) in table() {
         let guard = from_fn_with_state((Arc::clone(shared), who), guard::hold);
@@ -180,7 +180,7 @@ pub fn routes(shared: &Shared) -> Router<Shared> {
 }
 
 /// The desk's part that takes large files, so that it stands beside the rest.
-pub fn uploads(shared: &Shared) -> Router<Shared> {
+pub fn uploads(shared: &SharedState) -> Router<SharedState> {
     let guard = from_fn_with_state((Arc::clone(shared), Who::Editors), guard::hold);
     let upload = post(subscribers::import::receive).layer(DefaultBodyLimit::disable());
     Router::new()
@@ -190,17 +190,17 @@ pub fn uploads(shared: &Shared) -> Router<Shared> {
 
 type Answer = Result<Response, HttpError>;
 
-fn page<V: View>(shared: &Shared, view: &V) -> Answer {
+fn page<V: View>(shared: &SharedState, view: &V) -> Answer {
     Ok(shared.pages.html(view)?.into_response())
 }
 
 /// A form shown again with what was wrong in it.
-fn refused<V: View>(shared: &Shared, view: &V) -> Answer {
+fn refused<V: View>(shared: &SharedState, view: &V) -> Answer {
     Ok((StatusCode::UNPROCESSABLE_ENTITY, shared.pages.html(view)?).into_response())
 }
 
 /// On to another page of ours; `path` is like `/admin/feeds`, already percent-encoded.
-fn see_other(shared: &Shared, path: &str) -> Response {
+fn see_other(shared: &SharedState, path: &str) -> Response {
     match HeaderValue::try_from(format!("{}{path}", shared.site.base)) {
         Ok(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
         Err(_) => HttpError::Mangled.into_response(),
@@ -208,6 +208,6 @@ fn see_other(shared: &Shared, path: &str) -> Response {
 }
 
 /// The same, and what was done.
-fn done(shared: &Shared, path: &str, notice: Notice) -> Response {
+fn done(shared: &SharedState, path: &str, notice: Notice) -> Response {
     see_other(shared, &format!("{path}?done={}", notice.as_str()))
 }

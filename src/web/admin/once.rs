@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::domain::clock::Timestamp;
-use crate::web::admin::board::SmtpTried;
+use crate::web::admin::board::TestMailResult;
 use crate::web::admin::views::{MadeToken, NewLink};
 
 /// Longer than any redirect takes.
@@ -24,7 +24,7 @@ pub struct Results {
 /// A mail that was sent to see whether mail leaves.
 pub struct Try {
     pub to: String,
-    pub came: SmtpTried,
+    pub came: TestMailResult,
 }
 
 /// Not shown: there are keys to the desk in it.

@@ -12,7 +12,7 @@ use crate::web::admin::views::{Outbox, OutboxLine, OutboxMail, Shown};
 use crate::web::admin::{Answer, page};
 use crate::web::errors::HttpError;
 use crate::web::headers;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 const PAGE: usize = 50;
 
@@ -26,7 +26,7 @@ pub struct Asked {
 }
 
 pub async fn show(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     editor: Editor,
     Query(asked): Query<Asked>,
 ) -> Answer {
@@ -50,7 +50,7 @@ pub async fn show(
 }
 
 pub async fn mail(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     editor: Editor,
     Path(name): Path<String>,
     Query(asked): Query<Asked>,
@@ -78,7 +78,7 @@ pub async fn mail(
 
 /// What the sandboxed frame shows.
 pub async fn html(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     _editor: Editor,
     Path(name): Path<String>,
 ) -> Answer {
@@ -87,7 +87,7 @@ pub async fn html(
     Ok(headers::mail_frame(html))
 }
 
-async fn read(shared: &Shared, name: &str) -> Result<outbox::OutboxMail, HttpError> {
+async fn read(shared: &SharedState, name: &str) -> Result<outbox::OutboxMail, HttpError> {
     let name = MailName::parse(name).map_err(|_| HttpError::NotFound)?;
     let outbox = shared.web.outbox.clone().ok_or(HttpError::NotFound)?;
     let mail = from_disk(move || outbox.read(&name)).await?;

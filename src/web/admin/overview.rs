@@ -3,7 +3,7 @@
 use axum::extract::State;
 
 use crate::domain::delivery::DeliveryKind;
-use crate::domain::issue::{IssueState, Standing};
+use crate::domain::issue::{IssueState, IssueStatus};
 use crate::domain::subscriber::growth;
 use crate::store::{FeedRow, StoreError};
 use crate::web::admin::editor::Editor;
@@ -12,13 +12,13 @@ use crate::web::admin::views::{
 };
 use crate::web::admin::{Answer, issues, page};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
-use crate::web::{Web, upcoming};
+use crate::web::state::SharedState;
+use crate::web::{Services, upcoming};
 
 /// Issues on the first page.
 const RECENT: i64 = 5;
 
-pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
+pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
     let web = &shared.web;
     let counts = SubscriberCounts::read(&web.store).await?;
     let recent = web.store.issues(None, RECENT).await?;
@@ -58,13 +58,13 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
 }
 
 fn is_sent(state: &str) -> bool {
-    [Standing::Sent, Standing::SentWithFailures]
-        .map(Standing::as_str)
+    [IssueStatus::Sent, IssueStatus::SentWithFailures]
+        .map(IssueStatus::as_str)
         .contains(&state)
 }
 
 /// The oldest issue that is being sent, or else the oldest that is held back.
-async fn sending(shared: &Shared) -> Result<Option<SendingNow>, HttpError> {
+async fn sending(shared: &SharedState) -> Result<Option<SendingNow>, HttpError> {
     let unfinished = shared.web.store.unfinished_issues().await?;
     let sending = unfinished.iter().find(|it| it.state == IssueState::Sending);
     let Some(issue) = sending.or(unfinished.first()) else {
@@ -77,7 +77,7 @@ async fn sending(shared: &Shared) -> Result<Option<SendingNow>, HttpError> {
     }))
 }
 
-fn health(web: &Web, feeds: &[FeedRow]) -> Health {
+fn health(web: &Services, feeds: &[FeedRow]) -> Health {
     Health {
         missing: web.not_ready.clone(),
         feeds: feeds.len(),
@@ -89,7 +89,7 @@ fn health(web: &Web, feeds: &[FeedRow]) -> Health {
 }
 
 /// Each step by what has really happened; `None` when all of them have.
-async fn checklist(web: &Web, feeds: &[FeedRow]) -> Result<Option<Checklist>, StoreError> {
+async fn checklist(web: &Services, feeds: &[FeedRow]) -> Result<Option<Checklist>, StoreError> {
     let store = &web.store;
     let list = Checklist {
         feed: feeds.iter().any(|feed| feed.last_good_at.is_some()),
@@ -103,7 +103,7 @@ async fn checklist(web: &Web, feeds: &[FeedRow]) -> Result<Option<Checklist>, St
 }
 
 /// The mail server took a mail, or someone chose to do without one.
-async fn mail_leaves(web: &Web) -> Result<bool, StoreError> {
+async fn mail_leaves(web: &Services) -> Result<bool, StoreError> {
     let Some(server) = &web.sending.server else {
         return Ok(web.sending.is_outbox_chosen);
     };

@@ -5,7 +5,7 @@ use axum::response::Response;
 use sha2::{Digest, Sha256};
 
 use crate::digest::{Draft, DraftError, PublishError, Published};
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::issue::IssueState;
 use crate::domain::issue::slot::Slot;
 use crate::store::{IssueRow, StoreError};
@@ -13,10 +13,10 @@ use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::views::{Notice, Send, WeekUsed};
 use crate::web::admin::{Answer, done, page, see_other};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
-use crate::web::{Web, upcoming};
+use crate::web::state::SharedState;
+use crate::web::{Services, upcoming};
 
-pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
+pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
     let web = &shared.web;
     let draft = web.digests.draft().await?;
     if !web.digests.is_worth_sending(&draft) {
@@ -46,7 +46,7 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
 }
 
 /// Sends what was looked at, and nothing else; or leaves it to the schedule.
-pub async fn send(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn send(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let web = &shared.web;
     if !web.not_ready.is_empty() {
         return Ok(see_other(&shared, "/admin/next/send"));
@@ -62,10 +62,13 @@ pub async fn send(State(shared): State<Shared>, posted: Posted) -> Answer {
         return Ok(done(&shared, "/admin/next/send", Notice::Changed));
     }
     let slot = web.schedule.slot_of(web.clock.now());
-    let published = web.digests.publish_this(draft, slot).await;
+    let published = web.digests.publish_reviewed(draft, slot).await;
     match published.map_err(failed)? {
         Some(Published::Made { number, .. }) => {
-            posted.editor.did(&shared, Action::IssueSent, number).await;
+            posted
+                .editor
+                .did(&shared, AuditAction::IssueSent, number)
+                .await;
             let path = format!("/admin/issues/{number}");
             Ok(done(&shared, &path, Notice::SendingBegun))
         }
@@ -78,7 +81,7 @@ pub async fn send(State(shared): State<Shared>, posted: Posted) -> Answer {
 }
 
 /// The schedule sends the draft by itself; all there is to do is not to skip its slot.
-async fn schedule(shared: &Shared, posted: &Posted) -> Answer {
+async fn schedule(shared: &SharedState, posted: &Posted) -> Answer {
     let (upcoming, _) = upcoming::ahead(&shared.web).await?;
     let Some(upcoming) = upcoming else {
         return Ok(see_other(shared, "/admin/next/send"));
@@ -86,7 +89,7 @@ async fn schedule(shared: &Shared, posted: &Posted) -> Answer {
     let slot = Slot::parse(&upcoming.slot).map_err(|_| HttpError::Unprocessable)?;
     if upcoming.is_skipped {
         shared.web.store.unskip_slot(&slot).await?;
-        posted.editor.did(shared, Action::WeekKept, slot).await;
+        posted.editor.did(shared, AuditAction::WeekKept, slot).await;
     }
     Ok(done(shared, "/admin/next", Notice::Scheduled))
 }
@@ -98,13 +101,13 @@ fn failed(error: PublishError) -> HttpError {
     }
 }
 
-async fn this_weeks(web: &Web) -> Result<Option<IssueRow>, StoreError> {
+async fn this_weeks(web: &Services) -> Result<Option<IssueRow>, StoreError> {
     let slot = web.schedule.slot_of(web.clock.now());
     web.store.issue_of_slot(&slot).await
 }
 
 /// A second click leads to what the first one sent. What was cancelled was not sent.
-fn week_is_used(shared: &Shared, issue: &IssueRow) -> Response {
+fn week_is_used(shared: &SharedState, issue: &IssueRow) -> Response {
     if issue.state == IssueState::Cancelled {
         return see_other(shared, "/admin/next/send");
     }
@@ -121,7 +124,7 @@ fn nothing_to_send(draft: &Draft) -> Notice {
 }
 
 /// Names what a reader would see, in one short word.
-fn fingerprint(web: &Web, draft: &Draft) -> Result<String, DraftError> {
+fn fingerprint(web: &Services, draft: &Draft) -> Result<String, DraftError> {
     let (content, _) = web.digests.sample(draft)?;
     let mut hash = Sha256::new();
     for part in [&content.subject, &content.text, &content.html] {

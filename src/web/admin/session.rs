@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::ids::AdminId;
 use crate::domain::public_url::PublicUrl;
 use crate::store::StoreError;
-use crate::web::Web;
+use crate::web::Services;
 
 const LASTS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
@@ -52,7 +52,7 @@ impl Jar<'_> {
 }
 
 /// The hash under which the request's session would be kept.
-pub fn claimed(web: &Web, headers: &HeaderMap) -> Option<String> {
+pub fn claimed(web: &Services, headers: &HeaderMap) -> Option<String> {
     let name = Jar(&web.door.public_url).name();
     let mut cookies = headers
         .get_all(header::COOKIE)
@@ -69,7 +69,7 @@ pub fn claimed(web: &Web, headers: &HeaderMap) -> Option<String> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn open(web: &Web, admin: &AdminId) -> Result<HeaderValue, StoreError> {
+pub async fn open(web: &Services, admin: &AdminId) -> Result<HeaderValue, StoreError> {
     let token = URL_SAFE_NO_PAD.encode(web.random.bytes::<32>());
     let now = web.clock.now();
     web.store
@@ -79,7 +79,7 @@ pub async fn open(web: &Web, admin: &AdminId) -> Result<HeaderValue, StoreError>
 }
 
 /// A `Set-Cookie` that makes the browser forget.
-pub fn forget(web: &Web) -> HeaderValue {
+pub fn forget(web: &Services) -> HeaderValue {
     Jar(&web.door.public_url).header("", Duration::ZERO)
 }
 

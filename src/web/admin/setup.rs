@@ -5,18 +5,18 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 
-use crate::domain::audit::{Action, Object};
+use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
 use crate::store::{Admin, StoreError};
-use crate::web::Web;
+use crate::web::Services;
 use crate::web::admin::doorkeeper::{LONGEST, SHORTEST};
 use crate::web::admin::editor::note;
 use crate::web::admin::fields::Fields;
 use crate::web::admin::views::{Notice, Setup, SetupFault, SetupPurpose};
 use crate::web::admin::{Answer, login, page, refused, session};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 #[derive(Debug, Default, Deserialize)]
 pub struct Asked {
@@ -30,7 +30,7 @@ enum Guest {
     Account(Admin),
 }
 
-pub async fn show(State(shared): State<Shared>, Query(asked): Query<Asked>) -> Answer {
+pub async fn show(State(shared): State<SharedState>, Query(asked): Query<Asked>) -> Answer {
     let token = asked.token;
     match guest(&shared.web, &token).await? {
         Some(guest) => page(&shared, &form(&guest, &token, "", None)),
@@ -38,7 +38,7 @@ pub async fn show(State(shared): State<Shared>, Query(asked): Query<Asked>) -> A
     }
 }
 
-pub async fn set(State(shared): State<Shared>, fields: Fields) -> Answer {
+pub async fn set(State(shared): State<SharedState>, fields: Fields) -> Answer {
     let web = &shared.web;
     let (token, email) = (fields.text("token"), fields.text("email"));
     let Some(guest) = guest(web, token).await? else {
@@ -58,7 +58,7 @@ pub async fn set(State(shared): State<Shared>, fields: Fields) -> Answer {
     match settle(web, &guest, &session::hash(token), &address, &hash).await? {
         Some(admin) => {
             if let Some(admin) = web.store.admin(&admin).await? {
-                note(web, &admin, Action::PasswordSet, Object::Nothing).await;
+                note(web, &admin, AuditAction::PasswordSet, AuditTarget::Nothing).await;
             }
             let welcome = format!("/admin?done={}", Notice::Welcome.as_str());
             login::enter(&shared, &admin, &welcome).await
@@ -67,7 +67,7 @@ pub async fn set(State(shared): State<Shared>, fields: Fields) -> Answer {
     }
 }
 
-async fn guest(web: &Web, token: &str) -> Result<Option<Guest>, StoreError> {
+async fn guest(web: &Services, token: &str) -> Result<Option<Guest>, StoreError> {
     let link = web
         .store
         .admin_link(&session::hash(token), web.clock.now())
@@ -81,7 +81,7 @@ async fn guest(web: &Web, token: &str) -> Result<Option<Guest>, StoreError> {
 
 /// Uses the link up. `None` when someone was quicker.
 async fn settle(
-    web: &Web,
+    web: &Services,
     guest: &Guest,
     link: &str,
     address: &EmailAddress,
@@ -126,7 +126,7 @@ fn form(guest: &Guest, token: &str, email: &str, fault: Option<SetupFault>) -> S
     }
 }
 
-fn gone(shared: &Shared) -> Result<axum::response::Response, HttpError> {
+fn gone(shared: &SharedState) -> Result<axum::response::Response, HttpError> {
     let view = Setup {
         token: String::new(),
         purpose: SetupPurpose::Gone,

@@ -2,19 +2,19 @@
 
 use axum::extract::State;
 
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::issue::slot::Slot;
 use crate::web::admin::edit::Saving;
 use crate::web::admin::editor::Posted;
 use crate::web::admin::views::Notice;
 use crate::web::admin::{Answer, edit, see_other};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 use crate::web::upcoming;
 
 /// Skips the week that the editor looked at, or takes that back; words that were typed
 /// meanwhile are kept.
-pub async fn skip(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn skip(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let web = &shared.web;
     if let Saving::Answered(answer) = edit::save_typed(&shared, &posted).await? {
         return Ok(answer);
@@ -27,11 +27,11 @@ pub async fn skip(State(shared): State<Shared>, posted: Posted) -> Answer {
     let (notice, did) = match posted.fields.text("action") {
         "skip" => {
             web.store.skip_slot(&slot, web.clock.now()).await?;
-            (Notice::WeekSkipped, Action::WeekSkipped)
+            (Notice::WeekSkipped, AuditAction::WeekSkipped)
         }
         "unskip" => {
             web.store.unskip_slot(&slot).await?;
-            (Notice::WeekKept, Action::WeekKept)
+            (Notice::WeekKept, AuditAction::WeekKept)
         }
         _ => return Err(HttpError::Unprocessable),
     };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::web::api::problem::Problem;
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// Rows of a page, unless asked otherwise.
 const PAGE: usize = 50;
@@ -19,10 +19,10 @@ const LARGEST_PAGE: usize = 500;
 /// A query whose names are all known.
 pub struct Asked<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequestParts<Shared> for Asked<T> {
+impl<T: DeserializeOwned> FromRequestParts<SharedState> for Asked<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &SharedState) -> Result<Self, Problem> {
         let query = Query::<T>::try_from_uri(&parts.uri);
         let Query(asked) = query.map_err(|error| Problem::field("query", error.body_text()))?;
         Ok(Self(asked))
@@ -32,10 +32,10 @@ impl<T: DeserializeOwned> FromRequestParts<Shared> for Asked<T> {
 /// A body of JSON whose names are all known.
 pub struct Sent<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<Shared> for Sent<T> {
+impl<T: DeserializeOwned> FromRequest<SharedState> for Sent<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, shared: &Shared) -> Result<Self, Problem> {
+    async fn from_request(request: Request, shared: &SharedState) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -57,10 +57,10 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Sent<T> {
 /// No body, or an empty one: what somebody wrote there would be passed over.
 pub struct Nothing;
 
-impl FromRequest<Shared> for Nothing {
+impl FromRequest<SharedState> for Nothing {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, shared: &Shared) -> Result<Self, Problem> {
+    async fn from_request(request: Request, shared: &SharedState) -> Result<Self, Problem> {
         let body = read(request, shared).await?;
         match body.trim_ascii() {
             b"" | b"{}" => Ok(Self),
@@ -69,7 +69,7 @@ impl FromRequest<Shared> for Nothing {
     }
 }
 
-async fn read(request: Request, shared: &Shared) -> Result<Bytes, Problem> {
+async fn read(request: Request, shared: &SharedState) -> Result<Bytes, Problem> {
     let body = Bytes::from_request(request, shared).await;
     body.map_err(|_| HttpError::Mangled.into())
 }

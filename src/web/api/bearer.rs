@@ -8,14 +8,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::domain::api_token::{ApiTokenId, Scope, TokenName, TokenSecret, Validity};
-use crate::domain::audit::{Action, Actor, Object};
+use crate::domain::audit::{Actor, AuditAction, AuditTarget};
 use crate::domain::ids::AuditId;
 use crate::store::ApiToken;
 use crate::web::admin::doorkeeper::TOKEN_WAIT;
 use crate::web::api::problem::Problem;
 use crate::web::client_ip::ClientIp;
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// The program that asks, by its token.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ impl From<Refusal> for Problem {
 /// A layer for one route: lets nobody further whose token is not good for it, and tells the
 /// handler who it is.
 pub async fn hold(
-    State((shared, scope)): State<(Shared, Scope)>,
+    State((shared, scope)): State<(SharedState, Scope)>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -81,7 +81,7 @@ pub async fn hold(
     }
 }
 
-async fn admit(shared: &Shared, scope: Scope, parts: &mut Parts) -> Result<Caller, Problem> {
+async fn admit(shared: &SharedState, scope: Scope, parts: &mut Parts) -> Result<Caller, Problem> {
     let claimed = claimed(&parts.headers)?;
     let now = shared.now();
     let found = match claimed.and_then(TokenSecret::parse) {
@@ -121,8 +121,8 @@ fn claimed(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
 }
 
 /// To read must be possible where nothing can be written.
-async fn note_use(shared: &Shared, token: &ApiToken) {
-    let noted = shared.web.store.note_use(token, shared.now());
+async fn note_use(shared: &SharedState, token: &ApiToken) {
+    let noted = shared.web.store.touch_api_token(token, shared.now());
     if let Err(error) = noted.await {
         tracing::warn!(%error, "that a token was used could not be noted");
     }
@@ -136,22 +136,31 @@ impl Caller {
 
     /// Notes what was just done, in the list that admins read and in the log. What is done
     /// stays done when the list cannot be written.
-    pub async fn did(&self, shared: &Shared, action: Action, object: impl Into<Object>) {
+    pub async fn did(
+        &self,
+        shared: &SharedState,
+        action: AuditAction,
+        object: impl Into<AuditTarget>,
+    ) {
         let (web, object, now) = (&shared.web, object.into(), shared.now());
         let about = object.logged();
         tracing::info!(token = %self.id, did = action.as_str(), about, "by a program");
         let id = AuditId::new(now, &web.random);
         let actor = Actor::Token(self.id, self.name.clone());
-        if let Err(error) = web.store.note(&id, &actor, (action, &object), now).await {
+        if let Err(error) = web
+            .store
+            .insert_audit(&id, &actor, (action, &object), now)
+            .await
+        {
             tracing::error!(%error, "who did that could not be noted");
         }
     }
 }
 
-impl FromRequestParts<Shared> for Caller {
+impl FromRequestParts<SharedState> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &SharedState) -> Result<Self, Problem> {
         let caller = parts.extensions.get::<Self>().cloned();
         caller.ok_or_else(|| HttpError::Forbidden.into())
     }

@@ -11,7 +11,7 @@ use crate::web::admin::paging::cut;
 use crate::web::api::asked::{Asked, page_of, page_size};
 use crate::web::api::problem::Problem;
 use crate::web::api::{Answer, answer, issues};
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -23,7 +23,7 @@ pub struct List {
 }
 
 pub async fn list(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     Path(number): Path<String>,
     Asked(asked): Asked<List>,
 ) -> Answer {
@@ -36,7 +36,7 @@ pub async fn list(
     let after = after.map(|reader| DeliveryId::of_issue(&issue, &reader).to_string());
     let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
     let store = &shared.web.store;
-    let copies = store.copies(&issue, state.as_slice(), after.as_deref(), limit);
+    let copies = store.issue_deliveries(&issue, state.as_slice(), after.as_deref(), limit);
     let mut rows = copies.await?;
     let next = cut(&mut rows, size).and_then(|row| Some(row.id.split_once(':')?.1.to_owned()));
     let rows = rows.iter().map(DeliveryRow::to_json).collect();

@@ -7,15 +7,15 @@ use serde_json::json;
 
 use crate::digest::Sums;
 use crate::domain::clock::Timestamp;
-use crate::domain::issue::{IssueNumber, Standing};
+use crate::domain::issue::{IssueNumber, IssueStatus};
 use crate::store::IssueRow;
 use crate::web::admin::paging::cut;
 use crate::web::api::asked::{Asked, Nothing, page_of, page_size};
 use crate::web::api::bearer::Caller;
 use crate::web::api::problem::Problem;
 use crate::web::api::{Answer, answer};
-use crate::web::issue_deed::IssueDeed;
-use crate::web::state::Shared;
+use crate::web::issue_deed::IssueAction;
+use crate::web::state::SharedState;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -61,7 +61,7 @@ impl From<IssueRow> for Told {
 }
 
 /// The newest first.
-pub async fn list(State(shared): State<Shared>, Asked(asked): Asked<List>) -> Answer {
+pub async fn list(State(shared): State<SharedState>, Asked(asked): Asked<List>) -> Answer {
     let size = page_size(asked.limit.as_deref())?;
     let before = asked.after.as_deref().map(IssueNumber::parse).transpose();
     let before = before.map_err(|error| Problem::field("after", error))?;
@@ -72,7 +72,7 @@ pub async fn list(State(shared): State<Shared>, Asked(asked): Asked<List>) -> An
     answer(StatusCode::OK, &page_of("issues", issues, next))
 }
 
-pub async fn one(State(shared): State<Shared>, Path(number): Path<String>) -> Answer {
+pub async fn one(State(shared): State<SharedState>, Path(number): Path<String>) -> Answer {
     let issue = find(&shared, &number).await?;
     answer(StatusCode::OK, &Told::from(issue))
 }
@@ -80,11 +80,11 @@ pub async fn one(State(shared): State<Shared>, Path(number): Path<String>) -> An
 /// Pauses, resumes, cancels, or sends again. What does not fit the issue's state changes
 /// nothing, and is said.
 pub async fn act(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     caller: Caller,
     Path(number): Path<String>,
     _: Nothing,
-    deed: IssueDeed,
+    deed: IssueAction,
 ) -> Answer {
     let issue = find(&shared, &number).await?;
     let changed = deed.apply(&shared, &issue, &caller.in_words()).await?;
@@ -96,40 +96,40 @@ pub async fn act(
         return Err(Problem::conflict(why_not(deed, &issue)));
     }
     let copies = match deed {
-        IssueDeed::TryNow | IssueDeed::SendAgain => Some(changed),
-        IssueDeed::Pause | IssueDeed::Resume | IssueDeed::Cancel => None,
+        IssueAction::TryNow | IssueAction::SendAgain => Some(changed),
+        IssueAction::Pause | IssueAction::Resume | IssueAction::Cancel => None,
     };
     let state = issue.standing().as_str();
     let told = json!({ "issue": issue.number.get(), "state": state, "copies": copies });
     answer(StatusCode::OK, &told)
 }
 
-fn why_not(deed: IssueDeed, issue: &IssueRow) -> String {
+fn why_not(deed: IssueAction, issue: &IssueRow) -> String {
     let number = issue.number;
     let state = match issue.standing() {
-        Standing::SentWithFailures => "sent",
+        IssueStatus::SentWithFailures => "sent",
         standing => standing.as_str(),
     };
     match deed {
-        IssueDeed::Pause => {
+        IssueAction::Pause => {
             format!("No. {number} is {state}. Only what is being sent can be paused.")
         }
-        IssueDeed::Resume => {
+        IssueAction::Resume => {
             format!("No. {number} is {state}. Only what is paused can be resumed.")
         }
-        IssueDeed::Cancel => format!(
+        IssueAction::Cancel => format!(
             "No. {number} is {state}. Only what is being sent or is paused can be cancelled."
         ),
-        IssueDeed::TryNow => {
+        IssueAction::TryNow => {
             format!("No. {number} is {state}, and none of its copies waits for a later try.")
         }
-        IssueDeed::SendAgain => format!(
+        IssueAction::SendAgain => format!(
             "No. {number} is {state}, and nobody who still wants it bounced or is in doubt."
         ),
     }
 }
 
-pub(super) async fn find(shared: &Shared, number: &str) -> Result<IssueRow, Problem> {
+pub(super) async fn find(shared: &SharedState, number: &str) -> Result<IssueRow, Problem> {
     let nothing = || Problem::not_found("There is no issue of this number.");
     let number = IssueNumber::parse(number).map_err(|_| nothing())?;
     let issue = shared.web.store.issue(number).await?;

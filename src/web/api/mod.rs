@@ -26,23 +26,23 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use self::problem::Problem;
 use crate::domain::api_token::Scope;
-use crate::web::issue_deed::IssueDeed;
+use crate::web::issue_deed::IssueAction;
 use crate::web::router::panicked;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 use crate::web::{body_limit, headers};
 
 /// Served as it is: what stands in it is held against the table by a test.
 const DESCRIPTION: &str = include_str!("openapi.json");
 
 /// A route of [`table`].
-type Line = (Method, &'static str, Scope, MethodRouter<Shared>);
+type Line = (Method, &'static str, Scope, MethodRouter<SharedState>);
 
 /// Every request there is, relative to `/api/v1`, and what a token must be good for.
 fn table() -> Vec<Line> {
     use Scope::{Issues, Read, Subscribers};
     let reading = |path, handler| (Method::GET, path, Read, handler);
     let posting = |path, scope, handler| (Method::POST, path, scope, handler);
-    let deed = |path, deed: IssueDeed| {
+    let deed = |path, deed: IssueAction| {
         let act = move |shared, caller, number, nothing| {
             issues::act(shared, caller, number, nothing, deed)
         };
@@ -66,11 +66,11 @@ fn table() -> Vec<Line> {
         reading("/issues", get(issues::list)),
         reading("/issues/{number}", get(issues::one)),
         reading("/issues/{number}/deliveries", get(deliveries::list)),
-        deed("/issues/{number}/pause", IssueDeed::Pause),
-        deed("/issues/{number}/resume", IssueDeed::Resume),
-        deed("/issues/{number}/cancel", IssueDeed::Cancel),
-        deed("/issues/{number}/try-now", IssueDeed::TryNow),
-        deed("/issues/{number}/send-again", IssueDeed::SendAgain),
+        deed("/issues/{number}/pause", IssueAction::Pause),
+        deed("/issues/{number}/resume", IssueAction::Resume),
+        deed("/issues/{number}/cancel", IssueAction::Cancel),
+        deed("/issues/{number}/try-now", IssueAction::TryNow),
+        deed("/issues/{number}/send-again", IssueAction::SendAgain),
         reading("/next", get(next::show)),
         (Method::PATCH, "/next", Issues, patch(next::edit)),
         posting("/next/send", Issues, post(next::send)),
@@ -78,7 +78,7 @@ fn table() -> Vec<Line> {
 }
 
 /// The API, with what stands around it.
-pub fn routes(shared: &Shared) -> Router<Shared> {
+pub fn routes(shared: &SharedState) -> Router<SharedState> {
     let mut v1 = Router::new();
     for (_, path, scope, handler) in table() {
         let hold = from_fn_with_state((Arc::clone(shared), scope), bearer::hold);

@@ -7,19 +7,19 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use crate::digest::{Draft, Published, SendResult};
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
-use crate::domain::issue::draft_edits::Edits;
+use crate::domain::issue::draft_edits::DraftEdits;
 use crate::domain::issue::text::{Note, Preheader, Subject};
-use crate::store::Saved;
+use crate::store::SaveOutcome;
 use crate::web::api::asked::{Nothing, Sent};
 use crate::web::api::bearer::Caller;
 use crate::web::api::problem::Problem;
 use crate::web::api::{Answer, answer};
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 use crate::web::upcoming;
 
-pub async fn show(State(shared): State<Shared>) -> Answer {
+pub async fn show(State(shared): State<SharedState>) -> Answer {
     let web = &shared.web;
     let draft = web.digests.draft().await?;
     let slot = web.schedule.slot_of(web.clock.now());
@@ -78,7 +78,7 @@ fn whole<'de, D: Deserializer<'de>>(field: D) -> Result<i64, D::Error> {
 
 impl Words {
     /// Writes them into `edits`; tells which cannot be.
-    fn write_on(&self, edits: &mut Edits) -> Vec<(String, String)> {
+    fn write_on(&self, edits: &mut DraftEdits) -> Vec<(String, String)> {
         let mut faults = Vec::new();
         let mut fault = |field: &str, says: &dyn ToString| {
             faults.push((field.to_owned(), says.to_string()));
@@ -104,7 +104,7 @@ impl Words {
 
 /// Changes words of the next issue, for who has seen its present version.
 pub async fn edit(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     caller: Caller,
     Sent(words): Sent<Words>,
 ) -> Answer {
@@ -127,12 +127,12 @@ pub async fn edit(
     let number = web.store.next_number().await?;
     let mut version = before.version;
     if after != before {
-        if web.store.save_draft_edits(&after).await? == Saved::Outrun {
+        if web.store.save_draft_edits(&after).await? == SaveOutcome::Outrun {
             let stands = web.store.draft_edits().await?;
             return Err(outrun(stands.version));
         }
         version += 1;
-        caller.did(&shared, Action::IssueEdited, number).await;
+        caller.did(&shared, AuditAction::IssueEdited, number).await;
     }
     let told = json!({ "number": number.get(), "version": version });
     answer(StatusCode::OK, &told)
@@ -144,7 +144,7 @@ fn outrun(version: i64) -> Problem {
 }
 
 /// Makes the week's issue, once, whoever asks.
-pub async fn send(State(shared): State<Shared>, caller: Caller, _: Nothing) -> Answer {
+pub async fn send(State(shared): State<SharedState>, caller: Caller, _: Nothing) -> Answer {
     let web = &shared.web;
     if !web.not_ready.is_empty() {
         return Err(Problem::conflict(web.not_ready.join("; ")));
@@ -157,7 +157,7 @@ pub async fn send(State(shared): State<Shared>, caller: Caller, _: Nothing) -> A
     web.digests.collect().await?;
     let told = match web.digests.publish(Some(slot)).await? {
         Published::Made { number, .. } => {
-            caller.did(&shared, Action::IssueSent, number).await;
+            caller.did(&shared, AuditAction::IssueSent, number).await;
             let issue = web.store.issue(number).await?;
             let issue = issue.ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
             SendResult::of_issue(&issue)

@@ -5,19 +5,21 @@ use axum::http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
-use crate::store::{Order, Search, SubscriberFilter, SubscriberRecord, SubscriberRow, Turn};
-use crate::subscription::{Consent, Deed, SignUpError, SignUpForm, TakenIn};
+use crate::store::{
+    Order, PageDirection, Search, SubscriberFilter, SubscriberRecord, SubscriberRow,
+};
+use crate::subscription::{BulkAction, Consent, ImportOptions, SignUpError, SignUpForm};
 use crate::web::admin::paging::cut;
 use crate::web::admin::subscribers::parse_source;
 use crate::web::api::asked::{Asked, Nothing, Sent, page_of, page_size};
 use crate::web::api::bearer::Caller;
 use crate::web::api::problem::Problem;
 use crate::web::api::{Answer, answer};
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// No address is longer.
 const LONGEST_SEARCH: usize = 254;
@@ -51,7 +53,7 @@ impl List {
     }
 }
 
-pub async fn list(State(shared): State<Shared>, Asked(asked): Asked<List>) -> Answer {
+pub async fn list(State(shared): State<SharedState>, Asked(asked): Asked<List>) -> Answer {
     let store = &shared.web.store;
     let (filter, size) = (asked.filter()?, page_size(asked.limit.as_deref())?);
     let place = match &asked.after {
@@ -59,20 +61,22 @@ pub async fn list(State(shared): State<Shared>, Asked(asked): Asked<List>) -> An
         Some(after) => {
             let id = SubscriberId::parse(after);
             let id = id.map_err(|error| Problem::field("after", error))?;
-            let place = store.place_of(&id, &filter).await?;
+            let place = store.cursor_for(&id, &filter).await?;
             Some(place.ok_or_else(|| {
                 Problem::conflict("Nobody stands at 'after' any more. Begin again without it.")
             })?)
         }
     };
-    let turn = place.as_ref().map_or(Turn::First, Turn::After);
+    let turn = place
+        .as_ref()
+        .map_or(PageDirection::First, PageDirection::After);
     let mut rows = store.subscribers(&filter, turn, size + 1).await?;
     let next = cut(&mut rows, size).map(|row| row.id.to_string());
     let rows = rows.iter().map(SubscriberRow::to_json).collect();
     answer(StatusCode::OK, &page_of("subscribers", rows, next))
 }
 
-pub async fn one(State(shared): State<Shared>, Path(id): Path<String>) -> Answer {
+pub async fn one(State(shared): State<SharedState>, Path(id): Path<String>) -> Answer {
     let id = parse(&id)?;
     let record = shared.web.store.subscriber_record(&id).await?;
     answer(StatusCode::OK, &told(&record.ok_or_else(nobody)?))
@@ -131,7 +135,7 @@ impl NewReader {
 
 /// Asks someone to confirm, or takes them in as confirmed elsewhere.
 pub async fn add(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     caller: Caller,
     Sent(reader): Sent<NewReader>,
 ) -> Answer {
@@ -145,7 +149,7 @@ pub async fn add(
 }
 
 /// The same answer whatever is known of the address, as at the form.
-async fn sign_up(shared: &Shared, caller: &Caller, arrival: &Arrival) -> Answer {
+async fn sign_up(shared: &SharedState, caller: &Caller, arrival: &Arrival) -> Answer {
     let domain = arrival.address.domain();
     if shared.caps.count_program(&caller.id, domain).is_err() {
         let detail = "Too many sign-ups with this token, for this mail domain, or in all, within the hour. Wait 10 minutes, then go on.";
@@ -165,12 +169,12 @@ async fn sign_up(shared: &Shared, caller: &Caller, arrival: &Arrival) -> Answer 
     answer(StatusCode::ACCEPTED, &json!({ "accepted": true }))
 }
 
-async fn take_in(shared: &Shared, caller: &Caller, arrival: Arrival) -> Answer {
+async fn take_in(shared: &SharedState, caller: &Caller, arrival: Arrival) -> Answer {
     let source = arrival.source.ok_or_else(|| {
         let says = "needed with confirmed: say in one line where they agreed";
         Problem::field("source", says)
     })?;
-    let how = TakenIn {
+    let how = ImportOptions {
         source,
         pending: false,
     };
@@ -187,7 +191,7 @@ async fn take_in(shared: &Shared, caller: &Caller, arrival: Arrival) -> Answer {
     if tally.imported == 0 {
         return answer(StatusCode::OK, &told("unchanged"));
     }
-    let did = Action::SubscriberAdded;
+    let did = AuditAction::SubscriberAdded;
     caller.did(shared, did, reader.id).await;
     let mut added = answer(StatusCode::CREATED, &told("added"))?;
     let place = web.door.public_url.join(&path(&reader.id));
@@ -203,43 +207,47 @@ fn path(id: &SubscriberId) -> String {
 
 /// To do it twice is as good as once.
 pub async fn unsubscribe(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     caller: Caller,
     Path(id): Path<String>,
     _: Nothing,
 ) -> Answer {
-    let (reader, changed) = do_to(&shared, Deed::Unsubscribe, &id).await?;
+    let (reader, changed) = do_to(&shared, BulkAction::Unsubscribe, &id).await?;
     if !changed {
         return answer(StatusCode::OK, &json!({ "result": "unchanged" }));
     }
-    let did = Action::SubscriberUnsubscribed;
+    let did = AuditAction::SubscriberUnsubscribed;
     caller.did(&shared, did, reader).await;
     answer(StatusCode::OK, &json!({ "result": "unsubscribed" }))
 }
 
 pub async fn erase(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     caller: Caller,
     Path(id): Path<String>,
     _: Nothing,
 ) -> Answer {
-    let (reader, changed) = do_to(&shared, Deed::Erase, &id).await?;
+    let (reader, changed) = do_to(&shared, BulkAction::Erase, &id).await?;
     if !changed {
         return Err(nobody());
     }
-    let did = Action::SubscriberErased;
+    let did = AuditAction::SubscriberErased;
     caller.did(&shared, did, reader).await;
     answer(StatusCode::OK, &json!({ "result": "erased" }))
 }
 
 /// Does it to a reader who is there, and tells whether that changed anything.
-async fn do_to(shared: &Shared, deed: Deed, id: &str) -> Result<(SubscriberId, bool), Problem> {
+async fn do_to(
+    shared: &SharedState,
+    deed: BulkAction,
+    id: &str,
+) -> Result<(SubscriberId, bool), Problem> {
     let (id, web) = (parse(id)?, &shared.web);
     let readers = web.store.subscribers_by_id(&[id]).await?;
     if readers.is_empty() {
         return Err(nobody());
     }
-    let changed = web.subscriptions.do_to(deed, &readers).await?;
+    let changed = web.subscriptions.apply(deed, &readers).await?;
     Ok((id, changed > 0))
 }
 

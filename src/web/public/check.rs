@@ -12,13 +12,13 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::signed_token::Purpose;
 use crate::web::public::views::Check;
 use crate::web::public::{Answer, Keep, keep, stamp};
-use crate::web::state::{Shared, WebState};
+use crate::web::state::{AppState, SharedState};
 
 const NAME: &str = "check";
 const GOOD_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// `GET /check`.
-pub async fn show(State(state): State<Shared>, headers: HeaderMap) -> Answer {
+pub async fn show(State(state): State<SharedState>, headers: HeaderMap) -> Answer {
     let address = headers
         .get_all(header::COOKIE)
         .iter()
@@ -35,7 +35,7 @@ pub async fn show(State(state): State<Shared>, headers: HeaderMap) -> Answer {
 }
 
 /// The `Set-Cookie` field that carries `address` here.
-pub fn cookie(state: &WebState, address: &EmailAddress) -> String {
+pub fn cookie(state: &AppState, address: &EmailAddress) -> String {
     let mut payload = state
         .now()
         .plus(GOOD_FOR)
@@ -43,7 +43,7 @@ pub fn cookie(state: &WebState, address: &EmailAddress) -> String {
         .to_be_bytes()
         .to_vec();
     payload.extend_from_slice(address.to_string().as_bytes());
-    let value = state.web.keys.seal(Purpose::CheckCookie, &payload, b"");
+    let value = state.web.keys.sign(Purpose::CheckCookie, &payload, b"");
     let secure = if state.web.door.public_url.is_https() {
         "; Secure"
     } else {
@@ -53,8 +53,12 @@ pub fn cookie(state: &WebState, address: &EmailAddress) -> String {
     format!("{NAME}={value}; Path={base}/check; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
 }
 
-fn open(state: &WebState, value: &str) -> Option<EmailAddress> {
-    let payload = state.web.keys.open(Purpose::CheckCookie, value, b"").ok()?;
+fn open(state: &AppState, value: &str) -> Option<EmailAddress> {
+    let payload = state
+        .web
+        .keys
+        .verify(Purpose::CheckCookie, value, b"")
+        .ok()?;
     let (expires, address) = payload.split_first_chunk()?;
     let expires = Timestamp::from_millis(i64::from_be_bytes(*expires));
     if expires <= state.now() {

@@ -7,12 +7,12 @@ use axum::response::IntoResponse;
 use crate::domain::issue::post::PostId;
 use crate::web::errors::HttpError;
 use crate::web::public::{Answer, Keep, keep};
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// Leads on to the stored address of the post, and nowhere else. Links in old mails work
 /// on when counting is switched off.
 pub async fn follow(
-    State(state): State<Shared>,
+    State(state): State<SharedState>,
     method: Method,
     Path(post): Path<String>,
 ) -> Answer {

@@ -4,8 +4,8 @@ use axum::extract::State;
 
 use crate::web::public::views::Embed;
 use crate::web::public::{Answer, Keep, keep};
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
-pub async fn show(State(state): State<Shared>) -> Answer {
+pub async fn show(State(state): State<SharedState>) -> Answer {
     Ok(keep(Keep::Quarter, state.pages.html(&Embed {})?))
 }

@@ -17,7 +17,7 @@ use crate::web::public::views::{
     ChangeAddress, Erase, Erased, Export, Link, NewAddress, SignupFault,
 };
 use crate::web::public::{Answer, link_gone};
-use crate::web::state::{Shared, WebState};
+use crate::web::state::{AppState, SharedState};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const AS_FILE: HeaderValue =
@@ -37,7 +37,7 @@ pub struct Typed {
 }
 
 pub async fn change_address(
-    State(state): State<Shared>,
+    State(state): State<SharedState>,
     Token(token): Token,
     Query(shown): Query<Shown>,
 ) -> Answer {
@@ -57,7 +57,7 @@ pub async fn change_address(
 
 /// Mails a link to the new address; the answer is the same whatever is known of it.
 pub async fn ask_new_address(
-    State(state): State<Shared>,
+    State(state): State<SharedState>,
     Token(token): Token,
     Form(typed): Form<Typed>,
 ) -> Answer {
@@ -89,7 +89,7 @@ pub async fn ask_new_address(
     Ok((StatusCode::UNPROCESSABLE_ENTITY, state.pages.html(&page)?).into_response())
 }
 
-pub async fn new_address(State(state): State<Shared>, Token(token): Token) -> Answer {
+pub async fn new_address(State(state): State<SharedState>, Token(token): Token) -> Answer {
     match state.web.subscriptions.look_up_new_address(&token).await {
         Ok(found) => {
             let address = found.address.to_string();
@@ -101,7 +101,7 @@ pub async fn new_address(State(state): State<Shared>, Token(token): Token) -> An
 }
 
 pub async fn take_new_address(
-    State(state): State<Shared>,
+    State(state): State<SharedState>,
     ClientIp(ip): ClientIp,
     Token(token): Token,
 ) -> Answer {
@@ -112,7 +112,7 @@ pub async fn take_new_address(
             let token = state
                 .web
                 .keys
-                .reader_token(Purpose::Preferences, &reader.id);
+                .subscriber_token(Purpose::Preferences, &reader.id);
             let to = format!("{}/preferences/{token}?saved=1", state.site.base);
             Ok(Redirect::to(&to).into_response())
         }
@@ -120,7 +120,7 @@ pub async fn take_new_address(
     }
 }
 
-pub async fn export(State(state): State<Shared>, Token(token): Token) -> Answer {
+pub async fn export(State(state): State<SharedState>, Token(token): Token) -> Answer {
     match look_up(&state, Purpose::Export, &token).await {
         Ok(reader) => {
             let address = reader.address.to_string();
@@ -133,7 +133,7 @@ pub async fn export(State(state): State<Shared>, Token(token): Token) -> Answer 
     }
 }
 
-pub async fn download(State(state): State<Shared>, Token(token): Token) -> Answer {
+pub async fn download(State(state): State<SharedState>, Token(token): Token) -> Answer {
     match state.web.subscriptions.own_data(&token).await {
         Ok(data) => {
             let headers = [
@@ -146,7 +146,7 @@ pub async fn download(State(state): State<Shared>, Token(token): Token) -> Answe
     }
 }
 
-pub async fn erase(State(state): State<Shared>, Token(token): Token) -> Answer {
+pub async fn erase(State(state): State<SharedState>, Token(token): Token) -> Answer {
     match look_up(&state, Purpose::Erase, &token).await {
         Ok(reader) => {
             let address = reader.address.to_string();
@@ -156,13 +156,13 @@ pub async fn erase(State(state): State<Shared>, Token(token): Token) -> Answer {
     }
 }
 
-pub async fn erase_now(State(state): State<Shared>, Token(token): Token) -> Answer {
+pub async fn erase_now(State(state): State<SharedState>, Token(token): Token) -> Answer {
     match state.web.subscriptions.erase_by_link(&token).await {
         Ok(()) => Ok(state.pages.html(&Erased {})?.into_response()),
         Err(error) => link_gone::answer(&state, Link::Fresh, error),
     }
 }
 
-async fn look_up(state: &WebState, purpose: Purpose, token: &str) -> Result<Subscriber, LinkError> {
+async fn look_up(state: &AppState, purpose: Purpose, token: &str) -> Result<Subscriber, LinkError> {
     state.web.subscriptions.look_up_fresh(purpose, token).await
 }

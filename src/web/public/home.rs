@@ -9,25 +9,25 @@ use crate::store::StoreError;
 use crate::web::errors::HttpError;
 use crate::web::public::views::{Home, PostLine, SignupForm};
 use crate::web::public::{Answer, Keep, issues, keep, seen, stamp};
-use crate::web::state::{Shared, WebState};
+use crate::web::state::{AppState, SharedState};
 
 const POSTS: usize = 3;
 
 /// `GET /`.
-pub async fn show(State(state): State<Shared>, headers: HeaderMap) -> Answer {
+pub async fn show(State(state): State<SharedState>, headers: HeaderMap) -> Answer {
     seen::note(&state, &headers).await?;
     Ok(keep(Keep::Minute, page(&state, blank_form(&state)).await?))
 }
 
 /// The form before anything was typed.
-pub fn blank_form(state: &WebState) -> SignupForm {
+pub fn blank_form(state: &AppState) -> SignupForm {
     SignupForm {
         stamp: stamp::for_form(&state.web.keys, state.now()),
         ..SignupForm::default()
     }
 }
 
-pub async fn page(state: &WebState, form: SignupForm) -> Result<Html<String>, HttpError> {
+pub async fn page(state: &AppState, form: SignupForm) -> Result<Html<String>, HttpError> {
     let latest = issues::newest(&state.web.store, None).await?;
     let posts = match &latest {
         Some(issue) => state
@@ -56,7 +56,7 @@ pub async fn page(state: &WebState, form: SignupForm) -> Result<Html<String>, Ht
     Ok(state.pages.html(&home)?)
 }
 
-async fn newest_posts(state: &WebState) -> Result<Vec<PostLine>, StoreError> {
+async fn newest_posts(state: &AppState) -> Result<Vec<PostLine>, StoreError> {
     let count = i64::try_from(POSTS).unwrap_or(i64::MAX);
     let candidates = state.web.store.candidates(Timestamp::EPOCH, count).await?;
     Ok(candidates

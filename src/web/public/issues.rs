@@ -16,7 +16,7 @@ use crate::web::public::views::{
     ArchiveYear, FeedEntry, Issue, IssueLink, Issues, IssuesFeed, PostLine,
 };
 use crate::web::public::{Answer, Keep, home, keep};
-use crate::web::state::{Shared, WebState};
+use crate::web::state::{AppState, SharedState};
 
 const ATOM: &str = "application/atom+xml; charset=utf-8";
 /// Entries of the feed.
@@ -25,7 +25,7 @@ const NEWEST: usize = 20;
 const PAGE: i64 = 200;
 
 /// `GET /issues`.
-pub async fn archive(State(state): State<Shared>) -> Answer {
+pub async fn archive(State(state): State<SharedState>) -> Answer {
     let issues = published(&state.web.store, usize::MAX).await?;
     let page = Issues {
         next_issue_at: if issues.is_empty() {
@@ -40,7 +40,7 @@ pub async fn archive(State(state): State<Shared>) -> Answer {
 }
 
 /// `GET /issues/{number}`.
-pub async fn show(State(state): State<Shared>, InPath(number): InPath) -> Answer {
+pub async fn show(State(state): State<SharedState>, InPath(number): InPath) -> Answer {
     let number = number.ok_or(HttpError::NotFound)?;
     let store = &state.web.store;
     let issue = store.issue(number).await?.ok_or(HttpError::NotFound)?;
@@ -67,7 +67,7 @@ pub async fn show(State(state): State<Shared>, InPath(number): InPath) -> Answer
 }
 
 /// `GET /issues/feed.xml`.
-pub async fn feed(State(state): State<Shared>) -> Answer {
+pub async fn feed(State(state): State<SharedState>) -> Answer {
     let issues = published(&state.web.store, NEWEST).await?;
     let mut entries = Vec::with_capacity(issues.len());
     for issue in &issues {
@@ -145,7 +145,7 @@ async fn published(store: &Store, most: usize) -> Result<Vec<IssueRow>, StoreErr
     Ok(all)
 }
 
-async fn posts(state: &WebState, issue: &IssueRow) -> Result<Vec<PostLine>, StoreError> {
+async fn posts(state: &AppState, issue: &IssueRow) -> Result<Vec<PostLine>, StoreError> {
     let posts = state.web.store.posts_of(&issue.id).await?;
     let line = |post| PostLine {
         url: state.web.digests.link_to(post).to_string(),
@@ -179,10 +179,13 @@ fn by_year(issues: &[IssueRow], zone: Tz) -> Vec<ArchiveYear> {
 /// A number in the one way it is written: an issue has one address.
 pub struct InPath(Option<IssueNumber>);
 
-impl FromRequestParts<Shared> for InPath {
+impl FromRequestParts<SharedState> for InPath {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Infallible> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &SharedState,
+    ) -> Result<Self, Infallible> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         let text = path.map(|Path(text)| text).unwrap_or_default();
         let number = IssueNumber::parse(&text).ok();

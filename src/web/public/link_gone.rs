@@ -5,13 +5,13 @@ use axum::http::StatusCode;
 use crate::subscription::LinkError;
 use crate::web::public::views::{Link, LinkGone};
 use crate::web::public::{Answer, Keep, home, keep};
-use crate::web::state::WebState;
+use crate::web::state::AppState;
 
 /// 404 for a link that does not hold.
 ///
 /// # Errors
 /// When the database failed.
-pub fn answer(state: &WebState, link: Link, error: LinkError) -> Answer {
+pub fn answer(state: &AppState, link: Link, error: LinkError) -> Answer {
     match error {
         LinkError::Gone => {
             let page = state.pages.html(&LinkGone {

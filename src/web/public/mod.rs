@@ -27,9 +27,9 @@ use axum::routing::{get, post};
 
 use crate::web::errors::HttpError;
 use crate::web::headers;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
-pub fn routes() -> Router<Shared> {
+pub fn routes() -> Router<SharedState> {
     let links = Router::new()
         .route(
             "/confirm/{token}",

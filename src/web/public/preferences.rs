@@ -13,7 +13,7 @@ use crate::subscription::LinkError;
 use crate::web::public::token::Token;
 use crate::web::public::views::{Link, Preferences, Reading};
 use crate::web::public::{Answer, link_gone};
-use crate::web::state::{Shared, WebState};
+use crate::web::state::{AppState, SharedState};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -23,7 +23,7 @@ pub struct Shown {
 }
 
 pub async fn show(
-    State(state): State<Shared>,
+    State(state): State<SharedState>,
     Token(token): Token,
     Query(shown): Query<Shown>,
 ) -> Answer {
@@ -89,7 +89,7 @@ pub struct Change {
 }
 
 pub async fn change(
-    State(state): State<Shared>,
+    State(state): State<SharedState>,
     Token(token): Token,
     Form(change): Form<Change>,
 ) -> Answer {
@@ -104,7 +104,7 @@ pub async fn change(
 }
 
 /// Where to go on to.
-async fn take(state: &WebState, token: &str, step: Step) -> Result<String, LinkError> {
+async fn take(state: &AppState, token: &str, step: Step) -> Result<String, LinkError> {
     let subscriber = act(state, token, step).await?;
     Ok(if took_effect(step, &subscriber, state.now()) {
         format!("/preferences/{token}?saved=1")
@@ -116,20 +116,20 @@ async fn take(state: &WebState, token: &str, step: Step) -> Result<String, LinkE
     })
 }
 
-async fn ask(state: &WebState, token: &str, about: ReaderMail) -> Result<String, LinkError> {
+async fn ask(state: &AppState, token: &str, about: ReaderMail) -> Result<String, LinkError> {
     let subscriptions = &state.web.subscriptions;
     subscriptions.ask_for_link(token, about).await?;
     Ok(format!("/preferences/{token}?asked={about}"))
 }
 
-async fn act(state: &WebState, token: &str, step: Step) -> Result<Subscriber, LinkError> {
+async fn act(state: &AppState, token: &str, step: Step) -> Result<Subscriber, LinkError> {
     let subscriptions = &state.web.subscriptions;
     match step {
         Step::Pause => subscriptions.pause(token).await?,
         Step::Resume => subscriptions.resume(token).await?,
         Step::Unsubscribe => subscriptions.leave_by_preferences(token).await?,
         Step::Resubscribe => {
-            subscriptions.come_back(token).await?;
+            subscriptions.resubscribe(token).await?;
         }
     }
     subscriptions.look_up_preferences(token).await

@@ -4,9 +4,9 @@ use axum::extract::State;
 
 use crate::web::public::views::Privacy;
 use crate::web::public::{Answer, Keep, keep};
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
-pub async fn show(State(state): State<Shared>) -> Answer {
+pub async fn show(State(state): State<SharedState>) -> Answer {
     let identity = &state.web.digests.identity;
     let sender = identity
         .reply_to

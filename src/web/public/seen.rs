@@ -7,10 +7,10 @@ use url::Url;
 
 use crate::domain::public_url::PublicUrl;
 use crate::store::StoreError;
-use crate::web::state::WebState;
+use crate::web::state::AppState;
 
 /// Keeps, once, that the form was seen. Who came is not kept.
-pub async fn note(state: &WebState, headers: &HeaderMap) -> Result<(), StoreError> {
+pub async fn note(state: &AppState, headers: &HeaderMap) -> Result<(), StoreError> {
     let is_news = is_from_elsewhere(headers, &state.web.door.public_url)
         && !state.form_seen.swap(true, Ordering::Relaxed);
     if is_news {

@@ -20,7 +20,7 @@ use crate::web::pages;
 use crate::web::public::stamp::{self, Stamp};
 use crate::web::public::views::{OneMoreStep, SignupFault, SignupForm};
 use crate::web::public::{Answer, Keep, check, home, keep};
-use crate::web::state::{Shared, WebState};
+use crate::web::state::{AppState, SharedState};
 
 /// What the page says of how long to wait.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("600");
@@ -40,7 +40,7 @@ pub struct Fields {
 }
 
 pub async fn subscribe(
-    State(state): State<Shared>,
+    State(state): State<SharedState>,
     ClientIp(ip): ClientIp,
     Form(fields): Form<Fields>,
 ) -> Answer {
@@ -124,7 +124,7 @@ impl Fields {
     }
 
     /// The form with what was typed.
-    fn form(&self, state: &WebState, fault: Option<SignupFault>) -> SignupForm {
+    fn form(&self, state: &AppState, fault: Option<SignupFault>) -> SignupForm {
         SignupForm {
             stamp: stamp::for_form_again(&state.web.keys, &self.stamp, state.now()),
             email: self.email.clone(),
@@ -136,7 +136,7 @@ impl Fields {
 }
 
 async fn sign_up(
-    state: &WebState,
+    state: &AppState,
     ip: IpAddr,
     address: &EmailAddress,
     name: Option<&SubscriberName>,
@@ -154,18 +154,18 @@ async fn sign_up(
     Ok(taken_in(state, address))
 }
 
-fn taken_in(state: &WebState, address: &EmailAddress) -> Response {
+fn taken_in(state: &AppState, address: &EmailAddress) -> Response {
     let cookie = check::cookie(state, address);
     let to = Redirect::to(&format!("{}/check", state.site.base));
     keep(Keep::Never, ([(header::SET_COOKIE, cookie)], to))
 }
 
-async fn again(state: &WebState, status: StatusCode, form: SignupForm) -> Answer {
+async fn again(state: &AppState, status: StatusCode, form: SignupForm) -> Answer {
     let page = home::page(state, form).await?;
     Ok(keep(Keep::Never, (status, page)))
 }
 
-fn one_more_step(state: &WebState, fields: &Fields, address: &EmailAddress) -> Answer {
+fn one_more_step(state: &AppState, fields: &Fields, address: &EmailAddress) -> Answer {
     let page = state.pages.html(&OneMoreStep {
         stamp: stamp::for_button(&state.web.keys, state.now(), address),
         email: address.to_string(),

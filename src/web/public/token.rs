@@ -5,16 +5,19 @@ use std::convert::Infallible;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// As it stands in the path. One that is not even text is as bad as a forged one, and
 /// gets the same answer: it is empty here, which opens nothing.
 pub struct Token(pub String);
 
-impl FromRequestParts<Shared> for Token {
+impl FromRequestParts<SharedState> for Token {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Infallible> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &SharedState,
+    ) -> Result<Self, Infallible> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         Ok(Self(path.map(|Path(token)| token).unwrap_or_default()))
     }

@@ -1,5 +1,5 @@
-use crate::domain::issue::{Standing, Tally};
-use crate::domain::subscriber::growth::{self, DayOfMoves};
+use crate::domain::issue::{DeliveryCounts, IssueStatus};
+use crate::domain::subscriber::growth::{self, DailyChange};
 use crate::web::admin::views::*;
 use crate::web::samples::{Album, FRIDAY, Fill, days_after, desk_settings};
 
@@ -16,7 +16,7 @@ pub fn desk(fill: Fill) -> Desk {
 }
 
 pub fn tally(fill: Fill) -> TallyView {
-    let tally = Tally {
+    let tally = DeliveryCounts {
         queued: 470,
         deferred: 2,
         delivered: 803,
@@ -27,8 +27,8 @@ pub fn tally(fill: Fill) -> TallyView {
     TallyView::from(&fill.some(tally).unwrap_or_default())
 }
 
-pub fn live(fill: Fill, state: Standing) -> Live {
-    let sending = state == Standing::Sending;
+pub fn live(fill: Fill, state: IssueStatus) -> Live {
+    let sending = state == IssueStatus::Sending;
     Live {
         state: state.as_str(),
         tally: tally(fill),
@@ -44,13 +44,13 @@ pub fn live(fill: Fill, state: Standing) -> Live {
     }
 }
 
-fn line(fill: Fill, number: i64, state: Standing) -> IssueLine {
-    let all = Tally {
+fn line(fill: Fill, number: i64, state: IssueStatus) -> IssueLine {
+    let all = DeliveryCounts {
         delivered: 1250,
         bounced: if number % 2 == 0 { 9 } else { 0 },
-        ..Tally::default()
+        ..DeliveryCounts::default()
     };
-    let tally = if state == Standing::Sent {
+    let tally = if state == IssueStatus::Sent {
         TallyView::from(&all)
     } else {
         tally(fill)
@@ -67,11 +67,11 @@ fn line(fill: Fill, number: i64, state: Standing) -> IssueLine {
 
 pub fn lines(fill: Fill) -> Vec<IssueLine> {
     fill.list(vec![
-        line(fill, 42, Standing::Sending),
-        line(fill, 41, Standing::Sent),
-        line(fill, 40, Standing::SentWithFailures),
-        line(fill, 39, Standing::Cancelled),
-        line(fill, 38, Standing::Paused),
+        line(fill, 42, IssueStatus::Sending),
+        line(fill, 41, IssueStatus::Sent),
+        line(fill, 40, IssueStatus::SentWithFailures),
+        line(fill, 39, IssueStatus::Cancelled),
+        line(fill, 38, IssueStatus::Paused),
     ])
 }
 
@@ -132,12 +132,12 @@ fn door(album: &mut Album<'_>, fill: Fill) {
 }
 
 fn overview(album: &mut Album<'_>, fill: Fill) {
-    for state in [Standing::Sending, Standing::Paused] {
+    for state in [IssueStatus::Sending, IssueStatus::Paused] {
         let done = fill == Fill::Full;
         let page = Overview {
             desk: desk(fill),
-            health: health(fill, state == Standing::Paused),
-            checklist: (state == Standing::Paused || fill == Fill::Empty).then_some(Checklist {
+            health: health(fill, state == IssueStatus::Paused),
+            checklist: (state == IssueStatus::Paused || fill == Fill::Empty).then_some(Checklist {
                 feed: done,
                 sending: done,
                 missing: fill.list(vec![fill.text("newsletter.from: needed before a send")]),
@@ -151,7 +151,7 @@ fn overview(album: &mut Album<'_>, fill: Fill) {
             next: NextIssue {
                 number: 43,
                 upcoming: fill.some(crate::web::samples::editor::upcoming(
-                    state == Standing::Paused,
+                    state == IssueStatus::Paused,
                 )),
                 goes_at: fill.some(FRIDAY),
                 is_enough: fill != Fill::Empty,
@@ -184,8 +184,8 @@ fn health(fill: Fill, has_trouble: bool) -> Health {
 }
 
 fn growth() -> Growth {
-    let days: Vec<DayOfMoves> = (0..84)
-        .map(|day| DayOfMoves {
+    let days: Vec<DailyChange> = (0..84)
+        .map(|day| DailyChange {
             day: 20_700 - day,
             came: 3 + day % 5,
             went: day % 3,

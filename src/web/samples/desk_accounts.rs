@@ -1,4 +1,4 @@
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::web::admin::views::*;
 use crate::web::samples::desk::desk;
 use crate::web::samples::{Album, FRIDAY, Fill};
@@ -79,7 +79,7 @@ fn account(album: &mut Album<'_>, fill: Fill) {
 }
 
 fn audit(album: &mut Album<'_>, fill: Fill) {
-    for action in Action::ALL {
+    for action in AuditAction::ALL {
         let line = AuditLine {
             at: FRIDAY,
             kind: fill.some("admin").unwrap_or("cli"),
@@ -99,7 +99,7 @@ fn audit(album: &mut Album<'_>, fill: Fill) {
         at: FRIDAY,
         kind: "token",
         actor: Some(fill.needed("shop")),
-        action: Action::SubscriberAdded.as_str(),
+        action: AuditAction::SubscriberAdded.as_str(),
         object: fill.maybe("0190"),
     };
     let page = Audit {

@@ -1,5 +1,5 @@
 use crate::domain::delivery::DeliveryState;
-use crate::domain::issue::Standing;
+use crate::domain::issue::IssueStatus;
 use crate::web::admin::views::*;
 use crate::web::samples::desk::{desk, lines, live};
 use crate::web::samples::{Album, FRIDAY, Fill};
@@ -29,11 +29,11 @@ fn issues(album: &mut Album<'_>, fill: Fill) {
         },
     );
     for state in [
-        Standing::Sending,
-        Standing::Paused,
-        Standing::Sent,
-        Standing::SentWithFailures,
-        Standing::Cancelled,
+        IssueStatus::Sending,
+        IssueStatus::Paused,
+        IssueStatus::Sent,
+        IssueStatus::SentWithFailures,
+        IssueStatus::Cancelled,
     ] {
         let delivery = |(index, state): (usize, &DeliveryState)| {
             DeliveryLine {
@@ -51,7 +51,7 @@ fn issues(album: &mut Album<'_>, fill: Fill) {
             subject: fill.needed("A loader in fonts, spam in Q3, router keys"),
             live: live(fill, state),
             begun_at: FRIDAY,
-            finished_at: (state == Standing::Sent).then_some(FRIDAY),
+            finished_at: (state == IssueStatus::Sent).then_some(FRIDAY),
             failures: fill.list(vec![FailureGroup {
                 count: 9,
                 reason: "mailbox_full",
@@ -59,7 +59,7 @@ fn issues(album: &mut Album<'_>, fill: Fill) {
             }]),
             left: if fill == Fill::Empty { 0 } else { 4 },
             look_up: None,
-            filter: (state == Standing::Sent).then_some("deferred"),
+            filter: (state == IssueStatus::Sent).then_some("deferred"),
             deliveries: fill.list(
                 DeliveryState::ALL
                     .iter()
@@ -67,9 +67,9 @@ fn issues(album: &mut Album<'_>, fill: Fill) {
                     .map(delivery)
                     .collect(),
             ),
-            newer: state == Standing::Sent,
+            newer: state == IssueStatus::Sent,
             older: fill.maybe("0190&b"),
-            clicks: (state == Standing::Sent).then(|| {
+            clicks: (state == IssueStatus::Sent).then(|| {
                 vec![PostClicks {
                     title: fill.text("A loader that hides"),
                     clicks: 1284,
@@ -78,9 +78,9 @@ fn issues(album: &mut Album<'_>, fill: Fill) {
         };
         album.add(&format!("desk-issue-{}", state.as_str()), page.clone());
         let came = match state {
-            Standing::Sending => Looked::Found,
-            Standing::Paused => Looked::NoRecipient,
-            Standing::Sent => Looked::Fault,
+            IssueStatus::Sending => Looked::Found,
+            IssueStatus::Paused => Looked::NoRecipient,
+            IssueStatus::Sent => Looked::Fault,
             _ => Looked::Unknown,
         };
         let looked_up = Issue {

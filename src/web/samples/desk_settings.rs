@@ -1,5 +1,5 @@
 use crate::web::DnsRecord;
-use crate::web::admin::board::{SmtpTried, SmtpTrouble};
+use crate::web::admin::board::{TestMailProblem, TestMailResult};
 use crate::web::admin::views::*;
 use crate::web::samples::desk::desk;
 use crate::web::samples::{Album, FRIDAY, Fill};
@@ -94,7 +94,7 @@ fn schedule(fill: Fill) -> ScheduleForm {
     }
 }
 
-fn sending(fill: Fill, tried: Option<SmtpTried>) -> SendingForm {
+fn sending(fill: Fill, tried: Option<TestMailResult>) -> SendingForm {
     SendingForm {
         server: ServerForm {
             way: fill.some("server").unwrap_or("").to_owned(),
@@ -169,8 +169,8 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
     }
 }
 
-fn tries(fill: Fill) -> Vec<(String, SmtpTried)> {
-    use SmtpTrouble::*;
+fn tries(fill: Fill) -> Vec<(String, TestMailResult)> {
+    use TestMailProblem::*;
     let server = || fill.text("smtp.example.com");
     let troubles = [Unreachable, NoSuchHost, LogIn, Tls, Refused, Later, OurSide];
     let failed = troubles.map(|means| {
@@ -178,7 +178,7 @@ fn tries(fill: Fill) -> Vec<(String, SmtpTried)> {
         let server = server();
         (
             format!("{means:?}"),
-            SmtpTried::Failed {
+            TestMailResult::Failed {
                 server,
                 says,
                 means,
@@ -186,10 +186,10 @@ fn tries(fill: Fill) -> Vec<(String, SmtpTried)> {
         )
     });
     let others = [
-        ("taken", SmtpTried::Taken { server: server() }),
-        ("kept", SmtpTried::Kept),
-        ("no-sender", SmtpTried::NoSender),
-        ("stopped", SmtpTried::Stopped),
+        ("taken", TestMailResult::Taken { server: server() }),
+        ("kept", TestMailResult::Kept),
+        ("no-sender", TestMailResult::NoSender),
+        ("stopped", TestMailResult::Stopped),
     ];
     let others = others.map(|(name, tried)| (name.to_owned(), tried));
     failed.into_iter().chain(others).collect()

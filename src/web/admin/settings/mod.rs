@@ -12,23 +12,23 @@ use axum::response::IntoResponse;
 
 use self::page::{Shown, view};
 use self::tab::{Kind, Tab, id};
-use crate::domain::audit::{Action, Object};
+use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::public_url::PublicUrl;
-use crate::web::admin::board::{Change, Refusal, SaveError};
+use crate::web::admin::board::{SaveError, SettingChange, SettingError};
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::fields::Fields;
 use crate::web::admin::once::Try;
 use crate::web::admin::views::Notice;
 use crate::web::admin::{Answer, done, page as answer, refused, see_other};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 const PUBLIC_URL: &str = "server.public_url";
 const CRON: &str = "schedule.cron";
 const SMTP_URL: &str = "smtp.url";
 
-pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
+pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
     answer(
         &shared,
         &view(&shared, &editor, Tab::Newsletter, Shown::default()),
@@ -36,7 +36,7 @@ pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
 }
 
 pub async fn show_tab(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     Path(tab): Path<String>,
     editor: Editor,
 ) -> Answer {
@@ -52,7 +52,7 @@ pub async fn show_tab(
 
 /// Saves one tab, all of it or nothing.
 pub async fn save(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     Path(tab): Path<String>,
     headers: HeaderMap,
     posted: Posted,
@@ -74,13 +74,15 @@ pub async fn save(
         let keys: Vec<String> = changes.iter().map(|(key, _)| key.clone()).collect();
         match shared.web.board.save(changes, admin.to_string()).await {
             Ok(()) => {
-                let object = Object::Settings(keys);
+                let object = AuditTarget::Settings(keys);
                 let editor = &posted.editor;
-                editor.did(&shared, Action::SettingsSaved, object).await;
+                editor
+                    .did(&shared, AuditAction::SettingsSaved, object)
+                    .await;
                 return Ok(saved(&shared, tab, new_address.as_deref()));
             }
             Err(SaveError::Refused(why)) => refusals = why,
-            Err(SaveError::Crowded) => return Err(HttpError::Away),
+            Err(SaveError::Conflict) => return Err(HttpError::Away),
             Err(SaveError::Store(error)) => return Err(error.into()),
         }
     }
@@ -93,16 +95,16 @@ pub async fn save(
 }
 
 /// Speaks to the mail server while the browser waits; the page after this tells what it said.
-pub async fn try_sending(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn try_sending(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let typed = posted.fields.text("email");
     let test_to: String = typed.chars().take(254).collect();
     match EmailAddress::parse(typed) {
         Ok(to) => {
             let editor = &posted.editor;
             editor
-                .did(&shared, Action::SendingTried, Object::Nothing)
+                .did(&shared, AuditAction::SendingTried, AuditTarget::Nothing)
                 .await;
-            let came = shared.web.board.try_sending(to).await;
+            let came = shared.web.board.send_test_mail(to).await;
             let tries = &shared.results.tries;
             tries.keep(&editor.session, Try { to: test_to, came }, shared.now());
             Ok(see_other(&shared, "/admin/settings/sending#try"))
@@ -119,7 +121,11 @@ pub async fn try_sending(State(shared): State<Shared>, posted: Posted) -> Answer
 }
 
 /// What differs from what holds, and what cannot be read at all.
-fn changes(shared: &Shared, tab: Tab, fields: &Fields) -> (Vec<Change>, Vec<Refusal>) {
+fn changes(
+    shared: &SharedState,
+    tab: Tab,
+    fields: &Fields,
+) -> (Vec<SettingChange>, Vec<SettingError>) {
     let sections = shared.web.board.settings();
     let mut changes = Vec::new();
     let mut refusals = Vec::new();
@@ -151,7 +157,7 @@ fn changes(shared: &Shared, tab: Tab, fields: &Fields) -> (Vec<Change>, Vec<Refu
 }
 
 /// What the form says of a setting; `None` when it has no field for it.
-fn typed(key: &str, kind: Kind, fields: &Fields) -> Result<Option<String>, Refusal> {
+fn typed(key: &str, kind: Kind, fields: &Fields) -> Result<Option<String>, SettingError> {
     match key {
         CRON if fields.get("day").is_some_and(|day| day != "other") => {
             let cron = rhythm::cron(fields.text("day"), fields.text("time"));
@@ -178,8 +184,8 @@ fn typed(key: &str, kind: Kind, fields: &Fields) -> Result<Option<String>, Refus
     }
 }
 
-fn refusal(key: &str, says: &str) -> Refusal {
-    Refusal {
+fn refusal(key: &str, says: &str) -> SettingError {
+    SettingError {
         key: Some(key.to_owned()),
         says: says.to_owned(),
     }
@@ -203,7 +209,7 @@ fn is_here(address: &str, headers: &HeaderMap) -> bool {
 }
 
 /// Under another public address the desk has another place, too.
-fn saved(shared: &Shared, tab: Tab, address: Option<&str>) -> axum::response::Response {
+fn saved(shared: &SharedState, tab: Tab, address: Option<&str>) -> axum::response::Response {
     let path = format!("/admin/settings/{}", tab.as_str());
     match address.and_then(|address| PublicUrl::parse(address).ok()) {
         Some(address) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::accent::{Accent, AccentError};
 use crate::domain::issue::schedule::Schedule;
-use crate::web::admin::board::{Refusal, SmtpTried};
+use crate::web::admin::board::{SettingError, TestMailResult};
 use crate::web::admin::editor::Editor;
 use crate::web::admin::fields::Fields;
 use crate::web::admin::settings::tab::{Tab, id};
@@ -13,7 +13,7 @@ use crate::web::admin::views::{
     LookForm, NextDate, ScheduleForm, SendingForm, Setting, SettingFault, SettingField,
     SettingSection, Settings, TestForm,
 };
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// Dates ahead that the schedule shows.
 const DATES: usize = 3;
@@ -22,10 +22,10 @@ const DATES: usize = 3;
 #[derive(Default)]
 pub struct Shown<'a> {
     pub typed: Option<&'a Fields>,
-    pub refusals: Vec<Refusal>,
+    pub refusals: Vec<SettingError>,
     pub test_to: Option<String>,
     pub test_fault: Option<String>,
-    pub tried: Option<SmtpTried>,
+    pub tried: Option<TestMailResult>,
 }
 
 pub fn find<'a>(sections: &'a [SettingSection], key: &str) -> Option<&'a Setting> {
@@ -34,7 +34,7 @@ pub fn find<'a>(sections: &'a [SettingSection], key: &str) -> Option<&'a Setting
     section.settings.iter().find(|it| it.key == key)
 }
 
-pub fn view(shared: &Shared, editor: &Editor, tab: Tab, shown: Shown<'_>) -> Settings {
+pub fn view(shared: &SharedState, editor: &Editor, tab: Tab, shown: Shown<'_>) -> Settings {
     let sections = shared.web.board.settings();
     let fields = fields(&sections, tab, &shown);
     Settings {
@@ -55,7 +55,7 @@ pub fn view(shared: &Shared, editor: &Editor, tab: Tab, shown: Shown<'_>) -> Set
 }
 
 /// What is about a setting of another tab, or of the file, is told with its name.
-fn fault(tab: Tab, refusal: &Refusal) -> SettingFault {
+fn fault(tab: Tab, refusal: &SettingError) -> SettingFault {
     let says = refusal.says.clone();
     let Some(key) = &refusal.key else {
         return SettingFault { id: None, says };
@@ -95,7 +95,7 @@ fn fields(
 }
 
 fn schedule(
-    shared: &Shared,
+    shared: &SharedState,
     fields: &BTreeMap<String, SettingField>,
     shown: &Shown<'_>,
 ) -> ScheduleForm {
@@ -117,7 +117,7 @@ fn schedule(
     }
 }
 
-fn next_dates(schedule: &Schedule, shared: &Shared) -> Vec<NextDate> {
+fn next_dates(schedule: &Schedule, shared: &SharedState) -> Vec<NextDate> {
     let first = schedule.next_after(shared.now());
     let dates = std::iter::successors(first, |at| schedule.next_after(*at));
     dates.take(DATES).map(|at| NextDate { at }).collect()
@@ -135,7 +135,7 @@ fn zones() -> Vec<&'static str> {
 }
 
 fn sending(
-    shared: &Shared,
+    shared: &SharedState,
     editor: &Editor,
     sections: &[SettingSection],
     shown: &Shown<'_>,
@@ -161,7 +161,7 @@ fn sending(
     }
 }
 
-fn look(shared: &Shared, fields: &BTreeMap<String, SettingField>) -> LookForm {
+fn look(shared: &SharedState, fields: &BTreeMap<String, SettingField>) -> LookForm {
     let accent = shared.web.accent;
     let typed = fields
         .get("newsletter_accent")

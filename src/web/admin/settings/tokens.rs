@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use crate::domain::api_token::{
     ApiTokenId, Lifetime, NewApiToken, Scope, Scopes, ScopesError, TokenName, TokenNameError,
 };
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
 use crate::store::ApiToken;
 use crate::web::admin::editor::{Editor, Posted};
@@ -13,7 +13,7 @@ use crate::web::admin::fields::Fields;
 use crate::web::admin::views::{MadeToken, Notice, TokenForm, TokenLine, Tokens};
 use crate::web::admin::{Answer, done, page, refused, see_other};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 const HERE: &str = "/admin/settings/tokens";
 /// Revoked ones on the page.
@@ -40,14 +40,14 @@ impl Fault {
     }
 }
 
-pub async fn show(State(shared): State<Shared>, editor: Editor) -> Answer {
+pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
     let made = shared.results.tokens.take(&editor.session, shared.now());
     let view = view(&shared, &editor, TokenForm::default(), made).await?;
     page(&shared, &view)
 }
 
 /// Makes a token, which is shown once, on the page after this.
-pub async fn make(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn make(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let Posted { editor, fields } = posted;
     let lifetime = Lifetime::parse_or_never(fields.text("expires"));
     let lifetime = lifetime.map_err(|_| HttpError::Unprocessable)?;
@@ -63,7 +63,9 @@ pub async fn make(State(shared): State<Shared>, posted: Posted) -> Answer {
                     secret: token.secret.expose().to_owned(),
                 };
                 tokens.keep(&editor.session, made, shared.now());
-                editor.did(&shared, Action::TokenMade, token.name).await;
+                editor
+                    .did(&shared, AuditAction::TokenMade, token.name)
+                    .await;
                 return Ok(see_other(&shared, HERE));
             }
             // The second click of two: the browser follows its answer, not the first one's.
@@ -88,7 +90,11 @@ fn parse(fields: &Fields) -> Result<(TokenName, Scopes), Fault> {
 fn form(fields: &Fields, fault: &Fault) -> TokenForm {
     let ticked = |scope: Scope| fields.texts("scope").any(|word| word == scope.as_str());
     TokenForm {
-        name: fields.text("name").chars().take(TokenName::MOST).collect(),
+        name: fields
+            .text("name")
+            .chars()
+            .take(TokenName::MAX_CHARS)
+            .collect(),
         read: ticked(Scope::Read),
         subscribers: ticked(Scope::Subscribers),
         issues: ticked(Scope::Issues),
@@ -99,7 +105,11 @@ fn form(fields: &Fields, fault: &Fault) -> TokenForm {
 }
 
 /// Revokes a token. To do it twice is as good as once.
-pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: Posted) -> Answer {
+pub async fn act(
+    State(shared): State<SharedState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let id = ApiTokenId::parse(&id).map_err(|_| HttpError::NotFound)?;
     if posted.fields.text("action") != "revoke" {
         return Err(HttpError::Unprocessable);
@@ -109,14 +119,14 @@ pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: P
     let token = tokens.into_iter().find(|token| token.id == id);
     let token = token.ok_or(HttpError::NotFound)?;
     if store.revoke_api_token(&id, shared.now()).await? {
-        let did = Action::TokenRevoked;
+        let did = AuditAction::TokenRevoked;
         posted.editor.did(&shared, did, token.name).await;
     }
     Ok(done(&shared, HERE, Notice::TokenRevoked))
 }
 
 async fn view(
-    shared: &Shared,
+    shared: &SharedState,
     editor: &Editor,
     form: TokenForm,
     made: Option<MadeToken>,

@@ -9,20 +9,24 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
-use crate::domain::audit::{Action, Object};
+use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::web::admin::editor::Editor;
 use crate::web::admin::subscribers::Asked;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 pub async fn send(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     editor: Editor,
     Query(asked): Query<Asked>,
 ) -> Response {
     let export = shared.web.subscriptions.export(asked.filter());
     // Noted before anything of it leaves, whether it is read to its end or not.
     editor
-        .did(&shared, Action::SubscribersExported, Object::Nothing)
+        .did(
+            &shared,
+            AuditAction::SubscribersExported,
+            AuditTarget::Nothing,
+        )
         .await;
     let pages = stream::try_unfold(export, |mut export| async move {
         let lines = export.next().await.map_err(|error| {

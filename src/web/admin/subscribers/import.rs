@@ -8,9 +8,11 @@ use std::time::Duration;
 use axum::extract::{Multipart, Path, State};
 use axum::http::HeaderMap;
 
-use crate::domain::audit::{Action, Object};
+use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::clock::Timestamp;
-use crate::subscription::{CsvError, CsvReport, Progress, RefusedRow, Subscriptions, TakenIn};
+use crate::subscription::{
+    CsvError, CsvReport, ImportOptions, Progress, RefusedRow, SubscriptionService,
+};
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::origin::is_foreign;
 use crate::web::admin::subscribers::parse_source;
@@ -19,7 +21,7 @@ use crate::web::admin::subscribers::works::lock;
 use crate::web::admin::views::{ImportForm, ImportPage, RefusedLine};
 use crate::web::admin::{Answer, page, refused, see_other};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// Refused rows that are shown.
 const SHOWN: usize = 100;
@@ -34,7 +36,7 @@ pub struct Import {
     name: Option<String>,
     bytes: u64,
     brought_at: Timestamp,
-    how: TakenIn,
+    how: ImportOptions,
     file: KeptFile,
     stand: Mutex<Stand>,
 }
@@ -94,11 +96,11 @@ impl Fault {
     }
 }
 
-pub async fn form(State(shared): State<Shared>, editor: Editor) -> Answer {
+pub async fn form(State(shared): State<SharedState>, editor: Editor) -> Answer {
     page(&shared, &empty_form(&shared, &editor))
 }
 
-fn empty_form(shared: &Shared, editor: &Editor) -> ImportForm {
+fn empty_form(shared: &SharedState, editor: &Editor) -> ImportForm {
     ImportForm {
         desk: editor.desk(shared),
         source: String::new(),
@@ -111,7 +113,7 @@ fn empty_form(shared: &Shared, editor: &Editor) -> ImportForm {
 
 /// Keeps the file and begins to look through it.
 pub async fn receive(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     editor: Editor,
     headers: HeaderMap,
     body: Multipart,
@@ -162,7 +164,7 @@ pub async fn receive(
     ))
 }
 
-fn judge(upload: &Upload) -> Result<TakenIn, Fault> {
+fn judge(upload: &Upload) -> Result<ImportOptions, Fault> {
     if upload.too_large {
         return Err(Fault::TooLarge);
     }
@@ -172,40 +174,48 @@ fn judge(upload: &Upload) -> Result<TakenIn, Fault> {
     if upload.bytes == 0 {
         return Err(Fault::Nothing);
     }
-    Ok(TakenIn {
+    Ok(ImportOptions {
         source: parse_source(&upload.source).map_err(|_| Fault::Source)?,
         pending: upload.pending,
     })
 }
 
-fn find(shared: &Shared, id: &str) -> Result<Arc<Import>, HttpError> {
+fn find(shared: &SharedState, id: &str) -> Result<Arc<Import>, HttpError> {
     let imports = &shared.web.list_work.imports;
     imports.get(id).ok_or(HttpError::NotFound)
 }
 
-pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<String>) -> Answer {
+pub async fn show(
+    State(shared): State<SharedState>,
+    editor: Editor,
+    Path(id): Path<String>,
+) -> Answer {
     let import = find(&shared, &id)?;
     page(&shared, &import.view(&shared, &editor, id))
 }
 
 /// Takes in what was looked through, or throws it away.
-pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: Posted) -> Answer {
+pub async fn act(
+    State(shared): State<SharedState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let import = find(&shared, &id)?;
     match posted.fields.text("action") {
         "import" => {
             // Whoever clicks twice begins once.
             if import.begin() {
                 let (editor, beside) = (posted.editor, Arc::clone(&shared));
-                let did = Action::ImportBegun;
-                editor.did(&shared, did, Object::Nothing).await;
+                let did = AuditAction::ImportBegun;
+                editor.did(&shared, did, AuditTarget::Nothing).await;
                 tokio::spawn(async move {
                     import
                         .read(&beside.web.subscriptions, Stage::Imported)
                         .await;
                     let taken_in = lock(&import.stand).report.tally.imported;
-                    let object = Object::Subscribers(taken_in);
+                    let object = AuditTarget::Subscribers(taken_in);
                     editor
-                        .did(&beside, Action::SubscribersImported, object)
+                        .did(&beside, AuditAction::SubscribersImported, object)
                         .await;
                 });
             }
@@ -242,7 +252,7 @@ impl Import {
     }
 
     /// Reads the file through, on trial or for good, and ends in that stage.
-    async fn read(&self, subscriptions: &Subscriptions, end: Stage) {
+    async fn read(&self, subscriptions: &SubscriptionService, end: Stage) {
         let progress = |progress: Progress| {
             let mut stand = lock(&self.stand);
             match progress {
@@ -279,7 +289,7 @@ impl Import {
         }
     }
 
-    fn view(&self, shared: &Shared, editor: &Editor, id: String) -> ImportPage {
+    fn view(&self, shared: &SharedState, editor: &Editor, id: String) -> ImportPage {
         let stand = lock(&self.stand).clone();
         let tally = stand.report.tally;
         // What was pasted got a line of headers before it.

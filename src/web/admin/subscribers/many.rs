@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, RawQuery, State};
 
-use crate::domain::audit::{Action, Object};
+use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
-use crate::store::{StoreError, SubscriberFilter, SubscriberRow, Turn};
-use crate::subscription::{Deed, Subscriptions};
+use crate::store::{PageDirection, StoreError, SubscriberFilter, SubscriberRow};
+use crate::subscription::{BulkAction, SubscriptionService};
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::fields::Fields;
 use crate::web::admin::subscribers::Asked;
@@ -17,7 +17,7 @@ use crate::web::admin::subscribers::works::lock;
 use crate::web::admin::views::{AskedList, Many, ManyUnderWay, Notice};
 use crate::web::admin::{Answer, page, see_other};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// Done in one transaction.
 const BATCH: usize = 500;
@@ -36,12 +36,12 @@ enum Whom {
 }
 
 impl Whom {
-    fn read(fields: &Fields, deed: Deed) -> Self {
+    fn read(fields: &Fields, deed: BulkAction) -> Self {
         if fields.text("whom") == "all" {
             // Only who waits can be asked again.
             let state = match deed {
-                Deed::AskAgain => SubscriberState::Pending.as_str(),
-                Deed::Unsubscribe | Deed::Erase => fields.text("state"),
+                BulkAction::AskAgain => SubscriberState::Pending.as_str(),
+                BulkAction::Unsubscribe | BulkAction::Erase => fields.text("state"),
             };
             return Self::All(Asked {
                 state: state.to_owned(),
@@ -56,7 +56,7 @@ impl Whom {
 /// Something that is being done to all whom a filter finds.
 #[derive(Debug)]
 pub struct Sweep {
-    deed: Deed,
+    deed: BulkAction,
     /// The list on which it was begun.
     list: Asked,
     stand: Mutex<SweepStand>,
@@ -72,12 +72,12 @@ struct SweepStand {
 
 /// Asks first.
 pub async fn ask(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     editor: Editor,
     RawQuery(query): RawQuery,
 ) -> Answer {
     let fields = Fields::of_query(query.as_deref().unwrap_or_default());
-    let deed = Deed::parse(fields.text("do")).ok_or(HttpError::NotFound)?;
+    let deed = BulkAction::parse(fields.text("do")).ok_or(HttpError::NotFound)?;
     let store = &shared.web.store;
     let whom = Whom::read(&fields, deed);
     let (mut rows, asked, people) = match &whom {
@@ -89,7 +89,9 @@ pub async fn ask(
         }
         Whom::All(asked) => {
             let filter = asked.filter();
-            let first = store.subscribers(&filter, Turn::First, SHOWN).await?;
+            let first = store
+                .subscribers(&filter, PageDirection::First, SHOWN)
+                .await?;
             (first, asked.clone(), count(&shared, &filter).await?)
         }
     };
@@ -113,7 +115,7 @@ pub async fn ask(
     page(&shared, &view)
 }
 
-async fn count(shared: &Shared, filter: &SubscriberFilter) -> Result<i64, StoreError> {
+async fn count(shared: &SharedState, filter: &SubscriberFilter) -> Result<i64, StoreError> {
     let store = &shared.web.store;
     if filter.search.is_some() {
         return store.count_subscribers(filter, MOST_COUNTED).await;
@@ -124,15 +126,15 @@ async fn count(shared: &Shared, filter: &SubscriberFilter) -> Result<i64, StoreE
 }
 
 /// Does it: to a few at once, to all that a list finds beside the web.
-pub async fn act(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn act(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let fields = &posted.fields;
-    let deed = Deed::parse(fields.text("do")).ok_or(HttpError::Unprocessable)?;
+    let deed = BulkAction::parse(fields.text("do")).ok_or(HttpError::Unprocessable)?;
     match Whom::read(fields, deed) {
         Whom::Ticked(ids) => {
             let rows = shared.web.store.subscribers_by_id(&ids).await?;
-            let people = shared.web.subscriptions.do_to(deed, &rows).await?;
+            let people = shared.web.subscriptions.apply(deed, &rows).await?;
             if people > 0 {
-                let object = Object::Subscribers(people);
+                let object = AuditTarget::Subscribers(people);
                 posted.editor.did(&shared, action(deed), object).await;
             }
             let list = Asked::of(fields).list(Some(notice(deed, people)));
@@ -157,7 +159,7 @@ pub async fn act(State(shared): State<Shared>, posted: Posted) -> Answer {
             tokio::spawn(async move {
                 let subscriptions = &beside.web.subscriptions;
                 let people = sweep.run(subscriptions, asked.filter(), seen_at).await;
-                let object = Object::Subscribers(people);
+                let object = AuditTarget::Subscribers(people);
                 editor.did(&beside, action(deed), object).await;
             });
             Ok(see_other(&shared, &page))
@@ -166,16 +168,16 @@ pub async fn act(State(shared): State<Shared>, posted: Posted) -> Answer {
 }
 
 /// Sends one who waits the link again: the button in their row.
-pub async fn resend(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn resend(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let id = SubscriberId::parse(posted.fields.text("reader"));
     let id = id.map_err(|_| HttpError::Unprocessable)?;
     let asked = shared.web.subscriptions.ask_again(&[id]).await?;
     if asked > 0 {
-        let did = Action::SubscriberAskedAgain;
+        let did = AuditAction::SubscriberAskedAgain;
         posted.editor.did(&shared, did, id).await;
     }
     let list = Asked::of(&posted.fields);
-    let list = list.list(Some(notice(Deed::AskAgain, asked)));
+    let list = list.list(Some(notice(BulkAction::AskAgain, asked)));
     Ok(see_other(&shared, &list))
 }
 
@@ -190,26 +192,30 @@ impl From<&Asked> for AskedList {
     }
 }
 
-const fn action(deed: Deed) -> Action {
+const fn action(deed: BulkAction) -> AuditAction {
     match deed {
-        Deed::Unsubscribe => Action::SubscribersUnsubscribed,
-        Deed::Erase => Action::SubscribersErased,
-        Deed::AskAgain => Action::SubscribersAskedAgain,
+        BulkAction::Unsubscribe => AuditAction::SubscribersUnsubscribed,
+        BulkAction::Erase => AuditAction::SubscribersErased,
+        BulkAction::AskAgain => AuditAction::SubscribersAskedAgain,
     }
 }
 
-const fn notice(deed: Deed, people: u64) -> Notice {
+const fn notice(deed: BulkAction, people: u64) -> Notice {
     match (deed, people) {
-        (Deed::AskAgain, 0) => Notice::AskedLately,
+        (BulkAction::AskAgain, 0) => Notice::AskedLately,
         (_, 0) => Notice::NobodyChanged,
-        (Deed::AskAgain, _) => Notice::AskedAgain,
-        (Deed::Unsubscribe, _) => Notice::Unsubscribed,
-        (Deed::Erase, _) => Notice::Erased,
+        (BulkAction::AskAgain, _) => Notice::AskedAgain,
+        (BulkAction::Unsubscribe, _) => Notice::Unsubscribed,
+        (BulkAction::Erase, _) => Notice::Erased,
     }
 }
 
 /// How far it is.
-pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<String>) -> Answer {
+pub async fn show(
+    State(shared): State<SharedState>,
+    editor: Editor,
+    Path(id): Path<String>,
+) -> Answer {
     let sweep = shared
         .web
         .list_work
@@ -232,7 +238,12 @@ pub async fn show(State(shared): State<Shared>, editor: Editor, Path(id): Path<S
 
 impl Sweep {
     /// Gives to how many it was done, also when it stopped on the way.
-    async fn run(&self, to: &Subscriptions, filter: SubscriberFilter, seen_at: Timestamp) -> u64 {
+    async fn run(
+        &self,
+        to: &SubscriptionService,
+        filter: SubscriberFilter,
+        seen_at: Timestamp,
+    ) -> u64 {
         let result = self.sweep(to, filter, seen_at).await;
         if let Err(error) = &result {
             tracing::error!(%error, did = self.deed.as_str(), "stopped on the way");
@@ -246,15 +257,18 @@ impl Sweep {
     /// left alone.
     async fn sweep(
         &self,
-        to: &Subscriptions,
+        to: &SubscriptionService,
         filter: SubscriberFilter,
         seen_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut rows = to.store.subscribers(&filter, Turn::First, BATCH).await?;
+        let mut rows = to
+            .store
+            .subscribers(&filter, PageDirection::First, BATCH)
+            .await?;
         while let Some(last) = rows.last().map(|row| row.place.clone()) {
             let looked_at = rows.len() as u64;
             rows.retain(|row: &SubscriberRow| row.since <= seen_at);
-            let applied = to.do_to(self.deed, &rows).await?;
+            let applied = to.apply(self.deed, &rows).await?;
             {
                 let mut stand = lock(&self.stand);
                 stand.looked_at += looked_at;
@@ -262,7 +276,7 @@ impl Sweep {
             }
             rows = to
                 .store
-                .subscribers(&filter, Turn::After(&last), BATCH)
+                .subscribers(&filter, PageDirection::After(&last), BATCH)
                 .await?;
         }
         Ok(())

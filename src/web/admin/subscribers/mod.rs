@@ -16,37 +16,37 @@ use axum::extract::{Query, State};
 pub use self::asked::Asked;
 use self::import::Import;
 use self::many::Sweep;
-use self::works::Works;
-use crate::domain::audit::Action;
+use self::works::TaskRegistry;
+use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
-use crate::store::{LastCopy, Store, StoreError, SubscriberRow, Turn};
-use crate::subscription::TakenIn;
+use crate::store::{LastDelivery, PageDirection, Store, StoreError, SubscriberRow};
+use crate::subscription::ImportOptions;
 use crate::web::admin::editor::{Editor, Posted};
 use crate::web::admin::views::{
     AddSubscriber, LastIssue, Notice, SubscriberCounts, SubscriberLine, Subscribers,
 };
 use crate::web::admin::{Answer, done, page, refused};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 /// Long work on the list. It outlives a change of the settings, and ends with the process.
 #[derive(Debug)]
-pub struct ListWork {
+pub struct BackgroundTasks {
     /// Where files are kept between looking through them and taking them in.
     folder: PathBuf,
-    imports: Works<Import>,
-    sweeps: Works<Sweep>,
+    imports: TaskRegistry<Import>,
+    sweeps: TaskRegistry<Sweep>,
 }
 
-impl ListWork {
+impl BackgroundTasks {
     /// Keeps its files in `folder`.
     pub fn new(folder: PathBuf) -> Self {
         Self {
             folder,
-            imports: Works::default(),
-            sweeps: Works::default(),
+            imports: TaskRegistry::default(),
+            sweeps: TaskRegistry::default(),
         }
     }
 
@@ -93,7 +93,7 @@ enum AddFault {
 pub struct SourceError;
 
 pub async fn show(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     editor: Editor,
     Query(asked): Query<Asked>,
 ) -> Answer {
@@ -102,7 +102,7 @@ pub async fn show(
 }
 
 /// Takes a reader in as confirmed elsewhere. Who left stays out.
-pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
+pub async fn add(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let fields = &posted.fields;
     let (address, how) = match parse(fields.text("email"), fields.text("source")) {
         Ok(arrival) => arrival,
@@ -122,7 +122,7 @@ pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
     if tally.imported > 0
         && let Some(reader) = web.store.subscriber_by_address(&address).await?
     {
-        let did = Action::SubscriberAdded;
+        let did = AuditAction::SubscriberAdded;
         posted.editor.did(&shared, did, reader.id).await;
     }
     let notice = if tally.imported > 0 {
@@ -135,8 +135,8 @@ pub async fn add(State(shared): State<Shared>, posted: Posted) -> Answer {
     Ok(done(&shared, "/admin/subscribers", notice))
 }
 
-fn parse(email: &str, source: &str) -> Result<(EmailAddress, TakenIn), AddFault> {
-    let how = TakenIn {
+fn parse(email: &str, source: &str) -> Result<(EmailAddress, ImportOptions), AddFault> {
+    let how = ImportOptions {
         source: parse_source(source)?,
         pending: false,
     };
@@ -154,7 +154,7 @@ pub(in crate::web) fn parse_source(source: &str) -> Result<String, SourceError> 
 }
 
 async fn view(
-    shared: &Shared,
+    shared: &SharedState,
     editor: &Editor,
     asked: &Asked,
     add: AddSubscriber,
@@ -163,23 +163,23 @@ async fn view(
     let filter = asked.filter();
     let (after, before) = (asked.after(), asked.before());
     let place = match after.or(before) {
-        Some(id) => store.place_of(&id, &filter).await?,
+        Some(id) => store.cursor_for(&id, &filter).await?,
         None => None,
     };
     let turn = match &place {
-        Some(place) if after.is_some() => Turn::After(place),
-        Some(place) => Turn::Before(place),
-        None => Turn::First,
+        Some(place) if after.is_some() => PageDirection::After(place),
+        Some(place) => PageDirection::Before(place),
+        None => PageDirection::First,
     };
     let mut rows = store.subscribers(&filter, turn, PAGE + 1).await?;
     let more = rows.len() > PAGE;
     let (newer, older) = match turn {
-        Turn::First => (false, more),
-        Turn::After(_) => (true, more),
-        Turn::Before(_) => (more, true),
+        PageDirection::First => (false, more),
+        PageDirection::After(_) => (true, more),
+        PageDirection::Before(_) => (more, true),
     };
     if more {
-        let extra = if matches!(turn, Turn::Before(_)) {
+        let extra = if matches!(turn, PageDirection::Before(_)) {
             0
         } else {
             PAGE
@@ -218,8 +218,8 @@ async fn lines(store: &Store, rows: Vec<SubscriberRow>) -> Result<Vec<Subscriber
     Ok(rows.into_iter().map(line).collect())
 }
 
-impl From<&LastCopy> for LastIssue {
-    fn from(copy: &LastCopy) -> Self {
+impl From<&LastDelivery> for LastIssue {
+    fn from(copy: &LastDelivery) -> Self {
         Self {
             number: copy.issue,
             state: copy.state.as_str(),

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, Query, State};
 
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{DeliveryRow, SubscriberRecord};
 use crate::web::admin::editor::{Editor, Posted};
@@ -10,12 +10,12 @@ use crate::web::admin::paging::{After, cut};
 use crate::web::admin::views::{Consent, MailLine, Notice, SubscriberPage};
 use crate::web::admin::{Answer, done, page, see_other};
 use crate::web::errors::HttpError;
-use crate::web::state::Shared;
+use crate::web::state::SharedState;
 
 const PAGE: usize = 25;
 
 pub async fn show(
-    State(shared): State<Shared>,
+    State(shared): State<SharedState>,
     editor: Editor,
     Path(id): Path<String>,
     Query(After { after }): Query<After>,
@@ -46,20 +46,24 @@ pub async fn show(
 
 /// Asks again for confirmation, or lifts a suppression. What cannot be taken back goes by
 /// the page that asks first ([`crate::web::admin::subscribers::many`]).
-pub async fn act(State(shared): State<Shared>, Path(id): Path<String>, posted: Posted) -> Answer {
+pub async fn act(
+    State(shared): State<SharedState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let id = parse(&id)?;
     let subscriptions = &shared.web.subscriptions;
     let (did, notice) = match posted.fields.text("action") {
         "resend" if subscriptions.ask_again(&[id]).await? > 0 => {
-            (Action::SubscriberAskedAgain, Notice::AskedAgain)
+            (AuditAction::SubscriberAskedAgain, Notice::AskedAgain)
         }
         "resend" => return Ok(done(&shared, &path(&id), Notice::AskedLately)),
         "lift" => match subscriptions.lift_suppression(&id).await? {
             Some(SubscriberState::Confirmed) => {
-                (Action::SuppressionLifted, Notice::SuppressionLifted)
+                (AuditAction::SuppressionLifted, Notice::SuppressionLifted)
             }
             Some(_) => (
-                Action::SuppressionLifted,
+                AuditAction::SuppressionLifted,
                 Notice::SuppressionLiftedUnconfirmed,
             ),
             None => return Ok(see_other(&shared, &path(&id))),

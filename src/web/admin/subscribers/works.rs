@@ -9,15 +9,15 @@ const MOST: usize = 32;
 
 /// Works by their id; ids sort by time.
 #[derive(Debug)]
-pub struct Works<T>(Mutex<BTreeMap<String, Arc<T>>>);
+pub struct TaskRegistry<T>(Mutex<BTreeMap<String, Arc<T>>>);
 
-impl<T> Default for Works<T> {
+impl<T> Default for TaskRegistry<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T> Works<T> {
+impl<T> TaskRegistry<T> {
     /// Keeps one more, and forgets the oldest of too many; who still works on that goes on.
     pub fn keep(&self, id: String, work: Arc<T>) {
         let mut works = lock(&self.0);
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn the_oldest_of_too_many_is_forgotten() {
-        let works = Works::default();
+        let works = TaskRegistry::default();
         for n in 0..=MOST {
             works.keep(format!("{n:03}"), Arc::new(n));
         }

@@ -1,7 +1,7 @@
 //! Accounts, sessions, and the list of who did what.
 
 use super::*;
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 
 async fn id_of(house: &House, address: &str) -> AdminId {
     let address = EmailAddress::parse(address).unwrap();
@@ -10,7 +10,7 @@ async fn id_of(house: &House, address: &str) -> AdminId {
 }
 
 /// What the list has, the newest first.
-async fn noted(house: &House) -> Vec<(Option<String>, Action, Option<String>)> {
+async fn noted(house: &House) -> Vec<(Option<String>, AuditAction, Option<String>)> {
     let rows = house.store().audit(None, 1000).await.unwrap();
     let rows = rows.into_iter();
     rows.map(|row| (row.actor, row.action, row.object))
@@ -229,14 +229,18 @@ async fn what_is_done_is_noted_with_who_did_it() {
         (Some(who.to_owned()), action, object.map(str::to_owned))
     };
     let mut expected = vec![
-        by(ADA, Action::PasswordSet, None),
-        by(EVE, Action::PasswordSet, None),
-        by(EVE, Action::SubscriberAdded, Some(&reader.id.to_string())),
-        by(ADA, Action::AccountMadeAdmin, Some(EVE)),
-        by(ADA, Action::AccountLinkMade, Some(EVE)),
+        by(ADA, AuditAction::PasswordSet, None),
+        by(EVE, AuditAction::PasswordSet, None),
+        by(
+            EVE,
+            AuditAction::SubscriberAdded,
+            Some(&reader.id.to_string()),
+        ),
+        by(ADA, AuditAction::AccountMadeAdmin, Some(EVE)),
+        by(ADA, AuditAction::AccountLinkMade, Some(EVE)),
     ];
     let mut found = noted(&house).await;
-    let key = |entry: &(Option<String>, Action, Option<String>)| format!("{entry:?}");
+    let key = |entry: &(Option<String>, AuditAction, Option<String>)| format!("{entry:?}");
     expected.sort_by_key(key);
     found.sort_by_key(key);
     assert_eq!(found, expected);

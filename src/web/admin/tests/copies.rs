@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::domain::delivery::DeliveryState::{Bounced, Deferred, Delivered, InDoubt};
-use crate::domain::issue::{IssueState, Tally};
-use crate::store::Leaver;
+use crate::domain::issue::{DeliveryCounts, IssueState};
+use crate::store::Unsubscribe;
 
 /// Five readers of an issue that is sent: one has it, the others have not.
 async fn sent(house: &House) -> IssueId {
@@ -114,7 +114,7 @@ async fn a_long_file_has_every_line_once() {
     }
     for line in csv.lines().skip(1) {
         let address = EmailAddress::parse(line).unwrap();
-        let how = crate::subscription::TakenIn {
+        let how = crate::subscription::ImportOptions {
             source: "test".to_owned(),
             pending: false,
         };
@@ -184,7 +184,7 @@ async fn who_leaves_is_counted_with_the_last_issue_they_had() {
             .reader(&format!("{name}@example.org"))
             .await
             .unwrap();
-        let leaver = Leaver {
+        let leaver = Unsubscribe {
             id: reader.id,
             nonce: "n".to_owned(),
         };
@@ -203,7 +203,10 @@ async fn who_leaves_is_counted_with_the_last_issue_they_had() {
     leave("cem").await;
     let left = async || {
         let store = house.store();
-        let (first, second) = (store.left_after(&first), store.left_after(&second));
+        let (first, second) = (
+            store.unsubscribes_after(&first),
+            store.unsubscribes_after(&second),
+        );
         (first.await.unwrap(), second.await.unwrap())
     };
     assert_eq!(left().await, (2, 1), "cem has not had the second one");
@@ -220,7 +223,7 @@ async fn who_leaves_is_counted_with_the_last_issue_they_had() {
     );
 
     let now = house.site.now();
-    assert!(house.store().return_to_list(&ann, now).await.unwrap());
+    assert!(house.store().resubscribe(&ann, now).await.unwrap());
     assert_eq!(left().await, (1, 1), "left by mistake");
     let cem = EmailAddress::parse("cem@example.org").unwrap();
     assert!(house.site.web.subscriptions.erase(&cem).await.unwrap());
@@ -236,22 +239,28 @@ async fn the_tally_follows_what_changes_later() {
         let row = store.issue_by_id(&issue).await.unwrap().unwrap();
         (row.state, row.tally)
     };
-    let tally = Tally {
+    let tally = DeliveryCounts {
         delivered: 1,
         bounced: 3,
         in_doubt: 1,
-        ..Tally::default()
+        ..DeliveryCounts::default()
     };
     assert_eq!(stands().await, (IssueState::Sent, tally));
     let ann = EmailAddress::parse("ann@example.org").unwrap();
     assert!(house.site.web.subscriptions.erase(&ann).await.unwrap());
     assert_eq!(store.tally(&issue).await.unwrap(), tally);
 
-    assert_eq!(store.send_again(&issue, house.site.now()).await.unwrap(), 4);
-    let anew = Tally {
+    assert_eq!(
+        store
+            .requeue_failed(&issue, house.site.now())
+            .await
+            .unwrap(),
+        4
+    );
+    let anew = DeliveryCounts {
         delivered: 1,
         queued: 4,
-        ..Tally::default()
+        ..DeliveryCounts::default()
     };
     assert_eq!(stands().await, (IssueState::Sending, anew));
     let again = ["bob", "cem", "dot", "=eve"].map(|name| format!("{name}@example.org"));
@@ -259,12 +268,15 @@ async fn the_tally_follows_what_changes_later() {
         .each_ref()
         .map(|address| (address.as_str(), Delivered, "250 ok"));
     house.deliver(&issue, &again).await;
-    let tally = Tally {
+    let tally = DeliveryCounts {
         delivered: 5,
-        ..Tally::default()
+        ..DeliveryCounts::default()
     };
     assert_eq!(stands().await, (IssueState::Sent, tally));
-    let nobody = store.send_again(&issue, house.site.now()).await.unwrap();
+    let nobody = store
+        .requeue_failed(&issue, house.site.now())
+        .await
+        .unwrap();
     assert_eq!((nobody, stands().await), (0, (IssueState::Sent, tally)));
 }
 
@@ -279,7 +291,7 @@ async fn a_cancelled_issue_is_not_sent_again() {
         .await;
     let now = house.site.now();
     assert!(house.store().cancel_issue(&issue, now).await.unwrap());
-    assert_eq!(house.store().send_again(&issue, now).await.unwrap(), 0);
+    assert_eq!(house.store().requeue_failed(&issue, now).await.unwrap(), 0);
     let tally = house.store().tally(&issue).await.unwrap();
-    assert_eq!((tally.bounced, tally.skipped, tally.to_go()), (1, 1, 0));
+    assert_eq!((tally.bounced, tally.skipped, tally.remaining()), (1, 1, 0));
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::domain::delivery::DeliveryState::{Bounced, Deferred, Delivered};
 use crate::domain::ids::WorkerId;
 use crate::store::GroupCommit;
-use crate::web::live::{Live, Seen};
+use crate::web::live::{ProgressHub, Seen};
 
 const STREAM: &str = "text/event-stream";
 /// What is waited for comes within this.
@@ -197,7 +197,7 @@ async fn only_the_desk_watches_and_people_get_the_page() {
 #[tokio::test]
 async fn all_watch_through_one_reader_which_ends_after_them() {
     let (house, issue) = house_with_readers(1).await;
-    let live = Live::new(house.store().clone(), house.site.web.clock.clone());
+    let live = ProgressHub::new(house.store().clone(), house.site.web.clock.clone());
     let row = house.first_issue().await;
     let first = live.look(row.clone()).await.unwrap();
     let second = live.look(row).await.unwrap();
@@ -235,10 +235,14 @@ async fn a_server_that_says_nothing_for_a_minute_is_named_with_its_last_words() 
     let answered = Some(house.site.now());
     house
         .store()
-        .note_words(&issue, "250 ok", answered)
+        .record_last_reply(&issue, "250 ok", answered)
         .await
         .unwrap();
-    house.store().note_words(&issue, words, None).await.unwrap();
+    house
+        .store()
+        .record_last_reply(&issue, words, None)
+        .await
+        .unwrap();
     house.site.clock.advance(Duration::from_secs(59));
     let page = ada.get("/admin/issues/1").await;
     assert!(page.shows("1 of 3 sent") && !page.shows("No answer"));
@@ -273,7 +277,7 @@ async fn a_server_that_says_nothing_for_a_minute_is_named_with_its_last_words() 
     let now = Some(house.site.now());
     house
         .store()
-        .note_words(&issue, "250 ok", now)
+        .record_last_reply(&issue, "250 ok", now)
         .await
         .unwrap();
     events

@@ -60,7 +60,7 @@ async fn an_issue_is_made_of_the_edits_as_they_are_when_it_is_frozen() {
     press(&mut ada, "save", &[("subject", "Saved in between")]).await;
     let slot = Slot::parse("2026-W48").unwrap();
     let digests = &house.site.web.digests;
-    let outrun = digests.publish_this(draft, slot).await.unwrap();
+    let outrun = digests.publish_reviewed(draft, slot).await.unwrap();
     assert!(outrun.is_none(), "{outrun:?}");
     let number = publish(&house).await;
     let issue = house.store().issue(number).await.unwrap().unwrap();

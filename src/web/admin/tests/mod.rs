@@ -32,8 +32,10 @@ use crate::domain::ids::{AdminId, IssueId, WorkerId};
 use crate::domain::issue::IssueNumber;
 use crate::domain::issue::post::FeedId;
 use crate::mail::outbox::Outbox;
-use crate::store::{FeedOrigin, GroupCommit, IssueRow, Leased, Role, Settled, Store};
-use crate::web::Web;
+use crate::store::{
+    ClaimedDelivery, DeliveryUpdate, FeedOrigin, GroupCommit, IssueRow, Role, Store,
+};
+use crate::web::Services;
 use crate::web::admin::session;
 use crate::web::fixture::{Answer, TestSite};
 
@@ -59,7 +61,7 @@ impl House {
         Self::with(|_| {}).await
     }
 
-    async fn with(change: impl FnOnce(&mut Web)) -> Self {
+    async fn with(change: impl FnOnce(&mut Services)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let site = TestSite::with(|web| {
             web.outbox = Some(Outbox::new(dir.path().join("outbox")));
@@ -159,9 +161,9 @@ impl House {
     async fn deliver_all(&self, reply: &str) {
         let worker = WorkerId::new(NOW, &self.site.web.random);
         let (store, now) = (self.store(), self.site.now());
-        store.join_workers(&worker, now).await.unwrap();
-        let claimed = store.claim_mails(&worker, 100, now).await.unwrap();
-        let delivered = |job: &Leased| Settled {
+        store.register_worker(&worker, now).await.unwrap();
+        let claimed = store.claim_transactional(&worker, 100, now).await.unwrap();
+        let delivered = |job: &ClaimedDelivery| DeliveryUpdate {
             id: job.id.clone(),
             state: DeliveryState::Delivered,
             due_at: None,
@@ -189,9 +191,9 @@ impl House {
     async fn deliver(&self, issue: &IssueId, outcomes: &[(&str, DeliveryState, &str)]) {
         let (store, now) = (self.store(), self.site.now());
         let worker = WorkerId::new(now, &self.site.web.random);
-        store.join_workers(&worker, now).await.unwrap();
+        store.register_worker(&worker, now).await.unwrap();
         let copies = store
-            .claim_copies(&worker, issue, Timestamp::EPOCH, 1_000, now)
+            .claim_issue(&worker, issue, Timestamp::EPOCH, 1_000, now)
             .await
             .unwrap();
         let copy_of = |address: &str| {
@@ -202,7 +204,7 @@ impl House {
         };
         let settled: Vec<_> = outcomes
             .iter()
-            .map(|(address, state, reply)| Settled {
+            .map(|(address, state, reply)| DeliveryUpdate {
                 id: copy_of(address).id.clone(),
                 state: *state,
                 due_at: (*state == DeliveryState::Deferred)
@@ -222,13 +224,13 @@ impl House {
             ..GroupCommit::default()
         };
         let begun = store.record(&worker, &begin, now).await.unwrap();
-        assert_eq!(begun.begun.len(), begin.next.len());
+        assert_eq!(begun.may_send.len(), begin.next.len());
         let end = GroupCommit {
             outcomes: settled,
             ..GroupCommit::default()
         };
         store.record(&worker, &end, now).await.unwrap();
-        store.resign(&worker).await.unwrap();
+        store.shutdown_worker(&worker).await.unwrap();
         store.finish_issues(now).await.unwrap();
     }
 }

@@ -31,9 +31,17 @@ async fn the_first_steps_tick_themselves_when_they_have_worked() {
     );
     house.deliver_all("kept in the outbox as 1.eml").await;
     assert_eq!(to_do(&mut ada).await, 2, "not by the server");
-    house.store().spoke_to("other.example.com").await.unwrap();
+    house
+        .store()
+        .record_smtp_success("other.example.com")
+        .await
+        .unwrap();
     assert_eq!(to_do(&mut ada).await, 2, "not by this server");
-    house.store().spoke_to("smtp.example.com").await.unwrap();
+    house
+        .store()
+        .record_smtp_success("smtp.example.com")
+        .await
+        .unwrap();
     assert_eq!(to_do(&mut ada).await, 1);
 
     house.site.get("/").await;

@@ -248,7 +248,7 @@ async fn the_export_is_what_the_list_shows() {
     let mut ada = house.ada().await;
     for n in 0..1_001 {
         let address = EmailAddress::parse(&format!("r{n:04}@example.org")).unwrap();
-        let how = crate::subscription::TakenIn {
+        let how = crate::subscription::ImportOptions {
             source: "=HYPERLINK(\"x\")".to_owned(),
             pending: n % 2 == 1,
         };
@@ -306,7 +306,7 @@ async fn the_overview_draws_how_the_list_grew() {
     let gone = house.site.reader("r1@example.org").await.unwrap();
     let many = Arc::new(house.site.web.subscriptions.clone());
     let rows = house.store().subscribers_by_id(&[gone.id]).await.unwrap();
-    many.do_to(crate::subscription::Deed::Unsubscribe, &rows)
+    many.apply(crate::subscription::BulkAction::Unsubscribe, &rows)
         .await
         .unwrap();
     // The session of a week ago is over.

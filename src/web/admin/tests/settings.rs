@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::web::admin::board::{Change, Refusal};
+use crate::web::admin::board::{SettingChange, SettingError};
 use crate::web::admin::views::{Setting, SettingSection};
 use crate::web::fixture::TestBoard;
 
@@ -88,7 +88,7 @@ fn sections() -> Vec<SettingSection> {
     ]
 }
 
-async fn house(refuses: Vec<Refusal>) -> (House, Arc<TestBoard>) {
+async fn house(refuses: Vec<SettingError>) -> (House, Arc<TestBoard>) {
     let board = Arc::new(TestBoard {
         settings: sections(),
         refuses,
@@ -98,11 +98,11 @@ async fn house(refuses: Vec<Refusal>) -> (House, Arc<TestBoard>) {
     (House::with(|web| web.board = of_web).await, board)
 }
 
-fn changes(board: &TestBoard) -> Vec<Change> {
+fn changes(board: &TestBoard) -> Vec<SettingChange> {
     std::mem::take(&mut board.saved.lock().unwrap())
 }
 
-fn change(key: &str, value: &str) -> Change {
+fn change(key: &str, value: &str) -> SettingChange {
     (key.to_owned(), Some(value.to_owned()))
 }
 
@@ -144,7 +144,7 @@ async fn what_the_file_set_is_shown_and_left_alone() {
 
 #[tokio::test]
 async fn a_refusal_stands_at_its_field_and_keeps_what_was_typed() {
-    let refusal = |key: &str| Refusal {
+    let refusal = |key: &str| SettingError {
         key: Some(key.to_owned()),
         says: format!("no such {key}"),
     };

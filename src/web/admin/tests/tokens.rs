@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::api_token::{Scope, TokenSecret, Validity};
-use crate::domain::audit::{Action, ActorKind};
+use crate::domain::audit::{ActorKind, AuditAction};
 use crate::store::ApiToken;
 
 const PAGE: &str = "/admin/settings/tokens";
@@ -58,13 +58,16 @@ async fn a_token_is_made_shown_once_and_revoked() {
     let noted = house.store().audit(None, 10).await.unwrap();
     let deeds: Vec<_> = noted.iter().map(|row| row.action).collect();
     assert_eq!(
-        deeds.iter().filter(|it| **it == Action::TokenMade).count(),
+        deeds
+            .iter()
+            .filter(|it| **it == AuditAction::TokenMade)
+            .count(),
         1
     );
     assert_eq!(
         deeds
             .iter()
-            .filter(|it| **it == Action::TokenRevoked)
+            .filter(|it| **it == AuditAction::TokenRevoked)
             .count(),
         1
     );
@@ -206,7 +209,9 @@ async fn who_is_no_admin_any_more_has_no_tokens_any_more() {
         let again = ada.get(answer.to()).await;
         assert!(!again.shows("tokens are revoked"), "said once");
         let noted = house.store().audit(None, 100).await.unwrap();
-        let revoked = noted.iter().filter(|it| it.action == Action::TokenRevoked);
+        let revoked = noted
+            .iter()
+            .filter(|it| it.action == AuditAction::TokenRevoked);
         let mut revoked: Vec<_> = revoked
             .map(|it| (it.actor.as_deref(), it.object.as_deref()))
             .collect();

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::issue::Tally;
+use crate::domain::issue::DeliveryCounts;
 use crate::web::admin::views::{Desk, Live};
 use crate::web::pages::{maybe_millis, millis};
 
@@ -31,10 +31,10 @@ impl TallyView {
     }
 }
 
-impl From<&Tally> for TallyView {
-    fn from(tally: &Tally) -> Self {
+impl From<&DeliveryCounts> for TallyView {
+    fn from(tally: &DeliveryCounts) -> Self {
         let recipients = tally.recipients();
-        let settled = recipients - tally.to_go();
+        let settled = recipients - tally.remaining();
         Self {
             recipients,
             delivered: tally.delivered,
@@ -43,7 +43,7 @@ impl From<&Tally> for TallyView {
             bounced: tally.bounced,
             skipped: tally.skipped,
             in_doubt: tally.in_doubt,
-            to_go: tally.to_go(),
+            to_go: tally.remaining(),
             settled,
             failed: tally.failed(),
         }
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_tally_is_settled_when_nothing_is_to_go() {
-        let tally = Tally {
+        let tally = DeliveryCounts {
             queued: 3,
             deferred: 1,
             delivered: 94,
@@ -185,7 +185,7 @@ mod tests {
         let view = TallyView::from(&tally);
         assert_eq!((view.settled, view.to_go, view.recipients), (96, 4, 100));
         assert_eq!(view.delivered_per_mille(), Some(940));
-        let nobody = TallyView::from(&Tally::default());
+        let nobody = TallyView::from(&DeliveryCounts::default());
         assert_eq!(nobody.delivered_per_mille(), None);
     }
 }

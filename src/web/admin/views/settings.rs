@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::web::DnsRecord;
-use crate::web::admin::board::SmtpTried;
+use crate::web::admin::board::TestMailResult;
 use crate::web::admin::views::{Desk, TestForm};
 
 #[derive(Clone, Debug, Serialize)]
@@ -86,7 +86,7 @@ pub struct SendingForm {
     /// Whether a password is set, in the only places where one can be.
     pub has_password: bool,
     pub test: TestForm,
-    pub tried: Option<SmtpTried>,
+    pub tried: Option<TestMailResult>,
     pub records: Vec<DnsRecord>,
 }
 

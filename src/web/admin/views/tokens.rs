@@ -46,7 +46,7 @@ impl Default for TokenForm {
             read: true,
             subscribers: false,
             issues: false,
-            expires: Lifetime::USUAL.to_owned(),
+            expires: Lifetime::DEFAULT.to_owned(),
             fault: None,
             fault_at: "",
         }

@@ -140,9 +140,9 @@ async fn an_issue_is_paused_resumed_and_cancelled_and_what_does_not_fit_is_said(
     assert_eq!(
         deeds,
         [
-            by(Action::IssuePaused),
-            by(Action::IssueResumed),
-            by(Action::IssueCancelled)
+            by(AuditAction::IssuePaused),
+            by(AuditAction::IssueResumed),
+            by(AuditAction::IssueCancelled)
         ]
     );
 }

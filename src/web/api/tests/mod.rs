@@ -13,7 +13,7 @@ use axum::http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::domain::api_token::{Lifetime, NewApiToken, Scopes, TokenName, TokenSecret};
-use crate::domain::audit::{Action, ActorKind};
+use crate::domain::audit::{ActorKind, AuditAction};
 use crate::web::fixture::{Answer, TestSite};
 
 /// A program that has a token.
@@ -100,7 +100,7 @@ impl Answer {
 }
 
 /// What was noted, the oldest first: by whom, what, and to what.
-async fn noted(site: &TestSite) -> Vec<(ActorKind, Option<String>, Action, Option<String>)> {
+async fn noted(site: &TestSite) -> Vec<(ActorKind, Option<String>, AuditAction, Option<String>)> {
     let mut rows = site.web.store.audit(None, 100).await.unwrap();
     rows.reverse();
     let rows = rows.into_iter();

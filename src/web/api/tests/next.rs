@@ -49,7 +49,7 @@ async fn the_draft_is_shown_and_its_words_are_changed() {
     let (_, actor, action, object) = noted(&site).await.remove(0);
     assert_eq!(
         (actor.as_deref(), action),
-        (Some("deploy"), Action::IssueEdited)
+        (Some("deploy"), AuditAction::IssueEdited)
     );
     assert_eq!(object.as_deref(), Some("1"));
 
@@ -136,7 +136,7 @@ async fn the_weeks_issue_is_sent_once_however_often_it_is_asked_for() {
     let sent = noted(&site)
         .await
         .into_iter()
-        .filter(|it| it.2 == Action::IssueSent);
+        .filter(|it| it.2 == AuditAction::IssueSent);
     assert_eq!(sent.count(), 1);
 }
 
@@ -160,7 +160,7 @@ async fn two_that_send_at_once_make_one_issue() {
     assert_eq!(page["issues"].as_array().unwrap().len(), 1);
     assert_eq!(site.deliveries().await.len(), 1, "Ada gets it once");
     let sent = noted(&site).await;
-    let sent = sent.iter().filter(|it| it.2 == Action::IssueSent);
+    let sent = sent.iter().filter(|it| it.2 == AuditAction::IssueSent);
     assert_eq!(sent.count(), 1);
 }
 

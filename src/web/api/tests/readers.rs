@@ -181,7 +181,7 @@ async fn who_agreed_elsewhere_is_taken_in_once_and_who_left_stays_out() {
     let actions: Vec<_> = noted(&site).await.into_iter().map(|it| it.2).collect();
     assert_eq!(
         actions,
-        [Action::SubscriberAdded, Action::SubscriberUnsubscribed]
+        [AuditAction::SubscriberAdded, AuditAction::SubscriberUnsubscribed]
     );
 }
 
@@ -209,7 +209,7 @@ async fn an_erased_reader_is_gone_for_good() {
     let (_, _, action, object) = noted(&site).await.remove(0);
     assert_eq!(
         (action, object),
-        (Action::SubscriberErased, Some(ada.id.to_string()))
+        (AuditAction::SubscriberErased, Some(ada.id.to_string()))
     );
 }
 

@@ -50,7 +50,7 @@ async fn the_answer_tells_nothing_of_the_address() {
     let token = site
         .web
         .keys
-        .reader_token(crate::domain::signed_token::Purpose::Unsubscribe, &left.id);
+        .subscriber_token(crate::domain::signed_token::Purpose::Unsubscribe, &left.id);
     site.post(&format!("/unsubscribe/{token}"), "").await;
     site.subscribe("pend@example.com", "").await;
     let dead = site.confirmed("dead@example.com").await;

@@ -10,7 +10,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::signed_token::Purpose;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::{DeliveryRow, Subscriber};
-use crate::subscription::TakenIn;
+use crate::subscription::ImportOptions;
 use crate::web::fixture::{Answer, TestSite};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -18,7 +18,7 @@ const ADA: &str = "ada@example.com";
 
 fn preferences(site: &TestSite, reader: &Subscriber) -> String {
     let keys = &site.web.keys;
-    let token = keys.reader_token(Purpose::Preferences, &reader.id);
+    let token = keys.subscriber_token(Purpose::Preferences, &reader.id);
     format!("/preferences/{token}")
 }
 
@@ -36,7 +36,7 @@ fn link(site: &TestSite, purpose: Purpose, reader: &Subscriber, until: Timestamp
     };
     let keys = &site.web.keys;
     let reader = (&reader.id, reader.nonce.as_str());
-    let token = keys.timed_token(purpose, reader, until, more.as_bytes());
+    let token = keys.expiring_token(purpose, reader, until, more.as_bytes());
     format!("/{page}/{token}")
 }
 
@@ -312,7 +312,7 @@ async fn erasing_leaves_a_sealed_fingerprint_and_nothing_else() {
         site.get(&preferences(&site, &ada)).await.status,
         StatusCode::NOT_FOUND
     );
-    let how = TakenIn {
+    let how = ImportOptions {
         source: "an old list".to_owned(),
         pending: false,
     };

@@ -47,7 +47,7 @@ async fn looking_changes_nothing() {
         ("unsubscribe", Purpose::Unsubscribe),
         ("preferences", Purpose::Preferences),
     ] {
-        let token = site.web.keys.reader_token(purpose, &reader.id);
+        let token = site.web.keys.subscriber_token(purpose, &reader.id);
         let answer = site.get(&format!("/{page}/{token}")).await;
         assert!(answer.body.contains("ada@example.com"));
         assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
@@ -89,9 +89,9 @@ async fn a_link_that_does_not_hold_has_one_answer() {
     let tampered = format!("{}A{}", &good[..20], &good[21..]);
     let expired = keys.confirmation_token(&reader.id, &reader.nonce, FRIDAY);
     let stranger = SubscriberId::new(FRIDAY, &site.web.random);
-    let leave = keys.reader_token(Purpose::Unsubscribe, &reader.id);
-    let prefer = keys.reader_token(Purpose::Preferences, &reader.id);
-    let gone = keys.reader_token(Purpose::Unsubscribe, &stranger);
+    let leave = keys.subscriber_token(Purpose::Unsubscribe, &reader.id);
+    let prefer = keys.subscriber_token(Purpose::Preferences, &reader.id);
+    let gone = keys.subscriber_token(Purpose::Unsubscribe, &stranger);
     for (page, tokens) in [
         (
             "confirm",
@@ -130,7 +130,9 @@ async fn one_click_needs_nothing_but_its_address() {
     let reader = site.confirmed("ada@example.com").await;
     let path = format!(
         "/unsubscribe/{}",
-        site.web.keys.reader_token(Purpose::Unsubscribe, &reader.id)
+        site.web
+            .keys
+            .subscriber_token(Purpose::Unsubscribe, &reader.id)
     );
     let multipart = "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n";
     for (content_type, body) in [
@@ -176,7 +178,9 @@ async fn a_link_outlives_its_key() {
     })
     .await;
     let reader = site.confirmed("ada@example.com").await;
-    let token = old.unwrap().reader_token(Purpose::Unsubscribe, &reader.id);
+    let token = old
+        .unwrap()
+        .subscriber_token(Purpose::Unsubscribe, &reader.id);
     assert_eq!(
         site.post(&format!("/unsubscribe/{token}"), "").await.status,
         StatusCode::OK
@@ -190,7 +194,9 @@ async fn preferences_do_what_they_say() {
     let reader = site.confirmed("ada@example.com").await;
     let path = format!(
         "/preferences/{}",
-        site.web.keys.reader_token(Purpose::Preferences, &reader.id)
+        site.web
+            .keys
+            .subscriber_token(Purpose::Preferences, &reader.id)
     );
     for (action, words, state) in [
         ("pause", "until <time", SubscriberState::Confirmed),
@@ -225,7 +231,10 @@ async fn preferences_do_what_they_say() {
 async fn undo_brings_back_only_who_had_been_there() {
     let site = TestSite::new().await;
     let reader = site.confirmed("ada@example.com").await;
-    let leave = site.web.keys.reader_token(Purpose::Unsubscribe, &reader.id);
+    let leave = site
+        .web
+        .keys
+        .subscriber_token(Purpose::Unsubscribe, &reader.id);
     let page = site.post(&format!("/unsubscribe/{leave}"), "").await;
     let undo = page
         .body
@@ -240,7 +249,10 @@ async fn undo_brings_back_only_who_had_been_there() {
 
     site.subscribe("bob@example.com", "").await;
     let bob = site.reader("bob@example.com").await.unwrap();
-    let leave = site.web.keys.reader_token(Purpose::Unsubscribe, &bob.id);
+    let leave = site
+        .web
+        .keys
+        .subscriber_token(Purpose::Unsubscribe, &bob.id);
     assert!(
         !site
             .post(&format!("/unsubscribe/{leave}"), "")
@@ -248,7 +260,10 @@ async fn undo_brings_back_only_who_had_been_there() {
             .body
             .contains("Undo")
     );
-    let prefer = site.web.keys.reader_token(Purpose::Preferences, &bob.id);
+    let prefer = site
+        .web
+        .keys
+        .subscriber_token(Purpose::Preferences, &bob.id);
     let answer = site
         .post(&format!("/preferences/{prefer}"), "action=resubscribe")
         .await;
@@ -270,7 +285,10 @@ async fn readers_are_told_the_day_on_which_the_next_issue_really_goes_out() {
     let site = TestSite::new().await;
     site.clock.advance(3 * (WEEK / 7));
     let (reader, token) = pending(&site).await;
-    let preferences = site.web.keys.reader_token(Purpose::Preferences, &reader.id);
+    let preferences = site
+        .web
+        .keys
+        .subscriber_token(Purpose::Preferences, &reader.id);
     site.post(&format!("/confirm/{token}"), "").await;
     let pages = async || {
         let confirmed = site.get(&format!("/confirm/{token}")).await.body;
@@ -303,7 +321,10 @@ async fn whose_mail_came_back_did_not_leave() {
     let site = TestSite::new().await;
     let reader = site.confirmed("ada@example.com").await;
     site.bounce(&reader).await;
-    let token = site.web.keys.reader_token(Purpose::Preferences, &reader.id);
+    let token = site
+        .web
+        .keys
+        .subscriber_token(Purpose::Preferences, &reader.id);
     let page = site.get(&format!("/preferences/{token}")).await.body;
     assert!(page.contains("Mail to this address came back, so we stopped."));
     assert!(page.contains("href=\"/\">Sign up again</a>"));

@@ -26,7 +26,7 @@ async fn it_comes_every_week_only_if_it_does() {
         let keys = &site.web.keys;
         let soon = site.now().plus(std::time::Duration::from_secs(600));
         let confirm = keys.confirmation_token(&eve.id, &eve.nonce, soon);
-        let preferences = keys.reader_token(Purpose::Preferences, &reader.id);
+        let preferences = keys.subscriber_token(Purpose::Preferences, &reader.id);
         for (path, words) in [
             ("/".to_owned(), "Every Friday"),
             ("/".to_owned(), "The week’s posts"),

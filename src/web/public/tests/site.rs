@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::public_url::PublicUrl;
-use crate::web::Front;
+use crate::web::Server;
 use crate::web::fixture::TestSite;
 
 #[tokio::test]
@@ -272,7 +272,7 @@ async fn a_stop_waits_for_nobody_who_only_holds_on() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let front = Front::new(site.web.clone()).unwrap();
+    let front = Server::new(site.web.clone()).unwrap();
     let front_stop = stop.clone();
     let server = tokio::spawn(async move { front.serve(listener, front_stop).await });
 
