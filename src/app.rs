@@ -1,14 +1,14 @@
 //! Puts the parts together: settings → store, mailer, clock → web, workers.
 
-mod board;
-mod helm;
+mod components;
 mod identity;
 mod keys;
 mod listing;
-mod run;
-mod sending;
+mod reload;
+mod runtime;
+mod settings_service;
 mod signing;
-mod web;
+mod test_mail;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -292,7 +292,7 @@ impl App {
     }
 
     /// Notes what a command has just done, in the list that admins read.
-    pub async fn did(&self, action: AuditAction, object: impl Into<AuditTarget>) {
+    pub async fn audit(&self, action: AuditAction, object: impl Into<AuditTarget>) {
         let (object, now) = (object.into(), self.clock.now());
         let id = AuditId::new(now, &self.random);
         let noted = self

@@ -49,7 +49,7 @@ async fn create(context: &Context, email: &str, role: &str) -> Result<(), CliErr
     }
     print_link(context, &app.admin_link(Some(&id)).await?)?;
     let object = AuditTarget::Account(address);
-    app.did(AuditAction::AccountInvited, object).await;
+    app.audit(AuditAction::AccountInvited, object).await;
     app.close().await;
     Ok(())
 }
@@ -62,7 +62,7 @@ async fn reset(context: &Context, email: &str) -> Result<(), CliError> {
         admin.ok_or_else(|| CliError::Failed("there is no account of that address".to_owned()))?;
     print_link(context, &app.admin_link(Some(&admin.id)).await?)?;
     let object = AuditTarget::Account(address);
-    app.did(AuditAction::AccountLinkMade, object).await;
+    app.audit(AuditAction::AccountLinkMade, object).await;
     app.close().await;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::cli::queued::queued;
+use crate::cli::queued::wait_until_enqueued;
 use crate::cli::{CliError, Context};
 use crate::domain::audit::AuditAction;
 use crate::domain::delivery::DeliveryState;
@@ -56,7 +56,7 @@ async fn list(context: &Context, issue: Option<&str>, state: Option<&str>) -> Re
             .map_err(|error| CliError::Usage(format!("--state: {error}")))?,
     };
     let app = context.app().await?;
-    queued(&app).await?;
+    wait_until_enqueued(&app).await?;
     let mut after: Option<String> = None;
     loop {
         let page = app
@@ -104,7 +104,7 @@ async fn retry(context: &Context, issue: &str, deferred_only: bool) -> Result<()
     } else {
         app.store.requeue_failed(&issue.id, now).await?
     };
-    app.did(AuditAction::IssueSentAgain, number).await;
+    app.audit(AuditAction::IssueSentAgain, number).await;
     context.output.line(
         &json!({ "issue": number.get(), "resumed": resumed, "due_now": sooner, "sent_again": again }),
         || format!("No. {number}: {sooner} fall due now, {again} are sent again.{}", if resumed { " It goes on." } else { "" }),

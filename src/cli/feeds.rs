@@ -70,7 +70,7 @@ async fn add(context: &Context, source: &str) -> Result<(), CliError> {
         )
         .await?;
     if added {
-        app.did(AuditAction::FeedAdded, AuditTarget::Feed(name.clone()))
+        app.audit(AuditAction::FeedAdded, AuditTarget::Feed(name.clone()))
             .await;
     }
     context.output.line(
@@ -209,7 +209,7 @@ async fn remove(context: &Context, source: &str) -> Result<(), CliError> {
         }
         Some(_) => {
             app.store.remove_feed(&name).await?;
-            app.did(AuditAction::FeedRemoved, AuditTarget::Feed(name.clone()))
+            app.audit(AuditAction::FeedRemoved, AuditTarget::Feed(name.clone()))
                 .await;
             context
                 .output

@@ -7,7 +7,7 @@ mod deliveries;
 mod demo;
 mod digest;
 mod dkim;
-mod failure;
+mod error;
 mod feeds;
 mod migrate;
 mod output;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
-pub use failure::CliError;
+pub use error::CliError;
 use output::Output;
 
 use crate::app::App;

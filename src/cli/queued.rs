@@ -14,7 +14,7 @@ const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// Until every queue is made. A process that delivers makes them in turn with what its own
 /// readers write, who would wait for this one; where there is none, this one does.
-pub async fn queued(app: &App) -> Result<(), StoreError> {
+pub async fn wait_until_enqueued(app: &App) -> Result<(), StoreError> {
     let mut others = !app.store.workers().await?.is_empty();
     let (mut copies, mut since) = (0, Instant::now());
     while let Some((_, made)) = app.store.pending_fan_out().await? {

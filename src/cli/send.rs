@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::app::App;
-use crate::cli::queued::queued;
+use crate::cli::queued::wait_until_enqueued;
 use crate::cli::serve::stop_signal;
-use crate::cli::watch::watch;
+use crate::cli::watch::wait_until_settled;
 use crate::cli::{CliError, Context};
 use crate::delivery::Engine;
 use crate::digest::{DigestService, Published, SendResult};
@@ -52,7 +52,7 @@ pub async fn run(
     }
     let id = match digests.publish(slot).await? {
         Published::Made { id, number } => {
-            app.did(AuditAction::IssueSent, number).await;
+            app.audit(AuditAction::IssueSent, number).await;
             id
         }
         Published::AlreadyThere(issue) => return join(context, app, *issue, dry_run, wait).await,
@@ -77,7 +77,7 @@ pub async fn run(
     match wait {
         Some(wait) => wait_for(context, app, id, wait).await,
         None => {
-            queued(app).await?;
+            wait_until_enqueued(app).await?;
             print(context, app, &id, SendResult::of_issue)
                 .await
                 .map(drop)
@@ -99,7 +99,7 @@ async fn join(
         }
         _ => {
             if !dry_run {
-                queued(app).await?;
+                wait_until_enqueued(app).await?;
             }
             print(context, app, &issue.id, SendResult::of_issue_before)
                 .await
@@ -128,7 +128,7 @@ async fn wait_for(context: &Context, app: &App, id: IssueId, wait: Wait) -> Resu
     // Before the engine begins: side by side the two need more memory and are no faster.
     tokio::select! {
         () = stop.cancelled() => {}
-        queued = queued(app) => if let Err(error) = queued {
+        queued = wait_until_enqueued(app) => if let Err(error) = queued {
             tracing::warn!(%error, "the engine makes the rest of the queue");
         }
     }
@@ -138,7 +138,7 @@ async fn wait_for(context: &Context, app: &App, id: IssueId, wait: Wait) -> Resu
         let engine_stop = engine_stop.clone();
         async move { engine.run(engine_stop.clone(), engine_stop).await }
     });
-    let watched = watch(app, &id, wait, &stop).await;
+    let watched = wait_until_settled(app, &id, wait, &stop).await;
     engine_stop.cancel();
     let _ = running.await;
     watched?;
@@ -151,7 +151,7 @@ async fn wait_for(context: &Context, app: &App, id: IssueId, wait: Wait) -> Resu
     }
 }
 
-pub(super) fn gone() -> CliError {
+pub(super) fn issue_not_found() -> CliError {
     CliError::Failed("the issue is gone".to_owned())
 }
 
@@ -162,7 +162,11 @@ async fn print(
     id: &IssueId,
     tell: fn(&IssueRow) -> SendResult,
 ) -> Result<DeliveryCounts, CliError> {
-    let issue = app.store.issue_by_id(id).await?.ok_or_else(gone)?;
+    let issue = app
+        .store
+        .issue_by_id(id)
+        .await?
+        .ok_or_else(issue_not_found)?;
     let line = tell(&issue);
     context.output.line(&line, || words(line.result, &issue))?;
     if issue.state == IssueState::Paused {

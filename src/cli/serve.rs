@@ -34,7 +34,7 @@ pub async fn worker(context: &Context) -> Result<(), CliError> {
 
 /// What is left to do after a signal is done by then; only a database that hangs takes
 /// longer, and what this process had in hand is taken up by another one.
-const LAST_MOMENT: Duration = Duration::from_millis(9_500);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(9_500);
 
 /// Cancelled by SIGTERM or SIGINT; a second one ends the process at once.
 pub fn stop_signal() -> Result<CancellationToken, CliError> {
@@ -52,7 +52,7 @@ pub fn stop_signal() -> Result<CancellationToken, CliError> {
         tokio::select! {
             _ = term.recv() => {}
             _ = interrupt.recv() => {}
-            () = tokio::time::sleep(LAST_MOMENT) => tracing::error!("stopped in the middle: something does not come to its end"),
+            () = tokio::time::sleep(SHUTDOWN_TIMEOUT) => tracing::error!("stopped in the middle: something does not come to its end"),
         }
         std::process::exit(1);
     });

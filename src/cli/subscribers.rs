@@ -22,7 +22,7 @@ pub enum Subscribers {
     Import {
         file: PathBuf,
         #[command(flatten)]
-        how: How,
+        how: ImportFlags,
     },
     /// Write every reader as CSV, to standard output or a file
     Export {
@@ -36,7 +36,7 @@ pub enum Subscribers {
         #[arg(long, default_value = "")]
         name: String,
         #[command(flatten)]
-        how: How,
+        how: ImportFlags,
     },
     /// Every reader, the newest first
     List {
@@ -52,7 +52,7 @@ pub enum Subscribers {
 }
 
 #[derive(Debug, Args)]
-pub struct How {
+pub struct ImportFlags {
     /// Where they confirmed: kept as the consent record
     #[arg(long, value_name = "WHERE")]
     source: Option<String>,
@@ -61,7 +61,7 @@ pub struct How {
     pending: bool,
 }
 
-impl How {
+impl ImportFlags {
     fn taken_in(self, otherwise: &str) -> ImportOptions {
         ImportOptions {
             source: self.source.unwrap_or_else(|| otherwise.to_owned()),
@@ -120,7 +120,7 @@ async fn import(context: &Context, file: &Path, how: &ImportOptions) -> Result<(
         error => CliError::Failed(format!("{}: {error}", file.display())),
     })?;
     let object = AuditTarget::Subscribers(report.tally.imported);
-    app.did(AuditAction::SubscribersImported, object).await;
+    app.audit(AuditAction::SubscribersImported, object).await;
     print_tally(context, report.tally, report.refused)?;
     app.close().await;
     Ok(())
@@ -152,7 +152,7 @@ async fn add(
     if tally.imported > 0
         && let Some(reader) = app.store.subscriber_by_address(&address).await?
     {
-        app.did(AuditAction::SubscriberAdded, reader.id).await;
+        app.audit(AuditAction::SubscriberAdded, reader.id).await;
     }
     print_tally(context, tally, 0)?;
     app.close().await;
@@ -168,7 +168,7 @@ async fn erase(context: &Context, email: &str) -> Result<(), CliError> {
     if !app.subscriptions().erase(&address).await? {
         return Err(nobody());
     }
-    app.did(AuditAction::SubscriberErased, reader.id).await;
+    app.audit(AuditAction::SubscriberErased, reader.id).await;
     context
         .output
         .line(&json!({ "erased": true }), || "Erased.".to_owned())?;
@@ -227,7 +227,7 @@ async fn export(
     }
     out.flush()?;
     let object = AuditTarget::Subscribers(export.readers());
-    app.did(AuditAction::SubscribersExported, object).await;
+    app.audit(AuditAction::SubscribersExported, object).await;
     app.close().await;
     Ok(())
 }

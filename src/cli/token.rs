@@ -73,7 +73,7 @@ async fn create(
     context
         .output
         .line(&line, || token.secret.expose().to_owned())?;
-    app.did(AuditAction::TokenMade, token.name).await;
+    app.audit(AuditAction::TokenMade, token.name).await;
     app.close().await;
     Ok(())
 }
@@ -130,7 +130,8 @@ async fn revoke(context: &Context, wanted: &str) -> Result<(), CliError> {
     {
         return Err(nothing());
     }
-    app.did(AuditAction::TokenRevoked, token.name.clone()).await;
+    app.audit(AuditAction::TokenRevoked, token.name.clone())
+        .await;
     let line = json!({ "id": token.id.to_string(), "name": token.name.as_str(), "revoked": true });
     context.output.line(&line, || "Revoked.".to_owned())?;
     app.close().await;

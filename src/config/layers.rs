@@ -6,7 +6,7 @@ use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Error, Figment, Metadata, Profile, Provider};
 
-use crate::config::fault::{ConfigError, Origin};
+use crate::config::error::{ConfigError, Origin};
 use crate::config::keys;
 use crate::config::sources::Saved;
 

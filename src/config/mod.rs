@@ -5,14 +5,14 @@
 //! `Debug` nor in a fault.
 
 mod database_url;
-mod fault;
+mod error;
 mod keys;
 mod layers;
-mod listing;
 mod reader;
 mod readiness;
 mod secret_key;
 mod sections;
+mod setting_info;
 mod smtp;
 mod sources;
 mod values;
@@ -21,14 +21,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
-pub use fault::{ConfigError, ConfigErrors, Origin};
-pub use listing::SettingInfo;
+pub use error::{ConfigError, ConfigErrors, Origin};
 pub use readiness::{MissingSetting, SenderIdentity};
 pub use secret_key::{KeyFile, KeyFileError, load_or_create};
 pub use sections::{
     Alerts, Database, Digest, Dkim, DkimKey, Feeds, Limits, Mail, Newsletter, PostOrder, Schedule,
     Secrets, Server, Templates,
 };
+pub use setting_info::SettingInfo;
 pub use smtp::{InDoubtPolicy, PasswordFileError, Smtp, SmtpUrl, SmtpUrlError};
 pub use sources::{LoadedSettings, Saved, Sources};
 

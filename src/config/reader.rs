@@ -6,9 +6,9 @@ use std::ops::RangeInclusive;
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Num, Value};
 
-use crate::config::fault::{ConfigError, ConfigErrors, Origin};
+use crate::config::error::{ConfigError, ConfigErrors, Origin};
 use crate::config::layers::ConfigLayers;
-use crate::config::listing::{self, SettingInfo};
+use crate::config::setting_info::{self, SettingInfo};
 
 pub(super) struct ConfigReader {
     layers: ConfigLayers,
@@ -81,7 +81,7 @@ impl ConfigReader {
 
     /// What stands in the layers, whether or not it fits.
     pub fn listing(&self) -> Vec<SettingInfo> {
-        listing::of(&self.layers)
+        setting_info::of(&self.layers)
     }
 
     /// `read`, if nothing at all was wrong.

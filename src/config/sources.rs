@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::config::Settings;
-use crate::config::fault::{ConfigError, ConfigErrors, Origin};
+use crate::config::error::{ConfigError, ConfigErrors, Origin};
 use crate::config::layers::ConfigLayers;
 use crate::config::reader::ConfigReader;
 

@@ -3,9 +3,9 @@
 use fail::fail_point;
 
 use crate::delivery::compose::{ComposeError, IssueMail};
-use crate::delivery::connection::Connection;
-use crate::delivery::recorder::Done;
-use crate::delivery::settle::{settle, unreached};
+use crate::delivery::connection::Dispatcher;
+use crate::delivery::disposition::{decide, unreached};
+use crate::delivery::recorder::AttemptResult;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::outcome::{DeferReason, HaltReason, Outcome, SmtpResult};
 use crate::mail::transport::{Channel, Outgoing};
@@ -13,12 +13,12 @@ use crate::store::{ClaimedDelivery, DeliveryUpdate};
 
 /// What came of a try.
 enum Tried {
-    Done(Done),
+    Done(AttemptResult),
     /// Nothing: the connection had ended before it.
     Unheard(SmtpResult),
 }
 
-impl Connection {
+impl Dispatcher {
     /// Sends `job`, which is marked as being sent; once more at once, if the server had hung
     /// up before it could hear of it. That is how many servers end a connection, and no
     /// fault of the reader's.
@@ -27,7 +27,7 @@ impl Connection {
         job: &ClaimedDelivery,
         channel: &mut Option<Channel>,
         issue: &mut IssueMail,
-    ) -> Done {
+    ) -> AttemptResult {
         let tried = self.try_to_send(job, channel, issue).await;
         let report = match tried {
             Tried::Done(done) => return done,
@@ -35,8 +35,8 @@ impl Connection {
         };
         match self.open(job).await {
             Ok(Some(opened)) => *channel = Some(opened),
-            Ok(None) => return self.not_begun(job, report.reply, report.outcome),
-            Err(failed) => return self.unreached(job, failed),
+            Ok(None) => return self.not_started(job, report.reply, report.outcome),
+            Err(failed) => return self.unreachable(job, failed),
         }
         match self.try_to_send(job, channel, issue).await {
             Tried::Done(done) => done,
@@ -71,7 +71,7 @@ impl Connection {
             biased;
             report = open.send(mail) => report,
             () = self.hard_stop.cancelled() => {
-                return Tried::Done(self.broken_off(job, &open));
+                return Tried::Done(self.interrupted(job, &open));
             }
         };
         if open.had_ended() {
@@ -80,7 +80,7 @@ impl Connection {
         if open.is_usable() {
             *channel = Some(open);
         }
-        self.throttle.note(report.outcome);
+        self.throttle.observe(report.outcome);
         Tried::Done(self.decide(job, &report))
     }
 
@@ -89,14 +89,14 @@ impl Connection {
         &self,
         job: &ClaimedDelivery,
         issue: &mut IssueMail,
-    ) -> Result<Vec<u8>, Box<Done>> {
+    ) -> Result<Vec<u8>, Box<AttemptResult>> {
         let done = match self.deliveries.compose(job, issue).await {
             Ok(Some(message)) => return Ok(message),
             Ok(None) => skipped(job),
             Err(ComposeError::Store(error)) if !error.is_corrupt() => {
                 tracing::warn!(delivery = %job.id, %error, "a mail cannot be composed yet");
                 let outcome = Outcome::Deferred(DeferReason::Connection);
-                self.not_begun(job, error.to_string(), outcome)
+                self.not_started(job, error.to_string(), outcome)
             }
             Err(error) => {
                 tracing::error!(delivery = %job.id, %error, "a mail cannot be composed");
@@ -111,9 +111,9 @@ impl Connection {
     }
 
     /// The process must end, and the server has not answered yet.
-    fn broken_off(&self, job: &ClaimedDelivery, channel: &Channel) -> Done {
+    fn interrupted(&self, job: &ClaimedDelivery, channel: &Channel) -> AttemptResult {
         let says = "stopped while the server took its time".to_owned();
-        if channel.may_have_taken() {
+        if channel.is_in_doubt() {
             let outcome = Outcome::InDoubt;
             return self.decide(
                 job,
@@ -123,20 +123,25 @@ impl Connection {
                 },
             );
         }
-        self.not_begun(job, says, Outcome::Deferred(DeferReason::Connection))
+        self.not_started(job, says, Outcome::Deferred(DeferReason::Connection))
     }
 
     /// There is no way to the server, for a job that is marked: it waits, and is not charged.
-    pub(super) fn unreached(&self, job: &ClaimedDelivery, failed: SmtpResult) -> Done {
+    pub(super) fn unreachable(&self, job: &ClaimedDelivery, failed: SmtpResult) -> AttemptResult {
         match failed.outcome {
             Outcome::Halted(_) => self.decide(job, &failed),
-            outcome => self.not_begun(job, failed.reply, outcome),
+            outcome => self.not_started(job, failed.reply, outcome),
         }
     }
 
     /// No server had the mail, which is nobody's fault.
-    pub(super) fn not_begun(&self, job: &ClaimedDelivery, says: String, outcome: Outcome) -> Done {
-        Done {
+    pub(super) fn not_started(
+        &self,
+        job: &ClaimedDelivery,
+        says: String,
+        outcome: Outcome,
+    ) -> AttemptResult {
+        AttemptResult {
             settled: unreached(job, says, self.deliveries.now(), self.jitter()),
             issue: job.issue,
             outcome,
@@ -144,15 +149,15 @@ impl Connection {
         }
     }
 
-    pub(super) fn decide(&self, job: &ClaimedDelivery, report: &SmtpResult) -> Done {
-        let decision = settle(
+    pub(super) fn decide(&self, job: &ClaimedDelivery, report: &SmtpResult) -> AttemptResult {
+        let decision = decide(
             job,
             report,
             self.deliveries.policy.in_doubt,
             self.deliveries.now(),
             self.jitter(),
         );
-        Done {
+        AttemptResult {
             settled: decision.settled,
             issue: job.issue,
             outcome: report.outcome,
@@ -172,7 +177,7 @@ fn lost() -> SmtpResult {
     }
 }
 
-fn skipped(job: &ClaimedDelivery) -> Done {
+fn skipped(job: &ClaimedDelivery) -> AttemptResult {
     let settled = DeliveryUpdate {
         id: job.id.clone(),
         state: DeliveryState::Skipped,
@@ -184,7 +189,7 @@ fn skipped(job: &ClaimedDelivery) -> Done {
         refusal: None,
     };
     // Nothing was asked of any server, so nothing is learnt of it.
-    Done {
+    AttemptResult {
         settled,
         issue: None,
         outcome: Outcome::Deferred(DeferReason::Connection),

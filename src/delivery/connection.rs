@@ -7,31 +7,31 @@ use fail::fail_point;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::delivery::circuit_breaker::LoginBreaker;
 use crate::delivery::compose::IssueMail;
-use crate::delivery::gate::Gate;
-use crate::delivery::pace::Pace;
-use crate::delivery::recorder::{Done, Request};
-use crate::delivery::throttle::Throttle;
+use crate::delivery::concurrency::ConcurrencyLimiter;
+use crate::delivery::rate_limiter::RateLimiter;
+use crate::delivery::recorder::{AttemptResult, CommitRequest};
 use crate::delivery::{DeliveryService, Membership};
 use crate::domain::ids::WorkerId;
 use crate::mail::transport::Channel;
 use crate::store::{ClaimedDelivery, SendIntent};
 
 /// An open connection with nothing to send is closed after this.
-const IDLE: Duration = Duration::from_secs(5);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 const GIVE_BACK_AGAIN: Duration = Duration::from_secs(1);
 /// A connection is renewed after this many mails: servers like to see an end.
-const MAILS_PER_CONNECTION: u32 = 1_000;
+const MAX_DELIVERIES_PER_CONNECTION: u32 = 1_000;
 
-pub(super) struct Connection {
+pub(super) struct Dispatcher {
     pub number: usize,
-    pub throttle: Arc<Throttle>,
-    pub gate: Arc<Gate>,
+    pub throttle: Arc<ConcurrencyLimiter>,
+    pub gate: Arc<LoginBreaker>,
     pub deliveries: DeliveryService,
     pub worker: WorkerId,
     pub jobs: Arc<Mutex<mpsc::Receiver<ClaimedDelivery>>>,
-    pub recorder: mpsc::Sender<Request>,
-    pub pace: Arc<Pace>,
+    pub recorder: mpsc::Sender<CommitRequest>,
+    pub pace: Arc<RateLimiter>,
     pub pulse: watch::Receiver<Membership>,
     pub stop: CancellationToken,
     pub hard_stop: CancellationToken,
@@ -44,11 +44,11 @@ enum Next {
     Over,
 }
 
-impl Connection {
+impl Dispatcher {
     pub(super) async fn run(self) {
         let mut channel: Option<Channel> = None;
         let mut issue = IssueMail::default();
-        let mut done: Option<Done> = None;
+        let mut done: Option<AttemptResult> = None;
         let mut sent = 0;
         loop {
             if !self.throttle.allows(self.number) {
@@ -56,7 +56,7 @@ impl Connection {
                 close(channel.take()).await;
                 tokio::select! {
                     () = self.stop.cancelled() => break,
-                    () = self.throttle.allowed(self.number) => {}
+                    () = self.throttle.wait_for_slot(self.number) => {}
                 }
             }
             let job = match self.at_hand() {
@@ -77,7 +77,7 @@ impl Connection {
             if self.stop.is_cancelled() {
                 break;
             }
-            if sent >= MAILS_PER_CONNECTION {
+            if sent >= MAX_DELIVERIES_PER_CONNECTION {
                 close(channel.take()).await;
                 sent = 0;
             }
@@ -101,7 +101,7 @@ impl Connection {
                 self.commit(done.take(), None).await;
                 tokio::select! {
                     () = self.stop.cancelled() => break,
-                    () = self.pace.turn(self.pulse.clone()) => {}
+                    () = self.pace.acquire(self.pulse.clone()) => {}
                 }
             }
             if !self.commit(done.take(), Some((&job).into())).await {
@@ -127,12 +127,16 @@ impl Connection {
         tokio::select! {
             () = self.stop.cancelled() => Next::Over,
             job = receive => job.map_or(Next::Over, |job| Next::Job(Box::new(job))),
-            () = tokio::time::sleep(IDLE) => Next::Idle,
+            () = tokio::time::sleep(IDLE_TIMEOUT) => Next::Idle,
         }
     }
 
     /// Has `done` written and `next` marked; true when `next` may be sent.
-    pub(super) async fn commit(&self, done: Option<Done>, next: Option<SendIntent>) -> bool {
+    pub(super) async fn commit(
+        &self,
+        done: Option<AttemptResult>,
+        next: Option<SendIntent>,
+    ) -> bool {
         if done.is_none() && next.is_none() {
             return false;
         }
@@ -143,7 +147,7 @@ impl Connection {
         let (answer, answered) = oneshot::channel();
         if self
             .recorder
-            .send(Request { done, next, answer })
+            .send(CommitRequest { done, next, answer })
             .await
             .is_err()
         {
@@ -153,7 +157,7 @@ impl Connection {
             return false;
         };
         if let Some(issue) = paused {
-            self.gate.note_pause(issue);
+            self.gate.record_pause(issue);
         }
         may
     }

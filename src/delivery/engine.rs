@@ -8,11 +8,11 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::appetite::Appetite;
-use crate::delivery::connection::Connection;
-use crate::delivery::gate::Gate;
-use crate::delivery::pace::Pace;
-use crate::delivery::throttle::Throttle;
+use crate::delivery::batch_size::AdaptiveBatchSize;
+use crate::delivery::circuit_breaker::LoginBreaker;
+use crate::delivery::concurrency::ConcurrencyLimiter;
+use crate::delivery::connection::Dispatcher;
+use crate::delivery::rate_limiter::RateLimiter;
 use crate::delivery::{DeliveryService, Membership};
 use crate::domain::ids::WorkerId;
 
@@ -20,9 +20,9 @@ use crate::domain::ids::WorkerId;
 /// to its end; then it is in doubt.
 const GRACE: Duration = Duration::from_secs(6);
 /// And so long when the process goes on, under other settings: few servers are slower.
-const PATIENCE: Duration = Duration::from_secs(120);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long giving the leases back may take.
-const RESIGN: Duration = Duration::from_secs(2);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Before the database is asked again to let this process join.
 const REJOIN: Duration = Duration::from_secs(2);
 
@@ -30,7 +30,7 @@ const REJOIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Engine {
     deliveries: DeliveryService,
-    gate: Arc<Gate>,
+    gate: Arc<LoginBreaker>,
 }
 
 impl Engine {
@@ -55,7 +55,7 @@ impl Engine {
                 .register_worker(&worker, self.deliveries.now())
                 .await
             {
-                Ok(()) => self.live(worker, &stop, &ending).await,
+                Ok(()) => self.run_worker(worker, &stop, &ending).await,
                 Err(error) => {
                     tracing::warn!(%error, "cannot begin to deliver: the database does not answer");
                     tokio::select! {
@@ -68,20 +68,25 @@ impl Engine {
     }
 
     /// One life under one worker id.
-    async fn live(&self, worker: WorkerId, stop: &CancellationToken, ending: &CancellationToken) {
+    async fn run_worker(
+        &self,
+        worker: WorkerId,
+        stop: &CancellationToken,
+        ending: &CancellationToken,
+    ) {
         fail_point!("joined");
         let stop = stop.child_token();
         let (hard_stop, give_up) = (CancellationToken::new(), CancellationToken::new());
         let (pulse, felt) = watch::channel(Membership::Joining);
-        let (job_in, job_out) = mpsc::channel(Appetite::LARGEST);
+        let (job_in, job_out) = mpsc::channel(AdaptiveBatchSize::LARGEST);
         let (request_in, request_out) = mpsc::channel(self.deliveries.policy.connections);
 
         let mut connections = JoinSet::new();
         let jobs = Arc::new(Mutex::new(job_out));
-        let pace = Arc::new(Pace::new(self.deliveries.policy.rate_per_second));
-        let throttle = Arc::new(Throttle::new(self.deliveries.policy.connections));
+        let pace = Arc::new(RateLimiter::new(self.deliveries.policy.rate_per_second));
+        let throttle = Arc::new(ConcurrencyLimiter::new(self.deliveries.policy.connections));
         for number in 0..self.deliveries.policy.connections {
-            let connection = Connection {
+            let connection = Dispatcher {
                 number,
                 throttle: Arc::clone(&throttle),
                 gate: Arc::clone(&self.gate),
@@ -99,16 +104,16 @@ impl Engine {
         drop(request_in);
 
         let heart = spawn(&self.deliveries, |it| async move {
-            it.keep_beating(worker, pulse).await
+            it.run_heartbeat(worker, pulse).await
         });
         let queues = spawn(&self.deliveries, |it| async move { it.keep_queues().await });
         let mut feeder = spawn(&self.deliveries, |it| {
             let stop = stop.clone();
-            async move { it.feed(worker, job_in, stop).await }
+            async move { it.run_producer(worker, job_in, stop).await }
         });
         let recorder = spawn(&self.deliveries, |it| {
             let give_up = give_up.clone();
-            async move { it.keep_records(worker, request_out, give_up).await }
+            async move { it.run_recorder(worker, request_out, give_up).await }
         });
 
         let was_taken_for_dead = wait_for_end(felt, &stop, &mut feeder).await;
@@ -120,7 +125,7 @@ impl Engine {
         let ending = ending.clone();
         let grace = tokio::spawn(async move {
             if !was_taken_for_dead {
-                let _ = tokio::time::timeout(PATIENCE, ending.cancelled()).await;
+                let _ = tokio::time::timeout(DRAIN_TIMEOUT, ending.cancelled()).await;
             }
             tokio::time::sleep(GRACE).await;
             hard_stop.cancel();
@@ -141,8 +146,11 @@ impl Engine {
     }
 
     async fn resign(&self, worker: &WorkerId) {
-        let resigned =
-            tokio::time::timeout(RESIGN, self.deliveries.store.shutdown_worker(worker)).await;
+        let resigned = tokio::time::timeout(
+            SHUTDOWN_TIMEOUT,
+            self.deliveries.store.shutdown_worker(worker),
+        )
+        .await;
         if !matches!(resigned, Ok(Ok(()))) {
             tracing::warn!("leases were not given back; another process takes them up");
         }

@@ -12,28 +12,28 @@
 //! last outcome and marks the next as being sent. So a crash leaves at most one mail
 //! per connection in doubt, and no transaction is open during SMTP.
 
-mod appetite;
 mod attempt;
+mod batch_size;
+mod circuit_breaker;
 mod compose;
+mod concurrency;
 mod connection;
+mod disposition;
 mod engine;
-mod feeder;
-mod gate;
-mod heart;
-mod last_words;
-mod pace;
+mod heartbeat;
+mod last_reply;
+mod policy_rejections;
+mod producer;
 mod queues;
+mod rate_limiter;
 mod reach;
 mod recorder;
-mod settle;
-mod streak;
-mod throttle;
 
 use std::sync::Arc;
 
 pub use compose::ComposeError;
 pub use engine::Engine;
-pub use heart::Membership;
+pub use heartbeat::Membership;
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::delivery::in_doubt::InDoubtPolicy;

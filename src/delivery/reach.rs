@@ -2,37 +2,37 @@
 
 use std::time::Duration;
 
-use crate::delivery::connection::Connection;
-use crate::delivery::gate::Entrance;
-use crate::delivery::recorder::Done;
+use crate::delivery::circuit_breaker::BreakerState;
+use crate::delivery::connection::Dispatcher;
+use crate::delivery::recorder::AttemptResult;
 use crate::domain::delivery::outcome::{Outcome, SmtpResult};
 use crate::mail::transport::Channel;
 use crate::store::ClaimedDelivery;
 
 /// Waits between tries to reach the server, for one job; then the job waits its turn
 /// and the next one is tried.
-const REACH: [Duration; 3] = [
+const CONNECT_BACKOFF: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(4),
 ];
 
-impl Connection {
+impl Dispatcher {
     /// Reaches the server, or tells why not. `None` when the process is to stop.
     pub(super) async fn open(&self, job: &ClaimedDelivery) -> Result<Option<Channel>, SmtpResult> {
-        let mut waits = REACH.iter();
+        let mut waits = CONNECT_BACKOFF.iter();
         let mut on_trial = false;
         loop {
             let turn = tokio::select! {
                 () = self.stop.cancelled() => return Ok(None),
-                turn = self.gate.turn() => turn,
+                turn = self.gate.acquire_probe() => turn,
             };
             // Whoever tries on behalf of all does so until it is known.
             if !on_trial {
                 match self.entrance(job).await {
-                    Entrance::Shut(why) => return Err(why),
-                    Entrance::OnTrial => on_trial = true,
-                    Entrance::Open => {}
+                    BreakerState::Open(why) => return Err(why),
+                    BreakerState::HalfOpen => on_trial = true,
+                    BreakerState::Closed => {}
                 }
             }
             let opened = tokio::select! {
@@ -41,14 +41,14 @@ impl Connection {
             };
             let failed = match opened {
                 Ok(channel) => {
-                    self.gate.open();
+                    self.gate.record_login();
                     return Ok(Some(channel));
                 }
                 Err(failed) => failed,
             };
-            self.throttle.note(failed.outcome);
+            self.throttle.observe(failed.outcome);
             if matches!(failed.outcome, Outcome::Halted(_)) {
-                self.gate.shut(failed.clone());
+                self.gate.trip(failed.clone());
             }
             drop(turn);
             let wait = waits.next().filter(|_| {
@@ -65,16 +65,16 @@ impl Connection {
 
     /// Shut where the server let nobody in a moment ago. Whoever has resumed an issue that was
     /// paused for it says that it will.
-    async fn entrance(&self, job: &ClaimedDelivery) -> Entrance {
-        let was_paused = job.issue.filter(|issue| self.gate.has_paused(issue));
-        let entrance = self.gate.entrance();
-        if matches!(entrance, Entrance::Shut(_))
+    async fn entrance(&self, job: &ClaimedDelivery) -> BreakerState {
+        let was_paused = job.issue.filter(|issue| self.gate.was_paused(issue));
+        let entrance = self.gate.state();
+        if matches!(entrance, BreakerState::Open(_))
             && let Some(issue) = was_paused
             && let Ok(running) = self.deliveries.store.sending_issues().await
             && running.contains(&issue)
         {
-            self.gate.forget();
-            return Entrance::Open;
+            self.gate.reset();
+            return BreakerState::Closed;
         }
         entrance
     }
@@ -84,11 +84,11 @@ impl Connection {
         &self,
         job: &ClaimedDelivery,
         failed: SmtpResult,
-    ) -> Option<Done> {
+    ) -> Option<AttemptResult> {
         if !self.commit(None, Some(job.into())).await {
             self.give_back(job).await;
             return None;
         }
-        Some(self.unreached(job, failed))
+        Some(self.unreachable(job, failed))
     }
 }

@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::delivery::DeliveryService;
-use crate::delivery::last_words::LastWords;
-use crate::delivery::streak::Streaks;
+use crate::delivery::last_reply::LastReplies;
+use crate::delivery::policy_rejections::PolicyRejections;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::delivery::outcome::Outcome;
 use crate::domain::ids::{IssueId, WorkerId};
@@ -17,16 +17,16 @@ use crate::store::{DeliveryUpdate, GroupCommit, SendIntent};
 
 /// What a connection asks for between two mails.
 #[derive(Debug)]
-pub struct Request {
+pub struct CommitRequest {
     /// What became of the last one.
-    pub done: Option<Done>,
+    pub done: Option<AttemptResult>,
     /// What it would send next; the answer says whether it may.
     pub next: Option<SendIntent>,
     pub answer: oneshot::Sender<bool>,
 }
 
 #[derive(Debug)]
-pub struct Done {
+pub struct AttemptResult {
     pub settled: DeliveryUpdate,
     pub issue: Option<IssueId>,
     /// As the server meant it.
@@ -49,19 +49,19 @@ impl DeliveryService {
     /// Serves the connections until all of them are gone. While the database does not
     /// answer, outcomes are held and tried again: what was sent must not be forgotten. Only
     /// a process that must end gives up; what it was sending is then in doubt.
-    pub(super) async fn keep_records(
+    pub(super) async fn run_recorder(
         &self,
         worker: WorkerId,
-        mut requests: mpsc::Receiver<Request>,
+        mut requests: mpsc::Receiver<CommitRequest>,
         give_up: CancellationToken,
     ) {
         let mut batch = Vec::with_capacity(MOST);
-        let mut streaks = Streaks::default();
-        let mut words = LastWords::default();
+        let mut streaks = PolicyRejections::default();
+        let mut words = LastReplies::default();
         let mut on_the_wire = 0;
         while requests.recv_many(&mut batch, MOST).await > 0 {
             let enough = on_the_wire * GATHERED.0 / GATHERED.1;
-            gather(&mut requests, &mut batch, enough).await;
+            collect_batch(&mut requests, &mut batch, enough).await;
             let commit = group_commit(&batch, &mut streaks);
             let begun = self.commit(worker, &commit, &give_up).await;
             fail_point!("before-answer");
@@ -118,7 +118,11 @@ impl DeliveryService {
 }
 
 /// Waits a moment until there are `enough` requests.
-async fn gather(requests: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, enough: usize) {
+async fn collect_batch(
+    requests: &mut mpsc::Receiver<CommitRequest>,
+    batch: &mut Vec<CommitRequest>,
+    enough: usize,
+) {
     let more = async { while batch.len() < enough && requests.recv_many(batch, MOST).await > 0 {} };
     let _ = tokio::time::timeout(GATHER, more).await;
 }
@@ -129,7 +133,7 @@ async fn last_moment(give_up: &CancellationToken) {
     tokio::time::sleep(LAST_TRY).await;
 }
 
-fn group_commit(batch: &[Request], streaks: &mut Streaks) -> GroupCommit {
+fn group_commit(batch: &[CommitRequest], streaks: &mut PolicyRejections) -> GroupCommit {
     let mut commit = GroupCommit::default();
     for request in batch {
         commit.next.extend(request.next.clone());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::digest::{DigestService, identity_of_posts};
+use crate::digest::{DigestService, post_keys};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::{FeedId, FeedPost, Post, PostId};
 use crate::feeds::{FeedSource, ParsedFeed, Reading, Validators};
@@ -153,7 +153,7 @@ impl DigestService {
                     offered: 0,
                 },
                 comments: found.comments,
-                keys: identity_of_posts::keys(&feed.id, found),
+                keys: post_keys::keys(&feed.id, found),
                 is_history: is_first && is_history(found, now),
             })
         });

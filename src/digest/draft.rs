@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::digest::DigestService;
-use crate::digest::interest::AuthorAffinity;
+use crate::digest::author_affinity::AuthorAffinity;
 use crate::digest::select::{Selection, select};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::IssueNumber;
@@ -14,8 +14,8 @@ use crate::domain::subscriber::SubscriberId;
 use crate::mail::compose::{
     FrozenMail, ListHeaders, Mail, MessageId, Placeholders, Recipient, RecipientError,
 };
-use crate::mail::note;
-use crate::mail::size::{TARGET_BYTES, TooLarge, encoded_size, max_posts_within};
+use crate::mail::markdown;
+use crate::mail::size_limit::{TARGET_BYTES, TooLarge, encoded_size, max_posts_within};
 use crate::mail::templates::{Day, DigestMail, DigestPost, Rendered, TemplateFault};
 use crate::store::{Candidate, StoreError};
 
@@ -84,7 +84,7 @@ impl DigestService {
         let number = self.store.next_number().await?;
         let interest = self.interest(number).await?;
         let mut selection = select(candidates, &edits, &interest, &self.rules, now);
-        let readers = self.store.readers(now).await?;
+        let readers = self.store.active_count(now).await?;
         let markers = Placeholders::new(&self.random);
         let bare = self.bare_letter(number, now, &markers, self.blog_url().await?);
 
@@ -98,8 +98,11 @@ impl DigestService {
         let letter = |count: usize| DigestMail {
             subject: edits.subject.as_ref().map(|it| it.as_str().to_owned()),
             preheader: Some(preheader(&edits, &posts[..count])).filter(|it| !it.is_empty()),
-            note_html: edits.note.as_ref().map(|it| note::mail_html(it.as_str())),
-            note_text: edits.note.as_ref().map(|it| note::text(it.as_str())),
+            note_html: edits
+                .note
+                .as_ref()
+                .map(|it| markdown::mail_html(it.as_str())),
+            note_text: edits.note.as_ref().map(|it| markdown::text(it.as_str())),
             posts: posts[..count].to_vec(),
             more: offered + posts.len() - count,
             ..bare.clone()
@@ -276,7 +279,7 @@ fn preheader(edits: &DraftEdits, posts: &[DigestPost]) -> String {
         let titles: Vec<&str> = posts.iter().map(|post| post.title.as_str()).collect();
         return titles.join(" · ");
     }
-    let note = edits.note.as_ref().map(|it| note::text(it.as_str()));
+    let note = edits.note.as_ref().map(|it| markdown::text(it.as_str()));
     let words: Vec<String> = note
         .iter()
         .flat_map(|it| it.split_whitespace())

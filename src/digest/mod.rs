@@ -3,25 +3,25 @@
 //! A draft is made afresh whenever it is looked at, from the posts as they are and what
 //! the editor said of them; what the preview shows is what a send would freeze.
 
-mod by_hand;
+mod author_affinity;
 mod collect;
 mod draft;
-mod heat;
-mod identity_of_posts;
-mod interest;
+mod hotness;
+mod manual_post;
+mod post_keys;
 mod publish;
 mod select;
-mod told;
+mod summary;
 
 use std::sync::Arc;
 
-pub use by_hand::ManualPost;
 pub use collect::{ConfiguredFeed, FeedResult};
 pub use draft::{Draft, DraftError, NoteTooLarge};
-pub use heat::Hotness;
+pub use hotness::Hotness;
+pub use manual_post::ManualPost;
 pub use publish::{PublishError, Published};
 pub use select::{Exclusion, Inclusion, Order, Placement, Reason, Rules, Selection};
-pub use told::{SendResult, Sums};
+pub use summary::{SendResult, Sums};
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::random::Random;

@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::time::Duration;
 
-use crate::digest::heat::Hotness;
-use crate::digest::interest::AuthorAffinity;
+use crate::digest::author_affinity::AuthorAffinity;
+use crate::digest::hotness::Hotness;
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::draft_edits::{DraftEdits, PostEdit};
 use crate::domain::issue::post::Post;

@@ -2,8 +2,8 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::feeds::characters::cut_at_word;
 use crate::feeds::html::Prose;
+use crate::feeds::text::cut_at_word;
 
 /// An excerpt with this many characters is long enough.
 const ENOUGH: usize = 200;

@@ -13,9 +13,9 @@ use reqwest::{Client, Response, StatusCode};
 use tokio::io::AsyncReadExt;
 use url::{Host, Url};
 
-use crate::feeds::address_rules::{AllowPrivate, is_public};
 use crate::feeds::resolver::{Reach, ResolveError, Resolver};
 use crate::feeds::source::FeedSource;
+use crate::feeds::ssrf::{AllowPrivate, is_public};
 
 const USER_AGENT: &str = concat!("Broadsheet/", env!("CARGO_PKG_VERSION"), " (+feed reader)");
 const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5";

@@ -9,8 +9,8 @@ use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
 
-use crate::feeds::characters::push_clean;
 use crate::feeds::raw::RawImage;
+use crate::feeds::text::push_clean;
 
 /// A post longer than this is read up to here.
 pub(super) const MAX_BYTES: usize = 256 * 1024;

@@ -4,8 +4,6 @@
 //! → `xml` and `rss_atom`, or `json_feed` (what its format says) → [`mod@parse`] with `html`,
 //! `excerpt`, `image` and `link` (what may stand in a mail).
 
-pub mod address_rules;
-mod characters;
 mod error;
 mod excerpt;
 pub mod fetch;
@@ -18,16 +16,18 @@ mod raw;
 mod resolver;
 mod rss_atom;
 pub mod source;
+pub mod ssrf;
+mod text;
 mod xml;
 mod xml_elements;
 
 use std::time::Duration;
 
-pub use address_rules::{AllowPrivate, AllowPrivateError};
 pub use error::ParseError;
 pub use fetch::{FetchError, Fetched, Fetcher, Validators};
 pub use parse::{ParsedFeed, parse};
 pub use source::{FeedSource, FeedSourceError};
+pub use ssrf::{AllowPrivate, AllowPrivateError};
 
 /// Honest feeds of the largest size take a fraction of a second.
 const PARSE_WITHIN: Duration = Duration::from_secs(10);

@@ -4,10 +4,10 @@ use url::Url;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::FeedPost;
-use crate::feeds::characters::{clean, cut_at_word};
 use crate::feeds::error::ParseError;
 use crate::feeds::html::{self, Prose};
 use crate::feeds::raw::{Markup, RawFeed, RawPost, Wording};
+use crate::feeds::text::{clean, cut_at_word};
 use crate::feeds::{excerpt, image, json_feed, link, rss_atom};
 
 const MAX_TITLE: usize = 200;

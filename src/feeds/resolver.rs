@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use crate::feeds::address_rules::is_public;
+use crate::feeds::ssrf::is_public;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {

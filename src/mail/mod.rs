@@ -11,12 +11,12 @@
 
 pub mod compose;
 pub mod dkim;
+pub mod failure_reason;
 pub mod identity;
-pub mod note;
+pub mod markdown;
 pub mod outbox;
-pub mod reason;
 pub mod reply;
-pub mod size;
+pub mod size_limit;
 pub mod smtp;
 pub mod templates;
 pub mod transport;

@@ -8,7 +8,7 @@ use crate::domain::delivery::outcome::{
 
 /// Where in the conversation a reply came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub enum SmtpPhase {
     /// The greeting.
     Connect,
     /// EHLO or HELO.
@@ -22,7 +22,7 @@ pub enum Phase {
     Dot,
 }
 
-impl Phase {
+impl SmtpPhase {
     /// Whether `code` lets the conversation go on.
     pub fn goes_on_with(self, code: u16) -> bool {
         match self {
@@ -60,7 +60,7 @@ pub struct Reply {
 
 impl Reply {
     /// What it means for the mail at hand, with the server's words.
-    pub fn report(&self, phase: Phase) -> SmtpResult {
+    pub fn report(&self, phase: SmtpPhase) -> SmtpResult {
         let enhanced = Enhanced::at_start_of(&self.text, self.code);
         SmtpResult {
             outcome: classify(phase, self.code, enhanced, &self.text),
@@ -86,25 +86,25 @@ impl fmt::Debug for Reply {
 ///
 /// `text` only helps where the codes leave a doubt. A success in the middle of the
 /// conversation is no outcome: ask [`Phase::goes_on_with`] first.
-pub fn classify(phase: Phase, code: u16, enhanced: Option<Enhanced>, text: &str) -> Outcome {
+pub fn classify(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>, text: &str) -> Outcome {
     match code {
-        _ if phase == Phase::Dot && phase.goes_on_with(code) => Outcome::Delivered,
+        _ if phase == SmtpPhase::Dot && phase.goes_on_with(code) => Outcome::Delivered,
         400..500 => temporary(phase, code, enhanced, text),
         500..600 => permanent(phase, code, enhanced),
         // The dot was sent, and what came back is no answer to it.
-        _ if phase == Phase::Dot => Outcome::InDoubt,
+        _ if phase == SmtpPhase::Dot => Outcome::InDoubt,
         _ => Outcome::Deferred(DeferReason::Connection),
     }
 }
 
-fn temporary(phase: Phase, code: u16, enhanced: Option<Enhanced>, text: &str) -> Outcome {
+fn temporary(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>, text: &str) -> Outcome {
     Outcome::Deferred(match enhanced {
         _ if code == 421 => DeferReason::Throttled,
         Some(Enhanced(_, 2, 2)) => DeferReason::MailboxFull,
         // Congestion, and Gmail's "unusual rate" (4.7.28).
         Some(Enhanced(_, 4, 5) | Enhanced(_, 7, 28)) => DeferReason::Throttled,
         _ if says_too_fast(text) => DeferReason::Throttled,
-        _ if phase < Phase::MailFrom => DeferReason::Connection,
+        _ if phase < SmtpPhase::MailFrom => DeferReason::Connection,
         _ => DeferReason::Refused,
     })
 }
@@ -116,28 +116,30 @@ fn says_too_fast(text: &str) -> bool {
         .any(|words| text.contains(words))
 }
 
-fn permanent(phase: Phase, code: u16, enhanced: Option<Enhanced>) -> Outcome {
+fn permanent(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>) -> Outcome {
     if matches!(code, 530 | 535) {
         return Outcome::Halted(HaltReason::Settings);
     }
     match phase {
         // Nobody's mail has begun: there is no recipient to charge.
-        Phase::Connect | Phase::Ehlo => match enhanced {
+        SmtpPhase::Connect | SmtpPhase::Ehlo => match enhanced {
             Some(Enhanced(_, 7, _)) => Outcome::Halted(HaltReason::Settings),
             _ => Outcome::Deferred(DeferReason::Connection),
         },
-        Phase::StartTls | Phase::Auth => Outcome::Halted(HaltReason::Settings),
-        Phase::MailFrom => match enhanced {
+        SmtpPhase::StartTls | SmtpPhase::Auth => Outcome::Halted(HaltReason::Settings),
+        SmtpPhase::MailFrom => match enhanced {
             // Our own address is what it does not like.
             Some(Enhanced(_, 1, _)) => Outcome::Halted(HaltReason::Settings),
             _ => about_the_mail(phase, code, enhanced),
         },
-        Phase::RcptTo | Phase::Data | Phase::Dot => about_the_recipient(phase, code, enhanced)
-            .unwrap_or_else(|| about_the_mail(phase, code, enhanced)),
+        SmtpPhase::RcptTo | SmtpPhase::Data | SmtpPhase::Dot => {
+            about_the_recipient(phase, code, enhanced)
+                .unwrap_or_else(|| about_the_mail(phase, code, enhanced))
+        }
     }
 }
 
-fn about_the_recipient(phase: Phase, code: u16, enhanced: Option<Enhanced>) -> Option<Outcome> {
+fn about_the_recipient(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>) -> Option<Outcome> {
     match enhanced {
         Some(Enhanced(_, 1, 1 | 2 | 3 | 6 | 10) | Enhanced(_, 2, 1)) => {
             Some(Outcome::Bounced(BounceReason::Dead))
@@ -145,23 +147,25 @@ fn about_the_recipient(phase: Phase, code: u16, enhanced: Option<Enhanced>) -> O
         // A full mailbox may be emptied: tried again like its 4yz twin.
         Some(Enhanced(_, 2, 2)) => Some(Outcome::Deferred(DeferReason::MailboxFull)),
         // RFC 5321 §4.5.3.1.10: many servers mean 452 when they say 552 here.
-        _ if phase == Phase::RcptTo && code == 552 => Some(Outcome::Deferred(DeferReason::Refused)),
+        _ if phase == SmtpPhase::RcptTo && code == 552 => {
+            Some(Outcome::Deferred(DeferReason::Refused))
+        }
         // Outlook.com's words for an unknown mailbox: no fault of the message.
-        Some(Enhanced(_, 5, 0)) if phase == Phase::RcptTo && code == 550 => {
+        Some(Enhanced(_, 5, 0)) if phase == SmtpPhase::RcptTo && code == 550 => {
             Some(Outcome::Bounced(BounceReason::Unclear))
         }
         _ => None,
     }
 }
 
-fn about_the_mail(phase: Phase, code: u16, enhanced: Option<Enhanced>) -> Outcome {
+fn about_the_mail(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>) -> Outcome {
     match enhanced {
         Some(Enhanced(_, 7, _)) => Outcome::Bounced(BounceReason::Policy),
         Some(Enhanced(_, 3, 4) | Enhanced(_, 5 | 6, _)) => Outcome::Halted(HaltReason::OurMessage),
         // Bare "syntax error" and the like are 5.5.x without saying so; so is "too large".
         None if matches!(code, 500..=504 | 555) => Outcome::Halted(HaltReason::OurMessage),
         None if code == 552 => Outcome::Halted(HaltReason::OurMessage),
-        _ if phase == Phase::RcptTo && code != 554 => Outcome::Bounced(BounceReason::Unclear),
+        _ if phase == SmtpPhase::RcptTo && code != 554 => Outcome::Bounced(BounceReason::Unclear),
         _ => Outcome::Bounced(BounceReason::Policy),
     }
 }
@@ -188,7 +192,7 @@ pub fn one_line(text: &str) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Phase::*;
+    use super::SmtpPhase::*;
     use super::*;
     use BounceReason::*;
     use DeferReason::{Connection, MailboxFull, Refused, Throttled};
@@ -196,7 +200,7 @@ mod tests {
     use Outcome::*;
 
     /// phase, the server's words, what they mean.
-    const TABLE: &[(Phase, &str, Outcome)] = &[
+    const TABLE: &[(SmtpPhase, &str, Outcome)] = &[
         (Dot, "250 2.0.0 Ok: queued as 4F2", Delivered),
         (Dot, "200 odd but kind", Delivered),
         // The address is dead.

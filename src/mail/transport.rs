@@ -121,10 +121,10 @@ impl Channel {
     }
 
     /// Whether a mail whose sending nobody waited for to the end may have been taken over.
-    pub fn may_have_taken(&self) -> bool {
+    pub fn is_in_doubt(&self) -> bool {
         match self {
             Self::Outbox(_) => true,
-            Self::Smtp(connection) => connection.may_have_taken(),
+            Self::Smtp(connection) => connection.is_in_doubt(),
         }
     }
 

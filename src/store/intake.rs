@@ -20,16 +20,16 @@ struct PendingSignups {
     turn: tokio::sync::Mutex<()>,
 }
 
-type Answer = Result<Option<DeliveryKind>, StoreError>;
+type SignupOutcome = Result<Option<DeliveryKind>, StoreError>;
 
 #[derive(Debug)]
 struct PendingSignup {
     request: SignUp,
-    answer: oneshot::Sender<Answer>,
+    answer: oneshot::Sender<SignupOutcome>,
 }
 
 impl PendingSignups {
-    fn wait(&self, request: SignUp) -> oneshot::Receiver<Answer> {
+    fn wait(&self, request: SignUp) -> oneshot::Receiver<SignupOutcome> {
         let (answer, answered) = oneshot::channel();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.push(PendingSignup { request, answer });
@@ -63,7 +63,7 @@ impl Store {
         request: SignUp,
         spans: RateWindows,
         choose: SelectEmail,
-    ) -> Answer {
+    ) -> SignupOutcome {
         let answered = self.intake.0.wait(request);
         // Goes on when whoever asked goes away: it may be writing for others too. There is
         // one task for each who waits, and each takes at least the first in the line.

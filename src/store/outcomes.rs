@@ -178,7 +178,7 @@ impl Store {
         commit: &GroupCommit,
         now: Timestamp,
     ) -> Result<CommitResult, StoreError> {
-        let mut pen = self.pen().await?;
+        let mut pen = self.writer().await?;
         let rows = commit.outcomes.iter().map(Row::of_outcome);
         let rows: Vec<Row<'_>> = rows.chain(commit.next.iter().map(Row::of_mark)).collect();
         let written = self.write(pen.connection(), worker, &rows, now).await?;

@@ -46,7 +46,7 @@ impl WriterGuard {
 }
 
 impl Store {
-    pub(super) async fn pen(&self) -> Result<WriterGuard, StoreError> {
+    pub(super) async fn writer(&self) -> Result<WriterGuard, StoreError> {
         self.take(&self.pen).await
     }
 

@@ -140,7 +140,7 @@ impl Store {
     }
 
     /// How many would get an issue now: confirmed and not paused.
-    pub async fn readers(&self, now: Timestamp) -> Result<i64, StoreError> {
+    pub async fn active_count(&self, now: Timestamp) -> Result<i64, StoreError> {
         let counts = self.subscriber_counts().await?;
         let confirmed = counts
             .into_iter()

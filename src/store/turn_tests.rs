@@ -25,7 +25,7 @@ async fn what_the_desk_does_to_an_issue_takes_its_turn_on_sqlite() {
         return; // there nobody waits for a turn
     }
     let store = pair.one.clone();
-    let in_use = store.pen().await.unwrap();
+    let in_use = store.writer().await.unwrap();
     assert!(waits(store.pause_issue_by(&pair.issue, "ada@example.org")).await);
     assert!(waits(store.retry_now(&pair.issue, NOW)).await);
     assert!(waits(store.release_lease(&pair.worker, &pair.copy)).await);
@@ -38,7 +38,7 @@ async fn what_the_desk_does_to_an_issue_takes_its_turn_on_sqlite() {
 async fn a_pen_that_is_dropped_is_thrown_away() {
     let pair = Pair::new().await;
     let store = &pair.one;
-    drop(store.pen().await.unwrap());
+    drop(store.writer().await.unwrap());
     drop(store.claim_connection().await.unwrap());
     tokio::time::sleep(A_WHILE).await;
     let (setting, told) = match store.backend {
@@ -68,7 +68,7 @@ async fn closing_folds_the_log_whatever_became_of_the_pens() {
         let store = Store::connect(&DatabaseUrl::Sqlite(path.clone()))
             .await
             .unwrap();
-        let pen = store.pen().await.unwrap();
+        let pen = store.writer().await.unwrap();
         store.pool.acquire().await.unwrap();
         if laid_down {
             pen.release();

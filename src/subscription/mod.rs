@@ -1,33 +1,33 @@
 //! How readers come and go: sign up, confirm, pause, leave, be taken in from elsewhere.
 
 mod arrivals;
-mod caps;
+mod bulk;
 mod confirm;
 mod csv_columns;
-mod csv_export;
 mod csv_file;
-mod fresh_links;
-mod leave;
-mod many;
-mod own_data;
+mod data_export;
+mod domain_typos;
+mod email_links;
+mod export;
 mod pasted;
 mod preferences;
+mod rate_limits;
 mod subscribe;
-mod typo;
+mod unsubscribe;
 
 use std::sync::Arc;
 
 pub use arrivals::{ArrivalError, CsvError, CsvReport, ImportOptions, Progress, RefusedRow};
-pub use caps::{CapLimits, RateLimited, SignupLimits};
+pub use bulk::BulkAction;
 pub use confirm::Confirmation;
-pub use csv_export::CsvExport;
-pub use fresh_links::NewAddress;
-pub use many::BulkAction;
-pub use own_data::OwnData;
+pub use data_export::OwnData;
+pub use domain_typos::suggestion;
+pub use email_links::NewAddress;
+pub use export::CsvExport;
 pub use pasted::as_csv;
 pub use preferences::PAUSE;
+pub use rate_limits::{CapLimits, RateLimited, SignupLimits};
 pub use subscribe::{Consent, SignUpError, SignUpForm};
-pub use typo::suggestion;
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::email_address::EmailAddress;

@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 
-use crate::web::errors::HttpError;
+use crate::web::error::HttpError;
 
 /// More than any form here.
 const LARGEST: usize = 64 * 1024;

@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
 use tera::{Error, Kwargs, State, Tera, TeraResult, Value};
 
-use crate::mail::note;
+use crate::mail::markdown;
 
 /// Teaches `tera` these filters: `number`, `date(style=…)`, `query`, `sentence`, `as_text`
 /// and `markdown`.
@@ -20,7 +20,7 @@ pub fn register(tera: &mut Tera, zone: Tz) {
     });
     // The note's own writer lets nothing through that is not its own markup.
     tera.register_filter("markdown", |text: &str, _: Kwargs, _: &State| {
-        Value::safe_string(&note::page_html(text))
+        Value::safe_string(&markdown::page_html(text))
     });
     tera.register_filter(
         "date",

@@ -54,13 +54,13 @@ pub struct TestSite {
 }
 
 #[derive(Debug)]
-pub struct Answer {
+pub struct TestResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: String,
 }
 
-impl Answer {
+impl TestResponse {
     pub fn header(&self, name: header::HeaderName) -> &str {
         self.headers
             .get(name)
@@ -105,10 +105,10 @@ impl TestSite {
         }
     }
 
-    pub async fn answer(&self, request: Request<Body>, ip: &str) -> Answer {
+    pub async fn answer(&self, request: Request<Body>, ip: &str) -> TestResponse {
         let (head, body) = self.response(request, ip).await.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
-        Answer {
+        TestResponse {
             status: head.status,
             headers: head.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
@@ -122,16 +122,16 @@ impl TestSite {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> TestResponse {
         self.answer(Request::get(path).body(Body::empty()).unwrap(), "192.0.2.1")
             .await
     }
 
-    pub async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
+    pub async fn post(&self, path: &str, body: impl Into<Body>) -> TestResponse {
         self.post_from("192.0.2.1", path, body).await
     }
 
-    pub async fn post_from(&self, ip: &str, path: &str, body: impl Into<Body>) -> Answer {
+    pub async fn post_from(&self, ip: &str, path: &str, body: impl Into<Body>) -> TestResponse {
         let request =
             Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.answer(request.body(body.into()).unwrap(), ip).await
@@ -139,11 +139,11 @@ impl TestSite {
 
     /// As a person does it: look at the form, take a moment, send it. `more` are further
     /// fields, encoded.
-    pub async fn subscribe(&self, email: &str, more: &str) -> Answer {
+    pub async fn subscribe(&self, email: &str, more: &str) -> TestResponse {
         self.subscribe_from("192.0.2.1", email, more).await
     }
 
-    pub async fn subscribe_from(&self, ip: &str, email: &str, more: &str) -> Answer {
+    pub async fn subscribe_from(&self, ip: &str, email: &str, more: &str) -> TestResponse {
         let form = self.get("/").await;
         self.clock.advance(Duration::from_secs(2));
         let body = url::form_urlencoded::Serializer::new(String::new())

@@ -13,7 +13,7 @@ use axum::routing::get;
 
 use crate::domain::subscriber::SubscriberState;
 use crate::web::client_ip::peer;
-use crate::web::errors::HttpError;
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 /// A database that takes longer is not ready.

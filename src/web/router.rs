@@ -10,7 +10,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::web::errors::{HttpError, in_the_sites_look};
+use crate::web::error::{HttpError, error_pages};
 use crate::web::headers::{self, Transport};
 use crate::web::pages::TemplatesError;
 use crate::web::state::{AppState, SharedState};
@@ -42,7 +42,7 @@ pub(super) fn with_state(state: &SharedState) -> Router {
     let pages = forms
         .merge(uploads.with_state(Arc::clone(state)))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(Arc::clone(state), in_the_sites_look));
+        .layer(from_fn_with_state(Arc::clone(state), error_pages));
     let all = pages
         .merge(api::routes(state).with_state(Arc::clone(state)))
         .merge(health::routes().with_state(Arc::clone(state)))

@@ -9,10 +9,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::issue::schedule::Recurrence;
 use crate::store::StoreError;
 use crate::subscription::SignupLimits;
-use crate::web::admin::doorkeeper::Doorkeeper;
+use crate::web::admin::doorkeeper::LoginThrottle;
 use crate::web::admin::once::Results;
 use crate::web::assets::Assets;
-use crate::web::live::ProgressHub;
+use crate::web::issue_progress::ProgressHub;
 use crate::web::pages::{Pages, TemplatesError};
 use crate::web::{Services, Site, upcoming};
 
@@ -23,7 +23,7 @@ pub struct AppState {
     pub site: Site,
     pub assets: Assets,
     pub caps: Arc<SignupLimits>,
-    pub keeper: Arc<Doorkeeper>,
+    pub keeper: Arc<LoginThrottle>,
     pub results: Arc<Results>,
     /// Whether it is kept already that the form was seen.
     pub form_seen: AtomicBool,
@@ -37,7 +37,7 @@ impl AppState {
     /// When a built-in template does not parse, which a test rules out.
     pub fn new(web: Services) -> Result<Self, TemplatesError> {
         let caps = Arc::new(SignupLimits::new(web.door.caps));
-        Self::with_kept(web, caps, Arc::new(Doorkeeper::new()), Arc::default())
+        Self::with_kept(web, caps, Arc::new(LoginThrottle::new()), Arc::default())
     }
 
     /// Under other settings, with what was counted so far of who comes: to save a setting
@@ -58,7 +58,7 @@ impl AppState {
     fn with_kept(
         web: Services,
         caps: Arc<SignupLimits>,
-        keeper: Arc<Doorkeeper>,
+        keeper: Arc<LoginThrottle>,
         results: Arc<Results>,
     ) -> Result<Self, TemplatesError> {
         let site = site(&web);

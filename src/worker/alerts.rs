@@ -15,7 +15,7 @@ use crate::mail::templates::{AlertEvent, FailedFeed};
 use crate::store::{IssueRow, NewDelivery, Store, StoreError};
 
 /// What is older is no news, whoever was asleep.
-const NEWS: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const MAX_EVENT_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 #[derive(Clone, Debug)]
 pub struct Alerts {
@@ -33,17 +33,21 @@ impl Alerts {
     ///
     /// # Errors
     /// When the database fails; the next look tells.
-    pub async fn look(&self) -> Result<(), StoreError> {
+    pub async fn poll(&self) -> Result<(), StoreError> {
         if self.to.is_empty() {
             return Ok(());
         }
         let now = self.clock.now();
-        let since = self.store.alerts_since(now).await?.max(now.minus(NEWS));
+        let since = self
+            .store
+            .alerts_since(now)
+            .await?
+            .max(now.minus(MAX_EVENT_AGE));
         for issue in self.store.issues_ended_since(since).await? {
-            self.tell_of_end(&issue).await?;
+            self.notify_completed(&issue).await?;
         }
         for issue in self.store.unfinished_issues().await? {
-            self.tell_of_pause(&issue).await?;
+            self.notify_paused(&issue).await?;
         }
         Ok(())
     }
@@ -52,7 +56,7 @@ impl Alerts {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn wants_draft(
+    pub async fn should_notify_draft(
         &self,
         slot: &Slot,
         next: Timestamp,
@@ -66,7 +70,7 @@ impl Alerts {
             && self.store.issue_of_slot(slot).await?.is_none())
     }
 
-    pub async fn tell_of_draft(
+    pub async fn notify_draft(
         &self,
         slot: &Slot,
         next: Timestamp,
@@ -79,28 +83,28 @@ impl Alerts {
             titles: chosen.map(|(post, _)| post.title.clone()).collect(),
             readers: draft.readers,
         };
-        self.tell(&draft_key(slot), &event).await
+        self.enqueue(&draft_key(slot), &event).await
     }
 
-    pub async fn tell_of_missed_slot(&self, slot: &Slot, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn notify_missed_slot(&self, slot: &Slot, at: Timestamp) -> Result<(), StoreError> {
         let event = AlertEvent::SlotMissed {
             at: at.as_millis(),
             slot: slot.to_string(),
         };
-        self.tell(&format!("missed {slot}"), &event).await
+        self.enqueue(&format!("missed {slot}"), &event).await
     }
 
     /// `says` is why the issue cannot be made.
-    pub async fn tell_of_no_issue(&self, slot: &Slot, says: String) -> Result<(), StoreError> {
+    pub async fn notify_no_issue(&self, slot: &Slot, says: String) -> Result<(), StoreError> {
         let event = AlertEvent::IssueNotMade {
             slot: slot.to_string(),
             says,
         };
-        self.tell(&format!("not made {slot}"), &event).await
+        self.enqueue(&format!("not made {slot}"), &event).await
     }
 
     /// `number` is the issue that was made all the same.
-    pub async fn tell_of_feeds(
+    pub async fn notify_failed_feeds(
         &self,
         slot: &Slot,
         feeds: Vec<FailedFeed>,
@@ -114,10 +118,10 @@ impl Alerts {
             feeds,
             number,
         };
-        self.tell(&format!("feeds {slot}"), &event).await
+        self.enqueue(&format!("feeds {slot}"), &event).await
     }
 
-    async fn tell_of_end(&self, issue: &IssueRow) -> Result<(), StoreError> {
+    async fn notify_completed(&self, issue: &IssueRow) -> Result<(), StoreError> {
         let end = issue.finished_at.map_or(0, Timestamp::as_millis);
         // Sent again to those who bounced, it ends again.
         let key = format!("ended {} {end}", issue.id);
@@ -130,11 +134,11 @@ impl Alerts {
             cancelled: issue.state == IssueState::Cancelled,
             counts: (&issue.tally).into(),
         };
-        self.tell(&key, &event).await
+        self.enqueue(&key, &event).await
     }
 
     /// Who pauses by hand gives no reason, and knows.
-    async fn tell_of_pause(&self, issue: &IssueRow) -> Result<(), StoreError> {
+    async fn notify_paused(&self, issue: &IssueRow) -> Result<(), StoreError> {
         let Some(says) = issue.paused_why.clone() else {
             return Ok(());
         };
@@ -148,10 +152,10 @@ impl Alerts {
             says,
             counts: (&issue.tally).into(),
         };
-        self.tell(&key, &event).await
+        self.enqueue(&key, &event).await
     }
 
-    async fn tell(&self, key: &str, event: &AlertEvent) -> Result<(), StoreError> {
+    async fn enqueue(&self, key: &str, event: &AlertEvent) -> Result<(), StoreError> {
         if self.to.is_empty() {
             return Ok(());
         }

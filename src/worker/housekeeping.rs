@@ -26,7 +26,7 @@ impl Housekeeping {
     /// Tidies at once and every ten minutes, until `stop`.
     pub async fn run(&self, stop: CancellationToken) {
         loop {
-            if let Err(error) = self.tidy().await {
+            if let Err(error) = self.run_once().await {
                 tracing::warn!(%error, "housekeeping has to wait");
             }
             tokio::select! {
@@ -38,7 +38,7 @@ impl Housekeeping {
 
     /// # Errors
     /// When the database fails.
-    pub async fn tidy(&self) -> Result<(), StoreError> {
+    pub async fn run_once(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let purged = self
             .store

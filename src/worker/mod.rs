@@ -7,4 +7,4 @@ mod scheduler;
 
 pub use alerts::Alerts;
 pub use housekeeping::Housekeeping;
-pub use scheduler::{Memory, Plan, ScheduleFailure, Scheduler};
+pub use scheduler::{ScheduleConfig, ScheduleFailure, Scheduler, SchedulerState};

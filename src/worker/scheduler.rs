@@ -13,16 +13,16 @@ use crate::store::StoreError;
 use crate::worker::alerts::Alerts;
 
 /// How often the clock is looked at.
-const LOOK: Duration = Duration::from_secs(15);
+const POLL_INTERVAL: Duration = Duration::from_secs(15);
 /// Between two readings of the feeds, so that the draft shows what there is.
 const READ_FEEDS: Duration = Duration::from_secs(30 * 60);
 /// When a feed failed at its slot and nothing else is new, or the issue cannot be made, it is
 /// tried again this often, as long as the slot can be caught up.
-const REST: Duration = Duration::from_secs(5 * 60);
+const RETRY_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// When issues go out.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct ScheduleConfig {
     pub schedule: Schedule,
     pub catch_up: Duration,
     pub enabled: bool,
@@ -41,7 +41,7 @@ pub enum ScheduleFailure {
 #[derive(Clone, Debug)]
 pub struct Scheduler {
     pub digests: DigestService,
-    pub plan: Plan,
+    pub plan: ScheduleConfig,
     /// Whether sender and postal address are set: without them no issue is made.
     pub ready: bool,
     pub alerts: Alerts,
@@ -49,7 +49,7 @@ pub struct Scheduler {
 
 /// What the scheduler remembers from one look to the next.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct SchedulerState {
     feeds_read: Option<Timestamp>,
     /// When the issue that is due could not be made.
     failed: Option<Timestamp>,
@@ -58,14 +58,14 @@ pub struct Memory {
 impl Scheduler {
     /// Looks at the clock and the feeds until `stop`.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut memory = Memory::default();
+        let mut memory = SchedulerState::default();
         loop {
-            if let Err(error) = self.look(&mut memory).await {
+            if let Err(error) = self.tick(&mut memory).await {
                 tracing::error!(%error, "the schedule could not be followed; it is tried again");
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
             }
         }
     }
@@ -75,14 +75,14 @@ impl Scheduler {
     ///
     /// # Errors
     /// When the database or a template fails; the next look tries again.
-    pub async fn look(&self, memory: &mut Memory) -> Result<(), ScheduleFailure> {
+    pub async fn tick(&self, memory: &mut SchedulerState) -> Result<(), ScheduleFailure> {
         let kept = self.keep_schedule(memory).await;
         // Also when the schedule could not be kept.
-        self.alerts.look().await?;
+        self.alerts.poll().await?;
         kept
     }
 
-    async fn keep_schedule(&self, memory: &mut Memory) -> Result<(), ScheduleFailure> {
+    async fn keep_schedule(&self, memory: &mut SchedulerState) -> Result<(), ScheduleFailure> {
         let now = self.digests.clock.now();
         if memory
             .feeds_read
@@ -97,17 +97,19 @@ impl Scheduler {
         match self.due(now).await? {
             Due::NotYet { next } => {
                 if let Some(next) = next {
-                    self.tell_of_draft(next, now).await?;
+                    self.notify_draft(next, now).await?;
                 }
             }
             Due::Missed { slot, at } => {
                 tracing::error!(%slot, "the slot was missed for longer than schedule.catch_up_hours; it is skipped");
-                self.alerts.tell_of_missed_slot(&slot, at).await?;
+                self.alerts.notify_missed_slot(&slot, at).await?;
                 self.digests.store.set_last_slot(at).await?;
             }
             Due::Now { slot, at } => {
-                let resting = memory.failed.is_some_and(|failed| now.since(failed) < REST);
-                if !resting && !self.keep_slot(slot, at).await? {
+                let resting = memory
+                    .failed
+                    .is_some_and(|failed| now.since(failed) < RETRY_INTERVAL);
+                if !resting && !self.process_slot(slot, at).await? {
                     memory.failed = Some(now);
                 }
             }
@@ -129,7 +131,7 @@ impl Scheduler {
 
     /// Makes the issue of `slot`. False when it should be tried again soon: a feed failed
     /// and may yet bring something, or somebody must mend what the owner is told of.
-    async fn keep_slot(&self, slot: Slot, at: Timestamp) -> Result<bool, ScheduleFailure> {
+    async fn process_slot(&self, slot: Slot, at: Timestamp) -> Result<bool, ScheduleFailure> {
         if !self.ready {
             tracing::error!(%slot, "no issue can be made: newsletter.name, from and postal_address must be set");
             return Ok(false);
@@ -141,7 +143,7 @@ impl Scheduler {
             Err(PublishError::Draft(error)) if !matches!(error, DraftError::Store(_)) => {
                 tracing::error!(%slot, %error, "the week's issue cannot be made");
                 let says = error.to_string();
-                self.alerts.tell_of_no_issue(&slot, says).await?;
+                self.alerts.notify_no_issue(&slot, says).await?;
                 return Ok(false);
             }
             published => published?,
@@ -149,14 +151,18 @@ impl Scheduler {
         match published {
             Published::NothingNew(_) if failed > 0 => {
                 tracing::error!(%slot, failed, "nothing new could be read: feeds failed at their slot");
-                self.alerts.tell_of_feeds(&slot, failures, None).await?;
+                self.alerts
+                    .notify_failed_feeds(&slot, failures, None)
+                    .await?;
                 return Ok(false);
             }
             Published::NothingNew(_) => tracing::info!(%slot, "nothing new, so nothing is sent"),
             Published::Made { number, .. } => {
                 tracing::info!(%slot, issue = %number, failed, "the week's issue is made");
                 let number = Some(number.get());
-                self.alerts.tell_of_feeds(&slot, failures, number).await?;
+                self.alerts
+                    .notify_failed_feeds(&slot, failures, number)
+                    .await?;
             }
             Published::AlreadyThere(issue) => {
                 tracing::info!(%slot, issue = %issue.number, "this week has its issue")
@@ -168,12 +174,12 @@ impl Scheduler {
     }
 
     /// In time for the editor to look at it, once there is something to look at.
-    async fn tell_of_draft(&self, next: Timestamp, now: Timestamp) -> Result<(), ScheduleFailure> {
+    async fn notify_draft(&self, next: Timestamp, now: Timestamp) -> Result<(), ScheduleFailure> {
         let slot = self.plan.schedule.slot_of(next);
-        if self.alerts.wants_draft(&slot, next, now).await? {
+        if self.alerts.should_notify_draft(&slot, next, now).await? {
             let draft = self.digests.draft().await?;
             if self.digests.is_worth_sending(&draft) {
-                self.alerts.tell_of_draft(&slot, next, &draft).await?;
+                self.alerts.notify_draft(&slot, next, &draft).await?;
             }
         }
         Ok(())

@@ -14,7 +14,7 @@ use broadsheet::domain::random::Random;
 use broadsheet::domain::subscriber::SubscriberState;
 use broadsheet::store::{DeliveryFilter, DeliveryRow, IssueRow};
 use broadsheet::subscription::ImportOptions;
-use broadsheet::worker::Memory;
+use broadsheet::worker::SchedulerState;
 use sqlx::any::AnyConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use tempfile::TempDir;
@@ -32,7 +32,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5 * 3600);
 pub struct TestApp {
     pub app: App,
     pub clock: Arc<ManualClock>,
-    memory: Memory,
+    memory: SchedulerState,
     _folder: TempDir,
     database: Database,
 }
@@ -75,7 +75,7 @@ impl TestApp {
         Self {
             app,
             clock,
-            memory: Memory::default(),
+            memory: SchedulerState::default(),
             _folder: folder,
             database,
         }
@@ -105,14 +105,14 @@ impl TestApp {
     pub async fn scheduler_looks(&mut self) {
         let scheduler = self.app.scheduler().expect("a scheduler");
         scheduler
-            .look(&mut self.memory)
+            .tick(&mut self.memory)
             .await
             .expect("a look without fault");
     }
 
     /// Another process starts: nothing is remembered but what is stored.
     pub fn starts_again(&mut self) {
-        self.memory = Memory::default();
+        self.memory = SchedulerState::default();
     }
 
     pub fn later(&self, span: Duration) {

@@ -9,12 +9,12 @@ use memchr::memmem;
 
 use crate::domain::delivery::outcome::{DeferReason, Outcome, SmtpResult};
 use crate::domain::email_address::EmailAddress;
-use crate::mail::reply::{Phase, Reply};
+use crate::mail::reply::{Reply, SmtpPhase};
 use crate::mail::smtp::capabilities::Capabilities;
 use crate::mail::smtp::error::WireError;
-use crate::mail::smtp::reply_reader::Lines;
+use crate::mail::smtp::reply_parser::Lines;
+use crate::mail::smtp::stream::SmtpStream;
 use crate::mail::smtp::timeouts::Timeouts;
-use crate::mail::smtp::wire::SmtpStream;
 
 /// How far the last mail came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,13 +61,17 @@ impl Connection {
         message: Vec<u8>,
     ) -> Result<SmtpResult, SmtpResult> {
         if !self.usable {
-            return Err(WireError::Closed.report(Phase::MailFrom));
+            return Err(WireError::Closed.report(SmtpPhase::MailFrom));
         }
         let before = self.progress;
         self.progress = Progress::Unheard;
         if before != Progress::Over {
-            self.ask(Phase::MailFrom, &Rset.to_string(), self.timeouts.command)
-                .await?;
+            self.ask(
+                SmtpPhase::MailFrom,
+                &Rset.to_string(),
+                self.timeouts.command,
+            )
+            .await?;
         }
         let size = self
             .offered
@@ -75,16 +79,16 @@ impl Connection {
             .then_some(MailParameter::Size(message.len()));
         let envelope = [
             (
-                Phase::MailFrom,
+                SmtpPhase::MailFrom,
                 Mail::new(Some(from.into()), size.into_iter().collect()).to_string(),
                 self.timeouts.mail,
             ),
             (
-                Phase::RcptTo,
+                SmtpPhase::RcptTo,
                 Rcpt::new(to.into(), Vec::new()).to_string(),
                 self.timeouts.rcpt,
             ),
-            (Phase::Data, Data.to_string(), self.timeouts.data),
+            (SmtpPhase::Data, Data.to_string(), self.timeouts.data),
         ];
         if self.offered.pipelining {
             self.pipeline(&envelope).await?;
@@ -98,7 +102,10 @@ impl Connection {
     }
 
     /// The whole envelope in one write (RFC 2920): one round trip instead of three.
-    async fn pipeline(&mut self, envelope: &[(Phase, String, Duration)]) -> Result<(), SmtpResult> {
+    async fn pipeline(
+        &mut self,
+        envelope: &[(SmtpPhase, String, Duration)],
+    ) -> Result<(), SmtpResult> {
         let commands: String = envelope
             .iter()
             .map(|(_, command, _)| command.as_str())
@@ -108,7 +115,7 @@ impl Connection {
             .write(commands.as_bytes(), self.timeouts.block)
             .await
         {
-            return Err(self.broken(Phase::MailFrom, &error));
+            return Err(self.broken(SmtpPhase::MailFrom, &error));
         }
         fail_point!("envelope-written");
         // The first refusal is the verdict, but every answer has to be read.
@@ -117,7 +124,7 @@ impl Connection {
         for (phase, _, limit) in envelope {
             match self.read(*limit).await {
                 Ok(reply) => {
-                    wants_body = *phase == Phase::Data && phase.goes_on_with(reply.code);
+                    wants_body = *phase == SmtpPhase::Data && phase.goes_on_with(reply.code);
                     verdict = verdict.and(self.judged(*phase, reply));
                 }
                 Err(error) => return verdict.and(Err(self.broken(*phase, &error))),
@@ -126,7 +133,7 @@ impl Connection {
         if verdict.is_err() && wants_body {
             // RFC 2920 §3.1: it waits for a message to nobody, and gets an empty one.
             let dot = self
-                .exchange(Phase::Data, ".\r\n", self.timeouts.data)
+                .exchange(SmtpPhase::Data, ".\r\n", self.timeouts.data)
                 .await;
             if dot.is_ok() {
                 self.progress = Progress::Over;
@@ -139,10 +146,10 @@ impl Connection {
     async fn hand_over(&mut self, message: Vec<u8>) -> Result<SmtpResult, SmtpResult> {
         let body = dot_stuffed(message);
         if let Err(error) = self.wire.write(&body, self.timeouts.block).await {
-            let report = self.broken(Phase::Data, &error);
+            let report = self.broken(SmtpPhase::Data, &error);
             // A server that hangs up on a message may have said why.
             return match self.wire.read(self.timeouts.quit).await {
-                Ok(reply) if reply.code >= 400 => Err(Reply::from(reply).report(Phase::Dot)),
+                Ok(reply) if reply.code >= 400 => Err(Reply::from(reply).report(SmtpPhase::Dot)),
                 _ => Err(report),
             };
         }
@@ -152,11 +159,11 @@ impl Connection {
             Ok(reply) => {
                 fail_point!("reply-read");
                 self.progress = Progress::Over;
-                let report = self.judged_report(Phase::Dot, reply);
+                let report = self.judged_report(SmtpPhase::Dot, reply);
                 self.usable &= report.outcome != Outcome::InDoubt;
                 Ok(report)
             }
-            Err(error) => Err(self.broken(Phase::Dot, &error)),
+            Err(error) => Err(self.broken(SmtpPhase::Dot, &error)),
         }
     }
 
@@ -174,7 +181,7 @@ impl Connection {
     /// Whether the server may have taken the last mail over though it is not known. Asked
     /// when nobody waited for the end of [`Self::send`]: what is written of the message
     /// without its final dot is no mail.
-    pub fn may_have_taken(&self) -> bool {
+    pub fn is_in_doubt(&self) -> bool {
         self.progress == Progress::HandedOver
     }
 
@@ -183,7 +190,7 @@ impl Connection {
         if self.usable {
             // It is over whatever the server says.
             let _ = self
-                .exchange(Phase::Ehlo, &Quit.to_string(), self.timeouts.quit)
+                .exchange(SmtpPhase::Ehlo, &Quit.to_string(), self.timeouts.quit)
                 .await;
         }
     }
@@ -191,7 +198,7 @@ impl Connection {
     /// A command that must be answered well.
     pub(super) async fn ask(
         &mut self,
-        phase: Phase,
+        phase: SmtpPhase,
         command: &str,
         limit: Duration,
     ) -> Result<(), SmtpResult> {
@@ -201,7 +208,7 @@ impl Connection {
 
     pub(super) async fn exchange(
         &mut self,
-        phase: Phase,
+        phase: SmtpPhase,
         command: &str,
         limit: Duration,
     ) -> Result<Lines, SmtpResult> {
@@ -220,20 +227,20 @@ impl Connection {
         Ok(reply)
     }
 
-    fn broken(&mut self, phase: Phase, error: &WireError) -> SmtpResult {
+    fn broken(&mut self, phase: SmtpPhase, error: &WireError) -> SmtpResult {
         self.usable = false;
         self.had_ended = self.is_reused && self.progress == Progress::Unheard && error.is_hang_up();
         error.report(phase)
     }
 
-    fn judged(&mut self, phase: Phase, reply: Lines) -> Result<(), SmtpResult> {
+    fn judged(&mut self, phase: SmtpPhase, reply: Lines) -> Result<(), SmtpResult> {
         if phase.goes_on_with(reply.code) {
             return Ok(());
         }
         Err(self.judged_report(phase, reply))
     }
 
-    fn judged_report(&mut self, phase: Phase, reply: Lines) -> SmtpResult {
+    fn judged_report(&mut self, phase: SmtpPhase, reply: Lines) -> SmtpResult {
         // 421 announces that the server hangs up (RFC 5321 §3.8).
         if reply.code == 421 {
             self.usable = false;

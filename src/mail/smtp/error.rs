@@ -4,8 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use crate::domain::delivery::outcome::{DeferReason, HaltReason, Outcome, SmtpResult};
-use crate::mail::reply::{Phase, one_line};
-use crate::mail::smtp::reply_reader::BadReply;
+use crate::mail::reply::{SmtpPhase, one_line};
+use crate::mail::smtp::reply_parser::BadReply;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WireError {
@@ -27,9 +27,9 @@ impl WireError {
 
     /// Before the final dot a broken connection means that nothing was taken over; after
     /// it nobody can know (RFC 1047).
-    pub fn report(&self, phase: Phase) -> SmtpResult {
+    pub fn report(&self, phase: SmtpPhase) -> SmtpResult {
         let outcome = match phase {
-            Phase::Dot => Outcome::InDoubt,
+            SmtpPhase::Dot => Outcome::InDoubt,
             _ => Outcome::Deferred(DeferReason::Connection),
         };
         SmtpResult {
@@ -39,16 +39,16 @@ impl WireError {
     }
 }
 
-fn place(phase: Phase) -> &'static str {
+fn place(phase: SmtpPhase) -> &'static str {
     match phase {
-        Phase::Connect => "connecting",
-        Phase::Ehlo => "at EHLO",
-        Phase::StartTls => "at STARTTLS",
-        Phase::Auth => "at AUTH",
-        Phase::MailFrom => "at MAIL",
-        Phase::RcptTo => "at RCPT",
-        Phase::Data => "at DATA",
-        Phase::Dot => "after the message",
+        SmtpPhase::Connect => "connecting",
+        SmtpPhase::Ehlo => "at EHLO",
+        SmtpPhase::StartTls => "at STARTTLS",
+        SmtpPhase::Auth => "at AUTH",
+        SmtpPhase::MailFrom => "at MAIL",
+        SmtpPhase::RcptTo => "at RCPT",
+        SmtpPhase::Data => "at DATA",
+        SmtpPhase::Dot => "after the message",
     }
 }
 

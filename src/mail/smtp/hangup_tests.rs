@@ -84,7 +84,7 @@ async fn may_be_taken(script: Script, heard: &str) -> bool {
         report = send(&mut connection, FIRST) => panic!("it answered: {report:?}"),
         () = is_heard => {}
     }
-    connection.may_have_taken()
+    connection.is_in_doubt()
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn a_mail_whose_end_is_known_leaves_no_doubt() {
     let url = format!("smtp://127.0.0.1:{}", scripted.port);
     let mut connection = open(&url).await.unwrap();
     send(&mut connection, FIRST).await;
-    assert!(!connection.may_have_taken());
+    assert!(!connection.is_in_doubt());
     let (report, _, _) = one_mail(Script {
         dot: Answer::Drop,
         ..plain()

@@ -14,17 +14,17 @@
 //! (`199`, `999`), and such a one needs a verdict too; `ServerInfo` drops PIPELINING and
 //! SIZE; LOGIN's challenges are not matched, since servers ask in more words than lettre knows.
 
+mod auth;
 mod capabilities;
 mod connection;
-mod dial;
 mod error;
-mod log_in;
-mod opening;
-mod reply_reader;
+mod handshake;
+mod happy_eyeballs;
+mod reply_parser;
 mod server;
+mod stream;
 mod timeouts;
 mod tls;
-mod wire;
 
 #[cfg(test)]
 mod hangup_tests;

@@ -9,7 +9,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
 use crate::domain::delivery::outcome::SmtpResult;
-use crate::mail::reply::Phase;
+use crate::mail::reply::SmtpPhase;
 use crate::mail::smtp::error::{WireError, settings};
 
 /// A connector that trusts what this machine trusts (`SSL_CERT_FILE` is heeded); `None`
@@ -45,7 +45,7 @@ pub(super) fn handshake_failure(error: &WireError) -> SmtpResult {
         WireError::Io(io) if is_tls(io) => {
             settings(&format!("TLS failed, so nothing was sent: {io}"))
         }
-        _ => error.report(Phase::StartTls),
+        _ => error.report(SmtpPhase::StartTls),
     }
 }
 

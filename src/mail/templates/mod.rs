@@ -2,9 +2,9 @@
 //! overridable by one of the same name in a folder of the owner's.
 
 mod alert;
+mod context;
 mod fingerprint;
-mod letter;
-mod sample;
+mod samples;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,11 +14,11 @@ use rust_embed::Embed;
 use tera::{Context, ErrorKind, Tera};
 
 pub use alert::{AlertEvent, AlertMail, Counts, FailedFeed, Moment};
-pub use fingerprint::Fingerprint;
-pub use letter::{
+pub use context::{
     AccentColors, AlreadySubscribedMail, ConfirmationMail, Day, DigestMail, DigestPost, Direction,
     EmailTemplate, NewsletterContext, ReaderLinkMail,
 };
+pub use fingerprint::Fingerprint;
 
 #[derive(Embed)]
 #[folder = "email-templates/"]
@@ -82,7 +82,7 @@ impl Templates {
             .filter_map(|name| templates.add(&name).err())
             .collect();
         if faults.is_empty() {
-            faults = sample::try_all(&templates);
+            faults = samples::try_all(&templates);
         }
         if faults.is_empty() {
             Ok(templates)

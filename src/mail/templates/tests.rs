@@ -14,7 +14,7 @@ fn the_built_in_templates_have_no_fault() {
 
 #[test]
 fn hostile_values_stay_literal() {
-    let rendered = built_in().render(&sample::hostile_digest()).unwrap();
+    let rendered = built_in().render(&samples::hostile_digest()).unwrap();
     assert!(
         rendered.subject.starts_with("{{7*7}}<script>"),
         "{}",
@@ -32,7 +32,7 @@ fn hostile_values_stay_literal() {
 
 #[test]
 fn posts_are_of_the_week_only_where_one_comes_each_week() {
-    let mut digest = sample::digest();
+    let mut digest = samples::digest();
     for (weekly, told) in [(true, "Three posts this week"), (false, "Three new posts")] {
         digest.masthead.weekly = weekly;
         let rendered = built_in().render(&digest).unwrap();
@@ -51,11 +51,14 @@ fn an_own_file_takes_the_place_of_its_namesake() {
     )
     .unwrap();
     let templates = Templates::load(Some(dir.path())).unwrap();
-    let rendered = templates.render(&sample::confirmation(None)).unwrap();
+    let rendered = templates.render(&samples::confirmation(None)).unwrap();
     assert_eq!(rendered.subject, "Really, Example Lab?");
     assert_eq!(
         rendered.text,
-        built_in().render(&sample::confirmation(None)).unwrap().text
+        built_in()
+            .render(&samples::confirmation(None))
+            .unwrap()
+            .text
     );
 }
 
@@ -66,7 +69,7 @@ fn an_own_mail_is_in_the_frame_or_whole() {
     let own = dir.path().join("confirmation/body.html");
     let html = || {
         let templates = Templates::load(Some(dir.path()))?;
-        let rendered = templates.render(&sample::confirmation(None)).unwrap();
+        let rendered = templates.render(&samples::confirmation(None)).unwrap();
         Ok::<_, Vec<TemplateFault>>(rendered.html)
     };
     fs::write(&own, "<p>{{ confirm_url }}</p>").unwrap();
@@ -152,22 +155,26 @@ fn the_words_of_every_mail() {
     let templates = built_in();
     insta::assert_snapshot!(
         "digest_text",
-        words(&templates.render(&sample::digest()).unwrap())
+        words(&templates.render(&samples::digest()).unwrap())
     );
     insta::assert_snapshot!(
         "confirmation_text",
         words(
             &templates
-                .render(&sample::confirmation(Some("Ada".to_owned())))
+                .render(&samples::confirmation(Some("Ada".to_owned())))
                 .unwrap()
         )
     );
     insta::assert_snapshot!(
         "already_subscribed_text",
-        words(&templates.render(&sample::already_subscribed(None)).unwrap())
+        words(
+            &templates
+                .render(&samples::already_subscribed(None))
+                .unwrap()
+        )
     );
     let links = ReaderMail::ALL.iter().map(|about| {
-        let mail = templates.render(&sample::reader_link(*about)).unwrap();
+        let mail = templates.render(&samples::reader_link(*about)).unwrap();
         words(&mail)
     });
     insta::assert_snapshot!(
@@ -176,7 +183,7 @@ fn the_words_of_every_mail() {
     );
     insta::assert_snapshot!(
         "digest_html",
-        templates.render(&sample::digest()).unwrap().html
+        templates.render(&samples::digest()).unwrap().html
     );
 }
 
@@ -188,28 +195,28 @@ fn words(rendered: &Rendered) -> String {
 fn the_alerts() {
     let templates = built_in();
     let told = |event| {
-        let rendered = templates.render(&sample::alert(event)).unwrap();
+        let rendered = templates.render(&samples::alert(event)).unwrap();
         format!("Subject: {}\n\n{}", rendered.subject, rendered.text)
     };
-    let events = sample::events("A loader that hides in fonts").into_iter();
+    let events = samples::events("A loader that hides in fonts").into_iter();
     let texts: Vec<String> = events.map(told).collect();
     insta::assert_snapshot!("alerts_text", texts.join("\n==========\n\n"));
-    let draft = sample::events("A loader that hides in fonts").remove(1);
-    let rendered = templates.render(&sample::alert(draft)).unwrap();
+    let draft = samples::events("A loader that hides in fonts").remove(1);
+    let rendered = templates.render(&samples::alert(draft)).unwrap();
     insta::assert_snapshot!("alert_html", rendered.html);
 }
 
 #[test]
 fn a_colour_of_ones_own_is_in_every_mail() {
-    let mut masthead = sample::masthead();
+    let mut masthead = samples::masthead();
     masthead.accent = crate::domain::accent::Accent::parse("#7a1f5c")
         .unwrap()
         .into();
-    let mut digest = sample::digest();
+    let mut digest = samples::digest();
     digest.masthead = masthead.clone();
-    let mut confirmation = sample::confirmation(None);
+    let mut confirmation = samples::confirmation(None);
     confirmation.masthead = masthead.clone();
-    let mut alert = sample::alert(AlertEvent::SendingTried);
+    let mut alert = samples::alert(AlertEvent::SendingTried);
     alert.masthead = masthead;
     let templates = built_in();
     for html in [

@@ -6,16 +6,16 @@ use axum::response::IntoResponse;
 
 use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::store::{OpenSession, StoreError};
-use crate::web::admin::doorkeeper::{Doorkeeper, SHORTEST};
-use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::doorkeeper::{LoginThrottle, SHORTEST};
+use crate::web::admin::editor::{CurrentUser, VerifiedForm};
 use crate::web::admin::setup::password_fault;
-use crate::web::admin::views::{Account, Notice, PasswordFault, SessionLine};
-use crate::web::admin::{Answer, done, page, refused, see_other, session};
+use crate::web::admin::views::{Account, FlashMessage, PasswordFault, SessionLine};
+use crate::web::admin::{HandlerResult, page, redirect, redirect_with_flash, refused, session};
 use crate::web::client_ip::ClientIp;
-use crate::web::errors::HttpError;
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
-pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
+pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
     let view = view(&shared, &editor, None).await?;
     page(&shared, &view)
 }
@@ -25,9 +25,9 @@ pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
 pub async fn change_password(
     State(shared): State<SharedState>,
     ClientIp(ip): ClientIp,
-    posted: Posted,
-) -> Answer {
-    let Posted { editor, fields } = posted;
+    posted: VerifiedForm,
+) -> HandlerResult {
+    let VerifiedForm { editor, fields } = posted;
     let password = fields.text("password");
     let fault = if shared
         .keeper
@@ -48,27 +48,38 @@ pub async fn change_password(
     let (id, session) = (&editor.admin.id, &editor.session);
     web.store.change_password(id, &hash, session).await?;
     let did = AuditAction::PasswordChanged;
-    editor.did(&shared, did, AuditTarget::Nothing).await;
-    Ok(done(&shared, "/admin/account", Notice::PasswordChanged))
+    editor.audit(&shared, did, AuditTarget::Nothing).await;
+    Ok(redirect_with_flash(
+        &shared,
+        "/admin/account",
+        FlashMessage::PasswordChanged,
+    ))
 }
 
-pub async fn log_out_everywhere(State(shared): State<SharedState>, posted: Posted) -> Answer {
+pub async fn log_out_everywhere(
+    State(shared): State<SharedState>,
+    posted: VerifiedForm,
+) -> HandlerResult {
     let (web, editor) = (&shared.web, &posted.editor);
     web.store.close_sessions_of(&editor.admin.id).await?;
     let did = AuditAction::LoggedOutEverywhere;
-    editor.did(&shared, did, AuditTarget::Nothing).await;
-    let away = see_other(&shared, "/admin/login");
+    editor.audit(&shared, did, AuditTarget::Nothing).await;
+    let away = redirect(&shared, "/admin/login");
     Ok(([(header::SET_COOKIE, session::forget(web))], away).into_response())
 }
 
-async fn is_right(keeper: &Doorkeeper, editor: &Editor, password: &str) -> Result<bool, HttpError> {
+async fn is_right(
+    keeper: &LoginThrottle,
+    editor: &CurrentUser,
+    password: &str,
+) -> Result<bool, HttpError> {
     let hash = editor.admin.password_hash.as_deref();
     Ok(keeper.verify(password, hash).await?)
 }
 
 async fn view(
     shared: &SharedState,
-    editor: &Editor,
+    editor: &CurrentUser,
     fault: Option<PasswordFault>,
 ) -> Result<Account, StoreError> {
     let web = &shared.web;

@@ -6,23 +6,25 @@ use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
 use crate::store::{Account, Admin, Role};
-use crate::web::admin::editor::{Editor, Posted};
-use crate::web::admin::views::{AccountLine, Accounts, InviteForm, NewLink, Notice};
-use crate::web::admin::{Answer, done, one_time_link, page, refused, see_other};
-use crate::web::errors::HttpError;
+use crate::web::admin::editor::{CurrentUser, VerifiedForm};
+use crate::web::admin::views::{AccountLine, Accounts, FlashMessage, InviteForm, NewLink};
+use crate::web::admin::{
+    HandlerResult, one_time_link, page, redirect, redirect_with_flash, refused,
+};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 const HERE: &str = "/admin/accounts";
 
-pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
+pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
     let link = shared.results.links.take(&editor.session, shared.now());
     let view = view(&shared, &editor, InviteForm::default(), link).await?;
     page(&shared, &view)
 }
 
 /// Makes an account; its link is shown once, on the page after this.
-pub async fn invite(State(shared): State<SharedState>, posted: Posted) -> Answer {
-    let Posted { editor, fields } = posted;
+pub async fn invite(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
+    let VerifiedForm { editor, fields } = posted;
     let typed = fields.text("email");
     let role = Role::parse(fields.text("role")).map_err(|_| HttpError::Unprocessable)?;
     let refuse = async |fault: String| {
@@ -45,7 +47,7 @@ pub async fn invite(State(shared): State<SharedState>, posted: Posted) -> Answer
     }
     let did = AuditAction::AccountInvited;
     editor
-        .did(&shared, did, AuditTarget::Account(address.clone()))
+        .audit(&shared, did, AuditTarget::Account(address.clone()))
         .await;
     with_link(&shared, &editor, &id, &address).await
 }
@@ -54,9 +56,9 @@ pub async fn invite(State(shared): State<SharedState>, posted: Posted) -> Answer
 pub async fn act(
     State(shared): State<SharedState>,
     Path(id): Path<String>,
-    posted: Posted,
-) -> Answer {
-    let Posted { editor, fields } = posted;
+    posted: VerifiedForm,
+) -> HandlerResult {
+    let VerifiedForm { editor, fields } = posted;
     let (store, now) = (&shared.web.store, shared.now());
     let id = AdminId::parse(&id).map_err(|_| HttpError::NotFound)?;
     let account = store.admin(&id).await?.ok_or(HttpError::NotFound)?;
@@ -64,35 +66,37 @@ pub async fn act(
         "link" => {
             let object = AuditTarget::Account(account.address.clone());
             editor
-                .did(&shared, AuditAction::AccountLinkMade, object)
+                .audit(&shared, AuditAction::AccountLinkMade, object)
                 .await;
             return with_link(&shared, &editor, &id, &account.address).await;
         }
         "make_admin" => (
             store.set_role(&id, Role::Admin, now).await?,
             AuditAction::AccountMadeAdmin,
-            Notice::RoleChanged,
+            FlashMessage::RoleChanged,
         ),
         "make_editor" => (
             store.set_role(&id, Role::Editor, now).await?,
             AuditAction::AccountMadeEditor,
-            Notice::RoleChanged,
+            FlashMessage::RoleChanged,
         ),
         "remove" => (
             store.remove_account(&id, now).await?,
             AuditAction::AccountRemoved,
-            Notice::AccountRemoved,
+            FlashMessage::AccountRemoved,
         ),
         _ => return Err(HttpError::Unprocessable),
     };
     let Some(revoked) = revoked else {
-        return Ok(done(&shared, HERE, Notice::LastAdmin));
+        return Ok(redirect_with_flash(&shared, HERE, FlashMessage::LastAdmin));
     };
     let object = AuditTarget::Account(account.address);
-    editor.did(&shared, action, object).await;
+    editor.audit(&shared, action, object).await;
     let count = revoked.len();
     for token in revoked {
-        editor.did(&shared, AuditAction::TokenRevoked, token).await;
+        editor
+            .audit(&shared, AuditAction::TokenRevoked, token)
+            .await;
     }
     shared.results.revoked.keep(&editor.session, count, now);
     // Whoever took their own role away cannot look at this page any more.
@@ -101,15 +105,15 @@ pub async fn act(
     } else {
         HERE
     };
-    Ok(done(&shared, to, notice))
+    Ok(redirect_with_flash(&shared, to, notice))
 }
 
 async fn with_link(
     shared: &SharedState,
-    editor: &Editor,
+    editor: &CurrentUser,
     id: &AdminId,
     address: &EmailAddress,
-) -> Answer {
+) -> HandlerResult {
     let web = &shared.web;
     let moment = (&*web.random, web.clock.now());
     let url = one_time_link(&web.store, &web.door.public_url, Some(id), moment).await?;
@@ -119,12 +123,12 @@ async fn with_link(
     };
     let links = &shared.results.links;
     links.keep(&editor.session, link, web.clock.now());
-    Ok(see_other(shared, HERE))
+    Ok(redirect(shared, HERE))
 }
 
 async fn view(
     shared: &SharedState,
-    editor: &Editor,
+    editor: &CurrentUser,
     invite: InviteForm,
     link: Option<NewLink>,
 ) -> Result<Accounts, HttpError> {

@@ -2,10 +2,10 @@
 
 use crate::domain::ids::AuditId;
 use crate::store::AuditRow;
-use crate::web::admin::editor::Editor;
-use crate::web::admin::paging::{After, cut};
+use crate::web::admin::editor::CurrentUser;
+use crate::web::admin::paging::{After, split_page};
 use crate::web::admin::views::{Audit, AuditLine};
-use crate::web::admin::{Answer, page};
+use crate::web::admin::{HandlerResult, page};
 use crate::web::state::SharedState;
 use axum::extract::{Query, State};
 
@@ -13,16 +13,16 @@ const PAGE: usize = 50;
 
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: Editor,
+    editor: CurrentUser,
     Query(After { after }): Query<After>,
-) -> Answer {
+) -> HandlerResult {
     let after = AuditId::parse(&after).ok();
     let mut rows = shared
         .web
         .store
         .audit(after.as_ref(), PAGE as i64 + 1)
         .await?;
-    let older = cut(&mut rows, PAGE).map(|row| row.id.to_string());
+    let older = split_page(&mut rows, PAGE).map(|row| row.id.to_string());
     let view = Audit {
         desk: editor.desk(&shared),
         lines: rows.into_iter().map(line).collect(),

@@ -14,12 +14,12 @@ use crate::domain::csv;
 use crate::domain::delivery::DeliveryState::{self, *};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueId;
-use crate::mail::reason::Reason;
+use crate::mail::failure_reason::Reason;
 use crate::store::{DeliveryRow, Store, StoreError};
-use crate::web::admin::editor::Editor;
+use crate::web::admin::editor::CurrentUser;
 use crate::web::admin::views::{DeliveryLine, FailureGroup, LookUp, Looked};
-use crate::web::admin::{Answer, issue};
-use crate::web::errors::HttpError;
+use crate::web::admin::{HandlerResult, issue};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 /// Rows read at once for a file.
@@ -138,13 +138,13 @@ pub struct Asked {
 /// `/admin/issues/{number}/deliveries.csv?state=`, as long as it may be.
 pub async fn file(
     State(shared): State<SharedState>,
-    editor: Editor,
+    editor: CurrentUser,
     Path(number): Path<String>,
     Query(asked): Query<Asked>,
-) -> Answer {
+) -> HandlerResult {
     let issue = issue::find(&shared.web, &number).await?;
     let did = AuditAction::DeliveriesExported;
-    editor.did(&shared, did, issue.number).await;
+    editor.audit(&shared, did, issue.number).await;
     let filter = Filter::parse(&asked.state);
     let which = filter.as_str().unwrap_or("all");
     let name = format!(

@@ -7,16 +7,16 @@ use crate::domain::issue::post::PostId;
 
 /// What was pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum DraftAction {
     Save,
     Review,
     New,
     Unplace,
-    On(PostDeed, PostId),
+    On(PostAction, PostId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PostDeed {
+pub(super) enum PostAction {
     Up,
     Down,
     Pin,
@@ -27,7 +27,7 @@ pub(super) enum PostDeed {
     Edit,
 }
 
-impl Deed {
+impl DraftAction {
     pub fn parse(text: &str) -> Option<Self> {
         let Some((word, post)) = text.split_once(':') else {
             return match text {
@@ -39,14 +39,14 @@ impl Deed {
             };
         };
         let deed = match word {
-            "up" => PostDeed::Up,
-            "down" => PostDeed::Down,
-            "pin" => PostDeed::Pin,
-            "unpin" => PostDeed::Unpin,
-            "hide" => PostDeed::Hide,
-            "show" => PostDeed::Show,
-            "add" => PostDeed::Add,
-            "edit" => PostDeed::Edit,
+            "up" => PostAction::Up,
+            "down" => PostAction::Down,
+            "pin" => PostAction::Pin,
+            "unpin" => PostAction::Unpin,
+            "hide" => PostAction::Hide,
+            "show" => PostAction::Show,
+            "add" => PostAction::Add,
+            "edit" => PostAction::Edit,
             _ => return None,
         };
         Some(Self::On(deed, PostId::parse(post).ok()?))
@@ -72,25 +72,25 @@ impl Deed {
         let order: Vec<PostId> = chosen.map(|(post, _)| post.id).collect();
         let at = order.iter().position(|it| *it == post);
         match deed {
-            PostDeed::Up | PostDeed::Down => {
-                let up = usize::from(deed == PostDeed::Up);
+            PostAction::Up | PostAction::Down => {
+                let up = usize::from(deed == PostAction::Up);
                 let upper = at.and_then(|at| at.checked_sub(up));
                 if let Some(upper) = upper.filter(|upper| may_swap(draft, *upper)) {
                     edits.swap(&order, upper);
                 }
             }
-            PostDeed::Pin | PostDeed::Unpin => {
-                edits.on(post, |edit| edit.is_pinned = deed == PostDeed::Pin);
+            PostAction::Pin | PostAction::Unpin => {
+                edits.on(post, |edit| edit.is_pinned = deed == PostAction::Pin);
             }
-            PostDeed::Hide => edits.hide(post),
-            PostDeed::Show => edits.on(post, |edit| edit.is_hidden = false),
-            PostDeed::Add => edits.on(post, |edit| edit.is_added = true),
-            PostDeed::Edit => {}
+            PostAction::Hide => edits.hide(post),
+            PostAction::Show => edits.on(post, |edit| edit.is_hidden = false),
+            PostAction::Add => edits.on(post, |edit| edit.is_added = true),
+            PostAction::Edit => {}
         }
     }
 }
 
-impl PostDeed {
+impl PostAction {
     const fn action(self) -> Option<AuditAction> {
         match self {
             Self::Up | Self::Down => Some(AuditAction::PostsReordered),
@@ -122,13 +122,13 @@ mod tests {
     #[test]
     fn only_known_buttons_do_anything() {
         let post = PostId::from_uuid(uuid::Uuid::from_u128(7));
-        assert_eq!(Deed::parse("save"), Some(Deed::Save));
+        assert_eq!(DraftAction::parse("save"), Some(DraftAction::Save));
         assert_eq!(
-            Deed::parse(&format!("up:{post}")),
-            Some(Deed::On(PostDeed::Up, post))
+            DraftAction::parse(&format!("up:{post}")),
+            Some(DraftAction::On(PostAction::Up, post))
         );
         for wrong in ["", "up", "up:", "up:7", "burn", &format!("burn:{post}")] {
-            assert_eq!(Deed::parse(wrong), None, "{wrong}");
+            assert_eq!(DraftAction::parse(wrong), None, "{wrong}");
         }
     }
 }

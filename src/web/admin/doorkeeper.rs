@@ -10,7 +10,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::Semaphore;
 
-use crate::web::errors::HttpError;
+use crate::web::error::HttpError;
 
 /// Characters that a password needs.
 pub const SHORTEST: usize = 10;
@@ -36,7 +36,7 @@ const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyBpdC4uLg$AAA
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many tries")]
-pub struct TooMany;
+pub struct RateLimited;
 
 /// The password could not be looked at: a hash is damaged, or memory has run out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,14 +52,14 @@ impl From<HashError> for HttpError {
 
 /// The counts and the hashing of this process.
 #[derive(Debug)]
-pub struct Doorkeeper {
+pub struct LoginThrottle {
     by_account: DefaultKeyedRateLimiter<String>,
     by_network: DefaultKeyedRateLimiter<IpAddr>,
     tokens_by_network: DefaultKeyedRateLimiter<IpAddr>,
     hashing: Semaphore,
 }
 
-impl Doorkeeper {
+impl LoginThrottle {
     pub fn new() -> Self {
         let quota = |burst: NonZeroU32| {
             Quota::with_period(ALL_BACK / burst.get())
@@ -78,27 +78,27 @@ impl Doorkeeper {
     ///
     /// # Errors
     /// When it is one too many.
-    pub fn count(&self, ip: IpAddr, account: &str) -> Result<(), TooMany> {
+    pub fn count(&self, ip: IpAddr, account: &str) -> Result<(), RateLimited> {
         if self.by_account.len() + self.by_network.len() > REMEMBERED {
             self.by_account.retain_recent();
             self.by_network.retain_recent();
         }
         let network = self.by_network.check_key(&network(ip));
-        network.map_err(|_| TooMany)?;
+        network.map_err(|_| RateLimited)?;
         let account = self.by_account.check_key(&account.to_owned());
-        account.map_err(|_| TooMany)
+        account.map_err(|_| RateLimited)
     }
 
     /// Counts a token that was wrong.
     ///
     /// # Errors
     /// When it is one too many.
-    pub fn count_token(&self, ip: IpAddr) -> Result<(), TooMany> {
+    pub fn count_token(&self, ip: IpAddr) -> Result<(), RateLimited> {
         if self.tokens_by_network.len() > REMEMBERED {
             self.tokens_by_network.retain_recent();
         }
         let counted = self.tokens_by_network.check_key(&network(ip));
-        counted.map_err(|_| TooMany)
+        counted.map_err(|_| RateLimited)
     }
 
     /// The argon2id hash of a new password, in PHC form (RFC 9106; OWASP's m=19456, t=2, p=1).
@@ -166,7 +166,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_is_known_again_and_no_other() {
-        let keeper = Doorkeeper::new();
+        let keeper = LoginThrottle::new();
         let hash = keeper.hash("correct horse", [7; 16]).await.unwrap();
         assert!(
             hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
@@ -179,8 +179,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_unknown_name_costs_the_same_work() {
-        assert_eq!(Doorkeeper::new().verify("x", None).await, Ok(false));
-        let own = Doorkeeper::new().hash("x", [7; 16]).await.unwrap();
+        assert_eq!(LoginThrottle::new().verify("x", None).await, Ok(false));
+        let own = LoginThrottle::new().hash("x", [7; 16]).await.unwrap();
         let cost = |hash: &str| hash.rsplitn(3, '$').last().map(str::to_owned);
         assert_eq!(cost(NOBODYS), cost(&own));
         assert_eq!(NOBODYS.len(), own.len());
@@ -188,32 +188,32 @@ mod tests {
 
     #[test]
     fn an_account_is_throttled_from_wherever() {
-        let keeper = Doorkeeper::new();
+        let keeper = LoginThrottle::new();
         let from = |n: u8| IpAddr::from([192, 0, 2, n]);
         for n in 0..10 {
             assert_eq!(keeper.count(from(n), "ada@example.com"), Ok(()));
         }
-        assert_eq!(keeper.count(from(99), "ada@example.com"), Err(TooMany));
+        assert_eq!(keeper.count(from(99), "ada@example.com"), Err(RateLimited));
         assert_eq!(keeper.count(from(99), "bob@example.com"), Ok(()));
     }
 
     #[test]
     fn wrong_tokens_are_throttled_and_lock_nobody_out_of_the_desk() {
-        let keeper = Doorkeeper::new();
+        let keeper = LoginThrottle::new();
         for _ in 0..30 {
             assert_eq!(keeper.count_token(HERE), Ok(()));
         }
-        assert_eq!(keeper.count_token(HERE), Err(TooMany));
+        assert_eq!(keeper.count_token(HERE), Err(RateLimited));
         assert_eq!(keeper.count(HERE, "ada@example.com"), Ok(()));
         assert_eq!(TOKEN_WAIT * PER_NETWORK.get(), ALL_BACK);
     }
 
     #[test]
     fn an_address_is_throttled_whatever_the_name() {
-        let keeper = Doorkeeper::new();
+        let keeper = LoginThrottle::new();
         for n in 0..30 {
             assert_eq!(keeper.count(HERE, &format!("{n}@example.com")), Ok(()));
         }
-        assert_eq!(keeper.count(HERE, "new@example.com"), Err(TooMany));
+        assert_eq!(keeper.count(HERE, "new@example.com"), Err(RateLimited));
     }
 }

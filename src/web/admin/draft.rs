@@ -10,12 +10,12 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::draft_edits::DraftEdits;
 use crate::store::NewDelivery;
 use crate::web::admin::edit::{self, Saving};
-use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::editor::{CurrentUser, VerifiedForm};
 use crate::web::admin::views::{
-    ChosenPost, Conflict, LeftOut, Look, Next, Notice, TestForm, Words,
+    ChosenPost, Conflict, FlashMessage, LeftOut, Next, PreviewOptions, TestForm, Words,
 };
-use crate::web::admin::{Answer, deed, page, preview, refused, see_other};
-use crate::web::errors::HttpError;
+use crate::web::admin::{HandlerResult, deed, page, preview, redirect, refused};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 use crate::web::{Services, headers, upcoming};
 
@@ -28,20 +28,20 @@ pub struct Asked {
 }
 
 impl Asked {
-    fn look(&self) -> Look {
-        Look::of(&self.show, &self.width, &self.theme)
+    fn look(&self) -> PreviewOptions {
+        PreviewOptions::of(&self.show, &self.width, &self.theme)
     }
 }
 
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: Editor,
+    editor: CurrentUser,
     Query(asked): Query<Asked>,
-) -> Answer {
+) -> HandlerResult {
     let draft = shared.web.digests.draft().await?;
-    let told = Told {
+    let told = DraftPageState {
         look: asked.look(),
-        ..Told::default()
+        ..DraftPageState::default()
     };
     page(&shared, &view(&shared, &editor, &draft, told).await?)
 }
@@ -49,9 +49,9 @@ pub async fn show(
 /// What the sandboxed frame shows.
 pub async fn html(
     State(shared): State<SharedState>,
-    _editor: Editor,
+    _editor: CurrentUser,
     Query(asked): Query<Asked>,
-) -> Answer {
+) -> HandlerResult {
     let draft = shared.web.digests.draft().await?;
     let (content, _) = shared.web.digests.sample(&draft)?;
     let shown = preview::in_the_light(&content.html, asked.look().dark);
@@ -59,14 +59,14 @@ pub async fn html(
 }
 
 /// Queues the draft, frozen as a send would freeze it, for one address.
-pub async fn test(State(shared): State<SharedState>, posted: Posted) -> Answer {
+pub async fn test(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
     let web = &shared.web;
     if let Saving::Answered(answer) = edit::save_typed(&shared, &posted).await? {
         return Ok(answer);
     }
     let draft = web.digests.draft().await?;
     if !web.digests.has_enough(&draft) {
-        return Ok(see_other(&shared, "/admin/next"));
+        return Ok(redirect(&shared, "/admin/next"));
     }
     let typed = posted.fields.text("email");
     let address = match EmailAddress::parse(typed) {
@@ -74,7 +74,7 @@ pub async fn test(State(shared): State<SharedState>, posted: Posted) -> Answer {
         parsed => {
             // The address is not at fault when the newsletter is not ready.
             let fault = parsed.err().map(|error| error.to_string());
-            let told = Told {
+            let told = DraftPageState {
                 look: edit::look(&posted.fields),
                 test_blockers: match fault {
                     None => web.not_ready.clone(),
@@ -84,7 +84,7 @@ pub async fn test(State(shared): State<SharedState>, posted: Posted) -> Answer {
                     address: typed.chars().take(254).collect(),
                     fault,
                 }),
-                ..Told::default()
+                ..DraftPageState::default()
             };
             let view = view(&shared, &posted.editor, &draft, told).await?;
             return refused(&shared, &view);
@@ -100,17 +100,20 @@ pub async fn test(State(shared): State<SharedState>, posted: Posted) -> Answer {
     };
     web.store.enqueue(&mail, now).await?;
     let did = AuditAction::TestSent;
-    posted.editor.did(&shared, did, AuditTarget::Nothing).await;
+    posted
+        .editor
+        .audit(&shared, did, AuditTarget::Nothing)
+        .await;
     Ok(edit::back(
         &shared,
         &posted.fields,
-        Some(Notice::TestQueued),
+        Some(FlashMessage::TestQueued),
         "",
     ))
 }
 
 /// Reads the feeds now.
-pub async fn collect(State(shared): State<SharedState>, posted: Posted) -> Answer {
+pub async fn collect(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
     if let Saving::Answered(answer) = edit::save_typed(&shared, &posted).await? {
         return Ok(answer);
     }
@@ -118,7 +121,7 @@ pub async fn collect(State(shared): State<SharedState>, posted: Posted) -> Answe
     Ok(edit::back(
         &shared,
         &posted.fields,
-        Some(Notice::FeedsRead),
+        Some(FlashMessage::FeedsRead),
         "",
     ))
 }
@@ -130,8 +133,8 @@ fn can_leave(web: &Services) -> bool {
 
 /// What the page tells besides how the draft stands.
 #[derive(Default)]
-pub(super) struct Told {
-    pub look: Look,
+pub(super) struct DraftPageState {
+    pub look: PreviewOptions,
     /// What was typed and not saved.
     pub typed: Option<Words>,
     pub conflict: Option<Conflict>,
@@ -141,9 +144,9 @@ pub(super) struct Told {
 
 pub(super) async fn view(
     shared: &SharedState,
-    editor: &Editor,
+    editor: &CurrentUser,
     draft: &Draft,
-    told: Told,
+    told: DraftPageState,
 ) -> Result<Next, HttpError> {
     let web = &shared.web;
     let (upcoming, goes_at) = upcoming::ahead(web).await?;

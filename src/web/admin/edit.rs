@@ -9,13 +9,13 @@ use crate::domain::audit::AuditAction;
 use crate::domain::issue::draft_edits::DraftEdits;
 use crate::domain::issue::text::{Note, Preheader, Subject};
 use crate::store::SaveOutcome;
-use crate::web::admin::deed::{Deed, PostDeed};
-use crate::web::admin::draft::{self, Told};
-use crate::web::admin::editor::Posted;
-use crate::web::admin::fields::Fields;
-use crate::web::admin::views::{Conflict, Look, Notice, Words};
-use crate::web::admin::{Answer, refused, see_other};
-use crate::web::errors::HttpError;
+use crate::web::admin::deed::{DraftAction, PostAction};
+use crate::web::admin::draft::{self, DraftPageState};
+use crate::web::admin::editor::VerifiedForm;
+use crate::web::admin::fields::FormFields;
+use crate::web::admin::views::{Conflict, FlashMessage, PreviewOptions, Words};
+use crate::web::admin::{HandlerResult, redirect, refused};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 /// What became of what was typed.
@@ -27,34 +27,43 @@ pub(super) enum Saving {
 }
 
 /// `POST /admin/next`.
-pub async fn change(State(shared): State<SharedState>, posted: Posted) -> Answer {
-    let deed = Deed::parse(posted.fields.text("do")).ok_or(HttpError::Unprocessable)?;
+pub async fn change(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
+    let deed = DraftAction::parse(posted.fields.text("do")).ok_or(HttpError::Unprocessable)?;
     if let Saving::Answered(answer) = save(&shared, &posted, deed).await? {
         return Ok(answer);
     }
     let back = |notice, place: &str| Ok(back(&shared, &posted.fields, notice, place));
     match deed {
-        Deed::Save => back(Some(Notice::Saved), ""),
-        Deed::Review => Ok(see_other(&shared, "/admin/next/send")),
-        Deed::New => Ok(see_other(&shared, "/admin/next/add")),
-        Deed::Unplace => back(None, "posts"),
-        Deed::On(PostDeed::Edit, post) => {
-            Ok(see_other(&shared, &format!("/admin/next/posts/{post}")))
+        DraftAction::Save => back(Some(FlashMessage::Saved), ""),
+        DraftAction::Review => Ok(redirect(&shared, "/admin/next/send")),
+        DraftAction::New => Ok(redirect(&shared, "/admin/next/add")),
+        DraftAction::Unplace => back(None, "posts"),
+        DraftAction::On(PostAction::Edit, post) => {
+            Ok(redirect(&shared, &format!("/admin/next/posts/{post}")))
         }
-        Deed::On(PostDeed::Hide, post) => back(Some(Notice::PostHidden), &format!("post-{post}")),
-        Deed::On(_, post) => back(None, &format!("post-{post}")),
+        DraftAction::On(PostAction::Hide, post) => {
+            back(Some(FlashMessage::PostHidden), &format!("post-{post}"))
+        }
+        DraftAction::On(_, post) => back(None, &format!("post-{post}")),
     }
 }
 
 /// Saves what the page's form carries beside the button, if it came from that page.
-pub(super) async fn save_typed(shared: &SharedState, posted: &Posted) -> Result<Saving, HttpError> {
+pub(super) async fn save_typed(
+    shared: &SharedState,
+    posted: &VerifiedForm,
+) -> Result<Saving, HttpError> {
     if posted.fields.text("version").is_empty() {
         return Ok(Saving::Saved);
     }
-    save(shared, posted, Deed::Save).await
+    save(shared, posted, DraftAction::Save).await
 }
 
-async fn save(shared: &SharedState, posted: &Posted, deed: Deed) -> Result<Saving, HttpError> {
+async fn save(
+    shared: &SharedState,
+    posted: &VerifiedForm,
+    deed: DraftAction,
+) -> Result<Saving, HttpError> {
     let web = &shared.web;
     let before = web.store.draft_edits().await?;
     let version = posted.fields.text("version").parse::<i64>();
@@ -77,10 +86,10 @@ async fn save(shared: &SharedState, posted: &Posted, deed: Deed) -> Result<Savin
     }
     let draft = web.digests.draft_with(before.clone()).await?;
     if is_faulty {
-        let told = Told {
+        let told = DraftPageState {
             look: look(&posted.fields),
             typed: Some(typed),
-            ..Told::default()
+            ..DraftPageState::default()
         };
         let view = draft::view(shared, &posted.editor, &draft, told).await?;
         return refused(shared, &view).map(Saving::Answered);
@@ -95,7 +104,7 @@ async fn save(shared: &SharedState, posted: &Posted, deed: Deed) -> Result<Savin
     match web.store.save_draft_edits(&after).await? {
         SaveOutcome::Saved => {
             for did in of_words.into_iter().chain(of_deed) {
-                posted.editor.did(shared, did, draft.number).await;
+                posted.editor.audit(shared, did, draft.number).await;
             }
             Ok(Saving::Saved)
         }
@@ -104,7 +113,7 @@ async fn save(shared: &SharedState, posted: &Posted, deed: Deed) -> Result<Savin
 }
 
 /// Puts the typed words into `edits`, those that can be; tells of the others.
-fn type_on(edits: &mut DraftEdits, fields: &Fields) -> Words {
+fn type_on(edits: &mut DraftEdits, fields: &FormFields) -> Words {
     let mut typed = typed(fields);
     match Subject::parse(&typed.subject) {
         Ok(subject) => edits.subject = Some(subject).filter(|it| !it.is_empty()),
@@ -121,7 +130,7 @@ fn type_on(edits: &mut DraftEdits, fields: &Fields) -> Words {
     typed
 }
 
-fn typed(fields: &Fields) -> Words {
+fn typed(fields: &FormFields) -> Words {
     Words {
         subject: fields.text("subject").to_owned(),
         preheader: fields.text("preheader").to_owned(),
@@ -131,7 +140,7 @@ fn typed(fields: &Fields) -> Words {
 }
 
 /// The page as it stands now, with what was typed kept in the form: saved again, it wins.
-async fn conflict(shared: &SharedState, posted: &Posted) -> Answer {
+async fn conflict(shared: &SharedState, posted: &VerifiedForm) -> HandlerResult {
     let draft = shared.web.digests.draft().await?;
     let (typed, stored) = (typed(&posted.fields), draft::words(&draft.edits));
     let differs = |theirs: String, mine: &str| {
@@ -139,7 +148,7 @@ async fn conflict(shared: &SharedState, posted: &Posted) -> Answer {
         (theirs.trim() != mine.trim()).then_some(theirs)
     };
     let made_for = posted.fields.text("number").parse::<i64>();
-    let told = Told {
+    let told = DraftPageState {
         look: look(&posted.fields),
         conflict: Some(Conflict {
             gone: made_for.ok().filter(|number| *number < draft.number.get()),
@@ -148,14 +157,14 @@ async fn conflict(shared: &SharedState, posted: &Posted) -> Answer {
             note: differs(stored.note, &typed.note),
         }),
         typed: Some(typed),
-        ..Told::default()
+        ..DraftPageState::default()
     };
     let view = draft::view(shared, &posted.editor, &draft, told).await?;
     Ok((StatusCode::CONFLICT, shared.pages.html(&view)?).into_response())
 }
 
-pub(super) fn look(fields: &Fields) -> Look {
-    Look::of(
+pub(super) fn look(fields: &FormFields) -> PreviewOptions {
+    PreviewOptions::of(
         fields.text("show"),
         fields.text("width"),
         fields.text("theme"),
@@ -165,8 +174,8 @@ pub(super) fn look(fields: &Fields) -> Look {
 /// Back to the page, at the place where it was pressed.
 pub(super) fn back(
     shared: &SharedState,
-    fields: &Fields,
-    notice: Option<Notice>,
+    fields: &FormFields,
+    notice: Option<FlashMessage>,
     place: &str,
 ) -> Response {
     let done = notice.map(|notice| format!("&done={}", notice.as_str()));
@@ -178,5 +187,5 @@ pub(super) fn back(
     if !place.is_empty() {
         path = format!("{path}#{place}");
     }
-    see_other(shared, &path)
+    redirect(shared, &path)
 }

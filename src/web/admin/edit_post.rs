@@ -12,17 +12,17 @@ use crate::domain::issue::draft_edits::DraftEdits;
 use crate::domain::issue::post::{Post, PostId};
 use crate::domain::issue::text::{Excerpt, Title};
 use crate::store::{ManualPostOutcome, SaveOutcome};
-use crate::web::admin::editor::{Editor, Posted};
-use crate::web::admin::views::{AddPost, EditPost, Notice, PostFaults, PostFields};
-use crate::web::admin::{Answer, page, refused, see_other};
-use crate::web::errors::HttpError;
+use crate::web::admin::editor::{CurrentUser, VerifiedForm};
+use crate::web::admin::views::{AddPost, EditPost, FlashMessage, PostFaults, PostFields};
+use crate::web::admin::{HandlerResult, page, redirect, refused};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: Editor,
+    editor: CurrentUser,
     Path(id): Path<String>,
-) -> Answer {
+) -> HandlerResult {
     let post = find(&shared, &id).await?;
     let edits = shared.web.store.draft_edits().await?;
     let mut written = post.clone();
@@ -41,8 +41,8 @@ pub async fn show(
 pub async fn change(
     State(shared): State<SharedState>,
     Path(id): Path<String>,
-    posted: Posted,
-) -> Answer {
+    posted: VerifiedForm,
+) -> HandlerResult {
     let store = &shared.web.store;
     let post = find(&shared, &id).await?;
     let before = store.draft_edits().await?;
@@ -70,18 +70,18 @@ pub async fn change(
     }
     let number = shared.web.store.next_number().await?;
     let did = AuditAction::PostEdited;
-    posted.editor.did(&shared, did, number).await;
+    posted.editor.audit(&shared, did, number).await;
     Ok(saved(&shared, &post.id))
 }
 
-pub async fn show_new(State(shared): State<SharedState>, editor: Editor) -> Answer {
+pub async fn show_new(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
     let post = PostFields::default();
     page(&shared, &new_view(&shared, &editor, post).await?)
 }
 
 /// Adds a post. Its words are kept as an edit, too, so that a feed that brings it later
 /// does not change them.
-pub async fn add(State(shared): State<SharedState>, posted: Posted) -> Answer {
+pub async fn add(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
     let mut typed = typed(&posted);
     let url = web_address(&typed.url);
     if url.is_none() {
@@ -121,14 +121,14 @@ pub async fn add(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let number = shared.web.store.next_number().await?;
     posted
         .editor
-        .did(&shared, AuditAction::PostAdded, number)
+        .audit(&shared, AuditAction::PostAdded, number)
         .await;
     Ok(saved(&shared, &id))
 }
 
 fn saved(shared: &SharedState, post: &PostId) -> Response {
-    let word = Notice::Saved.as_str();
-    see_other(shared, &format!("/admin/next?done={word}#post-{post}"))
+    let word = FlashMessage::Saved.as_str();
+    redirect(shared, &format!("/admin/next?done={word}#post-{post}"))
 }
 
 /// As its feed has it; not one that is in an issue.
@@ -138,7 +138,7 @@ async fn find(shared: &SharedState, id: &str) -> Result<Post, HttpError> {
     Ok(found.ok_or(HttpError::NotFound)?.post)
 }
 
-fn typed(posted: &Posted) -> PostFields {
+fn typed(posted: &VerifiedForm) -> PostFields {
     let text = |name| posted.fields.text(name).to_owned();
     PostFields {
         title: text("title"),
@@ -170,7 +170,7 @@ fn web_address(typed: &str) -> Option<Url> {
 
 async fn view(
     shared: &SharedState,
-    editor: &Editor,
+    editor: &CurrentUser,
     edits: &DraftEdits,
     post: &Post,
     words: PostFields,
@@ -194,7 +194,7 @@ async fn view(
 
 async fn new_view(
     shared: &SharedState,
-    editor: &Editor,
+    editor: &CurrentUser,
     post: PostFields,
 ) -> Result<AddPost, HttpError> {
     Ok(AddPost {

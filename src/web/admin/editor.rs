@@ -11,30 +11,30 @@ use crate::domain::ids::AuditId;
 use crate::domain::signed_token::Purpose;
 use crate::store::{Admin, Role, StoreError};
 use crate::web::Services;
-use crate::web::admin::fields::Fields;
+use crate::web::admin::fields::FormFields;
 use crate::web::admin::session;
-use crate::web::admin::views::{Desk, Notice};
-use crate::web::errors::HttpError;
+use crate::web::admin::views::{AdminLayout, FlashMessage};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 /// Whoever is logged in, editor or admin. Which of them a page is for stands in the table
 /// of routes, whose layer puts this into the request.
 #[derive(Clone, Debug)]
-pub struct Editor {
+pub struct CurrentUser {
     pub admin: Admin,
     /// The hash of the session's token.
     pub session: String,
-    notice: Option<Notice>,
+    notice: Option<FlashMessage>,
 }
 
 /// A form that they sent from a page of this session.
 #[derive(Clone, Debug)]
-pub struct Posted {
-    pub editor: Editor,
-    pub fields: Fields,
+pub struct VerifiedForm {
+    pub editor: CurrentUser,
+    pub fields: FormFields,
 }
 
-impl Editor {
+impl CurrentUser {
     /// Whose session a request belongs to.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Editor {
         query: Option<&str>,
     ) -> Result<Option<Self>, StoreError> {
         let web = &shared.web;
-        let Some(hash) = session::claimed(web, headers) else {
+        let Some(hash) = session::from_request(web, headers) else {
             return Ok(None);
         };
         let found = web.store.session(&hash, web.clock.now()).await?;
@@ -61,15 +61,15 @@ impl Editor {
     }
 
     /// What stands around every page.
-    pub fn desk(&self, shared: &SharedState) -> Desk {
+    pub fn desk(&self, shared: &SharedState) -> AdminLayout {
         let (web, now) = (&shared.web, shared.now());
         let revoked = match self.notice {
-            Some(Notice::RoleChanged | Notice::AccountRemoved) => {
+            Some(FlashMessage::RoleChanged | FlashMessage::AccountRemoved) => {
                 shared.results.revoked.take(&self.session, now)
             }
             _ => None,
         };
-        Desk {
+        AdminLayout {
             csrf: web.keys.sign(Purpose::Csrf, b"", self.session.as_bytes()),
             account: self.admin.address.to_string(),
             is_admin: self.is_admin(),
@@ -80,7 +80,7 @@ impl Editor {
     }
 
     /// Notes what was just done, in the list that admins read and in the log.
-    pub async fn did(
+    pub async fn audit(
         &self,
         shared: &SharedState,
         action: AuditAction,
@@ -119,7 +119,7 @@ pub(super) async fn note(
     }
 }
 
-impl FromRequestParts<SharedState> for Editor {
+impl FromRequestParts<SharedState> for CurrentUser {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, _: &SharedState) -> Result<Self, HttpError> {
@@ -129,15 +129,15 @@ impl FromRequestParts<SharedState> for Editor {
     }
 }
 
-impl FromRequest<SharedState> for Posted {
+impl FromRequest<SharedState> for VerifiedForm {
     type Rejection = Response;
 
     async fn from_request(request: Request, shared: &SharedState) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        let editor = Editor::from_request_parts(&mut parts, shared)
+        let editor = CurrentUser::from_request_parts(&mut parts, shared)
             .await
             .map_err(IntoResponse::into_response)?;
-        let fields = Fields::from_request(Request::from_parts(parts, body), shared)
+        let fields = FormFields::from_request(Request::from_parts(parts, body), shared)
             .await
             .map_err(IntoResponse::into_response)?;
         if !editor.sent(fields.text("csrf"), shared) {
@@ -147,8 +147,8 @@ impl FromRequest<SharedState> for Posted {
     }
 }
 
-fn notice(query: Option<&str>) -> Option<Notice> {
+fn notice(query: Option<&str>) -> Option<FlashMessage> {
     let mut pairs = url::form_urlencoded::parse(query?.as_bytes());
     let (_, word) = pairs.find(|(name, _)| name == "done")?;
-    Notice::parse(&word)
+    FlashMessage::parse(&word)
 }

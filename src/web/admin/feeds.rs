@@ -8,20 +8,20 @@ use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::issue::post::FeedId;
 use crate::feeds::{FeedSource, FeedSourceError};
 use crate::store::{FeedOrigin, FeedRow};
-use crate::web::admin::editor::{Editor, Posted};
-use crate::web::admin::views::{AddFeed, FeedLine, Feeds, Notice};
-use crate::web::admin::{Answer, done, page, refused, see_other};
-use crate::web::errors::HttpError;
+use crate::web::admin::editor::{CurrentUser, VerifiedForm};
+use crate::web::admin::views::{AddFeed, FeedLine, Feeds, FlashMessage};
+use crate::web::admin::{HandlerResult, page, redirect, redirect_with_flash, refused};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
-pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
+pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
     let view = view(&shared, &editor, AddFeed::default()).await?;
     page(&shared, &view)
 }
 
 /// Adds a feed and reads it at once: a slip is better told now than on Friday. What
 /// cannot be read is not added.
-pub async fn add(State(shared): State<SharedState>, posted: Posted) -> Answer {
+pub async fn add(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
     let web = &shared.web;
     let typed = posted.fields.text("url");
     let refuse = async |fault: String| {
@@ -52,26 +52,34 @@ pub async fn add(State(shared): State<SharedState>, posted: Posted) -> Answer {
             let object = AuditTarget::Feed(source);
             posted
                 .editor
-                .did(&shared, AuditAction::FeedAdded, object)
+                .audit(&shared, AuditAction::FeedAdded, object)
                 .await;
-            Ok(done(&shared, "/admin/feeds", Notice::FeedAdded))
+            Ok(redirect_with_flash(
+                &shared,
+                "/admin/feeds",
+                FlashMessage::FeedAdded,
+            ))
         }
         // The list tells how it went.
-        _ => Ok(see_other(&shared, "/admin/feeds")),
+        _ => Ok(redirect(&shared, "/admin/feeds")),
     }
 }
 
 pub async fn act(
     State(shared): State<SharedState>,
     Path(id): Path<String>,
-    posted: Posted,
-) -> Answer {
+    posted: VerifiedForm,
+) -> HandlerResult {
     let id = FeedId::parse(&id).map_err(|_| HttpError::NotFound)?;
     let feed = find(&shared, |feed| feed.id == id).await?;
     match posted.fields.text("action") {
         "check" => match shared.web.digests.collect_one(&feed).await?.result {
-            Ok(_) => Ok(done(&shared, "/admin/feeds", Notice::FeedChecked)),
-            Err(_) => Ok(see_other(&shared, "/admin/feeds")),
+            Ok(_) => Ok(redirect_with_flash(
+                &shared,
+                "/admin/feeds",
+                FlashMessage::FeedChecked,
+            )),
+            Err(_) => Ok(redirect(&shared, "/admin/feeds")),
         },
         // The next start would bring it back.
         "remove" if feed.origin == FeedOrigin::Settings => Err(HttpError::Unprocessable),
@@ -80,9 +88,13 @@ pub async fn act(
             let object = AuditTarget::Feed(feed.source);
             posted
                 .editor
-                .did(&shared, AuditAction::FeedRemoved, object)
+                .audit(&shared, AuditAction::FeedRemoved, object)
                 .await;
-            Ok(done(&shared, "/admin/feeds", Notice::FeedRemoved))
+            Ok(redirect_with_flash(
+                &shared,
+                "/admin/feeds",
+                FlashMessage::FeedRemoved,
+            ))
         }
         _ => Err(HttpError::Unprocessable),
     }
@@ -107,7 +119,11 @@ async fn find(
     feeds.into_iter().find(wanted).ok_or(HttpError::NotFound)
 }
 
-async fn view(shared: &SharedState, editor: &Editor, add: AddFeed) -> Result<Feeds, HttpError> {
+async fn view(
+    shared: &SharedState,
+    editor: &CurrentUser,
+    add: AddFeed,
+) -> Result<Feeds, HttpError> {
     let store = &shared.web.store;
     let posts = store.posts_per_feed().await?;
     let line = |feed: FeedRow| FeedLine {

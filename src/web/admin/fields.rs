@@ -3,22 +3,22 @@
 use axum::extract::rejection::RawFormRejection;
 use axum::extract::{FromRequest, RawForm, Request};
 
-use crate::web::admin::origin::is_foreign;
-use crate::web::errors::HttpError;
+use crate::web::admin::origin::is_cross_origin;
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 /// The fields of a form that was not sent from another site.
 #[derive(Clone)]
-pub struct Fields(Vec<(String, String)>);
+pub struct FormFields(Vec<(String, String)>);
 
 /// Not shown: there may be a password in it.
-impl std::fmt::Debug for Fields {
+impl std::fmt::Debug for FormFields {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Fields(…)")
     }
 }
 
-impl Fields {
+impl FormFields {
     /// The first field of that name; empty when there is none.
     pub fn text(&self, name: &str) -> &str {
         self.get(name).unwrap_or_default()
@@ -42,11 +42,11 @@ impl Fields {
     }
 }
 
-impl FromRequest<SharedState> for Fields {
+impl FromRequest<SharedState> for FormFields {
     type Rejection = HttpError;
 
     async fn from_request(request: Request, shared: &SharedState) -> Result<Self, HttpError> {
-        if is_foreign(request.headers(), &shared.web.door.public_url) {
+        if is_cross_origin(request.headers(), &shared.web.door.public_url) {
             return Err(HttpError::Forbidden);
         }
         let RawForm(body) = match RawForm::from_request(request, shared).await {

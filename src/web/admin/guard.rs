@@ -6,35 +6,37 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use url::form_urlencoded::{Serializer, byte_serialize, parse};
 
-use crate::web::admin::editor::Editor;
-use crate::web::admin::see_other;
-use crate::web::admin::views::NotYours;
-use crate::web::errors::HttpError;
+use crate::web::admin::editor::CurrentUser;
+use crate::web::admin::redirect;
+use crate::web::admin::views::Forbidden;
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 /// Whom a page is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum Access {
     /// The door: whoever comes.
-    Anyone,
+    Public,
     /// Whoever is logged in.
-    Editors,
-    Admins,
+    Editor,
+    Admin,
 }
 
 /// A layer for one route. Lets nobody further who may not, and tells the page who it is.
-pub async fn hold(
-    State((shared, who)): State<(SharedState, Who)>,
+pub async fn require(
+    State((shared, who)): State<(SharedState, Access)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    if who == Who::Anyone {
+    if who == Access::Public {
         return next.run(request).await;
     }
     let (headers, query) = (request.headers(), request.uri().query());
-    match Editor::find(&shared, headers, query).await {
+    match CurrentUser::find(&shared, headers, query).await {
         Ok(None) => away(&request, &shared),
-        Ok(Some(editor)) if who == Who::Admins && !editor.is_admin() => not_yours(&shared, &editor),
+        Ok(Some(editor)) if who == Access::Admin && !editor.is_admin() => {
+            forbidden(&shared, &editor)
+        }
         Ok(Some(editor)) => {
             request.extensions_mut().insert(editor);
             next.run(request).await
@@ -44,8 +46,8 @@ pub async fn hold(
 }
 
 /// Says that this is for admins: also where one form of a page is, and the page is not.
-pub fn not_yours(shared: &SharedState, editor: &Editor) -> Response {
-    let view = NotYours {
+pub fn forbidden(shared: &SharedState, editor: &CurrentUser) -> Response {
+    let view = Forbidden {
         desk: editor.desk(shared),
     };
     match shared.pages.html(&view) {
@@ -60,10 +62,10 @@ fn away(request: &Request, shared: &SharedState) -> Response {
         return HttpError::Forbidden.into_response();
     }
     match page_of(request.uri()) {
-        page if page == "/" => see_other(shared, "/admin/login"),
+        page if page == "/" => redirect(shared, "/admin/login"),
         page => {
             let next: String = byte_serialize(format!("/admin{page}").as_bytes()).collect();
-            see_other(shared, &format!("/admin/login?next={next}"))
+            redirect(shared, &format!("/admin/login?next={next}"))
         }
     }
 }

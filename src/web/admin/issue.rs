@@ -7,11 +7,11 @@ use crate::domain::issue::{IssueId, IssueNumber};
 use crate::store::{DeliveryRow, IssueRow, Store, StoreError};
 use crate::web::Services;
 use crate::web::admin::copies::{self, Filter};
-use crate::web::admin::editor::{Editor, Posted};
-use crate::web::admin::paging::cut;
-use crate::web::admin::views::{Issue, Live, Notice, PostClicks};
-use crate::web::admin::{Answer, done, page, see_other};
-use crate::web::errors::HttpError;
+use crate::web::admin::editor::{CurrentUser, VerifiedForm};
+use crate::web::admin::paging::split_page;
+use crate::web::admin::views::{FlashMessage, Issue, Live, PostClicks};
+use crate::web::admin::{HandlerResult, page, redirect, redirect_with_flash};
+use crate::web::error::HttpError;
 use crate::web::issue_deed::IssueAction;
 use crate::web::state::SharedState;
 
@@ -29,14 +29,14 @@ pub struct Asked {
 
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: Editor,
+    editor: CurrentUser,
     Path(number): Path<String>,
     Query(asked): Query<Asked>,
-) -> Answer {
+) -> HandlerResult {
     let store = &shared.web.store;
     let found = find(&shared.web, &number).await;
     if matches!(found, Err(HttpError::NotFound)) && is_next(&shared.web, &number).await? {
-        return Ok(see_other(&shared, "/admin/next"));
+        return Ok(redirect(&shared, "/admin/next"));
     }
     let issue = found?;
     let id = issue.id;
@@ -78,15 +78,15 @@ pub async fn show(
 /// The last look before a send, by the issue's number.
 pub async fn review(
     State(shared): State<SharedState>,
-    _editor: Editor,
+    _editor: CurrentUser,
     Path(number): Path<String>,
-) -> Answer {
+) -> HandlerResult {
     if is_next(&shared.web, &number).await? {
-        return Ok(see_other(&shared, "/admin/next/send"));
+        return Ok(redirect(&shared, "/admin/next/send"));
     }
     let issue = find(&shared.web, &number).await?;
     let page = format!("/admin/issues/{}", issue.number);
-    Ok(see_other(&shared, &page))
+    Ok(redirect(&shared, &page))
 }
 
 /// Whether it is the number that the draft will have.
@@ -107,7 +107,7 @@ async fn list(
     let mut rows = store
         .issue_deliveries(issue, &filter.states(), after, PAGE as i64 + 1)
         .await?;
-    let older = cut(&mut rows, PAGE).map(|row| row.id.clone());
+    let older = split_page(&mut rows, PAGE).map(|row| row.id.clone());
     Ok((rows, older))
 }
 
@@ -116,25 +116,31 @@ async fn list(
 pub async fn act(
     State(shared): State<SharedState>,
     Path(number): Path<String>,
-    posted: Posted,
-) -> Answer {
+    posted: VerifiedForm,
+) -> HandlerResult {
     let issue = find(&shared.web, &number).await?;
     let deed = IssueAction::parse(posted.fields.text("action")).ok_or(HttpError::Unprocessable)?;
     let by = posted.editor.admin.address.to_string();
     let changed = deed.apply(&shared, &issue, &by).await?;
     let path = format!("/admin/issues/{}", issue.number);
     let notice = match (deed, changed) {
-        (IssueAction::TryNow, 0) => return Ok(done(&shared, &path, Notice::NothingWaits)),
-        (_, 0) => return Ok(see_other(&shared, &path)),
-        (IssueAction::Pause, _) => Notice::Paused,
-        (IssueAction::Resume, _) => Notice::Resumed,
-        (IssueAction::Cancel, _) => Notice::Cancelled,
-        (IssueAction::TryNow, _) => Notice::TriedNow,
-        (IssueAction::SendAgain, _) => Notice::SentAgain,
+        (IssueAction::TryNow, 0) => {
+            return Ok(redirect_with_flash(
+                &shared,
+                &path,
+                FlashMessage::NothingWaits,
+            ));
+        }
+        (_, 0) => return Ok(redirect(&shared, &path)),
+        (IssueAction::Pause, _) => FlashMessage::Paused,
+        (IssueAction::Resume, _) => FlashMessage::Resumed,
+        (IssueAction::Cancel, _) => FlashMessage::Cancelled,
+        (IssueAction::TryNow, _) => FlashMessage::TriedNow,
+        (IssueAction::SendAgain, _) => FlashMessage::SentAgain,
     };
     let did = deed.action();
-    posted.editor.did(&shared, did, issue.number).await;
-    Ok(done(&shared, &path, notice))
+    posted.editor.audit(&shared, did, issue.number).await;
+    Ok(redirect_with_flash(&shared, &path, notice))
 }
 
 /// None unless they are counted.

@@ -5,11 +5,11 @@ use axum::extract::{Query, State};
 use crate::domain::issue::IssueNumber;
 use crate::domain::issue::slot::Slot;
 use crate::store::{IssueRow, Store, StoreError};
-use crate::web::admin::editor::Editor;
-use crate::web::admin::paging::{After, cut};
+use crate::web::admin::editor::CurrentUser;
+use crate::web::admin::paging::{After, split_page};
 use crate::web::admin::views::{IssueLine, Issues, NextLine, SkippedWeek};
-use crate::web::admin::{Answer, page};
-use crate::web::errors::HttpError;
+use crate::web::admin::{HandlerResult, page};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 use crate::web::upcoming;
 
@@ -19,13 +19,13 @@ const SKIPPED: i64 = 5;
 
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: Editor,
+    editor: CurrentUser,
     Query(After { after }): Query<After>,
-) -> Answer {
+) -> HandlerResult {
     let web = &shared.web;
     let before = IssueNumber::parse(&after).ok();
     let mut rows = web.store.issues(before, PAGE as i64 + 1).await?;
-    let older = cut(&mut rows, PAGE).map(|issue| issue.number.to_string());
+    let older = split_page(&mut rows, PAGE).map(|issue| issue.number.to_string());
     let next = match before {
         None => Some(NextLine {
             number: web.store.next_number().await?.get(),

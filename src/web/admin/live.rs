@@ -14,10 +14,10 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval};
 
-use crate::web::admin::editor::Editor;
+use crate::web::admin::editor::CurrentUser;
 use crate::web::admin::views::{Live, LiveFigures, LiveProgress};
-use crate::web::admin::{Answer, issue, see_other};
-use crate::web::live::{Look, Seen};
+use crate::web::admin::{HandlerResult, issue, redirect};
+use crate::web::issue_progress::{ProgressSnapshot, ProgressState};
 use crate::web::pages::PageError;
 use crate::web::state::SharedState;
 
@@ -33,15 +33,15 @@ const RETRY: Duration = Duration::from_secs(2);
 /// The stream for a browser's `EventSource`; people who come here are sent to the page.
 pub async fn follow(
     State(shared): State<SharedState>,
-    editor: Editor,
+    editor: CurrentUser,
     Path(number): Path<String>,
     headers: HeaderMap,
-) -> Answer {
+) -> HandlerResult {
     let issue = issue::find(&shared.web, &number).await?;
     let accepts = headers.get(header::ACCEPT).map(HeaderValue::as_bytes);
     if accepts.is_some_and(|accepts| accepts.starts_with(b"text/html")) {
         let page = format!("/admin/issues/{}", issue.number);
-        return Ok(see_other(&shared, &page));
+        return Ok(redirect(&shared, &page));
     }
     let mut session = tokio::time::interval_at(Instant::now() + SESSION, SESSION);
     session.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -81,8 +81,8 @@ enum End {
 /// One browser's stream.
 struct Follower {
     shared: SharedState,
-    editor: Editor,
-    seen: watch::Receiver<Seen>,
+    editor: CurrentUser,
+    seen: watch::Receiver<ProgressState>,
     session: Interval,
     /// The last figures that were sent, so that nothing is said twice.
     sent: String,
@@ -136,7 +136,7 @@ impl Follower {
     }
 
     /// The figures, if they are others than before.
-    fn tell(&mut self, look: &Look) -> Option<Event> {
+    fn tell(&mut self, look: &ProgressSnapshot) -> Option<Event> {
         let figures = match figures(&self.shared, look) {
             Ok(figures) => figures,
             Err(error) => {
@@ -162,11 +162,14 @@ impl Follower {
 }
 
 /// The next look that is news, not before `free_at`; `None` when its reader is gone.
-async fn next_look(seen: &mut watch::Receiver<Seen>, free_at: Instant) -> Option<Arc<Look>> {
+async fn next_look(
+    seen: &mut watch::Receiver<ProgressState>,
+    free_at: Instant,
+) -> Option<Arc<ProgressSnapshot>> {
     loop {
         tokio::time::sleep_until(free_at).await;
         seen.changed().await.ok()?;
-        if let Seen::Look(look) = &*seen.borrow_and_update() {
+        if let ProgressState::Look(look) = &*seen.borrow_and_update() {
             return Some(Arc::clone(look));
         }
     }
@@ -191,7 +194,7 @@ struct Progress<'a> {
     parts: BTreeMap<&'static str, String>,
 }
 
-fn figures(shared: &SharedState, look: &Look) -> Result<String, PageError> {
+fn figures(shared: &SharedState, look: &ProgressSnapshot) -> Result<String, PageError> {
     let live = Live::new(look, &shared.web.mail_goes_to);
     let tally = &look.sight.issue.tally;
     let parts = BTreeMap::from([

@@ -14,13 +14,13 @@ use crate::domain::ids::AdminId;
 use crate::domain::signed_token::Purpose;
 use crate::store::Admin;
 use crate::web::Services;
-use crate::web::admin::doorkeeper::Doorkeeper;
-use crate::web::admin::editor::{Posted, note};
-use crate::web::admin::fields::Fields;
+use crate::web::admin::doorkeeper::LoginThrottle;
+use crate::web::admin::editor::{VerifiedForm, note};
+use crate::web::admin::fields::FormFields;
 use crate::web::admin::views::{Login, LoginFault};
-use crate::web::admin::{Answer, see_other, session};
+use crate::web::admin::{HandlerResult, redirect, session};
 use crate::web::client_ip::ClientIp;
-use crate::web::errors::HttpError;
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 /// How long the form may lie open.
@@ -34,7 +34,7 @@ pub struct Asked {
     next: String,
 }
 
-pub async fn show(State(shared): State<SharedState>, Query(asked): Query<Asked>) -> Answer {
+pub async fn show(State(shared): State<SharedState>, Query(asked): Query<Asked>) -> HandlerResult {
     let next = desk_path(&asked.next);
     form(&shared, StatusCode::OK, None, "", next).await
 }
@@ -43,8 +43,8 @@ pub async fn log_in(
     State(shared): State<SharedState>,
     ClientIp(ip): ClientIp,
     headers: HeaderMap,
-    fields: Fields,
-) -> Answer {
+    fields: FormFields,
+) -> HandlerResult {
     let (email, next) = (fields.text("email"), desk_path(fields.text("next")));
     let again = async |status, fault| form(&shared, status, Some(fault), email, next).await;
     if !holds(&shared.web, fields.text("csrf")) {
@@ -66,7 +66,7 @@ pub async fn log_in(
     .await;
     match checked? {
         Some(admin) => {
-            if let Some(old) = session::claimed(&shared.web, &headers) {
+            if let Some(old) = session::from_request(&shared.web, &headers) {
                 shared.web.store.close_session(&old).await?;
             }
             note(
@@ -82,27 +82,27 @@ pub async fn log_in(
     }
 }
 
-pub async fn log_out(State(shared): State<SharedState>, posted: Posted) -> Answer {
+pub async fn log_out(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
     shared
         .web
         .store
         .close_session(&posted.editor.session)
         .await?;
-    let away = see_other(&shared, "/admin/login");
+    let away = redirect(&shared, "/admin/login");
     Ok(([(header::SET_COOKIE, session::forget(&shared.web))], away).into_response())
 }
 
 /// Begins a session and goes on to `path`.
-pub(super) async fn enter(shared: &SharedState, admin: &AdminId, path: &str) -> Answer {
+pub(super) async fn enter(shared: &SharedState, admin: &AdminId, path: &str) -> HandlerResult {
     let cookie = session::open(&shared.web, admin).await?;
-    Ok(([(header::SET_COOKIE, cookie)], see_other(shared, path)).into_response())
+    Ok(([(header::SET_COOKIE, cookie)], redirect(shared, path)).into_response())
 }
 
 /// The same steps and the same work, whether the address has an account, has none, or is
 /// no address.
 async fn check(
     web: &Services,
-    keeper: &Doorkeeper,
+    keeper: &LoginThrottle,
     address: Option<&EmailAddress>,
     password: &str,
 ) -> Result<Option<Admin>, HttpError> {
@@ -123,7 +123,7 @@ async fn form(
     fault: Option<LoginFault>,
     email: &str,
     next: Option<&str>,
-) -> Answer {
+) -> HandlerResult {
     let view = Login {
         csrf: token(&shared.web),
         email: email.chars().take(254).collect(),

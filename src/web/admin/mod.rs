@@ -50,122 +50,118 @@ use axum::routing::{MethodRouter, get, post};
 
 pub use self::one_time_link::one_time_link;
 
-use self::guard::Who;
-use self::views::Notice;
-use crate::web::errors::HttpError;
+use self::guard::Access;
+use self::views::FlashMessage;
+use crate::web::error::HttpError;
 use crate::web::headers;
 use crate::web::pages::View;
 use crate::web::state::SharedState;
 
 /// Every page of the desk, relative to `/admin`, and whom it is for.
-fn table() -> Vec<(&'static str, Who, MethodRouter<SharedState>)> {
-    use Who::{Admins, Anyone, Editors};
+fn table() -> Vec<(&'static str, Access, MethodRouter<SharedState>)> {
+    use Access::{Admin, Editor, Public};
     vec![
-        ("/setup", Anyone, get(setup::show).post(setup::set)),
-        ("/login", Anyone, get(login::show).post(login::log_in)),
-        ("/logout", Editors, post(login::log_out)),
-        ("/", Editors, get(overview::show)),
-        ("/next", Editors, get(draft::show).post(edit::change)),
-        ("/next/html", Editors, get(draft::html)),
-        ("/next/test", Editors, post(draft::test)),
-        ("/next/collect", Editors, post(draft::collect)),
+        ("/setup", Public, get(setup::show).post(setup::set)),
+        ("/login", Public, get(login::show).post(login::log_in)),
+        ("/logout", Editor, post(login::log_out)),
+        ("/", Editor, get(overview::show)),
+        ("/next", Editor, get(draft::show).post(edit::change)),
+        ("/next/html", Editor, get(draft::html)),
+        ("/next/test", Editor, post(draft::test)),
+        ("/next/collect", Editor, post(draft::collect)),
         (
             "/next/add",
-            Editors,
+            Editor,
             get(edit_post::show_new).post(edit_post::add),
         ),
         (
             "/next/posts/{id}",
-            Editors,
+            Editor,
             get(edit_post::show).post(edit_post::change),
         ),
-        ("/next/skip", Editors, post(slots::skip)),
-        ("/next/send", Editors, get(send::show).post(send::send)),
-        ("/issues", Editors, get(issues::show)),
+        ("/next/skip", Editor, post(slots::skip)),
+        ("/next/send", Editor, get(send::show).post(send::send)),
+        ("/issues", Editor, get(issues::show)),
         (
             "/issues/{number}",
-            Editors,
+            Editor,
             get(issue::show).post(issue::act),
         ),
-        ("/issues/{number}/send", Editors, get(issue::review)),
-        ("/issues/{number}/live", Editors, get(live::follow)),
-        (
-            "/issues/{number}/deliveries.csv",
-            Editors,
-            get(copies::file),
-        ),
+        ("/issues/{number}/send", Editor, get(issue::review)),
+        ("/issues/{number}/live", Editor, get(live::follow)),
+        ("/issues/{number}/deliveries.csv", Editor, get(copies::file)),
         (
             "/subscribers",
-            Editors,
+            Editor,
             get(subscribers::show).post(subscribers::add),
         ),
         (
             "/subscribers/export",
-            Editors,
+            Editor,
             get(subscribers::export::send),
         ),
         (
             "/subscribers/import",
-            Editors,
+            Editor,
             get(subscribers::import::form),
         ),
         (
             "/subscribers/import/{id}",
-            Editors,
+            Editor,
             get(subscribers::import::show).post(subscribers::import::act),
         ),
         (
             "/subscribers/resend",
-            Editors,
+            Editor,
             post(subscribers::many::resend),
         ),
         (
             "/subscribers/many",
-            Editors,
+            Editor,
             get(subscribers::many::ask).post(subscribers::many::act),
         ),
         (
             "/subscribers/many/{id}",
-            Editors,
+            Editor,
             get(subscribers::many::show),
         ),
         (
             "/subscribers/{id}",
-            Editors,
+            Editor,
             get(subscribers::one::show).post(subscribers::one::act),
         ),
-        ("/feeds", Editors, get(feeds::show).post(feeds::add)),
-        ("/feeds/{id}", Editors, post(feeds::act)),
-        ("/outbox", Editors, get(outbox::show)),
-        ("/outbox/{name}", Editors, get(outbox::mail)),
-        ("/outbox/{name}/html", Editors, get(outbox::html)),
-        ("/account", Editors, get(account::show)),
-        ("/account/password", Editors, post(account::change_password)),
+        ("/feeds", Editor, get(feeds::show).post(feeds::add)),
+        ("/feeds/{id}", Editor, post(feeds::act)),
+        ("/outbox", Editor, get(outbox::show)),
+        ("/outbox/{name}", Editor, get(outbox::mail)),
+        ("/outbox/{name}/html", Editor, get(outbox::html)),
+        ("/account", Editor, get(account::show)),
+        ("/account/password", Editor, post(account::change_password)),
         (
             "/account/log-out",
-            Editors,
+            Editor,
             post(account::log_out_everywhere),
         ),
-        ("/settings", Admins, get(settings::show)),
+        ("/settings", Admin, get(settings::show)),
         (
             "/settings/{tab}",
-            Admins,
+            Admin,
             get(settings::show_tab).post(settings::save),
         ),
         (
             "/settings/tokens",
-            Admins,
+            Admin,
             get(settings::tokens::show).post(settings::tokens::make),
         ),
-        ("/settings/tokens/{id}", Admins, post(settings::tokens::act)),
-        ("/settings/sending/try", Admins, post(settings::try_sending)),
+        ("/settings/tokens/{id}", Admin, post(settings::tokens::act)),
+        ("/settings/sending/try", Admin, post(settings::try_sending)),
         (
             "/accounts",
-            Admins,
+            Admin,
             get(accounts::show).post(accounts::invite),
         ),
-        ("/accounts/{id}", Admins, post(accounts::act)),
-        ("/audit", Admins, get(audit::show)),
+        ("/accounts/{id}", Admin, post(accounts::act)),
+        ("/audit", Admin, get(audit::show)),
     ]
 }
 
@@ -173,7 +169,7 @@ fn table() -> Vec<(&'static str, Who, MethodRouter<SharedState>)> {
 pub fn routes(shared: &SharedState) -> Router<SharedState> {
     let mut router = Router::new();
     for (path, who, pages) in table() {
-        let guard = from_fn_with_state((Arc::clone(shared), who), guard::hold);
+        let guard = from_fn_with_state((Arc::clone(shared), who), guard::require);
         router = router.route(path, pages.layer(guard));
     }
     router.layer(from_fn(headers::desk))
@@ -181,26 +177,26 @@ pub fn routes(shared: &SharedState) -> Router<SharedState> {
 
 /// The desk's part that takes large files, so that it stands beside the rest.
 pub fn uploads(shared: &SharedState) -> Router<SharedState> {
-    let guard = from_fn_with_state((Arc::clone(shared), Who::Editors), guard::hold);
+    let guard = from_fn_with_state((Arc::clone(shared), Access::Editor), guard::require);
     let upload = post(subscribers::import::receive).layer(DefaultBodyLimit::disable());
     Router::new()
         .route("/subscribers/import", upload.layer(guard))
         .layer(from_fn(headers::desk))
 }
 
-type Answer = Result<Response, HttpError>;
+type HandlerResult = Result<Response, HttpError>;
 
-fn page<V: View>(shared: &SharedState, view: &V) -> Answer {
+fn page<V: View>(shared: &SharedState, view: &V) -> HandlerResult {
     Ok(shared.pages.html(view)?.into_response())
 }
 
 /// A form shown again with what was wrong in it.
-fn refused<V: View>(shared: &SharedState, view: &V) -> Answer {
+fn refused<V: View>(shared: &SharedState, view: &V) -> HandlerResult {
     Ok((StatusCode::UNPROCESSABLE_ENTITY, shared.pages.html(view)?).into_response())
 }
 
 /// On to another page of ours; `path` is like `/admin/feeds`, already percent-encoded.
-fn see_other(shared: &SharedState, path: &str) -> Response {
+fn redirect(shared: &SharedState, path: &str) -> Response {
     match HeaderValue::try_from(format!("{}{path}", shared.site.base)) {
         Ok(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
         Err(_) => HttpError::Mangled.into_response(),
@@ -208,6 +204,6 @@ fn see_other(shared: &SharedState, path: &str) -> Response {
 }
 
 /// The same, and what was done.
-fn done(shared: &SharedState, path: &str, notice: Notice) -> Response {
-    see_other(shared, &format!("{path}?done={}", notice.as_str()))
+fn redirect_with_flash(shared: &SharedState, path: &str, notice: FlashMessage) -> Response {
+    redirect(shared, &format!("{path}?done={}", notice.as_str()))
 }

@@ -14,11 +14,11 @@ const WAITS: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub struct Results {
-    pub links: Once<NewLink>,
-    pub tries: Once<Try>,
-    pub tokens: Once<MadeToken>,
+    pub links: Flash<NewLink>,
+    pub tries: Flash<Try>,
+    pub tokens: Flash<MadeToken>,
     /// How many tokens were revoked with what their maker was.
-    pub revoked: Once<usize>,
+    pub revoked: Flash<usize>,
 }
 
 /// A mail that was sent to see whether mail leaves.
@@ -35,15 +35,15 @@ impl std::fmt::Debug for Results {
 }
 
 /// One for each session: the newest.
-pub struct Once<T>(Mutex<HashMap<String, (Timestamp, T)>>);
+pub struct Flash<T>(Mutex<HashMap<String, (Timestamp, T)>>);
 
-impl<T> Default for Once<T> {
+impl<T> Default for Flash<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T> Once<T> {
+impl<T> Flash<T> {
     /// Keeps it, and lets go of what nobody came for.
     pub fn keep(&self, session: &str, result: T, now: Timestamp) {
         let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn a_result_is_its_sessions_and_is_shown_once_and_soon() {
         let now = Timestamp::from_millis(1_795_168_800_000);
-        let once = Once::default();
+        let once = Flash::default();
         once.keep("ada", 1, now);
         assert_eq!(once.take("eve", now), None);
         assert_eq!(

@@ -7,7 +7,7 @@ use crate::domain::public_url::PublicUrl;
 
 /// Whether the browser says that another site's page sent this (Fetch Metadata §2.4,
 /// Fetch "append a request Origin header"). A program that is no browser sends neither.
-pub fn is_foreign(headers: &HeaderMap, public_url: &PublicUrl) -> bool {
+pub fn is_cross_origin(headers: &HeaderMap, public_url: &PublicUrl) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let from_elsewhere =
         text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
@@ -44,7 +44,7 @@ mod tests {
             )
         });
         let public_url = PublicUrl::parse("https://news.example.com/weekly").unwrap();
-        is_foreign(&headers.collect(), &public_url)
+        is_cross_origin(&headers.collect(), &public_url)
     }
 
     #[test]

@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use crate::domain::clock::Timestamp;
 use crate::mail::outbox::{self, MailName, OutboxEntry, OutboxPage};
-use crate::web::admin::editor::Editor;
+use crate::web::admin::editor::CurrentUser;
 use crate::web::admin::views::{Outbox, OutboxLine, OutboxMail, Shown};
-use crate::web::admin::{Answer, page};
-use crate::web::errors::HttpError;
+use crate::web::admin::{HandlerResult, page};
+use crate::web::error::HttpError;
 use crate::web::headers;
 use crate::web::state::SharedState;
 
@@ -27,9 +27,9 @@ pub struct Asked {
 
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: Editor,
+    editor: CurrentUser,
     Query(asked): Query<Asked>,
-) -> Answer {
+) -> HandlerResult {
     let skip = asked.after.parse::<usize>().unwrap_or(0);
     let found = match shared.web.outbox.clone() {
         Some(outbox) => from_disk(move || outbox.list(skip, PAGE)).await?,
@@ -51,10 +51,10 @@ pub async fn show(
 
 pub async fn mail(
     State(shared): State<SharedState>,
-    editor: Editor,
+    editor: CurrentUser,
     Path(name): Path<String>,
     Query(asked): Query<Asked>,
-) -> Answer {
+) -> HandlerResult {
     let mail = read(&shared, &name).await?;
     let shown = match (asked.show.as_str(), mail.text, &mail.html) {
         ("source", _, _) => Shown::Source { body: mail.source },
@@ -79,9 +79,9 @@ pub async fn mail(
 /// What the sandboxed frame shows.
 pub async fn html(
     State(shared): State<SharedState>,
-    _editor: Editor,
+    _editor: CurrentUser,
     Path(name): Path<String>,
-) -> Answer {
+) -> HandlerResult {
     let mail = read(&shared, &name).await?;
     let html = mail.html.ok_or(HttpError::NotFound)?;
     Ok(headers::mail_frame(html))

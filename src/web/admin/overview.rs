@@ -6,19 +6,19 @@ use crate::domain::delivery::DeliveryKind;
 use crate::domain::issue::{IssueState, IssueStatus};
 use crate::domain::subscriber::growth;
 use crate::store::{FeedRow, StoreError};
-use crate::web::admin::editor::Editor;
+use crate::web::admin::editor::CurrentUser;
 use crate::web::admin::views::{
     Checklist, Figures, Growth, Health, Live, NextIssue, Overview, SendingNow, SubscriberCounts,
 };
-use crate::web::admin::{Answer, issues, page};
-use crate::web::errors::HttpError;
+use crate::web::admin::{HandlerResult, issues, page};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 use crate::web::{Services, upcoming};
 
 /// Issues on the first page.
 const RECENT: i64 = 5;
 
-pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
+pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
     let web = &shared.web;
     let counts = SubscriberCounts::read(&web.store).await?;
     let recent = web.store.issues(None, RECENT).await?;

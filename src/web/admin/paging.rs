@@ -11,7 +11,7 @@ pub struct After {
 
 /// Cuts `rows`, of which one more was asked for than a page holds. Gives the last row of
 /// the page when there is another behind it.
-pub fn cut<T>(rows: &mut Vec<T>, page: usize) -> Option<&T> {
+pub fn split_page<T>(rows: &mut Vec<T>, page: usize) -> Option<&T> {
     let has_more = rows.len() > page;
     rows.truncate(page);
     rows.last().filter(|_| has_more)
@@ -25,7 +25,7 @@ mod tests {
     fn only_what_is_behind_the_page_makes_another() {
         let cut = |count: usize| {
             let mut rows: Vec<usize> = (1..=count).collect();
-            let last = cut(&mut rows, 3).copied();
+            let last = split_page(&mut rows, 3).copied();
             (rows.len(), last)
         };
         assert_eq!(cut(0), (0, None));

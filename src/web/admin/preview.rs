@@ -1,8 +1,8 @@
 //! A mail in the light it is looked at in, whatever the browser's own is.
 
-use crate::web::admin::views::Look;
+use crate::web::admin::views::PreviewOptions;
 
-impl Look {
+impl PreviewOptions {
     /// From the words of a query or a form.
     pub fn of(show: &str, width: &str, theme: &str) -> Self {
         Self {
@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn a_look_rides_in_the_address() {
-        assert_eq!(Look::of("html", "desktop", "light").query(), "");
-        let look = Look::of("text", "phone", "dark");
+        assert_eq!(PreviewOptions::of("html", "desktop", "light").query(), "");
+        let look = PreviewOptions::of("text", "phone", "dark");
         assert_eq!(look.query(), "&show=text&width=phone&theme=dark");
     }
 }

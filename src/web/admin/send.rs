@@ -9,18 +9,22 @@ use crate::domain::audit::AuditAction;
 use crate::domain::issue::IssueState;
 use crate::domain::issue::slot::Slot;
 use crate::store::{IssueRow, StoreError};
-use crate::web::admin::editor::{Editor, Posted};
-use crate::web::admin::views::{Notice, Send, WeekUsed};
-use crate::web::admin::{Answer, done, page, see_other};
-use crate::web::errors::HttpError;
+use crate::web::admin::editor::{CurrentUser, VerifiedForm};
+use crate::web::admin::views::{FlashMessage, Send, WeekUsed};
+use crate::web::admin::{HandlerResult, page, redirect, redirect_with_flash};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 use crate::web::{Services, upcoming};
 
-pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
+pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
     let web = &shared.web;
     let draft = web.digests.draft().await?;
     if !web.digests.is_worth_sending(&draft) {
-        return Ok(done(&shared, "/admin/next", nothing_to_send(&draft)));
+        return Ok(redirect_with_flash(
+            &shared,
+            "/admin/next",
+            nothing_to_send(&draft),
+        ));
     }
     let titles = draft.selection.chosen.iter();
     let (upcoming, _) = upcoming::ahead(web).await?;
@@ -46,10 +50,10 @@ pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
 }
 
 /// Sends what was looked at, and nothing else; or leaves it to the schedule.
-pub async fn send(State(shared): State<SharedState>, posted: Posted) -> Answer {
+pub async fn send(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
     let web = &shared.web;
     if !web.not_ready.is_empty() {
-        return Ok(see_other(&shared, "/admin/next/send"));
+        return Ok(redirect(&shared, "/admin/next/send"));
     }
     if posted.fields.text("action") == "schedule" {
         return schedule(&shared, &posted).await;
@@ -59,7 +63,11 @@ pub async fn send(State(shared): State<SharedState>, posted: Posted) -> Answer {
     }
     let draft = web.digests.draft().await?;
     if fingerprint(web, &draft)? != posted.fields.text("reviewed") {
-        return Ok(done(&shared, "/admin/next/send", Notice::Changed));
+        return Ok(redirect_with_flash(
+            &shared,
+            "/admin/next/send",
+            FlashMessage::Changed,
+        ));
     }
     let slot = web.schedule.slot_of(web.clock.now());
     let published = web.digests.publish_reviewed(draft, slot).await;
@@ -67,31 +75,48 @@ pub async fn send(State(shared): State<SharedState>, posted: Posted) -> Answer {
         Some(Published::Made { number, .. }) => {
             posted
                 .editor
-                .did(&shared, AuditAction::IssueSent, number)
+                .audit(&shared, AuditAction::IssueSent, number)
                 .await;
             let path = format!("/admin/issues/{number}");
-            Ok(done(&shared, &path, Notice::SendingBegun))
+            Ok(redirect_with_flash(
+                &shared,
+                &path,
+                FlashMessage::SendingBegun,
+            ))
         }
         Some(Published::AlreadyThere(issue)) => Ok(week_is_used(&shared, &issue)),
-        Some(Published::NothingNew(draft)) => {
-            Ok(done(&shared, "/admin/next", nothing_to_send(&draft)))
-        }
-        Some(Published::Skipped) | None => Ok(done(&shared, "/admin/next/send", Notice::Changed)),
+        Some(Published::NothingNew(draft)) => Ok(redirect_with_flash(
+            &shared,
+            "/admin/next",
+            nothing_to_send(&draft),
+        )),
+        Some(Published::Skipped) | None => Ok(redirect_with_flash(
+            &shared,
+            "/admin/next/send",
+            FlashMessage::Changed,
+        )),
     }
 }
 
 /// The schedule sends the draft by itself; all there is to do is not to skip its slot.
-async fn schedule(shared: &SharedState, posted: &Posted) -> Answer {
+async fn schedule(shared: &SharedState, posted: &VerifiedForm) -> HandlerResult {
     let (upcoming, _) = upcoming::ahead(&shared.web).await?;
     let Some(upcoming) = upcoming else {
-        return Ok(see_other(shared, "/admin/next/send"));
+        return Ok(redirect(shared, "/admin/next/send"));
     };
     let slot = Slot::parse(&upcoming.slot).map_err(|_| HttpError::Unprocessable)?;
     if upcoming.is_skipped {
         shared.web.store.unskip_slot(&slot).await?;
-        posted.editor.did(shared, AuditAction::WeekKept, slot).await;
+        posted
+            .editor
+            .audit(shared, AuditAction::WeekKept, slot)
+            .await;
     }
-    Ok(done(shared, "/admin/next", Notice::Scheduled))
+    Ok(redirect_with_flash(
+        shared,
+        "/admin/next",
+        FlashMessage::Scheduled,
+    ))
 }
 
 fn failed(error: PublishError) -> HttpError {
@@ -109,17 +134,17 @@ async fn this_weeks(web: &Services) -> Result<Option<IssueRow>, StoreError> {
 /// A second click leads to what the first one sent. What was cancelled was not sent.
 fn week_is_used(shared: &SharedState, issue: &IssueRow) -> Response {
     if issue.state == IssueState::Cancelled {
-        return see_other(shared, "/admin/next/send");
+        return redirect(shared, "/admin/next/send");
     }
     let page = format!("/admin/issues/{}", issue.number);
-    done(shared, &page, Notice::AlreadySent)
+    redirect_with_flash(shared, &page, FlashMessage::AlreadySent)
 }
 
-fn nothing_to_send(draft: &Draft) -> Notice {
+fn nothing_to_send(draft: &Draft) -> FlashMessage {
     if draft.readers == 0 {
-        Notice::NobodyReads
+        FlashMessage::NobodyReads
     } else {
-        Notice::NothingNew
+        FlashMessage::NothingNew
     }
 }
 

@@ -16,9 +16,9 @@ use crate::web::Services;
 const LASTS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How the session is kept by a browser.
-struct Jar<'a>(&'a PublicUrl);
+struct SessionCookie<'a>(&'a PublicUrl);
 
-impl Jar<'_> {
+impl SessionCookie<'_> {
     /// `__Host-` (RFC 6265bis §4.1.3.2) keeps other hosts of the domain from setting it;
     /// it needs https and the path `/`, which is not ours alone below a prefix.
     fn name(&self) -> &'static str {
@@ -52,8 +52,8 @@ impl Jar<'_> {
 }
 
 /// The hash under which the request's session would be kept.
-pub fn claimed(web: &Services, headers: &HeaderMap) -> Option<String> {
-    let name = Jar(&web.door.public_url).name();
+pub fn from_request(web: &Services, headers: &HeaderMap) -> Option<String> {
+    let name = SessionCookie(&web.door.public_url).name();
     let mut cookies = headers
         .get_all(header::COOKIE)
         .iter()
@@ -75,12 +75,12 @@ pub async fn open(web: &Services, admin: &AdminId) -> Result<HeaderValue, StoreE
     web.store
         .open_session(&hash(&token), admin, now, now.plus(LASTS))
         .await?;
-    Ok(Jar(&web.door.public_url).header(&token, LASTS))
+    Ok(SessionCookie(&web.door.public_url).header(&token, LASTS))
 }
 
 /// A `Set-Cookie` that makes the browser forget.
 pub fn forget(web: &Services) -> HeaderValue {
-    Jar(&web.door.public_url).header("", Duration::ZERO)
+    SessionCookie(&web.door.public_url).header("", Duration::ZERO)
 }
 
 /// How secrets that are random enough are kept: as a hash, so that a stolen backup
@@ -95,7 +95,7 @@ mod tests {
 
     fn cookie(public_url: &str) -> String {
         let url = PublicUrl::parse(public_url).unwrap();
-        let header = Jar(&url).header("t0ken", LASTS);
+        let header = SessionCookie(&url).header("t0ken", LASTS);
         header.to_str().unwrap().to_owned()
     }
 

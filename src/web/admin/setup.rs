@@ -12,10 +12,10 @@ use crate::store::{Admin, StoreError};
 use crate::web::Services;
 use crate::web::admin::doorkeeper::{LONGEST, SHORTEST};
 use crate::web::admin::editor::note;
-use crate::web::admin::fields::Fields;
-use crate::web::admin::views::{Notice, Setup, SetupFault, SetupPurpose};
-use crate::web::admin::{Answer, login, page, refused, session};
-use crate::web::errors::HttpError;
+use crate::web::admin::fields::FormFields;
+use crate::web::admin::views::{FlashMessage, Setup, SetupFault, SetupPurpose};
+use crate::web::admin::{HandlerResult, login, page, refused, session};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 #[derive(Debug, Default, Deserialize)]
@@ -30,7 +30,7 @@ enum Guest {
     Account(Admin),
 }
 
-pub async fn show(State(shared): State<SharedState>, Query(asked): Query<Asked>) -> Answer {
+pub async fn show(State(shared): State<SharedState>, Query(asked): Query<Asked>) -> HandlerResult {
     let token = asked.token;
     match guest(&shared.web, &token).await? {
         Some(guest) => page(&shared, &form(&guest, &token, "", None)),
@@ -38,7 +38,7 @@ pub async fn show(State(shared): State<SharedState>, Query(asked): Query<Asked>)
     }
 }
 
-pub async fn set(State(shared): State<SharedState>, fields: Fields) -> Answer {
+pub async fn set(State(shared): State<SharedState>, fields: FormFields) -> HandlerResult {
     let web = &shared.web;
     let (token, email) = (fields.text("token"), fields.text("email"));
     let Some(guest) = guest(web, token).await? else {
@@ -60,7 +60,7 @@ pub async fn set(State(shared): State<SharedState>, fields: Fields) -> Answer {
             if let Some(admin) = web.store.admin(&admin).await? {
                 note(web, &admin, AuditAction::PasswordSet, AuditTarget::Nothing).await;
             }
-            let welcome = format!("/admin?done={}", Notice::Welcome.as_str());
+            let welcome = format!("/admin?done={}", FlashMessage::Welcome.as_str());
             login::enter(&shared, &admin, &welcome).await
         }
         None => gone(&shared),

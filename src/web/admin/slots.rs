@@ -5,16 +5,16 @@ use axum::extract::State;
 use crate::domain::audit::AuditAction;
 use crate::domain::issue::slot::Slot;
 use crate::web::admin::edit::Saving;
-use crate::web::admin::editor::Posted;
-use crate::web::admin::views::Notice;
-use crate::web::admin::{Answer, edit, see_other};
-use crate::web::errors::HttpError;
+use crate::web::admin::editor::VerifiedForm;
+use crate::web::admin::views::FlashMessage;
+use crate::web::admin::{HandlerResult, edit, redirect};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 use crate::web::upcoming;
 
 /// Skips the week that the editor looked at, or takes that back; words that were typed
 /// meanwhile are kept.
-pub async fn skip(State(shared): State<SharedState>, posted: Posted) -> Answer {
+pub async fn skip(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
     let web = &shared.web;
     if let Saving::Answered(answer) = edit::save_typed(&shared, &posted).await? {
         return Ok(answer);
@@ -22,19 +22,19 @@ pub async fn skip(State(shared): State<SharedState>, posted: Posted) -> Answer {
     let slot = Slot::parse(posted.fields.text("slot")).map_err(|_| HttpError::Unprocessable)?;
     let (next, _) = upcoming::ahead(web).await?;
     if next.is_none_or(|next| next.slot != slot.to_string()) {
-        return Ok(see_other(&shared, "/admin/next"));
+        return Ok(redirect(&shared, "/admin/next"));
     }
     let (notice, did) = match posted.fields.text("action") {
         "skip" => {
             web.store.skip_slot(&slot, web.clock.now()).await?;
-            (Notice::WeekSkipped, AuditAction::WeekSkipped)
+            (FlashMessage::WeekSkipped, AuditAction::WeekSkipped)
         }
         "unskip" => {
             web.store.unskip_slot(&slot).await?;
-            (Notice::WeekKept, AuditAction::WeekKept)
+            (FlashMessage::WeekKept, AuditAction::WeekKept)
         }
         _ => return Err(HttpError::Unprocessable),
     };
-    posted.editor.did(&shared, did, slot).await;
+    posted.editor.audit(&shared, did, slot).await;
     Ok(edit::back(&shared, &posted.fields, Some(notice), ""))
 }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::web::api::problem::Problem;
-use crate::web::errors::HttpError;
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 /// Rows of a page, unless asked otherwise.
@@ -17,9 +17,9 @@ const PAGE: usize = 50;
 const LARGEST_PAGE: usize = 500;
 
 /// A query whose names are all known.
-pub struct Asked<T>(pub T);
+pub struct ApiQuery<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequestParts<SharedState> for Asked<T> {
+impl<T: DeserializeOwned> FromRequestParts<SharedState> for ApiQuery<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &SharedState) -> Result<Self, Problem> {
@@ -30,9 +30,9 @@ impl<T: DeserializeOwned> FromRequestParts<SharedState> for Asked<T> {
 }
 
 /// A body of JSON whose names are all known.
-pub struct Sent<T>(pub T);
+pub struct ApiJson<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<SharedState> for Sent<T> {
+impl<T: DeserializeOwned> FromRequest<SharedState> for ApiJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, shared: &SharedState) -> Result<Self, Problem> {
@@ -55,9 +55,9 @@ impl<T: DeserializeOwned> FromRequest<SharedState> for Sent<T> {
 }
 
 /// No body, or an empty one: what somebody wrote there would be passed over.
-pub struct Nothing;
+pub struct NoBody;
 
-impl FromRequest<SharedState> for Nothing {
+impl FromRequest<SharedState> for NoBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, shared: &SharedState) -> Result<Self, Problem> {

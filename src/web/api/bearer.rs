@@ -14,12 +14,12 @@ use crate::store::ApiToken;
 use crate::web::admin::doorkeeper::TOKEN_WAIT;
 use crate::web::api::problem::Problem;
 use crate::web::client_ip::ClientIp;
-use crate::web::errors::HttpError;
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 /// The program that asks, by its token.
 #[derive(Clone, Debug)]
-pub struct Caller {
+pub struct ApiCaller {
     pub id: ApiTokenId,
     name: TokenName,
 }
@@ -44,21 +44,21 @@ impl From<Refusal> for Problem {
                 unknown,
                 "Send a token as 'Authorization: Bearer …'. An admin makes one at the desk, under Settings, Tokens.",
             )
-            .asks_for("Bearer"),
+            .with_challenge("Bearer"),
             Refusal::Wrong => Self::new(
                 unknown,
                 "This token opens nothing: it is mistyped, has expired, or was revoked.",
             )
-            .asks_for("Bearer error=\"invalid_token\""),
+            .with_challenge("Bearer error=\"invalid_token\""),
             Refusal::TooMany => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many wrong tokens came from your network. Wait a little, and send a right one.",
             )
-            .try_after(TOKEN_WAIT.as_secs()),
+            .with_retry_after(TOKEN_WAIT.as_secs()),
             Refusal::Scope(scope) => {
                 let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
                 let detail = format!("This token has not the scope '{scope}', which this needs. Use one that has it.");
-                Self::new(StatusCode::FORBIDDEN, detail).asks_for(&challenge)
+                Self::new(StatusCode::FORBIDDEN, detail).with_challenge(&challenge)
             }
         }
     }
@@ -66,7 +66,7 @@ impl From<Refusal> for Problem {
 
 /// A layer for one route: lets nobody further whose token is not good for it, and tells the
 /// handler who it is.
-pub async fn hold(
+pub async fn require_scope(
     State((shared, scope)): State<(SharedState, Scope)>,
     request: Request,
     next: Next,
@@ -81,7 +81,11 @@ pub async fn hold(
     }
 }
 
-async fn admit(shared: &SharedState, scope: Scope, parts: &mut Parts) -> Result<Caller, Problem> {
+async fn admit(
+    shared: &SharedState,
+    scope: Scope,
+    parts: &mut Parts,
+) -> Result<ApiCaller, Problem> {
     let claimed = claimed(&parts.headers)?;
     let now = shared.now();
     let found = match claimed.and_then(TokenSecret::parse) {
@@ -101,7 +105,7 @@ async fn admit(shared: &SharedState, scope: Scope, parts: &mut Parts) -> Result<
     if !token.scopes.has(scope) {
         return Err(Refusal::Scope(scope).into());
     }
-    Ok(Caller {
+    Ok(ApiCaller {
         id: token.id,
         name: token.name,
     })
@@ -128,7 +132,7 @@ async fn note_use(shared: &SharedState, token: &ApiToken) {
     }
 }
 
-impl Caller {
+impl ApiCaller {
     /// Names it where people are named, so that it is taken for none of them.
     pub fn in_words(&self) -> String {
         format!("the token {}", self.name.as_str())
@@ -136,7 +140,7 @@ impl Caller {
 
     /// Notes what was just done, in the list that admins read and in the log. What is done
     /// stays done when the list cannot be written.
-    pub async fn did(
+    pub async fn audit(
         &self,
         shared: &SharedState,
         action: AuditAction,
@@ -157,7 +161,7 @@ impl Caller {
     }
 }
 
-impl FromRequestParts<SharedState> for Caller {
+impl FromRequestParts<SharedState> for ApiCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &SharedState) -> Result<Self, Problem> {

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::subscriber::SubscriberId;
 use crate::store::DeliveryRow;
-use crate::web::admin::paging::cut;
-use crate::web::api::asked::{Asked, page_of, page_size};
+use crate::web::admin::paging::split_page;
+use crate::web::api::asked::{ApiQuery, page_of, page_size};
 use crate::web::api::problem::Problem;
-use crate::web::api::{Answer, answer, issues};
+use crate::web::api::{HandlerResult, answer, issues};
 use crate::web::state::SharedState;
 
 #[derive(Debug, Default, Deserialize)]
@@ -25,8 +25,8 @@ pub struct List {
 pub async fn list(
     State(shared): State<SharedState>,
     Path(number): Path<String>,
-    Asked(asked): Asked<List>,
-) -> Answer {
+    ApiQuery(asked): ApiQuery<List>,
+) -> HandlerResult {
     let state = asked.state.as_deref().map(DeliveryState::parse).transpose();
     let state = state.map_err(|error| Problem::field("state", error))?;
     let size = page_size(asked.limit.as_deref())?;
@@ -38,7 +38,8 @@ pub async fn list(
     let store = &shared.web.store;
     let copies = store.issue_deliveries(&issue, state.as_slice(), after.as_deref(), limit);
     let mut rows = copies.await?;
-    let next = cut(&mut rows, size).and_then(|row| Some(row.id.split_once(':')?.1.to_owned()));
+    let next =
+        split_page(&mut rows, size).and_then(|row| Some(row.id.split_once(':')?.1.to_owned()));
     let rows = rows.iter().map(DeliveryRow::to_json).collect();
     answer(StatusCode::OK, &page_of("deliveries", rows, next))
 }

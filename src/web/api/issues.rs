@@ -9,11 +9,11 @@ use crate::digest::Sums;
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::{IssueNumber, IssueStatus};
 use crate::store::IssueRow;
-use crate::web::admin::paging::cut;
-use crate::web::api::asked::{Asked, Nothing, page_of, page_size};
-use crate::web::api::bearer::Caller;
+use crate::web::admin::paging::split_page;
+use crate::web::api::asked::{ApiQuery, NoBody, page_of, page_size};
+use crate::web::api::bearer::ApiCaller;
 use crate::web::api::problem::Problem;
-use crate::web::api::{Answer, answer};
+use crate::web::api::{HandlerResult, answer};
 use crate::web::issue_deed::IssueAction;
 use crate::web::state::SharedState;
 
@@ -61,18 +61,21 @@ impl From<IssueRow> for Told {
 }
 
 /// The newest first.
-pub async fn list(State(shared): State<SharedState>, Asked(asked): Asked<List>) -> Answer {
+pub async fn list(
+    State(shared): State<SharedState>,
+    ApiQuery(asked): ApiQuery<List>,
+) -> HandlerResult {
     let size = page_size(asked.limit.as_deref())?;
     let before = asked.after.as_deref().map(IssueNumber::parse).transpose();
     let before = before.map_err(|error| Problem::field("after", error))?;
     let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
     let mut rows = shared.web.store.issues(before, limit).await?;
-    let next = cut(&mut rows, size).map(|issue| issue.number.to_string());
+    let next = split_page(&mut rows, size).map(|issue| issue.number.to_string());
     let issues = rows.into_iter().map(Told::from).collect();
     answer(StatusCode::OK, &page_of("issues", issues, next))
 }
 
-pub async fn one(State(shared): State<SharedState>, Path(number): Path<String>) -> Answer {
+pub async fn one(State(shared): State<SharedState>, Path(number): Path<String>) -> HandlerResult {
     let issue = find(&shared, &number).await?;
     answer(StatusCode::OK, &Told::from(issue))
 }
@@ -81,15 +84,15 @@ pub async fn one(State(shared): State<SharedState>, Path(number): Path<String>) 
 /// nothing, and is said.
 pub async fn act(
     State(shared): State<SharedState>,
-    caller: Caller,
+    caller: ApiCaller,
     Path(number): Path<String>,
-    _: Nothing,
+    _: NoBody,
     deed: IssueAction,
-) -> Answer {
+) -> HandlerResult {
     let issue = find(&shared, &number).await?;
     let changed = deed.apply(&shared, &issue, &caller.in_words()).await?;
     if changed > 0 {
-        caller.did(&shared, deed.action(), issue.number).await;
+        caller.audit(&shared, deed.action(), issue.number).await;
     }
     let issue = find(&shared, &number).await?;
     if changed == 0 {

@@ -81,7 +81,7 @@ fn table() -> Vec<Line> {
 pub fn routes(shared: &SharedState) -> Router<SharedState> {
     let mut v1 = Router::new();
     for (_, path, scope, handler) in table() {
-        let hold = from_fn_with_state((Arc::clone(shared), scope), bearer::hold);
+        let hold = from_fn_with_state((Arc::clone(shared), scope), bearer::require_scope);
         v1 = v1.route(path, handler.route_layer(hold));
     }
     let nothing = async || StatusCode::NOT_FOUND;
@@ -106,9 +106,9 @@ async fn describe() -> Response {
     (headers, DESCRIPTION).into_response()
 }
 
-type Answer = Result<Response, Problem>;
+type HandlerResult = Result<Response, Problem>;
 
-fn answer(status: StatusCode, told: &impl Serialize) -> Answer {
+fn answer(status: StatusCode, told: &impl Serialize) -> HandlerResult {
     let json = serde_json::to_vec(told).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     let kind = HeaderValue::from_static("application/json");
     Ok((status, [(header::CONTENT_TYPE, kind)], json).into_response())

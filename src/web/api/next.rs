@@ -12,14 +12,14 @@ use crate::domain::clock::Timestamp;
 use crate::domain::issue::draft_edits::DraftEdits;
 use crate::domain::issue::text::{Note, Preheader, Subject};
 use crate::store::SaveOutcome;
-use crate::web::api::asked::{Nothing, Sent};
-use crate::web::api::bearer::Caller;
+use crate::web::api::asked::{ApiJson, NoBody};
+use crate::web::api::bearer::ApiCaller;
 use crate::web::api::problem::Problem;
-use crate::web::api::{Answer, answer};
+use crate::web::api::{HandlerResult, answer};
 use crate::web::state::SharedState;
 use crate::web::upcoming;
 
-pub async fn show(State(shared): State<SharedState>) -> Answer {
+pub async fn show(State(shared): State<SharedState>) -> HandlerResult {
     let web = &shared.web;
     let draft = web.digests.draft().await?;
     let slot = web.schedule.slot_of(web.clock.now());
@@ -105,9 +105,9 @@ impl Words {
 /// Changes words of the next issue, for who has seen its present version.
 pub async fn edit(
     State(shared): State<SharedState>,
-    caller: Caller,
-    Sent(words): Sent<Words>,
-) -> Answer {
+    caller: ApiCaller,
+    ApiJson(words): ApiJson<Words>,
+) -> HandlerResult {
     let web = &shared.web;
     let before = web.store.draft_edits().await?;
     if words.version != before.version {
@@ -132,7 +132,9 @@ pub async fn edit(
             return Err(outrun(stands.version));
         }
         version += 1;
-        caller.did(&shared, AuditAction::IssueEdited, number).await;
+        caller
+            .audit(&shared, AuditAction::IssueEdited, number)
+            .await;
     }
     let told = json!({ "number": number.get(), "version": version });
     answer(StatusCode::OK, &told)
@@ -144,7 +146,11 @@ fn outrun(version: i64) -> Problem {
 }
 
 /// Makes the week's issue, once, whoever asks.
-pub async fn send(State(shared): State<SharedState>, caller: Caller, _: Nothing) -> Answer {
+pub async fn send(
+    State(shared): State<SharedState>,
+    caller: ApiCaller,
+    _: NoBody,
+) -> HandlerResult {
     let web = &shared.web;
     if !web.not_ready.is_empty() {
         return Err(Problem::conflict(web.not_ready.join("; ")));
@@ -157,7 +163,7 @@ pub async fn send(State(shared): State<SharedState>, caller: Caller, _: Nothing)
     web.digests.collect().await?;
     let told = match web.digests.publish(Some(slot)).await? {
         Published::Made { number, .. } => {
-            caller.did(&shared, AuditAction::IssueSent, number).await;
+            caller.audit(&shared, AuditAction::IssueSent, number).await;
             let issue = web.store.issue(number).await?;
             let issue = issue.ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
             SendResult::of_issue(&issue)

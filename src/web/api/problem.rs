@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::digest::{DraftError, PublishError};
 use crate::store::StoreError;
-use crate::web::errors::HttpError;
+use crate::web::error::HttpError;
 
 const KIND: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -63,14 +63,14 @@ impl Problem {
     }
 
     /// With what a token would be asked for (RFC 6750 §3).
-    pub fn asks_for(mut self, challenge: &str) -> Self {
+    pub fn with_challenge(mut self, challenge: &str) -> Self {
         if let Ok(challenge) = HeaderValue::try_from(challenge) {
             self.headers.insert(WWW_AUTHENTICATE, challenge);
         }
         self
     }
 
-    pub fn try_after(mut self, seconds: u64) -> Self {
+    pub fn with_retry_after(mut self, seconds: u64) -> Self {
         self.headers.insert(RETRY_AFTER, seconds.into());
         self
     }

@@ -13,12 +13,12 @@ use crate::store::{
     Order, PageDirection, Search, SubscriberFilter, SubscriberRecord, SubscriberRow,
 };
 use crate::subscription::{BulkAction, Consent, ImportOptions, SignUpError, SignUpForm};
-use crate::web::admin::paging::cut;
+use crate::web::admin::paging::split_page;
 use crate::web::admin::subscribers::parse_source;
-use crate::web::api::asked::{Asked, Nothing, Sent, page_of, page_size};
-use crate::web::api::bearer::Caller;
+use crate::web::api::asked::{ApiJson, ApiQuery, NoBody, page_of, page_size};
+use crate::web::api::bearer::ApiCaller;
 use crate::web::api::problem::Problem;
-use crate::web::api::{Answer, answer};
+use crate::web::api::{HandlerResult, answer};
 use crate::web::state::SharedState;
 
 /// No address is longer.
@@ -53,7 +53,10 @@ impl List {
     }
 }
 
-pub async fn list(State(shared): State<SharedState>, Asked(asked): Asked<List>) -> Answer {
+pub async fn list(
+    State(shared): State<SharedState>,
+    ApiQuery(asked): ApiQuery<List>,
+) -> HandlerResult {
     let store = &shared.web.store;
     let (filter, size) = (asked.filter()?, page_size(asked.limit.as_deref())?);
     let place = match &asked.after {
@@ -71,12 +74,12 @@ pub async fn list(State(shared): State<SharedState>, Asked(asked): Asked<List>) 
         .as_ref()
         .map_or(PageDirection::First, PageDirection::After);
     let mut rows = store.subscribers(&filter, turn, size + 1).await?;
-    let next = cut(&mut rows, size).map(|row| row.id.to_string());
+    let next = split_page(&mut rows, size).map(|row| row.id.to_string());
     let rows = rows.iter().map(SubscriberRow::to_json).collect();
     answer(StatusCode::OK, &page_of("subscribers", rows, next))
 }
 
-pub async fn one(State(shared): State<SharedState>, Path(id): Path<String>) -> Answer {
+pub async fn one(State(shared): State<SharedState>, Path(id): Path<String>) -> HandlerResult {
     let id = parse(&id)?;
     let record = shared.web.store.subscriber_record(&id).await?;
     answer(StatusCode::OK, &told(&record.ok_or_else(nobody)?))
@@ -136,9 +139,9 @@ impl NewReader {
 /// Asks someone to confirm, or takes them in as confirmed elsewhere.
 pub async fn add(
     State(shared): State<SharedState>,
-    caller: Caller,
-    Sent(reader): Sent<NewReader>,
-) -> Answer {
+    caller: ApiCaller,
+    ApiJson(reader): ApiJson<NewReader>,
+) -> HandlerResult {
     let confirmed = reader.confirmed;
     let arrival = reader.parse()?;
     if confirmed {
@@ -149,11 +152,11 @@ pub async fn add(
 }
 
 /// The same answer whatever is known of the address, as at the form.
-async fn sign_up(shared: &SharedState, caller: &Caller, arrival: &Arrival) -> Answer {
+async fn sign_up(shared: &SharedState, caller: &ApiCaller, arrival: &Arrival) -> HandlerResult {
     let domain = arrival.address.domain();
     if shared.caps.count_program(&caller.id, domain).is_err() {
         let detail = "Too many sign-ups with this token, for this mail domain, or in all, within the hour. Wait 10 minutes, then go on.";
-        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_after(CAPPED));
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).with_retry_after(CAPPED));
     }
     let source = arrival.source.clone();
     let consent = Consent {
@@ -169,7 +172,7 @@ async fn sign_up(shared: &SharedState, caller: &Caller, arrival: &Arrival) -> An
     answer(StatusCode::ACCEPTED, &json!({ "accepted": true }))
 }
 
-async fn take_in(shared: &SharedState, caller: &Caller, arrival: Arrival) -> Answer {
+async fn take_in(shared: &SharedState, caller: &ApiCaller, arrival: Arrival) -> HandlerResult {
     let source = arrival.source.ok_or_else(|| {
         let says = "needed with confirmed: say in one line where they agreed";
         Problem::field("source", says)
@@ -192,7 +195,7 @@ async fn take_in(shared: &SharedState, caller: &Caller, arrival: Arrival) -> Ans
         return answer(StatusCode::OK, &told("unchanged"));
     }
     let did = AuditAction::SubscriberAdded;
-    caller.did(shared, did, reader.id).await;
+    caller.audit(shared, did, reader.id).await;
     let mut added = answer(StatusCode::CREATED, &told("added"))?;
     let place = web.door.public_url.join(&path(&reader.id));
     if let Ok(place) = HeaderValue::try_from(place) {
@@ -208,31 +211,31 @@ fn path(id: &SubscriberId) -> String {
 /// To do it twice is as good as once.
 pub async fn unsubscribe(
     State(shared): State<SharedState>,
-    caller: Caller,
+    caller: ApiCaller,
     Path(id): Path<String>,
-    _: Nothing,
-) -> Answer {
+    _: NoBody,
+) -> HandlerResult {
     let (reader, changed) = do_to(&shared, BulkAction::Unsubscribe, &id).await?;
     if !changed {
         return answer(StatusCode::OK, &json!({ "result": "unchanged" }));
     }
     let did = AuditAction::SubscriberUnsubscribed;
-    caller.did(&shared, did, reader).await;
+    caller.audit(&shared, did, reader).await;
     answer(StatusCode::OK, &json!({ "result": "unsubscribed" }))
 }
 
 pub async fn erase(
     State(shared): State<SharedState>,
-    caller: Caller,
+    caller: ApiCaller,
     Path(id): Path<String>,
-    _: Nothing,
-) -> Answer {
+    _: NoBody,
+) -> HandlerResult {
     let (reader, changed) = do_to(&shared, BulkAction::Erase, &id).await?;
     if !changed {
         return Err(nobody());
     }
     let did = AuditAction::SubscriberErased;
-    caller.did(&shared, did, reader).await;
+    caller.audit(&shared, did, reader).await;
     answer(StatusCode::OK, &json!({ "result": "erased" }))
 }
 

@@ -11,14 +11,14 @@ use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::signed_token::Purpose;
 use crate::web::public::views::Check;
-use crate::web::public::{Answer, Keep, keep, stamp};
+use crate::web::public::{HandlerResult, Keep, keep, stamp};
 use crate::web::state::{AppState, SharedState};
 
 const NAME: &str = "check";
 const GOOD_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// `GET /check`.
-pub async fn show(State(state): State<SharedState>, headers: HeaderMap) -> Answer {
+pub async fn show(State(state): State<SharedState>, headers: HeaderMap) -> HandlerResult {
     let address = headers
         .get_all(header::COOKIE)
         .iter()

@@ -5,8 +5,8 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::IntoResponse;
 
 use crate::domain::issue::post::PostId;
-use crate::web::errors::HttpError;
-use crate::web::public::{Answer, Keep, keep};
+use crate::web::error::HttpError;
+use crate::web::public::{HandlerResult, Keep, keep};
 use crate::web::state::SharedState;
 
 /// Leads on to the stored address of the post, and nowhere else. Links in old mails work
@@ -15,7 +15,7 @@ pub async fn follow(
     State(state): State<SharedState>,
     method: Method,
     Path(post): Path<String>,
-) -> Answer {
+) -> HandlerResult {
     let store = &state.web.store;
     let post = PostId::parse(&post).map_err(|_| HttpError::NotFound)?;
     let url = store.post_url(&post).await?.ok_or(HttpError::NotFound)?;

@@ -7,10 +7,10 @@ use crate::subscription::Confirmation;
 use crate::web::client_ip::ClientIp;
 use crate::web::public::token::Token;
 use crate::web::public::views::{Confirm, Confirmed, Link};
-use crate::web::public::{Answer, issues, link_gone};
+use crate::web::public::{HandlerResult, issues, link_gone};
 use crate::web::state::{AppState, SharedState};
 
-pub async fn show(State(state): State<SharedState>, Token(token): Token) -> Answer {
+pub async fn show(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     match state.web.subscriptions.look_up_confirmation(&token).await {
         Ok(Confirmation::Open(subscriber)) => {
             let page = Confirm {
@@ -28,7 +28,7 @@ pub async fn confirm(
     State(state): State<SharedState>,
     ClientIp(ip): ClientIp,
     Token(token): Token,
-) -> Answer {
+) -> HandlerResult {
     match state
         .web
         .subscriptions
@@ -41,7 +41,7 @@ pub async fn confirm(
     }
 }
 
-async fn confirmed(state: &AppState, already: bool, only_looked: bool) -> Answer {
+async fn confirmed(state: &AppState, already: bool, only_looked: bool) -> HandlerResult {
     let latest = issues::newest(&state.web.store, None).await?;
     let page = Confirmed {
         already,

@@ -3,9 +3,9 @@
 use axum::extract::State;
 
 use crate::web::public::views::Embed;
-use crate::web::public::{Answer, Keep, keep};
+use crate::web::public::{HandlerResult, Keep, keep};
 use crate::web::state::SharedState;
 
-pub async fn show(State(state): State<SharedState>) -> Answer {
+pub async fn show(State(state): State<SharedState>) -> HandlerResult {
     Ok(keep(Keep::Quarter, state.pages.html(&Embed {})?))
 }

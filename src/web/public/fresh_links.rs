@@ -14,9 +14,9 @@ use crate::subscription::LinkError;
 use crate::web::client_ip::ClientIp;
 use crate::web::public::token::Token;
 use crate::web::public::views::{
-    ChangeAddress, Erase, Erased, Export, Link, NewAddress, SignupFault,
+    ChangeAddress, Erase, Erased, Export, Link, NewAddress, SignupError,
 };
-use crate::web::public::{Answer, link_gone};
+use crate::web::public::{HandlerResult, link_gone};
 use crate::web::state::{AppState, SharedState};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -40,7 +40,7 @@ pub async fn change_address(
     State(state): State<SharedState>,
     Token(token): Token,
     Query(shown): Query<Shown>,
-) -> Answer {
+) -> HandlerResult {
     let reader = match look_up(&state, Purpose::ChangeAddress, &token).await {
         Ok(reader) => reader,
         Err(error) => return link_gone::answer(&state, Link::Fresh, error),
@@ -60,7 +60,7 @@ pub async fn ask_new_address(
     State(state): State<SharedState>,
     Token(token): Token,
     Form(typed): Form<Typed>,
-) -> Answer {
+) -> HandlerResult {
     let reader = match look_up(&state, Purpose::ChangeAddress, &token).await {
         Ok(reader) => reader,
         Err(error) => return link_gone::answer(&state, Link::Fresh, error),
@@ -76,8 +76,8 @@ pub async fn ask_new_address(
                 Err(error) => link_gone::answer(&state, Link::Fresh, error),
             };
         }
-        Err(EmailAddressError::InternationalLocalPart) => SignupFault::AddressNotAscii,
-        Err(_) => SignupFault::Address,
+        Err(EmailAddressError::InternationalLocalPart) => SignupError::AddressNotAscii,
+        Err(_) => SignupError::Address,
     };
     let page = ChangeAddress {
         token,
@@ -89,7 +89,7 @@ pub async fn ask_new_address(
     Ok((StatusCode::UNPROCESSABLE_ENTITY, state.pages.html(&page)?).into_response())
 }
 
-pub async fn new_address(State(state): State<SharedState>, Token(token): Token) -> Answer {
+pub async fn new_address(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     match state.web.subscriptions.look_up_new_address(&token).await {
         Ok(found) => {
             let address = found.address.to_string();
@@ -104,7 +104,7 @@ pub async fn take_new_address(
     State(state): State<SharedState>,
     ClientIp(ip): ClientIp,
     Token(token): Token,
-) -> Answer {
+) -> HandlerResult {
     let ip = ip.to_string();
     let subscriptions = &state.web.subscriptions;
     match subscriptions.change_address(&token, Some(&ip)).await {
@@ -120,7 +120,7 @@ pub async fn take_new_address(
     }
 }
 
-pub async fn export(State(state): State<SharedState>, Token(token): Token) -> Answer {
+pub async fn export(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     match look_up(&state, Purpose::Export, &token).await {
         Ok(reader) => {
             let address = reader.address.to_string();
@@ -133,7 +133,7 @@ pub async fn export(State(state): State<SharedState>, Token(token): Token) -> An
     }
 }
 
-pub async fn download(State(state): State<SharedState>, Token(token): Token) -> Answer {
+pub async fn download(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     match state.web.subscriptions.own_data(&token).await {
         Ok(data) => {
             let headers = [
@@ -146,7 +146,7 @@ pub async fn download(State(state): State<SharedState>, Token(token): Token) -> 
     }
 }
 
-pub async fn erase(State(state): State<SharedState>, Token(token): Token) -> Answer {
+pub async fn erase(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     match look_up(&state, Purpose::Erase, &token).await {
         Ok(reader) => {
             let address = reader.address.to_string();
@@ -156,7 +156,7 @@ pub async fn erase(State(state): State<SharedState>, Token(token): Token) -> Ans
     }
 }
 
-pub async fn erase_now(State(state): State<SharedState>, Token(token): Token) -> Answer {
+pub async fn erase_now(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     match state.web.subscriptions.erase_by_link(&token).await {
         Ok(()) => Ok(state.pages.html(&Erased {})?.into_response()),
         Err(error) => link_gone::answer(&state, Link::Fresh, error),

@@ -6,15 +6,15 @@ use axum::response::Html;
 
 use crate::domain::clock::Timestamp;
 use crate::store::StoreError;
-use crate::web::errors::HttpError;
+use crate::web::error::HttpError;
 use crate::web::public::views::{Home, PostLine, SignupForm};
-use crate::web::public::{Answer, Keep, issues, keep, seen, stamp};
+use crate::web::public::{HandlerResult, Keep, issues, keep, seen, stamp};
 use crate::web::state::{AppState, SharedState};
 
 const POSTS: usize = 3;
 
 /// `GET /`.
-pub async fn show(State(state): State<SharedState>, headers: HeaderMap) -> Answer {
+pub async fn show(State(state): State<SharedState>, headers: HeaderMap) -> HandlerResult {
     seen::note(&state, &headers).await?;
     Ok(keep(Keep::Minute, page(&state, blank_form(&state)).await?))
 }

@@ -11,11 +11,11 @@ use chrono_tz::Tz;
 
 use crate::domain::issue::{IssueNumber, IssueState};
 use crate::store::{IssueRow, Store, StoreError};
-use crate::web::errors::HttpError;
+use crate::web::error::HttpError;
 use crate::web::public::views::{
     ArchiveYear, FeedEntry, Issue, IssueLink, Issues, IssuesFeed, PostLine,
 };
-use crate::web::public::{Answer, Keep, home, keep};
+use crate::web::public::{HandlerResult, Keep, home, keep};
 use crate::web::state::{AppState, SharedState};
 
 const ATOM: &str = "application/atom+xml; charset=utf-8";
@@ -25,7 +25,7 @@ const NEWEST: usize = 20;
 const PAGE: i64 = 200;
 
 /// `GET /issues`.
-pub async fn archive(State(state): State<SharedState>) -> Answer {
+pub async fn archive(State(state): State<SharedState>) -> HandlerResult {
     let issues = published(&state.web.store, usize::MAX).await?;
     let page = Issues {
         next_issue_at: if issues.is_empty() {
@@ -40,7 +40,7 @@ pub async fn archive(State(state): State<SharedState>) -> Answer {
 }
 
 /// `GET /issues/{number}`.
-pub async fn show(State(state): State<SharedState>, InPath(number): InPath) -> Answer {
+pub async fn show(State(state): State<SharedState>, InPath(number): InPath) -> HandlerResult {
     let number = number.ok_or(HttpError::NotFound)?;
     let store = &state.web.store;
     let issue = store.issue(number).await?.ok_or(HttpError::NotFound)?;
@@ -67,7 +67,7 @@ pub async fn show(State(state): State<SharedState>, InPath(number): InPath) -> A
 }
 
 /// `GET /issues/feed.xml`.
-pub async fn feed(State(state): State<SharedState>) -> Answer {
+pub async fn feed(State(state): State<SharedState>) -> HandlerResult {
     let issues = published(&state.web.store, NEWEST).await?;
     let mut entries = Vec::with_capacity(issues.len());
     for issue in &issues {

@@ -3,18 +3,18 @@
 use axum::http::StatusCode;
 
 use crate::subscription::LinkError;
-use crate::web::public::views::{Link, LinkGone};
-use crate::web::public::{Answer, Keep, home, keep};
+use crate::web::public::views::{InvalidLink, Link};
+use crate::web::public::{HandlerResult, Keep, home, keep};
 use crate::web::state::AppState;
 
 /// 404 for a link that does not hold.
 ///
 /// # Errors
 /// When the database failed.
-pub fn answer(state: &AppState, link: Link, error: LinkError) -> Answer {
+pub fn answer(state: &AppState, link: Link, error: LinkError) -> HandlerResult {
     match error {
         LinkError::Gone => {
-            let page = state.pages.html(&LinkGone {
+            let page = state.pages.html(&InvalidLink {
                 link,
                 form: home::blank_form(state),
             })?;

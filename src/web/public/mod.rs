@@ -25,7 +25,7 @@ use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use crate::web::errors::HttpError;
+use crate::web::error::HttpError;
 use crate::web::headers;
 use crate::web::state::SharedState;
 
@@ -73,7 +73,7 @@ pub fn routes() -> Router<SharedState> {
         .merge(links)
 }
 
-type Answer = Result<Response, HttpError>;
+type HandlerResult = Result<Response, HttpError>;
 
 /// How long a page may be shown without asking again. No page of these has a reader in
 /// it; a form's stamp is good for a day.

@@ -12,7 +12,7 @@ use crate::store::Subscriber;
 use crate::subscription::LinkError;
 use crate::web::public::token::Token;
 use crate::web::public::views::{Link, Preferences, Reading};
-use crate::web::public::{Answer, link_gone};
+use crate::web::public::{HandlerResult, link_gone};
 use crate::web::state::{AppState, SharedState};
 
 #[derive(Default, Deserialize)]
@@ -26,7 +26,7 @@ pub async fn show(
     State(state): State<SharedState>,
     Token(token): Token,
     Query(shown): Query<Shown>,
-) -> Answer {
+) -> HandlerResult {
     let subscriber = match state.web.subscriptions.look_up_preferences(&token).await {
         Ok(subscriber) => subscriber,
         Err(error) => return link_gone::answer(&state, Link::Preferences, error),
@@ -92,7 +92,7 @@ pub async fn change(
     State(state): State<SharedState>,
     Token(token): Token,
     Form(change): Form<Change>,
-) -> Answer {
+) -> HandlerResult {
     let to = match change.action {
         Action::AtOnce(step) => take(&state, &token, step).await,
         Action::ByLink(wish) => ask(&state, &token, wish.into()).await,

@@ -3,10 +3,10 @@
 use axum::extract::State;
 
 use crate::web::public::views::Privacy;
-use crate::web::public::{Answer, Keep, keep};
+use crate::web::public::{HandlerResult, Keep, keep};
 use crate::web::state::SharedState;
 
-pub async fn show(State(state): State<SharedState>) -> Answer {
+pub async fn show(State(state): State<SharedState>) -> HandlerResult {
     let identity = &state.web.digests.identity;
     let sender = identity
         .reply_to

@@ -10,13 +10,13 @@ const GOOD_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a posted stamp says of who posted it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stamp {
+pub enum FormTiming {
     /// Of a form that was shown for as long as it takes to fill one in.
     FilledIn,
     /// Of the page with one button, which this address was told to press.
     Pressed,
     /// Too fast, too old, forged, or not there: ask for one press of a button.
-    Doubtful,
+    Suspicious,
 }
 
 /// For a form to be filled in. Good for 24 hours and as many uses.
@@ -41,7 +41,7 @@ pub fn for_button(keys: &SecretKeys, now: Timestamp, address: &EmailAddress) -> 
     )
 }
 
-impl Stamp {
+impl FormTiming {
     pub fn judge(
         keys: &SecretKeys,
         stamp: &str,
@@ -54,7 +54,7 @@ impl Stamp {
         }
         match shown_for(keys, stamp, b"", now) {
             Some(span) if span >= minimum_fill => Self::FilledIn,
-            _ => Self::Doubtful,
+            _ => Self::Suspicious,
         }
     }
 }
@@ -75,21 +75,21 @@ mod tests {
     const SHOWN: Timestamp = Timestamp::from_millis(1_795_500_000_000);
     const MINIMUM: Duration = Duration::from_secs(1);
 
-    fn judged(stamp: &str, address: &str, after: Duration) -> Stamp {
+    fn judged(stamp: &str, address: &str, after: Duration) -> FormTiming {
         let keys = SecretKeys::generate(&Random::seeded(1));
         let address = EmailAddress::parse(address).unwrap();
-        Stamp::judge(&keys, stamp, &address, SHOWN.plus(after), MINIMUM)
+        FormTiming::judge(&keys, stamp, &address, SHOWN.plus(after), MINIMUM)
     }
 
     #[test]
     fn a_form_takes_a_moment_and_holds_a_day() {
         let stamp = for_form(&SecretKeys::generate(&Random::seeded(1)), SHOWN);
         for (millis, verdict) in [
-            (0, Stamp::Doubtful),
-            (999, Stamp::Doubtful),
-            (1000, Stamp::FilledIn),
-            (24 * 60 * 60 * 1000, Stamp::FilledIn),
-            (24 * 60 * 60 * 1000 + 1, Stamp::Doubtful),
+            (0, FormTiming::Suspicious),
+            (999, FormTiming::Suspicious),
+            (1000, FormTiming::FilledIn),
+            (24 * 60 * 60 * 1000, FormTiming::FilledIn),
+            (24 * 60 * 60 * 1000 + 1, FormTiming::Suspicious),
         ] {
             assert_eq!(
                 judged(&stamp, "a@x.com", Duration::from_millis(millis)),
@@ -99,7 +99,7 @@ mod tests {
         }
         let forged = for_form(&SecretKeys::generate(&Random::seeded(2)), SHOWN);
         for none in ["", "x", &forged] {
-            assert_eq!(judged(none, "a@x.com", MINIMUM), Stamp::Doubtful);
+            assert_eq!(judged(none, "a@x.com", MINIMUM), FormTiming::Suspicious);
         }
     }
 
@@ -107,11 +107,14 @@ mod tests {
     fn a_button_is_for_its_address_and_needs_no_wait() {
         let keys = SecretKeys::generate(&Random::seeded(1));
         let stamp = for_button(&keys, SHOWN, &EmailAddress::parse("a@x.com").unwrap());
-        assert_eq!(judged(&stamp, "A@X.COM", Duration::ZERO), Stamp::Pressed);
-        assert_eq!(judged(&stamp, "b@x.com", MINIMUM), Stamp::Doubtful);
+        assert_eq!(
+            judged(&stamp, "A@X.COM", Duration::ZERO),
+            FormTiming::Pressed
+        );
+        assert_eq!(judged(&stamp, "b@x.com", MINIMUM), FormTiming::Suspicious);
         assert_eq!(
             judged(&stamp, "a@x.com", GOOD_FOR + MINIMUM),
-            Stamp::Doubtful
+            FormTiming::Suspicious
         );
     }
 }

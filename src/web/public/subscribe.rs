@@ -15,11 +15,11 @@ use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberName, SubscriberNameError};
 use crate::subscription::{Consent, SignUpError, SignUpForm, suggestion};
 use crate::web::client_ip::ClientIp;
-use crate::web::errors::HttpError;
+use crate::web::error::HttpError;
 use crate::web::pages;
-use crate::web::public::stamp::{self, Stamp};
-use crate::web::public::views::{OneMoreStep, SignupFault, SignupForm};
-use crate::web::public::{Answer, Keep, check, home, keep};
+use crate::web::public::stamp::{self, FormTiming};
+use crate::web::public::views::{ConfirmHuman, SignupError, SignupForm};
+use crate::web::public::{HandlerResult, Keep, check, home, keep};
 use crate::web::state::{AppState, SharedState};
 
 /// What the page says of how long to wait.
@@ -43,7 +43,7 @@ pub async fn subscribe(
     State(state): State<SharedState>,
     ClientIp(ip): ClientIp,
     Form(fields): Form<Fields>,
-) -> Answer {
+) -> HandlerResult {
     fields.refuse_mangled()?;
     let typed = SignUpForm {
         email: fields.email.clone(),
@@ -64,7 +64,7 @@ pub async fn subscribe(
         return Ok(taken_in(&state, &address));
     }
     let door = &state.web.door;
-    let stamp = Stamp::judge(
+    let stamp = FormTiming::judge(
         &state.web.keys,
         &fields.stamp,
         &address,
@@ -72,11 +72,11 @@ pub async fn subscribe(
         door.minimum_fill,
     );
     // Who presses the button was counted when it was shown.
-    if stamp != Stamp::Pressed && state.caps.count(ip, address.domain()).is_err() {
+    if stamp != FormTiming::Pressed && state.caps.count(ip, address.domain()).is_err() {
         let mut response = again(
             &state,
             StatusCode::TOO_MANY_REQUESTS,
-            fields.form(&state, Some(SignupFault::TooMany)),
+            fields.form(&state, Some(SignupError::TooMany)),
         )
         .await?;
         response
@@ -91,7 +91,7 @@ pub async fn subscribe(
         form.suggestion = Some(meant);
         return again(&state, StatusCode::OK, form).await;
     }
-    if stamp == Stamp::Doubtful {
+    if stamp == FormTiming::Suspicious {
         return one_more_step(&state, &fields, &address);
     }
     sign_up(&state, ip, &address, name.as_ref()).await
@@ -124,7 +124,7 @@ impl Fields {
     }
 
     /// The form with what was typed.
-    fn form(&self, state: &AppState, fault: Option<SignupFault>) -> SignupForm {
+    fn form(&self, state: &AppState, fault: Option<SignupError>) -> SignupForm {
         SignupForm {
             stamp: stamp::for_form_again(&state.web.keys, &self.stamp, state.now()),
             email: self.email.clone(),
@@ -140,7 +140,7 @@ async fn sign_up(
     ip: IpAddr,
     address: &EmailAddress,
     name: Option<&SubscriberName>,
-) -> Answer {
+) -> HandlerResult {
     let consent = Consent {
         ip: Some(ip.to_string()),
         form_version: Some(FORM_VERSION.clone()),
@@ -160,13 +160,13 @@ fn taken_in(state: &AppState, address: &EmailAddress) -> Response {
     keep(Keep::Never, ([(header::SET_COOKIE, cookie)], to))
 }
 
-async fn again(state: &AppState, status: StatusCode, form: SignupForm) -> Answer {
+async fn again(state: &AppState, status: StatusCode, form: SignupForm) -> HandlerResult {
     let page = home::page(state, form).await?;
     Ok(keep(Keep::Never, (status, page)))
 }
 
-fn one_more_step(state: &AppState, fields: &Fields, address: &EmailAddress) -> Answer {
-    let page = state.pages.html(&OneMoreStep {
+fn one_more_step(state: &AppState, fields: &Fields, address: &EmailAddress) -> HandlerResult {
+    let page = state.pages.html(&ConfirmHuman {
         stamp: stamp::for_button(&state.web.keys, state.now(), address),
         email: address.to_string(),
         name: fields.name.clone(),
@@ -175,14 +175,14 @@ fn one_more_step(state: &AppState, fields: &Fields, address: &EmailAddress) -> A
     Ok(keep(Keep::Never, page.into_response()))
 }
 
-fn fault(error: &SignUpError) -> SignupFault {
+fn fault(error: &SignUpError) -> SignupError {
     match error {
         SignUpError::Address(EmailAddressError::InternationalLocalPart) => {
-            SignupFault::AddressNotAscii
+            SignupError::AddressNotAscii
         }
-        SignUpError::Address(_) => SignupFault::Address,
-        SignUpError::Name(SubscriberNameError::TooLong) => SignupFault::NameTooLong,
-        SignUpError::Name(SubscriberNameError::Control) => SignupFault::NameControl,
+        SignUpError::Address(_) => SignupError::Address,
+        SignUpError::Name(SubscriberNameError::TooLong) => SignupError::NameTooLong,
+        SignUpError::Name(SubscriberNameError::Control) => SignupError::NameControl,
     }
 }
 

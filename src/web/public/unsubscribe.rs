@@ -10,10 +10,10 @@ use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
 use crate::web::public::token::Token;
 use crate::web::public::views::{Link, Unsubscribe, Unsubscribed};
-use crate::web::public::{Answer, link_gone};
+use crate::web::public::{HandlerResult, link_gone};
 use crate::web::state::{AppState, SharedState};
 
-pub async fn show(State(state): State<SharedState>, Token(token): Token) -> Answer {
+pub async fn show(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     let subscriber = match state.web.subscriptions.look_up_unsubscribe(&token).await {
         Ok(subscriber) => subscriber,
         Err(error) => return link_gone::answer(&state, Link::Unsubscribe, error),
@@ -32,7 +32,7 @@ pub async fn show(State(state): State<SharedState>, Token(token): Token) -> Answ
 
 /// The body says `List-Unsubscribe=One-Click`, as a form of either kind, or nothing:
 /// there is nothing to choose, so it is not looked at.
-pub async fn unsubscribe(State(state): State<SharedState>, Token(token): Token) -> Answer {
+pub async fn unsubscribe(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     let subscriber = match state.web.subscriptions.unsubscribe(&token).await {
         Ok(subscriber) => subscriber,
         Err(error) => return link_gone::answer(&state, Link::Unsubscribe, error),

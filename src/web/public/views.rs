@@ -9,10 +9,10 @@ use crate::web::pages::{maybe_millis, millis, templates};
 templates! {
     Home => "public/home.html",
     Check => "public/check.html",
-    OneMoreStep => "public/one_more_step.html",
+    ConfirmHuman => "public/one_more_step.html",
     Confirm => "public/confirm.html",
     Confirmed => "public/confirmed.html",
-    LinkGone => "public/link_gone.html",
+    InvalidLink => "public/link_gone.html",
     Unsubscribe => "public/unsubscribe.html",
     Unsubscribed => "public/unsubscribed.html",
     Preferences => "public/preferences.html",
@@ -32,7 +32,7 @@ templates! {
 /// What is wrong with a posted form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SignupFault {
+pub enum SignupError {
     Address,
     /// The part before the `@` is not ASCII.
     AddressNotAscii,
@@ -51,7 +51,7 @@ pub struct SignupForm {
     pub email: String,
     /// Shown only when it came with the posted form.
     pub name: String,
-    pub fault: Option<SignupFault>,
+    pub fault: Option<SignupError>,
     /// "Did you mean …?" Shown on [`Home`] alone.
     pub suggestion: Option<String>,
 }
@@ -111,7 +111,7 @@ pub struct Check {
 
 /// Posted too fast, or without the form's hidden fields: one button.
 #[derive(Clone, Debug, Serialize)]
-pub struct OneMoreStep {
+pub struct ConfirmHuman {
     pub stamp: String,
     pub email: String,
     /// May be empty.
@@ -150,7 +150,7 @@ pub enum Link {
 
 /// A token that does not hold, whatever the reason.
 #[derive(Clone, Debug, Serialize)]
-pub struct LinkGone {
+pub struct InvalidLink {
     pub link: Link,
     /// Shown for [`Link::Confirm`].
     pub form: SignupForm,
@@ -207,7 +207,7 @@ pub struct ChangeAddress {
     /// What was typed.
     pub email: String,
     /// `Address` or `AddressNotAscii`.
-    pub fault: Option<SignupFault>,
+    pub fault: Option<SignupError>,
     /// A link is on its way to what was typed.
     pub asked: bool,
 }

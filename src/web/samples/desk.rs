@@ -3,9 +3,9 @@ use crate::domain::subscriber::growth::{self, DailyChange};
 use crate::web::admin::views::*;
 use crate::web::samples::{Album, FRIDAY, Fill, days_after, desk_settings};
 
-pub fn desk(fill: Fill) -> Desk {
-    let notice = fill.some(Notice::TestQueued);
-    Desk {
+pub fn desk(fill: Fill) -> AdminLayout {
+    let notice = fill.some(FlashMessage::TestQueued);
+    AdminLayout {
         csrf: fill.needed("c5rf"),
         account: fill.needed("editor@example.com"),
         is_admin: fill != Fill::Empty,
@@ -78,8 +78,8 @@ pub fn lines(fill: Fill) -> Vec<IssueLine> {
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
     door(album, fill);
     overview(album, fill);
-    for notice in Notice::ALL {
-        let desk = Desk {
+    for notice in FlashMessage::ALL {
+        let desk = AdminLayout {
             notice: Some(*notice),
             ..desk(fill)
         };

@@ -7,7 +7,7 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
     accounts(album, fill);
     account(album, fill);
     audit(album, fill);
-    album.add("not-yours", NotYours { desk: desk(fill) });
+    album.add("not-yours", Forbidden { desk: desk(fill) });
 }
 
 fn accounts(album: &mut Album<'_>, fill: Fill) {

@@ -56,7 +56,7 @@ const TABS: [(&str, &[&str]); 7] = [
 ];
 
 /// A tab without fault.
-pub fn page(desk: Desk, tab: &'static str, fill: Fill) -> Settings {
+pub fn page(desk: AdminLayout, tab: &'static str, fill: Fill) -> Settings {
     let (_, keys) = TABS.iter().find(|(name, _)| *name == tab).unwrap();
     let field = |key: &&str| {
         let field = SettingField {

@@ -53,7 +53,7 @@ fn next(album: &mut Album<'_>, fill: Fill) {
             "-faulty",
             Next {
                 words: faulty,
-                look: Look::of("text", "phone", "dark"),
+                look: PreviewOptions::of("text", "phone", "dark"),
                 upcoming: fill.some(upcoming(true)),
                 ..page.clone()
             },
@@ -151,7 +151,7 @@ fn page(fill: Fill) -> Next {
         has_places: fill != Fill::Empty,
         is_enough: fill != Fill::Empty,
         min_posts: 1,
-        look: Look::default(),
+        look: PreviewOptions::default(),
         text: fill.text("EXAMPLE LAB, weekly\n\n1. A loader\nhttps://example.com/p\n"),
         kilobytes: 14,
         test: TestForm {

@@ -2,7 +2,7 @@ use crate::domain::delivery::ReaderMail;
 use crate::web::public::views::*;
 use crate::web::samples::{Album, FRIDAY, Fill, days_after};
 
-fn form(fill: Fill, fault: Option<SignupFault>) -> SignupForm {
+fn form(fill: Fill, fault: Option<SignupError>) -> SignupForm {
     let email = if fault.is_some() {
         fill.text("ada@example")
     } else {
@@ -81,11 +81,11 @@ fn home(album: &mut Album<'_>, fill: Fill) {
     };
     album.add("home", page(form(fill, None)));
     for fault in [
-        SignupFault::Address,
-        SignupFault::AddressNotAscii,
-        SignupFault::NameTooLong,
-        SignupFault::NameControl,
-        SignupFault::TooMany,
+        SignupError::Address,
+        SignupError::AddressNotAscii,
+        SignupError::NameTooLong,
+        SignupError::NameControl,
+        SignupError::TooMany,
     ] {
         album.add(&format!("home-{fault:?}"), page(form(fill, Some(fault))));
     }
@@ -143,7 +143,7 @@ fn doors(album: &mut Album<'_>, fill: Fill) {
     );
     album.add(
         "one-more-step",
-        OneMoreStep {
+        ConfirmHuman {
             stamp,
             email,
             name,
@@ -182,7 +182,7 @@ fn links(album: &mut Album<'_>, fill: Fill) {
     ] {
         album.add(
             &format!("link-gone-{link:?}"),
-            LinkGone {
+            InvalidLink {
                 link,
                 form: form(fill, None),
             },
@@ -235,7 +235,7 @@ fn links(album: &mut Album<'_>, fill: Fill) {
 
 fn fresh_links(album: &mut Album<'_>, fill: Fill) {
     let (token, address) = ("T0ken".to_owned(), fill.needed("ada@example.com"));
-    let faults = [SignupFault::Address, SignupFault::AddressNotAscii];
+    let faults = [SignupError::Address, SignupError::AddressNotAscii];
     for fault in [None, Some(faults[0]), Some(faults[1])] {
         for asked in [false, true] {
             let page = ChangeAddress {

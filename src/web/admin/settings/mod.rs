@@ -16,19 +16,19 @@ use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::public_url::PublicUrl;
 use crate::web::admin::board::{SaveError, SettingChange, SettingError};
-use crate::web::admin::editor::{Editor, Posted};
-use crate::web::admin::fields::Fields;
+use crate::web::admin::editor::{CurrentUser, VerifiedForm};
+use crate::web::admin::fields::FormFields;
 use crate::web::admin::once::Try;
-use crate::web::admin::views::Notice;
-use crate::web::admin::{Answer, done, page as answer, refused, see_other};
-use crate::web::errors::HttpError;
+use crate::web::admin::views::FlashMessage;
+use crate::web::admin::{HandlerResult, page as answer, redirect, redirect_with_flash, refused};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 const PUBLIC_URL: &str = "server.public_url";
 const CRON: &str = "schedule.cron";
 const SMTP_URL: &str = "smtp.url";
 
-pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
+pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
     answer(
         &shared,
         &view(&shared, &editor, Tab::Newsletter, Shown::default()),
@@ -38,8 +38,8 @@ pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
 pub async fn show_tab(
     State(shared): State<SharedState>,
     Path(tab): Path<String>,
-    editor: Editor,
-) -> Answer {
+    editor: CurrentUser,
+) -> HandlerResult {
     let tab = Tab::parse(&tab).ok_or(HttpError::NotFound)?;
     let mut shown = Shown::default();
     if tab == Tab::Sending
@@ -55,8 +55,8 @@ pub async fn save(
     State(shared): State<SharedState>,
     Path(tab): Path<String>,
     headers: HeaderMap,
-    posted: Posted,
-) -> Answer {
+    posted: VerifiedForm,
+) -> HandlerResult {
     let tab = Tab::parse(&tab).ok_or(HttpError::NotFound)?;
     let (changes, mut refusals) = changes(&shared, tab, &posted.fields);
     let new_address = changes.iter().find(|(key, _)| key == PUBLIC_URL);
@@ -77,7 +77,7 @@ pub async fn save(
                 let object = AuditTarget::Settings(keys);
                 let editor = &posted.editor;
                 editor
-                    .did(&shared, AuditAction::SettingsSaved, object)
+                    .audit(&shared, AuditAction::SettingsSaved, object)
                     .await;
                 return Ok(saved(&shared, tab, new_address.as_deref()));
             }
@@ -95,19 +95,19 @@ pub async fn save(
 }
 
 /// Speaks to the mail server while the browser waits; the page after this tells what it said.
-pub async fn try_sending(State(shared): State<SharedState>, posted: Posted) -> Answer {
+pub async fn try_sending(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
     let typed = posted.fields.text("email");
     let test_to: String = typed.chars().take(254).collect();
     match EmailAddress::parse(typed) {
         Ok(to) => {
             let editor = &posted.editor;
             editor
-                .did(&shared, AuditAction::SendingTried, AuditTarget::Nothing)
+                .audit(&shared, AuditAction::SendingTried, AuditTarget::Nothing)
                 .await;
             let came = shared.web.board.send_test_mail(to).await;
             let tries = &shared.results.tries;
             tries.keep(&editor.session, Try { to: test_to, came }, shared.now());
-            Ok(see_other(&shared, "/admin/settings/sending#try"))
+            Ok(redirect(&shared, "/admin/settings/sending#try"))
         }
         Err(error) => {
             let shown = Shown {
@@ -124,7 +124,7 @@ pub async fn try_sending(State(shared): State<SharedState>, posted: Posted) -> A
 fn changes(
     shared: &SharedState,
     tab: Tab,
-    fields: &Fields,
+    fields: &FormFields,
 ) -> (Vec<SettingChange>, Vec<SettingError>) {
     let sections = shared.web.board.settings();
     let mut changes = Vec::new();
@@ -157,7 +157,7 @@ fn changes(
 }
 
 /// What the form says of a setting; `None` when it has no field for it.
-fn typed(key: &str, kind: Kind, fields: &Fields) -> Result<Option<String>, SettingError> {
+fn typed(key: &str, kind: Kind, fields: &FormFields) -> Result<Option<String>, SettingError> {
     match key {
         CRON if fields.get("day").is_some_and(|day| day != "other") => {
             let cron = rhythm::cron(fields.text("day"), fields.text("time"));
@@ -216,7 +216,7 @@ fn saved(shared: &SharedState, tab: Tab, address: Option<&str>) -> axum::respons
             let to = address.join(&format!("{}?done=saved", path.trim_start_matches('/')));
             (axum::http::StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
         }
-        None => done(shared, &path, Notice::Saved),
+        None => redirect_with_flash(shared, &path, FlashMessage::Saved),
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::domain::accent::{Accent, AccentError};
 use crate::domain::issue::schedule::Schedule;
 use crate::web::admin::board::{SettingError, TestMailResult};
-use crate::web::admin::editor::Editor;
-use crate::web::admin::fields::Fields;
+use crate::web::admin::editor::CurrentUser;
+use crate::web::admin::fields::FormFields;
 use crate::web::admin::settings::tab::{Tab, id};
 use crate::web::admin::settings::{CRON, SMTP_URL, rhythm, server};
 use crate::web::admin::views::{
@@ -21,7 +21,7 @@ const DATES: usize = 3;
 /// What the page has to show besides what holds.
 #[derive(Default)]
 pub struct Shown<'a> {
-    pub typed: Option<&'a Fields>,
+    pub typed: Option<&'a FormFields>,
     pub refusals: Vec<SettingError>,
     pub test_to: Option<String>,
     pub test_fault: Option<String>,
@@ -34,7 +34,7 @@ pub fn find<'a>(sections: &'a [SettingSection], key: &str) -> Option<&'a Setting
     section.settings.iter().find(|it| it.key == key)
 }
 
-pub fn view(shared: &SharedState, editor: &Editor, tab: Tab, shown: Shown<'_>) -> Settings {
+pub fn view(shared: &SharedState, editor: &CurrentUser, tab: Tab, shown: Shown<'_>) -> Settings {
     let sections = shared.web.board.settings();
     let fields = fields(&sections, tab, &shown);
     Settings {
@@ -136,7 +136,7 @@ fn zones() -> Vec<&'static str> {
 
 fn sending(
     shared: &SharedState,
-    editor: &Editor,
+    editor: &CurrentUser,
     sections: &[SettingSection],
     shown: &Shown<'_>,
 ) -> SendingForm {

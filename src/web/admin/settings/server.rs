@@ -2,11 +2,11 @@
 
 use url::Url;
 
-use crate::web::admin::fields::Fields;
+use crate::web::admin::fields::FormFields;
 use crate::web::admin::views::ServerForm;
 
 /// The fields as they were posted.
-pub fn typed(fields: &Fields) -> ServerForm {
+pub fn typed(fields: &FormFields) -> ServerForm {
     let text = |name: &str| fields.text(name).trim().to_owned();
     let host = text("host");
     // Who names a server wants it.

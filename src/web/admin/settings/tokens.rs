@@ -8,11 +8,11 @@ use crate::domain::api_token::{
 use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
 use crate::store::ApiToken;
-use crate::web::admin::editor::{Editor, Posted};
-use crate::web::admin::fields::Fields;
-use crate::web::admin::views::{MadeToken, Notice, TokenForm, TokenLine, Tokens};
-use crate::web::admin::{Answer, done, page, refused, see_other};
-use crate::web::errors::HttpError;
+use crate::web::admin::editor::{CurrentUser, VerifiedForm};
+use crate::web::admin::fields::FormFields;
+use crate::web::admin::views::{FlashMessage, MadeToken, TokenForm, TokenLine, Tokens};
+use crate::web::admin::{HandlerResult, page, redirect, redirect_with_flash, refused};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 const HERE: &str = "/admin/settings/tokens";
@@ -40,15 +40,15 @@ impl Fault {
     }
 }
 
-pub async fn show(State(shared): State<SharedState>, editor: Editor) -> Answer {
+pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
     let made = shared.results.tokens.take(&editor.session, shared.now());
     let view = view(&shared, &editor, TokenForm::default(), made).await?;
     page(&shared, &view)
 }
 
 /// Makes a token, which is shown once, on the page after this.
-pub async fn make(State(shared): State<SharedState>, posted: Posted) -> Answer {
-    let Posted { editor, fields } = posted;
+pub async fn make(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
+    let VerifiedForm { editor, fields } = posted;
     let lifetime = Lifetime::parse_or_never(fields.text("expires"));
     let lifetime = lifetime.map_err(|_| HttpError::Unprocessable)?;
     let fault = match parse(&fields) {
@@ -64,14 +64,14 @@ pub async fn make(State(shared): State<SharedState>, posted: Posted) -> Answer {
                 };
                 tokens.keep(&editor.session, made, shared.now());
                 editor
-                    .did(&shared, AuditAction::TokenMade, token.name)
+                    .audit(&shared, AuditAction::TokenMade, token.name)
                     .await;
-                return Ok(see_other(&shared, HERE));
+                return Ok(redirect(&shared, HERE));
             }
             // The second click of two: the browser follows its answer, not the first one's.
             let is_this = |made: &MadeToken| made.name == token.name.as_str();
             if tokens.waits(&editor.session, shared.now(), is_this) {
-                return Ok(see_other(&shared, HERE));
+                return Ok(redirect(&shared, HERE));
             }
             Fault::Taken
         }
@@ -81,13 +81,13 @@ pub async fn make(State(shared): State<SharedState>, posted: Posted) -> Answer {
     refused(&shared, &view(&shared, &editor, form, None).await?)
 }
 
-fn parse(fields: &Fields) -> Result<(TokenName, Scopes), Fault> {
+fn parse(fields: &FormFields) -> Result<(TokenName, Scopes), Fault> {
     let name = TokenName::parse(fields.text("name"))?;
     Ok((name, Scopes::parse(fields.texts("scope"))?))
 }
 
 /// What was typed, and what is wrong with it.
-fn form(fields: &Fields, fault: &Fault) -> TokenForm {
+fn form(fields: &FormFields, fault: &Fault) -> TokenForm {
     let ticked = |scope: Scope| fields.texts("scope").any(|word| word == scope.as_str());
     TokenForm {
         name: fields
@@ -108,8 +108,8 @@ fn form(fields: &Fields, fault: &Fault) -> TokenForm {
 pub async fn act(
     State(shared): State<SharedState>,
     Path(id): Path<String>,
-    posted: Posted,
-) -> Answer {
+    posted: VerifiedForm,
+) -> HandlerResult {
     let id = ApiTokenId::parse(&id).map_err(|_| HttpError::NotFound)?;
     if posted.fields.text("action") != "revoke" {
         return Err(HttpError::Unprocessable);
@@ -120,14 +120,18 @@ pub async fn act(
     let token = token.ok_or(HttpError::NotFound)?;
     if store.revoke_api_token(&id, shared.now()).await? {
         let did = AuditAction::TokenRevoked;
-        posted.editor.did(&shared, did, token.name).await;
+        posted.editor.audit(&shared, did, token.name).await;
     }
-    Ok(done(&shared, HERE, Notice::TokenRevoked))
+    Ok(redirect_with_flash(
+        &shared,
+        HERE,
+        FlashMessage::TokenRevoked,
+    ))
 }
 
 async fn view(
     shared: &SharedState,
-    editor: &Editor,
+    editor: &CurrentUser,
     form: TokenForm,
     made: Option<MadeToken>,
 ) -> Result<Tokens, HttpError> {

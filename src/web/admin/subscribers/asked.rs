@@ -5,13 +5,13 @@ use url::form_urlencoded::Serializer;
 
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{Order, Search, SubscriberFilter};
-use crate::web::admin::fields::Fields;
+use crate::web::admin::fields::FormFields;
 use crate::web::admin::subscribers::LONGEST_ADDRESS;
-use crate::web::admin::views::Notice;
+use crate::web::admin::views::FlashMessage;
 
 /// What makes no sense in it is passed over: a list is shown all the same.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub struct Asked {
+pub struct ListQuery {
     #[serde(default)]
     pub q: String,
     #[serde(default)]
@@ -24,9 +24,9 @@ pub struct Asked {
     pub before: String,
 }
 
-impl Asked {
+impl ListQuery {
     /// The list that a form was on, by its fields.
-    pub fn of(fields: &Fields) -> Self {
+    pub fn of(fields: &FormFields) -> Self {
         let text = |name: &str| fields.text(name).to_owned();
         Self {
             q: text("q"),
@@ -37,7 +37,7 @@ impl Asked {
     }
 
     /// The list as it is asked for, and what was done there.
-    pub fn list(&self, notice: Option<Notice>) -> String {
+    pub fn list(&self, notice: Option<FlashMessage>) -> String {
         let mut query = self.narrowed();
         if let Some(state) = self.filter().state {
             query = format!("&state={}{query}", state.as_str());
@@ -111,22 +111,22 @@ mod tests {
 
     #[test]
     fn a_link_keeps_what_was_asked_for() {
-        let asked = |q: &str, order: &str| Asked {
+        let asked = |q: &str, order: &str| ListQuery {
             q: q.to_owned(),
             order: order.to_owned(),
-            ..Asked::default()
+            ..ListQuery::default()
         };
         assert_eq!(asked("", "").narrowed(), "");
         assert_eq!(asked(" a&b ", "newest").narrowed(), "&q=a%26b");
         assert_eq!(asked("@x", "oldest").narrowed(), "&q=%40x&order=oldest");
         let all = asked("", "").list(None);
         assert_eq!(all, "/admin/subscribers");
-        let these = Asked {
+        let these = ListQuery {
             state: "pending".to_owned(),
             ..asked("a&b", "oldest")
         };
         assert_eq!(
-            these.list(Some(Notice::AskedAgain)),
+            these.list(Some(FlashMessage::AskedAgain)),
             "/admin/subscribers?state=pending&q=a%26b&order=oldest&done=asked_again"
         );
         assert_eq!(asked("", "sideways").order_word(), "newest");

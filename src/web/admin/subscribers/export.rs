@@ -10,19 +10,19 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
 use crate::domain::audit::{AuditAction, AuditTarget};
-use crate::web::admin::editor::Editor;
-use crate::web::admin::subscribers::Asked;
+use crate::web::admin::editor::CurrentUser;
+use crate::web::admin::subscribers::ListQuery;
 use crate::web::state::SharedState;
 
 pub async fn send(
     State(shared): State<SharedState>,
-    editor: Editor,
-    Query(asked): Query<Asked>,
+    editor: CurrentUser,
+    Query(asked): Query<ListQuery>,
 ) -> Response {
     let export = shared.web.subscriptions.export(asked.filter());
     // Noted before anything of it leaves, whether it is read to its end or not.
     editor
-        .did(
+        .audit(
             &shared,
             AuditAction::SubscribersExported,
             AuditTarget::Nothing,

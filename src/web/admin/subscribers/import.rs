@@ -13,14 +13,14 @@ use crate::domain::clock::Timestamp;
 use crate::subscription::{
     CsvError, CsvReport, ImportOptions, Progress, RefusedRow, SubscriptionService,
 };
-use crate::web::admin::editor::{Editor, Posted};
-use crate::web::admin::origin::is_foreign;
+use crate::web::admin::editor::{CurrentUser, VerifiedForm};
+use crate::web::admin::origin::is_cross_origin;
 use crate::web::admin::subscribers::parse_source;
-use crate::web::admin::subscribers::upload::{self, KeptFile, Upload};
+use crate::web::admin::subscribers::upload::{self, TempUpload, Upload};
 use crate::web::admin::subscribers::works::lock;
 use crate::web::admin::views::{ImportForm, ImportPage, RefusedLine};
-use crate::web::admin::{Answer, page, refused, see_other};
-use crate::web::errors::HttpError;
+use crate::web::admin::{HandlerResult, page, redirect, refused};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 /// Refused rows that are shown.
@@ -37,7 +37,7 @@ pub struct Import {
     bytes: u64,
     brought_at: Timestamp,
     how: ImportOptions,
-    file: KeptFile,
+    file: TempUpload,
     stand: Mutex<Stand>,
 }
 
@@ -96,11 +96,11 @@ impl Fault {
     }
 }
 
-pub async fn form(State(shared): State<SharedState>, editor: Editor) -> Answer {
+pub async fn form(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
     page(&shared, &empty_form(&shared, &editor))
 }
 
-fn empty_form(shared: &SharedState, editor: &Editor) -> ImportForm {
+fn empty_form(shared: &SharedState, editor: &CurrentUser) -> ImportForm {
     ImportForm {
         desk: editor.desk(shared),
         source: String::new(),
@@ -114,15 +114,15 @@ fn empty_form(shared: &SharedState, editor: &Editor) -> ImportForm {
 /// Keeps the file and begins to look through it.
 pub async fn receive(
     State(shared): State<SharedState>,
-    editor: Editor,
+    editor: CurrentUser,
     headers: HeaderMap,
     body: Multipart,
-) -> Answer {
-    if is_foreign(&headers, &shared.web.door.public_url) {
+) -> HandlerResult {
+    if is_cross_origin(&headers, &shared.web.door.public_url) {
         return Err(HttpError::Forbidden);
     }
     let id = shared.web.random.uuid_v7(shared.now()).to_string();
-    let file = KeptFile::at(shared.web.list_work.folder.join(format!("{id}.csv")));
+    let file = TempUpload::at(shared.web.list_work.folder.join(format!("{id}.csv")));
     let allowed = |csrf: &str| editor.sent(csrf, &shared);
     let upload = upload::receive(body, file.path(), allowed).await?;
     let how = match judge(&upload) {
@@ -158,7 +158,7 @@ pub async fn receive(
         .keep(id.clone(), Arc::clone(&import));
     let subscriptions = shared.web.subscriptions.clone();
     tokio::spawn(async move { import.read(&subscriptions, Stage::Checked).await });
-    Ok(see_other(
+    Ok(redirect(
         &shared,
         &format!("/admin/subscribers/import/{id}"),
     ))
@@ -187,9 +187,9 @@ fn find(shared: &SharedState, id: &str) -> Result<Arc<Import>, HttpError> {
 
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: Editor,
+    editor: CurrentUser,
     Path(id): Path<String>,
-) -> Answer {
+) -> HandlerResult {
     let import = find(&shared, &id)?;
     page(&shared, &import.view(&shared, &editor, id))
 }
@@ -198,8 +198,8 @@ pub async fn show(
 pub async fn act(
     State(shared): State<SharedState>,
     Path(id): Path<String>,
-    posted: Posted,
-) -> Answer {
+    posted: VerifiedForm,
+) -> HandlerResult {
     let import = find(&shared, &id)?;
     match posted.fields.text("action") {
         "import" => {
@@ -207,7 +207,7 @@ pub async fn act(
             if import.begin() {
                 let (editor, beside) = (posted.editor, Arc::clone(&shared));
                 let did = AuditAction::ImportBegun;
-                editor.did(&shared, did, AuditTarget::Nothing).await;
+                editor.audit(&shared, did, AuditTarget::Nothing).await;
                 tokio::spawn(async move {
                     import
                         .read(&beside.web.subscriptions, Stage::Imported)
@@ -215,18 +215,18 @@ pub async fn act(
                     let taken_in = lock(&import.stand).report.tally.imported;
                     let object = AuditTarget::Subscribers(taken_in);
                     editor
-                        .did(&beside, AuditAction::SubscribersImported, object)
+                        .audit(&beside, AuditAction::SubscribersImported, object)
                         .await;
                 });
             }
-            Ok(see_other(
+            Ok(redirect(
                 &shared,
                 &format!("/admin/subscribers/import/{id}"),
             ))
         }
         "discard" => {
             shared.web.list_work.imports.forget(&id);
-            Ok(see_other(&shared, "/admin/subscribers/import"))
+            Ok(redirect(&shared, "/admin/subscribers/import"))
         }
         _ => Err(HttpError::Unprocessable),
     }
@@ -289,7 +289,7 @@ impl Import {
         }
     }
 
-    fn view(&self, shared: &SharedState, editor: &Editor, id: String) -> ImportPage {
+    fn view(&self, shared: &SharedState, editor: &CurrentUser, id: String) -> ImportPage {
         let stand = lock(&self.stand).clone();
         let tally = stand.report.tally;
         // What was pasted got a line of headers before it.

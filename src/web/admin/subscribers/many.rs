@@ -10,13 +10,13 @@ use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{PageDirection, StoreError, SubscriberFilter, SubscriberRow};
 use crate::subscription::{BulkAction, SubscriptionService};
-use crate::web::admin::editor::{Editor, Posted};
-use crate::web::admin::fields::Fields;
-use crate::web::admin::subscribers::Asked;
+use crate::web::admin::editor::{CurrentUser, VerifiedForm};
+use crate::web::admin::fields::FormFields;
+use crate::web::admin::subscribers::ListQuery;
 use crate::web::admin::subscribers::works::lock;
-use crate::web::admin::views::{AskedList, Many, ManyUnderWay, Notice};
-use crate::web::admin::{Answer, page, see_other};
-use crate::web::errors::HttpError;
+use crate::web::admin::views::{AskedList, FlashMessage, Many, ManyUnderWay};
+use crate::web::admin::{HandlerResult, page, redirect};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 /// Done in one transaction.
@@ -30,22 +30,22 @@ const SHOWN: usize = 10;
 
 /// Whom it is about, by a query or a form's fields.
 #[derive(Clone, Debug)]
-enum Whom {
+enum Selection {
     Ticked(Vec<SubscriberId>),
-    All(Asked),
+    All(ListQuery),
 }
 
-impl Whom {
-    fn read(fields: &Fields, deed: BulkAction) -> Self {
+impl Selection {
+    fn read(fields: &FormFields, deed: BulkAction) -> Self {
         if fields.text("whom") == "all" {
             // Only who waits can be asked again.
             let state = match deed {
                 BulkAction::AskAgain => SubscriberState::Pending.as_str(),
                 BulkAction::Unsubscribe | BulkAction::Erase => fields.text("state"),
             };
-            return Self::All(Asked {
+            return Self::All(ListQuery {
                 state: state.to_owned(),
-                ..Asked::of(fields)
+                ..ListQuery::of(fields)
             });
         }
         let ids = fields.texts("id").take(MOST_TICKED);
@@ -55,10 +55,10 @@ impl Whom {
 
 /// Something that is being done to all whom a filter finds.
 #[derive(Debug)]
-pub struct Sweep {
+pub struct BulkTask {
     deed: BulkAction,
     /// The list on which it was begun.
-    list: Asked,
+    list: ListQuery,
     stand: Mutex<SweepStand>,
 }
 
@@ -73,21 +73,21 @@ struct SweepStand {
 /// Asks first.
 pub async fn ask(
     State(shared): State<SharedState>,
-    editor: Editor,
+    editor: CurrentUser,
     RawQuery(query): RawQuery,
-) -> Answer {
-    let fields = Fields::of_query(query.as_deref().unwrap_or_default());
+) -> HandlerResult {
+    let fields = FormFields::of_query(query.as_deref().unwrap_or_default());
     let deed = BulkAction::parse(fields.text("do")).ok_or(HttpError::NotFound)?;
     let store = &shared.web.store;
-    let whom = Whom::read(&fields, deed);
+    let whom = Selection::read(&fields, deed);
     let (mut rows, asked, people) = match &whom {
-        Whom::Ticked(ids) => {
+        Selection::Ticked(ids) => {
             let mut rows = store.subscribers_by_id(ids).await?;
             rows.retain(|row| deed.applies_to(row.state));
             let people = rows.len() as i64;
-            (rows, Asked::default(), people)
+            (rows, ListQuery::default(), people)
         }
-        Whom::All(asked) => {
+        Selection::All(asked) => {
             let filter = asked.filter();
             let first = store
                 .subscribers(&filter, PageDirection::First, SHOWN)
@@ -96,8 +96,8 @@ pub async fn ask(
         }
     };
     let ids = match whom {
-        Whom::Ticked(_) => rows.iter().map(|row| row.id.to_string()).collect(),
-        Whom::All(_) => Vec::new(),
+        Selection::Ticked(_) => rows.iter().map(|row| row.id.to_string()).collect(),
+        Selection::All(_) => Vec::new(),
     };
     rows.truncate(SHOWN);
     let view = Many {
@@ -110,7 +110,7 @@ pub async fn ask(
         ids,
         query: asked.query(),
         state: asked.filter().state.map(|state| state.as_str()),
-        list: (&Asked::of(&fields)).into(),
+        list: (&ListQuery::of(&fields)).into(),
     };
     page(&shared, &view)
 }
@@ -126,27 +126,27 @@ async fn count(shared: &SharedState, filter: &SubscriberFilter) -> Result<i64, S
 }
 
 /// Does it: to a few at once, to all that a list finds beside the web.
-pub async fn act(State(shared): State<SharedState>, posted: Posted) -> Answer {
+pub async fn act(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
     let fields = &posted.fields;
     let deed = BulkAction::parse(fields.text("do")).ok_or(HttpError::Unprocessable)?;
-    match Whom::read(fields, deed) {
-        Whom::Ticked(ids) => {
+    match Selection::read(fields, deed) {
+        Selection::Ticked(ids) => {
             let rows = shared.web.store.subscribers_by_id(&ids).await?;
             let people = shared.web.subscriptions.apply(deed, &rows).await?;
             if people > 0 {
                 let object = AuditTarget::Subscribers(people);
-                posted.editor.did(&shared, action(deed), object).await;
+                posted.editor.audit(&shared, action(deed), object).await;
             }
-            let list = Asked::of(fields).list(Some(notice(deed, people)));
-            Ok(see_other(&shared, &list))
+            let list = ListQuery::of(fields).list(Some(notice(deed, people)));
+            Ok(redirect(&shared, &list))
         }
-        Whom::All(asked) => {
+        Selection::All(asked) => {
             let seen_at = fields.text("seen").parse().map(Timestamp::from_millis);
             let seen_at = seen_at.map_err(|_| HttpError::Unprocessable)?;
             let id = shared.web.random.uuid_v7(shared.now()).to_string();
-            let sweep = Arc::new(Sweep {
+            let sweep = Arc::new(BulkTask {
                 deed,
-                list: Asked::of(fields),
+                list: ListQuery::of(fields),
                 stand: Mutex::default(),
             });
             shared
@@ -160,29 +160,29 @@ pub async fn act(State(shared): State<SharedState>, posted: Posted) -> Answer {
                 let subscriptions = &beside.web.subscriptions;
                 let people = sweep.run(subscriptions, asked.filter(), seen_at).await;
                 let object = AuditTarget::Subscribers(people);
-                editor.did(&beside, action(deed), object).await;
+                editor.audit(&beside, action(deed), object).await;
             });
-            Ok(see_other(&shared, &page))
+            Ok(redirect(&shared, &page))
         }
     }
 }
 
 /// Sends one who waits the link again: the button in their row.
-pub async fn resend(State(shared): State<SharedState>, posted: Posted) -> Answer {
+pub async fn resend(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
     let id = SubscriberId::parse(posted.fields.text("reader"));
     let id = id.map_err(|_| HttpError::Unprocessable)?;
     let asked = shared.web.subscriptions.ask_again(&[id]).await?;
     if asked > 0 {
         let did = AuditAction::SubscriberAskedAgain;
-        posted.editor.did(&shared, did, id).await;
+        posted.editor.audit(&shared, did, id).await;
     }
-    let list = Asked::of(&posted.fields);
+    let list = ListQuery::of(&posted.fields);
     let list = list.list(Some(notice(BulkAction::AskAgain, asked)));
-    Ok(see_other(&shared, &list))
+    Ok(redirect(&shared, &list))
 }
 
-impl From<&Asked> for AskedList {
-    fn from(asked: &Asked) -> Self {
+impl From<&ListQuery> for AskedList {
+    fn from(asked: &ListQuery) -> Self {
         Self {
             query: asked.query(),
             state: asked.filter().state.map(|state| state.as_str()),
@@ -200,22 +200,22 @@ const fn action(deed: BulkAction) -> AuditAction {
     }
 }
 
-const fn notice(deed: BulkAction, people: u64) -> Notice {
+const fn notice(deed: BulkAction, people: u64) -> FlashMessage {
     match (deed, people) {
-        (BulkAction::AskAgain, 0) => Notice::AskedLately,
-        (_, 0) => Notice::NobodyChanged,
-        (BulkAction::AskAgain, _) => Notice::AskedAgain,
-        (BulkAction::Unsubscribe, _) => Notice::Unsubscribed,
-        (BulkAction::Erase, _) => Notice::Erased,
+        (BulkAction::AskAgain, 0) => FlashMessage::AskedLately,
+        (_, 0) => FlashMessage::NobodyChanged,
+        (BulkAction::AskAgain, _) => FlashMessage::AskedAgain,
+        (BulkAction::Unsubscribe, _) => FlashMessage::Unsubscribed,
+        (BulkAction::Erase, _) => FlashMessage::Erased,
     }
 }
 
 /// How far it is.
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: Editor,
+    editor: CurrentUser,
     Path(id): Path<String>,
-) -> Answer {
+) -> HandlerResult {
     let sweep = shared
         .web
         .list_work
@@ -236,7 +236,7 @@ pub async fn show(
     page(&shared, &view)
 }
 
-impl Sweep {
+impl BulkTask {
     /// Gives to how many it was done, also when it stopped on the way.
     async fn run(
         &self,

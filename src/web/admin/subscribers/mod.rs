@@ -13,9 +13,9 @@ use std::path::PathBuf;
 
 use axum::extract::{Query, State};
 
-pub use self::asked::Asked;
+pub use self::asked::ListQuery;
 use self::import::Import;
-use self::many::Sweep;
+use self::many::BulkTask;
 use self::works::TaskRegistry;
 use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
@@ -23,12 +23,12 @@ use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{LastDelivery, PageDirection, Store, StoreError, SubscriberRow};
 use crate::subscription::ImportOptions;
-use crate::web::admin::editor::{Editor, Posted};
+use crate::web::admin::editor::{CurrentUser, VerifiedForm};
 use crate::web::admin::views::{
-    AddSubscriber, LastIssue, Notice, SubscriberCounts, SubscriberLine, Subscribers,
+    AddSubscriber, FlashMessage, LastIssue, SubscriberCounts, SubscriberLine, Subscribers,
 };
-use crate::web::admin::{Answer, done, page, refused};
-use crate::web::errors::HttpError;
+use crate::web::admin::{HandlerResult, page, redirect_with_flash, refused};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 /// Long work on the list. It outlives a change of the settings, and ends with the process.
@@ -37,7 +37,7 @@ pub struct BackgroundTasks {
     /// Where files are kept between looking through them and taking them in.
     folder: PathBuf,
     imports: TaskRegistry<Import>,
-    sweeps: TaskRegistry<Sweep>,
+    sweeps: TaskRegistry<BulkTask>,
 }
 
 impl BackgroundTasks {
@@ -94,15 +94,15 @@ pub struct SourceError;
 
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: Editor,
-    Query(asked): Query<Asked>,
-) -> Answer {
+    editor: CurrentUser,
+    Query(asked): Query<ListQuery>,
+) -> HandlerResult {
     let view = view(&shared, &editor, &asked, AddSubscriber::default()).await?;
     page(&shared, &view)
 }
 
 /// Takes a reader in as confirmed elsewhere. Who left stays out.
-pub async fn add(State(shared): State<SharedState>, posted: Posted) -> Answer {
+pub async fn add(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
     let fields = &posted.fields;
     let (address, how) = match parse(fields.text("email"), fields.text("source")) {
         Ok(arrival) => arrival,
@@ -113,7 +113,7 @@ pub async fn add(State(shared): State<SharedState>, posted: Posted) -> Answer {
                 source: kept("source"),
                 fault: Some(fault.to_string()),
             };
-            let view = view(&shared, &posted.editor, &Asked::default(), add).await?;
+            let view = view(&shared, &posted.editor, &ListQuery::default(), add).await?;
             return refused(&shared, &view);
         }
     };
@@ -123,16 +123,16 @@ pub async fn add(State(shared): State<SharedState>, posted: Posted) -> Answer {
         && let Some(reader) = web.store.subscriber_by_address(&address).await?
     {
         let did = AuditAction::SubscriberAdded;
-        posted.editor.did(&shared, did, reader.id).await;
+        posted.editor.audit(&shared, did, reader.id).await;
     }
     let notice = if tally.imported > 0 {
-        Notice::SubscriberAdded
+        FlashMessage::SubscriberAdded
     } else if tally.kept_out > 0 {
-        Notice::SubscriberKeptOut
+        FlashMessage::SubscriberKeptOut
     } else {
-        Notice::SubscriberKnown
+        FlashMessage::SubscriberKnown
     };
-    Ok(done(&shared, "/admin/subscribers", notice))
+    Ok(redirect_with_flash(&shared, "/admin/subscribers", notice))
 }
 
 fn parse(email: &str, source: &str) -> Result<(EmailAddress, ImportOptions), AddFault> {
@@ -155,8 +155,8 @@ pub(in crate::web) fn parse_source(source: &str) -> Result<String, SourceError> 
 
 async fn view(
     shared: &SharedState,
-    editor: &Editor,
-    asked: &Asked,
+    editor: &CurrentUser,
+    asked: &ListQuery,
     add: AddSubscriber,
 ) -> Result<Subscribers, HttpError> {
     let store = &shared.web.store;

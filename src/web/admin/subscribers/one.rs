@@ -5,28 +5,28 @@ use axum::extract::{Path, Query, State};
 use crate::domain::audit::AuditAction;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{DeliveryRow, SubscriberRecord};
-use crate::web::admin::editor::{Editor, Posted};
-use crate::web::admin::paging::{After, cut};
-use crate::web::admin::views::{Consent, MailLine, Notice, SubscriberPage};
-use crate::web::admin::{Answer, done, page, see_other};
-use crate::web::errors::HttpError;
+use crate::web::admin::editor::{CurrentUser, VerifiedForm};
+use crate::web::admin::paging::{After, split_page};
+use crate::web::admin::views::{Consent, FlashMessage, MailLine, SubscriberPage};
+use crate::web::admin::{HandlerResult, page, redirect, redirect_with_flash};
+use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
 const PAGE: usize = 25;
 
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: Editor,
+    editor: CurrentUser,
     Path(id): Path<String>,
     Query(After { after }): Query<After>,
-) -> Answer {
+) -> HandlerResult {
     let store = &shared.web.store;
     let id = parse(&id)?;
     let record = store.subscriber_record(&id).await?;
     let record = record.ok_or(HttpError::NotFound)?;
     let after = Some(after.as_str()).filter(|after| !after.is_empty() && !after.contains('\0'));
     let mut mails = store.deliveries_to(&id, after, PAGE as i64 + 1).await?;
-    let older = cut(&mut mails, PAGE).map(|mail| mail.id.clone());
+    let older = split_page(&mut mails, PAGE).map(|mail| mail.id.clone());
     let view = SubscriberPage {
         desk: editor.desk(&shared),
         id: id.to_string(),
@@ -49,29 +49,36 @@ pub async fn show(
 pub async fn act(
     State(shared): State<SharedState>,
     Path(id): Path<String>,
-    posted: Posted,
-) -> Answer {
+    posted: VerifiedForm,
+) -> HandlerResult {
     let id = parse(&id)?;
     let subscriptions = &shared.web.subscriptions;
     let (did, notice) = match posted.fields.text("action") {
         "resend" if subscriptions.ask_again(&[id]).await? > 0 => {
-            (AuditAction::SubscriberAskedAgain, Notice::AskedAgain)
+            (AuditAction::SubscriberAskedAgain, FlashMessage::AskedAgain)
         }
-        "resend" => return Ok(done(&shared, &path(&id), Notice::AskedLately)),
+        "resend" => {
+            return Ok(redirect_with_flash(
+                &shared,
+                &path(&id),
+                FlashMessage::AskedLately,
+            ));
+        }
         "lift" => match subscriptions.lift_suppression(&id).await? {
-            Some(SubscriberState::Confirmed) => {
-                (AuditAction::SuppressionLifted, Notice::SuppressionLifted)
-            }
+            Some(SubscriberState::Confirmed) => (
+                AuditAction::SuppressionLifted,
+                FlashMessage::SuppressionLifted,
+            ),
             Some(_) => (
                 AuditAction::SuppressionLifted,
-                Notice::SuppressionLiftedUnconfirmed,
+                FlashMessage::SuppressionLiftedUnconfirmed,
             ),
-            None => return Ok(see_other(&shared, &path(&id))),
+            None => return Ok(redirect(&shared, &path(&id))),
         },
         _ => return Err(HttpError::Unprocessable),
     };
-    posted.editor.did(&shared, did, id).await;
-    Ok(done(&shared, &path(&id), notice))
+    posted.editor.audit(&shared, did, id).await;
+    Ok(redirect_with_flash(&shared, &path(&id), notice))
 }
 
 fn path(id: &SubscriberId) -> String {

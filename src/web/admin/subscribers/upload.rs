@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use crate::subscription::as_csv;
-use crate::web::errors::HttpError;
+use crate::web::error::HttpError;
 
 /// The largest file: some four million addresses.
 const LARGEST: u64 = 100 * 1024 * 1024;
@@ -166,9 +166,9 @@ fn unwritable(error: io::Error) -> HttpError {
 
 /// A file that is gone when this is dropped.
 #[derive(Debug)]
-pub struct KeptFile(PathBuf);
+pub struct TempUpload(PathBuf);
 
-impl KeptFile {
+impl TempUpload {
     pub fn at(path: PathBuf) -> Self {
         Self(path)
     }
@@ -188,7 +188,7 @@ impl KeptFile {
     }
 }
 
-impl Drop for KeptFile {
+impl Drop for TempUpload {
     fn drop(&mut self) {
         self.remove();
     }

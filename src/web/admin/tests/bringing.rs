@@ -49,7 +49,7 @@ async fn only_the_reader_brings_the_reader_back() {
 }
 
 /// Brings a file to the desk.
-async fn import(ada: &mut Browser<'_>, file: &str, ask: &str) -> Answer {
+async fn import(ada: &mut Browser<'_>, file: &str, ask: &str) -> TestResponse {
     let csrf = ada
         .get(&format!("{LIST}/import"))
         .await
@@ -72,7 +72,7 @@ fn kept_files(house: &House) -> usize {
     std::fs::read_dir(folder).unwrap().count()
 }
 
-async fn upload(ada: &mut Browser<'_>, fields: &[(&str, &str)]) -> Answer {
+async fn upload(ada: &mut Browser<'_>, fields: &[(&str, &str)]) -> TestResponse {
     let mut body = String::new();
     for (name, value) in fields {
         let file = if *name == "file" {

@@ -29,7 +29,7 @@ async fn sent(house: &House) -> IssueId {
     issue
 }
 
-fn shown(page: &Answer) -> Vec<&str> {
+fn shown(page: &TestResponse) -> Vec<&str> {
     ["ann", "bob", "cem", "dot", "=eve"]
         .into_iter()
         .filter(|name| page.shows(&format!("<bdi>{name}@example.org</bdi>")))

@@ -7,7 +7,7 @@ use crate::domain::issue::slot::Slot;
 use crate::web::admin::tests::sending::ready;
 
 /// The id of the post that the page shows under this title.
-pub(super) fn post_id(page: &Answer, title: &str) -> String {
+pub(super) fn post_id(page: &TestResponse, title: &str) -> String {
     let mut posts = page.body.split("id=\"post-").skip(1);
     let post = posts.find(|post| post.contains(title)).unwrap();
     post.split('"').next().unwrap().to_owned()
@@ -21,17 +21,21 @@ async fn titles(house: &House) -> Vec<String> {
 }
 
 /// Presses a button of the page, as a browser would: with all that the page's form holds.
-pub(super) async fn press(ada: &mut Browser<'_>, deed: &str, words: &[(&str, &str)]) -> Answer {
+pub(super) async fn press(
+    ada: &mut Browser<'_>,
+    deed: &str,
+    words: &[(&str, &str)],
+) -> TestResponse {
     let page = ada.get("/admin/next").await;
     press_on(ada, &page, deed, words).await
 }
 
 pub(super) async fn press_on(
     ada: &mut Browser<'_>,
-    page: &Answer,
+    page: &TestResponse,
     deed: &str,
     words: &[(&str, &str)],
-) -> Answer {
+) -> TestResponse {
     let mut fields = vec![
         ("csrf", page.field("csrf")),
         ("version", page.field("version")),

@@ -8,7 +8,7 @@ use super::*;
 use crate::domain::delivery::DeliveryState::{Bounced, Deferred, Delivered};
 use crate::domain::ids::WorkerId;
 use crate::store::GroupCommit;
-use crate::web::live::{ProgressHub, Seen};
+use crate::web::issue_progress::{ProgressHub, ProgressState};
 
 const STREAM: &str = "text/event-stream";
 /// What is waited for comes within this.
@@ -210,7 +210,7 @@ async fn all_watch_through_one_reader_which_ends_after_them() {
     let mut watchers = [live.watch(issue), live.watch(issue)];
     assert_eq!(live.readers(), 1);
     for watcher in &mut watchers {
-        let seen = watcher.wait_for(|seen| matches!(seen, Seen::Look(_)));
+        let seen = watcher.wait_for(|seen| matches!(seen, ProgressState::Look(_)));
         tokio::time::timeout(PATIENCE, seen).await.unwrap().unwrap();
     }
     drop(watchers);

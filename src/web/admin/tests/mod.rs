@@ -37,7 +37,7 @@ use crate::store::{
 };
 use crate::web::Services;
 use crate::web::admin::session;
-use crate::web::fixture::{Answer, TestSite};
+use crate::web::fixture::{TestResponse, TestSite};
 
 /// Monday 23 November 2026, 09:00 UTC.
 const NOW: Timestamp = Timestamp::from_millis(1_795_424_400_000);
@@ -149,7 +149,7 @@ impl House {
 }
 
 /// Sends the first issue as the review page shows it.
-async fn send(browser: &mut Browser<'_>, review: &Answer) {
+async fn send(browser: &mut Browser<'_>, review: &TestResponse) {
     let page = "/admin/next/send";
     let fields = [("reviewed", review.field("reviewed"))];
     let sent = browser.fill_in(page, page, &fields).await;
@@ -241,7 +241,7 @@ struct Browser<'a> {
     cookie: Option<String>,
 }
 
-impl Answer {
+impl TestResponse {
     /// Where a 303 leads, within the newsletter; empty for any other answer.
     fn to(&self) -> &str {
         let location = self.header(header::LOCATION);
@@ -265,12 +265,12 @@ impl<'a> Browser<'a> {
         }
     }
 
-    async fn get(&mut self, path: &str) -> Answer {
+    async fn get(&mut self, path: &str) -> TestResponse {
         self.ask(Request::get(path), Body::empty()).await
     }
 
     /// Posts a form with the CSRF token of the page that has it.
-    async fn fill_in(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+    async fn fill_in(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> TestResponse {
         let csrf = self.get(page).await.field("csrf").to_owned();
         let mut fields = fields.to_vec();
         fields.push(("csrf", csrf.as_str()));
@@ -283,7 +283,7 @@ impl<'a> Browser<'a> {
         path: &str,
         fields: &[(&str, &str)],
         headers: &[(&str, &str)],
-    ) -> Answer {
+    ) -> TestResponse {
         let mut request =
             Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         for (name, value) in headers {
@@ -308,7 +308,7 @@ impl<'a> Browser<'a> {
         }
     }
 
-    async fn ask(&mut self, request: Builder, body: Body) -> Answer {
+    async fn ask(&mut self, request: Builder, body: Body) -> TestResponse {
         let request = self.with_cookie(request).body(body).unwrap();
         let answer = self.house.site.answer(request, "192.0.2.1").await;
         let cookie = answer.header(header::SET_COOKIE);
@@ -319,7 +319,7 @@ impl<'a> Browser<'a> {
         answer
     }
 
-    async fn log_in(&mut self, email: &str, password: &str) -> Answer {
+    async fn log_in(&mut self, email: &str, password: &str) -> TestResponse {
         let fields = [("email", email), ("password", password)];
         self.fill_in("/admin/login", "/admin/login", &fields).await
     }

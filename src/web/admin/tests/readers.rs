@@ -8,11 +8,11 @@ use crate::store::Subscriber;
 
 pub const LIST: &str = "/admin/subscribers";
 
-pub fn rows(page: &Answer) -> usize {
+pub fn rows(page: &TestResponse) -> usize {
     page.body.matches("name=\"id\" value=\"").count() - page.body.matches(">Resend<").count()
 }
 
-fn link(page: &Answer, rel: &str) -> Option<String> {
+fn link(page: &TestResponse, rel: &str) -> Option<String> {
     let (_, rest) = page.body.split_once(&format!("rel=\"{rel}\" href=\""))?;
     Some(rest.split('"').next().unwrap().replace("&amp;", "&"))
 }
@@ -28,7 +28,7 @@ pub async fn waiting(house: &House, address: &str) -> Subscriber {
 }
 
 /// Looks at a page until it says so.
-pub async fn until(ada: &mut Browser<'_>, path: &str, words: &str) -> Answer {
+pub async fn until(ada: &mut Browser<'_>, path: &str, words: &str) -> TestResponse {
     let words = words.replace("● ", "<span aria-hidden=\"true\">●</span> ");
     let shown = async {
         loop {
@@ -114,7 +114,7 @@ async fn pages_turn_both_ways_in_every_order() {
         house.site.confirmed(&format!("r{n:03}@example.org")).await;
         house.site.clock.advance(Duration::from_millis(2));
     }
-    let first_of = |page: &Answer| {
+    let first_of = |page: &TestResponse| {
         let at = page.body.find("<bdi>r").unwrap() + 5;
         page.body[at..at + 4].to_owned()
     };

@@ -1,7 +1,7 @@
 //! Whom each page is for: every route of the table, tried as everyone.
 
 use super::*;
-use crate::web::admin::guard::Who;
+use crate::web::admin::guard::Access;
 use crate::web::admin::table;
 
 /// A request for a route, whose names in braces stand for something that may be there.
@@ -38,14 +38,14 @@ async fn every_page_is_for_whom_the_table_says() {
             } else {
                 forbidden
             };
-            if who == Who::Anyone {
+            if who == Access::Public {
                 assert!(!to_the_door, "{name}");
             } else {
                 assert!(kept_out, "{name}: {}", outside.status);
             }
             let as_editor = eve.ask(request(method, route), Body::empty()).await;
-            assert_eq!(as_editor.shows(FOR_ADMINS), who == Who::Admins, "{name}");
-            if who == Who::Admins {
+            assert_eq!(as_editor.shows(FOR_ADMINS), who == Access::Admin, "{name}");
+            if who == Access::Admin {
                 assert_eq!(as_editor.status, StatusCode::FORBIDDEN, "{name}");
             }
             let as_admin = ada.ask(request(method, route), Body::empty()).await;

@@ -14,7 +14,7 @@ const SHOP: [(&str, &str); 4] = [
 ];
 
 /// The token that the page shows.
-fn shown(page: &Answer) -> Option<TokenSecret> {
+fn shown(page: &TestResponse) -> Option<TokenSecret> {
     let (_, rest) = page.body.split_once(">bs_")?;
     let secret = format!("bs_{}", rest.split('<').next().unwrap());
     TokenSecret::parse(&secret)

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
-use crate::web::admin::views::{Desk, SetupFault};
+use crate::web::admin::views::{AdminLayout, SetupFault};
 use crate::web::pages::millis;
 
 #[derive(Clone, Debug, Serialize)]
@@ -50,7 +50,7 @@ pub struct NewLink {
 /// `make_editor`, `link` or `remove` to `/admin/accounts/{id}`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Accounts {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub accounts: Vec<AccountLine>,
     pub invite: InviteForm,
     pub link: Option<NewLink>,
@@ -78,7 +78,7 @@ pub struct SessionLine {
 /// `/admin/account/password`, and `csrf` to `/admin/account/log-out`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Account {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     /// `Role::as_str`
     pub role: &'static str,
     /// The newest first.
@@ -104,7 +104,7 @@ pub struct AuditLine {
 /// `GET /admin/audit?after=`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Audit {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     /// The newest first.
     pub lines: Vec<AuditLine>,
     pub newer: bool,
@@ -113,6 +113,6 @@ pub struct Audit {
 
 /// Instead of a page for admins, shown to an editor (403).
 #[derive(Clone, Debug, Serialize)]
-pub struct NotYours {
-    pub desk: Desk,
+pub struct Forbidden {
+    pub desk: AdminLayout,
 }

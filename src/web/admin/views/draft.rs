@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
-use crate::web::admin::views::Desk;
+use crate::web::admin::views::AdminLayout;
 use crate::web::pages::{maybe_millis, millis};
 use crate::web::upcoming::UpcomingSlot;
 
@@ -64,7 +64,7 @@ pub struct TestForm {
 
 /// How the preview is shown.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Look {
+pub struct PreviewOptions {
     pub text: bool,
     pub phone: bool,
     pub dark: bool,
@@ -76,7 +76,7 @@ pub struct Look {
 /// to `/admin/next/test` and `/admin/next/collect` the same.
 #[derive(Clone, Debug, Serialize)]
 pub struct Next {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub number: i64,
     /// Of the edits that the page shows.
     pub version: i64,
@@ -97,7 +97,7 @@ pub struct Next {
     /// Whether there is enough for an issue; how many posts it needs without a note.
     pub is_enough: bool,
     pub min_posts: usize,
-    pub look: Look,
+    pub look: PreviewOptions,
     /// The text part.
     pub text: String,
     /// The mail's size after encoding, in KB.
@@ -119,7 +119,7 @@ pub struct PostFaults {
 /// and `excerpt` there; with `do=restore` the feed's come back.
 #[derive(Clone, Debug, Serialize)]
 pub struct EditPost {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub number: i64,
     pub id: String,
     pub version: i64,
@@ -145,7 +145,7 @@ pub struct PostFields {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct AddPost {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub number: i64,
     pub post: PostFields,
 }
@@ -162,7 +162,7 @@ pub struct WeekUsed {
 /// `action=schedule` to leave it to the schedule.
 #[derive(Clone, Debug, Serialize)]
 pub struct Send {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub number: i64,
     pub subject: String,
     pub preheader: String,

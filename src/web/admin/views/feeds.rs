@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
-use crate::web::admin::views::Desk;
+use crate::web::admin::views::AdminLayout;
 use crate::web::pages::maybe_millis;
 
 #[derive(Clone, Debug, Serialize)]
@@ -34,7 +34,7 @@ pub struct AddFeed {
 /// `/admin/feeds/{id}`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Feeds {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub feeds: Vec<FeedLine>,
     pub add: AddFeed,
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::DeliveryCounts;
-use crate::web::admin::views::{Desk, Live};
+use crate::web::admin::views::{AdminLayout, Live};
 use crate::web::pages::{maybe_millis, millis};
 
 /// A [`Tally`] and what follows from it.
@@ -80,7 +80,7 @@ pub struct NextLine {
 /// `GET /admin/issues?after=`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Issues {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     /// Above the first page.
     pub next: Option<NextLine>,
     pub issues: Vec<IssueLine>,
@@ -139,7 +139,7 @@ pub struct LookUp {
 /// `pause`, `resume`, `cancel`, `try_now` or `send_again` there.
 #[derive(Clone, Debug, Serialize)]
 pub struct Issue {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub number: i64,
     pub subject: String,
     pub live: Live,

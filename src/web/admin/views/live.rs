@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::web::admin::views::TallyView;
-use crate::web::live::Look;
+use crate::web::issue_progress::ProgressSnapshot;
 use crate::web::pages::maybe_millis;
 
 #[derive(Clone, Debug, Serialize)]
@@ -31,7 +31,7 @@ pub struct Live {
 }
 
 impl Live {
-    pub fn new(look: &Look, server: &str) -> Self {
+    pub fn new(look: &ProgressSnapshot, server: &str) -> Self {
         let issue = &look.sight.issue;
         let tally = &issue.tally;
         let rate = look.per_second.filter(|rate| *rate > 0.0);

@@ -20,13 +20,13 @@ use crate::domain::clock::Timestamp;
 use crate::web::pages::{millis, templates};
 
 pub use accounts::{
-    Account, AccountLine, Accounts, Audit, AuditLine, InviteForm, NewLink, NotYours, PasswordFault,
-    SessionLine,
+    Account, AccountLine, Accounts, Audit, AuditLine, Forbidden, InviteForm, NewLink,
+    PasswordFault, SessionLine,
 };
 pub use door::{Login, LoginFault, Setup, SetupFault, SetupPurpose};
 pub use draft::{
-    AddPost, ChosenPost, Conflict, EditPost, LeftOut, Look, Next, PostFaults, PostFields, Send,
-    TestForm, WeekUsed, Words,
+    AddPost, ChosenPost, Conflict, EditPost, LeftOut, Next, PostFaults, PostFields, PreviewOptions,
+    Send, TestForm, WeekUsed, Words,
 };
 pub use feeds::{AddFeed, FeedLine, Feeds};
 pub use growth::{Growth, GrowthWeek};
@@ -35,7 +35,7 @@ pub use issues::{
     SkippedWeek, TallyView,
 };
 pub use live::{Live, LiveFigures, LiveProgress};
-pub use notice::Notice;
+pub use notice::FlashMessage;
 pub use outbox::{Outbox, OutboxLine, OutboxMail};
 pub use overview::{Checklist, Figures, Health, NextIssue, Overview, SendingNow};
 pub use settings::{
@@ -74,12 +74,12 @@ templates! {
     Account => "desk/account.html",
     Accounts => "desk/accounts.html",
     Audit => "desk/audit.html",
-    NotYours => "desk/not_yours.html",
+    Forbidden => "desk/not_yours.html",
 }
 
 /// Around every page of the desk but the door.
 #[derive(Clone, Debug, Serialize)]
-pub struct Desk {
+pub struct AdminLayout {
     /// Posted as `csrf` by every form.
     pub csrf: String,
     /// Who is logged in, by address. Log out posts to `/admin/logout`.
@@ -88,7 +88,7 @@ pub struct Desk {
     pub is_admin: bool,
     #[serde(serialize_with = "millis")]
     pub now: Timestamp,
-    pub notice: Option<Notice>,
+    pub notice: Option<FlashMessage>,
     /// Tokens that were revoked with what it says.
     pub revoked: usize,
 }

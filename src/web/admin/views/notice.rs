@@ -8,9 +8,9 @@ macro_rules! notices {
         /// that no link can put words of its own on the desk.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
         #[serde(rename_all = "snake_case")]
-        pub enum Notice { $($variant),+ }
+        pub enum FlashMessage { $($variant),+ }
 
-        impl Notice {
+        impl FlashMessage {
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             pub const fn as_str(self) -> &'static str {
@@ -60,7 +60,7 @@ notices! {
     PasswordChanged => "password_changed",
 }
 
-impl Notice {
+impl FlashMessage {
     /// `None` for a word that is none of ours.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL
@@ -76,10 +76,10 @@ mod tests {
 
     #[test]
     fn a_notice_reads_back_and_is_the_word_the_page_sees() {
-        for notice in Notice::ALL {
-            assert_eq!(Notice::parse(notice.as_str()), Some(*notice));
+        for notice in FlashMessage::ALL {
+            assert_eq!(FlashMessage::parse(notice.as_str()), Some(*notice));
             assert_eq!(serde_json::to_value(notice).unwrap(), notice.as_str());
         }
-        assert_eq!(Notice::parse("<b>hello</b>"), None);
+        assert_eq!(FlashMessage::parse("<b>hello</b>"), None);
     }
 }

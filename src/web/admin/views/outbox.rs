@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
-use crate::web::admin::views::{Desk, Shown};
+use crate::web::admin::views::{AdminLayout, Shown};
 use crate::web::pages::millis;
 
 #[derive(Clone, Debug, Serialize)]
@@ -19,7 +19,7 @@ pub struct OutboxLine {
 /// `GET /admin/outbox?after=`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outbox {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub smtp_set: bool,
     pub mails: Vec<OutboxLine>,
     pub newer: bool,
@@ -29,7 +29,7 @@ pub struct Outbox {
 /// `GET /admin/outbox/{id}`, its HTML at `/admin/outbox/{id}/html`.
 #[derive(Clone, Debug, Serialize)]
 pub struct OutboxMail {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub id: String,
     pub subject: String,
     pub from: String,

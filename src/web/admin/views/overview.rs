@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
-use crate::web::admin::views::{Desk, Growth, IssueLine, Live};
+use crate::web::admin::views::{AdminLayout, Growth, IssueLine, Live};
 use crate::web::pages::maybe_millis;
 use crate::web::upcoming::UpcomingSlot;
 
@@ -71,7 +71,7 @@ pub struct Figures {
 /// `GET /admin`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Overview {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub health: Health,
     pub checklist: Option<Checklist>,
     pub sending: Option<SendingNow>,

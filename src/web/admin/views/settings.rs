@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::domain::clock::Timestamp;
 use crate::web::DnsRecord;
 use crate::web::admin::board::TestMailResult;
-use crate::web::admin::views::{Desk, TestForm};
+use crate::web::admin::views::{AdminLayout, TestForm};
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Setting {
@@ -102,7 +102,7 @@ pub struct LookForm {
 /// `GET /admin/settings/{tab}`. Posts `csrf` and the fields of the tab there.
 #[derive(Clone, Debug, Serialize)]
 pub struct Settings {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     /// `Tab::as_str`
     pub tab: &'static str,
     /// By name, with `_` in place of the dot: `newsletter_name`.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
-use crate::web::admin::views::Desk;
+use crate::web::admin::views::AdminLayout;
 use crate::web::pages::{maybe_millis, millis};
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -49,7 +49,7 @@ pub struct AddSubscriber {
 /// `GET /admin/subscribers?q=&state=&order=&after=&before=`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Subscribers {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub counts: SubscriberCounts,
     pub query: String,
     /// The filter: `SubscriberState::as_str`.
@@ -102,7 +102,7 @@ pub struct MailLine {
 /// there.
 #[derive(Clone, Debug, Serialize)]
 pub struct SubscriberPage {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub id: String,
     pub address: String,
     pub name: Option<String>,
@@ -135,7 +135,7 @@ pub struct AskedList {
 /// `seen` there.
 #[derive(Clone, Debug, Serialize)]
 pub struct Many {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     /// `unsubscribe`, `erase` or `resend`
     pub deed: &'static str,
     pub people: i64,
@@ -154,7 +154,7 @@ pub struct Many {
 /// `GET /admin/subscribers/many/{id}`: how far it is.
 #[derive(Clone, Debug, Serialize)]
 pub struct ManyUnderWay {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub id: String,
     /// As in [`Many`].
     pub deed: &'static str,
@@ -170,7 +170,7 @@ pub struct ManyUnderWay {
 /// and `pasted` there, as a multipart form and in this order.
 #[derive(Clone, Debug, Serialize)]
 pub struct ImportForm {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub source: String,
     pub pending: bool,
     pub pasted: String,
@@ -189,7 +189,7 @@ pub struct RefusedLine {
 /// there.
 #[derive(Clone, Debug, Serialize)]
 pub struct ImportPage {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     pub id: String,
     /// None for what was pasted.
     pub name: Option<String>,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::api_token::Lifetime;
 use crate::domain::clock::Timestamp;
-use crate::web::admin::views::Desk;
+use crate::web::admin::views::AdminLayout;
 use crate::web::pages::{maybe_millis, millis};
 
 #[derive(Clone, Debug, Serialize)]
@@ -70,7 +70,7 @@ impl std::fmt::Debug for MadeToken {
 /// `revoke` to `/admin/settings/tokens/{id}`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Tokens {
-    pub desk: Desk,
+    pub desk: AdminLayout,
     /// Those that are not revoked, then the last ones that were.
     pub tokens: Vec<TokenLine>,
     /// Revoked ones that are not shown.

@@ -31,7 +31,7 @@ fn operation<'a>(document: &'a Value, method: &Method, path: &str) -> &'a Value 
 }
 
 /// The schema of an answer, which must be described.
-fn schema<'a>(document: &'a Value, operation: &'a Value, answer: &Answer) -> &'a Value {
+fn schema<'a>(document: &'a Value, operation: &'a Value, answer: &TestResponse) -> &'a Value {
     let status = answer.status.as_u16().to_string();
     let described = operation["responses"].get(&status);
     let described = described.unwrap_or_else(|| panic!("{status} is not described"));

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::domain::api_token::{Lifetime, NewApiToken, Scopes, TokenName, TokenSecret};
 use crate::domain::audit::{ActorKind, AuditAction};
-use crate::web::fixture::{Answer, TestSite};
+use crate::web::fixture::{TestResponse, TestSite};
 
 /// A program that has a token.
 struct Program<'a> {
@@ -56,7 +56,7 @@ impl Program<'_> {
             .header(header::AUTHORIZATION, token)
     }
 
-    async fn ask(&self, method: Method, path: &str) -> Answer {
+    async fn ask(&self, method: Method, path: &str) -> TestResponse {
         let request = self.request(method, path).body(Body::empty()).unwrap();
         self.site.answer(request, "192.0.2.1").await
     }
@@ -68,11 +68,11 @@ impl Program<'_> {
         answer.json()
     }
 
-    async fn post(&self, path: &str) -> Answer {
+    async fn post(&self, path: &str) -> TestResponse {
         self.ask(Method::POST, path).await
     }
 
-    async fn send(&self, method: Method, path: &str, body: &Value) -> Answer {
+    async fn send(&self, method: Method, path: &str, body: &Value) -> TestResponse {
         let request = self
             .request(method, path)
             .header(header::CONTENT_TYPE, "application/json");
@@ -81,7 +81,7 @@ impl Program<'_> {
     }
 }
 
-impl Answer {
+impl TestResponse {
     fn json(&self) -> Value {
         let parsed = serde_json::from_str(&self.body);
         parsed.unwrap_or_else(|error| panic!("{error}: {}", self.body))

@@ -181,7 +181,10 @@ async fn who_agreed_elsewhere_is_taken_in_once_and_who_left_stays_out() {
     let actions: Vec<_> = noted(&site).await.into_iter().map(|it| it.2).collect();
     assert_eq!(
         actions,
-        [AuditAction::SubscriberAdded, AuditAction::SubscriberUnsubscribed]
+        [
+            AuditAction::SubscriberAdded,
+            AuditAction::SubscriberUnsubscribed
+        ]
     );
 }
 

@@ -6,11 +6,11 @@ use axum::http::{Request, StatusCode, header};
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::subscriber::SubscriberState;
-use crate::web::fixture::{Answer, TestSite};
+use crate::web::fixture::{TestResponse, TestSite};
 use crate::web::public::tests::is_taken_in;
 
 /// What a stranger can see of an answer, but for what the cookie's seal looks like.
-fn outside(answer: &Answer) -> (StatusCode, Vec<(String, usize)>, String) {
+fn outside(answer: &TestResponse) -> (StatusCode, Vec<(String, usize)>, String) {
     let headers = answer
         .headers
         .iter()

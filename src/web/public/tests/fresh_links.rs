@@ -11,7 +11,7 @@ use crate::domain::signed_token::Purpose;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::{DeliveryRow, Subscriber};
 use crate::subscription::ImportOptions;
-use crate::web::fixture::{Answer, TestSite};
+use crate::web::fixture::{TestResponse, TestSite};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const ADA: &str = "ada@example.com";
@@ -44,7 +44,7 @@ fn fresh(site: &TestSite, purpose: Purpose, reader: &Subscriber) -> String {
     link(site, purpose, reader, site.now().plus(HOUR))
 }
 
-fn is_gone(answer: &Answer) -> bool {
+fn is_gone(answer: &TestResponse) -> bool {
     answer.status == StatusCode::NOT_FOUND && answer.body.contains("was used, or is too old")
 }
 

@@ -10,8 +10,8 @@ mod site;
 
 use axum::http::{StatusCode, header};
 
-use crate::web::fixture::Answer;
+use crate::web::fixture::TestResponse;
 
-fn is_taken_in(answer: &Answer) -> bool {
+fn is_taken_in(answer: &TestResponse) -> bool {
     answer.status == StatusCode::SEE_OTHER && answer.header(header::LOCATION) == "/check"
 }

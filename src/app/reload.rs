@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::board::AppSettingsService;
+use crate::app::settings_service::AppSettingsService;
 use crate::app::{App, AppError};
 use crate::delivery::DeliveryService;
 use crate::mail::templates::{Fingerprint, TemplateFault, Templates};
@@ -15,7 +15,7 @@ use crate::worker::Scheduler;
 
 /// How often a process looks whether another one saved settings, and whether the owner's
 /// templates changed.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The parts as one set of settings makes them.
 #[derive(Debug)]
@@ -117,14 +117,14 @@ impl ReloadHandle {
         }
         let app = app.reload_saved().await?;
         let revision = app.revision;
-        self.take(app)?;
+        self.apply(app)?;
         tracing::info!(revision, "other settings are in force");
         Ok(())
     }
 
     /// The pages change first: who saved sees it at once, while the other parts still come
     /// to their end under the old settings.
-    fn take(self: &Arc<Self>, app: App) -> Result<(), AppError> {
+    fn apply(self: &Arc<Self>, app: App) -> Result<(), AppError> {
         let generation = Arc::new(Components::new(app.clone())?);
         if let Some(front) = self.front.get() {
             front
@@ -142,7 +142,7 @@ impl ReloadHandle {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
             }
             // A database that does not answer is told of by those who need it more.
             if let Ok(revision) = self.app().store.settings_revision().await
@@ -176,7 +176,7 @@ impl ReloadHandle {
         let faults = match Templates::load(app.settings.templates.dir.as_deref()) {
             Ok(templates) => {
                 app.templates = Some(Arc::new(templates));
-                match self.take(app) {
+                match self.apply(app) {
                     Ok(()) => tracing::info!("the changed templates are in force"),
                     Err(error) => tracing::error!(%error, "the changed templates are not used"),
                 }

@@ -5,15 +5,15 @@ use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use secrecy::ExposeSecret;
 
 use crate::domain::delivery::outcome::SmtpResult;
-use crate::mail::reply::{Phase, Reply};
+use crate::mail::reply::{Reply, SmtpPhase};
 use crate::mail::smtp::capabilities::Capabilities;
 use crate::mail::smtp::connection::{Connection, Progress};
 use crate::mail::smtp::error::{WireError, settings};
-use crate::mail::smtp::reply_reader::Lines;
+use crate::mail::smtp::reply_parser::Lines;
 use crate::mail::smtp::server::{HelloName, SmtpServer, TlsMode};
+use crate::mail::smtp::stream::SmtpStream;
 use crate::mail::smtp::timeouts::Timeouts;
-use crate::mail::smtp::wire::SmtpStream;
-use crate::mail::smtp::{log_in, tls};
+use crate::mail::smtp::{auth, tls};
 
 impl Connection {
     /// Connects, says hello, encrypts and logs in.
@@ -27,7 +27,7 @@ impl Connection {
         timeouts: Timeouts,
     ) -> Result<Self, SmtpResult> {
         let hello = server.hello_name().unwrap_or(hello);
-        let lost = |error: WireError| error.report(Phase::Connect);
+        let lost = |error: WireError| error.report(SmtpPhase::Connect);
         let wire = SmtpStream::connect(&server.host, server.port, timeouts.connect)
             .await
             .map_err(lost)?;
@@ -49,12 +49,12 @@ impl Connection {
             .read(timeouts.greeting)
             .await
             .map_err(lost)?;
-        accepted(Phase::Connect, greeting)?;
+        accepted(SmtpPhase::Connect, greeting)?;
         connection.hello(hello).await?;
         fail_point!("hello-said");
         if connection.should_start_tls(server)? {
             connection
-                .ask(Phase::StartTls, &Starttls.to_string(), timeouts.command)
+                .ask(SmtpPhase::StartTls, &Starttls.to_string(), timeouts.command)
                 .await?;
             if connection.wire.has_unread() {
                 return Err(settings(
@@ -107,36 +107,36 @@ impl Connection {
     async fn hello(&mut self, name: &HelloName) -> Result<(), SmtpResult> {
         let limit = self.timeouts.command;
         let ehlo = Ehlo::new(name.client_id().clone()).to_string();
-        let reply = self.exchange(Phase::Ehlo, &ehlo, limit).await?;
+        let reply = self.exchange(SmtpPhase::Ehlo, &ehlo, limit).await?;
         if matches!(reply.code, 500..=504 | 550) {
             self.offered = Capabilities::default();
             return self
-                .ask(Phase::Ehlo, &format!("HELO {name}\r\n"), limit)
+                .ask(SmtpPhase::Ehlo, &format!("HELO {name}\r\n"), limit)
                 .await;
         }
         self.offered = Capabilities::of(&reply.lines);
-        accepted(Phase::Ehlo, reply)
+        accepted(SmtpPhase::Ehlo, reply)
     }
 
     async fn log_in(&mut self, server: &SmtpServer) -> Result<(), SmtpResult> {
         let Some(credentials) = &server.credentials else {
             return Ok(());
         };
-        let lines = log_in::lines(credentials, &self.offered)?;
+        let lines = auth::lines(credentials, &self.offered)?;
         for (index, line) in lines.iter().enumerate() {
             let reply = self
-                .exchange(Phase::Auth, line.expose_secret(), self.timeouts.command)
+                .exchange(SmtpPhase::Auth, line.expose_secret(), self.timeouts.command)
                 .await?;
             let more = index + 1 < lines.len();
             if !(more && reply.code == 334) {
-                return accepted(Phase::Auth, reply);
+                return accepted(SmtpPhase::Auth, reply);
             }
         }
         Ok(())
     }
 }
 
-fn accepted(phase: Phase, reply: Lines) -> Result<(), SmtpResult> {
+fn accepted(phase: SmtpPhase, reply: Lines) -> Result<(), SmtpResult> {
     if phase.goes_on_with(reply.code) {
         Ok(())
     } else {

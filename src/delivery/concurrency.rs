@@ -14,7 +14,7 @@ const PATIENCE: usize = 4;
 
 /// The connections that may be open at this moment.
 #[derive(Debug)]
-struct Allowance {
+struct Window {
     most: usize,
     now: usize,
     refused: usize,
@@ -24,7 +24,7 @@ struct Allowance {
     stale: usize,
 }
 
-impl Allowance {
+impl Window {
     fn new(most: usize) -> Self {
         let most = most.max(1);
         Self {
@@ -36,7 +36,7 @@ impl Allowance {
         }
     }
 
-    fn note(&mut self, outcome: Outcome) {
+    fn observe(&mut self, outcome: Outcome) {
         if self.stale > 0 {
             self.stale -= 1;
             return;
@@ -75,14 +75,14 @@ impl Allowance {
 
 /// Shared by the connections of a process, which are numbered from 0.
 #[derive(Debug)]
-pub struct Throttle {
-    allowance: Mutex<Allowance>,
+pub struct ConcurrencyLimiter {
+    allowance: Mutex<Window>,
     open: watch::Sender<usize>,
 }
 
-impl Throttle {
+impl ConcurrencyLimiter {
     pub fn new(most: usize) -> Self {
-        let allowance = Allowance::new(most);
+        let allowance = Window::new(most);
         Self {
             open: watch::Sender::new(allowance.now),
             allowance: Mutex::new(allowance),
@@ -90,13 +90,13 @@ impl Throttle {
     }
 
     /// Learns from what became of a mail.
-    pub fn note(&self, outcome: Outcome) {
+    pub fn observe(&self, outcome: Outcome) {
         let mut allowance = self
             .allowance
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let before = allowance.now;
-        allowance.note(outcome);
+        allowance.observe(outcome);
         if allowance.now != before {
             tracing::info!(connections = allowance.now, "as many as the server bears");
             self.open.send_replace(allowance.now);
@@ -108,7 +108,7 @@ impl Throttle {
     }
 
     /// Waits until this connection may be open.
-    pub async fn allowed(&self, connection: usize) {
+    pub async fn wait_for_slot(&self, connection: usize) {
         let mut open = self.open.subscribe();
         // It ends only with the sender, which is ours.
         let _ = open.wait_for(|open| connection < *open).await;
@@ -123,25 +123,25 @@ mod tests {
     const THROTTLED: Outcome = Outcome::Deferred(DeferReason::Throttled);
     const REFUSED: Outcome = Outcome::Deferred(DeferReason::Refused);
 
-    fn after(allowance: &mut Allowance, times: usize, outcome: Outcome) -> usize {
+    fn after(allowance: &mut Window, times: usize, outcome: Outcome) -> usize {
         for _ in 0..times {
-            allowance.note(outcome);
+            allowance.observe(outcome);
         }
         allowance.now
     }
 
     #[test]
     fn a_421_on_every_connection_halves_once_and_never_below_one() {
-        let mut allowance = Allowance::new(10);
+        let mut allowance = Window::new(10);
         assert_eq!(after(&mut allowance, 10, THROTTLED), 5);
         assert_eq!(after(&mut allowance, 5, THROTTLED), 2);
         assert_eq!(after(&mut allowance, 50, THROTTLED), 1);
-        assert_eq!(Allowance::new(0).now, 1);
+        assert_eq!(Window::new(0).now, 1);
     }
 
     #[test]
     fn refusals_halve_when_nothing_is_taken_between_them() {
-        let mut allowance = Allowance::new(8);
+        let mut allowance = Window::new(8);
         for _ in 0..20 {
             after(&mut allowance, ENOUGH - 1, REFUSED);
             after(&mut allowance, 1, Outcome::Delivered);
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn it_grows_back_with_what_is_taken_and_no_further() {
-        let mut allowance = Allowance::new(4);
+        let mut allowance = Window::new(4);
         after(&mut allowance, 1, THROTTLED);
         after(&mut allowance, 3, Outcome::Delivered);
         assert_eq!(after(&mut allowance, 2 * PATIENCE, Outcome::Delivered), 3);
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn what_is_about_readers_changes_nothing() {
-        let mut allowance = Allowance::new(8);
+        let mut allowance = Window::new(8);
         for outcome in [
             Outcome::Bounced(BounceReason::Dead),
             Outcome::Bounced(BounceReason::Policy),
@@ -174,15 +174,15 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_is_too_many_waits_for_room() {
-        let throttle = Throttle::new(2);
-        throttle.note(THROTTLED);
+        let throttle = ConcurrencyLimiter::new(2);
+        throttle.observe(THROTTLED);
         assert!(throttle.allows(0) && !throttle.allows(1));
         let room = async {
             for _ in 0..=PATIENCE {
-                throttle.note(Outcome::Delivered);
+                throttle.observe(Outcome::Delivered);
             }
         };
-        tokio::join!(throttle.allowed(1), room);
+        tokio::join!(throttle.wait_for_slot(1), room);
         assert!(throttle.allows(1));
     }
 }

@@ -14,14 +14,14 @@ const MOST: usize = 500;
 
 /// Learns from how fast the rows of the last claims went.
 #[derive(Debug)]
-pub(super) struct Appetite {
+pub(super) struct AdaptiveBatchSize {
     least: usize,
     claim: usize,
     /// Since when, and with how many rows in hand.
     measured: Option<(Instant, usize)>,
 }
 
-impl Appetite {
+impl AdaptiveBatchSize {
     /// The most that is ever in hand.
     pub const LARGEST: usize = MOST + MOST / 2;
 
@@ -41,7 +41,7 @@ impl Appetite {
     }
 
     /// With so many rows left in hand the next claim is due.
-    pub fn low(&self) -> usize {
+    pub fn refill_threshold(&self) -> usize {
         self.claim / 2
     }
 
@@ -66,8 +66,8 @@ mod tests {
     #[test]
     fn a_slow_process_takes_little_and_a_fast_one_much() {
         let start = Instant::now();
-        let mut appetite = Appetite::new(10);
-        assert_eq!((appetite.claim(), appetite.low()), (20, 10));
+        let mut appetite = AdaptiveBatchSize::new(10);
+        assert_eq!((appetite.claim(), appetite.refill_threshold()), (20, 10));
         appetite.note(0, 20, start);
         assert_eq!(appetite.claim(), 20);
         appetite.note(19, 20, start + Duration::from_millis(1));
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn idle_time_is_not_taken_for_slowness() {
         let start = Instant::now();
-        let mut appetite = Appetite::new(10);
+        let mut appetite = AdaptiveBatchSize::new(10);
         appetite.note(0, 20, start);
         appetite.note(0, 0, start + Duration::from_millis(250));
         assert_eq!(appetite.claim(), 80);

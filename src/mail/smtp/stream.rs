@@ -8,9 +8,9 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::mail::smtp::dial::dial;
 use crate::mail::smtp::error::WireError;
-use crate::mail::smtp::reply_reader::{Lines, ReplyReader};
+use crate::mail::smtp::happy_eyeballs::dial;
+use crate::mail::smtp::reply_parser::{Lines, ReplyReader};
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}

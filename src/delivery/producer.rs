@@ -8,24 +8,24 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::delivery::DeliveryService;
-use crate::delivery::appetite::Appetite;
+use crate::delivery::batch_size::AdaptiveBatchSize;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{IssueId, WorkerId};
 use crate::store::{ClaimedDelivery, StoreError};
 
 /// How soon a queue that has just become empty is looked at again: the last mails are on
 /// their way, and the issue is sent as soon as they are.
-const SOON: Duration = Duration::from_millis(25);
+const MIN_POLL: Duration = Duration::from_millis(25);
 /// How soon at the latest. A new issue begins within two seconds.
-const LOOK_AGAIN: Duration = Duration::from_millis(400);
+const MAX_POLL: Duration = Duration::from_millis(400);
 /// After the database failed.
-const RECOVER: Duration = Duration::from_secs(2);
+const ERROR_BACKOFF: Duration = Duration::from_secs(2);
 
 /// How far the claims of this process have come in the queue of one issue.
 #[derive(Debug, Default)]
-struct Reached(Option<(IssueId, Timestamp)>);
+struct ClaimCursor(Option<(IssueId, Timestamp)>);
 
-impl Reached {
+impl ClaimCursor {
     /// Where to look for the next copies: behind the last ones, then from the beginning,
     /// where some may have come back.
     fn froms(&self, issue: &IssueId) -> impl Iterator<Item = Timestamp> + use<> {
@@ -37,20 +37,20 @@ impl Reached {
 impl DeliveryService {
     /// Keeps `jobs` filled until `stop`, or until nobody knows any more what this worker has
     /// taken up.
-    pub(super) async fn feed(
+    pub(super) async fn run_producer(
         &self,
         worker: WorkerId,
         jobs: mpsc::Sender<ClaimedDelivery>,
         stop: CancellationToken,
     ) {
-        let mut appetite = Appetite::new(self.policy.connections);
-        let mut reached = Reached::default();
-        let mut look_again = SOON;
+        let mut appetite = AdaptiveBatchSize::new(self.policy.connections);
+        let mut reached = ClaimCursor::default();
+        let mut look_again = MIN_POLL;
         loop {
             // What is claimed and not yet begun goes back when the worker resigns.
             let room = tokio::select! {
                 () = stop.cancelled() => return,
-                room = jobs.reserve_many(jobs.max_capacity() - appetite.low()) => room,
+                room = jobs.reserve_many(jobs.max_capacity() - appetite.refill_threshold()) => room,
             };
             let Ok(room) = room else { return };
             fail_point!("claiming");
@@ -62,11 +62,11 @@ impl DeliveryService {
                     let left = jobs.max_capacity() - jobs.capacity() - room.len();
                     appetite.note(left, claimed.len(), Instant::now());
                     if claimed.is_empty() {
-                        look_again = LOOK_AGAIN.min(look_again * 2);
+                        look_again = MAX_POLL.min(look_again * 2);
                         look_again
                     } else {
                         fail_point!("claimed");
-                        look_again = SOON;
+                        look_again = MIN_POLL;
                         for (room, job) in room.zip(claimed) {
                             room.send(job);
                         }
@@ -92,7 +92,7 @@ impl DeliveryService {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(RECOVER) => {}
+                () = tokio::time::sleep(ERROR_BACKOFF) => {}
             }
             if self.store.ping().await.is_ok() {
                 return;
@@ -105,7 +105,7 @@ impl DeliveryService {
     async fn claim(
         &self,
         worker: WorkerId,
-        reached: &mut Reached,
+        reached: &mut ClaimCursor,
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<ClaimedDelivery>, StoreError> {

@@ -101,7 +101,7 @@ impl IntoResponse for HttpError {
 }
 
 /// A layer: errors that are a bare status, or words of the framework's, become pages.
-pub async fn in_the_sites_look(
+pub async fn error_pages(
     State(state): State<SharedState>,
     request: Request,
     next: Next,

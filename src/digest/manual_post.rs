@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::digest::{DigestService, identity_of_posts};
+use crate::digest::{DigestService, post_keys};
 use crate::domain::issue::post::{Post, PostId};
 use crate::domain::issue::text::{Excerpt, Title};
 use crate::store::{ManualPostOutcome, NewPost, StoreError};
@@ -37,7 +37,7 @@ impl DigestService {
                 offered: 0,
             },
             comments: None,
-            keys: vec![identity_of_posts::link_key(&made.url)],
+            keys: vec![post_keys::link_key(&made.url)],
             is_history: false,
         };
         self.store.keep_by_hand(&stored, now).await

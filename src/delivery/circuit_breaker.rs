@@ -19,12 +19,12 @@ const LONGEST_REST: Duration = Duration::from_secs(5 * 60);
 
 /// How the gate stands before one who comes.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Entrance {
-    Open,
+pub enum BreakerState {
+    Closed,
     /// Open to this one alone, after the rest: they try on behalf of all.
-    OnTrial,
+    HalfOpen,
     /// And why.
-    Shut(SmtpResult),
+    Open(SmtpResult),
 }
 
 /// Why nobody is to open a connection.
@@ -52,13 +52,13 @@ impl Shut {
         self.until = now + self.rest;
     }
 
-    fn entrance(&mut self, now: Instant) -> Entrance {
+    fn entrance(&mut self, now: Instant) -> BreakerState {
         if now >= self.until {
             self.rest = LONGEST_REST.min(2 * self.rest);
             self.until = now + self.rest;
-            return Entrance::OnTrial;
+            return BreakerState::HalfOpen;
         }
-        Entrance::Shut(self.why.clone())
+        BreakerState::Open(self.why.clone())
     }
 }
 
@@ -67,7 +67,7 @@ const LATELY: Duration = Duration::from_secs(10);
 
 /// Shared by the connections of a process, for as long as it has the same settings.
 #[derive(Debug, Default)]
-pub struct Gate {
+pub struct LoginBreaker {
     shut: Mutex<Option<Shut>>,
     /// When somebody was let in last.
     let_in: Mutex<Option<Instant>>,
@@ -77,10 +77,10 @@ pub struct Gate {
 /// To be held until it is known whether one is let in.
 pub type Turn<'a> = MutexGuard<'a, ()>;
 
-impl Gate {
+impl LoginBreaker {
     /// Waits for whoever goes first, unless somebody was let in lately: a wrong password is
     /// to fail once, and not on every connection.
-    pub async fn turn(&self) -> Option<Turn<'_>> {
+    pub async fn acquire_probe(&self) -> Option<Turn<'_>> {
         if self.let_in_lately() {
             return None;
         }
@@ -93,15 +93,15 @@ impl Gate {
         let_in.is_some_and(|at| at.elapsed() < LATELY)
     }
 
-    pub fn entrance(&self) -> Entrance {
+    pub fn state(&self) -> BreakerState {
         self.with(|shut| match shut {
             Some(shut) => shut.entrance(Instant::now()),
-            None => Entrance::Open,
+            None => BreakerState::Closed,
         })
     }
 
     /// The server, or the settings, let nobody in.
-    pub fn shut(&self, why: SmtpResult) {
+    pub fn trip(&self, why: SmtpResult) {
         let now = Instant::now();
         *lock(&self.let_in) = None;
         self.with(|shut| match shut {
@@ -111,18 +111,18 @@ impl Gate {
     }
 
     /// Somebody was let in.
-    pub fn open(&self) {
+    pub fn record_login(&self) {
         *lock(&self.let_in) = Some(Instant::now());
-        self.forget();
+        self.reset();
     }
 
     /// A person says that it is set right.
-    pub fn forget(&self) {
+    pub fn reset(&self) {
         self.with(|shut| *shut = None);
     }
 
     /// It is written down that this issue is paused.
-    pub fn note_pause(&self, issue: IssueId) {
+    pub fn record_pause(&self, issue: IssueId) {
         self.with(|shut| {
             if let Some(shut) = shut {
                 shut.paused.insert(issue);
@@ -131,7 +131,7 @@ impl Gate {
     }
 
     /// Whether this issue was paused since the gate was shut: if it runs, someone resumed it.
-    pub fn has_paused(&self, issue: &IssueId) -> bool {
+    pub fn was_paused(&self, issue: &IssueId) -> bool {
         self.with(|shut| {
             shut.as_ref()
                 .is_some_and(|shut| shut.paused.contains(issue))
@@ -166,12 +166,12 @@ mod tests {
         let start = Instant::now();
         let mut shut = Shut::new(wrong_password(), start);
         let before = start + REST - Duration::from_millis(1);
-        assert_eq!(shut.entrance(start), Entrance::Shut(wrong_password()));
-        assert_eq!(shut.entrance(before), Entrance::Shut(wrong_password()));
-        assert_eq!(shut.entrance(start + REST), Entrance::OnTrial);
+        assert_eq!(shut.entrance(start), BreakerState::Open(wrong_password()));
+        assert_eq!(shut.entrance(before), BreakerState::Open(wrong_password()));
+        assert_eq!(shut.entrance(start + REST), BreakerState::HalfOpen);
         assert_eq!(
             shut.entrance(start + REST),
-            Entrance::Shut(wrong_password())
+            BreakerState::Open(wrong_password())
         );
     }
 
@@ -187,64 +187,69 @@ mod tests {
             let rest = Duration::from_secs(60 * minutes);
             let before = now + rest - Duration::from_millis(1);
             let shut_until = shut.entrance(before);
-            assert_eq!(shut_until, Entrance::Shut(wrong_password()), "{minutes}");
+            assert_eq!(
+                shut_until,
+                BreakerState::Open(wrong_password()),
+                "{minutes}"
+            );
             now += rest;
-            assert_eq!(shut.entrance(now), Entrance::OnTrial, "{minutes}");
+            assert_eq!(shut.entrance(now), BreakerState::HalfOpen, "{minutes}");
         }
     }
 
     #[test]
     fn it_is_open_until_it_is_shut_and_again_when_somebody_is_let_in() {
-        let gate = Gate::default();
-        assert_eq!(gate.entrance(), Entrance::Open);
-        gate.shut(wrong_password());
-        assert_eq!(gate.entrance(), Entrance::Shut(wrong_password()));
-        gate.open();
-        assert_eq!(gate.entrance(), Entrance::Open);
+        let gate = LoginBreaker::default();
+        assert_eq!(gate.state(), BreakerState::Closed);
+        gate.trip(wrong_password());
+        assert_eq!(gate.state(), BreakerState::Open(wrong_password()));
+        gate.record_login();
+        assert_eq!(gate.state(), BreakerState::Closed);
     }
 
     #[tokio::test]
     async fn one_goes_first_and_the_others_follow_side_by_side() {
-        let gate = Gate::default();
+        let gate = LoginBreaker::default();
         for _ in 0..2 {
-            let first = gate.turn().await;
+            let first = gate.acquire_probe().await;
             assert!(first.is_some());
             let is_let_in = async {
-                gate.open();
+                gate.record_login();
                 drop(first);
             };
-            let (second, third, ()) = tokio::join!(gate.turn(), gate.turn(), is_let_in);
+            let (second, third, ()) =
+                tokio::join!(gate.acquire_probe(), gate.acquire_probe(), is_let_in);
             assert!(second.is_none() && third.is_none());
-            assert!(gate.turn().await.is_none());
-            gate.shut(wrong_password());
+            assert!(gate.acquire_probe().await.is_none());
+            gate.trip(wrong_password());
         }
     }
 
     #[tokio::test]
     async fn who_follows_one_that_failed_goes_alone_too() {
-        let gate = Gate::default();
-        let first = gate.turn().await;
+        let gate = LoginBreaker::default();
+        let first = gate.acquire_probe().await;
         let fails = async {
-            gate.shut(wrong_password());
+            gate.trip(wrong_password());
             drop(first);
         };
-        let (second, ()) = tokio::join!(gate.turn(), fails);
+        let (second, ()) = tokio::join!(gate.acquire_probe(), fails);
         assert!(second.is_some());
-        assert_eq!(gate.entrance(), Entrance::Shut(wrong_password()));
+        assert_eq!(gate.state(), BreakerState::Open(wrong_password()));
     }
 
     #[test]
     fn it_knows_what_was_paused_while_it_is_shut() {
         let issue = IssueId::new(Timestamp::from_millis(1), &Random::seeded(1));
-        let gate = Gate::default();
-        gate.note_pause(issue);
-        gate.shut(wrong_password());
-        assert!(!gate.has_paused(&issue), "that was for another reason");
-        gate.note_pause(issue);
-        gate.shut(wrong_password());
-        assert!(gate.has_paused(&issue));
-        gate.open();
-        gate.shut(wrong_password());
-        assert!(!gate.has_paused(&issue));
+        let gate = LoginBreaker::default();
+        gate.record_pause(issue);
+        gate.trip(wrong_password());
+        assert!(!gate.was_paused(&issue), "that was for another reason");
+        gate.record_pause(issue);
+        gate.trip(wrong_password());
+        assert!(gate.was_paused(&issue));
+        gate.record_login();
+        gate.trip(wrong_password());
+        assert!(!gate.was_paused(&issue));
     }
 }

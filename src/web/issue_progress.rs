@@ -11,7 +11,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::delivery::send_rate::{ThroughputEstimator, stalled_for};
 use crate::domain::issue::{IssueId, IssueStatus};
 use crate::store::{IssueProgress, IssueRow, Store, StoreError};
-use crate::web::errors::HttpError;
+use crate::web::error::HttpError;
 
 /// Between two looks at the database.
 const EVERY: Duration = Duration::from_millis(500);
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How an issue stands, and how fast it goes.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct ProgressSnapshot {
     pub sight: IssueProgress,
     pub at: Timestamp,
     /// Recipients done in a second.
@@ -30,7 +30,7 @@ pub struct Look {
     pub silent: Option<Duration>,
 }
 
-impl Look {
+impl ProgressSnapshot {
     fn new(sight: IssueProgress, pace: &ThroughputEstimator, now: Timestamp) -> Self {
         let issue = &sight.issue;
         let is_sending = issue.standing() == IssueStatus::Sending;
@@ -52,17 +52,17 @@ impl Look {
 
 /// What a reader has found.
 #[derive(Clone, Debug, Default)]
-pub enum Seen {
+pub enum ProgressState {
     #[default]
     NotYet,
     /// The database does not answer, or there is no such issue.
     Nothing,
-    Look(Arc<Look>),
+    Look(Arc<ProgressSnapshot>),
 }
 
 #[derive(Debug, Default)]
 struct Watched {
-    seen: watch::Sender<Seen>,
+    seen: watch::Sender<ProgressState>,
     pace: ThroughputEstimator,
     is_read: bool,
     /// Counted up when someone has changed the issue: what was looked up before is old.
@@ -100,12 +100,12 @@ impl ProgressHub {
 
     /// Follows an issue. Its reader begins with the first who watches and ends after the
     /// last.
-    pub fn watch(self: &Arc<Self>, issue: IssueId) -> watch::Receiver<Seen> {
+    pub fn watch(self: &Arc<Self>, issue: IssueId) -> watch::Receiver<ProgressState> {
         let mut all = self.all();
         let watched = all.entry(issue).or_default();
         if !watched.is_read {
             watched.is_read = true;
-            watched.seen.send_replace(Seen::NotYet);
+            watched.seen.send_replace(ProgressState::NotYet);
             tokio::spawn(Arc::clone(self).read(issue));
         }
         watched.seen.subscribe()
@@ -115,21 +115,25 @@ impl ProgressHub {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn look(self: &Arc<Self>, issue: IssueRow) -> Result<Arc<Look>, HttpError> {
+    pub async fn look(
+        self: &Arc<Self>,
+        issue: IssueRow,
+    ) -> Result<Arc<ProgressSnapshot>, HttpError> {
         if issue.standing().is_over() && issue.tally.remaining() == 0 {
             let sight = IssueProgress {
                 issue,
                 first_due: None,
             };
-            let look = Look::new(sight, &ThroughputEstimator::default(), self.clock.now());
+            let look =
+                ProgressSnapshot::new(sight, &ThroughputEstimator::default(), self.clock.now());
             return Ok(Arc::new(look));
         }
         let mut seen = self.watch(issue.id);
-        let seen = seen.wait_for(|seen| !matches!(seen, Seen::NotYet));
+        let seen = seen.wait_for(|seen| !matches!(seen, ProgressState::NotYet));
         match tokio::time::timeout(PATIENCE, seen).await {
             Ok(Ok(seen)) => match &*seen {
-                Seen::Look(look) => Ok(Arc::clone(look)),
-                Seen::Nothing | Seen::NotYet => Err(HttpError::Away),
+                ProgressState::Look(look) => Ok(Arc::clone(look)),
+                ProgressState::Nothing | ProgressState::NotYet => Err(HttpError::Away),
             },
             _ => Err(HttpError::Away),
         }
@@ -139,7 +143,7 @@ impl ProgressHub {
     pub fn changed(&self, issue: &IssueId) {
         if let Some(watched) = self.all().get_mut(issue) {
             watched.changes += 1;
-            watched.seen.send_replace(Seen::NotYet);
+            watched.seen.send_replace(ProgressState::NotYet);
             watched.changed.notify_one();
         }
     }
@@ -166,8 +170,8 @@ impl ProgressHub {
         }
         watched.is_read = false;
         let is_running = match &*watched.seen.borrow() {
-            Seen::Look(look) => !look.standing().is_over(),
-            Seen::NotYet | Seen::Nothing => false,
+            ProgressState::Look(look) => !look.standing().is_over(),
+            ProgressState::NotYet | ProgressState::Nothing => false,
         };
         if !is_running {
             all.remove(issue);
@@ -189,8 +193,8 @@ impl ProgressHub {
             Ok(Some(sight)) => {
                 let now = self.clock.now();
                 watched.pace.note(now, sight.issue.tally.completed());
-                let look = Arc::new(Look::new(sight, &watched.pace, now));
-                watched.seen.send_replace(Seen::Look(look));
+                let look = Arc::new(ProgressSnapshot::new(sight, &watched.pace, now));
+                watched.seen.send_replace(ProgressState::Look(look));
             }
             // What was seen last stays: sending may well go on elsewhere.
             failed => {
@@ -199,9 +203,9 @@ impl ProgressHub {
                     "an issue that is watched is not seen"
                 );
                 watched.seen.send_if_modified(|seen| {
-                    let is_first = matches!(seen, Seen::NotYet);
+                    let is_first = matches!(seen, ProgressState::NotYet);
                     if is_first {
-                        *seen = Seen::Nothing;
+                        *seen = ProgressState::Nothing;
                     }
                     is_first
                 });

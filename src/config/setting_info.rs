@@ -3,7 +3,7 @@
 use figment::value::Value;
 use url::Url;
 
-use crate::config::fault::Origin;
+use crate::config::error::Origin;
 use crate::config::keys;
 use crate::config::layers::ConfigLayers;
 use crate::config::reader::shown;

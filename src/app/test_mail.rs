@@ -48,7 +48,7 @@ impl App {
             }
             _ => TestMailResult::Failed {
                 server: transport.place(),
-                means: trouble(&report),
+                means: diagnose(&report),
                 says: report.reply,
             },
         }
@@ -103,7 +103,7 @@ impl App {
 }
 
 /// What a person would make of it. Servers agree on codes, not on words.
-fn trouble(report: &SmtpResult) -> TestMailProblem {
+fn diagnose(report: &SmtpResult) -> TestMailProblem {
     let says = report.reply.to_lowercase();
     let speaks_of = |words: &[&str]| words.iter().any(|word| says.contains(word));
     match report.outcome {
@@ -168,7 +168,7 @@ mod tests {
                 outcome,
                 reply: says.to_owned(),
             };
-            assert_eq!(trouble(&report), means, "{says}");
+            assert_eq!(diagnose(&report), means, "{says}");
         }
     }
 }

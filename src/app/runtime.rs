@@ -7,15 +7,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::helm::{Components, ReloadHandle};
+use crate::app::reload::{Components, ReloadHandle};
 use crate::app::{App, AppError};
 use crate::delivery::Engine;
-use crate::worker::{Alerts, Housekeeping, Plan, Scheduler};
+use crate::worker::{Alerts, Housekeeping, ScheduleConfig, Scheduler};
 
 impl App {
-    pub(super) fn plan(&self) -> Plan {
+    pub(super) fn plan(&self) -> ScheduleConfig {
         let schedule = &self.settings.schedule;
-        Plan {
+        ScheduleConfig {
             schedule: schedule.plan.clone(),
             catch_up: schedule.catch_up,
             enabled: schedule.enabled,

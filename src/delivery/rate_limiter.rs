@@ -9,12 +9,12 @@ use crate::delivery::Membership;
 
 /// Spaces the mails of one process evenly.
 #[derive(Debug)]
-pub struct Pace {
+pub struct RateLimiter {
     rate_per_second: Option<u32>,
     next: Mutex<Instant>,
 }
 
-impl Pace {
+impl RateLimiter {
     pub fn new(rate_per_second: Option<u32>) -> Self {
         Self {
             rate_per_second,
@@ -29,7 +29,7 @@ impl Pace {
 
     /// Waits for this mail's turn, when the rate is shared among the living. Turns are taken
     /// one after the other, so that a newcomer's part is free at once.
-    pub async fn turn(&self, mut pulse: watch::Receiver<Membership>) {
+    pub async fn acquire(&self, mut pulse: watch::Receiver<Membership>) {
         let Some(rate) = self.rate_per_second else {
             return;
         };

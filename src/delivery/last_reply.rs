@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::delivery::DeliveryService;
-use crate::delivery::recorder::Done;
+use crate::delivery::recorder::AttemptResult;
 use crate::domain::delivery::outcome::{DeferReason, Outcome};
 use crate::domain::ids::IssueId;
 
@@ -15,7 +15,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Default)]
-pub struct LastWords {
+pub struct LastReplies {
     heard: HashMap<IssueId, Words>,
     written: Option<Instant>,
 }
@@ -27,8 +27,8 @@ struct Words {
     answered: bool,
 }
 
-impl LastWords {
-    pub fn note(&mut self, done: &Done) {
+impl LastReplies {
+    pub fn note(&mut self, done: &AttemptResult) {
         let Some(issue) = done.issue.filter(|_| !done.settled.reply.is_empty()) else {
             return;
         };
@@ -61,7 +61,7 @@ fn is_answer(outcome: Outcome) -> bool {
 impl DeliveryService {
     /// Only for people's eyes: when the database fails it is not tried again. True when it
     /// was time for it.
-    pub(super) async fn write_last_words(&self, words: &mut LastWords) -> bool {
+    pub(super) async fn write_last_words(&self, words: &mut LastReplies) -> bool {
         let words = words.take(Instant::now());
         let is_time = !words.is_empty();
         for (issue, words) in words {
@@ -93,7 +93,7 @@ mod tests {
     use crate::domain::random::Random;
     use crate::store::DeliveryUpdate;
 
-    fn done(issue: Option<IssueId>, outcome: Outcome, says: &str) -> Done {
+    fn done(issue: Option<IssueId>, outcome: Outcome, says: &str) -> AttemptResult {
         let settled = DeliveryUpdate {
             id: DeliveryId::from_stored("d".to_owned()),
             state: DeliveryState::Delivered,
@@ -104,7 +104,7 @@ mod tests {
             suppress: None,
             refusal: None,
         };
-        Done {
+        AttemptResult {
             settled,
             issue,
             outcome,
@@ -116,7 +116,7 @@ mod tests {
     fn the_last_words_are_kept_and_written_once_a_second() {
         let issue = IssueId::new(Timestamp::from_millis(1), &Random::seeded(1));
         let start = Instant::now();
-        let mut words = LastWords::default();
+        let mut words = LastReplies::default();
         assert!(words.take(start).is_empty());
         words.note(&done(None, Outcome::Delivered, "250 ok"));
         words.note(&done(Some(issue), Outcome::Delivered, "250 ok"));

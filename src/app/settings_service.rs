@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use futures_util::future::BoxFuture;
 
-use crate::app::helm::ReloadHandle;
+use crate::app::reload::ReloadHandle;
 use crate::app::{App, AppError, listing};
 use crate::config::{ConfigError, ConfigErrors};
 use crate::domain::email_address::EmailAddress;

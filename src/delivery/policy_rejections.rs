@@ -5,21 +5,21 @@
 
 use std::collections::HashSet;
 
-use crate::delivery::recorder::Done;
+use crate::delivery::recorder::AttemptResult;
 use crate::domain::delivery::outcome::{BounceReason, Outcome};
 use crate::domain::ids::IssueId;
 use crate::store::{GroupCommit, PolicyRefusal};
 
 /// What this process knows of the streaks.
 #[derive(Debug, Default)]
-pub struct Streaks {
+pub struct PolicyRejections {
     /// Issues that are in none, as far as is known here: an acceptance ends nothing.
     quiet: HashSet<IssueId>,
 }
 
-impl Streaks {
+impl PolicyRejections {
     /// Notes in `commit` what an outcome means for its issue's streak.
-    pub fn note(&mut self, issue: IssueId, done: &Done, commit: &mut GroupCommit) {
+    pub fn note(&mut self, issue: IssueId, done: &AttemptResult, commit: &mut GroupCommit) {
         match done.outcome {
             Outcome::Delivered => {
                 if self.quiet.insert(issue) {
@@ -58,8 +58,8 @@ mod tests {
 
     const REFUSED: Outcome = Outcome::Bounced(BounceReason::Policy);
 
-    fn done(outcome: Outcome) -> Done {
-        Done {
+    fn done(outcome: Outcome) -> AttemptResult {
+        AttemptResult {
             settled: DeliveryUpdate {
                 id: DeliveryId::from_stored("d".to_owned()),
                 state: DeliveryState::Bounced,
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn an_acceptance_is_told_when_it_may_end_a_streak() {
         let issue = IssueId::new(Timestamp::from_millis(1), &Random::seeded(1));
-        let mut streaks = Streaks::default();
+        let mut streaks = PolicyRejections::default();
         let mut told = |outcomes: &[Outcome], open: &[IssueId]| {
             streaks.are_open(open);
             let mut commit = GroupCommit::default();

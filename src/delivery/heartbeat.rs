@@ -10,19 +10,19 @@ use crate::domain::ids::WorkerId;
 use crate::store::StoreError;
 
 /// Between two beats, and two looks at the others.
-const BEAT: Duration = Duration::from_secs(2);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
 /// A count must stand still through this many looks that succeeded …
-const LOOKS: u32 = 5;
+const MISSED_BEATS: u32 = 5;
 /// … over this much of the observer's own monotonic time. A database that answers
 /// nobody makes nobody dead.
-const STILLNESS: Duration = Duration::from_secs(10);
+const DEAD_AFTER: Duration = Duration::from_secs(10);
 
 /// Between two times, in beats, that the queue is put in order.
 const TIDY: u32 = 30;
 
 /// What one process has seen of the others' hearts.
 #[derive(Debug, Default)]
-struct Observer {
+struct FailureDetector {
     seen: HashMap<WorkerId, Sight>,
 }
 
@@ -33,7 +33,7 @@ struct Sight {
     looks: u32,
 }
 
-impl Observer {
+impl FailureDetector {
     /// Notes a successful look and tells who is dead by now, with the beat at which they
     /// stand.
     fn look(&mut self, beats: &[(WorkerId, i64)], now: Instant) -> Vec<(WorkerId, i64)> {
@@ -54,7 +54,7 @@ impl Observer {
                 };
             }
             sight.looks += 1;
-            if sight.looks > LOOKS && now.duration_since(sight.since) >= STILLNESS {
+            if sight.looks > MISSED_BEATS && now.duration_since(sight.since) >= DEAD_AFTER {
                 dead.push((*id, *beat));
             }
         }
@@ -96,14 +96,14 @@ impl Membership {
 
 impl DeliveryService {
     /// Beats, and takes up what the dead had leased, until it is aborted.
-    pub(super) async fn keep_beating(
+    pub(super) async fn run_heartbeat(
         &self,
         worker: WorkerId,
         pulse: tokio::sync::watch::Sender<Membership>,
     ) {
-        let mut observer = Observer::default();
+        let mut observer = FailureDetector::default();
         let mut beats = 0;
-        let mut ticks = tokio::time::interval(BEAT);
+        let mut ticks = tokio::time::interval(HEARTBEAT_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
@@ -140,7 +140,7 @@ impl DeliveryService {
     async fn beat(
         &self,
         worker: WorkerId,
-        observer: &mut Observer,
+        observer: &mut FailureDetector,
     ) -> Result<Membership, StoreError> {
         if !self.store.heartbeat(&worker).await? {
             return Ok(Membership::TakenForDead);
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_heart_that_stands_still_is_dead_and_no_sooner() {
         let start = Instant::now();
-        let mut observer = Observer::default();
+        let mut observer = FailureDetector::default();
         for seconds in [0, 2, 4, 6, 8] {
             assert!(
                 observer
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_beat_begins_the_count_anew() {
         let start = Instant::now();
-        let mut observer = Observer::default();
+        let mut observer = FailureDetector::default();
         for (beat, seconds) in (0..).zip((0..60).step_by(9)) {
             assert!(
                 observer
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn a_database_that_did_not_answer_makes_nobody_dead() {
         let start = Instant::now();
-        let mut observer = Observer::default();
+        let mut observer = FailureDetector::default();
         observer.look(&[(worker(), 7)], start);
         assert!(
             observer

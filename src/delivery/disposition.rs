@@ -11,20 +11,20 @@ use crate::store::{ClaimedDelivery, DeliveryUpdate};
 
 /// What to write, and whether the whole issue must stop.
 #[derive(Clone, Debug)]
-pub struct Decision {
+pub struct Disposition {
     pub settled: DeliveryUpdate,
     /// The server's words when the fault is not the reader's.
     pub pause: Option<String>,
 }
 
 /// Decides what becomes of `job` after one try that was reported at `now`.
-pub fn settle(
+pub fn decide(
     job: &ClaimedDelivery,
     report: &SmtpResult,
     policy: InDoubtPolicy,
     now: Timestamp,
     jitter: u8,
-) -> Decision {
+) -> Disposition {
     let tried = job.attempts + 1;
     let mut settled = DeliveryUpdate {
         id: job.id.clone(),
@@ -73,7 +73,7 @@ pub fn settle(
             }
         }
     }
-    Decision { settled, pause }
+    Disposition { settled, pause }
 }
 
 /// For a try that never came to a server that talks: nobody is charged.
@@ -165,8 +165,8 @@ mod tests {
         }
     }
 
-    fn decide(job: &ClaimedDelivery, outcome: Outcome, policy: InDoubtPolicy) -> Decision {
-        settle(
+    fn decided(job: &ClaimedDelivery, outcome: Outcome, policy: InDoubtPolicy) -> Disposition {
+        decide(
             job,
             &SmtpResult {
                 outcome,
@@ -191,7 +191,7 @@ mod tests {
         ];
         for outcome in outcomes {
             for policy in [super::InDoubtPolicy::Resend, super::InDoubtPolicy::Hold] {
-                let settled = decide(&job(), outcome, policy).settled;
+                let settled = decided(&job(), outcome, policy).settled;
                 let is_open = matches!(
                     settled.state,
                     DeliveryState::Queued | DeliveryState::Deferred
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn only_a_dead_address_is_suppressed() {
         let suppressed = |verdict| {
-            decide(&job(), Outcome::Bounced(verdict), InDoubtPolicy::Resend)
+            decided(&job(), Outcome::Bounced(verdict), InDoubtPolicy::Resend)
                 .settled
                 .suppress
                 .is_some()
@@ -217,7 +217,7 @@ mod tests {
         link.kind = DeliveryKind::ReaderLink;
         let dead = Outcome::Bounced(BounceReason::Dead);
         assert_eq!(
-            decide(&link, dead, InDoubtPolicy::Resend).settled.suppress,
+            decided(&link, dead, InDoubtPolicy::Resend).settled.suppress,
             None,
             "another address says nothing of this one"
         );
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_fault_of_ours_pauses_and_charges_nobody() {
-        let decision = decide(
+        let decision = decided(
             &job(),
             Outcome::Halted(HaltReason::Settings),
             InDoubtPolicy::Resend,
@@ -239,20 +239,20 @@ mod tests {
     fn doubt_is_resent_three_times_at_most_or_held_at_once() {
         let mut job = job();
         assert_eq!(
-            decide(&job, Outcome::InDoubt, InDoubtPolicy::Hold)
+            decided(&job, Outcome::InDoubt, InDoubtPolicy::Hold)
                 .settled
                 .state,
             DeliveryState::InDoubt
         );
         assert_eq!(
-            decide(&job, Outcome::InDoubt, InDoubtPolicy::Resend)
+            decided(&job, Outcome::InDoubt, InDoubtPolicy::Resend)
                 .settled
                 .state,
             DeliveryState::Deferred
         );
         job.lost_replies = 2;
         assert_eq!(
-            decide(&job, Outcome::InDoubt, InDoubtPolicy::Resend)
+            decided(&job, Outcome::InDoubt, InDoubtPolicy::Resend)
                 .settled
                 .state,
             DeliveryState::InDoubt
@@ -268,7 +268,7 @@ mod tests {
                 ..job()
             };
             let state = |job: &ClaimedDelivery| {
-                decide(job, Outcome::InDoubt, InDoubtPolicy::Hold)
+                decided(job, Outcome::InDoubt, InDoubtPolicy::Hold)
                     .settled
                     .state
             };
@@ -283,7 +283,7 @@ mod tests {
         let mut job = job();
         job.attempts = 15;
         job.queued_at = NOW.minus(Duration::from_secs(47 * 3600));
-        let settled = decide(
+        let settled = decided(
             &job,
             Outcome::Deferred(DeferReason::Refused),
             InDoubtPolicy::Resend,
@@ -298,7 +298,7 @@ mod tests {
         job.queued_at = NOW.minus(Duration::from_secs(48 * 3600));
         job.attempts = 5;
         let last = |job: &ClaimedDelivery, outcome| {
-            decide(job, outcome, InDoubtPolicy::Resend).settled.state
+            decided(job, outcome, InDoubtPolicy::Resend).settled.state
         };
         assert_eq!(last(&job, Outcome::InDoubt), DeliveryState::InDoubt);
         job.lost_replies = 1;
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn issues_refused_without_a_clear_word_are_noted() {
         let noted = |job: &ClaimedDelivery, outcome| {
-            let refusal = decide(job, outcome, InDoubtPolicy::Resend).settled.refusal;
+            let refusal = decided(job, outcome, InDoubtPolicy::Resend).settled.refusal;
             refusal.map(|(_, refusal)| refusal)
         };
         let unclear = Outcome::Bounced(BounceReason::Unclear);
