@@ -2,12 +2,12 @@
 //!
 //! `tests/run` runs it twice, on SQLite and on PostgreSQL.
 
-mod house;
-mod ledger;
-mod mishaps;
-mod passing_weeks;
+mod architecture;
+mod e2e;
+mod recovery;
+mod retry_schedule;
 mod schedule;
-mod stories;
+mod subscriber_counts;
 mod support;
 
 /// What is left out is said past the harness, which keeps what passing tests print to

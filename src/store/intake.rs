@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::domain::delivery::DeliveryKind;
-use crate::store::sign_up::{RateWindows, SelectEmail, SignUp};
+use crate::store::subscribers::signup::{RateWindows, SelectEmail, SignUp};
 use crate::store::{Store, StoreError};
 
 /// The most that are written together.
@@ -116,6 +116,7 @@ mod tests {
     use crate::domain::random::Random;
     use crate::domain::subscriber::{SubscriberId, SubscriberState};
     use crate::store::{ConfirmationIds, ConsentRecord, DatabaseUrl, RecentMails};
+
     use crate::test_database::Database;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);

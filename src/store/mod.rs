@@ -5,104 +5,48 @@
 //! beside its function; a test prepares every one on both databases. PostgreSQL is the
 //! strict referee.
 
-mod accounts;
-mod admins;
-mod alerts;
-mod api_tokens;
-mod audit;
-mod batch;
-mod clicks;
-mod commit_rows;
-mod connect;
-mod copies;
+mod admin;
+mod content;
+mod db;
 mod deliveries;
-mod delivery_list;
-mod desk;
-mod draft_edits;
-mod facts;
-mod feeds;
-mod freeze;
-#[cfg(test)]
-mod hand_over_tests;
 mod intake;
-mod issue_states;
 mod issues;
-#[cfg(test)]
-mod lease_tests;
-mod leases;
-#[cfg(test)]
-mod move_tests;
-mod outcomes;
-mod ownerless;
-#[cfg(test)]
-mod pair;
-mod pen;
-#[cfg(test)]
-mod plan_tests;
-mod policy_streaks;
-mod posts;
 mod queue;
-#[cfg(test)]
-mod queue_tests;
-#[cfg(test)]
-mod race_tests;
-mod reader_mails;
-mod refusals;
-mod settings;
-mod sign_up;
-mod sign_up_rows;
-mod skipped;
-#[cfg(test)]
-mod streak_tests;
-mod subscriber_filter;
-mod subscriber_import;
-mod subscriber_leaving;
-mod subscriber_list;
-mod subscriber_moves;
-mod subscriber_record;
 mod subscribers;
-mod suppressing;
-mod tally;
-#[cfg(test)]
-mod tally_tests;
 #[cfg(test)]
 mod tests;
-mod transaction;
-#[cfg(test)]
-mod turn_tests;
-mod workers;
 
-pub use accounts::{Account, OpenSession};
+pub use admin::sessions::{Account, OpenSession};
 /// Under which target the driver logs. Its words may bear addresses.
 pub const DRIVER_LOG: &str = "sqlx";
 
-pub use admins::{Admin, Role, Session};
-pub use api_tokens::ApiToken;
-pub use audit::AuditRow;
-pub use clicks::{AuthorClicks, Clicked};
-pub use connect::{DatabaseUrl, Store};
-pub use copies::ReplyCount;
+pub use admin::accounts::{Admin, Role, Session};
+pub use admin::api_tokens::ApiToken;
+pub use admin::audit::AuditRow;
+pub use admin::settings::SavedSettings;
+pub use content::clicks::{AuthorClicks, Clicked};
+pub use content::feeds::{FeedOrigin, FeedReading, FeedRow};
+pub use content::posts::{Candidate, ManualPostOutcome, NewPost};
+pub use db::connect::{DatabaseUrl, Store};
 pub use deliveries::NewDelivery;
-pub use delivery_list::{DeliveryFilter, DeliveryRow};
-pub use draft_edits::SaveOutcome;
-pub use feeds::{FeedOrigin, FeedReading, FeedRow};
-pub use freeze::{FreezeOutcome, NewIssue};
+pub use deliveries::filter::{DeliveryFilter, DeliveryRow};
+pub use deliveries::list::ReplyCount;
 pub use issues::IssueRow;
-pub use leases::ClaimedDelivery;
-pub use outcomes::{CommitResult, DeliveryUpdate, GroupCommit, SendIntent};
-pub use policy_streaks::PolicyRefusal;
-pub use posts::{Candidate, ManualPostOutcome, NewPost};
-pub use queue::FanOutBatch;
-pub use reader_mails::{AddressChange, RateLimitKey};
-pub use settings::SavedSettings;
-pub use sign_up::{ConfirmationIds, ConsentRecord, RecentMails, SignUp};
-pub use subscriber_filter::{Order, PageDirection, Search, SubscriberFilter};
-pub use subscriber_import::{ImportRow, ImportTally};
-pub use subscriber_leaving::{Erase, Unsubscribe};
-pub use subscriber_list::SubscriberRow;
-pub use subscriber_record::{LastDelivery, SubscriberRecord};
+pub use issues::counts::IssueProgress;
+pub use issues::drafts::SaveOutcome;
+pub use issues::fanout::FanOutBatch;
+pub use issues::freeze::{FreezeOutcome, NewIssue};
+pub use issues::policy_rejections::PolicyRefusal;
+pub use queue::commit::{CommitResult, DeliveryUpdate, GroupCommit, SendIntent};
+pub use queue::lease::ClaimedDelivery;
 pub use subscribers::Subscriber;
-pub use tally::IssueProgress;
+pub use subscribers::address_change::{AddressChange, RateLimitKey};
+pub use subscribers::filter::{Order, PageDirection, Search, SubscriberFilter};
+pub use subscribers::import::{ImportRow, ImportTally};
+pub use subscribers::list::SubscriberRow;
+pub use subscribers::record::{LastDelivery, SubscriberRecord};
+pub use subscribers::removal::{Erase, Unsubscribe};
+pub use subscribers::signup::{ConfirmationIds, ConsentRecord, RecentMails, SignUp};
 
 /// The database did not do what was asked.
 #[derive(Debug, thiserror::Error)]

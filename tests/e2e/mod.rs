@@ -1,0 +1,28 @@
+//! What users do with the real program, told as they would tell it. Each story runs on
+//! whichever database this run of the suite is about.
+
+mod alerts;
+mod api;
+mod config_errors;
+mod connection_drops;
+mod crashes;
+mod data_requests;
+mod desk_and_worker;
+mod digest_send;
+mod editing;
+mod enumeration;
+#[cfg(feature = "failpoints")]
+mod failpoints;
+mod feeds;
+mod import_export;
+mod issue_progress;
+mod message_format;
+mod outages;
+mod settings;
+mod sink;
+mod smtp_auth_failures;
+mod smtp_failures;
+mod smtp_policy;
+mod smtp_settings;
+mod soak;
+mod subscriber_lifecycle;
