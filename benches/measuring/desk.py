@@ -37,10 +37,10 @@ FILL = """
             CASE WHEN i % 10 < 4 THEN 'gmail.com' ELSE 'example' || (i % 5000) || '.org' END AS address,
         CASE WHEN i % 100 < 93 THEN 'confirmed' WHEN i % 100 < 96 THEN 'unsubscribed'
             WHEN i % 100 < 99 THEN 'pending' ELSE 'suppressed' END AS state FROM n) AS people;
-INSERT INTO subscriber_days (day, was, became, people)
+INSERT INTO subscriber_daily_changes (day, from_state, to_state, count)
     SELECT state_at / 86400000, 'absent', state, COUNT(*) FROM subscribers GROUP BY state_at / 86400000, state;
 {issue_numbers} INSERT INTO issues
-    (id, number, state, subject, preheader, mail, content_hash, recipients, frozen_at, finished_at)
+    (id, number, state, subject, preheader, message, content_hash, recipients, frozen_at, finished_at)
     SELECT {issue}, number, 'sent', 'Five posts of week ' || number, '', '{{}}', '', {faithful}, at, at
     FROM (SELECT i AS number, {now} - ({issues} - i) * {day} * 7 AS at FROM n) AS numbered;
 INSERT INTO deliveries (id, kind, issue_id, subscriber_id, address, state, attempts, lost_replies, queued_at, at)
@@ -52,20 +52,20 @@ INSERT INTO deliveries (id, kind, issue_id, subscriber_id, address, state, due_a
             CASE WHEN subscribers.id < {middle} THEN 'queued' WHEN subscribers.id LIKE '%00' THEN 'bounced' ELSE 'delivered' END AS state,
             CASE WHEN subscribers.id LIKE '%00' THEN '550 5.1.1 nobody of that name' ELSE '250 2.0.0 taken' END AS reply
         FROM issues, subscribers WHERE issues.number = {issues} AND subscribers.state = 'confirmed') AS copies;
-INSERT INTO issue_tallies (issue_id, delivered, bounced, skipped, in_doubt, deferred)
+INSERT INTO issue_counts (issue_id, delivered, bounced, skipped, in_doubt, deferred)
     SELECT issue_id, SUM(CASE WHEN state = 'delivered' THEN 1 ELSE 0 END), SUM(CASE WHEN state = 'bounced' THEN 1 ELSE 0 END), 0, 0, 0
     FROM deliveries GROUP BY issue_id;
 UPDATE issues SET state = 'paused', finished_at = NULL,
     recipients = (SELECT COUNT(*) FROM subscribers WHERE state = 'confirmed') WHERE number = {issues};
 INSERT INTO feeds (id, source, origin, title, created_at, first_read_at, last_read_at, last_good_at)
     VALUES ('01920000-0000-7000-8000-000000000001', 'https://blog.example.com/feed.xml', 'added', 'A blog', {now}, {now}, {now}, {now});
-{posts} INSERT INTO posts (id, feed_id, title, url, excerpt, author, published_at, first_seen_at, offered, issue_id, position)
+{posts} INSERT INTO posts (id, feed_id, title, url, excerpt, author, published_at, first_seen_at, times_offered, issue_id, position)
     SELECT '01930000-0000-7000-8000-' || SUBSTR(CAST(1000000000000 + i AS TEXT), 2), '01920000-0000-7000-8000-000000000001',
         'What we learnt, ' || i, 'https://blog.example.com/' || i, 'A sentence that says what this is about.', 'An author', {now} - i * {day} / 24, {now}, 0,
         CASE WHEN i > 20 THEN (SELECT {issue} FROM (SELECT {issues} - (i - 20) / 5 AS number) AS numbered) END,
         CASE WHEN i > 20 THEN i % 5 END
     FROM n;
-{posts} INSERT INTO audit (id, at, actor_kind, action, object)
+{posts} INSERT INTO audit (id, at, actor_kind, action, target)
     SELECT '01940000-0000-7000-8000-' || SUBSTR(CAST(1000000000000 + i AS TEXT), 2), {now}, 'cli', 'issue_sent', '1' FROM n;
 ANALYZE;
 """

@@ -92,7 +92,7 @@ def round_trips(bench):
 
 # The table that a plain INSERT … SELECT fills is the one that the program fills.
 PLAIN_ENQUEUE = """
-INSERT INTO issues (id, number, state, subject, preheader, mail, content_hash, recipients, frozen_at)
+INSERT INTO issues (id, number, state, subject, preheader, message, content_hash, recipients, frozen_at)
     VALUES ('plain', 1, 'sending', '', '', '', '', 0, 0)"""
 PLAIN_COPIES = """
 INSERT INTO deliveries (id, kind, issue_id, subscriber_id, address, state, due_at, attempts, lost_replies, queued_at, at)

@@ -27,7 +27,7 @@ OPEN_DOORS = {
     "BROADSHEET_LIMITS__SIGNUPS_PER_DOMAIN_HOUR": "1000000",
     "BROADSHEET_LIMITS__MINIMUM_FILL_MS": "0",
 }
-ONE_ROW = "INSERT INTO facts (name, value) VALUES ('commit {}', '');"
+ONE_ROW = "INSERT INTO metadata (name, value) VALUES ('commit {}', '');"
 
 # What wrk posts: another address each time.
 POSTS = """

@@ -66,6 +66,10 @@ pub enum StoreError {
     Newer(i64),
     #[error("the database's migration {0} is not the one this Broadsheet knows; was it edited?")]
     Edited(i64),
+    #[error(
+        "the database was created by a pre-release version (its migration {0}); start the last pre-release version once before this one"
+    )]
+    Prerelease(i64),
     #[error("bringing the database up to date failed: {0}")]
     Migration(sqlx::migrate::MigrateError),
     /// A value no newer version wrote and no older one could have: damage.

@@ -152,7 +152,7 @@ async fn a_database_from_the_future_is_left_alone() {
     let mut connection: AnyConnection = options.connect().await.expect("a connection");
     // As a later version would have noted its own migration.
     let future = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-        SELECT 9001, 'from the future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
+        SELECT 99990101000000, 'from the future', success, checksum, 0 FROM _sqlx_migrations LIMIT 1";
     sqlx::query(future)
         .execute(&mut connection)
         .await
@@ -161,10 +161,10 @@ async fn a_database_from_the_future_is_left_alone() {
         assert_refused(
             &newsletter.run(command).await,
             1,
-            &["newer Broadsheet", "9001"],
+            &["newer Broadsheet", "99990101000000"],
         );
     }
-    let forget = "DELETE FROM _sqlx_migrations WHERE version = 9001";
+    let forget = "DELETE FROM _sqlx_migrations WHERE version = 99990101000000";
     sqlx::query(forget)
         .execute(&mut connection)
         .await

@@ -7,7 +7,7 @@ use crate::store::issues::{ENDED, issue_row};
 use crate::store::{IssueRow, NewDelivery, Store, StoreError};
 
 const TELL: &str =
-    "INSERT INTO alerts (event, told_at) VALUES ($1, $2) ON CONFLICT (event) DO NOTHING";
+    "INSERT INTO alerts (event, raised_at) VALUES ($1, $2) ON CONFLICT (event) DO NOTHING";
 const IS_TOLD: &str = "SELECT event FROM alerts WHERE event = $1";
 
 impl Store {

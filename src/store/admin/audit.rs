@@ -19,9 +19,9 @@ pub struct AuditRow {
     pub object: Option<String>,
 }
 
-const NOTE: &str = "INSERT INTO audit (id, at, actor_kind, actor, action, object)
+const NOTE: &str = "INSERT INTO audit (id, at, actor_kind, actor, action, target)
     VALUES ($1, $2, $3, $4, $5, $6)";
-const LIST: &str = "SELECT id, at, actor_kind, actor, action, object FROM audit
+const LIST: &str = "SELECT id, at, actor_kind, actor, action, target FROM audit
     WHERE CAST($1 AS TEXT) IS NULL OR id < $1 ORDER BY id DESC LIMIT $2";
 const FORGET: &str = "DELETE FROM audit WHERE at <= $1";
 
@@ -80,7 +80,7 @@ fn audit_row(row: &AnyRow) -> Result<AuditRow, StoreError> {
         kind: decode("actor kind", row.try_get("actor_kind")?, ActorKind::parse)?,
         actor: row.try_get("actor")?,
         action: decode("action", row.try_get("action")?, AuditAction::parse)?,
-        object: row.try_get("object")?,
+        object: row.try_get("target")?,
     })
 }
 

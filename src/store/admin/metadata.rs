@@ -3,10 +3,10 @@
 use crate::domain::clock::Timestamp;
 use crate::store::{Store, StoreError};
 
-const GET: &str = "SELECT value FROM facts WHERE name = $1";
+const GET: &str = "SELECT value FROM metadata WHERE name = $1";
 const SET_ONCE: &str =
-    "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
-const SET: &str = "INSERT INTO facts (name, value) VALUES ($1, $2)
+    "INSERT INTO metadata (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+const SET: &str = "INSERT INTO metadata (name, value) VALUES ($1, $2)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 const KEY_FINGERPRINT: &str = "secret_key_fingerprint";

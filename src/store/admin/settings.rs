@@ -19,10 +19,10 @@ pub struct SavedSettings {
 
 const ALL: &str = "SELECT name, value FROM settings";
 const REVISION: &str =
-    "SELECT CAST(value AS BIGINT) AS n FROM facts WHERE name = 'settings_revision'";
+    "SELECT CAST(value AS BIGINT) AS n FROM metadata WHERE name = 'settings_revision'";
 // Whoever saves goes through this one row, one after the other.
-const NEXT_REVISION: &str = "INSERT INTO facts (name, value) VALUES ('settings_revision', '1')
-    ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(facts.value AS BIGINT) + 1 AS TEXT)
+const NEXT_REVISION: &str = "INSERT INTO metadata (name, value) VALUES ('settings_revision', '1')
+    ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(metadata.value AS BIGINT) + 1 AS TEXT)
     RETURNING CAST(value AS BIGINT) AS n";
 const PUT: &str = "INSERT INTO settings (name, value, saved_at, saved_by) VALUES ($1, $2, $3, $4)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value, saved_at = excluded.saved_at, saved_by = excluded.saved_by";

@@ -8,10 +8,10 @@ use crate::domain::delivery::DeliveryKind;
 use crate::domain::issue::post::FeedId;
 use crate::store::{Store, StoreError, decode};
 
-const DELIVERED: &str = "SELECT id FROM deliveries WHERE issue_id IS NULL AND kind = $1 AND rests = 'delivered' LIMIT 1";
+const DELIVERED: &str = "SELECT id FROM deliveries WHERE issue_id IS NULL AND kind = $1 AND settled_state = 'delivered' LIMIT 1";
 // The outbox says what it did in words of its own (mail::transport).
 const BY_SERVER: &str = "SELECT id FROM deliveries
-    WHERE issue_id IS NULL AND rests = 'delivered' AND reply NOT LIKE 'kept in the outbox%' LIMIT 1";
+    WHERE issue_id IS NULL AND settled_state = 'delivered' AND reply NOT LIKE 'kept in the outbox%' LIMIT 1";
 const POSTS: &str = "SELECT feed_id, CAST(COUNT(*) AS BIGINT) AS n FROM posts WHERE feed_id IS NOT NULL GROUP BY feed_id";
 
 impl Store {

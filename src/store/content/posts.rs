@@ -42,7 +42,7 @@ pub enum ManualPostOutcome {
 const KNOWN: &str = "SELECT post_id FROM post_keys WHERE post_key = $1";
 const INSERT: &str =
     "INSERT INTO posts (id, feed_id, title, url, excerpt, image, author, minutes, comments,
-    published_at, first_seen_at, offered, history_at)
+    published_at, first_seen_at, times_offered, history_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12)";
 const ADD_KEY: &str =
     "INSERT INTO post_keys (post_key, post_id) VALUES ($1, $2) ON CONFLICT (post_key) DO NOTHING";
@@ -56,14 +56,14 @@ const IN_ISSUE: &str =
     "SELECT i.number FROM posts p JOIN issues i ON i.id = p.issue_id WHERE p.id = $1";
 // Removing a feed takes its posts out of the running, not out of memory.
 const CANDIDATES: &str =
-    "SELECT id, title, url, excerpt, image, author, minutes, published_at, first_seen_at, offered,
+    "SELECT id, title, url, excerpt, image, author, minutes, published_at, first_seen_at, times_offered,
     history_at, comments FROM posts WHERE issue_id IS NULL AND feed_id IS NOT NULL AND published_at > $1
     ORDER BY published_at DESC, id DESC LIMIT $2";
 const CANDIDATE: &str =
-    "SELECT id, title, url, excerpt, image, author, minutes, published_at, first_seen_at, offered,
+    "SELECT id, title, url, excerpt, image, author, minutes, published_at, first_seen_at, times_offered,
     history_at, comments FROM posts WHERE id = $1 AND issue_id IS NULL";
 const OF_ISSUE: &str =
-    "SELECT id, title, url, excerpt, image, author, minutes, published_at, first_seen_at, offered,
+    "SELECT id, title, url, excerpt, image, author, minutes, published_at, first_seen_at, times_offered,
     history_at FROM posts WHERE issue_id = $1 ORDER BY position";
 const TITLES: &str = "SELECT p.title, i.number FROM posts p JOIN issues i ON i.id = p.issue_id
     WHERE i.number <= $1 AND i.number > $2 ORDER BY i.number DESC, p.position";
@@ -246,7 +246,7 @@ fn post(row: &AnyRow) -> Result<Post, StoreError> {
         minutes: small(row, "minutes")?,
         published_at: Timestamp::from_millis(row.try_get("published_at")?),
         first_seen_at: Timestamp::from_millis(row.try_get("first_seen_at")?),
-        offered: u32::try_from(row.try_get::<i64, _>("offered")?).unwrap_or(u32::MAX),
+        offered: u32::try_from(row.try_get::<i64, _>("times_offered")?).unwrap_or(u32::MAX),
     })
 }
 

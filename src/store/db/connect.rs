@@ -7,9 +7,8 @@ use std::sync::Once;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
-use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor, SqlSafeStr};
+use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor};
 
 use crate::store::StoreError;
 use crate::store::db::writer::WriterSlot;
@@ -38,120 +37,6 @@ pub struct Store {
     pub(crate) claiming_pen: WriterSlot,
     pub(in crate::store) intake: SignupBatcher,
 }
-
-/// In the order of their numbers; append only.
-const MIGRATIONS: &[(i64, &str, &str)] = &[
-    (
-        1,
-        "the line",
-        include_str!("../../../migrations/0001_the_line.sql"),
-    ),
-    (
-        2,
-        "more kinds of mail",
-        include_str!("../../../migrations/0002_more_kinds_of_mail.sql"),
-    ),
-    (
-        3,
-        "editing",
-        include_str!("../../../migrations/0003_editing.sql"),
-    ),
-    (
-        4,
-        "subscriber moves",
-        include_str!("../../../migrations/0004_subscriber_moves.sql"),
-    ),
-    (
-        5,
-        "what the desk sees of a send",
-        include_str!("../../../migrations/0005_what_the_desk_sees_of_a_send.sql"),
-    ),
-    (
-        6,
-        "audit",
-        include_str!("../../../migrations/0006_audit.sql"),
-    ),
-    (
-        7,
-        "settings",
-        include_str!("../../../migrations/0007_settings.sql"),
-    ),
-    (
-        8,
-        "refusals",
-        include_str!("../../../migrations/0008_refusals.sql"),
-    ),
-    (
-        9,
-        "copies at rest",
-        include_str!("../../../migrations/0009_copies_at_rest.sql"),
-    ),
-    (
-        10,
-        "who is paused",
-        include_str!("../../../migrations/0010_who_is_paused.sql"),
-    ),
-    (
-        11,
-        "pauses",
-        include_str!("../../../migrations/0011_pauses.sql"),
-    ),
-    (
-        12,
-        "where copies rest",
-        include_str!("../../../migrations/0012_where_copies_rest.sql"),
-    ),
-    (
-        13,
-        "policy streaks",
-        include_str!("../../../migrations/0013_policy_streaks.sql"),
-    ),
-    (
-        14,
-        "room to write in place",
-        include_str!("../../../migrations/0014_room_to_write_in_place.sql"),
-    ),
-    (
-        15,
-        "issue tallies",
-        include_str!("../../../migrations/0015_issue_tallies.sql"),
-    ),
-    (
-        16,
-        "api tokens",
-        include_str!("../../../migrations/0016_api_tokens.sql"),
-    ),
-    (
-        17,
-        "queues in the making",
-        include_str!("../../../migrations/0017_queues_in_the_making.sql"),
-    ),
-];
-
-/// What one database alone needs before the migration of that number: how text compares,
-/// how full a page becomes and how triggers are written is different in each.
-const BACKEND_MIGRATIONS: &[(i64, Backend, &str)] = &[
-    (
-        4,
-        Backend::Postgres,
-        include_str!("../../../migrations/0004_on_postgres_first.sql"),
-    ),
-    (
-        14,
-        Backend::Postgres,
-        include_str!("../../../migrations/0014_on_postgres_first.sql"),
-    ),
-    (
-        15,
-        Backend::Postgres,
-        include_str!("../../../migrations/0015_on_postgres_first.sql"),
-    ),
-    (
-        15,
-        Backend::Sqlite,
-        include_str!("../../../migrations/0015_on_sqlite_first.sql"),
-    ),
-];
 
 /// How long a writer waits for another process's transaction on the same SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -186,38 +71,6 @@ impl Store {
         store.migrate().await?;
         drop(guard);
         Ok(store)
-    }
-
-    /// How many migrations this version knows.
-    pub fn schema_version() -> i64 {
-        MIGRATIONS.last().map_or(0, |(version, _, _)| *version)
-    }
-
-    async fn migrate(&self) -> Result<(), StoreError> {
-        let known = MIGRATIONS.iter().map(|(version, name, sql)| {
-            let sql = format!("{}{sql}", self.first(*version));
-            Migration::new(
-                *version,
-                (*name).into(),
-                MigrationType::Simple,
-                AssertSqlSafe(sql).into_sql_str(),
-                false,
-            )
-        });
-        // On PostgreSQL sqlx holds an advisory lock meanwhile.
-        let migrator = Migrator::with_migrations(known.collect());
-        migrator.run(&self.pool).await.map_err(|error| match error {
-            MigrateError::VersionMissing(version) => StoreError::Newer(version),
-            MigrateError::VersionMismatch(version) => StoreError::Edited(version),
-            error => StoreError::Migration(error),
-        })
-    }
-
-    fn first(&self, version: i64) -> &'static str {
-        let only = BACKEND_MIGRATIONS
-            .iter()
-            .find(|(of, backend, _)| (*of, *backend) == (version, self.backend));
-        only.map_or("", |(_, _, sql)| sql)
     }
 
     /// Whether the database answers.

@@ -2,5 +2,6 @@
 
 pub(crate) mod batch;
 pub(crate) mod connect;
+pub(crate) mod migrations;
 pub(crate) mod transaction;
 pub(crate) mod writer;

@@ -31,7 +31,7 @@ const ALL: &str =
     copies!("WHERE d.id > $1 AND d.id < CAST($2 AS TEXT) || ':g' ORDER BY d.id LIMIT $3");
 // What is on its way rests nowhere, and has a lease.
 const AT_REST: &str = copies!(
-    "WHERE d.issue_id = $2 AND d.rests = $4 AND d.id > $1
+    "WHERE d.issue_id = $2 AND d.settled_state = $4 AND d.id > $1
      ORDER BY d.id LIMIT $3"
 );
 const ON_ITS_WAY: &str = copies!(
@@ -41,8 +41,8 @@ const ON_ITS_WAY: &str = copies!(
 const ONE: &str = copies!("WHERE d.id = $1");
 // Code and enhanced code are the first ten characters of a reply, or a little less.
 const REPLIES: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n, MIN(reply) AS example FROM deliveries
-    WHERE issue_id = $1 AND rests = $2 GROUP BY SUBSTR(reply, 1, 10)";
-const LEFT: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE issue_id = $1 AND left_at IS NOT NULL";
+    WHERE issue_id = $1 AND settled_state = $2 GROUP BY SUBSTR(reply, 1, 10)";
+const LEFT: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE issue_id = $1 AND unsubscribed_at IS NOT NULL";
 
 impl Store {
     /// A page of an issue's copies in these states (none: in any), in the order of ids,

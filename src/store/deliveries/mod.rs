@@ -59,7 +59,7 @@ fn insert_sql(rows: usize) -> String {
 static INSERT: SizedStatement = SizedStatement::new(insert_sql);
 
 const DUE_AGAIN: &str = "UPDATE deliveries SET due_at = $2
-    WHERE issue_id = $1 AND rests = 'deferred' AND due_at > $2";
+    WHERE issue_id = $1 AND settled_state = 'deferred' AND due_at > $2";
 const BRING_NEAR: &str = "UPDATE deliveries SET due_at = $1
     WHERE issue_id IN (SELECT id FROM issues WHERE state = 'sending')
       AND due_at > $2 AND state IN ('queued', 'deferred')";
@@ -67,7 +67,7 @@ const BRING_MAILS_NEAR: &str = "UPDATE deliveries SET due_at = $1
     WHERE issue_id IS NULL AND due_at > $2 AND state IN ('queued', 'deferred')";
 // The copies by their sums; the other mails are few.
 pub(crate) const REMAINING_COUNT: &str = "SELECT CAST(COALESCE((SELECT SUM(recipients) FROM issues), 0)
-    - COALESCE((SELECT SUM(delivered + bounced + skipped + in_doubt) FROM issue_tallies), 0)
+    - COALESCE((SELECT SUM(delivered + bounced + skipped + in_doubt) FROM issue_counts), 0)
     + (SELECT COUNT(*) FROM deliveries WHERE issue_id IS NULL AND due_at IS NOT NULL) AS BIGINT) AS n";
 
 pub(crate) async fn insert(

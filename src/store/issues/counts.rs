@@ -23,23 +23,23 @@ pub struct IssueProgress {
 }
 
 const BEGIN: &str =
-    "INSERT INTO issue_tallies (issue_id, delivered, bounced, skipped, in_doubt, deferred)
+    "INSERT INTO issue_counts (issue_id, delivered, bounced, skipped, in_doubt, deferred)
     VALUES ($1, $2, $3, $4, $5, $6)";
-const TAKE_PARTS: &str = "DELETE FROM issue_tallies WHERE issue_id IN
-        (SELECT issue_id FROM issue_tallies GROUP BY issue_id HAVING COUNT(*) > 1)
+const TAKE_PARTS: &str = "DELETE FROM issue_counts WHERE issue_id IN
+        (SELECT issue_id FROM issue_counts GROUP BY issue_id HAVING COUNT(*) > 1)
     RETURNING issue_id, delivered, bounced, skipped, in_doubt, deferred";
 const FIRST_DUE: &str = "SELECT CAST(MIN(due_at) AS BIGINT) AS due_at FROM deliveries
     WHERE issue_id = $1 AND due_at IS NOT NULL";
 const REOPEN: &str =
     "UPDATE issues SET state = CASE WHEN state = 'sent' THEN 'sending' ELSE state END,
-    finished_at = NULL, answered_at = $2
+    finished_at = NULL, last_reply_at = $2
     WHERE id = $1 AND state <> 'cancelled'";
 // Two readers who became one have two copies of what both were sent; only their own goes
 // out once more, and only if neither arrived.
 const QUEUE_ANEW: &str = "UPDATE deliveries SET state = 'queued', due_at = 0, reply = NULL, attempts = 0, lost_replies = 0,
     queued_at = $2, at = $2,
     address = (SELECT s.address FROM subscribers s WHERE s.id = deliveries.subscriber_id)
-    WHERE issue_id = $1 AND rests IN ('bounced', 'in_doubt')
+    WHERE issue_id = $1 AND settled_state IN ('bounced', 'in_doubt')
       AND id = issue_id || ':' || subscriber_id
       AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
         AND (paused_until IS NULL OR paused_until <= $2))

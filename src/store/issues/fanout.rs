@@ -42,7 +42,7 @@ macro_rules! readers {
 
 const LAST_READER: &str = "SELECT MAX(id) FROM subscribers WHERE state = 'confirmed'";
 const NEXT_READERS: &str = concat!(
-    "SELECT MAX(id) AS reached, CAST(COUNT(*) AS BIGINT) AS readers FROM (SELECT id ",
+    "SELECT MAX(id) AS cursor_id, CAST(COUNT(*) AS BIGINT) AS readers FROM (SELECT id ",
     readers!(),
     " ORDER BY id LIMIT $1) AS following"
 );
@@ -66,20 +66,19 @@ const LEAVE_OUT: &str = "DELETE FROM deliveries WHERE id IN (SELECT CAST($1 AS T
 const CLOCKS_APART: Duration = Duration::from_secs(24 * 60 * 60);
 
 const BEGIN: &str =
-    "INSERT INTO queues_in_the_making (issue_id, reached, last, copies) VALUES ($1, $2, $3, $4)";
+    "INSERT INTO issue_fan_outs (issue_id, cursor_id, last_id, enqueued) VALUES ($1, $2, $3, $4)";
 // Held until the end: of two who make the same queue one waits for the other.
-const HOLD: &str = "UPDATE queues_in_the_making SET copies = copies WHERE issue_id = $1
-    RETURNING reached, last, copies, (SELECT frozen_at FROM issues WHERE id = $1) AS frozen_at";
+const HOLD: &str = "UPDATE issue_fan_outs SET enqueued = enqueued WHERE issue_id = $1
+    RETURNING cursor_id, last_id, enqueued, (SELECT frozen_at FROM issues WHERE id = $1) AS frozen_at";
 // A process of an older version knows nothing of this, and may have called the issue sent.
 // And the issue comes before where suppressions meet, as in every commit of outcomes.
 const REOPEN: &str =
     "UPDATE issues SET state = CASE WHEN state = 'sent' THEN 'sending' ELSE state END,
         finished_at = CASE WHEN state = 'sent' THEN NULL ELSE finished_at END
     WHERE id = $1";
-const REACHED: &str =
-    "UPDATE queues_in_the_making SET reached = $2, copies = $3 WHERE issue_id = $1";
-const END: &str = "DELETE FROM queues_in_the_making WHERE issue_id = $1 RETURNING copies";
-const IN_THE_MAKING: &str = "SELECT issue_id, copies FROM queues_in_the_making LIMIT 1";
+const REACHED: &str = "UPDATE issue_fan_outs SET cursor_id = $2, enqueued = $3 WHERE issue_id = $1";
+const END: &str = "DELETE FROM issue_fan_outs WHERE issue_id = $1 RETURNING enqueued";
+const IN_THE_MAKING: &str = "SELECT issue_id, enqueued FROM issue_fan_outs LIMIT 1";
 const ALL_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1";
 // One more than there are, as long as there may be one more: nothing that goes by the sums
 // takes such an issue for sent.
@@ -110,7 +109,7 @@ impl FanOut {
             .fetch_one(&mut **tx)
             .await?;
         let readers: i64 = next.try_get("readers")?;
-        let Some(reached) = next.try_get::<Option<String>, _>("reached")? else {
+        let Some(reached) = next.try_get::<Option<String>, _>("cursor_id")? else {
             return Ok(true);
         };
         let made = sqlx::query(ENQUEUE)
@@ -190,7 +189,7 @@ impl Store {
             .await?;
         row.map(|row| {
             let issue = decode("issue id", row.try_get("issue_id")?, IssueId::parse)?;
-            Ok((issue, row.try_get("copies")?))
+            Ok((issue, row.try_get("enqueued")?))
         })
         .transpose()
     }
@@ -205,9 +204,9 @@ async fn hold(tx: &mut WriteTx, issue: &IssueId) -> Result<Option<FanOut>, Store
         Ok::<_, sqlx::Error>(FanOut {
             issue: issue.to_string(),
             frozen_at: Timestamp::from_millis(row.try_get("frozen_at")?),
-            reached: row.try_get("reached")?,
-            last: row.try_get("last")?,
-            copies: row.try_get("copies")?,
+            reached: row.try_get("cursor_id")?,
+            last: row.try_get("last_id")?,
+            copies: row.try_get("enqueued")?,
         })
     });
     Ok(queue.transpose()?)

@@ -61,23 +61,23 @@ pub enum FreezeOutcome {
 // Whoever freezes an issue or sends it again goes through this one row, one after the other;
 // and whoever leaves the list or moves: what is queued meanwhile would not be seen, and be
 // sent to them, or to where they were.
-pub(crate) const RECIPIENTS_LOCK: &str = "INSERT INTO facts (name, value) VALUES ('freezing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
+pub(crate) const RECIPIENTS_LOCK: &str = "INSERT INTO metadata (name, value) VALUES ('freezing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
 const SLOT_ISSUE: &str = "SELECT id FROM issues WHERE slot = $1";
 const NEXT_NUMBER: &str =
     "SELECT CAST(COALESCE(MAX(number), 0) + 1 AS BIGINT) AS number FROM issues";
 const INSERT: &str = "INSERT INTO issues
-    (id, number, slot, state, subject, preheader, note, mail, content_hash, recipients, frozen_at)
+    (id, number, slot, state, subject, preheader, note, message, content_hash, recipients, frozen_at)
     VALUES ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, 0, $9)";
 // The archive shows what was sent, whatever the feed said in between.
 const TAKE_POST: &str =
     "UPDATE posts SET issue_id = $2, position = $3, title = $4, url = $5, excerpt = $6
     WHERE id = $1 AND issue_id IS NULL";
-const INCREMENT_OFFERED: &str = "UPDATE posts SET offered = offered + 1 WHERE id = $1";
+const INCREMENT_OFFERED: &str = "UPDATE posts SET times_offered = times_offered + 1 WHERE id = $1";
 
 // A week's issue makes the older ones stale: who is still waiting for one gets this instead.
 const GIVE_UP_OLDER: &str = given_up!(
     "bounced",
-    "rests = 'deferred'",
+    "settled_state = 'deferred'",
     "issue_id IN (SELECT id FROM issues WHERE number < $1 AND state IN ('sending', 'paused'))"
 );
 

@@ -54,12 +54,12 @@ macro_rules! issue_rows {
     };
     ($which:literal, $order:literal) => {
         concat!(
-            "SELECT i.id, i.number, i.slot, i.state, i.paused_why, i.pauses, i.paused_by, i.answered_at, i.last_words,
+            "SELECT i.id, i.number, i.slot, i.state, i.pause_reason, i.pause_count, i.paused_by, i.last_reply_at, i.last_reply,
                 i.subject, i.preheader, i.content_hash, i.recipients, i.frozen_at, i.finished_at,
                 CAST(SUM(t.delivered) AS BIGINT) AS delivered, CAST(SUM(t.bounced) AS BIGINT) AS bounced,
                 CAST(SUM(t.skipped) AS BIGINT) AS skipped, CAST(SUM(t.in_doubt) AS BIGINT) AS in_doubt,
                 CAST(SUM(t.deferred) AS BIGINT) AS deferred
-             FROM issues i JOIN issue_tallies t ON t.issue_id = i.id WHERE ",
+             FROM issues i JOIN issue_counts t ON t.issue_id = i.id WHERE ",
             $which,
             " GROUP BY i.id ",
             $order
@@ -76,7 +76,7 @@ const PAGE: &str = issue_rows!(
 const UNFINISHED: &str = issue_rows!("i.state IN ('sending', 'paused')", "ORDER BY i.number");
 pub(crate) const ENDED: &str = issue_rows!("i.finished_at >= $1", "ORDER BY i.finished_at");
 const SENDING: &str = "SELECT id FROM issues WHERE state = 'sending' ORDER BY number";
-const MAIL: &str = "SELECT mail FROM issues WHERE id = $1";
+const MESSAGE: &str = "SELECT message FROM issues WHERE id = $1";
 const NOTE: &str = "SELECT note FROM issues WHERE id = $1";
 impl Store {
     pub async fn issue(&self, number: IssueNumber) -> Result<Option<IssueRow>, StoreError> {
@@ -138,7 +138,7 @@ impl Store {
     /// The frozen mail of an issue.
     pub async fn issue_mail(&self, id: &IssueId) -> Result<Option<String>, StoreError> {
         fail_point!("mail-unread", |_| Err(StoreError::ack_lost()));
-        Ok(sqlx::query_scalar(MAIL)
+        Ok(sqlx::query_scalar(MESSAGE)
             .bind(id.to_string())
             .fetch_optional(&self.pool)
             .await?)
@@ -172,11 +172,11 @@ pub(crate) fn issue_row(row: &AnyRow) -> Result<IssueRow, StoreError> {
             .map(|slot| decode("slot", slot, Slot::parse))
             .transpose()?,
         state: decode("issue state", row.try_get("state")?, IssueState::parse)?,
-        paused_why: row.try_get("paused_why")?,
-        pauses: row.try_get("pauses")?,
+        paused_why: row.try_get("pause_reason")?,
+        pauses: row.try_get("pause_count")?,
         paused_by: row.try_get("paused_by")?,
-        answered_at: at("answered_at")?,
-        last_words: row.try_get("last_words")?,
+        answered_at: at("last_reply_at")?,
+        last_words: row.try_get("last_reply")?,
         subject: row.try_get("subject")?,
         preheader: row.try_get("preheader")?,
         content_hash: row.try_get("content_hash")?,
@@ -189,5 +189,5 @@ pub(crate) fn issue_row(row: &AnyRow) -> Result<IssueRow, StoreError> {
 
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&str] = &[
-    BY_NUMBER, BY_SLOT, BY_ID, PAGE, UNFINISHED, SENDING, MAIL, NOTE,
+    BY_NUMBER, BY_SLOT, BY_ID, PAGE, UNFINISHED, SENDING, MESSAGE, NOTE,
 ];

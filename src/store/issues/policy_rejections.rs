@@ -13,13 +13,13 @@ const ENOUGH: usize = 20;
 const HOLD: &str = "UPDATE issues SET state = state WHERE id = $1";
 // A commit that is written twice finds those bounced no more that it has requeued. Of an issue
 // that is cancelled nothing could end a streak.
-const NOTE: &str = "INSERT INTO policy_refusals (issue_id, delivery_id)
+const NOTE: &str = "INSERT INTO policy_rejections (issue_id, delivery_id)
     SELECT issue_id, id FROM deliveries WHERE id = $1 AND issue_id IS NOT NULL AND state = 'bounced'
       AND issue_id IN (SELECT id FROM issues WHERE state <> 'cancelled')
     ON CONFLICT (issue_id, delivery_id) DO NOTHING";
-const STREAK: &str = "SELECT delivery_id FROM policy_refusals WHERE issue_id = $1";
-const END: &str = "DELETE FROM policy_refusals WHERE issue_id = $1";
-const OPEN: &str = "SELECT DISTINCT issue_id FROM policy_refusals";
+const STREAK: &str = "SELECT delivery_id FROM policy_rejections WHERE issue_id = $1";
+const END: &str = "DELETE FROM policy_rejections WHERE issue_id = $1";
+const OPEN: &str = "SELECT DISTINCT issue_id FROM policy_rejections";
 
 /// A copy that was refused for what is about us.
 #[derive(Clone, Debug)]

@@ -17,24 +17,24 @@ macro_rules! ended {
             $set,
             " WHERE state = 'sending'
             AND NOT EXISTS (SELECT 1 FROM deliveries WHERE issue_id = issues.id AND due_at IS NOT NULL)
-            AND NOT EXISTS (SELECT 1 FROM queues_in_the_making WHERE issue_id = issues.id)",
+            AND NOT EXISTS (SELECT 1 FROM issue_fan_outs WHERE issue_id = issues.id)",
             $rest
         )
     };
 }
 pub(crate) const PAUSE: &str =
-    "UPDATE issues SET state = 'paused', paused_why = $2, pauses = pauses + 1
+    "UPDATE issues SET state = 'paused', pause_reason = $2, pause_count = pause_count + 1
     WHERE id = $1 AND state = 'sending'";
 const PAUSE_BY: &str =
     "UPDATE issues SET state = 'paused', paused_by = $2 WHERE id = $1 AND state = 'sending'";
 const RESUME: &str =
-    "UPDATE issues SET state = 'sending', paused_why = NULL, paused_by = NULL, answered_at = $2
+    "UPDATE issues SET state = 'sending', pause_reason = NULL, paused_by = NULL, last_reply_at = $2
     WHERE id = $1 AND state = 'paused'";
 // A copy is given up so long after it was queued; the time of the pause is not its own.
 const WAIT_ANEW: &str =
     "UPDATE deliveries SET queued_at = $2 WHERE issue_id = $1 AND due_at IS NOT NULL";
 const CANCEL: &str =
-    "UPDATE issues SET state = 'cancelled', finished_at = $2, paused_why = NULL, paused_by = NULL
+    "UPDATE issues SET state = 'cancelled', finished_at = $2, pause_reason = NULL, paused_by = NULL
     WHERE id = $1 AND state IN ('sending', 'paused')";
 const SKIP_COPIES: &str = skip!("$2", "issue_id = $1 AND due_at IS NOT NULL");
 // Whoever sends an issue again holds its row: their copies are seen only by a statement
@@ -42,7 +42,7 @@ const SKIP_COPIES: &str = skip!("$2", "issue_id = $1 AND due_at IS NOT NULL");
 const HOLD_ENDED: &str = ended!("SET state = state", "");
 const FINISH: &str = ended!("SET state = 'sent', finished_at = $1", " RETURNING id");
 const HEARD: &str =
-    "UPDATE issues SET last_words = $2, answered_at = COALESCE($3, answered_at) WHERE id = $1";
+    "UPDATE issues SET last_reply = $2, last_reply_at = COALESCE($3, last_reply_at) WHERE id = $1";
 
 impl Store {
     /// Nothing more of it begins until it is resumed, because somebody said so: an admin by

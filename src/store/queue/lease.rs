@@ -82,7 +82,7 @@ const SET_ASIDE: &str =
 // who know what to do with them.
 const RESIGN: &str = "DELETE FROM workers WHERE id = $1
     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE lease = $1 AND state = 'sending')";
-const IS_STILL: &str = "DELETE FROM workers WHERE id = $1 AND beat = $2";
+const IS_STILL: &str = "DELETE FROM workers WHERE id = $1 AND heartbeat = $2";
 // What the dead one had on a connection may have arrived. `$3` is how many lost replies
 // are too many to send a copy of an issue once more, `$4` any other mail. The lease stays until
 // the statements behind this one have looked whether it is still wanted, and where: this

@@ -6,9 +6,9 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::WorkerId;
 use crate::store::{Store, StoreError, decode};
 
-const JOIN: &str = "INSERT INTO workers (id, beat, started_at) VALUES ($1, 0, $2)";
-const BEAT: &str = "UPDATE workers SET beat = beat + 1 WHERE id = $1";
-const ALL: &str = "SELECT id, beat FROM workers";
+const JOIN: &str = "INSERT INTO workers (id, heartbeat, started_at) VALUES ($1, 0, $2)";
+const BEAT: &str = "UPDATE workers SET heartbeat = heartbeat + 1 WHERE id = $1";
+const ALL: &str = "SELECT id, heartbeat FROM workers";
 
 impl Store {
     pub async fn register_worker(
@@ -44,7 +44,7 @@ impl Store {
             .map(|row| {
                 Ok((
                     decode("worker id", row.try_get("id")?, WorkerId::parse)?,
-                    row.try_get("beat")?,
+                    row.try_get("heartbeat")?,
                 ))
             })
             .collect()

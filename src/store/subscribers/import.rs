@@ -50,7 +50,7 @@ fn known_sql(count: usize) -> String {
 
 fn erased_sql(count: usize) -> String {
     format!(
-        "SELECT address_mac FROM erased WHERE address_mac IN ({})",
+        "SELECT address_mac FROM erased_addresses WHERE address_mac IN ({})",
         batch::placeholders(1, count)
     )
 }

@@ -52,27 +52,27 @@ const BY_ID: &str = subscriber_rows!("id = $1");
 pub(crate) const BY_KEY: &str = subscriber_rows!("address_key = $1");
 const CONFIRM: &str =
     "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $3,
-    confirmed_at = $3, confirmed_ip = $4, suppressed_why = NULL, paused_until = NULL
+    confirmed_at = $3, confirmed_ip = $4, suppression_reason = NULL, paused_until = NULL
     WHERE id = $1 AND nonce = $2 AND state <> 'confirmed' RETURNING former_state";
 const RETURN: &str =
     "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $2
     WHERE id = $1 AND state = 'unsubscribed' AND confirmed_at IS NOT NULL RETURNING former_state";
 // To where they stood, and never further: who had not confirmed is asked to, again.
 const LIFT: &str =
-    "UPDATE subscribers SET former_state = state, suppressed_why = NULL, state_at = $2,
+    "UPDATE subscribers SET former_state = state, suppression_reason = NULL, state_at = $2,
     state = CASE WHEN confirmed_at IS NOT NULL AND COALESCE(former_state, 'confirmed') = 'confirmed'
         THEN 'confirmed' ELSE 'pending' END
     WHERE id = $1 AND state = 'suppressed' RETURNING state";
 // With which issue in hand they left: the newest that reached them.
-pub(crate) const NOTE_LEAVING: &str = "UPDATE deliveries SET left_at = $2 WHERE id = (SELECT id FROM deliveries
+pub(crate) const NOTE_LEAVING: &str = "UPDATE deliveries SET unsubscribed_at = $2 WHERE id = (SELECT id FROM deliveries
     WHERE subscriber_id = $1 AND kind = 'issue' AND state = 'delivered' ORDER BY queued_at DESC LIMIT 1)";
-const FORGET_LEAVING: &str = "UPDATE deliveries SET left_at = NULL WHERE subscriber_id = $1
-    AND left_at = (SELECT state_at FROM subscribers WHERE id = $1 AND state = 'unsubscribed')";
+const FORGET_LEAVING: &str = "UPDATE deliveries SET unsubscribed_at = NULL WHERE subscriber_id = $1
+    AND unsubscribed_at = (SELECT state_at FROM subscribers WHERE id = $1 AND state = 'unsubscribed')";
 const PAUSE: &str =
     "UPDATE subscribers SET paused_until = $2 WHERE id = $1 AND state = 'confirmed'";
 const SKIP_ISSUES: &str = skip!("$2", "subscriber_id = $1 AND kind = 'issue'");
 pub(crate) const SKIP_ALL: &str = skip!("$2", "subscriber_id = $1");
-pub(crate) const CLEAR_ERASED: &str = "DELETE FROM erased WHERE address_mac = $1";
+pub(crate) const CLEAR_ERASED: &str = "DELETE FROM erased_addresses WHERE address_mac = $1";
 // Of their mails only the rows stay, as of one who is erased.
 const FORGET_PENDING: &str = "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL, reply = NULL,
     state = CASE WHEN due_at IS NULL THEN state ELSE 'skipped' END, due_at = NULL, lease = NULL, at = $2

@@ -40,7 +40,7 @@ pub struct LastDelivery {
 }
 
 const RECORD: &str = "SELECT id, address, name, state, state_at, source, created_at, paused_until,
-    suppressed_why, asked_at, asked_ip, form_version, confirmed_at, confirmed_ip
+    suppression_reason, asked_at, asked_ip, form_version, confirmed_at, confirmed_ip
     FROM subscribers WHERE id = $1";
 // Ids begin with the time: of an issue's making, or of the mail's own.
 const DELIVERIES: &str = "SELECT d.id, i.number AS issue, d.kind, d.address, d.state, d.attempts, d.reply, d.at, d.due_at
@@ -86,7 +86,7 @@ impl Store {
             source: row.try_get("source")?,
             created_at: Timestamp::from_millis(row.try_get("created_at")?),
             paused_until: at("paused_until")?,
-            suppressed_why: row.try_get("suppressed_why")?,
+            suppressed_why: row.try_get("suppression_reason")?,
             asked_at: at("asked_at")?,
             asked_ip: row.try_get("asked_ip")?,
             form_version: row.try_get("form_version")?,

@@ -55,7 +55,7 @@ fn cut_ties_sql(count: usize) -> String {
 
 fn note_erased_sql(count: usize) -> String {
     format!(
-        "INSERT INTO erased (address_mac, erased_at) VALUES {}
+        "INSERT INTO erased_addresses (address_mac, erased_at) VALUES {}
         ON CONFLICT (address_mac) DO NOTHING",
         batch::value_rows(1, count, &["$", "CAST($ AS BIGINT)"])
     )

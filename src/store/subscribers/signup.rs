@@ -53,7 +53,7 @@ pub struct RecentMails {
 }
 
 const STILL_WAITS: &str = "SELECT id FROM subscribers WHERE id = $1 AND state = 'pending'";
-const FORGET_MAILS: &str = "DELETE FROM sign_up_mails WHERE sent_at <= $1";
+const FORGET_MAILS: &str = "DELETE FROM signup_mails WHERE sent_at <= $1";
 
 impl Store {
     /// Takes sign-ups in, no two of one mailbox, and queues for each the mail that `choose`

@@ -40,7 +40,7 @@ fn recent_sql(count: usize) -> String {
     format!(
         "SELECT mailbox_mac, CAST(SUM(CASE WHEN sent_at > $1 THEN 1 ELSE 0 END) AS BIGINT) AS in_short,
             CAST(COUNT(*) AS BIGINT) AS in_day
-        FROM sign_up_mails WHERE sent_at > $2 AND mailbox_mac IN ({}) GROUP BY mailbox_mac",
+        FROM signup_mails WHERE sent_at > $2 AND mailbox_mac IN ({}) GROUP BY mailbox_mac",
         batch::placeholders(3, count)
     )
 }
@@ -48,7 +48,7 @@ fn recent_sql(count: usize) -> String {
 fn note_sql(rows: usize) -> String {
     format!(
         "WITH v (id, mailbox_mac) AS (VALUES {})
-        INSERT INTO sign_up_mails (id, mailbox_mac, sent_at) SELECT id, mailbox_mac, ${} FROM v WHERE id IS NOT NULL",
+        INSERT INTO signup_mails (id, mailbox_mac, sent_at) SELECT id, mailbox_mac, ${} FROM v WHERE id IS NOT NULL",
         batch::value_rows(1, rows, &["$", "$"]),
         2 * rows + 1
     )

@@ -11,15 +11,15 @@ use crate::store::db::transaction::WriteTx;
 
 // The tries of one copy count once.
 const NOTE: &str =
-    "INSERT INTO refusals (subscriber_id, kind, delivery_id, at) VALUES ($1, $2, $3, $4)
+    "INSERT INTO soft_bounces (subscriber_id, kind, delivery_id, at) VALUES ($1, $2, $3, $4)
     ON CONFLICT (subscriber_id, kind, delivery_id) DO NOTHING";
 // What arrived since says that the mailbox works.
-const DISPROVED: &str = "DELETE FROM refusals WHERE subscriber_id = $1 AND EXISTS (
-    SELECT 1 FROM deliveries d WHERE d.subscriber_id = $1 AND d.state = 'delivered' AND d.at >= refusals.at)";
+const DISPROVED: &str = "DELETE FROM soft_bounces WHERE subscriber_id = $1 AND EXISTS (
+    SELECT 1 FROM deliveries d WHERE d.subscriber_id = $1 AND d.state = 'delivered' AND d.at >= soft_bounces.at)";
 const SO_FAR: &str =
     "SELECT CAST(COUNT(*) AS BIGINT) AS issues, CAST(MIN(at) AS BIGINT) AS first_at
-    FROM refusals WHERE subscriber_id = $1 AND kind = $2";
-const FORGET: &str = "DELETE FROM refusals WHERE subscriber_id = $1";
+    FROM soft_bounces WHERE subscriber_id = $1 AND kind = $2";
+const FORGET: &str = "DELETE FROM soft_bounces WHERE subscriber_id = $1";
 
 /// Notes one; true when with those before it settles that the address is dead.
 pub(crate) async fn note(

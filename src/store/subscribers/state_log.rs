@@ -16,35 +16,37 @@ pub(crate) type Standing = Option<SubscriberState>;
 
 const ABSENT: &str = "absent";
 
-const NOTE: &str = "INSERT INTO subscriber_moves (at, was, became, people) VALUES ($1, $2, $3, $4)";
+const NOTE: &str =
+    "INSERT INTO subscriber_state_log (at, from_state, to_state, count) VALUES ($1, $2, $3, $4)";
 
 // A row that is marked is one that this transaction saw: what is written meanwhile waits
 // for the next time.
-const MARK: &str = "UPDATE subscriber_moves SET folding = 1 WHERE folding IS NULL";
-const FOLD: &str = "INSERT INTO subscriber_days (day, was, became, people)
-    SELECT at / 86400000, was, became, CAST(SUM(people) AS BIGINT) FROM subscriber_moves
-    WHERE folding = 1 GROUP BY at / 86400000, was, became
-    ON CONFLICT (day, was, became) DO UPDATE SET people = subscriber_days.people + excluded.people";
-const FORGET_FOLDED: &str = "DELETE FROM subscriber_moves WHERE folding = 1";
+const MARK: &str = "UPDATE subscriber_state_log SET compacting = 1 WHERE compacting IS NULL";
+const FOLD: &str = "INSERT INTO subscriber_daily_changes (day, from_state, to_state, count)
+    SELECT at / 86400000, from_state, to_state, CAST(SUM(count) AS BIGINT) FROM subscriber_state_log
+    WHERE compacting = 1 GROUP BY at / 86400000, from_state, to_state
+    ON CONFLICT (day, from_state, to_state) DO UPDATE SET count = subscriber_daily_changes.count + excluded.count";
+const FORGET_FOLDED: &str = "DELETE FROM subscriber_state_log WHERE compacting = 1";
 
-const COUNTS: &str = "SELECT state, CAST(SUM(people) AS BIGINT) AS n FROM (
-        SELECT became AS state, people FROM subscriber_days
-        UNION ALL SELECT was, -people FROM subscriber_days
-        UNION ALL SELECT became, people FROM subscriber_moves
-        UNION ALL SELECT was, -people FROM subscriber_moves
+const COUNTS: &str = "SELECT state, CAST(SUM(count) AS BIGINT) AS n FROM (
+        SELECT to_state AS state, count FROM subscriber_daily_changes
+        UNION ALL SELECT from_state, -count FROM subscriber_daily_changes
+        UNION ALL SELECT to_state, count FROM subscriber_state_log
+        UNION ALL SELECT from_state, -count FROM subscriber_state_log
     ) AS moved
     WHERE state <> 'absent' GROUP BY state";
 const DAYS: &str = "SELECT day,
-        CAST(SUM(CASE WHEN became = 'confirmed' THEN people ELSE 0 END) AS BIGINT) AS came,
-        CAST(SUM(CASE WHEN was = 'confirmed' THEN people ELSE 0 END) AS BIGINT) AS went
+        CAST(SUM(CASE WHEN to_state = 'confirmed' THEN count ELSE 0 END) AS BIGINT) AS came,
+        CAST(SUM(CASE WHEN from_state = 'confirmed' THEN count ELSE 0 END) AS BIGINT) AS went
     FROM (
-        SELECT day, was, became, people FROM subscriber_days WHERE day > $1
+        SELECT day, from_state, to_state, count FROM subscriber_daily_changes WHERE day > $1
         UNION ALL
-        SELECT at / 86400000, was, became, people FROM subscriber_moves WHERE at / 86400000 > $1
+        SELECT at / 86400000, from_state, to_state, count FROM subscriber_state_log WHERE at / 86400000 > $1
     ) AS moved
     GROUP BY day ORDER BY day";
-const EVER_PENDING: &str = "SELECT became FROM subscriber_days WHERE became = 'pending' UNION ALL
-    SELECT became FROM subscriber_moves WHERE became = 'pending' LIMIT 1";
+const EVER_PENDING: &str =
+    "SELECT to_state FROM subscriber_daily_changes WHERE to_state = 'pending' UNION ALL
+    SELECT to_state FROM subscriber_state_log WHERE to_state = 'pending' LIMIT 1";
 
 /// The moves of one transaction.
 #[derive(Debug, Default)]

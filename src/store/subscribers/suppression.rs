@@ -11,7 +11,7 @@ use crate::store::subscribers::{self, SKIP_ALL};
 
 // The reader may have moved to another address meanwhile, which is not the dead one.
 const SUPPRESS: &str = "UPDATE subscribers
-    SET former_state = state, state = 'suppressed', state_at = $2, suppressed_why = $3
+    SET former_state = state, state = 'suppressed', state_at = $2, suppression_reason = $3
     WHERE id = $1 AND state IN ('pending', 'confirmed')
       AND address = COALESCE((SELECT address FROM deliveries WHERE id = $4), address) RETURNING former_state";
 const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
@@ -19,7 +19,7 @@ const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at
 // Whoever suppresses does not go through the row of those who leave: they hold it while they
 // wait for copies whose outcome it is just writing. It goes through this one, at its end, and so does a freeze: the later
 // of the two sees what the earlier has done.
-pub(crate) const SUPPRESSION_LOCK: &str = "INSERT INTO facts (name, value) VALUES ('suppressing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
+pub(crate) const SUPPRESSION_LOCK: &str = "INSERT INTO metadata (name, value) VALUES ('suppressing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
 
 /// Ends whatever waits for this reader. False when they have moved or are suppressed already:
 /// then nothing of theirs ends for it.

@@ -20,7 +20,7 @@ use crate::store::{
 };
 
 const COPIES: &str = "SELECT id, state, lease, address FROM deliveries WHERE issue_id IS NOT NULL";
-const PARTS: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM issue_tallies";
+const PARTS: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM issue_counts";
 const READERS: usize = 12;
 const STEPS: usize = 120;
 

@@ -115,7 +115,7 @@ async fn no_issue_is_sent_while_copies_of_it_are_to_be_made() {
     let house = House::new(1).await;
     house
         .does(format!(
-            "DELETE FROM queues_in_the_making WHERE issue_id = '{}'",
+            "DELETE FROM issue_fan_outs WHERE issue_id = '{}'",
             house.pair.issue
         ))
         .await;

@@ -146,7 +146,7 @@ async fn a_claim_goes_along_the_index_however_long_the_queue_has_become() {
         let rows = query.fetch_all(pen.connection()).await.unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get(column)).collect();
         let plan = plan.join("\n");
-        assert!(plan.contains("deliveries_open"), "{plan}");
+        assert!(plan.contains("deliveries_due"), "{plan}");
         assert!(
             !plan.contains("Sort") && !plan.contains("TEMP B-TREE"),
             "{plan}"

@@ -10,6 +10,7 @@ pub(crate) mod query_plans;
 pub(crate) mod races;
 pub(crate) mod state_log;
 pub(crate) mod two_workers;
+pub(crate) mod upgrade;
 pub(crate) mod writer_lock;
 
 use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
@@ -127,7 +128,7 @@ async fn the_desk_looks_issues_up_in_an_index() {
         for row in rows {
             let step: String = row.get("detail");
             // The few mails that are no issue's have an index of their own.
-            let is_small = step.contains("deliveries_of_single_mails");
+            let is_small = step.contains("deliveries_without_issue");
             let scans =
                 !is_small && (step.starts_with("SCAN deliveries") || step.starts_with("SCAN d"));
             assert!(!scans, "{step}: {statement}");

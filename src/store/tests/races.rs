@@ -145,11 +145,11 @@ async fn who_gives_up_while_a_transaction_begins_leaves_none_open() {
     for moment in 0..100 {
         let patience = Duration::from_micros(moment * 10);
         drop(tokio::time::timeout(patience, pair.one.begin_write()).await);
-        let written = sqlx::query("UPDATE issues SET last_words = $1")
+        let written = sqlx::query("UPDATE issues SET last_reply = $1")
             .bind(moment.to_string())
             .execute(&pair.one.pool);
         written.await.unwrap();
-        let word: Option<String> = sqlx::query_scalar("SELECT last_words FROM issues")
+        let word: Option<String> = sqlx::query_scalar("SELECT last_reply FROM issues")
             .fetch_one(&pair.other.pool)
             .await
             .unwrap();
@@ -226,8 +226,8 @@ async fn who_is_suppressed_while_the_next_issue_is_frozen_does_not_get_it() {
     let freezing = [
         RECIPIENTS_LOCK.to_owned(),
         format!(
-            "INSERT INTO issues (id, number, state, subject, preheader, mail, content_hash, recipients, frozen_at)
-             SELECT '{}', 2, state, subject, preheader, mail, content_hash, recipients, frozen_at FROM issues",
+            "INSERT INTO issues (id, number, state, subject, preheader, message, content_hash, recipients, frozen_at)
+             SELECT '{}', 2, state, subject, preheader, message, content_hash, recipients, frozen_at FROM issues",
             next_issue()
         ),
         format!(

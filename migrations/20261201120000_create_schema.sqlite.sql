@@ -1,10 +1,10 @@
--- Only one writes at a time: each issue has one row of sums. `due_at` is empty in every
--- state that is an end.
+-- SQLite has one writer at a time: each issue has one row of counts. `due_at` is NULL in every
+-- final state.
 CREATE TRIGGER deliveries_counted AFTER UPDATE OF state ON deliveries
     WHEN NEW.issue_id IS NOT NULL AND NEW.state <> OLD.state AND (NEW.due_at IS NULL OR OLD.due_at IS NULL
         OR NEW.state = 'deferred' OR OLD.state = 'deferred')
 BEGIN
-    UPDATE issue_tallies SET
+    UPDATE issue_counts SET
         delivered = delivered + (NEW.state = 'delivered') - (OLD.state = 'delivered'),
         bounced = bounced + (NEW.state = 'bounced') - (OLD.state = 'bounced'),
         skipped = skipped + (NEW.state = 'skipped') - (OLD.state = 'skipped'),
