@@ -226,7 +226,7 @@ impl App {
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
-            policy: delivery::Policy {
+            settings: delivery::DeliverySettings {
                 connections: usize::from(smtp.connections),
                 rate_per_second: smtp.rate_per_second,
                 in_doubt: match smtp.in_doubt {

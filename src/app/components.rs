@@ -23,7 +23,7 @@ impl App {
             digests: self.digests()?,
             outbox: settings.smtp.url.is_none().then(|| self.outbox()),
             list_work: Arc::clone(&self.list_work),
-            mail_goes_to: self.transport()?.place(),
+            mail_goes_to: self.transport()?.display_name(),
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),

@@ -62,8 +62,8 @@ impl App {
     pub fn scheduler(&self) -> Result<Scheduler, AppError> {
         Ok(Scheduler {
             digests: self.digests()?,
-            plan: self.plan(),
-            ready: self.settings.require_sending_settings().is_ok(),
+            config: self.plan(),
+            is_sender_configured: self.settings.require_sending_settings().is_ok(),
             alerts: self.alerts(),
         })
     }

@@ -47,7 +47,7 @@ impl App {
                 }
             }
             _ => TestMailResult::Failed {
-                server: transport.place(),
+                server: transport.display_name(),
                 means: diagnose(&report),
                 says: report.reply,
             },
@@ -119,7 +119,7 @@ fn diagnose(report: &SmtpResult) -> TestMailProblem {
         }
         Outcome::Halted(HaltReason::Settings) => TestMailProblem::LogIn,
         Outcome::Deferred(_) => TestMailProblem::Later,
-        Outcome::Halted(HaltReason::OurMessage) | Outcome::Bounced(_) | Outcome::Delivered => {
+        Outcome::Halted(HaltReason::Message) | Outcome::Bounced(_) | Outcome::Delivered => {
             TestMailProblem::Refused
         }
     }

@@ -1,61 +1,70 @@
-//! How many rows to claim: what this process sends in about a second, so that a small
-//! issue is shared among all processes, and a large one is claimed in few statements.
+//! Adaptive size of the batches that a worker claims.
+//!
+//! A batch contains what this process sends in about one second. A small issue is
+//! therefore shared by all workers, and a large one is claimed in few statements.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What one claim should last for.
-const LASTS: Duration = Duration::from_secs(1);
-/// A shorter time tells nothing: what a connection takes into its hand is not yet sent.
-const TELLING: Duration = Duration::from_millis(250);
-/// Rows claimed at once, however fast they go.
-const MOST: usize = 500;
+/// How long one batch should last.
+const BATCH_DURATION: Duration = Duration::from_secs(1);
 
-/// Learns from how fast the rows of the last claims went.
+/// Minimum time over which throughput is measured.
+///
+/// Over a shorter time the deliveries taken by the dispatchers, which are not yet sent,
+/// would dominate the result.
+const MIN_MEASUREMENT: Duration = Duration::from_millis(250);
+
+/// Maximum number of rows per claim.
+///
+/// Limits the duration of one claim statement, and the leases that a crash leaves behind.
+const MAX_BATCH: usize = 500;
+
+/// Batch size derived from the throughput since the previous claim.
 #[derive(Debug)]
-pub(super) struct AdaptiveBatchSize {
-    least: usize,
-    claim: usize,
-    /// Since when, and with how many rows in hand.
-    measured: Option<(Instant, usize)>,
+pub(crate) struct AdaptiveBatchSize {
+    min: usize,
+    current: usize,
+    /// When the last claim ended, and how many deliveries were buffered then.
+    last_claim: Option<(Instant, usize)>,
 }
 
 impl AdaptiveBatchSize {
-    /// The most that is ever in hand.
-    pub const LARGEST: usize = MOST + MOST / 2;
+    /// Maximum number of claimed deliveries waiting for a dispatcher: one batch, plus the
+    /// half batch at which the next one is claimed.
+    pub(crate) const MAX_BUFFERED: usize = MAX_BATCH + MAX_BATCH / 2;
 
-    /// For so many connections, before anything was sent.
-    pub fn new(connections: usize) -> Self {
-        let least = (2 * connections).clamp(1, MOST);
+    /// Starts with two deliveries per connection, which is also the minimum.
+    pub(crate) fn new(connections: usize) -> Self {
+        let min = (2 * connections).clamp(1, MAX_BATCH);
         Self {
-            least,
-            claim: least,
-            measured: None,
+            min,
+            current: min,
+            last_claim: None,
         }
     }
 
-    /// The rows of the next claim.
-    pub fn claim(&self) -> usize {
-        self.claim
+    /// Returns the maximum number of rows of the next claim.
+    pub(crate) fn current(&self) -> usize {
+        self.current
     }
 
-    /// With so many rows left in hand the next claim is due.
-    pub fn refill_threshold(&self) -> usize {
-        self.claim / 2
+    /// Returns the number of buffered deliveries at which the next claim is due.
+    pub(crate) fn refill_threshold(&self) -> usize {
+        self.current / 2
     }
 
-    /// `left` rows were still in hand, and `claimed` came to them; none, when there was
-    /// nothing to claim.
-    pub fn note(&mut self, left: usize, claimed: usize, now: Instant) {
-        if let Some((since, had)) = self.measured {
-            let gone = had.saturating_sub(left) as f64;
-            let elapsed = now.duration_since(since).max(TELLING);
-            let wanted = gone / elapsed.as_secs_f64() * LASTS.as_secs_f64();
-            self.claim = (wanted as usize).clamp(self.least, MOST);
+    /// Records a claim of `claimed` rows that found `remaining` deliveries in the buffer.
+    pub(crate) fn record_claim(&mut self, remaining: usize, claimed: usize, now: Instant) {
+        if let Some((since, buffered)) = self.last_claim {
+            let sent = buffered.saturating_sub(remaining) as f64;
+            let elapsed = now.duration_since(since).max(MIN_MEASUREMENT);
+            let target = sent / elapsed.as_secs_f64() * BATCH_DURATION.as_secs_f64();
+            self.current = (target as usize).clamp(self.min, MAX_BATCH);
         }
-        // Nobody is slow who had nothing to do.
-        self.measured = (claimed > 0).then_some((now, left + claimed));
+        // Do not measure throughput across an idle period.
+        self.last_claim = (claimed > 0).then_some((now, remaining + claimed));
     }
 }
 
@@ -64,34 +73,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slow_process_takes_little_and_a_fast_one_much() {
+    fn batch_size_follows_throughput_within_limits() {
         let start = Instant::now();
-        let mut appetite = AdaptiveBatchSize::new(10);
-        assert_eq!((appetite.claim(), appetite.refill_threshold()), (20, 10));
-        appetite.note(0, 20, start);
-        assert_eq!(appetite.claim(), 20);
-        appetite.note(19, 20, start + Duration::from_millis(1));
-        assert_eq!(appetite.claim(), 20, "one was only taken in hand");
-        appetite.note(9, 100, start + Duration::from_millis(251));
-        assert_eq!(appetite.claim(), 120);
-        appetite.note(0, 120, start + Duration::from_millis(501));
-        assert_eq!(appetite.claim(), 436);
-        appetite.note(0, 430, start + Duration::from_millis(751));
-        assert_eq!(appetite.claim(), 480);
-        appetite.note(0, 480, start + Duration::from_millis(801));
-        assert_eq!(appetite.claim(), MOST);
-        appetite.note(90, 20, start + Duration::from_secs(30));
-        assert_eq!(appetite.claim(), 20, "never less than the connections need");
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut batch_size = AdaptiveBatchSize::new(10);
+        assert_eq!(
+            (batch_size.current(), batch_size.refill_threshold()),
+            (20, 10)
+        );
+
+        batch_size.record_claim(0, 20, start);
+        assert_eq!(batch_size.current(), 20);
+
+        batch_size.record_claim(19, 20, at(1));
+        assert_eq!(batch_size.current(), 20, "one was taken but not yet sent");
+
+        batch_size.record_claim(9, 100, at(251));
+        assert_eq!(batch_size.current(), 120);
+
+        batch_size.record_claim(0, 120, at(501));
+        assert_eq!(batch_size.current(), 436);
+
+        batch_size.record_claim(0, 430, at(751));
+        assert_eq!(batch_size.current(), 480);
+
+        batch_size.record_claim(0, 480, at(801));
+        assert_eq!(batch_size.current(), MAX_BATCH);
+
+        batch_size.record_claim(90, 20, at(30_000));
+        assert_eq!(batch_size.current(), 20, "minimum for ten connections");
     }
 
     #[test]
-    fn idle_time_is_not_taken_for_slowness() {
+    fn idle_period_does_not_reduce_batch_size() {
         let start = Instant::now();
-        let mut appetite = AdaptiveBatchSize::new(10);
-        appetite.note(0, 20, start);
-        appetite.note(0, 0, start + Duration::from_millis(250));
-        assert_eq!(appetite.claim(), 80);
-        appetite.note(0, 80, start + Duration::from_secs(60));
-        assert_eq!(appetite.claim(), 80);
+        let mut batch_size = AdaptiveBatchSize::new(10);
+        batch_size.record_claim(0, 20, start);
+
+        batch_size.record_claim(0, 0, start + Duration::from_millis(250));
+        assert_eq!(batch_size.current(), 80);
+
+        batch_size.record_claim(0, 80, start + Duration::from_secs(60));
+        assert_eq!(batch_size.current(), 80);
     }
 }

@@ -1,150 +1,165 @@
-//! Log-ins that fail are not repeated: a mail server locks out whoever tries the same wrong
-//! password over and over, and what is wrong is for the operator to set right.
+//! Circuit breaker for SMTP logins.
+//!
+//! Mail servers lock an account out after several failed logins. When a login fails, all
+//! connections of this process stop connecting; after a cooldown a single probe connection
+//! may try again. The operator can reset the breaker, for example after a new password, by
+//! resuming the issue that was paused because of the failure.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 use tokio::time::Instant;
 
 use crate::domain::delivery::outcome::SmtpResult;
 use crate::domain::ids::IssueId;
 
-/// So long nobody tries again by themselves …
-const REST: Duration = Duration::from_secs(60);
-/// … and twice as long each time it was in vain: servers ban whoever fails several times in
-/// ten minutes. Not longer, since an issue is paused for what is known from the last try.
-const LONGEST_REST: Duration = Duration::from_secs(5 * 60);
+/// Cooldown after the first failed login, before one probe connection is allowed.
+const INITIAL_COOLDOWN: Duration = Duration::from_secs(60);
 
-/// How the gate stands before one who comes.
+/// Upper limit of the cooldown, which doubles after each failed probe.
+///
+/// Doubling, because mail servers ban clients after several failed logins in ten minutes.
+/// Five minutes, because an issue stays paused with the error of the last probe: a longer
+/// cooldown would show the operator an outdated error.
+const MAX_COOLDOWN: Duration = Duration::from_secs(5 * 60);
+
+/// How long a successful login allows further connections to log in concurrently.
+const LOGIN_VALID_FOR: Duration = Duration::from_secs(10);
+
+/// Whether a connection may log in now.
 #[derive(Debug, PartialEq, Eq)]
-pub enum BreakerState {
+pub(crate) enum BreakerState {
+    /// Logins work: any connection may log in.
     Closed,
-    /// Open to this one alone, after the rest: they try on behalf of all.
+    /// The cooldown has elapsed: the caller may make the single probe connection.
     HalfOpen,
-    /// And why.
+    /// Logins fail: the caller must not connect. Contains the server's last error.
     Open(SmtpResult),
 }
 
-/// Why nobody is to open a connection.
+/// State kept from the first failed login until the next successful one.
 #[derive(Debug)]
-struct Shut {
-    until: Instant,
-    rest: Duration,
-    why: SmtpResult,
-    /// The issues that are known to be paused for it.
-    paused: HashSet<IssueId>,
+struct Trip {
+    next_probe_at: Instant,
+    cooldown: Duration,
+    error: SmtpResult,
+    /// Issues that were paused because of this failure.
+    paused_issues: HashSet<IssueId>,
 }
 
-impl Shut {
-    fn new(why: SmtpResult, now: Instant) -> Self {
+impl Trip {
+    fn new(error: SmtpResult, now: Instant) -> Self {
         Self {
-            until: now + REST,
-            rest: REST,
-            why,
-            paused: HashSet::new(),
+            next_probe_at: now + INITIAL_COOLDOWN,
+            cooldown: INITIAL_COOLDOWN,
+            error,
+            paused_issues: HashSet::new(),
         }
     }
 
-    fn anew(&mut self, why: SmtpResult, now: Instant) {
-        self.why = why;
-        self.until = now + self.rest;
+    /// Records another failure.
+    ///
+    /// The cooldown does not grow here but in [`try_probe`](Self::try_probe), so that
+    /// connections failing concurrently count once.
+    fn record_failure(&mut self, error: SmtpResult, now: Instant) {
+        self.error = error;
+        self.next_probe_at = now + self.cooldown;
     }
 
-    fn entrance(&mut self, now: Instant) -> BreakerState {
-        if now >= self.until {
-            self.rest = LONGEST_REST.min(2 * self.rest);
-            self.until = now + self.rest;
-            return BreakerState::HalfOpen;
+    fn try_probe(&mut self, now: Instant) -> BreakerState {
+        if now < self.next_probe_at {
+            return BreakerState::Open(self.error.clone());
         }
-        BreakerState::Open(self.why.clone())
+        self.cooldown = MAX_COOLDOWN.min(2 * self.cooldown);
+        self.next_probe_at = now + self.cooldown;
+        BreakerState::HalfOpen
     }
 }
 
-/// While somebody was let in so lately, others may come side by side.
-const LATELY: Duration = Duration::from_secs(10);
-
-/// Shared by the connections of a process, for as long as it has the same settings.
+/// Circuit breaker shared by all connections of a process that use the same settings.
 #[derive(Debug, Default)]
-pub struct LoginBreaker {
-    shut: Mutex<Option<Shut>>,
-    /// When somebody was let in last.
-    let_in: Mutex<Option<Instant>>,
-    first: AsyncMutex<()>,
+pub(crate) struct LoginBreaker {
+    trip: Mutex<Option<Trip>>,
+    last_login_at: Mutex<Option<Instant>>,
+    probe: AsyncMutex<()>,
 }
 
-/// To be held until it is known whether one is let in.
-pub type Turn<'a> = MutexGuard<'a, ()>;
+/// Permission to make the first login. Dropped when the result is known.
+pub(crate) type ProbeGuard<'a> = AsyncMutexGuard<'a, ()>;
 
 impl LoginBreaker {
-    /// Waits for whoever goes first, unless somebody was let in lately: a wrong password is
-    /// to fail once, and not on every connection.
-    pub async fn acquire_probe(&self) -> Option<Turn<'_>> {
-        if self.let_in_lately() {
+    /// Waits until this connection may log in.
+    ///
+    /// Returns `None` when another connection has logged in during the last
+    /// [`LOGIN_VALID_FOR`]. Otherwise returns a guard: connections log in one at a time, so
+    /// that a wrong password fails once and not once per connection.
+    pub(crate) async fn acquire_probe(&self) -> Option<ProbeGuard<'_>> {
+        if self.has_recent_login() {
             return None;
         }
-        let turn = self.first.lock().await;
-        (!self.let_in_lately()).then_some(turn)
+        let guard = self.probe.lock().await;
+        (!self.has_recent_login()).then_some(guard)
     }
 
-    fn let_in_lately(&self) -> bool {
-        let let_in = *lock(&self.let_in);
-        let_in.is_some_and(|at| at.elapsed() < LATELY)
+    fn has_recent_login(&self) -> bool {
+        lock(&self.last_login_at).is_some_and(|at| at.elapsed() < LOGIN_VALID_FOR)
     }
 
-    pub fn state(&self) -> BreakerState {
-        self.with(|shut| match shut {
-            Some(shut) => shut.entrance(Instant::now()),
+    /// Returns whether a connection may log in now.
+    ///
+    /// [`BreakerState::HalfOpen`] is returned to one caller per cooldown.
+    pub(crate) fn state(&self) -> BreakerState {
+        match lock(&self.trip).as_mut() {
+            Some(trip) => trip.try_probe(Instant::now()),
             None => BreakerState::Closed,
-        })
+        }
     }
 
-    /// The server, or the settings, let nobody in.
-    pub fn trip(&self, why: SmtpResult) {
+    /// Opens the breaker after a failed login, or after settings that cannot be used.
+    pub(crate) fn trip(&self, error: SmtpResult) {
         let now = Instant::now();
-        *lock(&self.let_in) = None;
-        self.with(|shut| match shut {
-            Some(shut) => shut.anew(why, now),
-            None => *shut = Some(Shut::new(why, now)),
-        });
+        *lock(&self.last_login_at) = None;
+        match &mut *lock(&self.trip) {
+            Some(trip) => trip.record_failure(error, now),
+            none => *none = Some(Trip::new(error, now)),
+        }
     }
 
-    /// Somebody was let in.
-    pub fn record_login(&self) {
-        *lock(&self.let_in) = Some(Instant::now());
+    /// Closes the breaker after a successful login.
+    pub(crate) fn record_login(&self) {
+        *lock(&self.last_login_at) = Some(Instant::now());
         self.reset();
     }
 
-    /// A person says that it is set right.
-    pub fn reset(&self) {
-        self.with(|shut| *shut = None);
+    /// Closes the breaker because the operator says that the cause is fixed.
+    pub(crate) fn reset(&self) {
+        *lock(&self.trip) = None;
     }
 
-    /// It is written down that this issue is paused.
-    pub fn record_pause(&self, issue: IssueId) {
-        self.with(|shut| {
-            if let Some(shut) = shut {
-                shut.paused.insert(issue);
-            }
-        });
+    /// Records that `issue` was paused because of the failure that opened the breaker.
+    ///
+    /// Does nothing when the breaker is closed.
+    pub(crate) fn record_pause(&self, issue: IssueId) {
+        if let Some(trip) = lock(&self.trip).as_mut() {
+            trip.paused_issues.insert(issue);
+        }
     }
 
-    /// Whether this issue was paused since the gate was shut: if it runs, someone resumed it.
-    pub fn was_paused(&self, issue: &IssueId) -> bool {
-        self.with(|shut| {
-            shut.as_ref()
-                .is_some_and(|shut| shut.paused.contains(issue))
-        })
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut Option<Shut>) -> T) -> T {
-        work(&mut lock(&self.shut))
+    /// Returns whether `issue` was paused since the breaker opened.
+    ///
+    /// If the issue is running, an operator has resumed it.
+    pub(crate) fn was_paused(&self, issue: &IssueId) -> bool {
+        lock(&self.trip)
+            .as_ref()
+            .is_some_and(|trip| trip.paused_issues.contains(issue))
     }
 }
 
-fn lock<T>(it: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    it.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks `mutex`; a panic in another holder leaves the data usable.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -157,99 +172,112 @@ mod tests {
     fn wrong_password() -> SmtpResult {
         SmtpResult {
             outcome: Outcome::Halted(HaltReason::Settings),
-            reply: "535 no".to_owned(),
+            reply: "535 5.7.8 authentication failed".to_owned(),
         }
     }
 
     #[test]
-    fn one_alone_tries_again_after_the_rest() {
+    fn trip_after_cooldown_allows_one_probe() {
         let start = Instant::now();
-        let mut shut = Shut::new(wrong_password(), start);
-        let before = start + REST - Duration::from_millis(1);
-        assert_eq!(shut.entrance(start), BreakerState::Open(wrong_password()));
-        assert_eq!(shut.entrance(before), BreakerState::Open(wrong_password()));
-        assert_eq!(shut.entrance(start + REST), BreakerState::HalfOpen);
-        assert_eq!(
-            shut.entrance(start + REST),
-            BreakerState::Open(wrong_password())
-        );
+        let mut trip = Trip::new(wrong_password(), start);
+
+        let before = start + INITIAL_COOLDOWN - Duration::from_millis(1);
+        assert_eq!(trip.try_probe(start), BreakerState::Open(wrong_password()));
+        assert_eq!(trip.try_probe(before), BreakerState::Open(wrong_password()));
+
+        let after = start + INITIAL_COOLDOWN;
+        assert_eq!(trip.try_probe(after), BreakerState::HalfOpen);
+        assert_eq!(trip.try_probe(after), BreakerState::Open(wrong_password()));
     }
 
     #[test]
-    fn the_rest_is_longer_each_time_it_was_in_vain() {
+    fn failed_probe_doubles_cooldown_up_to_five_minutes() {
         let mut now = Instant::now();
-        let mut shut = Shut::new(wrong_password(), now);
+        let mut trip = Trip::new(wrong_password(), now);
+
         for minutes in [1, 2, 4, 5, 5] {
-            // On several connections at once it counts once.
+            // Several connections may fail at the same time: that counts once.
             for _ in 0..4 {
-                shut.anew(wrong_password(), now);
+                trip.record_failure(wrong_password(), now);
             }
-            let rest = Duration::from_secs(60 * minutes);
-            let before = now + rest - Duration::from_millis(1);
-            let shut_until = shut.entrance(before);
+            now += Duration::from_secs(60 * minutes);
+            let just_before = now - Duration::from_millis(1);
             assert_eq!(
-                shut_until,
+                trip.try_probe(just_before),
                 BreakerState::Open(wrong_password()),
-                "{minutes}"
+                "before {minutes} min"
             );
-            now += rest;
-            assert_eq!(shut.entrance(now), BreakerState::HalfOpen, "{minutes}");
+            assert_eq!(
+                trip.try_probe(now),
+                BreakerState::HalfOpen,
+                "after {minutes} min"
+            );
         }
     }
 
     #[test]
-    fn it_is_open_until_it_is_shut_and_again_when_somebody_is_let_in() {
-        let gate = LoginBreaker::default();
-        assert_eq!(gate.state(), BreakerState::Closed);
-        gate.trip(wrong_password());
-        assert_eq!(gate.state(), BreakerState::Open(wrong_password()));
-        gate.record_login();
-        assert_eq!(gate.state(), BreakerState::Closed);
+    fn breaker_login_closes_it() {
+        let breaker = LoginBreaker::default();
+        assert_eq!(breaker.state(), BreakerState::Closed);
+
+        breaker.trip(wrong_password());
+        assert_eq!(breaker.state(), BreakerState::Open(wrong_password()));
+
+        breaker.record_login();
+        assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
     #[tokio::test]
-    async fn one_goes_first_and_the_others_follow_side_by_side() {
-        let gate = LoginBreaker::default();
+    async fn login_lets_waiting_connections_pass_without_probe() {
+        let breaker = LoginBreaker::default();
+
         for _ in 0..2 {
-            let first = gate.acquire_probe().await;
-            assert!(first.is_some());
-            let is_let_in = async {
-                gate.record_login();
-                drop(first);
+            let guard = breaker.acquire_probe().await;
+            assert!(guard.is_some());
+
+            let login = async {
+                breaker.record_login();
+                drop(guard);
             };
             let (second, third, ()) =
-                tokio::join!(gate.acquire_probe(), gate.acquire_probe(), is_let_in);
+                tokio::join!(breaker.acquire_probe(), breaker.acquire_probe(), login);
             assert!(second.is_none() && third.is_none());
-            assert!(gate.acquire_probe().await.is_none());
-            gate.trip(wrong_password());
+            assert!(breaker.acquire_probe().await.is_none());
+
+            breaker.trip(wrong_password());
         }
     }
 
     #[tokio::test]
-    async fn who_follows_one_that_failed_goes_alone_too() {
-        let gate = LoginBreaker::default();
-        let first = gate.acquire_probe().await;
-        let fails = async {
-            gate.trip(wrong_password());
-            drop(first);
+    async fn failed_login_passes_probe_to_next_connection() {
+        let breaker = LoginBreaker::default();
+        let guard = breaker.acquire_probe().await;
+
+        let failure = async {
+            breaker.trip(wrong_password());
+            drop(guard);
         };
-        let (second, ()) = tokio::join!(gate.acquire_probe(), fails);
+        let (second, ()) = tokio::join!(breaker.acquire_probe(), failure);
+
         assert!(second.is_some());
-        assert_eq!(gate.state(), BreakerState::Open(wrong_password()));
+        assert_eq!(breaker.state(), BreakerState::Open(wrong_password()));
     }
 
     #[test]
-    fn it_knows_what_was_paused_while_it_is_shut() {
+    fn was_paused_is_false_for_pause_before_trip() {
         let issue = IssueId::new(Timestamp::from_millis(1), &Random::seeded(1));
-        let gate = LoginBreaker::default();
-        gate.record_pause(issue);
-        gate.trip(wrong_password());
-        assert!(!gate.was_paused(&issue), "that was for another reason");
-        gate.record_pause(issue);
-        gate.trip(wrong_password());
-        assert!(gate.was_paused(&issue));
-        gate.record_login();
-        gate.trip(wrong_password());
-        assert!(!gate.was_paused(&issue));
+        let breaker = LoginBreaker::default();
+
+        breaker.record_pause(issue);
+        breaker.trip(wrong_password());
+        assert!(!breaker.was_paused(&issue), "paused for another reason");
+
+        breaker.record_pause(issue);
+        breaker.trip(wrong_password());
+        assert!(breaker.was_paused(&issue));
+
+        breaker.record_login();
+        breaker.trip(wrong_password());
+        assert!(!breaker.was_paused(&issue));
     }
 }

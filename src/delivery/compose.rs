@@ -1,11 +1,11 @@
-//! The bytes of one copy.
+//! Composes the bytes of one message.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::delivery::DeliveryService;
-use crate::domain::delivery::{DeliveryKind, ReaderMail, ReaderMailError};
-use crate::domain::ids::IssueId;
+use crate::delivery::service::DeliveryService;
+use crate::domain::delivery::{DeliveryKind, SubscriberMail, SubscriberMailError};
+use crate::domain::ids::{IssueId, SubscriberId};
 use crate::domain::signed_token::Purpose;
 use crate::mail::compose::{
     FrozenMail, FrozenMailError, Mail, MessageId, Recipient, RecipientError,
@@ -16,98 +16,115 @@ use crate::mail::templates::{
 };
 use crate::store::{ClaimedDelivery, StoreError, Subscriber};
 
-/// How long a confirmation link works, in days.
-pub const CONFIRMATION_DAYS: u32 = 7;
-/// How long a link works that a reader asked for, in minutes: long enough for a slow mail
-/// server, too short to lie about in a mailbox.
-pub const READER_LINK_MINUTES: u32 = 60;
+/// Validity of a confirmation link, in days. The confirmation mail states it.
+const CONFIRMATION_DAYS: u32 = 7;
+/// Validity of a link that a subscriber requested, in minutes.
+///
+/// One hour covers a slow mail server and limits the risk of a link left in a mailbox.
+const LINK_MINUTES: u32 = 60;
 
+/// Why a message cannot be composed.
 #[derive(Debug, thiserror::Error)]
-pub enum ComposeError {
+pub(crate) enum ComposeError {
+    /// The subscriber or the issue could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("a template cannot be rendered: {0}")]
+    /// A template cannot be rendered.
+    #[error("cannot render template: {0}")]
     Template(#[from] TemplateFault),
+    /// The stored content of the issue is invalid.
     #[error(transparent)]
     Frozen(#[from] FrozenMailError),
+    /// The address or a token does not fit in the message.
     #[error(transparent)]
     Recipient(#[from] RecipientError),
+    /// The DKIM signature failed.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// The stored subject of a self-service mail is invalid.
     #[error(transparent)]
-    ReaderMail(#[from] ReaderMailError),
-    #[error("the issue has no mail")]
-    NoMail,
+    SubscriberMail(#[from] SubscriberMailError),
+    /// The issue or the delivery has no stored content.
+    #[error("the delivery has no content to send")]
+    NoContent,
 }
 
-/// The issue that is being sent, read once.
+/// Cache of the last issue's content, so that a dispatcher reads it once per issue.
 #[derive(Debug, Default)]
-pub(super) struct IssueMail(Option<(IssueId, Arc<FrozenMail>)>);
+pub(crate) struct IssueMailCache(Option<(IssueId, Arc<FrozenMail>)>);
 
 impl DeliveryService {
-    /// The message of a delivery, signed if there are keys; `None` when nobody is there to
-    /// get it any more.
-    pub(super) async fn compose(
+    /// Returns the message of a delivery, signed if there is a DKIM key.
+    ///
+    /// Returns `None` if the message is not needed any longer, for example because the
+    /// subscriber was erased.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ComposeError::Store`] if the database fails; the caller may retry. All other
+    /// errors are permanent.
+    pub(crate) async fn compose(
         &self,
-        job: &ClaimedDelivery,
-        issue: &mut IssueMail,
+        delivery: &ClaimedDelivery,
+        issue_mail: &mut IssueMailCache,
     ) -> Result<Option<Vec<u8>>, ComposeError> {
-        let message = self.unsigned(job, issue).await?;
-        // Less than a millisecond: not worth a thread of its own.
+        let message = self.compose_unsigned(delivery, issue_mail).await?;
+        // Signing takes less than a millisecond, so it does not need a blocking thread.
         match (&self.signer, message) {
             (Some(signer), Some(message)) => Ok(Some(signer.sign(&message)?)),
             (_, message) => Ok(message),
         }
     }
 
-    async fn unsigned(
+    async fn compose_unsigned(
         &self,
-        job: &ClaimedDelivery,
-        issue: &mut IssueMail,
+        delivery: &ClaimedDelivery,
+        issue_mail: &mut IssueMailCache,
     ) -> Result<Option<Vec<u8>>, ComposeError> {
-        match (job.kind, &job.issue) {
-            (DeliveryKind::Issue, Some(id)) => self.issue_copy(job, id, issue).await,
+        match (delivery.kind, &delivery.issue) {
+            (DeliveryKind::Issue, Some(id)) => self.issue_message(delivery, id, issue_mail).await,
             (DeliveryKind::Test, _) | (DeliveryKind::Issue, None) => {
-                let mail =
-                    FrozenMail::from_json(job.payload.as_deref().ok_or(ComposeError::NoMail)?)?;
-                Ok(Some(self.fill(job, &mail)?))
+                let mail = FrozenMail::from_json(
+                    delivery.payload.as_deref().ok_or(ComposeError::NoContent)?,
+                )?;
+                Ok(Some(self.render_issue(delivery, &mail)?))
             }
             (DeliveryKind::Alert, _) => {
-                let event = job.payload.as_deref().ok_or(ComposeError::NoMail)?;
+                let event = delivery.payload.as_deref().ok_or(ComposeError::NoContent)?;
                 let event: AlertEvent =
-                    serde_json::from_str(event).map_err(|_| ComposeError::NoMail)?;
+                    serde_json::from_str(event).map_err(|_| ComposeError::NoContent)?;
                 let content = self.templates.render(&self.identity.alert(event))?;
-                Ok(Some(self.letter(job, &content)))
+                Ok(Some(self.encode(delivery, &content)))
             }
             (
                 DeliveryKind::Confirmation
                 | DeliveryKind::AlreadySubscribed
-                | DeliveryKind::ReaderLink,
+                | DeliveryKind::SubscriberLink,
                 _,
             ) => {
-                let Some(id) = &job.subscriber else {
+                let Some(id) = &delivery.subscriber else {
                     return Ok(None);
                 };
                 let Some(subscriber) = self.store.subscriber(id).await? else {
                     return Ok(None);
                 };
-                let content = match job.kind {
-                    DeliveryKind::Confirmation => Some(self.confirmation(job, &subscriber)?),
-                    DeliveryKind::ReaderLink => self.reader_link(job, &subscriber)?,
+                let content = match delivery.kind {
+                    DeliveryKind::Confirmation => Some(self.confirmation(delivery, &subscriber)?),
+                    DeliveryKind::SubscriberLink => self.subscriber_link(delivery, &subscriber)?,
                     _ => Some(self.already_subscribed(&subscriber)?),
                 };
-                Ok(content.map(|content| self.letter(job, &content)))
+                Ok(content.map(|content| self.encode(delivery, &content)))
             }
         }
     }
 
-    async fn issue_copy(
+    async fn issue_message(
         &self,
-        job: &ClaimedDelivery,
+        delivery: &ClaimedDelivery,
         id: &IssueId,
-        cache: &mut IssueMail,
+        cache: &mut IssueMailCache,
     ) -> Result<Option<Vec<u8>>, ComposeError> {
-        if job.subscriber.is_none() {
+        if delivery.subscriber.is_none() {
             return Ok(None);
         }
         let cached = cache
@@ -122,38 +139,46 @@ impl DeliveryService {
                     .store
                     .issue_mail(id)
                     .await?
-                    .ok_or(ComposeError::NoMail)?;
+                    .ok_or(ComposeError::NoContent)?;
                 let mail = Arc::new(FrozenMail::from_json(&json)?);
                 cache.0 = Some((*id, Arc::clone(&mail)));
                 mail
             }
         };
-        Ok(Some(self.fill(job, &mail)?))
+        Ok(Some(self.render_issue(delivery, &mail)?))
     }
 
-    /// A test has no reader: its links are well-formed and lead to nobody.
-    fn fill(&self, job: &ClaimedDelivery, mail: &FrozenMail) -> Result<Vec<u8>, ComposeError> {
-        let nobody = crate::domain::ids::SubscriberId::from_uuid(uuid::Uuid::nil());
-        let reader = job.subscriber.unwrap_or(nobody);
+    /// Inserts the recipient's address and links into the content of an issue.
+    ///
+    /// A test message has no subscriber: its links are well-formed but match no subscriber.
+    fn render_issue(
+        &self,
+        delivery: &ClaimedDelivery,
+        mail: &FrozenMail,
+    ) -> Result<Vec<u8>, ComposeError> {
+        let no_subscriber = SubscriberId::from_uuid(uuid::Uuid::nil());
+        let subscriber = delivery.subscriber.unwrap_or(no_subscriber);
         let recipient = Recipient::new(
-            job.address.clone(),
-            self.message_id(job),
-            self.keys.subscriber_token(Purpose::Unsubscribe, &reader),
-            self.keys.subscriber_token(Purpose::Preferences, &reader),
+            delivery.address.clone(),
+            self.message_id(delivery),
+            self.keys
+                .subscriber_token(Purpose::Unsubscribe, &subscriber),
+            self.keys
+                .subscriber_token(Purpose::Preferences, &subscriber),
         )?;
         Ok(mail.fill(&recipient))
     }
 
     fn confirmation(
         &self,
-        job: &ClaimedDelivery,
+        delivery: &ClaimedDelivery,
         subscriber: &Subscriber,
     ) -> Result<Rendered, TemplateFault> {
-        let lasts = Duration::from_secs(u64::from(CONFIRMATION_DAYS) * 24 * 60 * 60);
+        let validity = Duration::from_secs(u64::from(CONFIRMATION_DAYS) * 24 * 60 * 60);
         let token = self.keys.confirmation_token(
             &subscriber.id,
             &subscriber.nonce,
-            job.queued_at.plus(lasts),
+            delivery.queued_at.plus(validity),
         );
         self.templates.render(&ConfirmationMail {
             masthead: self.identity.masthead.clone(),
@@ -180,55 +205,62 @@ impl DeliveryService {
         })
     }
 
-    /// `None` for a link that was asked for at an address which is the reader's no more.
-    fn reader_link(
+    /// Returns the content of a self-service mail.
+    ///
+    /// Returns `None` for a link that was requested for an address which the subscriber has
+    /// changed since.
+    fn subscriber_link(
         &self,
-        job: &ClaimedDelivery,
+        delivery: &ClaimedDelivery,
         subscriber: &Subscriber,
     ) -> Result<Option<Rendered>, ComposeError> {
-        let about = ReaderMail::parse(job.payload.as_deref().ok_or(ComposeError::NoMail)?)?;
-        let to_another = matches!(about, ReaderMail::NewAddress | ReaderMail::AddressChanged);
-        if !to_another && subscriber.address != job.address {
+        let subject =
+            SubscriberMail::parse(delivery.payload.as_deref().ok_or(ComposeError::NoContent)?)?;
+        let is_to_other_address = matches!(
+            subject,
+            SubscriberMail::NewAddress | SubscriberMail::AddressChanged
+        );
+        if !is_to_other_address && subscriber.address != delivery.address {
             return Ok(None);
         }
-        let lasts = Duration::from_secs(u64::from(READER_LINK_MINUTES) * 60);
-        let reader = (&subscriber.id, subscriber.nonce.as_str());
-        let address = job.address.to_string();
-        let more = match about {
-            ReaderMail::NewAddress => address.as_bytes(),
+        let validity = Duration::from_secs(u64::from(LINK_MINUTES) * 60);
+        let claims = (&subscriber.id, subscriber.nonce.as_str());
+        let address = delivery.address.to_string();
+        let bound_to = match subject {
+            SubscriberMail::NewAddress => address.as_bytes(),
             _ => b"",
         };
-        let link = about.purpose().map(|purpose| {
-            let expires = job.queued_at.plus(lasts);
-            let token = self.keys.expiring_token(purpose, reader, expires, more);
-            let page = about.as_str().replace('_', "-");
+        let link = subject.purpose().map(|purpose| {
+            let expires = delivery.queued_at.plus(validity);
+            let token = self.keys.expiring_token(purpose, claims, expires, bound_to);
+            let page = subject.as_str().replace('_', "-");
             self.identity.public_url.join(&format!("{page}/{token}"))
         });
-        let letter = ReaderLinkMail {
+        let mail = ReaderLinkMail {
             masthead: self.identity.masthead.clone(),
-            about: about.as_str(),
+            about: subject.as_str(),
             link,
-            minutes: READER_LINK_MINUTES,
+            minutes: LINK_MINUTES,
         };
-        Ok(Some(self.templates.render(&letter)?))
+        Ok(Some(self.templates.render(&mail)?))
     }
 
-    fn letter(&self, job: &ClaimedDelivery, content: &Rendered) -> Vec<u8> {
+    fn encode(&self, delivery: &ClaimedDelivery, content: &Rendered) -> Vec<u8> {
         let mail = Mail {
             from: &self.identity.from,
             reply_to: self.identity.reply_to.as_ref(),
-            date: job.queued_at,
+            date: delivery.queued_at,
             content,
             list: None,
         };
-        mail.encode(&job.address, &self.message_id(job))
+        mail.encode(&delivery.address, &self.message_id(delivery))
     }
 
-    /// The same at every try, so that receivers can drop a twin.
-    fn message_id(&self, job: &ClaimedDelivery) -> MessageId {
+    /// Returns the same Message-ID for every attempt, so that receivers can drop duplicates.
+    fn message_id(&self, delivery: &ClaimedDelivery) -> MessageId {
         let mac = self
             .keys
-            .mac(Purpose::MessageId, &[job.id.as_str().as_bytes()]);
+            .mac(Purpose::MessageId, &[delivery.id.as_str().as_bytes()]);
         MessageId::new(&mac, &self.identity.from)
     }
 }

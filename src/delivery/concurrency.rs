@@ -1,5 +1,5 @@
-//! How many connections a server bears: fewer when it refuses for now, more again when it
-//! takes what it is given.
+//! Adaptive connection limit (AIMD): halved after repeated transient failures, increased
+//! after successes.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,31 +7,34 @@ use tokio::sync::watch;
 
 use crate::domain::delivery::outcome::{DeferReason, Outcome};
 
-/// So many temporary refusals without an acceptance between say what a 421 says at once.
-const ENOUGH: usize = 5;
-/// Acceptances for each open connection before there are half as many more.
-const PATIENCE: usize = 4;
+/// Number of transient rejections without a success that halve the limit.
+///
+/// A reply 421 halves it at once.
+const MAX_REJECTIONS: usize = 5;
 
-/// The connections that may be open at this moment.
+/// Number of successes per open connection before the limit grows by half.
+const SUCCESSES_TO_GROW: usize = 4;
+
+/// The current connection limit and the results since it last changed.
 #[derive(Debug)]
 struct Window {
-    most: usize,
-    now: usize,
-    refused: usize,
-    accepted: usize,
-    /// Outcomes of mails that were on other connections when it was last halved: they say
-    /// nothing of how the server likes it since.
+    max: usize,
+    current: usize,
+    rejections: usize,
+    successes: usize,
+    /// Results still in flight at the last decrease. Ignored, because they were produced
+    /// under the old limit.
     stale: usize,
 }
 
 impl Window {
-    fn new(most: usize) -> Self {
-        let most = most.max(1);
+    fn new(max: usize) -> Self {
+        let max = max.max(1);
         Self {
-            most,
-            now: most,
-            refused: 0,
-            accepted: 0,
+            max,
+            current: max,
+            rejections: 0,
+            successes: 0,
             stale: 0,
         }
     }
@@ -43,21 +46,21 @@ impl Window {
         }
         match outcome {
             Outcome::Delivered => {
-                self.refused = 0;
-                self.accepted += 1;
-                if self.now < self.most && self.accepted >= PATIENCE * self.now {
-                    self.now = self.most.min(self.now + (self.now / 2).max(1));
-                    self.accepted = 0;
+                self.rejections = 0;
+                self.successes += 1;
+                if self.current < self.max && self.successes >= SUCCESSES_TO_GROW * self.current {
+                    self.current = self.max.min(self.current + (self.current / 2).max(1));
+                    self.successes = 0;
                 }
             }
             Outcome::Deferred(DeferReason::Throttled) => self.halve(),
             Outcome::Deferred(DeferReason::Refused | DeferReason::Connection) => {
-                self.refused += 1;
-                if self.refused >= ENOUGH {
+                self.rejections += 1;
+                if self.rejections >= MAX_REJECTIONS {
                     self.halve();
                 }
             }
-            // About the reader, or the end of it all.
+            // Caused by the recipient, or by a problem that stops sending altogether.
             Outcome::Deferred(DeferReason::MailboxFull)
             | Outcome::Bounced(_)
             | Outcome::InDoubt
@@ -66,52 +69,51 @@ impl Window {
     }
 
     fn halve(&mut self) {
-        self.stale = self.now - 1;
-        self.now = (self.now / 2).max(1);
-        self.refused = 0;
-        self.accepted = 0;
+        self.stale = self.current - 1;
+        self.current = (self.current / 2).max(1);
+        self.rejections = 0;
+        self.successes = 0;
     }
 }
 
-/// Shared by the connections of a process, which are numbered from 0.
+/// Limits the connections of one process, which are numbered from 0.
 #[derive(Debug)]
-pub struct ConcurrencyLimiter {
-    allowance: Mutex<Window>,
-    open: watch::Sender<usize>,
+pub(crate) struct ConcurrencyLimiter {
+    window: Mutex<Window>,
+    limit: watch::Sender<usize>,
 }
 
 impl ConcurrencyLimiter {
-    pub fn new(most: usize) -> Self {
-        let allowance = Window::new(most);
+    /// Starts at the maximum of `max` connections.
+    pub(crate) fn new(max: usize) -> Self {
+        let window = Window::new(max);
         Self {
-            open: watch::Sender::new(allowance.now),
-            allowance: Mutex::new(allowance),
+            limit: watch::Sender::new(window.current),
+            window: Mutex::new(window),
         }
     }
 
-    /// Learns from what became of a mail.
-    pub fn observe(&self, outcome: Outcome) {
-        let mut allowance = self
-            .allowance
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let before = allowance.now;
-        allowance.observe(outcome);
-        if allowance.now != before {
-            tracing::info!(connections = allowance.now, "as many as the server bears");
-            self.open.send_replace(allowance.now);
+    /// Adapts the limit to the outcome of one attempt.
+    pub(crate) fn observe(&self, outcome: Outcome) {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = window.current;
+        window.observe(outcome);
+        if window.current != before {
+            tracing::info!(connections = window.current, "connection limit changed");
+            self.limit.send_replace(window.current);
         }
     }
 
-    pub fn allows(&self, connection: usize) -> bool {
-        connection < *self.open.borrow()
+    /// Returns whether the connection with this number may be open.
+    pub(crate) fn is_allowed(&self, connection: usize) -> bool {
+        connection < *self.limit.borrow()
     }
 
-    /// Waits until this connection may be open.
-    pub async fn wait_for_slot(&self, connection: usize) {
-        let mut open = self.open.subscribe();
-        // It ends only with the sender, which is ours.
-        let _ = open.wait_for(|open| connection < *open).await;
+    /// Waits until the connection with this number may be open.
+    pub(crate) async fn wait_for_slot(&self, connection: usize) {
+        let mut limit = self.limit.subscribe();
+        // Fails only if the sender is dropped, and `self` owns the sender.
+        let _ = limit.wait_for(|limit| connection < *limit).await;
     }
 }
 
@@ -123,66 +125,74 @@ mod tests {
     const THROTTLED: Outcome = Outcome::Deferred(DeferReason::Throttled);
     const REFUSED: Outcome = Outcome::Deferred(DeferReason::Refused);
 
-    fn after(allowance: &mut Window, times: usize, outcome: Outcome) -> usize {
+    fn limit_after(window: &mut Window, times: usize, outcome: Outcome) -> usize {
         for _ in 0..times {
-            allowance.observe(outcome);
+            window.observe(outcome);
         }
-        allowance.now
+        window.current
     }
 
     #[test]
-    fn a_421_on_every_connection_halves_once_and_never_below_one() {
-        let mut allowance = Window::new(10);
-        assert_eq!(after(&mut allowance, 10, THROTTLED), 5);
-        assert_eq!(after(&mut allowance, 5, THROTTLED), 2);
-        assert_eq!(after(&mut allowance, 50, THROTTLED), 1);
-        assert_eq!(Window::new(0).now, 1);
+    fn concurrent_421_replies_halve_limit_once() {
+        let mut window = Window::new(10);
+
+        assert_eq!(limit_after(&mut window, 10, THROTTLED), 5);
+        assert_eq!(limit_after(&mut window, 5, THROTTLED), 2);
+        assert_eq!(limit_after(&mut window, 50, THROTTLED), 1);
+        assert_eq!(Window::new(0).current, 1);
     }
 
     #[test]
-    fn refusals_halve_when_nothing_is_taken_between_them() {
-        let mut allowance = Window::new(8);
+    fn rejections_without_success_halve_limit() {
+        let mut window = Window::new(8);
+
         for _ in 0..20 {
-            after(&mut allowance, ENOUGH - 1, REFUSED);
-            after(&mut allowance, 1, Outcome::Delivered);
+            limit_after(&mut window, MAX_REJECTIONS - 1, REFUSED);
+            limit_after(&mut window, 1, Outcome::Delivered);
         }
-        assert_eq!(allowance.now, 8);
-        assert_eq!(after(&mut allowance, ENOUGH, REFUSED), 4);
+        assert_eq!(window.current, 8);
+
+        assert_eq!(limit_after(&mut window, MAX_REJECTIONS, REFUSED), 4);
     }
 
     #[test]
-    fn it_grows_back_with_what_is_taken_and_no_further() {
-        let mut allowance = Window::new(4);
-        after(&mut allowance, 1, THROTTLED);
-        after(&mut allowance, 3, Outcome::Delivered);
-        assert_eq!(after(&mut allowance, 2 * PATIENCE, Outcome::Delivered), 3);
-        assert_eq!(after(&mut allowance, 3 * PATIENCE, Outcome::Delivered), 4);
-        assert_eq!(after(&mut allowance, 500, Outcome::Delivered), 4);
+    fn successes_grow_limit_up_to_maximum() {
+        let mut window = Window::new(4);
+        limit_after(&mut window, 1, THROTTLED);
+        limit_after(&mut window, 3, Outcome::Delivered);
+
+        let mut successes = |times| limit_after(&mut window, times, Outcome::Delivered);
+        assert_eq!(successes(2 * SUCCESSES_TO_GROW), 3);
+        assert_eq!(successes(3 * SUCCESSES_TO_GROW), 4);
+        assert_eq!(successes(500), 4);
     }
 
     #[test]
-    fn what_is_about_readers_changes_nothing() {
-        let mut allowance = Window::new(8);
+    fn recipient_errors_leave_limit_unchanged() {
+        let mut window = Window::new(8);
+
         for outcome in [
-            Outcome::Bounced(BounceReason::Dead),
+            Outcome::Bounced(BounceReason::InvalidAddress),
             Outcome::Bounced(BounceReason::Policy),
             Outcome::Deferred(DeferReason::MailboxFull),
         ] {
-            assert_eq!(after(&mut allowance, 50, outcome), 8);
+            assert_eq!(limit_after(&mut window, 50, outcome), 8);
         }
     }
 
     #[tokio::test]
-    async fn whoever_is_too_many_waits_for_room() {
-        let throttle = ConcurrencyLimiter::new(2);
-        throttle.observe(THROTTLED);
-        assert!(throttle.allows(0) && !throttle.allows(1));
-        let room = async {
-            for _ in 0..=PATIENCE {
-                throttle.observe(Outcome::Delivered);
+    async fn connection_above_limit_waits_for_slot() {
+        let limiter = ConcurrencyLimiter::new(2);
+        limiter.observe(THROTTLED);
+        assert!(limiter.is_allowed(0) && !limiter.is_allowed(1));
+
+        let successes = async {
+            for _ in 0..=SUCCESSES_TO_GROW {
+                limiter.observe(Outcome::Delivered);
             }
         };
-        tokio::join!(throttle.wait_for_slot(1), room);
-        assert!(throttle.allows(1));
+        tokio::join!(limiter.wait_for_slot(1), successes);
+
+        assert!(limiter.is_allowed(1));
     }
 }

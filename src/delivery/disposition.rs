@@ -1,4 +1,18 @@
-//! What an outcome means for the delivery: a pure decision.
+//! Disposition: what the result of an attempt means for its delivery. Pure functions.
+//!
+//! ```text
+//! queued ─► leased ─► sending ─► delivered | deferred | bounced | skipped | in_doubt
+//! ```
+//!
+//! - `delivered`: the server accepted the message with a 2yz reply after the final dot.
+//! - `deferred`: transient rejection or no connection; due again at a later time.
+//! - `bounced`: permanent rejection, or deferred for too long.
+//! - `skipped`: not wanted any longer, and no server has received anything.
+//! - `in_doubt`: the reply after the final dot was lost, and the policy forbids another
+//!   attempt.
+//!
+//! An attempt that no server has answered, or that failed for a reason of the sender, is
+//! not charged: it does not count towards the limit of attempts.
 
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::in_doubt::InDoubtPolicy;
@@ -9,127 +23,149 @@ use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::ids::SubscriberId;
 use crate::store::{ClaimedDelivery, DeliveryUpdate};
 
-/// What to write, and whether the whole issue must stop.
+/// The changes that follow from one attempt.
 #[derive(Clone, Debug)]
-pub struct Disposition {
-    pub settled: DeliveryUpdate,
-    /// The server's words when the fault is not the reader's.
-    pub pause: Option<String>,
+pub(crate) struct Disposition {
+    /// The change of the delivery's row.
+    pub(crate) update: DeliveryUpdate,
+    /// The server's reply, if the whole issue must be paused because of it.
+    pub(crate) pause_reason: Option<String>,
 }
 
-/// Decides what becomes of `job` after one try that was reported at `now`.
-pub fn decide(
-    job: &ClaimedDelivery,
-    report: &SmtpResult,
+/// Decides what happens to `delivery` after an attempt that ended at `now`.
+///
+/// `jitter` spreads the retries; see [`retry`].
+pub(crate) fn decide(
+    delivery: &ClaimedDelivery,
+    result: &SmtpResult,
     policy: InDoubtPolicy,
     now: Timestamp,
     jitter: u8,
 ) -> Disposition {
-    let tried = job.attempts + 1;
-    let mut settled = DeliveryUpdate {
-        id: job.id.clone(),
-        state: DeliveryState::Delivered,
-        due_at: None,
-        reply: report.reply.clone(),
-        charged: true,
-        lost_reply: false,
-        suppress: None,
-        refusal: None,
-    };
-    let mut pause = None;
-    match report.outcome {
+    let attempts = delivery.attempts + 1;
+    let next_attempt = || retry(attempts, delivery.queued_at, now, jitter);
+    let mut update = new_update(delivery, DeliveryState::Delivered, result.reply.clone());
+    update.charged = true;
+    let mut pause_reason = None;
+    match result.outcome {
         Outcome::Delivered => {}
-        Outcome::Deferred(why) => {
-            settled.refusal =
-                refusal(job, SoftBounce::MailboxFull).filter(|_| why == DeferReason::MailboxFull);
-            wait(&mut settled, job, retry(tried, job.queued_at, now, jitter));
+        Outcome::Deferred(reason) => {
+            update.refusal = soft_bounce(delivery, SoftBounce::MailboxFull)
+                .filter(|_| reason == DeferReason::MailboxFull);
+            schedule_retry(&mut update, delivery, next_attempt());
         }
-        Outcome::Bounced(verdict) => {
-            settled.state = DeliveryState::Bounced;
-            settled.suppress = suppressed_by(job).filter(|_| verdict == BounceReason::Dead);
-            settled.refusal =
-                refusal(job, SoftBounce::Unclear).filter(|_| verdict == BounceReason::Unclear);
+        Outcome::Bounced(reason) => {
+            update.state = DeliveryState::Bounced;
+            update.suppress =
+                suppressed_by(delivery).filter(|_| reason == BounceReason::InvalidAddress);
+            update.refusal = soft_bounce(delivery, SoftBounce::Unclear)
+                .filter(|_| reason == BounceReason::Unclear);
         }
         Outcome::InDoubt => {
-            settled.lost_reply = true;
-            if job.lost_replies + 1 >= policy.max_lost_replies(job.kind) {
-                settled.state = DeliveryState::InDoubt;
+            update.lost_reply = true;
+            if delivery.lost_replies + 1 >= policy.max_lost_replies(delivery.kind) {
+                update.state = DeliveryState::InDoubt;
             } else {
-                wait(&mut settled, job, retry(tried, job.queued_at, now, jitter));
+                schedule_retry(&mut update, delivery, next_attempt());
             }
         }
         Outcome::Halted(_) => {
-            settled.charged = false;
-            if job.issue.is_some() {
-                pause = Some(report.reply.clone());
-                settled.state = if job.attempts > 0 {
+            update.charged = false;
+            if delivery.issue.is_some() {
+                pause_reason = Some(result.reply.clone());
+                update.state = if delivery.attempts > 0 {
                     DeliveryState::Deferred
                 } else {
                     DeliveryState::Queued
                 };
-                settled.due_at = Some(now);
+                update.due_at = Some(now);
             } else {
-                wait(&mut settled, job, uncounted(job, now, jitter));
+                // Other mail cannot be paused, so it is deferred.
+                let next_attempt = uncharged_retry(delivery, now, jitter);
+                schedule_retry(&mut update, delivery, next_attempt);
             }
         }
     }
-    Disposition { settled, pause }
+    Disposition {
+        update,
+        pause_reason,
+    }
 }
 
-/// For a try that never came to a server that talks: nobody is charged.
-pub fn unreached(
-    job: &ClaimedDelivery,
-    says: String,
+/// Defers a delivery of which no server has received anything, without charging an attempt.
+pub(crate) fn defer_uncharged(
+    delivery: &ClaimedDelivery,
+    error: String,
     now: Timestamp,
     jitter: u8,
 ) -> DeliveryUpdate {
-    let mut settled = DeliveryUpdate {
-        id: job.id.clone(),
-        state: DeliveryState::Deferred,
+    let mut update = new_update(delivery, DeliveryState::Deferred, error);
+    let next_attempt = uncharged_retry(delivery, now, jitter);
+    schedule_retry(&mut update, delivery, next_attempt);
+    update
+}
+
+/// Skips a delivery that is not wanted any longer.
+pub(crate) fn skip(delivery: &ClaimedDelivery) -> DeliveryUpdate {
+    new_update(delivery, DeliveryState::Skipped, String::new())
+}
+
+fn new_update(delivery: &ClaimedDelivery, state: DeliveryState, reply: String) -> DeliveryUpdate {
+    DeliveryUpdate {
+        id: delivery.id.clone(),
+        state,
         due_at: None,
-        reply: says,
+        reply,
         charged: false,
         lost_reply: false,
         suppress: None,
         refusal: None,
-    };
-    wait(&mut settled, job, uncounted(job, now, jitter));
-    settled
+    }
 }
 
-fn uncounted(job: &ClaimedDelivery, now: Timestamp, jitter: u8) -> Retry {
-    retry_without_charge(job.attempts, job.queued_at, job.due_at, now, jitter)
+fn uncharged_retry(delivery: &ClaimedDelivery, now: Timestamp, jitter: u8) -> Retry {
+    retry_without_charge(
+        delivery.attempts,
+        delivery.queued_at,
+        delivery.due_at,
+        now,
+        jitter,
+    )
 }
 
-/// Only an issue says something of a reader's mailbox: other mail may be asked for by
-/// anyone, as often as they like.
-fn refusal(job: &ClaimedDelivery, refusal: SoftBounce) -> Option<(SubscriberId, SoftBounce)> {
-    let reader = job.issue.and(job.subscriber)?;
-    Some((reader, refusal))
+/// Returns the soft bounce to record. None for mail other than issues: anyone can request
+/// it repeatedly, so its rejections must not suppress the address.
+fn soft_bounce(
+    delivery: &ClaimedDelivery,
+    soft_bounce: SoftBounce,
+) -> Option<(SubscriberId, SoftBounce)> {
+    let subscriber = delivery.issue.and(delivery.subscriber)?;
+    Some((subscriber, soft_bounce))
 }
 
-/// Whom a dead address is held against. A link may go to an address that is not the
-/// reader's yet: a slip in it must not cost them the one they have.
-fn suppressed_by(job: &ClaimedDelivery) -> Option<SubscriberId> {
-    job.subscriber
-        .filter(|_| job.kind != DeliveryKind::ReaderLink)
+/// Returns the subscriber to suppress after a hard bounce. None for address-change mail: a
+/// typo in the new address must not suppress the current one.
+fn suppressed_by(delivery: &ClaimedDelivery) -> Option<SubscriberId> {
+    delivery
+        .subscriber
+        .filter(|_| delivery.kind != DeliveryKind::SubscriberLink)
 }
 
-fn wait(settled: &mut DeliveryUpdate, job: &ClaimedDelivery, retry: Retry) {
+fn schedule_retry(update: &mut DeliveryUpdate, delivery: &ClaimedDelivery, retry: Retry) {
     match retry {
         Retry::At(due) => {
-            settled.state = DeliveryState::Deferred;
-            settled.due_at = Some(due);
+            update.state = DeliveryState::Deferred;
+            update.due_at = Some(due);
         }
         Retry::GiveUp => {
-            // What may have arrived is not called bounced.
-            let doubt = settled.lost_reply || job.lost_replies > 0;
-            settled.state = if doubt {
+            // A message that may have arrived must not count as bounced.
+            let may_have_arrived = update.lost_reply || delivery.lost_replies > 0;
+            update.state = if may_have_arrived {
                 DeliveryState::InDoubt
             } else {
                 DeliveryState::Bounced
             };
-            settled.due_at = None;
+            update.due_at = None;
         }
     }
 }
@@ -148,7 +184,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
 
-    fn job() -> ClaimedDelivery {
+    fn delivery() -> ClaimedDelivery {
         let random = Random::seeded(1);
         ClaimedDelivery {
             id: DeliveryId::from_stored("d".into()),
@@ -165,161 +201,167 @@ mod tests {
         }
     }
 
-    fn decided(job: &ClaimedDelivery, outcome: Outcome, policy: InDoubtPolicy) -> Disposition {
-        decide(
-            job,
-            &SmtpResult {
-                outcome,
-                reply: "words".into(),
-            },
-            policy,
-            NOW,
-            0,
-        )
+    fn decide_with(
+        delivery: &ClaimedDelivery,
+        outcome: Outcome,
+        policy: InDoubtPolicy,
+    ) -> Disposition {
+        let result = SmtpResult {
+            outcome,
+            reply: "550 no".into(),
+        };
+        decide(delivery, &result, policy, NOW, 0)
+    }
+
+    fn update_after(delivery: &ClaimedDelivery, outcome: Outcome) -> DeliveryUpdate {
+        decide_with(delivery, outcome, InDoubtPolicy::Resend).update
     }
 
     #[test]
-    fn what_is_to_go_has_a_time_and_nothing_else_has() {
+    fn due_time_is_set_exactly_for_open_states() {
         use Outcome::*;
         let outcomes = [
             Delivered,
             Deferred(DeferReason::Refused),
-            Bounced(BounceReason::Dead),
+            Bounced(BounceReason::InvalidAddress),
             Bounced(BounceReason::Policy),
             InDoubt,
             Halted(HaltReason::Settings),
         ];
+
         for outcome in outcomes {
-            for policy in [super::InDoubtPolicy::Resend, super::InDoubtPolicy::Hold] {
-                let settled = decided(&job(), outcome, policy).settled;
+            for policy in [InDoubtPolicy::Resend, InDoubtPolicy::Hold] {
+                let update = decide_with(&delivery(), outcome, policy).update;
                 let is_open = matches!(
-                    settled.state,
+                    update.state,
                     DeliveryState::Queued | DeliveryState::Deferred
                 );
-                assert_eq!(settled.due_at.is_some(), is_open, "{outcome:?} {policy:?}");
+                assert_eq!(update.due_at.is_some(), is_open, "{outcome:?} {policy:?}");
             }
         }
     }
 
     #[test]
-    fn only_a_dead_address_is_suppressed() {
-        let suppressed = |verdict| {
-            decided(&job(), Outcome::Bounced(verdict), InDoubtPolicy::Resend)
-                .settled
+    fn only_invalid_address_is_suppressed() {
+        let is_suppressed = |reason| {
+            update_after(&delivery(), Outcome::Bounced(reason))
                 .suppress
                 .is_some()
         };
-        assert!(suppressed(BounceReason::Dead));
-        for verdict in [BounceReason::Unclear, BounceReason::Policy] {
-            assert!(!suppressed(verdict), "{verdict:?}");
+
+        assert!(is_suppressed(BounceReason::InvalidAddress));
+        for reason in [BounceReason::Unclear, BounceReason::Policy] {
+            assert!(!is_suppressed(reason), "{reason:?}");
         }
-        let mut link = job();
-        link.kind = DeliveryKind::ReaderLink;
-        let dead = Outcome::Bounced(BounceReason::Dead);
-        assert_eq!(
-            decided(&link, dead, InDoubtPolicy::Resend).settled.suppress,
-            None,
-            "another address says nothing of this one"
-        );
     }
 
     #[test]
-    fn a_fault_of_ours_pauses_and_charges_nobody() {
-        let decision = decided(
-            &job(),
-            Outcome::Halted(HaltReason::Settings),
-            InDoubtPolicy::Resend,
-        );
-        assert_eq!(decision.pause.as_deref(), Some("words"));
-        assert_eq!(decision.settled.state, DeliveryState::Queued);
-        assert!(!decision.settled.charged);
+    fn hard_bounce_of_link_mail_suppresses_nothing() {
+        let mut link = delivery();
+        link.kind = DeliveryKind::SubscriberLink;
+
+        let update = update_after(&link, Outcome::Bounced(BounceReason::InvalidAddress));
+
+        assert_eq!(update.suppress, None, "it may be the new address");
     }
 
     #[test]
-    fn doubt_is_resent_three_times_at_most_or_held_at_once() {
-        let mut job = job();
+    fn sender_error_pauses_issue_without_charge() {
+        let outcome = Outcome::Halted(HaltReason::Settings);
+
+        let disposition = decide_with(&delivery(), outcome, InDoubtPolicy::Resend);
+
+        assert_eq!(disposition.pause_reason.as_deref(), Some("550 no"));
+        assert_eq!(disposition.update.state, DeliveryState::Queued);
+        assert!(!disposition.update.charged);
+    }
+
+    #[test]
+    fn lost_reply_is_resent_up_to_limit_or_held() {
+        let mut delivery = delivery();
+        let state = |delivery: &ClaimedDelivery, policy| {
+            decide_with(delivery, Outcome::InDoubt, policy).update.state
+        };
+
         assert_eq!(
-            decided(&job, Outcome::InDoubt, InDoubtPolicy::Hold)
-                .settled
-                .state,
+            state(&delivery, InDoubtPolicy::Hold),
             DeliveryState::InDoubt
         );
         assert_eq!(
-            decided(&job, Outcome::InDoubt, InDoubtPolicy::Resend)
-                .settled
-                .state,
+            state(&delivery, InDoubtPolicy::Resend),
             DeliveryState::Deferred
         );
-        job.lost_replies = 2;
+
+        delivery.lost_replies = 2;
         assert_eq!(
-            decided(&job, Outcome::InDoubt, InDoubtPolicy::Resend)
-                .settled
-                .state,
+            state(&delivery, InDoubtPolicy::Resend),
             DeliveryState::InDoubt
         );
     }
 
     #[test]
-    fn a_link_that_a_reader_waits_for_is_never_held_at_once() {
-        for kind in [DeliveryKind::Confirmation, DeliveryKind::ReaderLink] {
-            let mut job = ClaimedDelivery {
+    fn transactional_mail_with_lost_reply_is_not_held() {
+        for kind in [DeliveryKind::Confirmation, DeliveryKind::SubscriberLink] {
+            let mut delivery = ClaimedDelivery {
                 kind,
                 issue: None,
-                ..job()
+                ..delivery()
             };
-            let state = |job: &ClaimedDelivery| {
-                decided(job, Outcome::InDoubt, InDoubtPolicy::Hold)
-                    .settled
+            let state = |delivery: &ClaimedDelivery| {
+                decide_with(delivery, Outcome::InDoubt, InDoubtPolicy::Hold)
+                    .update
                     .state
             };
-            assert_eq!(state(&job), DeliveryState::Deferred, "{kind:?}");
-            job.lost_replies = 2;
-            assert_eq!(state(&job), DeliveryState::InDoubt, "{kind:?}");
+            assert_eq!(state(&delivery), DeliveryState::Deferred, "{kind:?}");
+
+            delivery.lost_replies = 2;
+            assert_eq!(state(&delivery), DeliveryState::InDoubt, "{kind:?}");
         }
     }
 
     #[test]
-    fn after_two_days_a_deferred_copy_bounces() {
-        let mut job = job();
-        job.attempts = 15;
-        job.queued_at = NOW.minus(Duration::from_secs(47 * 3600));
-        let settled = decided(
-            &job,
-            Outcome::Deferred(DeferReason::Refused),
-            InDoubtPolicy::Resend,
-        )
-        .settled;
-        assert_eq!(settled.state, DeliveryState::Bounced);
+    fn deferred_delivery_bounces_after_two_days() {
+        let mut delivery = delivery();
+        delivery.attempts = 15;
+        delivery.queued_at = NOW.minus(Duration::from_secs(47 * 3600));
+
+        let update = update_after(&delivery, Outcome::Deferred(DeferReason::Refused));
+
+        assert_eq!(update.state, DeliveryState::Bounced);
     }
 
     #[test]
-    fn what_may_have_arrived_is_in_doubt_at_the_end_and_not_bounced() {
-        let mut job = job();
-        job.queued_at = NOW.minus(Duration::from_secs(48 * 3600));
-        job.attempts = 5;
-        let last = |job: &ClaimedDelivery, outcome| {
-            decided(job, outcome, InDoubtPolicy::Resend).settled.state
-        };
-        assert_eq!(last(&job, Outcome::InDoubt), DeliveryState::InDoubt);
-        job.lost_replies = 1;
+    fn expired_delivery_with_lost_reply_is_in_doubt() {
+        let mut delivery = delivery();
+        delivery.queued_at = NOW.minus(Duration::from_secs(48 * 3600));
+        delivery.attempts = 5;
+        let state = |delivery: &ClaimedDelivery, outcome| update_after(delivery, outcome).state;
+
+        assert_eq!(state(&delivery, Outcome::InDoubt), DeliveryState::InDoubt);
+
+        delivery.lost_replies = 1;
         let refused = Outcome::Deferred(DeferReason::Refused);
-        assert_eq!(last(&job, refused), DeliveryState::InDoubt);
+        assert_eq!(state(&delivery, refused), DeliveryState::InDoubt);
     }
 
     #[test]
-    fn issues_refused_without_a_clear_word_are_noted() {
-        let noted = |job: &ClaimedDelivery, outcome| {
-            let refusal = decided(job, outcome, InDoubtPolicy::Resend).settled.refusal;
-            refusal.map(|(_, refusal)| refusal)
+    fn soft_bounce_is_recorded_for_issues_only() {
+        let recorded = |delivery: &ClaimedDelivery, outcome| {
+            let soft_bounce = update_after(delivery, outcome).refusal;
+            soft_bounce.map(|(_, soft_bounce)| soft_bounce)
         };
         let unclear = Outcome::Bounced(BounceReason::Unclear);
         let full = Outcome::Deferred(DeferReason::MailboxFull);
-        let mut job = job();
-        assert_eq!(noted(&job, unclear), Some(SoftBounce::Unclear));
-        assert_eq!(noted(&job, full), Some(SoftBounce::MailboxFull));
-        assert_eq!(noted(&job, Outcome::Bounced(BounceReason::Policy)), None);
-        assert_eq!(noted(&job, Outcome::Deferred(DeferReason::Refused)), None);
-        job.issue = None;
-        assert_eq!(noted(&job, unclear), None);
+        let policy = Outcome::Bounced(BounceReason::Policy);
+        let refused = Outcome::Deferred(DeferReason::Refused);
+        let mut delivery = delivery();
+
+        assert_eq!(recorded(&delivery, unclear), Some(SoftBounce::Unclear));
+        assert_eq!(recorded(&delivery, full), Some(SoftBounce::MailboxFull));
+        assert_eq!(recorded(&delivery, policy), None);
+        assert_eq!(recorded(&delivery, refused), None);
+
+        delivery.issue = None;
+        assert_eq!(recorded(&delivery, unclear), None);
     }
 }

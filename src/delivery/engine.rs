@@ -1,4 +1,4 @@
-//! The engine of one process: starts the parts, and winds them down.
+//! Starts the parts of the delivery engine and shuts them down in order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,174 +11,188 @@ use tokio_util::sync::CancellationToken;
 use crate::delivery::batch_size::AdaptiveBatchSize;
 use crate::delivery::circuit_breaker::LoginBreaker;
 use crate::delivery::concurrency::ConcurrencyLimiter;
-use crate::delivery::connection::Dispatcher;
+use crate::delivery::dispatcher::Dispatcher;
+use crate::delivery::heartbeat::Membership;
 use crate::delivery::rate_limiter::RateLimiter;
-use crate::delivery::{DeliveryService, Membership};
+use crate::delivery::service::DeliveryService;
 use crate::domain::ids::WorkerId;
 
-/// A mail that is on the wire when the process is asked to stop gets this long to come
-/// to its end; then it is in doubt.
-const GRACE: Duration = Duration::from_secs(6);
-/// And so long when the process goes on, under other settings: few servers are slower.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
-/// How long giving the leases back may take.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
-/// Before the database is asked again to let this process join.
-const REJOIN: Duration = Duration::from_secs(2);
+/// How long a message in transfer may take to complete when the process ends.
+///
+/// After that the delivery is recorded as in doubt or released.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(6);
 
-/// Delivers what is queued, until it is stopped.
+/// How long messages in transfer may take to complete when only the settings change.
+///
+/// Two minutes, because the process keeps running and few servers take longer to reply.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long unregistering the worker and releasing its leases may take.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Delay before registration is retried after a database error.
+const REGISTER_RETRY_DELAY: Duration = Duration::from_secs(2);
+
+/// Sends queued deliveries until it is stopped.
 #[derive(Debug)]
 pub struct Engine {
-    deliveries: DeliveryService,
-    gate: Arc<LoginBreaker>,
+    service: DeliveryService,
+    /// Shared by successive workers, so that a restart does not repeat a failed login.
+    breaker: Arc<LoginBreaker>,
 }
 
 impl Engine {
-    pub fn new(deliveries: DeliveryService) -> Self {
+    /// Creates an engine; [`run`](Self::run) starts it.
+    pub fn new(service: DeliveryService) -> Self {
         Self {
-            deliveries,
-            gate: Arc::default(),
+            service,
+            breaker: Arc::default(),
         }
     }
 
-    /// Runs until `stop`, through every failure of database and server. Then nothing new
-    /// is begun, what is on a connection comes to its end within seconds, and all other
-    /// leases go back.
+    /// Sends deliveries until `stop` is cancelled, across all database and server failures.
     ///
-    /// `ending` is the process's own end, which has less patience than `stop` alone.
-    pub async fn run(&self, stop: CancellationToken, ending: CancellationToken) {
+    /// After `stop` no message is started, messages in transfer complete within
+    /// [`DRAIN_TIMEOUT`] and all other leases are released. `shutdown` announces the end of
+    /// the process and shortens the time to [`SHUTDOWN_GRACE`].
+    pub async fn run(&self, stop: CancellationToken, shutdown: CancellationToken) {
         while !stop.is_cancelled() {
-            let worker = WorkerId::new(self.deliveries.now(), &self.deliveries.random);
-            match self
-                .deliveries
+            let worker = WorkerId::new(self.service.now(), &self.service.random);
+            let registered = self
+                .service
                 .store
-                .register_worker(&worker, self.deliveries.now())
-                .await
-            {
-                Ok(()) => self.run_worker(worker, &stop, &ending).await,
+                .register_worker(&worker, self.service.now())
+                .await;
+            match registered {
+                Ok(()) => self.run_worker(worker, &stop, &shutdown).await,
                 Err(error) => {
-                    tracing::warn!(%error, "cannot begin to deliver: the database does not answer");
+                    tracing::warn!(%error, "cannot register delivery worker; retrying");
                     tokio::select! {
                         () = stop.cancelled() => {}
-                        () = tokio::time::sleep(REJOIN) => {}
+                        () = tokio::time::sleep(REGISTER_RETRY_DELAY) => {}
                     }
                 }
             }
         }
     }
 
-    /// One life under one worker id.
+    /// Runs all parts under one worker id until they must stop or restart.
     async fn run_worker(
         &self,
         worker: WorkerId,
         stop: &CancellationToken,
-        ending: &CancellationToken,
+        shutdown: &CancellationToken,
     ) {
         fail_point!("joined");
         let stop = stop.child_token();
-        let (hard_stop, give_up) = (CancellationToken::new(), CancellationToken::new());
-        let (pulse, felt) = watch::channel(Membership::Joining);
-        let (job_in, job_out) = mpsc::channel(AdaptiveBatchSize::LARGEST);
-        let (request_in, request_out) = mpsc::channel(self.deliveries.policy.connections);
+        let (abort_sends, abandon_results) = (CancellationToken::new(), CancellationToken::new());
+        let (membership_sender, membership) = watch::channel(Membership::Joining);
+        let (delivery_sender, deliveries) = mpsc::channel(AdaptiveBatchSize::MAX_BUFFERED);
+        let (commit_sender, commits) = mpsc::channel(self.service.settings.connections);
 
-        let mut connections = JoinSet::new();
-        let jobs = Arc::new(Mutex::new(job_out));
-        let pace = Arc::new(RateLimiter::new(self.deliveries.policy.rate_per_second));
-        let throttle = Arc::new(ConcurrencyLimiter::new(self.deliveries.policy.connections));
-        for number in 0..self.deliveries.policy.connections {
-            let connection = Dispatcher {
-                number,
-                throttle: Arc::clone(&throttle),
-                gate: Arc::clone(&self.gate),
-                deliveries: self.deliveries.clone(),
-                worker,
-                jobs: Arc::clone(&jobs),
-                recorder: request_in.clone(),
-                pace: Arc::clone(&pace),
-                pulse: felt.clone(),
-                stop: stop.clone(),
-                hard_stop: hard_stop.clone(),
-            };
-            connections.spawn(connection.run());
-        }
-        drop(request_in);
+        let mut dispatchers = self.spawn_dispatchers(Dispatcher {
+            number: 0,
+            concurrency: Arc::new(ConcurrencyLimiter::new(self.service.settings.connections)),
+            breaker: Arc::clone(&self.breaker),
+            service: self.service.clone(),
+            worker,
+            deliveries: Arc::new(Mutex::new(deliveries)),
+            recorder: commit_sender,
+            rate: Arc::new(RateLimiter::new(self.service.settings.rate_per_second)),
+            membership: membership.clone(),
+            stop: stop.clone(),
+            abort_sends: abort_sends.clone(),
+        });
+        let service = || self.service.clone();
+        let heartbeat = tokio::spawn(service().run_heartbeat(worker, membership_sender));
+        let fan_outs = tokio::spawn(service().run_fan_outs());
+        let mut producer =
+            tokio::spawn(service().run_producer(worker, delivery_sender, stop.clone()));
+        let recorder =
+            tokio::spawn(service().run_recorder(worker, commits, abandon_results.clone()));
 
-        let heart = spawn(&self.deliveries, |it| async move {
-            it.run_heartbeat(worker, pulse).await
-        });
-        let queues = spawn(&self.deliveries, |it| async move { it.keep_queues().await });
-        let mut feeder = spawn(&self.deliveries, |it| {
-            let stop = stop.clone();
-            async move { it.run_producer(worker, job_in, stop).await }
-        });
-        let recorder = spawn(&self.deliveries, |it| {
-            let give_up = give_up.clone();
-            async move { it.run_recorder(worker, request_out, give_up).await }
-        });
+        let is_evicted = wait_for_end(membership, &stop, &mut producer).await;
 
-        let was_taken_for_dead = wait_for_end(felt, &stop, &mut feeder).await;
         stop.cancel();
-        // A claim that the database never answers must not hold the end up; what it may
-        // have leased goes back with the rest.
-        feeder.abort();
-        queues.abort();
-        let ending = ending.clone();
-        let grace = tokio::spawn(async move {
-            if !was_taken_for_dead {
-                let _ = tokio::time::timeout(DRAIN_TIMEOUT, ending.cancelled()).await;
-            }
-            tokio::time::sleep(GRACE).await;
-            hard_stop.cancel();
-            // What was sent is not forgotten while there is a process to remember it.
-            if !was_taken_for_dead {
-                ending.cancelled().await;
-            }
-            give_up.cancel();
-        });
-        while connections.join_next().await.is_some() {}
+        // Aborted, because a claim to which the database does not respond must not delay the
+        // end. Deliveries that it may have leased are released with the others.
+        producer.abort();
+        fan_outs.abort();
+        let deadlines = tokio::spawn(enforce_deadlines(
+            is_evicted,
+            shutdown.clone(),
+            abort_sends,
+            abandon_results,
+        ));
+        while dispatchers.join_next().await.is_some() {}
+        // Ends when all dispatchers are gone. A panic in it leaves deliveries for recovery.
         let _ = recorder.await;
-        grace.abort();
-        if !was_taken_for_dead {
-            self.resign(&worker).await;
+        deadlines.abort();
+        if !is_evicted {
+            self.unregister(&worker).await;
         }
-        // The heart beats on until the last outcome is written.
-        heart.abort();
+        // Stop the heartbeat last, so that leases stay valid until the final commit.
+        heartbeat.abort();
     }
 
-    async fn resign(&self, worker: &WorkerId) {
-        let resigned = tokio::time::timeout(
-            SHUTDOWN_TIMEOUT,
-            self.deliveries.store.shutdown_worker(worker),
-        )
-        .await;
-        if !matches!(resigned, Ok(Ok(()))) {
-            tracing::warn!("leases were not given back; another process takes them up");
+    /// Starts one task per connection, each with its own copy of `template`.
+    fn spawn_dispatchers(&self, template: Dispatcher) -> JoinSet<()> {
+        let mut dispatchers = JoinSet::new();
+        for number in 0..self.service.settings.connections {
+            let dispatcher = Dispatcher {
+                number,
+                ..template.clone()
+            };
+            dispatchers.spawn(dispatcher.run());
+        }
+        dispatchers
+    }
+
+    async fn unregister(&self, worker: &WorkerId) {
+        let unregister = self.service.store.shutdown_worker(worker);
+        let unregistered = tokio::time::timeout(SHUTDOWN_TIMEOUT, unregister).await;
+        if !matches!(unregistered, Ok(Ok(()))) {
+            tracing::warn!(worker.id = %worker, "cannot release leases; another worker will reclaim them");
         }
     }
 }
 
-fn spawn<F>(deliveries: &DeliveryService, part: impl FnOnce(DeliveryService) -> F) -> JoinHandle<()>
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    tokio::spawn(part(deliveries.clone()))
-}
-
-/// True when others took this process for dead.
+/// Waits until the worker must end. Returns whether other workers declared it dead.
 async fn wait_for_end(
-    mut felt: watch::Receiver<Membership>,
+    mut membership: watch::Receiver<Membership>,
     stop: &CancellationToken,
-    feeder: &mut JoinHandle<()>,
+    producer: &mut JoinHandle<()>,
 ) -> bool {
     tokio::select! {
         () = stop.cancelled() => false,
-        // It cannot go on, and nobody would be sent anything any more.
-        _ = feeder => false,
-        dead = felt.wait_for(|pulse| *pulse == Membership::TakenForDead) => {
-            if dead.is_ok() {
-                tracing::error!("other processes took this one for dead; it begins anew");
+        // The producer ended, so this worker would never send anything again.
+        _ = producer => false,
+        evicted = membership.wait_for(|membership| *membership == Membership::Evicted) => {
+            if evicted.is_ok() {
+                tracing::error!("worker was declared dead by another worker; restarting");
             }
-            dead.is_ok()
+            evicted.is_ok()
         }
     }
+}
+
+/// Aborts sends, and then the recording of results, when their time is over.
+///
+/// An evicted worker has lost its leases, so it only waits for [`SHUTDOWN_GRACE`]. Any other
+/// worker keeps trying to record results for as long as the process runs.
+async fn enforce_deadlines(
+    is_evicted: bool,
+    shutdown: CancellationToken,
+    abort_sends: CancellationToken,
+    abandon_results: CancellationToken,
+) {
+    if !is_evicted {
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, shutdown.cancelled()).await;
+    }
+    tokio::time::sleep(SHUTDOWN_GRACE).await;
+    abort_sends.cancel();
+    if !is_evicted {
+        shutdown.cancelled().await;
+    }
+    abandon_results.cancel();
 }

@@ -1,170 +1,200 @@
-//! Who is alive is not told by clocks: each process counts its heartbeats, and one
-//! whose count stands still before another's eyes is dead.
+//! Failure detector and lease recovery.
+//!
+//! Each worker increments a counter in the database every 2 s and reads the counters of
+//! the others. A worker whose counter does not change for 5 successful polls and 10 s of
+//! the observer's monotonic clock is declared dead; its leases are reclaimed and its row
+//! is deleted. Wall clocks are not compared. Failed polls do not count, so a database
+//! outage declares no worker dead. A worker that finds its own row deleted is evicted: it
+//! drops all work and the engine restarts under a new worker id.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::delivery::DeliveryService;
-use crate::domain::delivery::retry::LONGEST_WAIT;
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use crate::delivery::service::DeliveryService;
+use crate::domain::delivery::retry::MAX_RETRY_DELAY;
 use crate::domain::ids::WorkerId;
 use crate::store::StoreError;
 
-/// Between two beats, and two looks at the others.
+/// Time between two heartbeats, and between two polls of the other workers.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
-/// A count must stand still through this many looks that succeeded …
+
+/// Number of successful polls without a change before a worker is declared dead.
 const MISSED_BEATS: u32 = 5;
-/// … over this much of the observer's own monotonic time. A database that answers
-/// nobody makes nobody dead.
+
+/// Minimum time without a change before a worker is declared dead.
+///
+/// Ten seconds, so that leases are reclaimed within 15 s of a crash.
 const DEAD_AFTER: Duration = Duration::from_secs(10);
 
-/// Between two times, in beats, that the queue is put in order.
-const TIDY: u32 = 30;
+/// Heartbeats after which all other workers have seen a new worker.
+///
+/// The others poll once per [`HEARTBEAT_INTERVAL`]; the third leaves room for a late poll.
+const VISIBLE_AFTER_BEATS: u32 = 3;
 
-/// What one process has seen of the others' hearts.
+/// Number of heartbeats between two runs of queue maintenance (one minute).
+const MAINTENANCE_EVERY_BEATS: u32 = 30;
+
+/// The heartbeat counters of the other workers, as one worker has observed them.
 #[derive(Debug, Default)]
 struct FailureDetector {
-    seen: HashMap<WorkerId, Sight>,
+    observed: HashMap<WorkerId, Observation>,
 }
 
 #[derive(Debug)]
-struct Sight {
-    beat: i64,
+struct Observation {
+    counter: i64,
+    /// When `counter` was first observed.
     since: Instant,
-    looks: u32,
+    /// Number of successful polls that found `counter`.
+    polls: u32,
+}
+
+impl Observation {
+    fn new(counter: i64, now: Instant) -> Self {
+        Self {
+            counter,
+            since: now,
+            polls: 0,
+        }
+    }
 }
 
 impl FailureDetector {
-    /// Notes a successful look and tells who is dead by now, with the beat at which they
-    /// stand.
-    fn look(&mut self, beats: &[(WorkerId, i64)], now: Instant) -> Vec<(WorkerId, i64)> {
-        self.seen
-            .retain(|id, _| beats.iter().any(|(known, _)| known == id));
+    /// Records a successful poll. Returns the dead workers with their last counter.
+    fn observe(&mut self, counters: &[(WorkerId, i64)], now: Instant) -> Vec<(WorkerId, i64)> {
+        self.observed
+            .retain(|id, _| counters.iter().any(|(listed, _)| listed == id));
         let mut dead = Vec::new();
-        for (id, beat) in beats {
-            let sight = self.seen.entry(*id).or_insert(Sight {
-                beat: *beat,
-                since: now,
-                looks: 0,
-            });
-            if sight.beat != *beat {
-                *sight = Sight {
-                    beat: *beat,
-                    since: now,
-                    looks: 0,
-                };
+        for (id, counter) in counters {
+            let observation = self
+                .observed
+                .entry(*id)
+                .or_insert_with(|| Observation::new(*counter, now));
+            if observation.counter != *counter {
+                *observation = Observation::new(*counter, now);
             }
-            sight.looks += 1;
-            if sight.looks > MISSED_BEATS && now.duration_since(sight.since) >= DEAD_AFTER {
-                dead.push((*id, *beat));
+            observation.polls += 1;
+            let is_dead = observation.polls > MISSED_BEATS
+                && now.duration_since(observation.since) >= DEAD_AFTER;
+            if is_dead {
+                dead.push((*id, *counter));
             }
         }
         dead
     }
 }
 
-/// What the engine needs to know of the hearts.
+/// Whether this worker belongs to the group of living workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Membership {
-    /// The others may not have seen this process yet, so there is no part of a rate for it.
+pub(crate) enum Membership {
+    /// Registered but not yet seen by all workers; has no share of the rate limit.
     Joining,
-    /// So many processes are alive, this one included.
-    Living(usize),
-    /// Others took this process for dead, and its leases with it.
-    TakenForDead,
+    /// Number of living workers, including this one.
+    Alive(usize),
+    /// Declared dead by another worker, which has reclaimed the leases of this one.
+    Evicted,
 }
 
-/// Beats after which all others have seen a newcomer: they look once between two.
-const SEEN_AFTER: u32 = 3;
-
 impl Membership {
-    /// How many share a rate with this process, itself included.
-    pub fn living(self) -> usize {
+    /// Returns the number of workers that share the rate limit, including this one.
+    pub(crate) fn alive_workers(self) -> usize {
         match self {
-            Self::Living(living) => living,
-            Self::Joining | Self::TakenForDead => 1,
+            Self::Alive(workers) => workers,
+            Self::Joining | Self::Evicted => 1,
         }
     }
 
-    /// What is felt holds only when a newcomer is alone, or known to the others.
-    fn after(self, beats: u32) -> Self {
+    /// Returns [`Self::Joining`] instead of [`Self::Alive`] while other workers may not have
+    /// seen this one, which has sent `beats` heartbeats. A single worker never waits.
+    fn limited_by_visibility(self, beats: u32) -> Self {
         match self {
-            Self::Living(others) if others > 1 && beats < SEEN_AFTER => Self::Joining,
-            felt => felt,
+            Self::Alive(workers) if workers > 1 && beats < VISIBLE_AFTER_BEATS => Self::Joining,
+            membership => membership,
         }
     }
 }
 
 impl DeliveryService {
-    /// Beats, and takes up what the dead had leased, until it is aborted.
-    pub(super) async fn run_heartbeat(
-        &self,
+    /// Sends heartbeats and reclaims the leases of dead workers, until the task is aborted
+    /// or the worker is evicted.
+    pub(crate) async fn run_heartbeat(
+        self,
         worker: WorkerId,
-        pulse: tokio::sync::watch::Sender<Membership>,
+        membership_sender: watch::Sender<Membership>,
     ) {
-        let mut observer = FailureDetector::default();
+        let mut detector = FailureDetector::default();
         let mut beats = 0;
         let mut ticks = tokio::time::interval(HEARTBEAT_INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if beats % TIDY == 0 {
-                self.tidy().await;
+            if beats % MAINTENANCE_EVERY_BEATS == 0 {
+                self.maintain_queue().await;
             }
-            match self.beat(worker, &mut observer).await {
-                Ok(felt) => {
+            match self.beat(worker, &mut detector).await {
+                Ok(membership) => {
                     beats += 1;
-                    let felt = felt.after(beats);
-                    let _ = pulse.send(felt);
-                    if felt == Membership::TakenForDead {
+                    let membership = membership.limited_by_visibility(beats);
+                    // Without receivers the engine is ending, and aborts this task.
+                    let _ = membership_sender.send(membership);
+                    if membership == Membership::Evicted {
                         return;
                     }
                 }
-                Err(error) => tracing::warn!(%error, "no heartbeat: the database does not answer"),
+                Err(error) => tracing::warn!(%error, "cannot record heartbeat; retrying"),
             }
         }
     }
 
-    /// Brings near what a clock that was ahead has put off for too long, and keeps looks at
-    /// a running issue cheap.
-    async fn tidy(&self) {
+    /// Caps due times that a clock running ahead has set, and compacts the delivery counts.
+    async fn maintain_queue(&self) {
         let now = self.now();
-        let tidied = async {
-            self.store.cap_due_at(now.plus(LONGEST_WAIT), now).await?;
+        let maintained = async {
+            self.store
+                .cap_due_at(now.plus(MAX_RETRY_DELAY), now)
+                .await?;
             self.store.compact_counts().await
         };
-        if let Err(error) = tidied.await {
-            tracing::debug!(%error, "the queue is put in order later");
+        if let Err(error) = maintained.await {
+            tracing::debug!(%error, "cannot maintain queue; retrying");
         }
     }
 
+    /// Records one heartbeat, polls the other workers and reclaims leases.
     async fn beat(
         &self,
         worker: WorkerId,
-        observer: &mut FailureDetector,
+        detector: &mut FailureDetector,
     ) -> Result<Membership, StoreError> {
         if !self.store.heartbeat(&worker).await? {
-            return Ok(Membership::TakenForDead);
+            return Ok(Membership::Evicted);
         }
         let workers = self.store.workers().await?;
         let others: Vec<_> = workers
             .into_iter()
             .filter(|(id, _)| *id != worker)
             .collect();
-        let dead = observer.look(&others, Instant::now());
-        let policy = self.policy.in_doubt;
-        for (id, beat) in &dead {
-            if self
+        let dead = detector.observe(&others, Instant::now());
+        let policy = self.settings.in_doubt;
+        for (id, counter) in &dead {
+            // Returns false if the counter has changed, or if another worker was faster.
+            let reclaimed = self
                 .store
-                .reclaim_leases(id, *beat, policy, self.now())
-                .await?
-            {
-                tracing::warn!(worker = %id, "a process died; its deliveries are taken up");
+                .reclaim_leases(id, *counter, policy, self.now())
+                .await?;
+            if reclaimed {
+                tracing::warn!(worker.id = %id, "worker declared dead; leases reclaimed");
             }
         }
-        if self.store.reclaim_orphans(policy, self.now()).await? > 0 {
-            tracing::warn!("deliveries were left behind; they are taken up");
+        // A statement of a worker may be committed after its leases were reclaimed.
+        let workers = self.store.reclaim_orphans(policy, self.now()).await?;
+        if workers > 0 {
+            tracing::warn!(workers, "leases of unregistered workers reclaimed");
         }
-        Ok(Membership::Living(1 + others.len() - dead.len()))
+        Ok(Membership::Alive(1 + others.len() - dead.len()))
     }
 }
 
@@ -179,55 +209,51 @@ mod tests {
     }
 
     #[test]
-    fn a_heart_that_stands_still_is_dead_and_no_sooner() {
+    fn unchanged_counter_is_dead_after_ten_seconds() {
         let start = Instant::now();
-        let mut observer = FailureDetector::default();
+        let mut detector = FailureDetector::default();
+
         for seconds in [0, 2, 4, 6, 8] {
-            assert!(
-                observer
-                    .look(&[(worker(), 7)], start + Duration::from_secs(seconds))
-                    .is_empty()
-            );
+            let now = start + Duration::from_secs(seconds);
+            assert!(detector.observe(&[(worker(), 7)], now).is_empty());
         }
-        assert_eq!(
-            observer.look(&[(worker(), 7)], start + Duration::from_secs(10)),
-            [(worker(), 7)]
-        );
+
+        let now = start + Duration::from_secs(10);
+        assert_eq!(detector.observe(&[(worker(), 7)], now), [(worker(), 7)]);
     }
 
     #[test]
-    fn a_newcomer_has_no_part_of_the_rate_before_the_others_know() {
-        assert_eq!(Membership::Living(1).after(1), Membership::Living(1));
-        assert_eq!(Membership::Living(2).after(1), Membership::Joining);
-        assert_eq!(
-            Membership::Living(2).after(SEEN_AFTER),
-            Membership::Living(2)
-        );
-        assert_eq!(Membership::TakenForDead.after(1), Membership::TakenForDead);
-    }
-
-    #[test]
-    fn a_beat_begins_the_count_anew() {
+    fn changed_counter_restarts_detection() {
         let start = Instant::now();
-        let mut observer = FailureDetector::default();
-        for (beat, seconds) in (0..).zip((0..60).step_by(9)) {
-            assert!(
-                observer
-                    .look(&[(worker(), beat)], start + Duration::from_secs(seconds))
-                    .is_empty()
-            );
+        let mut detector = FailureDetector::default();
+
+        for (counter, seconds) in (0..).zip((0..60).step_by(9)) {
+            let now = start + Duration::from_secs(seconds);
+            assert!(detector.observe(&[(worker(), counter)], now).is_empty());
         }
     }
 
     #[test]
-    fn a_database_that_did_not_answer_makes_nobody_dead() {
+    fn database_outage_declares_no_worker_dead() {
         let start = Instant::now();
-        let mut observer = FailureDetector::default();
-        observer.look(&[(worker(), 7)], start);
-        assert!(
-            observer
-                .look(&[(worker(), 7)], start + Duration::from_secs(60))
-                .is_empty()
+        let mut detector = FailureDetector::default();
+        detector.observe(&[(worker(), 7)], start);
+
+        let now = start + Duration::from_secs(60);
+        assert!(detector.observe(&[(worker(), 7)], now).is_empty());
+    }
+
+    #[test]
+    fn new_worker_is_joining_until_others_have_seen_it() {
+        let alone = Membership::Alive(1);
+        let both = Membership::Alive(2);
+
+        assert_eq!(alone.limited_by_visibility(1), alone);
+        assert_eq!(both.limited_by_visibility(1), Membership::Joining);
+        assert_eq!(both.limited_by_visibility(VISIBLE_AFTER_BEATS), both);
+        assert_eq!(
+            Membership::Evicted.limited_by_visibility(1),
+            Membership::Evicted
         );
     }
 }

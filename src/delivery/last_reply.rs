@@ -1,57 +1,66 @@
-//! What the mail server said last about each issue, written down for the desk now and
-//! then: whoever watches a send may sit at another process.
+//! Last SMTP reply of each issue, stored once per second.
+//!
+//! The admin UI shows it while an issue is sent, also when another process sends it.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::delivery::DeliveryService;
-use crate::delivery::recorder::AttemptResult;
+use crate::delivery::outcome::AttemptResult;
+use crate::delivery::service::DeliveryService;
 use crate::domain::delivery::outcome::{DeferReason, Outcome};
 use crate::domain::ids::IssueId;
 
-/// Between two writes.
-const EVERY: Duration = Duration::from_secs(1);
-/// Outcomes wait behind it.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Minimum time between two writes.
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Timeout for storing the reply; result commits queue behind this write.
+const WRITE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Last replies since the last write.
 #[derive(Debug, Default)]
-pub struct LastReplies {
-    heard: HashMap<IssueId, Words>,
-    written: Option<Instant>,
+pub(crate) struct LastReplies {
+    pending: HashMap<IssueId, LastReply>,
+    last_write: Option<Instant>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Words {
-    says: String,
-    /// They came from the server, and are not about reaching it.
-    answered: bool,
+struct LastReply {
+    text: String,
+    /// Whether the server has replied since the last write. If not, `text` is an error of
+    /// the connection.
+    has_server_reply: bool,
 }
 
 impl LastReplies {
-    pub fn note(&mut self, done: &AttemptResult) {
-        let Some(issue) = done.issue.filter(|_| !done.settled.reply.is_empty()) else {
+    /// Records the reply of a result that belongs to an issue.
+    pub(crate) fn record(&mut self, result: &AttemptResult) {
+        let text = &result.update.reply;
+        let Some(issue) = result.issue.filter(|_| !text.is_empty()) else {
             return;
         };
-        let earlier = self.heard.get(&issue).is_some_and(|words| words.answered);
-        let words = Words {
-            says: done.settled.reply.clone(),
-            answered: earlier || is_answer(done.outcome),
+        let replied_before = self
+            .pending
+            .get(&issue)
+            .is_some_and(|reply| reply.has_server_reply);
+        let reply = LastReply {
+            text: text.clone(),
+            has_server_reply: replied_before || is_server_reply(result.outcome),
         };
-        self.heard.insert(issue, words);
+        self.pending.insert(issue, reply);
     }
 
-    /// What is to be written now, if it is time.
-    fn take(&mut self, now: Instant) -> HashMap<IssueId, Words> {
-        let rested = self.written.is_none_or(|at| now - at >= EVERY);
-        if !rested || self.heard.is_empty() {
+    /// Removes and returns the replies to write, which are none before [`WRITE_INTERVAL`].
+    fn take_due(&mut self, now: Instant) -> HashMap<IssueId, LastReply> {
+        let is_due = self.last_write.is_none_or(|at| now - at >= WRITE_INTERVAL);
+        if !is_due || self.pending.is_empty() {
             return HashMap::new();
         }
-        self.written = Some(now);
-        std::mem::take(&mut self.heard)
+        self.last_write = Some(now);
+        std::mem::take(&mut self.pending)
     }
 }
 
-fn is_answer(outcome: Outcome) -> bool {
+fn is_server_reply(outcome: Outcome) -> bool {
     !matches!(
         outcome,
         Outcome::Deferred(DeferReason::Connection) | Outcome::InDoubt
@@ -59,26 +68,30 @@ fn is_answer(outcome: Outcome) -> bool {
 }
 
 impl DeliveryService {
-    /// Only for people's eyes: when the database fails it is not tried again. True when it
-    /// was time for it.
-    pub(super) async fn write_last_words(&self, words: &mut LastReplies) -> bool {
-        let words = words.take(Instant::now());
-        let is_time = !words.is_empty();
-        for (issue, words) in words {
-            let answered_at = words.answered.then(|| self.now());
-            let noted = self
+    /// Stores the last replies if a write is due. Returns whether it was.
+    ///
+    /// A failed write is not retried, because the replies are for display only.
+    pub(crate) async fn store_last_replies(&self, replies: &mut LastReplies) -> bool {
+        let due = replies.take_due(Instant::now());
+        let is_due = !due.is_empty();
+        for (issue, reply) in due {
+            let replied_at = reply.has_server_reply.then(|| self.now());
+            let stored = self
                 .store
-                .record_last_reply(&issue, &words.says, answered_at);
-            if !matches!(tokio::time::timeout(PATIENCE, noted).await, Ok(Ok(()))) {
-                tracing::debug!(%issue, "the mail server's last words are not noted");
+                .record_last_reply(&issue, &reply.text, replied_at);
+            if !matches!(
+                tokio::time::timeout(WRITE_TIMEOUT, stored).await,
+                Ok(Ok(()))
+            ) {
+                tracing::debug!(issue.id = %issue, "cannot store last SMTP reply");
             }
         }
-        is_time
+        is_due
     }
 
-    /// What other processes were refused; not known while the database fails.
-    pub(super) async fn open_streaks(&self) -> Vec<IssueId> {
-        match tokio::time::timeout(PATIENCE, self.store.policy_streaks()).await {
+    /// Returns the issues with policy rejections of any worker; none if the database fails.
+    pub(crate) async fn issues_with_rejections(&self) -> Vec<IssueId> {
+        match tokio::time::timeout(WRITE_TIMEOUT, self.store.policy_streaks()).await {
             Ok(Ok(issues)) => issues,
             _ => Vec::new(),
         }
@@ -89,51 +102,31 @@ impl DeliveryService {
 mod tests {
     use super::*;
     use crate::domain::clock::Timestamp;
-    use crate::domain::delivery::{DeliveryId, DeliveryState};
     use crate::domain::random::Random;
-    use crate::store::DeliveryUpdate;
-
-    fn done(issue: Option<IssueId>, outcome: Outcome, says: &str) -> AttemptResult {
-        let settled = DeliveryUpdate {
-            id: DeliveryId::from_stored("d".to_owned()),
-            state: DeliveryState::Delivered,
-            due_at: None,
-            reply: says.to_owned(),
-            charged: true,
-            lost_reply: false,
-            suppress: None,
-            refusal: None,
-        };
-        AttemptResult {
-            settled,
-            issue,
-            outcome,
-            pause: None,
-        }
-    }
 
     #[test]
-    fn the_last_words_are_kept_and_written_once_a_second() {
+    fn last_reply_is_due_once_per_second() {
         let issue = IssueId::new(Timestamp::from_millis(1), &Random::seeded(1));
+        let unreachable = Outcome::Deferred(DeferReason::Connection);
         let start = Instant::now();
-        let mut words = LastReplies::default();
-        assert!(words.take(start).is_empty());
-        words.note(&done(None, Outcome::Delivered, "250 ok"));
-        words.note(&done(Some(issue), Outcome::Delivered, "250 ok"));
-        words.note(&done(
-            Some(issue),
-            Outcome::Deferred(DeferReason::Connection),
-            "connection refused",
-        ));
-        words.note(&done(Some(issue), Outcome::Delivered, ""));
-        let taken = words.take(start);
-        assert_eq!(taken.len(), 1);
-        assert_eq!(taken[&issue].says, "connection refused");
-        assert!(taken[&issue].answered, "it did answer within that second");
+        let mut replies = LastReplies::default();
+        let record = |replies: &mut LastReplies, issue, outcome, reply| {
+            replies.record(&AttemptResult::for_test(issue, outcome, reply));
+        };
+        assert!(replies.take_due(start).is_empty());
 
-        words.note(&done(Some(issue), Outcome::InDoubt, "no reply"));
-        assert!(words.take(start + EVERY / 2).is_empty());
-        let taken = words.take(start + EVERY);
-        assert!(!taken[&issue].answered);
+        record(&mut replies, None, Outcome::Delivered, "250 ok");
+        record(&mut replies, Some(issue), Outcome::Delivered, "250 ok");
+        record(&mut replies, Some(issue), unreachable, "connection refused");
+        record(&mut replies, Some(issue), Outcome::Delivered, "");
+        let due = replies.take_due(start);
+        assert_eq!(due.len(), 1);
+        assert_eq!(due[&issue].text, "connection refused");
+        assert!(due[&issue].has_server_reply, "it replied in that second");
+
+        record(&mut replies, Some(issue), Outcome::InDoubt, "no reply");
+        assert!(replies.take_due(start + WRITE_INTERVAL / 2).is_empty());
+        let due = replies.take_due(start + WRITE_INTERVAL);
+        assert!(!due[&issue].has_server_reply);
     }
 }

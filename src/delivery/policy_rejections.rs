@@ -1,49 +1,56 @@
-//! Refusals that are about us and not about the reader (5.7.x, a 554 at DATA). One of
-//! them is a bounce; many in a row mean that the whole issue is unwelcome, and sending on
-//! would only make it worse. The store counts them, for all processes; here is known when
-//! there is something to count.
+//! Policy rejections (enhanced code 5.7.x, or 554 after DATA), which concern the sender.
+//!
+//! One bounces its delivery; 20 in a row across all workers pause the issue, because more
+//! rejected messages would harm the sender's reputation. The store counts them. This module
+//! decides which results the store must know, so that most commits do not touch the count.
 
 use std::collections::HashSet;
 
-use crate::delivery::recorder::AttemptResult;
+use crate::delivery::outcome::AttemptResult;
 use crate::domain::delivery::outcome::{BounceReason, Outcome};
 use crate::domain::ids::IssueId;
 use crate::store::{GroupCommit, PolicyRefusal};
 
-/// What this process knows of the streaks.
+/// What this worker knows about runs of policy rejections.
 #[derive(Debug, Default)]
-pub struct PolicyRejections {
-    /// Issues that are in none, as far as is known here: an acceptance ends nothing.
-    quiet: HashSet<IssueId>,
+pub(crate) struct PolicyRejections {
+    /// Issues without a current run, as far as this worker knows. A success of one of these
+    /// issues has no run to end and is not reported to the store.
+    without_run: HashSet<IssueId>,
 }
 
 impl PolicyRejections {
-    /// Notes in `commit` what an outcome means for its issue's streak.
-    pub fn note(&mut self, issue: IssueId, done: &AttemptResult, commit: &mut GroupCommit) {
-        match done.outcome {
+    /// Adds to `commit` what `result` changes in the run of its issue.
+    pub(crate) fn record(
+        &mut self,
+        issue: IssueId,
+        result: &AttemptResult,
+        commit: &mut GroupCommit,
+    ) {
+        match result.outcome {
             Outcome::Delivered => {
-                if self.quiet.insert(issue) {
-                    commit.refused.retain(|refusal| refusal.issue != issue);
+                if self.without_run.insert(issue) {
+                    commit.refused.retain(|rejection| rejection.issue != issue);
                     commit.accepted.push(issue);
                 }
             }
             Outcome::Bounced(BounceReason::Policy) => {
-                self.quiet.remove(&issue);
-                commit.requeued.push(done.settled.id.clone());
+                self.without_run.remove(&issue);
+                commit.requeued.push(result.update.id.clone());
                 commit.refused.push(PolicyRefusal {
                     issue,
-                    delivery: done.settled.id.clone(),
-                    says: done.settled.reply.clone(),
+                    delivery: result.update.id.clone(),
+                    says: result.update.reply.clone(),
                 });
             }
             Outcome::Deferred(_) | Outcome::Bounced(_) | Outcome::InDoubt | Outcome::Halted(_) => {}
         }
     }
 
-    /// These issues are in a streak, perhaps another process's.
-    pub fn are_open(&mut self, issues: &[IssueId]) {
+    /// Marks issues that have a current run, which another worker may have started.
+    pub(crate) fn mark_active(&mut self, issues: &[IssueId]) {
         for issue in issues {
-            self.quiet.remove(issue);
+            self.without_run.remove(issue);
         }
     }
 }
@@ -52,39 +59,20 @@ impl PolicyRejections {
 mod tests {
     use super::*;
     use crate::domain::clock::Timestamp;
-    use crate::domain::delivery::{DeliveryId, DeliveryState};
     use crate::domain::random::Random;
-    use crate::store::DeliveryUpdate;
 
-    const REFUSED: Outcome = Outcome::Bounced(BounceReason::Policy);
-
-    fn done(outcome: Outcome) -> AttemptResult {
-        AttemptResult {
-            settled: DeliveryUpdate {
-                id: DeliveryId::from_stored("d".to_owned()),
-                state: DeliveryState::Bounced,
-                due_at: None,
-                reply: "554 no".to_owned(),
-                charged: true,
-                lost_reply: false,
-                suppress: None,
-                refusal: None,
-            },
-            issue: None,
-            outcome,
-            pause: None,
-        }
-    }
+    const REJECTED: Outcome = Outcome::Bounced(BounceReason::Policy);
 
     #[test]
-    fn an_acceptance_is_told_when_it_may_end_a_streak() {
+    fn success_is_reported_only_if_it_may_end_a_run() {
         let issue = IssueId::new(Timestamp::from_millis(1), &Random::seeded(1));
-        let mut streaks = PolicyRejections::default();
-        let mut told = |outcomes: &[Outcome], open: &[IssueId]| {
-            streaks.are_open(open);
+        let mut rejections = PolicyRejections::default();
+        let mut reported = |outcomes: &[Outcome], active: &[IssueId]| {
+            rejections.mark_active(active);
             let mut commit = GroupCommit::default();
             for outcome in outcomes {
-                streaks.note(issue, &done(*outcome), &mut commit);
+                let result = AttemptResult::for_test(None, *outcome, "554 no");
+                rejections.record(issue, &result, &mut commit);
             }
             (
                 commit.accepted.len(),
@@ -92,22 +80,18 @@ mod tests {
                 commit.requeued.len(),
             )
         };
-        // Another process, or one that died, may have been refused before.
-        assert_eq!(
-            told(&[Outcome::Delivered, Outcome::Delivered], &[]),
-            (1, 0, 0)
-        );
-        assert_eq!(told(&[Outcome::Delivered], &[]), (0, 0, 0));
-        assert_eq!(told(&[REFUSED, Outcome::InDoubt, REFUSED], &[]), (0, 2, 2));
-        assert_eq!(
-            told(&[REFUSED, Outcome::Delivered, REFUSED], &[]),
-            (1, 1, 2)
-        );
-        assert_eq!(told(&[Outcome::Delivered], &[]), (1, 0, 0));
-        assert_eq!(told(&[Outcome::Delivered], &[issue]), (1, 0, 0));
-        assert_eq!(
-            told(&[Outcome::Bounced(BounceReason::Dead)], &[issue]),
-            (0, 0, 0)
-        );
+        let delivered = Outcome::Delivered;
+        let unknown = Outcome::Bounced(BounceReason::InvalidAddress);
+
+        // Another worker, or an earlier one, may have recorded rejections.
+        assert_eq!(reported(&[delivered, delivered], &[]), (1, 0, 0));
+        assert_eq!(reported(&[delivered], &[]), (0, 0, 0));
+
+        let doubtful_between = [REJECTED, Outcome::InDoubt, REJECTED];
+        assert_eq!(reported(&doubtful_between, &[]), (0, 2, 2));
+        assert_eq!(reported(&[REJECTED, delivered, REJECTED], &[]), (1, 1, 2));
+        assert_eq!(reported(&[delivered], &[]), (1, 0, 0));
+        assert_eq!(reported(&[delivered], &[issue]), (1, 0, 0));
+        assert_eq!(reported(&[unknown], &[issue]), (0, 0, 0));
     }
 }

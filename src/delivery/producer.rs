@@ -1,4 +1,11 @@
-//! Claims batches ahead of the connections.
+//! Claims batches of deliveries ahead of the dispatchers, and runs pending fan-outs.
+//!
+//! Lease protocol: a claim sets `queued` or `deferred` rows to `leased` with this worker's
+//! id in one statement. A lease has no expiry time; it ends when the recorder commits a
+//! result, when the worker releases it, or when another worker declares this one dead (see
+//! [`heartbeat`](crate::delivery::heartbeat)). After a failed claim the outcome is unknown,
+//! because the statement may have been committed. The producer then waits for the database
+//! and ends, and the engine restarts under a new worker id, which recovers those leases.
 
 use std::time::Duration;
 
@@ -7,88 +14,95 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::DeliveryService;
 use crate::delivery::batch_size::AdaptiveBatchSize;
+use crate::delivery::service::DeliveryService;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{IssueId, WorkerId};
-use crate::store::{ClaimedDelivery, StoreError};
+use crate::store::{ClaimedDelivery, FanOutBatch, StoreError};
 
-/// How soon a queue that has just become empty is looked at again: the last mails are on
-/// their way, and the issue is sent as soon as they are.
+/// Delay before the next claim when the queue has just become empty.
+///
+/// Short, because the issue is marked as sent by the first claim after its last delivery.
 const MIN_POLL: Duration = Duration::from_millis(25);
-/// How soon at the latest. A new issue begins within two seconds.
+
+/// Upper limit of the delay between two claims, which doubles while the queue is empty.
+///
+/// Keeps the start of a new issue within two seconds.
 const MAX_POLL: Duration = Duration::from_millis(400);
-/// After the database failed.
+
+/// Delay between two pings while the database fails.
 const ERROR_BACKOFF: Duration = Duration::from_secs(2);
 
-/// How far the claims of this process have come in the queue of one issue.
+/// Delay between two polls for issues whose fan-out is pending.
+const FAN_OUT_POLL: Duration = Duration::from_millis(400);
+
+/// Due time of the last claimed delivery of an issue, from which the next claim continues.
 #[derive(Debug, Default)]
 struct ClaimCursor(Option<(IssueId, Timestamp)>);
 
 impl ClaimCursor {
-    /// Where to look for the next copies: behind the last ones, then from the beginning,
-    /// where some may have come back.
-    fn froms(&self, issue: &IssueId) -> impl Iterator<Item = Timestamp> + use<> {
-        let behind = self.0.filter(|(of, _)| of == issue).map(|(_, last)| last);
-        behind.into_iter().chain([Timestamp::EPOCH])
+    /// Returns the due times from which to claim, in order.
+    ///
+    /// First the position of the last claim, so that the statement skips index entries of
+    /// claimed rows; then the beginning, where released deliveries may have come back.
+    fn start_positions(&self, issue: &IssueId) -> impl Iterator<Item = Timestamp> + use<> {
+        let last = self.0.filter(|(claimed, _)| claimed == issue);
+        let last = last.map(|(_, due_at)| due_at);
+        last.into_iter().chain([Timestamp::EPOCH])
     }
 }
 
 impl DeliveryService {
-    /// Keeps `jobs` filled until `stop`, or until nobody knows any more what this worker has
-    /// taken up.
-    pub(super) async fn run_producer(
-        &self,
+    /// Keeps `deliveries` filled until `stop` is cancelled or a claim fails.
+    ///
+    /// Claimed deliveries that no dispatcher has taken are released when the worker
+    /// unregisters.
+    pub(crate) async fn run_producer(
+        self,
         worker: WorkerId,
-        jobs: mpsc::Sender<ClaimedDelivery>,
+        deliveries: mpsc::Sender<ClaimedDelivery>,
         stop: CancellationToken,
     ) {
-        let mut appetite = AdaptiveBatchSize::new(self.policy.connections);
-        let mut reached = ClaimCursor::default();
-        let mut look_again = MIN_POLL;
+        let mut batch_size = AdaptiveBatchSize::new(self.settings.connections);
+        let mut cursor = ClaimCursor::default();
+        let mut poll = MIN_POLL;
         loop {
-            // What is claimed and not yet begun goes back when the worker resigns.
-            let room = tokio::select! {
+            let free = deliveries.max_capacity() - batch_size.refill_threshold();
+            let permits = tokio::select! {
                 () = stop.cancelled() => return,
-                room = jobs.reserve_many(jobs.max_capacity() - appetite.refill_threshold()) => room,
+                permits = deliveries.reserve_many(free) => permits,
             };
-            let Ok(room) = room else { return };
+            let Ok(permits) = permits else { return };
             fail_point!("claiming");
-            let claimed = self
-                .claim(worker, &mut reached, appetite.claim(), self.now())
-                .await;
-            let pause = match claimed {
-                Ok(claimed) => {
-                    let left = jobs.max_capacity() - jobs.capacity() - room.len();
-                    appetite.note(left, claimed.len(), Instant::now());
-                    if claimed.is_empty() {
-                        look_again = MAX_POLL.min(look_again * 2);
-                        look_again
-                    } else {
-                        fail_point!("claimed");
-                        look_again = MIN_POLL;
-                        for (room, job) in room.zip(claimed) {
-                            room.send(job);
-                        }
-                        continue;
-                    }
-                }
+            let claimed = match self.claim(worker, &mut cursor, batch_size.current()).await {
+                Ok(claimed) => claimed,
                 Err(error) => {
-                    tracing::warn!(%error, "nothing can be claimed: the database does not answer");
-                    return self.wait_for_an_answer(&stop).await;
+                    tracing::warn!(%error, "cannot claim deliveries; restarting worker");
+                    return self.wait_for_database(&stop).await;
                 }
             };
+            let buffered = deliveries.max_capacity() - deliveries.capacity() - permits.len();
+            batch_size.record_claim(buffered, claimed.len(), Instant::now());
+            if !claimed.is_empty() {
+                fail_point!("claimed");
+                poll = MIN_POLL;
+                for (permit, delivery) in permits.zip(claimed) {
+                    permit.send(delivery);
+                }
+                continue;
+            }
+            poll = MAX_POLL.min(poll * 2);
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(poll) => {}
             }
         }
     }
 
-    /// What was asked last may have been done all the same, or may yet be done: that is for
-    /// another life of the engine to find out, when the database is there again. Until then
-    /// this one keeps what it has to write.
-    async fn wait_for_an_answer(&self, stop: &CancellationToken) {
+    /// Waits until the database responds.
+    ///
+    /// Until then this worker stays registered and keeps its uncommitted results.
+    async fn wait_for_database(&self, stop: &CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -100,36 +114,59 @@ impl DeliveryService {
         }
     }
 
-    /// Mails to single people first: someone waits for them. Then the issues, the oldest
-    /// first.
+    /// Claims up to `limit` due deliveries.
+    ///
+    /// Transactional mail goes first, because a subscriber is waiting for it; then issues,
+    /// the oldest first. An empty claim marks completed issues as sent.
+    #[tracing::instrument(
+        name = "delivery.claim",
+        level = "debug",
+        skip_all,
+        fields(worker.id = %worker, limit = limit)
+    )]
     async fn claim(
         &self,
         worker: WorkerId,
-        reached: &mut ClaimCursor,
+        cursor: &mut ClaimCursor,
         limit: usize,
-        now: Timestamp,
     ) -> Result<Vec<ClaimedDelivery>, StoreError> {
+        let now = self.now();
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mails = self.store.claim_transactional(&worker, limit, now).await?;
-        if !mails.is_empty() {
-            return Ok(mails);
+        let transactional = self.store.claim_transactional(&worker, limit, now).await?;
+        if !transactional.is_empty() {
+            return Ok(transactional);
         }
         let issues = self.store.sending_issues().await?;
         for issue in &issues {
-            for from in reached.froms(issue) {
-                let copies = self
+            for from in cursor.start_positions(issue) {
+                let claimed = self
                     .store
                     .claim_issue(&worker, issue, from, limit, now)
                     .await?;
-                if let Some(last) = copies.iter().map(|copy| copy.due_at).max() {
-                    reached.0 = Some((*issue, last));
-                    return Ok(copies);
+                if let Some(last) = claimed.iter().map(|delivery| delivery.due_at).max() {
+                    cursor.0 = Some((*issue, last));
+                    return Ok(claimed);
                 }
             }
         }
-        if !issues.is_empty() && self.store.finish_issues(self.now()).await? > 0 {
-            tracing::info!("an issue is sent: every recipient is accounted for");
+        if !issues.is_empty() {
+            let finished = self.store.finish_issues(self.now()).await?;
+            if finished > 0 {
+                tracing::info!(issues = finished, "issue sent; no delivery remains");
+            }
         }
         Ok(Vec::new())
+    }
+
+    /// Inserts the deliveries of frozen issues, until the task is aborted.
+    ///
+    /// Runs concurrently with sending. Another worker continues an interrupted fan-out.
+    pub(crate) async fn run_fan_outs(self) {
+        loop {
+            if let Err(error) = self.store.run_fan_outs(FanOutBatch::Short).await {
+                tracing::warn!(%error, "cannot insert deliveries of an issue; retrying");
+            }
+            tokio::time::sleep(FAN_OUT_POLL).await;
+        }
     }
 }

@@ -1,55 +1,65 @@
-//! Not more than so many mails a second.
+//! Rate limit for messages, shared evenly by all living workers.
 
 use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
-use crate::delivery::Membership;
+use crate::delivery::heartbeat::Membership;
 
-/// Spaces the mails of one process evenly.
+/// Spaces the messages of one process evenly.
 #[derive(Debug)]
-pub struct RateLimiter {
+pub(crate) struct RateLimiter {
+    /// Limit of the whole installation; `None` means unlimited.
     rate_per_second: Option<u32>,
-    next: Mutex<Instant>,
+    next_slot: Mutex<Instant>,
 }
 
 impl RateLimiter {
-    pub fn new(rate_per_second: Option<u32>) -> Self {
+    /// Creates a limiter whose first slot is free.
+    pub(crate) fn new(rate_per_second: Option<u32>) -> Self {
         Self {
             rate_per_second,
-            next: Mutex::new(Instant::now()),
+            next_slot: Mutex::new(Instant::now()),
         }
     }
 
-    /// Whether there is anything to wait for.
-    pub fn is_limited(&self) -> bool {
+    /// Returns whether [`acquire`](Self::acquire) can wait at all.
+    pub(crate) fn is_limited(&self) -> bool {
         self.rate_per_second.is_some()
     }
 
-    /// Waits for this mail's turn, when the rate is shared among the living. Turns are taken
-    /// one after the other, so that a newcomer's part is free at once.
-    pub async fn acquire(&self, mut pulse: watch::Receiver<Membership>) {
+    /// Waits for the next send slot of this process.
+    ///
+    /// The lock is kept while waiting, so that slots are reserved one at a time: when a
+    /// worker joins, the others reduce their rate with the next message.
+    pub(crate) async fn acquire(&self, mut membership: watch::Receiver<Membership>) {
         let Some(rate) = self.rate_per_second else {
             return;
         };
-        let mut next = self.next.lock().await;
-        let living = match pulse.wait_for(|pulse| *pulse != Membership::Joining).await {
-            Ok(pulse) => pulse.living(),
-            // The engine ends.
+        let mut next_slot = self.next_slot.lock().await;
+        let joined = membership.wait_for(|membership| *membership != Membership::Joining);
+        let workers = match joined.await {
+            Ok(membership) => membership.alive_workers(),
+            // The heartbeat has ended, and with it the engine.
             Err(_) => 1,
         };
-        let mine = take_turn(&mut next, Instant::now(), rate, living);
-        tokio::time::sleep_until(mine).await;
+        let slot = reserve_slot(&mut next_slot, Instant::now(), rate, workers);
+        tokio::time::sleep_until(slot).await;
     }
 }
 
-/// The next free moment, which is taken; time that nobody used is not made up for.
-fn take_turn(next: &mut Instant, now: Instant, rate_per_second: u32, living: usize) -> Instant {
-    let mine = (*next).max(now);
-    *next =
-        mine + Duration::from_secs_f64(living.max(1) as f64 / f64::from(rate_per_second.max(1)));
-    mine
+/// Reserves the next send slot. Unused capacity does not accumulate, so there are no bursts.
+fn reserve_slot(
+    next_slot: &mut Instant,
+    now: Instant,
+    rate_per_second: u32,
+    workers: usize,
+) -> Instant {
+    let slot = (*next_slot).max(now);
+    let interval = workers.max(1) as f64 / f64::from(rate_per_second.max(1));
+    *next_slot = slot + Duration::from_secs_f64(interval);
+    slot
 }
 
 #[cfg(test)]
@@ -57,35 +67,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mails_are_spaced_and_the_rate_is_shared() {
+    fn slots_are_spaced_by_shared_rate() {
         let start = Instant::now();
-        let mut next = start;
-        let turns: Vec<u128> = (0..4)
-            .map(|_| {
-                take_turn(&mut next, start, 10, 1)
-                    .duration_since(start)
-                    .as_millis()
-            })
-            .collect();
-        assert_eq!(turns, [0, 100, 200, 300]);
-        let mut next = start;
-        take_turn(&mut next, start, 10, 3);
-        assert_eq!(
-            take_turn(&mut next, start, 10, 3)
+        let reserve = |next_slot: &mut Instant, workers| {
+            reserve_slot(next_slot, start, 10, workers)
                 .duration_since(start)
-                .as_millis(),
-            300
-        );
+                .as_millis()
+        };
+
+        let mut next_slot = start;
+        let slots: Vec<u128> = (0..4).map(|_| reserve(&mut next_slot, 1)).collect();
+        assert_eq!(slots, [0, 100, 200, 300]);
+
+        let mut next_slot = start;
+        reserve(&mut next_slot, 3);
+        assert_eq!(reserve(&mut next_slot, 3), 300);
     }
 
     #[test]
-    fn idle_time_makes_no_burst() {
+    fn idle_period_causes_no_burst() {
         let start = Instant::now();
-        let mut next = start;
+        let mut next_slot = start;
         let later = start + Duration::from_secs(60);
-        assert_eq!(take_turn(&mut next, later, 10, 1), later);
+
+        assert_eq!(reserve_slot(&mut next_slot, later, 10, 1), later);
         assert_eq!(
-            take_turn(&mut next, later, 10, 1),
+            reserve_slot(&mut next_slot, later, 10, 1),
             later + Duration::from_millis(100)
         );
     }

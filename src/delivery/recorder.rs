@@ -1,4 +1,11 @@
-//! The group commit: outcomes in, marks out.
+//! Group commit: records results and marks the next deliveries as `sending`.
+//!
+//! Dispatchers send requests; the recorder commits all waiting requests in one
+//! transaction and responds to each dispatcher afterwards. A delivery is marked only if it
+//! is still leased, wanted by its subscriber and part of a running issue, so unsubscribing,
+//! pausing and cancelling are exact to the message. While the database fails, results stay
+//! in memory and the commit is retried. It is idempotent, so it can be repeated after a
+//! lost acknowledgement. Lock order: issue rows first, then delivery rows.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -7,109 +14,123 @@ use fail::fail_point;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::DeliveryService;
 use crate::delivery::last_reply::LastReplies;
+use crate::delivery::outcome::AttemptResult;
 use crate::delivery::policy_rejections::PolicyRejections;
+use crate::delivery::service::DeliveryService;
 use crate::domain::delivery::DeliveryId;
-use crate::domain::delivery::outcome::Outcome;
-use crate::domain::ids::{IssueId, WorkerId};
-use crate::store::{DeliveryUpdate, GroupCommit, SendIntent};
+use crate::domain::ids::WorkerId;
+use crate::store::{GroupCommit, SendIntent};
 
-/// What a connection asks for between two mails.
+/// Request of a dispatcher between two messages.
 #[derive(Debug)]
-pub struct CommitRequest {
-    /// What became of the last one.
-    pub done: Option<AttemptResult>,
-    /// What it would send next; the answer says whether it may.
-    pub next: Option<SendIntent>,
-    pub answer: oneshot::Sender<bool>,
+pub(crate) struct CommitRequest {
+    /// Result of the previous attempt.
+    pub(crate) result: Option<AttemptResult>,
+    /// The delivery to send next.
+    pub(crate) next: Option<SendIntent>,
+    /// Receives whether `next` may be sent, after the commit.
+    pub(crate) respond: oneshot::Sender<bool>,
 }
 
-#[derive(Debug)]
-pub struct AttemptResult {
-    pub settled: DeliveryUpdate,
-    pub issue: Option<IssueId>,
-    /// As the server meant it.
-    pub outcome: Outcome,
-    /// The issue must stop, for the reason the server gave.
-    pub pause: Option<String>,
-}
+/// Maximum number of requests per commit.
+///
+/// A dispatcher has one request at a time, so this exceeds the number of connections.
+const MAX_BATCH: usize = 500;
 
-/// The most requests in one commit: more than there are connections is never asked.
-const MOST: usize = 500;
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
-const LAST_TRY: Duration = Duration::from_secs(1);
-/// How long a commit waits for more outcomes that are about to come, and for which part of
-/// what is on the wire. What a commit costs hardly depends on how many are in it; but who
-/// waits for it sends nothing.
-const GATHER: Duration = Duration::from_millis(1);
-const GATHERED: (usize, usize) = (2, 5);
+/// Delay before a failed commit is retried.
+const COMMIT_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// How long a commit may still take after results are to be abandoned.
+const FINAL_COMMIT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Maximum wait for further results before a commit.
+///
+/// A commit costs about the same for many rows as for one, but its dispatchers are idle
+/// until it returns.
+const MAX_GATHER_TIME: Duration = Duration::from_millis(1);
+
+/// Fraction of the messages in transfer for whose results a commit waits: two fifths.
+const GATHER_FRACTION: (usize, usize) = (2, 5);
 
 impl DeliveryService {
-    /// Serves the connections until all of them are gone. While the database does not
-    /// answer, outcomes are held and tried again: what was sent must not be forgotten. Only
-    /// a process that must end gives up; what it was sending is then in doubt.
-    pub(super) async fn run_recorder(
-        &self,
+    /// Serves the dispatchers until all of them have ended.
+    ///
+    /// After `abandon_results` results that cannot be committed are dropped; another worker
+    /// then recovers these deliveries as in doubt.
+    pub(crate) async fn run_recorder(
+        self,
         worker: WorkerId,
         mut requests: mpsc::Receiver<CommitRequest>,
-        give_up: CancellationToken,
+        abandon_results: CancellationToken,
     ) {
-        let mut batch = Vec::with_capacity(MOST);
-        let mut streaks = PolicyRejections::default();
-        let mut words = LastReplies::default();
-        let mut on_the_wire = 0;
-        while requests.recv_many(&mut batch, MOST).await > 0 {
-            let enough = on_the_wire * GATHERED.0 / GATHERED.1;
-            collect_batch(&mut requests, &mut batch, enough).await;
-            let commit = group_commit(&batch, &mut streaks);
-            let begun = self.commit(worker, &commit, &give_up).await;
+        let mut batch = Vec::with_capacity(MAX_BATCH);
+        let mut rejections = PolicyRejections::default();
+        let mut replies = LastReplies::default();
+        let mut in_transfer: usize = 0;
+        while requests.recv_many(&mut batch, MAX_BATCH).await > 0 {
+            let target = in_transfer * GATHER_FRACTION.0 / GATHER_FRACTION.1;
+            collect_batch(&mut requests, &mut batch, target).await;
+            let commit = build_commit(&batch, &mut rejections);
+            let may_send = self.commit(worker, &commit, &abandon_results).await;
             fail_point!("before-answer");
             for request in batch.drain(..) {
-                if let Some(done) = &request.done {
-                    words.note(done);
-                    on_the_wire -= usize::from(on_the_wire > 0);
+                if let Some(result) = &request.result {
+                    replies.record(result);
+                    in_transfer = in_transfer.saturating_sub(1);
                 }
-                let may = request.next.is_some_and(|next| begun.contains(&next.id));
-                on_the_wire += usize::from(may);
-                // A connection that does not wait for the answer any more needs none.
-                let _ = request.answer.send(may);
+                let may_send = request.next.is_some_and(|next| may_send.contains(&next.id));
+                in_transfer += usize::from(may_send);
+                // Fails if the dispatcher has ended; then no response is needed.
+                let _ = request.respond.send(may_send);
             }
-            if self.write_last_words(&mut words).await {
-                streaks.are_open(&self.open_streaks().await);
+            if self.store_last_replies(&mut replies).await {
+                rejections.mark_active(&self.issues_with_rejections().await);
             }
         }
     }
 
+    /// Commits until it succeeds. Returns the deliveries that may be sent now.
+    #[tracing::instrument(
+        name = "delivery.commit",
+        level = "debug",
+        skip_all,
+        fields(
+            worker.id = %worker,
+            results = commit.outcomes.len(),
+            intents = commit.next.len()
+        )
+    )]
     async fn commit(
         &self,
         worker: WorkerId,
         commit: &GroupCommit,
-        give_up: &CancellationToken,
+        abandon_results: &CancellationToken,
     ) -> HashSet<DeliveryId> {
-        let held = commit.outcomes.len();
+        let results = commit.outcomes.len();
         loop {
             fail_point!("before-commit");
             let committed = tokio::select! {
                 committed = self.store.record(&worker, commit, self.now()) => committed,
-                () = last_moment(give_up) => {
-                    tracing::error!(lost = held, "the database does not answer; outcomes are left in doubt");
+                () = final_deadline(abandon_results) => {
+                    tracing::error!(results, "cannot commit delivery results; deliveries left in doubt");
                     return HashSet::new();
                 }
             };
             match committed {
                 Ok(recorded) => {
                     for (issue, _) in &recorded.paused {
-                        // The server's words may bear an address; the desk shows them.
-                        tracing::error!(%issue, "the issue is paused: it is refused for reasons that are ours");
+                        // The reason is not logged, because the server's reply may contain
+                        // an address. The admin UI shows it.
+                        tracing::error!(issue.id = %issue, "issue paused: sender-side rejections");
                     }
                     return recorded.may_send;
                 }
                 Err(error) => {
-                    tracing::error!(%error, held, "outcomes wait for the database");
+                    tracing::error!(%error, results, "cannot commit delivery results; retrying");
                     tokio::select! {
-                        () = last_moment(give_up) => {}
-                        () = tokio::time::sleep(AGAIN_AFTER) => {}
+                        () = final_deadline(abandon_results) => {}
+                        () = tokio::time::sleep(COMMIT_RETRY_DELAY) => {}
                     }
                 }
             }
@@ -117,33 +138,36 @@ impl DeliveryService {
     }
 }
 
-/// Waits a moment until there are `enough` requests.
+/// Waits up to [`MAX_GATHER_TIME`] until `batch` has `target` requests.
 async fn collect_batch(
     requests: &mut mpsc::Receiver<CommitRequest>,
     batch: &mut Vec<CommitRequest>,
-    enough: usize,
+    target: usize,
 ) {
-    let more = async { while batch.len() < enough && requests.recv_many(batch, MOST).await > 0 {} };
-    let _ = tokio::time::timeout(GATHER, more).await;
+    let collect =
+        async { while batch.len() < target && requests.recv_many(batch, MAX_BATCH).await > 0 {} };
+    let _ = tokio::time::timeout(MAX_GATHER_TIME, collect).await;
 }
 
-/// A little after the process was told to end at once: what is written by then is written.
-async fn last_moment(give_up: &CancellationToken) {
-    give_up.cancelled().await;
-    tokio::time::sleep(LAST_TRY).await;
+/// Waits until [`FINAL_COMMIT_TIMEOUT`] after results are to be abandoned.
+async fn final_deadline(abandon_results: &CancellationToken) {
+    abandon_results.cancelled().await;
+    tokio::time::sleep(FINAL_COMMIT_TIMEOUT).await;
 }
 
-fn group_commit(batch: &[CommitRequest], streaks: &mut PolicyRejections) -> GroupCommit {
+fn build_commit(batch: &[CommitRequest], rejections: &mut PolicyRejections) -> GroupCommit {
     let mut commit = GroupCommit::default();
     for request in batch {
         commit.next.extend(request.next.clone());
-        let Some(done) = &request.done else { continue };
-        commit.outcomes.push(done.settled.clone());
-        let Some(issue) = done.issue else { continue };
-        if let Some(why) = &done.pause {
-            commit.pauses.push((issue, why.clone()));
+        let Some(result) = &request.result else {
+            continue;
+        };
+        commit.outcomes.push(result.update.clone());
+        let Some(issue) = result.issue else { continue };
+        if let Some(reason) = &result.pause_reason {
+            commit.pauses.push((issue, reason.clone()));
         }
-        streaks.note(issue, done, &mut commit);
+        rejections.record(issue, result, &mut commit);
     }
     commit
 }

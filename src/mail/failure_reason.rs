@@ -27,7 +27,7 @@ impl Reason {
             Ok(code) if (200..600).contains(&code) => code,
             _ => return Self::NoAnswer,
         };
-        match Enhanced::at_start_of(text, code) {
+        match Enhanced::parse_prefix(text, code) {
             Some(Enhanced(_, 1, 1 | 6)) => Self::NoMailbox,
             Some(Enhanced(_, 1, 2 | 10) | Enhanced(_, 4, 4)) => Self::NoDomain,
             Some(Enhanced(_, 2, 1)) => Self::MailboxOff,

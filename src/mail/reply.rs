@@ -1,4 +1,4 @@
-//! What a server's reply means (RFC 5321 §4.2, RFC 3463, RFC 5248): one pure function.
+//! Classifies SMTP replies (RFC 5321 §4.2, RFC 3463, RFC 5248). Pure functions.
 
 use std::fmt;
 
@@ -6,25 +6,30 @@ use crate::domain::delivery::outcome::{
     BounceReason, DeferReason, HaltReason, Outcome, SmtpResult,
 };
 
-/// Where in the conversation a reply came.
+/// Phase of the SMTP dialogue to which a reply belongs, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SmtpPhase {
-    /// The greeting.
+    /// The greeting after connecting.
     Connect,
     /// EHLO or HELO.
     Ehlo,
+    /// STARTTLS, and the TLS handshake.
     StartTls,
+    /// AUTH.
     Auth,
+    /// MAIL FROM, and RSET before it.
     MailFrom,
+    /// RCPT TO.
     RcptTo,
+    /// DATA.
     Data,
-    /// After the final dot.
+    /// After the final dot of the message.
     Dot,
 }
 
 impl SmtpPhase {
-    /// Whether `code` lets the conversation go on.
-    pub fn goes_on_with(self, code: u16) -> bool {
+    /// Returns whether `code` allows the dialogue to continue.
+    pub fn is_success(self, code: u16) -> bool {
         match self {
             Self::Data => code == 354,
             _ => (200..300).contains(&code),
@@ -32,36 +37,39 @@ impl SmtpPhase {
     }
 }
 
-/// An enhanced status code (RFC 3463): class, subject, detail.
+/// Enhanced status code (RFC 3463): class, subject, detail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enhanced(pub u16, pub u16, pub u16);
 
 impl Enhanced {
-    /// The one that `text` begins with, if it agrees with `code` (RFC 2034 §4).
-    pub fn at_start_of(text: &str, code: u16) -> Option<Self> {
+    /// Parses the code at the start of `text`.
+    ///
+    /// Returns `None` if its class differs from that of `code` (RFC 2034 §4).
+    pub fn parse_prefix(text: &str, code: u16) -> Option<Self> {
         let word = text.split_whitespace().next()?;
         let mut numbers = word.split('.').map(|part| {
             let is_number =
                 (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
             is_number.then(|| part.parse().ok()).flatten()
         });
-        let found = Self(numbers.next()??, numbers.next()??, numbers.next()??);
-        (numbers.next().is_none() && found.0 == code / 100).then_some(found)
+        let enhanced = Self(numbers.next()??, numbers.next()??, numbers.next()??);
+        (numbers.next().is_none() && enhanced.0 == code / 100).then_some(enhanced)
     }
 }
 
-/// A reply as it was read: all its lines in one, cut to a bearable length.
+/// An SMTP reply, with its lines joined and cut to a maximum length.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
+    /// Reply code.
     pub code: u16,
-    /// Without the codes at the start of each line. One clean line.
+    /// Text of all lines, separated by spaces, without the reply codes.
     pub text: String,
 }
 
 impl Reply {
-    /// What it means for the mail at hand, with the server's words.
-    pub fn report(&self, phase: SmtpPhase) -> SmtpResult {
-        let enhanced = Enhanced::at_start_of(&self.text, self.code);
+    /// Returns what the reply means for the current message.
+    pub fn to_result(&self, phase: SmtpPhase) -> SmtpResult {
+        let enhanced = Enhanced::parse_prefix(&self.text, self.code);
         SmtpResult {
             outcome: classify(phase, self.code, enhanced, &self.text),
             reply: one_line(&self.to_string()),
@@ -75,82 +83,93 @@ impl fmt::Display for Reply {
     }
 }
 
-/// Masked: servers like to repeat the address.
+/// Shows the code only, because the text may repeat the recipient's address.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reply({})", self.code)
     }
 }
 
-/// The table of replies.
+/// Returns the outcome that a reply means for the current message.
 ///
-/// `text` only helps where the codes leave a doubt. A success in the middle of the
-/// conversation is no outcome: ask [`Phase::goes_on_with`] first.
+/// `text` is used only where the codes are ambiguous. Success replies before the final dot
+/// have no outcome; check [`SmtpPhase::is_success`] first.
 pub fn classify(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>, text: &str) -> Outcome {
     match code {
-        _ if phase == SmtpPhase::Dot && phase.goes_on_with(code) => Outcome::Delivered,
-        400..500 => temporary(phase, code, enhanced, text),
-        500..600 => permanent(phase, code, enhanced),
-        // The dot was sent, and what came back is no answer to it.
+        _ if phase == SmtpPhase::Dot && phase.is_success(code) => Outcome::Delivered,
+        400..500 => classify_transient(phase, code, enhanced, text),
+        500..600 => classify_permanent(phase, code, enhanced),
+        // The dot was sent, and the reply does not say whether the message was accepted.
         _ if phase == SmtpPhase::Dot => Outcome::InDoubt,
         _ => Outcome::Deferred(DeferReason::Connection),
     }
 }
 
-fn temporary(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>, text: &str) -> Outcome {
+fn classify_transient(
+    phase: SmtpPhase,
+    code: u16,
+    enhanced: Option<Enhanced>,
+    text: &str,
+) -> Outcome {
     Outcome::Deferred(match enhanced {
         _ if code == 421 => DeferReason::Throttled,
         Some(Enhanced(_, 2, 2)) => DeferReason::MailboxFull,
-        // Congestion, and Gmail's "unusual rate" (4.7.28).
+        // Congestion (4.4.5), and Gmail's "unusual rate" (4.7.28).
         Some(Enhanced(_, 4, 5) | Enhanced(_, 7, 28)) => DeferReason::Throttled,
-        _ if says_too_fast(text) => DeferReason::Throttled,
+        _ if mentions_rate_limit(text) => DeferReason::Throttled,
         _ if phase < SmtpPhase::MailFrom => DeferReason::Connection,
         _ => DeferReason::Refused,
     })
 }
 
-fn says_too_fast(text: &str) -> bool {
+fn mentions_rate_limit(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     ["too many", "too fast", "rate limit", "throttl"]
         .iter()
-        .any(|words| text.contains(words))
+        .any(|phrase| text.contains(phrase))
 }
 
-fn permanent(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>) -> Outcome {
+fn classify_permanent(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>) -> Outcome {
     if matches!(code, 530 | 535) {
         return Outcome::Halted(HaltReason::Settings);
     }
     match phase {
-        // Nobody's mail has begun: there is no recipient to charge.
+        // No message was started, so there is no recipient to charge.
         SmtpPhase::Connect | SmtpPhase::Ehlo => match enhanced {
             Some(Enhanced(_, 7, _)) => Outcome::Halted(HaltReason::Settings),
             _ => Outcome::Deferred(DeferReason::Connection),
         },
         SmtpPhase::StartTls | SmtpPhase::Auth => Outcome::Halted(HaltReason::Settings),
         SmtpPhase::MailFrom => match enhanced {
-            // Our own address is what it does not like.
+            // 5.1.x after MAIL FROM concerns the sender's address.
             Some(Enhanced(_, 1, _)) => Outcome::Halted(HaltReason::Settings),
-            _ => about_the_mail(phase, code, enhanced),
+            _ => classify_message_rejection(phase, code, enhanced),
         },
         SmtpPhase::RcptTo | SmtpPhase::Data | SmtpPhase::Dot => {
-            about_the_recipient(phase, code, enhanced)
-                .unwrap_or_else(|| about_the_mail(phase, code, enhanced))
+            classify_recipient_rejection(phase, code, enhanced)
+                .unwrap_or_else(|| classify_message_rejection(phase, code, enhanced))
         }
     }
 }
 
-fn about_the_recipient(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>) -> Option<Outcome> {
+/// Returns the outcome of a rejection that concerns the recipient; `None` for others.
+fn classify_recipient_rejection(
+    phase: SmtpPhase,
+    code: u16,
+    enhanced: Option<Enhanced>,
+) -> Option<Outcome> {
     match enhanced {
         Some(Enhanced(_, 1, 1 | 2 | 3 | 6 | 10) | Enhanced(_, 2, 1)) => {
-            Some(Outcome::Bounced(BounceReason::Dead))
+            Some(Outcome::Bounced(BounceReason::InvalidAddress))
         }
-        // A full mailbox may be emptied: tried again like its 4yz twin.
+        // Retried like 4.2.2, because the recipient may still empty the mailbox.
         Some(Enhanced(_, 2, 2)) => Some(Outcome::Deferred(DeferReason::MailboxFull)),
-        // RFC 5321 §4.5.3.1.10: many servers mean 452 when they say 552 here.
+        // RFC 5321 §4.5.3.1.10: many servers reply 552 here where they should reply 452.
         _ if phase == SmtpPhase::RcptTo && code == 552 => {
             Some(Outcome::Deferred(DeferReason::Refused))
         }
-        // Outlook.com's words for an unknown mailbox: no fault of the message.
+        // Outlook.com replies 550 5.5.0 for an unknown mailbox, although 5.5.x means a
+        // protocol error.
         Some(Enhanced(_, 5, 0)) if phase == SmtpPhase::RcptTo && code == 550 => {
             Some(Outcome::Bounced(BounceReason::Unclear))
         }
@@ -158,32 +177,34 @@ fn about_the_recipient(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>) 
     }
 }
 
-fn about_the_mail(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>) -> Outcome {
+fn classify_message_rejection(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>) -> Outcome {
     match enhanced {
         Some(Enhanced(_, 7, _)) => Outcome::Bounced(BounceReason::Policy),
-        Some(Enhanced(_, 3, 4) | Enhanced(_, 5 | 6, _)) => Outcome::Halted(HaltReason::OurMessage),
-        // Bare "syntax error" and the like are 5.5.x without saying so; so is "too large".
-        None if matches!(code, 500..=504 | 555) => Outcome::Halted(HaltReason::OurMessage),
-        None if code == 552 => Outcome::Halted(HaltReason::OurMessage),
+        Some(Enhanced(_, 3, 4) | Enhanced(_, 5 | 6, _)) => Outcome::Halted(HaltReason::Message),
+        // Without an enhanced code: syntax errors mean 5.5.x, and 552 means too large.
+        None if matches!(code, 500..=504 | 552 | 555) => Outcome::Halted(HaltReason::Message),
         _ if phase == SmtpPhase::RcptTo && code != 554 => Outcome::Bounced(BounceReason::Unclear),
         _ => Outcome::Bounced(BounceReason::Policy),
     }
 }
 
-const LINE_MAX: usize = 300;
+/// Maximum characters of a stored reply; long enough for the explanation and one link.
+const MAX_LINE_CHARS: usize = 300;
 
-/// At most 300 characters on one line, fit to be shown and stored: control and
-/// direction-changing characters are gone, runs of white space are one space.
+/// Returns `text` as a single line of at most 300 characters that is safe to store and show.
+///
+/// Control characters become spaces, bidirectional control characters are removed, and runs
+/// of white space are collapsed.
 pub fn one_line(text: &str) -> String {
     let clean: String = text
         .chars()
-        .take(4 * LINE_MAX)
+        .take(4 * MAX_LINE_CHARS)
         .filter(|c| !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
     let line = clean.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LINE_MAX) {
-        Some(_) => line.chars().take(LINE_MAX - 1).chain(['…']).collect(),
+    match line.char_indices().nth(MAX_LINE_CHARS) {
+        Some(_) => line.chars().take(MAX_LINE_CHARS - 1).chain(['…']).collect(),
         None => line,
     }
 }
@@ -199,18 +220,18 @@ mod tests {
     use HaltReason::*;
     use Outcome::*;
 
-    /// phase, the server's words, what they mean.
+    /// Phase, reply and expected outcome.
     const TABLE: &[(SmtpPhase, &str, Outcome)] = &[
         (Dot, "250 2.0.0 Ok: queued as 4F2", Delivered),
         (Dot, "200 odd but kind", Delivered),
-        // The address is dead.
-        (RcptTo, "550 5.1.1 no such user", Bounced(Dead)),
-        (RcptTo, "550 5.1.2 no such host", Bounced(Dead)),
-        (RcptTo, "553 5.1.3 bad syntax", Bounced(Dead)),
-        (RcptTo, "551 5.1.6 moved", Bounced(Dead)),
-        (RcptTo, "556 5.1.10 null MX", Bounced(Dead)),
-        (RcptTo, "550 5.2.1 disabled", Bounced(Dead)),
-        (Dot, "550 5.1.1 no such user", Bounced(Dead)),
+        // The address is invalid.
+        (RcptTo, "550 5.1.1 no such user", Bounced(InvalidAddress)),
+        (RcptTo, "550 5.1.2 no such host", Bounced(InvalidAddress)),
+        (RcptTo, "553 5.1.3 bad syntax", Bounced(InvalidAddress)),
+        (RcptTo, "551 5.1.6 moved", Bounced(InvalidAddress)),
+        (RcptTo, "556 5.1.10 null MX", Bounced(InvalidAddress)),
+        (RcptTo, "550 5.2.1 disabled", Bounced(InvalidAddress)),
+        (Dot, "550 5.1.1 no such user", Bounced(InvalidAddress)),
         // The mailbox is full.
         (RcptTo, "452 4.2.2 over quota", Deferred(MailboxFull)),
         (RcptTo, "552 5.2.2 over quota", Deferred(MailboxFull)),
@@ -225,14 +246,14 @@ mod tests {
         (Connect, "450 4.3.0 later", Deferred(Connection)),
         (Ehlo, "450 later", Deferred(Connection)),
         (StartTls, "454 4.7.0 no TLS just now", Deferred(Connection)),
-        (Auth, "454 4.7.0 no log-in just now", Deferred(Connection)),
+        (Auth, "454 4.7.0 no login just now", Deferred(Connection)),
         (Connect, "421 4.3.2 going down", Deferred(Throttled)),
         (MailFrom, "421 4.7.0 slow down", Deferred(Throttled)),
         (Dot, "421 4.7.28 unusual rate", Deferred(Throttled)),
         (RcptTo, "450 4.7.28 unusual rate", Deferred(Throttled)),
         (RcptTo, "451 4.4.5 congested", Deferred(Throttled)),
         (MailFrom, "451 Too many connections", Deferred(Throttled)),
-        // Policy: about us, never about the reader.
+        // Policy rejections, which concern the sender.
         (RcptTo, "550 5.7.1 relaying denied", Bounced(Policy)),
         (Dot, "550 5.7.26 unauthenticated", Bounced(Policy)),
         (Dot, "554 looks like spam", Bounced(Policy)),
@@ -241,13 +262,13 @@ mod tests {
         (MailFrom, "550 5.7.1 not you", Bounced(Policy)),
         (MailFrom, "550 no", Bounced(Policy)),
         (Dot, "550 no", Bounced(Policy)),
-        // Our message.
-        (Dot, "552 5.3.4 too big", Halted(OurMessage)),
-        (MailFrom, "552 too big", Halted(OurMessage)),
-        (RcptTo, "503 5.5.1 sequence", Halted(OurMessage)),
-        (Data, "500 what?", Halted(OurMessage)),
-        (Dot, "550 5.6.0 malformed", Halted(OurMessage)),
-        (MailFrom, "555 parameters", Halted(OurMessage)),
+        // The message is rejected.
+        (Dot, "552 5.3.4 too big", Halted(Message)),
+        (MailFrom, "552 too big", Halted(Message)),
+        (RcptTo, "503 5.5.1 sequence", Halted(Message)),
+        (Data, "500 what?", Halted(Message)),
+        (Dot, "550 5.6.0 malformed", Halted(Message)),
+        (MailFrom, "555 parameters", Halted(Message)),
         // Settings.
         (
             MailFrom,
@@ -264,7 +285,7 @@ mod tests {
             "553 5.1.8 sender's domain unknown",
             Halted(Settings),
         ),
-        // Nobody's mail had begun.
+        // No message was started.
         (Connect, "554 no service here", Deferred(Connection)),
         (Ehlo, "500 5.3.0 failed", Deferred(Connection)),
         // Unclear.
@@ -273,10 +294,10 @@ mod tests {
         (RcptTo, "550 5.1.0 rejected", Bounced(Unclear)),
         (RcptTo, "550 5.4.1 access denied", Bounced(Unclear)),
         (RcptTo, "500 5.3.0 failed", Bounced(Unclear)),
-        // Classes that disagree: the enhanced code is not believed.
+        // The classes of the two codes differ: the enhanced code is ignored.
         (RcptTo, "550 4.7.1 confused", Bounced(Unclear)),
         (RcptTo, "450 5.1.1 confused", Deferred(Refused)),
-        // Nonsense, before the dot and after it.
+        // Invalid replies, before the final dot and after it.
         (MailFrom, "354 go ahead", Deferred(Connection)),
         (Data, "250 ok", Deferred(Connection)),
         (RcptTo, "999 hm", Deferred(Connection)),
@@ -285,25 +306,25 @@ mod tests {
     ];
 
     #[test]
-    fn the_table() {
-        for (phase, words, outcome) in TABLE {
-            let (code, text) = words.split_once(' ').unwrap();
+    fn replies_are_classified_by_phase_and_codes() {
+        for (phase, line, outcome) in TABLE {
+            let (code, text) = line.split_once(' ').unwrap();
             let reply = Reply {
                 code: code.parse().unwrap(),
                 text: text.to_owned(),
             };
-            let report = reply.report(*phase);
-            assert_eq!(report.outcome, *outcome, "{phase:?} {words}");
+            let result = reply.to_result(*phase);
+            assert_eq!(result.outcome, *outcome, "{phase:?} {line}");
             if reply.code != 0 {
-                assert_eq!(report.reply, *words);
+                assert_eq!(result.reply, *line);
             }
         }
     }
 
     #[test]
-    fn enhanced_codes_are_read_where_they_are_ones() {
+    fn enhanced_code_requires_three_numbers() {
         assert_eq!(
-            Enhanced::at_start_of("5.1.10 null MX", 556),
+            Enhanced::parse_prefix("5.1.10 null MX", 556),
             Some(Enhanced(5, 1, 10))
         );
         for text in [
@@ -315,12 +336,12 @@ mod tests {
             "5..1",
             "5.1.1000",
         ] {
-            assert_eq!(Enhanced::at_start_of(text, 550), None, "{text}");
+            assert_eq!(Enhanced::parse_prefix(text, 550), None, "{text}");
         }
     }
 
     #[test]
-    fn words_are_made_fit_to_show() {
+    fn one_line_removes_control_characters_and_cuts() {
         assert_eq!(
             one_line("550  no\r\n\tway\u{1b}[31m \u{202e}x\0"),
             "550 no way [31m x"
@@ -332,14 +353,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_reply_means_something(code in 0u16..1000, text in "\\PC{0,60}") {
+        fn every_reply_has_a_consistent_outcome(code in 0u16..1000, text in "\\PC{0,60}") {
             for phase in [Connect, Ehlo, StartTls, Auth, MailFrom, RcptTo, Data, Dot] {
-                let report = Reply { code, text: text.clone() }.report(phase);
-                prop_assert!(!report.reply.chars().any(char::is_control));
-                let dead = report.outcome == Bounced(Dead);
-                prop_assert!(!dead || phase >= RcptTo, "nobody dies before they are named");
-                prop_assert!(report.outcome != Delivered || phase == Dot);
-                prop_assert!(report.outcome != InDoubt || phase == Dot);
+                let result = Reply { code, text: text.clone() }.to_result(phase);
+                prop_assert!(!result.reply.chars().any(char::is_control));
+                let is_invalid = result.outcome == Bounced(InvalidAddress);
+                prop_assert!(!is_invalid || phase >= RcptTo, "no recipient before RCPT TO");
+                prop_assert!(result.outcome != Delivered || phase == Dot);
+                prop_assert!(result.outcome != InDoubt || phase == Dot);
             }
         }
     }

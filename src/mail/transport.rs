@@ -1,5 +1,4 @@
-//! Where mail goes: to a server, or to a folder while none is set. One way to send for
-//! both.
+//! Transport of messages: an SMTP server, or the outbox if no server is configured.
 
 use crate::domain::delivery::DeliveryId;
 use crate::domain::delivery::outcome::{HaltReason, Outcome, SmtpResult};
@@ -8,23 +7,28 @@ use crate::mail::outbox::{MailName, Outbox};
 use crate::mail::reply::one_line;
 use crate::mail::smtp::{Connection, HelloName, SmtpServer, Timeouts};
 
-/// The way out that the settings chose.
+/// Where messages are sent.
 #[derive(Clone, Debug)]
 pub enum Transport {
+    /// Messages are written to files.
     Outbox(Outbox),
+    /// Messages are sent to an SMTP server.
     Smtp(Box<Smtp>),
 }
 
-/// A mail server, and how to talk to it.
+/// An SMTP server with the client's connection parameters.
 #[derive(Clone, Debug)]
 pub struct Smtp {
+    /// Host, port, TLS mode and credentials.
     pub server: SmtpServer,
-    /// This machine's full name, or the domain of From; `smtp.url` may have another.
+    /// Default EHLO name; a name in `smtp.url` takes precedence.
     pub hello: HelloName,
+    /// Timeouts per SMTP phase.
     pub timeouts: Timeouts,
 }
 
 impl Transport {
+    /// Returns a transport to `server` with the default timeouts.
     pub fn smtp(server: SmtpServer, hello: HelloName) -> Self {
         Self::Smtp(Box::new(Smtp {
             server,
@@ -33,10 +37,12 @@ impl Transport {
         }))
     }
 
-    /// Opens a channel to send one mail after another through.
+    /// Opens a channel through which several messages can be sent one after another.
     ///
     /// # Errors
-    /// Why there is none. Nobody's mail has begun.
+    ///
+    /// Returns [`Outcome::Deferred`] if the server cannot be reached, and
+    /// [`Outcome::Halted`] if the settings are wrong. No message was started.
     pub async fn open(&self) -> Result<Channel, SmtpResult> {
         match self {
             Self::Outbox(outbox) => Ok(Channel::Outbox(outbox.clone())),
@@ -47,63 +53,51 @@ impl Transport {
         }
     }
 
-    /// The server's place or the folder, for people.
-    pub fn place(&self) -> String {
+    /// Returns host and port of the server, or the path of the outbox, for display.
+    pub fn display_name(&self) -> String {
         match self {
             Self::Outbox(outbox) => outbox.dir().display().to_string(),
-            Self::Smtp(smtp) => smtp.server.place(),
+            Self::Smtp(smtp) => smtp.server.display_name(),
         }
     }
 }
 
-/// A message on its way to one recipient.
+/// A message to one recipient.
 pub struct Outgoing<'a> {
+    /// Key of the delivery, from which the file name in the outbox is derived.
     pub delivery: &'a DeliveryId,
+    /// Reverse-path for MAIL FROM.
     pub envelope_from: &'a EmailAddress,
+    /// Recipient for RCPT TO.
     pub to: &'a EmailAddress,
+    /// Header and body: ASCII with CRLF line ends.
     pub message: Vec<u8>,
 }
 
-/// An open way out.
+/// An open transport.
 pub enum Channel {
+    /// The folder for messages.
     Outbox(Outbox),
+    /// A connection that is authenticated and ready for MAIL FROM.
     Smtp(Box<Connection>),
 }
 
 impl Channel {
-    /// Sends one message and says what became of it.
-    pub async fn send(&mut self, mail: Outgoing<'_>) -> SmtpResult {
+    /// Sends one message and returns its result.
+    pub async fn send(&mut self, outgoing: Outgoing<'_>) -> SmtpResult {
         match self {
             Self::Smtp(connection) => {
                 connection
-                    .send(mail.envelope_from, mail.to, mail.message)
+                    .send(outgoing.envelope_from, outgoing.to, outgoing.message)
                     .await
             }
             Self::Outbox(outbox) => {
-                let name = MailName::of(mail.delivery);
-                let (outbox, message) = (outbox.clone(), mail.message);
-                // Waiting for the disk must not hold up the rest of the process.
-                let kept = tokio::task::spawn_blocking(move || {
-                    outbox.keep(&name, &message).map(|()| name)
-                });
-                match kept
-                    .await
-                    .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-                {
-                    Ok(name) => SmtpResult {
-                        outcome: Outcome::Delivered,
-                        reply: format!("kept in the outbox as {}", name.as_str()),
-                    },
-                    Err(error) => SmtpResult {
-                        outcome: Outcome::Halted(HaltReason::Settings),
-                        reply: one_line(&format!("the outbox cannot be written: {error}")),
-                    },
-                }
+                write_to_outbox(outbox.clone(), outgoing.delivery, outgoing.message).await
             }
         }
     }
 
-    /// Whether another mail can go this way; if not, open a new channel.
+    /// Returns whether another message can be sent through this channel.
     pub fn is_usable(&self) -> bool {
         match self {
             Self::Outbox(_) => true,
@@ -111,16 +105,18 @@ impl Channel {
         }
     }
 
-    /// Whether the way had ended before the last mail, and the server heard nothing of it:
-    /// it may go another way at once.
-    pub fn had_ended(&self) -> bool {
+    /// Returns whether the server had closed the idle connection before the last message.
+    ///
+    /// The message was then not received and can be sent through a new channel at once.
+    pub fn was_closed_by_peer(&self) -> bool {
         match self {
             Self::Outbox(_) => false,
             Self::Smtp(connection) => connection.was_closed_by_peer(),
         }
     }
 
-    /// Whether a mail whose sending nobody waited for to the end may have been taken over.
+    /// Returns whether a message whose [`send`](Self::send) was cancelled may have been
+    /// accepted.
     pub fn is_in_doubt(&self) -> bool {
         match self {
             Self::Outbox(_) => true,
@@ -128,6 +124,7 @@ impl Channel {
         }
     }
 
+    /// Closes the channel, with QUIT for an SMTP connection.
     pub async fn close(self) {
         match self {
             Self::Outbox(_) => {}
@@ -136,52 +133,82 @@ impl Channel {
     }
 }
 
+async fn write_to_outbox(outbox: Outbox, delivery: &DeliveryId, message: Vec<u8>) -> SmtpResult {
+    let name = MailName::of(delivery);
+    // On a blocking thread, so that disk I/O does not block other tasks.
+    let written = tokio::task::spawn_blocking(move || outbox.keep(&name, &message).map(|()| name))
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    match written {
+        Ok(name) => SmtpResult {
+            outcome: Outcome::Delivered,
+            // The store searches for this prefix to tell outbox files from SMTP replies.
+            reply: format!("kept in the outbox as {}", name.as_str()),
+        },
+        Err(error) => SmtpResult {
+            outcome: Outcome::Halted(HaltReason::Settings),
+            reply: one_line(&format!("cannot write to the outbox: {error}")),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::smtp::scripted::{Script, Scripted};
+    use crate::mail::smtp::scripted::{Script, ScriptedSmtpServer};
 
     async fn send(transport: &Transport) -> SmtpResult {
         let mut channel = transport.open().await.unwrap();
         let address = EmailAddress::parse("ada@example.org").unwrap();
         let delivery = DeliveryId::from_stored("issue:reader".to_owned());
-        let mail = Outgoing {
+        let outgoing = Outgoing {
             delivery: &delivery,
             envelope_from: &address,
             to: &address,
             message: b"Subject: hello\r\n\r\n.\r\n".to_vec(),
         };
-        let report = channel.send(mail).await;
+
+        let result = channel.send(outgoing).await;
+
         assert!(channel.is_usable());
         channel.close().await;
-        report
+        result
     }
 
     #[tokio::test]
-    async fn both_ways_take_a_mail() {
+    async fn outbox_stores_repeated_delivery_once() {
         let dir = tempfile::tempdir().unwrap();
         let outbox = Outbox::new(dir.path());
+
         for _ in 0..2 {
-            assert_eq!(
-                send(&Transport::Outbox(outbox.clone())).await.outcome,
-                Outcome::Delivered
-            );
+            let result = send(&Transport::Outbox(outbox.clone())).await;
+            assert_eq!(result.outcome, Outcome::Delivered);
         }
+
         let page = outbox.list(0, 10).unwrap();
         assert_eq!((page.total, page.entries[0].subject.as_str()), (1, "hello"));
-
-        let scripted = Scripted::start(Script::default()).await;
-        let server =
-            SmtpServer::parse(&format!("smtp://127.0.0.1:{}", scripted.port), None).unwrap();
-        let transport = Transport::smtp(server, HelloName::parse("client.example.com").unwrap());
-        assert_eq!(send(&transport).await.outcome, Outcome::Delivered);
-        assert_eq!(transport.place(), format!("127.0.0.1:{}", scripted.port));
     }
 
     #[tokio::test]
-    async fn a_folder_that_cannot_be_written_charges_nobody() {
+    async fn smtp_transport_delivers_message() {
+        let scripted = ScriptedSmtpServer::start(Script::default()).await;
+        let url = format!("smtp://127.0.0.1:{}", scripted.port);
+        let server = SmtpServer::parse(&url, None).unwrap();
+        let transport = Transport::smtp(server, HelloName::parse("client.example.com").unwrap());
+
+        assert_eq!(send(&transport).await.outcome, Outcome::Delivered);
+        assert_eq!(
+            transport.display_name(),
+            format!("127.0.0.1:{}", scripted.port)
+        );
+    }
+
+    #[tokio::test]
+    async fn unwritable_outbox_halts_sending() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let report = send(&Transport::Outbox(Outbox::new(file.path()))).await;
-        assert_eq!(report.outcome, Outcome::Halted(HaltReason::Settings));
+
+        let result = send(&Transport::Outbox(Outbox::new(file.path()))).await;
+
+        assert_eq!(result.outcome, Outcome::Halted(HaltReason::Settings));
     }
 }

@@ -49,7 +49,7 @@ impl OwnData {
         // Without what went to an address they asked to move to: whether it is filed under
         // them would tell whose that address is.
         mails.retain(|mail| {
-            mail.kind != DeliveryKind::ReaderLink
+            mail.kind != DeliveryKind::SubscriberLink
                 || mail.address.as_deref() == Some(record.address.as_str())
         });
         Self {

@@ -1,7 +1,7 @@
 //! What a forwarded mail must not hand over: another address, the export and the erasure
 //! need a link that was mailed to the reader just now.
 
-use crate::domain::delivery::{DeliveryId, DeliveryKind, ReaderMail};
+use crate::domain::delivery::{DeliveryId, DeliveryKind, SubscriberMail};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::signed_token::Purpose;
 use crate::domain::subscriber::SubscriberState;
@@ -25,7 +25,7 @@ impl SubscriptionService {
     ///
     /// # Errors
     /// As [`Self::look_up_preferences`].
-    pub async fn ask_for_link(&self, token: &str, about: ReaderMail) -> Result<(), LinkError> {
+    pub async fn ask_for_link(&self, token: &str, about: SubscriberMail) -> Result<(), LinkError> {
         let reader = self.look_up_preferences(token).await?;
         let mail = self.mail_to(&reader, reader.address.clone(), about);
         let count = self.count_of(&reader, about, 1);
@@ -61,13 +61,13 @@ impl SubscriptionService {
         let reader = self.look_up_fresh(Purpose::ChangeAddress, token).await?;
         let holder = self.store.subscriber_by_address(address).await?;
         let taken = holder.filter(|holder| holder.state == SubscriberState::Confirmed);
-        let mut mail = self.mail_to(&reader, address.clone(), ReaderMail::NewAddress);
+        let mut mail = self.mail_to(&reader, address.clone(), SubscriberMail::NewAddress);
         if let Some(holder) = taken {
             mail.kind = DeliveryKind::AlreadySubscribed;
             mail.subscriber = Some(holder.id);
             mail.payload = None;
         }
-        let by_reader = self.count_of(&reader, ReaderMail::NewAddress, NO_SHORT_COUNT);
+        let by_reader = self.count_of(&reader, SubscriberMail::NewAddress, NO_SHORT_COUNT);
         let by_mailbox = RateLimitKey {
             mac: self.mailbox_mac(address),
             most_in_short: 1,
@@ -106,7 +106,7 @@ impl SubscriptionService {
             ip: ip.map(str::to_owned),
             nonce: self.nonce(),
             address_macs: self.address_macs(&address),
-            farewell: self.mail_to(&reader, before, ReaderMail::AddressChanged),
+            farewell: self.mail_to(&reader, before, SubscriberMail::AddressChanged),
         };
         let moved = self
             .store
@@ -159,18 +159,23 @@ impl SubscriptionService {
         &self,
         reader: &Subscriber,
         address: EmailAddress,
-        about: ReaderMail,
+        about: SubscriberMail,
     ) -> NewDelivery {
         NewDelivery {
             id: DeliveryId::from_stored(self.random.uuid_v7(self.now()).to_string()),
-            kind: DeliveryKind::ReaderLink,
+            kind: DeliveryKind::SubscriberLink,
             subscriber: Some(reader.id),
             address,
             payload: Some(about.as_str().to_owned()),
         }
     }
 
-    fn count_of(&self, reader: &Subscriber, about: ReaderMail, most_in_short: i64) -> RateLimitKey {
+    fn count_of(
+        &self,
+        reader: &Subscriber,
+        about: SubscriberMail,
+        most_in_short: i64,
+    ) -> RateLimitKey {
         let parts = [about.as_str().as_bytes(), reader.id.as_uuid().as_bytes()];
         RateLimitKey {
             mac: hex::encode(self.keys.mac(Purpose::Mailbox, &parts)),

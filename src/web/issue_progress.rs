@@ -192,7 +192,7 @@ impl ProgressHub {
         match sight {
             Ok(Some(sight)) => {
                 let now = self.clock.now();
-                watched.pace.note(now, sight.issue.tally.completed());
+                watched.pace.record(now, sight.issue.tally.completed());
                 let look = Arc::new(ProgressSnapshot::new(sight, &watched.pace, now));
                 watched.seen.send_replace(ProgressState::Look(look));
             }

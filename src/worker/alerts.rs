@@ -1,5 +1,7 @@
-//! Telling the owner what happened. Events are found in the database, and each is told
-//! once, however many processes find it.
+//! Alerts: mail to the operator about finished, paused and missing issues.
+//!
+//! Events are read from the database. Each has a key under which its alert is enqueued at
+//! most once, even if several processes detect the event.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,25 +16,30 @@ use crate::domain::random::Random;
 use crate::mail::templates::{AlertEvent, FailedFeed};
 use crate::store::{IssueRow, NewDelivery, Store, StoreError};
 
-/// What is older is no news, whoever was asleep.
+/// Events older than this raise no alert, for example after a long outage.
 const MAX_EVENT_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// Detects events and enqueues alerts.
 #[derive(Clone, Debug)]
 pub struct Alerts {
+    /// The database.
     pub store: Store,
+    /// Source of the current time.
     pub clock: Arc<dyn Clock>,
+    /// Source of delivery ids.
     pub random: Arc<Random>,
-    /// With nobody in it nothing is told.
+    /// Recipients (`alerts.to`). If empty, no alert is enqueued.
     pub to: Vec<EmailAddress>,
-    /// How long before its slot a draft is told of; zero: not at all.
+    /// How long before its slot a draft is announced; zero disables the announcement.
     pub draft_before: Duration,
 }
 
 impl Alerts {
-    /// Tells how issues ended, and which are paused for a reason of the server's.
+    /// Enqueues alerts for issues that were completed, cancelled or paused by an error.
     ///
     /// # Errors
-    /// When the database fails; the next look tells.
+    ///
+    /// Returns [`StoreError`] if the database fails; the next poll tries again.
     pub async fn poll(&self) -> Result<(), StoreError> {
         if self.to.is_empty() {
             return Ok(());
@@ -52,10 +59,11 @@ impl Alerts {
         Ok(())
     }
 
-    /// Whether to tell now of the draft that goes out at `next`.
+    /// Returns whether the draft that is sent at `next` is to be announced now.
     ///
     /// # Errors
-    /// When the database fails.
+    ///
+    /// Returns [`StoreError`] if the database fails.
     pub async fn should_notify_draft(
         &self,
         slot: &Slot,
@@ -70,6 +78,11 @@ impl Alerts {
             && self.store.issue_of_slot(slot).await?.is_none())
     }
 
+    /// Announces the draft that is sent at `next`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] if the database fails.
     pub async fn notify_draft(
         &self,
         slot: &Slot,
@@ -86,6 +99,11 @@ impl Alerts {
         self.enqueue(&draft_key(slot), &event).await
     }
 
+    /// Reports a slot that was missed for longer than `schedule.catch_up_hours`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] if the database fails.
     pub async fn notify_missed_slot(&self, slot: &Slot, at: Timestamp) -> Result<(), StoreError> {
         let event = AlertEvent::SlotMissed {
             at: at.as_millis(),
@@ -94,16 +112,26 @@ impl Alerts {
         self.enqueue(&format!("missed {slot}"), &event).await
     }
 
-    /// `says` is why the issue cannot be made.
-    pub async fn notify_no_issue(&self, slot: &Slot, says: String) -> Result<(), StoreError> {
+    /// Reports that the issue of `slot` cannot be created because of `error`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] if the database fails.
+    pub async fn notify_no_issue(&self, slot: &Slot, error: String) -> Result<(), StoreError> {
         let event = AlertEvent::IssueNotMade {
             slot: slot.to_string(),
-            says,
+            says: error,
         };
         self.enqueue(&format!("not made {slot}"), &event).await
     }
 
-    /// `number` is the issue that was made all the same.
+    /// Reports the feeds that could not be fetched at their slot.
+    ///
+    /// `number` is the issue that was created without them; `None` if none was created.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] if the database fails.
     pub async fn notify_failed_feeds(
         &self,
         slot: &Slot,
@@ -123,7 +151,8 @@ impl Alerts {
 
     async fn notify_completed(&self, issue: &IssueRow) -> Result<(), StoreError> {
         let end = issue.finished_at.map_or(0, Timestamp::as_millis);
-        // Sent again to those who bounced, it ends again.
+        // The time is part of the key, because an issue completes again after failed
+        // deliveries were requeued.
         let key = format!("ended {} {end}", issue.id);
         if self.store.alert_exists(&key).await? {
             return Ok(());
@@ -137,7 +166,7 @@ impl Alerts {
         self.enqueue(&key, &event).await
     }
 
-    /// Who pauses by hand gives no reason, and knows.
+    /// Reports a pause that has a reason. A pause by an editor has none.
     async fn notify_paused(&self, issue: &IssueRow) -> Result<(), StoreError> {
         let Some(says) = issue.paused_why.clone() else {
             return Ok(());
@@ -160,17 +189,18 @@ impl Alerts {
             return Ok(());
         }
         let now = self.clock.now();
-        let payload = serde_json::to_string(event).expect("an event has only text and numbers");
-        let mail = |address: &EmailAddress| NewDelivery {
+        let payload =
+            serde_json::to_string(event).expect("an event contains only text and numbers");
+        let new_delivery = |address: &EmailAddress| NewDelivery {
             id: DeliveryId::from_stored(self.random.uuid_v7(now).to_string()),
             kind: DeliveryKind::Alert,
             subscriber: None,
             address: address.clone(),
             payload: Some(payload.clone()),
         };
-        let mails: Vec<NewDelivery> = self.to.iter().map(mail).collect();
-        if self.store.enqueue_alert_once(key, &mails, now).await? {
-            tracing::info!(event = key, "the owner is told");
+        let deliveries: Vec<NewDelivery> = self.to.iter().map(new_delivery).collect();
+        if self.store.enqueue_alert_once(key, &deliveries, now).await? {
+            tracing::info!(event = key, "alert enqueued");
         }
         Ok(())
     }

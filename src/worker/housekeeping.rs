@@ -1,4 +1,4 @@
-//! Forgetting what need not be known any more.
+//! Deletes data whose retention period has expired.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,49 +8,64 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::clock::Clock;
 use crate::store::{Store, StoreError};
 
-const EVERY: Duration = Duration::from_secs(10 * 60);
+/// Time between two runs.
+const RUN_INTERVAL: Duration = Duration::from_secs(10 * 60);
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Unconfirmed sign-ups are purged after this.
-const UNCONFIRMED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// How long it is known who did what, and by which token.
-const AUDIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// Retention of unconfirmed sign-ups.
+const PENDING_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// Retention of the rate-limit counters for sign-up mails; the longest limit is per day.
+const RATE_LIMIT_RETENTION: Duration = DAY;
+
+/// Retention of audit entries, and of the revoked API tokens that they name.
+const AUDIT_RETENTION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Periodic deletion of expired data.
 #[derive(Clone, Debug)]
 pub struct Housekeeping {
+    /// The database.
     pub store: Store,
+    /// Source of the current time.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Housekeeping {
-    /// Tidies at once and every ten minutes, until `stop`.
+    /// Runs at once and then every ten minutes, until `stop` is cancelled.
     pub async fn run(&self, stop: CancellationToken) {
         loop {
             if let Err(error) = self.run_once().await {
-                tracing::warn!(%error, "housekeeping has to wait");
+                tracing::warn!(%error, "housekeeping failed; retrying");
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(RUN_INTERVAL) => {}
             }
         }
     }
 
+    /// Deletes everything whose retention period has expired.
+    ///
     /// # Errors
-    /// When the database fails.
+    ///
+    /// Returns [`StoreError::Database`] if a statement fails; the next run continues.
     pub async fn run_once(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let purged = self
             .store
-            .purge_pending(now.minus(UNCONFIRMED), now)
+            .purge_pending(now.minus(PENDING_RETENTION), now)
             .await?;
         if purged > 0 {
-            tracing::info!(purged, "sign-ups that nobody confirmed are forgotten");
+            tracing::info!(subscribers = purged, "unconfirmed sign-ups deleted");
         }
+        let audit_start = now.minus(AUDIT_RETENTION);
         self.store.compact_state_log().await?;
-        self.store.forget_sign_up_mails(now.minus(DAY)).await?;
-        self.store.forget_audit(now.minus(AUDIT)).await?;
-        self.store.forget_api_tokens(now.minus(AUDIT)).await?;
+        self.store
+            .forget_sign_up_mails(now.minus(RATE_LIMIT_RETENTION))
+            .await?;
+        self.store.forget_audit(audit_start).await?;
+        self.store.forget_api_tokens(audit_start).await?;
         self.store.forget_sessions(now).await
     }
 }

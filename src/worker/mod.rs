@@ -1,5 +1,4 @@
-//! The loops that run beside the web: the schedule and the housekeeping. (The delivery
-//! engine is a loop of its own, in `delivery`.)
+//! Background tasks other than delivery: the scheduler, alerts and housekeeping.
 
 mod alerts;
 mod housekeeping;

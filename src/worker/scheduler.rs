@@ -1,4 +1,4 @@
-//! Making the week's issue when its time comes.
+//! Scheduler: creates the weekly issue at its slot and polls the feeds.
 
 use std::time::Duration;
 
@@ -12,56 +12,71 @@ use crate::mail::templates::FailedFeed;
 use crate::store::StoreError;
 use crate::worker::alerts::Alerts;
 
-/// How often the clock is looked at.
+/// Time between two checks of the schedule.
 const POLL_INTERVAL: Duration = Duration::from_secs(15);
-/// Between two readings of the feeds, so that the draft shows what there is.
-const READ_FEEDS: Duration = Duration::from_secs(30 * 60);
-/// When a feed failed at its slot and nothing else is new, or the issue cannot be made, it is
-/// tried again this often, as long as the slot can be caught up.
+
+/// Time between two fetches of the feeds, so that the draft shows recent posts.
+const FEED_INTERVAL: Duration = Duration::from_secs(30 * 60);
+
+/// Time between two attempts to create an issue that is due.
+///
+/// An attempt is repeated within the catch-up period if the issue cannot be created, or if a
+/// feed failed and the other feeds have no new post.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
-/// When issues go out.
+/// When issues are created.
 #[derive(Clone, Debug)]
 pub struct ScheduleConfig {
+    /// Cron expression and time zone.
     pub schedule: Schedule,
+    /// How long after its slot a missed issue is still created.
     pub catch_up: Duration,
+    /// Whether issues are created automatically.
     pub enabled: bool,
 }
 
+/// Why a scheduler run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ScheduleFailure {
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The issue could not be published.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// The draft could not be rendered.
     #[error(transparent)]
     Draft(#[from] DraftError),
 }
 
+/// Creates issues and fetches feeds on schedule.
 #[derive(Clone, Debug)]
 pub struct Scheduler {
+    /// Collects posts and publishes issues.
     pub digests: DigestService,
-    pub plan: ScheduleConfig,
-    /// Whether sender and postal address are set: without them no issue is made.
-    pub ready: bool,
+    /// When issues are created.
+    pub config: ScheduleConfig,
+    /// Whether the required sender settings are present. Without them no issue is created.
+    pub is_sender_configured: bool,
+    /// Notifies the operator.
     pub alerts: Alerts,
 }
 
-/// What the scheduler remembers from one look to the next.
+/// What the scheduler keeps from one run to the next. Lost on restart.
 #[derive(Debug, Default)]
 pub struct SchedulerState {
-    feeds_read: Option<Timestamp>,
-    /// When the issue that is due could not be made.
-    failed: Option<Timestamp>,
+    feeds_fetched_at: Option<Timestamp>,
+    /// When the last attempt to create the due issue failed.
+    failed_at: Option<Timestamp>,
 }
 
 impl Scheduler {
-    /// Looks at the clock and the feeds until `stop`.
+    /// Checks the schedule every [`POLL_INTERVAL`] until `stop` is cancelled.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut memory = SchedulerState::default();
+        let mut state = SchedulerState::default();
         loop {
-            if let Err(error) = self.tick(&mut memory).await {
-                tracing::error!(%error, "the schedule could not be followed; it is tried again");
+            if let Err(error) = self.tick(&mut state).await {
+                tracing::error!(%error, "scheduler run failed; retrying");
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -70,28 +85,29 @@ impl Scheduler {
         }
     }
 
-    /// One look: reads the feeds when it is time, makes the issue that is due, and tells the
-    /// owner what happened.
+    /// Runs once: fetches the feeds if due, creates the issue if due, and enqueues alerts.
     ///
     /// # Errors
-    /// When the database or a template fails; the next look tries again.
-    pub async fn tick(&self, memory: &mut SchedulerState) -> Result<(), ScheduleFailure> {
-        let kept = self.keep_schedule(memory).await;
-        // Also when the schedule could not be kept.
+    ///
+    /// Returns [`ScheduleFailure`] if the database fails or a template cannot be rendered.
+    /// The next run tries again.
+    pub async fn tick(&self, state: &mut SchedulerState) -> Result<(), ScheduleFailure> {
+        let result = self.process_schedule(state).await;
+        // Poll for alerts even if the schedule failed.
         self.alerts.poll().await?;
-        kept
+        result
     }
 
-    async fn keep_schedule(&self, memory: &mut SchedulerState) -> Result<(), ScheduleFailure> {
+    async fn process_schedule(&self, state: &mut SchedulerState) -> Result<(), ScheduleFailure> {
         let now = self.digests.clock.now();
-        if memory
-            .feeds_read
-            .is_none_or(|at| now.since(at) >= READ_FEEDS)
+        if state
+            .feeds_fetched_at
+            .is_none_or(|at| now.since(at) >= FEED_INTERVAL)
         {
             self.digests.collect().await?;
-            memory.feeds_read = Some(now);
+            state.feeds_fetched_at = Some(now);
         }
-        if !self.plan.enabled {
+        if !self.config.enabled {
             return Ok(());
         }
         match self.due(now).await? {
@@ -101,81 +117,88 @@ impl Scheduler {
                 }
             }
             Due::Missed { slot, at } => {
-                tracing::error!(%slot, "the slot was missed for longer than schedule.catch_up_hours; it is skipped");
+                tracing::error!(%slot, "slot missed for longer than schedule.catch_up_hours; skipped");
                 self.alerts.notify_missed_slot(&slot, at).await?;
                 self.digests.store.set_last_slot(at).await?;
             }
             Due::Now { slot, at } => {
-                let resting = memory
-                    .failed
-                    .is_some_and(|failed| now.since(failed) < RETRY_INTERVAL);
-                if !resting && !self.process_slot(slot, at).await? {
-                    memory.failed = Some(now);
+                let failed_recently = state
+                    .failed_at
+                    .is_some_and(|failed_at| now.since(failed_at) < RETRY_INTERVAL);
+                if !failed_recently && !self.process_slot(slot, at).await? {
+                    state.failed_at = Some(now);
                 }
             }
         }
         Ok(())
     }
 
-    /// What the schedule says at `now`.
+    /// Returns which slot is due at `now`.
     ///
     /// # Errors
-    /// When the database fails.
+    ///
+    /// Returns [`StoreError`] if the database fails.
     pub async fn due(&self, now: Timestamp) -> Result<Due, StoreError> {
-        let plan = &self.plan;
-        let name = format!("{} {}", plan.schedule.cron(), plan.schedule.zone());
+        let ScheduleConfig {
+            schedule, catch_up, ..
+        } = &self.config;
+        let name = format!("{} {}", schedule.cron(), schedule.zone());
         let set_at = self.digests.store.schedule_set_at(&name, now).await?;
-        let settled = self.digests.store.last_slot().await?;
-        Ok(plan.schedule.due(now, set_at, settled, plan.catch_up))
+        let last_slot = self.digests.store.last_slot().await?;
+        Ok(schedule.due(now, set_at, last_slot, *catch_up))
     }
 
-    /// Makes the issue of `slot`. False when it should be tried again soon: a feed failed
-    /// and may yet bring something, or somebody must mend what the owner is told of.
+    /// Creates the issue of `slot`. Returns false if it should be tried again soon.
+    ///
+    /// That is the case if a feed failed and may still have new posts, or if the operator
+    /// has to fix an error.
     async fn process_slot(&self, slot: Slot, at: Timestamp) -> Result<bool, ScheduleFailure> {
-        if !self.ready {
-            tracing::error!(%slot, "no issue can be made: newsletter.name, from and postal_address must be set");
+        if !self.is_sender_configured {
+            tracing::error!(%slot, "cannot create issue; newsletter.name, from and postal_address are required");
             return Ok(false);
         }
         let collected = self.digests.collect().await?;
-        let failures: Vec<FailedFeed> = collected.into_iter().filter_map(failure).collect();
-        let failed = failures.len();
+        let failed_feeds: Vec<FailedFeed> = collected.into_iter().filter_map(failed_feed).collect();
+        let failed = failed_feeds.len();
         let published = match self.digests.publish(Some(slot)).await {
             Err(PublishError::Draft(error)) if !matches!(error, DraftError::Store(_)) => {
-                tracing::error!(%slot, %error, "the week's issue cannot be made");
-                let says = error.to_string();
-                self.alerts.notify_no_issue(&slot, says).await?;
+                tracing::error!(%slot, %error, "cannot create issue");
+                self.alerts
+                    .notify_no_issue(&slot, error.to_string())
+                    .await?;
                 return Ok(false);
             }
             published => published?,
         };
         match published {
             Published::NothingNew(_) if failed > 0 => {
-                tracing::error!(%slot, failed, "nothing new could be read: feeds failed at their slot");
+                tracing::error!(%slot, failed_feeds = failed, "no issue created; feeds failed and no post is new");
                 self.alerts
-                    .notify_failed_feeds(&slot, failures, None)
+                    .notify_failed_feeds(&slot, failed_feeds, None)
                     .await?;
                 return Ok(false);
             }
-            Published::NothingNew(_) => tracing::info!(%slot, "nothing new, so nothing is sent"),
+            Published::NothingNew(_) => {
+                tracing::info!(%slot, "no issue created; no post is new");
+            }
             Published::Made { number, .. } => {
-                tracing::info!(%slot, issue = %number, failed, "the week's issue is made");
-                let number = Some(number.get());
+                tracing::info!(%slot, issue.number = %number, failed_feeds = failed, "issue created");
                 self.alerts
-                    .notify_failed_feeds(&slot, failures, number)
+                    .notify_failed_feeds(&slot, failed_feeds, Some(number.get()))
                     .await?;
             }
             Published::AlreadyThere(issue) => {
-                tracing::info!(%slot, issue = %issue.number, "this week has its issue")
+                tracing::info!(%slot, issue.number = %issue.number, "slot already has an issue");
             }
-            Published::Skipped => tracing::info!(%slot, "the editor skips this week"),
+            Published::Skipped => tracing::info!(%slot, "slot skipped by an editor"),
         }
         self.digests.store.set_last_slot(at).await?;
         Ok(true)
     }
 
-    /// In time for the editor to look at it, once there is something to look at.
+    /// Announces the draft in time for the editor to review it, once it has enough posts.
     async fn notify_draft(&self, next: Timestamp, now: Timestamp) -> Result<(), ScheduleFailure> {
-        let slot = self.plan.schedule.slot_of(next);
+        let slot = self.config.schedule.slot_of(next);
         if self.alerts.should_notify_draft(&slot, next, now).await? {
             let draft = self.digests.draft().await?;
             if self.digests.is_worth_sending(&draft) {
@@ -186,10 +209,10 @@ impl Scheduler {
     }
 }
 
-fn failure(feed: FeedResult) -> Option<FailedFeed> {
-    let says = feed.result.err()?;
+fn failed_feed(feed: FeedResult) -> Option<FailedFeed> {
+    let error = feed.result.err()?;
     Some(FailedFeed {
         url: feed.source,
-        says,
+        says: error,
     })
 }

@@ -192,7 +192,7 @@ async fn silence_after_the_dot_has_an_end_and_leaves_a_doubt() {
     assert_eq!((code, &result["deferred"]), (75, &1.into()), "{result}");
     let doubted = newsletter.delivery_to("reader3@example.com").await;
     let reply = text(&doubted["reply"]);
-    assert_eq!(reply, "no answer within 1 s (after the message)");
+    assert_eq!(reply, "no reply within 1 s (after the message)");
 
     let retry = ["deliveries", "retry", "--issue", "1", "--deferred-only"];
     newsletter.json(&retry).await;

@@ -187,7 +187,7 @@ async fn a_full_disk_stops_the_mail_and_room_lets_it_go_on() {
     newsletter.send(&[]).await;
     server.wait_for(EARLY).await;
     let filler = disk.fill();
-    until_logged(&worker, "outcomes wait for the database").await;
+    until_logged(&worker, "cannot commit delivery results; retrying").await;
     let written = server.received().len();
     // Long enough for several hundred mails.
     tokio::time::sleep(Duration::from_secs(2)).await;

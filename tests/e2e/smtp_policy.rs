@@ -165,13 +165,13 @@ async fn a_server_that_has_enough_gets_fewer_connections_and_then_everything() {
     assert!(
         finished
             .stderr
-            .contains("as many as the server bears connections=4"),
+            .contains("connection limit changed connections=4"),
         "{finished:?}"
     );
     assert!(
         finished
             .stderr
-            .contains("as many as the server bears connections=8"),
+            .contains("connection limit changed connections=8"),
         "{finished:?}"
     );
 

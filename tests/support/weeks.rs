@@ -107,7 +107,7 @@ impl Weeks {
             address_macs: Vec::new(),
             farewell: NewDelivery {
                 id: DeliveryId::from_stored("farewell".to_owned()),
-                kind: DeliveryKind::ReaderLink,
+                kind: DeliveryKind::SubscriberLink,
                 subscriber: Some(reader.id),
                 address: ada,
                 payload: Some("address_changed".to_owned()),

@@ -1,28 +1,31 @@
-//! A copy whose final dot may have been taken, and no reply was read.
+//! Policy for deliveries in doubt: the message was sent and the reply lost (RFC 1047).
 
 use crate::domain::delivery::DeliveryKind;
 
-/// What to do with it.
+/// What happens to a delivery of an issue when the reply after its final dot is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InDoubtPolicy {
-    /// Send the same bytes again, so that receivers can drop the twin.
+    /// Send the same bytes with the same Message-ID again, so that receivers can drop the
+    /// duplicate.
     Resend,
-    /// Leave it to the editor.
+    /// Keep the delivery in doubt until an editor decides.
     Hold,
 }
 
-/// Lost replies after which a delivery is held whatever the policy: three copies are
-/// the most that anyone may get.
-const MOST_LOST: u32 = 3;
+/// Number of lost replies after which a delivery is held under every policy.
+///
+/// Limits the copies that a subscriber can receive to three.
+const MAX_LOST_REPLIES: u32 = 3;
 
 impl InDoubtPolicy {
-    /// After how many lost replies a delivery is held. The editor decides about the copies
-    /// of an issue. Other mail has nobody to decide: a second confirmation does no harm,
-    /// and one that never comes loses a reader.
+    /// Returns the number of lost replies after which a delivery is held.
+    ///
+    /// [`Self::Hold`] applies to issues only. Other mail is always resent: a second
+    /// confirmation does no harm, and a lost one loses a subscriber.
     pub const fn max_lost_replies(self, kind: DeliveryKind) -> u32 {
         match (self, kind) {
             (Self::Hold, DeliveryKind::Issue) => 1,
-            _ => MOST_LOST,
+            _ => MAX_LOST_REPLIES,
         }
     }
 }
@@ -32,14 +35,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_copies_of_an_issue_are_held_for_the_editor() {
-        for kind in [DeliveryKind::Confirmation, DeliveryKind::ReaderLink] {
-            assert_eq!(InDoubtPolicy::Hold.max_lost_replies(kind), MOST_LOST);
+    fn hold_policy_applies_to_issues_only() {
+        for kind in [DeliveryKind::Confirmation, DeliveryKind::SubscriberLink] {
+            assert_eq!(InDoubtPolicy::Hold.max_lost_replies(kind), MAX_LOST_REPLIES);
         }
         assert_eq!(InDoubtPolicy::Hold.max_lost_replies(DeliveryKind::Issue), 1);
         assert_eq!(
             InDoubtPolicy::Resend.max_lost_replies(DeliveryKind::Issue),
-            MOST_LOST
+            MAX_LOST_REPLIES
         );
     }
 }

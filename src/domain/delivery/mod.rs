@@ -1,4 +1,4 @@
-//! One subscriber's copy of one mail, and where it stands.
+//! Deliveries: one row per message and recipient, with kind and state.
 
 pub mod in_doubt;
 pub mod outcome;
@@ -16,31 +16,38 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{IssueId, SubscriberId};
 use crate::domain::signed_token::Purpose;
 
-/// The key of a delivery: `issue:subscriber` for an issue's copy (one each, whoever
-/// asks), a UUID for every other mail.
+/// Primary key of a delivery.
+///
+/// `issue:subscriber` for an issue, so that a subscriber cannot get two deliveries of one
+/// issue; a UUIDv7 for other mail.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(String);
 
 impl DeliveryId {
-    pub fn of_issue(issue: &IssueId, subscriber: &SubscriberId) -> Self {
+    /// Returns the key of the delivery of `issue` to `subscriber`.
+    pub fn for_issue(issue: &IssueId, subscriber: &SubscriberId) -> Self {
         Self(format!("{issue}:{subscriber}"))
     }
 
+    /// Wraps a stored key without validation.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
+    /// Returns the key as it is stored.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// When the mail came to be, or the issue that it is a copy of: the beginning tells.
-    pub fn made_at(&self) -> Timestamp {
-        let begins = self.0.get(..Hyphenated::LENGTH);
-        let uuid = begins.and_then(|text| Uuid::try_parse(text).ok());
-        let made = uuid.and_then(|uuid| uuid.get_timestamp());
-        made.map_or(Timestamp::EPOCH, |made| {
-            let (seconds, nanos) = made.to_unix();
+    /// Returns when the issue or the other mail was created.
+    ///
+    /// The time is that of the UUIDv7 with which the key begins; 1970 if there is none.
+    pub fn created_at(&self) -> Timestamp {
+        let prefix = self.0.get(..Hyphenated::LENGTH);
+        let uuid = prefix.and_then(|text| Uuid::try_parse(text).ok());
+        let created = uuid.and_then(|uuid| uuid.get_timestamp());
+        created.map_or(Timestamp::EPOCH, |created| {
+            let (seconds, nanos) = created.to_unix();
             let millis = seconds * 1000 + u64::from(nanos / 1_000_000);
             Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
         })
@@ -89,37 +96,41 @@ macro_rules! words {
 pub(crate) use words;
 
 words! {
-    /// Why a mail is sent.
-    DeliveryKind, DeliveryKindError, "'{0}' is no kind of delivery" {
+    /// What kind of mail a delivery contains.
+    DeliveryKind, DeliveryKindError, "'{0}' is not a valid delivery kind; expected issue, confirmation, already_subscribed, test, alert or reader_link" {
+        /// An issue to a subscriber.
         Issue => "issue",
+        /// Asks a new subscriber to confirm.
         Confirmation => "confirmation",
-        /// To someone who signs up again: says that they are on the list already.
+        /// Reply to a sign-up with an address that is already subscribed.
         AlreadySubscribed => "already_subscribed",
-        /// A look at an issue before it goes out, to an address the editor names.
+        /// Test message of the draft, to an address that the editor enters.
         Test => "test",
-        /// Tells the owner of something.
+        /// Notification to the operator.
         Alert => "alert",
-        /// To a reader, about what belongs to them: see [`ReaderMail`].
-        ReaderLink => "reader_link",
+        /// Self-service mail to a subscriber; its subject is a [`SubscriberMail`].
+        SubscriberLink => "reader_link",
     }
 }
 
 words! {
-    /// What a mail of the kind `reader_link` is about.
-    ReaderMail, ReaderMailError, "'{0}' is nothing that a reader is written about" {
-        /// A link to the form for another address.
+    /// Subject of a self-service mail ([`DeliveryKind::SubscriberLink`]).
+    SubscriberMail, SubscriberMailError, "'{0}' is not a valid self-service mail; expected change_address, new_address, address_changed, export or erase" {
+        /// Link to the form that changes the address.
         ChangeAddress => "change_address",
-        /// To the other address: a link that proves it.
+        /// Link that confirms the new address, sent to it.
         NewAddress => "new_address",
-        /// To the address of before: it is not written to any more. Without a link.
+        /// Notice to the previous address after a change. Contains no link.
         AddressChanged => "address_changed",
+        /// Link to the export of the subscriber's data.
         Export => "export",
+        /// Link that erases the subscriber's data.
         Erase => "erase",
     }
 }
 
-impl ReaderMail {
-    /// What its link is good for.
+impl SubscriberMail {
+    /// Returns the purpose of the link's token; `None` if the mail contains no link.
     pub const fn purpose(self) -> Option<Purpose> {
         match self {
             Self::ChangeAddress => Some(Purpose::ChangeAddress),
@@ -132,20 +143,23 @@ impl ReaderMail {
 }
 
 words! {
-    /// Where a delivery stands.
-    DeliveryState, DeliveryStateError, "'{0}' is no delivery state" {
+    /// State of a delivery.
+    DeliveryState, DeliveryStateError, "'{0}' is not a valid delivery state; expected queued, leased, sending, deferred, delivered, bounced, skipped or in_doubt" {
+        /// Due, and not claimed by a worker.
         Queued => "queued",
-        /// Taken by a process, not begun.
+        /// Claimed by a worker, and not started.
         Leased => "leased",
-        /// On a connection now: a crash leaves it in doubt.
+        /// A connection may have started it; a crash leaves it in doubt.
         Sending => "sending",
-        /// Refused for now; it is tried again when it falls due.
+        /// Rejected for now; retried at its due time.
         Deferred => "deferred",
+        /// Accepted by the server.
         Delivered => "delivered",
+        /// Rejected permanently.
         Bounced => "bounced",
-        /// Not wanted any more before it was begun.
+        /// Not sent, because it was no longer wanted.
         Skipped => "skipped",
-        /// The final dot may have been taken, and no reply was read.
+        /// Sent, and the reply was lost.
         InDoubt => "in_doubt",
     }
 }
@@ -155,19 +169,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_read_back() {
+    fn stored_words_parse_back() {
         for state in DeliveryState::ALL {
             assert_eq!(DeliveryState::parse(state.as_str()), Ok(*state));
         }
         for kind in DeliveryKind::ALL {
             assert_eq!(DeliveryKind::parse(kind.as_str()), Ok(*kind));
         }
-        for about in ReaderMail::ALL {
-            assert_eq!(ReaderMail::parse(about.as_str()), Ok(*about));
+        for subject in SubscriberMail::ALL {
+            assert_eq!(SubscriberMail::parse(subject.as_str()), Ok(*subject));
         }
+    }
+
+    #[test]
+    fn unknown_state_error_lists_valid_states() {
         assert_eq!(
             DeliveryState::parse("lost").unwrap_err().to_string(),
-            "'lost' is no delivery state"
+            "'lost' is not a valid delivery state; expected queued, leased, sending, deferred, delivered, bounced, skipped or in_doubt"
         );
     }
 }

@@ -1,54 +1,62 @@
-//! What became of one try to hand over a mail, and what that decides.
+//! Outcome of one attempt to send a message.
 
-/// The verdict on one try.
+/// Outcome of one attempt, derived from the SMTP reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The server took the mail over (a 2yz after the final dot).
+    /// The server accepted the message: 2yz after the final dot.
     Delivered,
-    /// Refused for now, or the server could not be talked to: try again later.
+    /// Transient rejection, or no connection. The delivery is retried later.
     Deferred(DeferReason),
-    /// Refused for good.
+    /// Permanent rejection.
     Bounced(BounceReason),
-    /// The final dot may have been taken and no reply was read (RFC 1047).
+    /// The message was sent and the reply lost (RFC 1047).
     InDoubt,
-    /// Not about the recipient at all: stop, charge nobody, tell the editor.
+    /// The sender is the cause, not the recipient. The issue is paused, and no attempt is
+    /// charged.
     Halted(HaltReason),
 }
 
+/// Why a delivery is deferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeferReason {
-    /// No connection, or it broke before the final dot.
+    /// No connection, or it was lost before the final dot.
     Connection,
-    /// A 4yz about this recipient or message.
+    /// A 4yz reply that concerns this recipient or message.
     Refused,
-    /// 421, or the server says we are too many or too fast.
+    /// 421, or a reply about too many connections or too high a rate.
     Throttled,
-    /// 4.2.2 and 5.2.2: people do empty their mailboxes.
+    /// The mailbox is full: 4.2.2 or 5.2.2. The recipient may still empty it.
     MailboxFull,
 }
 
-/// What a final refusal says of the address.
+/// Why a delivery bounced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BounceReason {
-    /// There is no such mailbox: never write to it again.
-    Dead,
-    /// A bare 550: a second one a week later settles it.
+    /// Hard bounce: the mailbox or domain does not exist. The subscriber is suppressed.
+    InvalidAddress,
+    /// A 550 without an enhanced code that names the cause. A second one a week later
+    /// suppresses the subscriber.
     Unclear,
-    /// About us, not the address (5.7.x, a 554 at DATA). Never suppresses anyone.
+    /// Policy rejection: 5.7.x, or 554 after DATA. It concerns the sender and never
+    /// suppresses a subscriber.
     Policy,
 }
 
+/// Why sending has to stop until the operator or editor intervenes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HaltReason {
-    /// Log-in, TLS or certificate: the operator's settings.
+    /// Login, TLS or certificate error: the SMTP settings are wrong.
     Settings,
-    /// 5.3.4, 5.5.x, 5.6.x: the message itself.
-    OurMessage,
+    /// The message itself is rejected: 5.3.4, 5.5.x or 5.6.x.
+    Message,
 }
 
-/// An outcome with the server's own last words (one clean line, for people).
+/// Outcome of an attempt together with the reply that caused it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SmtpResult {
+    /// Classification of the reply.
     pub outcome: Outcome,
+    /// The server's reply, or a description of the error if the server did not reply. A
+    /// single line without control characters; it may contain an address.
     pub reply: String,
 }

@@ -1,4 +1,4 @@
-//! When a deferred delivery is tried again.
+//! Retry times of deferred deliveries.
 
 use std::time::Duration;
 
@@ -7,9 +7,10 @@ use crate::domain::clock::Timestamp;
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
-/// Waits after the 1st, 2nd, … failed try; the last one repeats.
-/// RFC 5321 §4.5.4.1 asks for 30 minutes and more, but greylisting is commonly over in
-/// five, so the first tries come sooner.
+/// Delays after the 1st, 2nd, … failed attempt, in seconds; the last one repeats.
+///
+/// RFC 5321 §4.5.4.1 recommends at least 30 minutes. The first delays are shorter, because
+/// greylisting usually ends after five minutes.
 const RETRY_DELAYS: [u64; 6] = [
     5 * MINUTE,
     15 * MINUTE,
@@ -19,28 +20,41 @@ const RETRY_DELAYS: [u64; 6] = [
     4 * HOUR,
 ];
 
-/// A delivery is given up this long after it was queued …
+/// How long after it was queued a delivery is given up.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(48 * HOUR);
-/// … but not before it was refused so often: the line may have been long, or the machine off.
-const MIN_ATTEMPTS: u32 = 3;
-/// Who was due this long ago was kept waiting by us.
-const OVERDUE_AFTER: Duration = Duration::from_secs(HOUR);
-/// No wait is longer than this: what is due later was put off by a clock that was ahead.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(5 * HOUR);
 
+/// Minimum number of rejected attempts before a delivery is given up.
+///
+/// A delivery may have waited in a long queue or while the machine was off.
+const MIN_ATTEMPTS: u32 = 3;
+
+/// Minimum delay after its due time for which a delivery counts as overdue.
+///
+/// An overdue delivery was delayed by this program and not by the server, and is not given
+/// up.
+const OVERDUE_AFTER: Duration = Duration::from_secs(HOUR);
+
+/// Upper limit of the delay until the next attempt.
+///
+/// The longest delay is 4 h plus 10 % jitter. A due time after this limit was set by a clock
+/// running ahead.
+pub const MAX_RETRY_DELAY: Duration = Duration::from_secs(5 * HOUR);
+
+/// What to do with a deferred delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
+    /// Try again at this time.
     At(Timestamp),
-    /// The next try would come after the 48 h.
+    /// Give up, because the next attempt would be too late.
     GiveUp,
 }
 
-/// The time of the next try after `attempts` refused ones.
+/// Returns when to retry a delivery that was rejected `attempts` times.
 ///
-/// `jitter` in 0..=255 spreads the tries of one refused batch over a tenth of the wait,
-/// so that they do not all come back in the same second.
+/// `jitter` spreads the retries of a batch over a tenth of the delay: 0 adds nothing, 255
+/// adds 10 %.
 pub fn retry(attempts: u32, queued_at: Timestamp, now: Timestamp, jitter: u8) -> Retry {
-    let at = next_try(attempts, now, jitter);
+    let at = next_attempt(attempts, now, jitter);
     if at > queued_at.plus(GIVE_UP_AFTER) && attempts >= MIN_ATTEMPTS {
         Retry::GiveUp
     } else {
@@ -48,8 +62,9 @@ pub fn retry(attempts: u32, queued_at: Timestamp, now: Timestamp, jitter: u8) ->
     }
 }
 
-/// The same after a try that came to no server, and is not counted; it had been due at
-/// `due_at`.
+/// Returns when to retry a delivery after an attempt that is not charged.
+///
+/// The attempt was due at `due_at`. An overdue delivery is not given up.
 pub fn retry_without_charge(
     attempts: u32,
     queued_at: Timestamp,
@@ -57,7 +72,7 @@ pub fn retry_without_charge(
     now: Timestamp,
     jitter: u8,
 ) -> Retry {
-    let at = next_try(attempts.max(1), now, jitter);
+    let at = next_attempt(attempts.max(1), now, jitter);
     if at > queued_at.plus(GIVE_UP_AFTER) && now.since(due_at) < OVERDUE_AFTER {
         Retry::GiveUp
     } else {
@@ -65,10 +80,10 @@ pub fn retry_without_charge(
     }
 }
 
-fn next_try(attempts: u32, now: Timestamp, jitter: u8) -> Timestamp {
+fn next_attempt(attempts: u32, now: Timestamp, jitter: u8) -> Timestamp {
     let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
-    let wait = Duration::from_secs(RETRY_DELAYS[index.min(RETRY_DELAYS.len() - 1)]);
-    now.plus(wait + wait * u32::from(jitter) / 2550)
+    let delay = Duration::from_secs(RETRY_DELAYS[index.min(RETRY_DELAYS.len() - 1)]);
+    now.plus(delay + delay * u32::from(jitter) / 2550)
 }
 
 #[cfg(test)]
@@ -80,10 +95,10 @@ mod tests {
     }
 
     #[test]
-    fn waits_grow_to_four_hours() {
-        let waits: Vec<Retry> = (1..=8).map(|n| retry(n, at(0), at(0), 0)).collect();
+    fn delay_grows_to_four_hours() {
+        let retries: Vec<Retry> = (1..=8).map(|n| retry(n, at(0), at(0), 0)).collect();
         let minutes = [5, 15, 30, 60, 120, 240, 240, 240];
-        assert_eq!(waits, minutes.map(|m| Retry::At(at(m))));
+        assert_eq!(retries, minutes.map(|m| Retry::At(at(m))));
     }
 
     #[test]
@@ -95,25 +110,26 @@ mod tests {
     }
 
     #[test]
-    fn gives_up_after_two_days() {
+    fn retry_after_two_days_gives_up() {
         assert_eq!(retry(9, at(0), at(44 * 60), 0), Retry::At(at(48 * 60)));
         assert_eq!(retry(9, at(0), at(44 * 60 + 1), 0), Retry::GiveUp);
     }
 
     #[test]
-    fn who_waited_for_days_to_be_tried_at_all_has_three_tries() {
+    fn overdue_delivery_has_three_attempts() {
         let late = at(72 * 60);
-        let tries = [1, 2, 3].map(|n| retry(n, at(0), late, 0));
+        let retries = [1, 2, 3].map(|n| retry(n, at(0), late, 0));
         let later = |minutes: u64| Retry::At(at(72 * 60 + minutes));
-        assert_eq!(tries, [later(5), later(15), Retry::GiveUp]);
+
+        assert_eq!(retries, [later(5), later(15), Retry::GiveUp]);
     }
 
     #[test]
-    fn a_server_that_is_away_for_two_days_is_given_up_and_a_machine_that_was_off_is_not() {
+    fn uncharged_retry_gives_up_unless_overdue() {
         let late = at(72 * 60);
-        let was_due = |minutes: u64| retry_without_charge(0, at(0), at(minutes), late, 0);
-        assert_eq!(was_due(72 * 60 - 1), Retry::GiveUp);
-        assert_eq!(was_due(0), Retry::At(at(72 * 60 + 5)));
+        let due_at = |minutes: u64| retry_without_charge(0, at(0), at(minutes), late, 0);
+        assert_eq!(due_at(72 * 60 - 1), Retry::GiveUp);
+        assert_eq!(due_at(0), Retry::At(at(72 * 60 + 5)));
         assert_eq!(
             retry_without_charge(0, at(0), at(0), at(0), 0),
             Retry::At(at(5))
@@ -121,12 +137,12 @@ mod tests {
     }
 
     #[test]
-    fn no_wait_is_longer_than_the_longest() {
+    fn no_delay_exceeds_maximum() {
         for attempts in 0..20 {
             let Retry::At(at) = retry(attempts, at(0), at(0), 255) else {
-                panic!("given up at once");
+                panic!("gave up at once");
             };
-            assert!(at.since(Timestamp::EPOCH) < LONGEST_WAIT);
+            assert!(at.since(Timestamp::EPOCH) < MAX_RETRY_DELAY);
         }
     }
 }

@@ -1,22 +1,26 @@
-//! Refusals that leave a doubt about an address, until they have come often enough.
+//! Soft bounces: rejections that suppress a subscriber only when they repeat.
 
 use std::time::Duration;
 
 use crate::domain::clock::Timestamp;
 
+/// A rejection that leaves open whether the address is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SoftBounce {
-    /// 5.2.2 and 4.2.2: some do empty their mailboxes.
+    /// The mailbox is full: 4.2.2 or 5.2.2. The recipient may still empty it.
     MailboxFull,
-    /// A bare 550 to the recipient: no such user, or only a bad day.
+    /// A 550 to RCPT TO without an enhanced code that names the cause.
     Unclear,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// A week's issue may be refused some hours earlier in its week than the one before.
-const SLACK: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// Tolerance: rejections of consecutive weekly issues may be up to 12 h less than a week
+/// apart.
+const TOLERANCE: Duration = Duration::from_secs(12 * 60 * 60);
 
 impl SoftBounce {
+    /// Returns the stored word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::MailboxFull => "mailbox_full",
@@ -24,14 +28,17 @@ impl SoftBounce {
         }
     }
 
-    /// Whether the address is dead once `issues` issues were refused in this way without
-    /// a delivery between, the first of them at `first`.
+    /// Returns whether the address counts as invalid.
+    ///
+    /// `issues` consecutive issues have bounced in this way, the first of them at `first`.
+    /// The limits are three issues over two weeks for a full mailbox, and two issues over
+    /// one week for an unclear rejection.
     pub fn is_conclusive(self, issues: i64, first: Timestamp, now: Timestamp) -> bool {
-        let (enough, days) = match self {
+        let (min_issues, min_days) = match self {
             Self::MailboxFull => (3, 14),
             Self::Unclear => (2, 7),
         };
-        issues >= enough && now.plus(SLACK) >= first.plus(DAY * days)
+        issues >= min_issues && now.plus(TOLERANCE) >= first.plus(DAY * min_days)
     }
 }
 
@@ -39,23 +46,28 @@ impl SoftBounce {
 mod tests {
     use super::*;
 
-    fn after(refusal: SoftBounce, issues: i64, hours: u64) -> bool {
+    fn is_conclusive(soft_bounce: SoftBounce, issues: i64, hours: u64) -> bool {
         let first = Timestamp::from_millis(1_795_500_000_000);
-        refusal.is_conclusive(issues, first, first.plus(Duration::from_secs(3600 * hours)))
+        let now = first.plus(Duration::from_secs(3600 * hours));
+        soft_bounce.is_conclusive(issues, first, now)
     }
 
     #[test]
-    fn a_full_mailbox_has_three_issues_and_two_weeks() {
-        assert!(!after(SoftBounce::MailboxFull, 3, 13 * 24));
-        assert!(!after(SoftBounce::MailboxFull, 2, 60 * 24));
-        assert!(after(SoftBounce::MailboxFull, 3, 14 * 24 - 1));
+    fn full_mailbox_is_conclusive_after_three_issues_in_two_weeks() {
+        let full = SoftBounce::MailboxFull;
+
+        assert!(!is_conclusive(full, 3, 13 * 24));
+        assert!(!is_conclusive(full, 2, 60 * 24));
+        assert!(is_conclusive(full, 3, 14 * 24 - 1));
     }
 
     #[test]
-    fn a_bare_refusal_has_two_issues_and_a_week() {
-        assert!(!after(SoftBounce::Unclear, 1, 60 * 24));
-        assert!(!after(SoftBounce::Unclear, 2, 6 * 24));
-        assert!(after(SoftBounce::Unclear, 2, 7 * 24 - 1));
-        assert!(after(SoftBounce::Unclear, 9, 7 * 24));
+    fn unclear_bounce_is_conclusive_after_two_issues_in_a_week() {
+        let unclear = SoftBounce::Unclear;
+
+        assert!(!is_conclusive(unclear, 1, 60 * 24));
+        assert!(!is_conclusive(unclear, 2, 6 * 24));
+        assert!(is_conclusive(unclear, 2, 7 * 24 - 1));
+        assert!(is_conclusive(unclear, 9, 7 * 24));
     }
 }

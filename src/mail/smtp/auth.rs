@@ -1,4 +1,4 @@
-//! AUTH (RFC 4954), by PLAIN (RFC 4616) or LOGIN.
+//! AUTH (RFC 4954) with the mechanisms PLAIN (RFC 4616) and LOGIN.
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::commands::Auth;
@@ -6,16 +6,21 @@ use secrecy::SecretString;
 
 use crate::domain::delivery::outcome::SmtpResult;
 use crate::mail::smtp::capabilities::Capabilities;
-use crate::mail::smtp::error::settings;
+use crate::mail::smtp::error::settings_error;
 
-/// What to send, line by line, each but the last being answered by a 334.
-pub(super) fn lines(
+/// Returns the lines to send. The server replies 334 to each except the last.
+///
+/// # Errors
+///
+/// Returns [`Outcome::Halted`](crate::domain::delivery::outcome::Outcome::Halted) if the
+/// server offers neither PLAIN nor LOGIN.
+pub(super) fn auth_lines(
     credentials: &Credentials,
     offered: &Capabilities,
 ) -> Result<Vec<SecretString>, SmtpResult> {
-    // LOGIN asks for the user, then for the password, in whatever words a server likes:
-    // lettre gets the words it knows.
-    let (mechanism, questions): (_, &[Option<&str>]) = if offered.auth_plain {
+    // LOGIN asks for user name and password. Servers word the challenges differently, so
+    // they are not matched; lettre gets the wording that it knows.
+    let (mechanism, challenges): (_, &[Option<&str>]) = if offered.auth_plain {
         (Mechanism::Plain, &[None])
     } else if offered.auth_login {
         (
@@ -23,17 +28,19 @@ pub(super) fn lines(
             &[None, Some("Username:"), Some("Password:")],
         )
     } else {
-        return Err(settings(
-            "smtp.url names a user, but the server offers no log-in by PLAIN or LOGIN",
+        return Err(settings_error(
+            "smtp.url contains a user name, but the server offers neither AUTH PLAIN nor AUTH LOGIN",
         ));
     };
-    questions
+    challenges
         .iter()
-        .map(|question| {
-            // Never to be logged: its `Debug` shows the password.
-            Auth::new(mechanism, credentials.clone(), question.map(str::to_owned))
+        .map(|challenge| {
+            // Must not be logged: the `Debug` output of `Auth` contains the password.
+            Auth::new(mechanism, credentials.clone(), challenge.map(str::to_owned))
                 .map(|command| command.to_string().into())
-                .map_err(|error| settings(&format!("the log-in cannot be written: {error}")))
+                .map_err(|error| {
+                    settings_error(&format!("cannot encode the AUTH command: {error}"))
+                })
         })
         .collect()
 }

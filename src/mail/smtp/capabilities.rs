@@ -1,40 +1,42 @@
-//! What a server says it can do (RFC 5321 §4.1.1.1).
+//! SMTP extensions that a server offers in its EHLO reply (RFC 5321 §4.1.1.1).
 
-/// Read from the reply to EHLO. A server that only knows HELO can do none of it.
+/// The extensions that this client uses. A server that only knows HELO offers none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Capabilities {
-    /// RFC 3207.
+    /// STARTTLS (RFC 3207).
     pub starttls: bool,
-    /// RFC 2920.
+    /// Several commands per packet (RFC 2920).
     pub pipelining: bool,
-    /// RFC 1870.
+    /// The SIZE parameter of MAIL FROM (RFC 1870).
     pub size: bool,
+    /// AUTH PLAIN (RFC 4616).
     pub auth_plain: bool,
+    /// AUTH LOGIN.
     pub auth_login: bool,
 }
 
 impl Capabilities {
-    /// From the lines of the reply, the first of which only names the host.
-    pub fn of(lines: &[String]) -> Self {
-        let mut found = Self::default();
+    /// Parses the lines of an EHLO reply. The first line only names the host.
+    pub fn parse(lines: &[String]) -> Self {
+        let mut offered = Self::default();
         for line in lines.iter().skip(1) {
             let line = line.to_ascii_uppercase();
-            // `AUTH=PLAIN` is how servers wrote it before RFC 2554.
+            // Servers wrote `AUTH=PLAIN` before RFC 2554.
             let mut words = line.split([' ', '=']);
             match words.next().unwrap_or_default() {
-                "STARTTLS" => found.starttls = true,
-                "PIPELINING" => found.pipelining = true,
-                "SIZE" => found.size = true,
+                "STARTTLS" => offered.starttls = true,
+                "PIPELINING" => offered.pipelining = true,
+                "SIZE" => offered.size = true,
                 "AUTH" => {
                     for mechanism in words {
-                        found.auth_plain |= mechanism == "PLAIN";
-                        found.auth_login |= mechanism == "LOGIN";
+                        offered.auth_plain |= mechanism == "PLAIN";
+                        offered.auth_login |= mechanism == "LOGIN";
                     }
                 }
                 _ => {}
             }
         }
-        found
+        offered
     }
 }
 
@@ -43,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_is_said() {
+    fn keywords_are_matched_as_whole_words() {
         let lines = [
             "STARTTLS.example",
             "Pipelining",
@@ -52,9 +54,10 @@ mod tests {
             "AUTH PLAIN CRAM-MD5",
             "XPIPELINING",
         ];
-        let found = Capabilities::of(&lines.map(str::to_owned));
+        let offered = Capabilities::parse(&lines.map(str::to_owned));
+
         assert_eq!(
-            found,
+            offered,
             Capabilities {
                 starttls: false,
                 pipelining: true,
@@ -63,6 +66,6 @@ mod tests {
                 auth_login: true
             }
         );
-        assert_eq!(Capabilities::of(&[]), Capabilities::default());
+        assert_eq!(Capabilities::parse(&[]), Capabilities::default());
     }
 }

@@ -1,4 +1,4 @@
-//! A conversation with a mail server.
+//! An open connection to a mail server, over which messages are sent one after another.
 
 use std::time::Duration;
 
@@ -11,47 +11,49 @@ use crate::domain::delivery::outcome::{DeferReason, Outcome, SmtpResult};
 use crate::domain::email_address::EmailAddress;
 use crate::mail::reply::{Reply, SmtpPhase};
 use crate::mail::smtp::capabilities::Capabilities;
-use crate::mail::smtp::error::WireError;
-use crate::mail::smtp::reply_parser::Lines;
+use crate::mail::smtp::error::StreamError;
+use crate::mail::smtp::reply_parser::ReplyLines;
 use crate::mail::smtp::stream::SmtpStream;
 use crate::mail::smtp::timeouts::Timeouts;
 
-/// How far the last mail came.
+/// How far the transfer of the last message has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// To its end, or there was none yet.
-    Over,
-    /// The server has not said a word since it was begun.
-    Unheard,
-    /// The server answered; the final dot was not sent.
-    Answered,
-    /// All of it was written, and what came of it is not known.
-    HandedOver,
+    /// The server has replied to the final dot, or there was no message yet.
+    Completed,
+    /// The server has not replied to any command of this message.
+    NoReply,
+    /// The server has replied, and the final dot was not sent.
+    Replied,
+    /// The final dot was sent, and the server has not replied to it.
+    DotSent,
 }
 
-/// An open connection: greeted, encrypted and logged in as the settings ask.
+/// An open connection: greeted, encrypted and authenticated as the settings require.
 pub struct Connection {
-    pub(super) wire: SmtpStream,
+    pub(super) stream: SmtpStream,
     pub(super) offered: Capabilities,
     pub(super) timeouts: Timeouts,
     pub(super) usable: bool,
     pub(super) progress: Progress,
-    /// It had brought a mail before the last one.
+    /// Whether a message was sent over the connection before.
     pub(super) is_reused: bool,
-    pub(super) had_ended: bool,
+    pub(super) closed_by_peer: bool,
 }
 
 impl Connection {
-    /// Sends one message (ASCII, CRLF) to one recipient and says what became of it.
+    /// Sends one message to one recipient and returns its result.
+    ///
+    /// `message` must be ASCII with CRLF line ends.
     pub async fn send(
         &mut self,
         from: &EmailAddress,
         to: &EmailAddress,
         message: Vec<u8>,
     ) -> SmtpResult {
-        let (Ok(report) | Err(report)) = self.try_send(from, to, message).await;
+        let (Ok(result) | Err(result)) = self.try_send(from, to, message).await;
         self.is_reused = true;
-        report
+        result
     }
 
     async fn try_send(
@@ -61,12 +63,12 @@ impl Connection {
         message: Vec<u8>,
     ) -> Result<SmtpResult, SmtpResult> {
         if !self.usable {
-            return Err(WireError::Closed.report(SmtpPhase::MailFrom));
+            return Err(StreamError::Closed.to_result(SmtpPhase::MailFrom));
         }
         let before = self.progress;
-        self.progress = Progress::Unheard;
-        if before != Progress::Over {
-            self.ask(
+        self.progress = Progress::NoReply;
+        if before != Progress::Completed {
+            self.command(
                 SmtpPhase::MailFrom,
                 &Rset.to_string(),
                 self.timeouts.command,
@@ -91,18 +93,18 @@ impl Connection {
             (SmtpPhase::Data, Data.to_string(), self.timeouts.data),
         ];
         if self.offered.pipelining {
-            self.pipeline(&envelope).await?;
+            self.send_pipelined(&envelope).await?;
         } else {
             for (phase, command, limit) in &envelope {
-                self.ask(*phase, command, *limit).await?;
+                self.command(*phase, command, *limit).await?;
             }
         }
         fail_point!("envelope-accepted");
-        self.hand_over(message).await
+        self.send_message(message).await
     }
 
-    /// The whole envelope in one write (RFC 2920): one round trip instead of three.
-    async fn pipeline(
+    /// Sends the envelope in one write (RFC 2920): one round trip instead of three.
+    async fn send_pipelined(
         &mut self,
         envelope: &[(SmtpPhase, String, Duration)],
     ) -> Result<(), SmtpResult> {
@@ -111,151 +113,160 @@ impl Connection {
             .map(|(_, command, _)| command.as_str())
             .collect();
         if let Err(error) = self
-            .wire
+            .stream
             .write(commands.as_bytes(), self.timeouts.block)
             .await
         {
-            return Err(self.broken(SmtpPhase::MailFrom, &error));
+            return Err(self.fail(SmtpPhase::MailFrom, &error));
         }
         fail_point!("envelope-written");
-        // The first refusal is the verdict, but every answer has to be read.
-        let mut verdict = Ok(());
-        let mut wants_body = false;
+        // The first rejection is the result, but all replies have to be read.
+        let mut result = Ok(());
+        let mut expects_message = false;
         for (phase, _, limit) in envelope {
             match self.read(*limit).await {
                 Ok(reply) => {
-                    wants_body = *phase == SmtpPhase::Data && phase.goes_on_with(reply.code);
-                    verdict = verdict.and(self.judged(*phase, reply));
+                    expects_message = *phase == SmtpPhase::Data && phase.is_success(reply.code);
+                    result = result.and(self.require_success(*phase, reply));
                 }
-                Err(error) => return verdict.and(Err(self.broken(*phase, &error))),
+                Err(error) => return result.and(Err(self.fail(*phase, &error))),
             }
         }
-        if verdict.is_err() && wants_body {
-            // RFC 2920 §3.1: it waits for a message to nobody, and gets an empty one.
+        if result.is_err() && expects_message {
+            // RFC 2920 §3.1: the server accepted DATA without a valid recipient. End it with
+            // an empty message.
             let dot = self
                 .exchange(SmtpPhase::Data, ".\r\n", self.timeouts.data)
                 .await;
             if dot.is_ok() {
-                self.progress = Progress::Over;
+                self.progress = Progress::Completed;
             }
         }
-        verdict
+        result
     }
 
-    /// The message and the final dot in one write, and the answer.
-    async fn hand_over(&mut self, message: Vec<u8>) -> Result<SmtpResult, SmtpResult> {
+    /// Sends the message and the final dot in one write, and reads the reply.
+    async fn send_message(&mut self, message: Vec<u8>) -> Result<SmtpResult, SmtpResult> {
         let body = dot_stuffed(message);
-        if let Err(error) = self.wire.write(&body, self.timeouts.block).await {
-            let report = self.broken(SmtpPhase::Data, &error);
-            // A server that hangs up on a message may have said why.
-            return match self.wire.read(self.timeouts.quit).await {
-                Ok(reply) if reply.code >= 400 => Err(Reply::from(reply).report(SmtpPhase::Dot)),
-                _ => Err(report),
+        if let Err(error) = self.stream.write(&body, self.timeouts.block).await {
+            let result = self.fail(SmtpPhase::Data, &error);
+            // A server that disconnects during the message may have sent the reason.
+            return match self.stream.read(self.timeouts.quit).await {
+                Ok(reply) if reply.code >= 400 => Err(Reply::from(reply).to_result(SmtpPhase::Dot)),
+                _ => Err(result),
             };
         }
-        self.progress = Progress::HandedOver;
+        self.progress = Progress::DotSent;
         fail_point!("dot-written");
-        match self.wire.read(self.timeouts.dot).await {
+        match self.stream.read(self.timeouts.dot).await {
             Ok(reply) => {
                 fail_point!("reply-read");
-                self.progress = Progress::Over;
-                let report = self.judged_report(SmtpPhase::Dot, reply);
-                self.usable &= report.outcome != Outcome::InDoubt;
-                Ok(report)
+                self.progress = Progress::Completed;
+                let result = self.classify(SmtpPhase::Dot, reply);
+                self.usable &= result.outcome != Outcome::InDoubt;
+                Ok(result)
             }
-            Err(error) => Err(self.broken(SmtpPhase::Dot, &error)),
+            Err(error) => Err(self.fail(SmtpPhase::Dot, &error)),
         }
     }
 
-    /// Whether another mail can go this way.
+    /// Returns whether another message can be sent over this connection.
     pub fn is_usable(&self) -> bool {
         self.usable
     }
 
-    /// Whether the server hung up between the last mail and the one before: it answered
-    /// nothing to the last one, and the message itself was not begun.
+    /// Returns whether the server closed the connection between the last two messages.
+    ///
+    /// The server has then replied to no command of the last message, and the message itself
+    /// was not sent.
     pub fn was_closed_by_peer(&self) -> bool {
-        self.had_ended
+        self.closed_by_peer
     }
 
-    /// Whether the server may have taken the last mail over though it is not known. Asked
-    /// when nobody waited for the end of [`Self::send`]: what is written of the message
-    /// without its final dot is no mail.
+    /// Returns whether the server may have accepted a message whose [`send`](Self::send) was
+    /// cancelled.
+    ///
+    /// A message without its final dot cannot have been accepted.
     pub fn is_in_doubt(&self) -> bool {
-        self.progress == Progress::HandedOver
+        self.progress == Progress::DotSent
     }
 
-    /// Takes leave, without waiting long for the answer.
+    /// Sends QUIT and closes the connection.
     pub async fn quit(mut self) {
         if self.usable {
-            // It is over whatever the server says.
+            // The connection is closed whatever the server replies.
             let _ = self
                 .exchange(SmtpPhase::Ehlo, &Quit.to_string(), self.timeouts.quit)
                 .await;
         }
     }
 
-    /// A command that must be answered well.
-    pub(super) async fn ask(
+    /// Sends a command. Returns an error unless the reply is a success.
+    pub(super) async fn command(
         &mut self,
         phase: SmtpPhase,
         command: &str,
         limit: Duration,
     ) -> Result<(), SmtpResult> {
         let reply = self.exchange(phase, command, limit).await?;
-        self.judged(phase, reply)
+        self.require_success(phase, reply)
     }
 
+    /// Sends a command and reads the reply.
     pub(super) async fn exchange(
         &mut self,
         phase: SmtpPhase,
         command: &str,
         limit: Duration,
-    ) -> Result<Lines, SmtpResult> {
-        let reply = match self.wire.write(command.as_bytes(), limit).await {
+    ) -> Result<ReplyLines, SmtpResult> {
+        let reply = match self.stream.write(command.as_bytes(), limit).await {
             Ok(()) => self.read(limit).await,
             Err(error) => Err(error),
         };
-        reply.map_err(|error| self.broken(phase, &error))
+        reply.map_err(|error| self.fail(phase, &error))
     }
 
-    async fn read(&mut self, limit: Duration) -> Result<Lines, WireError> {
-        let reply = self.wire.read(limit).await?;
-        if self.progress == Progress::Unheard {
-            self.progress = Progress::Answered;
+    async fn read(&mut self, limit: Duration) -> Result<ReplyLines, StreamError> {
+        let reply = self.stream.read(limit).await?;
+        if self.progress == Progress::NoReply {
+            self.progress = Progress::Replied;
         }
         Ok(reply)
     }
 
-    fn broken(&mut self, phase: SmtpPhase, error: &WireError) -> SmtpResult {
+    /// Marks the connection as unusable after an error.
+    fn fail(&mut self, phase: SmtpPhase, error: &StreamError) -> SmtpResult {
         self.usable = false;
-        self.had_ended = self.is_reused && self.progress == Progress::Unheard && error.is_hang_up();
-        error.report(phase)
+        self.closed_by_peer =
+            self.is_reused && self.progress == Progress::NoReply && error.is_disconnect();
+        error.to_result(phase)
     }
 
-    fn judged(&mut self, phase: SmtpPhase, reply: Lines) -> Result<(), SmtpResult> {
-        if phase.goes_on_with(reply.code) {
+    fn require_success(&mut self, phase: SmtpPhase, reply: ReplyLines) -> Result<(), SmtpResult> {
+        if phase.is_success(reply.code) {
             return Ok(());
         }
-        Err(self.judged_report(phase, reply))
+        Err(self.classify(phase, reply))
     }
 
-    fn judged_report(&mut self, phase: SmtpPhase, reply: Lines) -> SmtpResult {
-        // 421 announces that the server hangs up (RFC 5321 §3.8).
+    fn classify(&mut self, phase: SmtpPhase, reply: ReplyLines) -> SmtpResult {
+        // 421 announces that the server closes the connection (RFC 5321 §3.8).
         if reply.code == 421 {
             self.usable = false;
         }
-        let report = Reply::from(reply).report(phase);
-        // Out of step with the server: what follows cannot be trusted.
-        if report.outcome == Outcome::Deferred(DeferReason::Connection) {
+        let result = Reply::from(reply).to_result(phase);
+        // After an unexpected reply, further replies cannot be matched to commands.
+        if result.outcome == Outcome::Deferred(DeferReason::Connection) {
             self.usable = false;
         }
-        report
+        result
     }
 }
 
-/// The message as DATA wants it (RFC 5321 §4.5.2): lines that begin with a dot get
-/// another, and a line with only a dot ends it.
+/// Encodes a message for DATA (RFC 5321 §4.5.2).
+///
+/// Lines that begin with a dot get a second one, and a line with a single dot ends the
+/// message.
 pub(super) fn dot_stuffed(message: Vec<u8>) -> Vec<u8> {
     let mut body = if has_dotted_line(&message) {
         let mut body = Vec::with_capacity(message.len() + 64);

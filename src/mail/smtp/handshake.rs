@@ -1,4 +1,4 @@
-//! From a host name to a connection that takes mail.
+//! Opens a connection: greeting, EHLO, STARTTLS and authentication.
 
 use fail::fail_point;
 use lettre::transport::smtp::commands::{Ehlo, Starttls};
@@ -8,76 +8,80 @@ use crate::domain::delivery::outcome::SmtpResult;
 use crate::mail::reply::{Reply, SmtpPhase};
 use crate::mail::smtp::capabilities::Capabilities;
 use crate::mail::smtp::connection::{Connection, Progress};
-use crate::mail::smtp::error::{WireError, settings};
-use crate::mail::smtp::reply_parser::Lines;
+use crate::mail::smtp::error::{StreamError, settings_error};
+use crate::mail::smtp::reply_parser::ReplyLines;
 use crate::mail::smtp::server::{HelloName, SmtpServer, TlsMode};
 use crate::mail::smtp::stream::SmtpStream;
 use crate::mail::smtp::timeouts::Timeouts;
 use crate::mail::smtp::{auth, tls};
 
 impl Connection {
-    /// Connects, says hello, encrypts and logs in.
+    /// Connects, sends EHLO, starts TLS and authenticates.
     ///
     /// # Errors
-    /// Why it could not: deferred when trying later may help,
-    /// halted when only the operator can. Nobody's mail has begun.
+    ///
+    /// Returns [`Outcome::Deferred`] if a later attempt may succeed, and
+    /// [`Outcome::Halted`] if the operator must change the settings. No message was started.
+    ///
+    /// [`Outcome::Deferred`]: crate::domain::delivery::outcome::Outcome::Deferred
+    /// [`Outcome::Halted`]: crate::domain::delivery::outcome::Outcome::Halted
     pub async fn open(
         server: &SmtpServer,
         hello: &HelloName,
         timeouts: Timeouts,
     ) -> Result<Self, SmtpResult> {
         let hello = server.hello_name().unwrap_or(hello);
-        let lost = |error: WireError| error.report(SmtpPhase::Connect);
-        let wire = SmtpStream::connect(&server.host, server.port, timeouts.connect)
+        let connect_error = |error: StreamError| error.to_result(SmtpPhase::Connect);
+        let stream = SmtpStream::connect(&server.host, server.port, timeouts.connect)
             .await
-            .map_err(lost)?;
+            .map_err(connect_error)?;
         fail_point!("connected");
         let mut connection = Self {
-            wire,
+            stream,
             offered: Capabilities::default(),
             timeouts,
             usable: true,
-            progress: Progress::Over,
+            progress: Progress::Completed,
             is_reused: false,
-            had_ended: false,
+            closed_by_peer: false,
         };
         if server.mode == TlsMode::Implicit {
             connection = connection.encrypt(server).await?;
         }
         let greeting = connection
-            .wire
+            .stream
             .read(timeouts.greeting)
             .await
-            .map_err(lost)?;
-        accepted(SmtpPhase::Connect, greeting)?;
-        connection.hello(hello).await?;
+            .map_err(connect_error)?;
+        require_success(SmtpPhase::Connect, greeting)?;
+        connection.send_hello(hello).await?;
         fail_point!("hello-said");
         if connection.should_start_tls(server)? {
             connection
-                .ask(SmtpPhase::StartTls, &Starttls.to_string(), timeouts.command)
+                .command(SmtpPhase::StartTls, &Starttls.to_string(), timeouts.command)
                 .await?;
-            if connection.wire.has_unread() {
-                return Err(settings(
-                    "the server spoke before TLS began, as someone in the middle would",
+            if connection.stream.has_unread() {
+                return Err(settings_error(
+                    "the server sent data before the TLS handshake, which may be an attack; nothing was sent",
                 ));
             }
             connection = connection.encrypt(server).await?;
-            connection.hello(hello).await?;
+            connection.send_hello(hello).await?;
         }
-        connection.log_in(server).await?;
+        connection.authenticate(server).await?;
         Ok(connection)
     }
 
     fn should_start_tls(&self, server: &SmtpServer) -> Result<bool, SmtpResult> {
         match server.mode {
             TlsMode::None | TlsMode::Implicit => Ok(false),
-            TlsMode::Required if !self.offered.starttls => Err(settings(
-                "smtp.url requires TLS, but the server offers no STARTTLS; nothing was sent",
+            TlsMode::Required if !self.offered.starttls => Err(settings_error(
+                "smtp.url requires TLS, but the server does not offer STARTTLS; nothing was sent",
             )),
-            // A password must not be had by whoever strikes STARTTLS from the offer.
+            // An attacker who removes STARTTLS from the offer must not receive the password.
             TlsMode::Opportunistic if !self.offered.starttls && server.credentials.is_some() => {
-                Err(settings(
-                    "the server offers no STARTTLS, and the password is not sent in the clear; leave out tls= to do so",
+                Err(settings_error(
+                    "the server does not offer STARTTLS, so the password was not sent; remove tls= from smtp.url to send it without TLS",
                 ))
             }
             TlsMode::Required | TlsMode::Opportunistic => Ok(self.offered.starttls),
@@ -86,60 +90,60 @@ impl Connection {
 
     async fn encrypt(self, server: &SmtpServer) -> Result<Self, SmtpResult> {
         let Some(connector) = &server.tls else {
-            return Err(settings(
-                "TLS was asked for, but this machine trusts no certificates",
+            return Err(settings_error(
+                "TLS needs root certificates, and this system has none",
             ));
         };
         let name = tls::server_name(&server.host)?;
-        let wire = self
-            .wire
+        let stream = self
+            .stream
             .into_tls(connector, name, self.timeouts.tls)
             .await
             .map_err(|error| tls::handshake_failure(&error))?;
         Ok(Self {
-            wire,
+            stream,
             offered: Capabilities::default(),
             ..self
         })
     }
 
-    /// EHLO, or HELO where the server does not know it (RFC 5321 §3.2).
-    async fn hello(&mut self, name: &HelloName) -> Result<(), SmtpResult> {
+    /// Sends EHLO, or HELO if the server does not know EHLO (RFC 5321 §3.2).
+    async fn send_hello(&mut self, name: &HelloName) -> Result<(), SmtpResult> {
         let limit = self.timeouts.command;
         let ehlo = Ehlo::new(name.client_id().clone()).to_string();
         let reply = self.exchange(SmtpPhase::Ehlo, &ehlo, limit).await?;
         if matches!(reply.code, 500..=504 | 550) {
             self.offered = Capabilities::default();
             return self
-                .ask(SmtpPhase::Ehlo, &format!("HELO {name}\r\n"), limit)
+                .command(SmtpPhase::Ehlo, &format!("HELO {name}\r\n"), limit)
                 .await;
         }
-        self.offered = Capabilities::of(&reply.lines);
-        accepted(SmtpPhase::Ehlo, reply)
+        self.offered = Capabilities::parse(&reply.lines);
+        require_success(SmtpPhase::Ehlo, reply)
     }
 
-    async fn log_in(&mut self, server: &SmtpServer) -> Result<(), SmtpResult> {
+    async fn authenticate(&mut self, server: &SmtpServer) -> Result<(), SmtpResult> {
         let Some(credentials) = &server.credentials else {
             return Ok(());
         };
-        let lines = auth::lines(credentials, &self.offered)?;
+        let lines = auth::auth_lines(credentials, &self.offered)?;
         for (index, line) in lines.iter().enumerate() {
             let reply = self
                 .exchange(SmtpPhase::Auth, line.expose_secret(), self.timeouts.command)
                 .await?;
-            let more = index + 1 < lines.len();
-            if !(more && reply.code == 334) {
-                return accepted(SmtpPhase::Auth, reply);
+            let has_more = index + 1 < lines.len();
+            if !(has_more && reply.code == 334) {
+                return require_success(SmtpPhase::Auth, reply);
             }
         }
         Ok(())
     }
 }
 
-fn accepted(phase: SmtpPhase, reply: Lines) -> Result<(), SmtpResult> {
-    if phase.goes_on_with(reply.code) {
+fn require_success(phase: SmtpPhase, reply: ReplyLines) -> Result<(), SmtpResult> {
+    if phase.is_success(reply.code) {
         Ok(())
     } else {
-        Err(Reply::from(reply).report(phase))
+        Err(Reply::from(reply).to_result(phase))
     }
 }

@@ -1,4 +1,4 @@
-//! From the addresses of a host to a TCP connection.
+//! Connects to the first address of a host that responds (Happy Eyeballs, RFC 8305).
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,31 +9,38 @@ use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Before the next address is tried beside those that have not answered (RFC 8305 §5).
-const HEAD_START: Duration = Duration::from_millis(250);
+/// Delay before the next address is tried concurrently (RFC 8305 §5).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Connects to the first of `addresses` that answers. One that swallows every packet, as
-/// where IPv6 is announced and does not work, must not use up the time of all others.
-pub(super) async fn dial(addresses: impl IntoIterator<Item = SocketAddr>) -> io::Result<TcpStream> {
+/// Connects to the first of `addresses` that accepts a connection.
+///
+/// An address that drops all packets, for example where IPv6 is configured but not routed,
+/// delays the others by [`ATTEMPT_DELAY`] only.
+///
+/// # Errors
+///
+/// Returns the last I/O error if no address accepts, and [`io::ErrorKind::NotFound`] if
+/// there is no address.
+pub(super) async fn connect_first(
+    addresses: impl IntoIterator<Item = SocketAddr>,
+) -> io::Result<TcpStream> {
     let mut addresses = addresses.into_iter();
-    let mut dialled = FuturesUnordered::new();
-    let mut failed = None;
+    let mut attempts = FuturesUnordered::new();
+    let mut last_error = None;
     loop {
         let next = addresses.next();
-        if next.is_none() && dialled.is_empty() {
-            return Err(failed.unwrap_or_else(no_address));
+        if next.is_none() && attempts.is_empty() {
+            return Err(last_error.unwrap_or_else(|| {
+                io::Error::new(io::ErrorKind::NotFound, "the host has no address")
+            }));
         }
-        dialled.extend(next.map(TcpStream::connect));
-        match timeout(HEAD_START, dialled.next()).await {
+        attempts.extend(next.map(TcpStream::connect));
+        match timeout(ATTEMPT_DELAY, attempts.next()).await {
             Ok(Some(Ok(stream))) => return Ok(stream),
-            Ok(Some(Err(error))) => failed = Some(error),
+            Ok(Some(Err(error))) => last_error = Some(error),
             Ok(None) | Err(_) => {}
         }
     }
-}
-
-fn no_address() -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, "the host has no address")
 }
 
 #[cfg(test)]
@@ -42,42 +49,56 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const TEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// A port whose queue is full: who knocks gets no answer at all.
-    async fn black_hole() -> (SocketAddr, impl Sized) {
+    /// Returns an address whose accept queue is full: a connection attempt gets no response.
+    async fn unresponsive_address() -> (SocketAddr, impl Sized) {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(1).unwrap();
         let address = listener.local_addr().unwrap();
         let mut queue = Vec::new();
-        while let Ok(queued) = timeout(HEAD_START, TcpStream::connect(address)).await {
+        while let Ok(queued) = timeout(ATTEMPT_DELAY, TcpStream::connect(address)).await {
             queue.push(queued.unwrap());
         }
         (address, (listener, queue))
     }
 
-    async fn nobody() -> SocketAddr {
+    async fn refusing_address() -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap()
     }
 
     #[tokio::test]
-    async fn an_address_that_does_not_answer_is_passed_over() {
-        let (hole, _queue) = black_hole().await;
+    async fn unresponsive_address_is_skipped() {
+        let (unresponsive, _queue) = unresponsive_address().await;
+        let refusing = refusing_address().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let good = listener.local_addr().unwrap();
-        for addresses in [vec![hole, good], vec![hole, nobody().await, hole, good]] {
-            let stream = timeout(PATIENCE, dial(addresses)).await.unwrap().unwrap();
-            assert_eq!(stream.peer_addr().unwrap(), good);
+        let accepting = listener.local_addr().unwrap();
+
+        for addresses in [
+            vec![unresponsive, accepting],
+            vec![unresponsive, refusing, unresponsive, accepting],
+        ] {
+            let connected = timeout(TEST_TIMEOUT, connect_first(addresses)).await;
+            let stream = connected.unwrap().unwrap();
+            assert_eq!(stream.peer_addr().unwrap(), accepting);
         }
     }
 
     #[tokio::test]
-    async fn where_all_refuse_the_last_ones_word_is_told() {
-        let refused = dial([nobody().await, nobody().await]).await.unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
-        let none = dial([]).await.unwrap_err();
-        assert_eq!(none.to_string(), "the host has no address");
+    async fn last_error_is_returned_if_all_refuse() {
+        let addresses = [refusing_address().await, refusing_address().await];
+
+        let error = connect_first(addresses).await.unwrap_err();
+
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn host_without_address_is_not_found() {
+        let error = connect_first([]).await.unwrap_err();
+
+        assert_eq!(error.to_string(), "the host has no address");
     }
 }

@@ -1,18 +1,19 @@
-//! The SMTP client (RFC 5321): one connection, driven phase by phase, so that what
-//! failed before the final dot and what failed after it are never taken for each other.
+//! SMTP client (RFC 5321): one connection, driven phase by phase.
 //!
-//! The words are lettre's: every command but HELO, which it lacks, the parameters of MAIL,
-//! the name to say hello with, and the log-in (credentials and SASL).
+//! The phases are separate, so that an error before the final dot (not received) is never
+//! confused with one after it (in doubt).
 //!
-//! The conversation is our own, since lettre's connection cannot do what is promised
-//! here: it has no timeout while it reads, hides the phase that failed, drops
-//! PIPELINING, gives up where a server only knows HELO, reads lines of any length into
-//! memory, and keeps bytes that came before a STARTTLS handshake. Hence ours are the
-//! stream, the timeouts, the order of things and the verdict on each phase.
+//! From lettre come the commands except HELO, which it lacks, the parameters of MAIL FROM,
+//! the EHLO name, and authentication (credentials and SASL).
 //!
-//! What of lettre's was left: `Response` and its `Code` cannot hold every reply there is
-//! (`199`, `999`), and such a one needs a verdict too; `ServerInfo` drops PIPELINING and
-//! SIZE; LOGIN's challenges are not matched, since servers ask in more words than lettre knows.
+//! Stream, timeouts, order of commands and classification are implemented here, because
+//! lettre's connection has no read timeout, hides the phase that failed, does not use
+//! PIPELINING, fails if a server only knows HELO, reads lines of any length into memory, and
+//! keeps bytes that were injected before the STARTTLS handshake.
+//!
+//! Three more parts of lettre are not used: `Response` with its `Code` cannot represent
+//! every reply (`199`, `999`), and each reply needs an outcome; `ServerInfo` drops
+//! PIPELINING and SIZE; and its LOGIN challenges are matched by wording, which varies.
 
 mod auth;
 mod capabilities;
@@ -26,10 +27,6 @@ mod stream;
 mod timeouts;
 mod tls;
 
-#[cfg(test)]
-mod hangup_tests;
-#[cfg(test)]
-mod opening_tests;
 #[cfg(test)]
 pub(super) mod scripted;
 #[cfg(test)]

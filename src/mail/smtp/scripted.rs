@@ -1,4 +1,4 @@
-//! A mail server that does as it is told, for tests.
+//! Scripted SMTP server for tests.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,105 +9,113 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// How a command is answered.
+/// How the server responds to a command.
 #[derive(Clone)]
-pub enum Answer {
-    Say(String),
-    /// Says this and hangs up.
-    Last(String),
-    /// Hangs up.
-    Drop,
-    /// Says nothing any more.
+pub enum Response {
+    /// Sends this reply.
+    Reply(String),
+    /// Sends this reply and closes the connection.
+    ReplyAndClose(String),
+    /// Closes the connection.
+    Close,
+    /// Never replies.
     Silence,
 }
 
-pub fn say(text: &str) -> Answer {
-    Answer::Say(format!("{text}\r\n"))
+/// Returns a response with one reply; `text` has no final line break.
+pub fn reply(text: &str) -> Response {
+    Response::Reply(format!("{text}\r\n"))
 }
 
-/// An answer to each command. The rest is `250 ok`.
+/// The response to each command. Commands without one get `250 ok`.
 #[derive(Clone)]
 pub struct Script {
-    pub greeting: Answer,
-    pub answers: Vec<(&'static str, Answer)>,
-    /// To the final dot.
-    pub dot: Answer,
+    /// Sent after connecting.
+    pub greeting: Response,
+    /// Responses by the start of the command; the first match is used.
+    pub responses: Vec<(&'static str, Response)>,
+    /// Response to the final dot.
+    pub dot: Response,
+    /// Certificate for STARTTLS and implicit TLS.
     pub tls: Option<TlsAcceptor>,
-    /// TLS from the first byte on.
-    pub implicit: bool,
+    /// Whether TLS starts before the greeting.
+    pub has_implicit_tls: bool,
 }
 
 impl Default for Script {
     fn default() -> Self {
         Self {
-            greeting: say("220 scripted ESMTP"),
-            answers: Vec::new(),
-            dot: say("250 2.0.0 taken"),
+            greeting: reply("220 scripted ESMTP"),
+            responses: Vec::new(),
+            dot: reply("250 2.0.0 taken"),
             tls: None,
-            implicit: false,
+            has_implicit_tls: false,
         }
     }
 }
 
 impl Script {
-    pub fn on(mut self, command: &'static str, answer: Answer) -> Self {
-        self.answers.insert(0, (command, answer));
+    /// Sets the response to commands that start with `command`.
+    pub fn on(mut self, command: &'static str, response: Response) -> Self {
+        self.responses.insert(0, (command, response));
         self
     }
 
-    fn answer(&self, line: &str) -> Answer {
+    fn response_to(&self, line: &str) -> Response {
         let line = line.to_ascii_uppercase();
         let scripted = self
-            .answers
+            .responses
             .iter()
             .find(|(command, _)| line.starts_with(command));
         match scripted {
-            Some((_, answer)) => answer.clone(),
-            None if line == "DATA" => say("354 go on"),
-            None if line == "QUIT" => say("221 bye"),
-            None => say("250 ok"),
+            Some((_, response)) => response.clone(),
+            None if line == "DATA" => reply("354 go on"),
+            None if line == "QUIT" => reply("221 bye"),
+            None => reply("250 ok"),
         }
     }
 }
 
-/// A running server, and all it was told.
-pub struct Scripted {
+/// A running server, and the lines it has received.
+pub struct ScriptedSmtpServer {
+    /// Port on 127.0.0.1.
     pub port: u16,
-    heard: Arc<Mutex<Vec<String>>>,
+    received: Arc<Mutex<Vec<String>>>,
 }
 
-impl Scripted {
+impl ScriptedSmtpServer {
+    /// Starts a server that serves one connection at a time.
     pub async fn start(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&heard);
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&received);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // A client that hangs up in the middle is part of what is tested.
+                // Tests may close the connection at any time.
                 let _ = serve(stream, &script, &log).await;
             }
         });
-        Self { port, heard }
+        Self { port, received }
     }
 
-    /// Commands and message lines, in order.
-    pub fn heard(&self) -> Vec<String> {
-        self.heard.lock().unwrap().clone()
+    /// Returns the received commands and message lines in order.
+    pub fn received(&self) -> Vec<String> {
+        self.received.lock().unwrap().clone()
     }
 }
 
 type Log = Arc<Mutex<Vec<String>>>;
 
 async fn serve(stream: tokio::net::TcpStream, script: &Script, log: &Log) -> std::io::Result<()> {
-    if script.implicit {
+    if script.has_implicit_tls {
         let tls = script.tls.as_ref().unwrap().accept(stream).await?;
-        converse(BufReader::new(tls), script, log, true)
+        serve_session(BufReader::new(tls), script, log, true)
             .await
             .map(|_| ())
     } else {
         let stream = BufReader::new(stream);
-        match converse(stream, script, log, true).await? {
+        match serve_session(stream, script, log, true).await? {
             Some(stream) => {
                 let tls = script
                     .tls
@@ -115,7 +123,7 @@ async fn serve(stream: tokio::net::TcpStream, script: &Script, log: &Log) -> std
                     .unwrap()
                     .accept(stream.into_inner())
                     .await?;
-                converse(BufReader::new(tls), script, log, false)
+                serve_session(BufReader::new(tls), script, log, false)
                     .await
                     .map(|_| ())
             }
@@ -124,25 +132,25 @@ async fn serve(stream: tokio::net::TcpStream, script: &Script, log: &Log) -> std
     }
 }
 
-/// Until the client leaves, or (giving the stream back) until TLS should begin.
-async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+/// Serves until the client disconnects. Returns the stream after STARTTLS.
+async fn serve_session<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: BufReader<S>,
     script: &Script,
     log: &Log,
     greet: bool,
 ) -> std::io::Result<Option<BufReader<S>>> {
     let mut in_message = false;
-    let mut answer = greet.then(|| script.greeting.clone());
+    let mut response = greet.then(|| script.greeting.clone());
     loop {
-        match answer {
-            Some(Answer::Say(text)) => stream.write_all(text.as_bytes()).await?,
-            Some(Answer::Last(text)) => {
+        match response {
+            Some(Response::Reply(text)) => stream.write_all(text.as_bytes()).await?,
+            Some(Response::ReplyAndClose(text)) => {
                 stream.write_all(text.as_bytes()).await?;
                 stream.shutdown().await?;
                 return Ok(None);
             }
-            Some(Answer::Drop) => return Ok(None),
-            Some(Answer::Silence) => std::future::pending().await,
+            Some(Response::Close) => return Ok(None),
+            Some(Response::Silence) => std::future::pending().await,
             None => {}
         }
         stream.flush().await?;
@@ -152,15 +160,15 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         }
         let line = line.trim_end_matches("\r\n").to_owned();
         log.lock().unwrap().push(line.clone());
-        answer = if in_message {
+        response = if in_message {
             (line == ".").then(|| {
                 in_message = false;
                 script.dot.clone()
             })
         } else {
-            let answer = script.answer(&line);
-            let Answer::Say(text) = &answer else {
-                answer_and_stop(&mut stream, &answer).await?;
+            let response = script.response_to(&line);
+            let Response::Reply(text) = &response else {
+                end_session(&mut stream, &response).await?;
                 return Ok(None);
             };
             if line == "STARTTLS" && text.starts_with("220") {
@@ -169,27 +177,31 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 return Ok(Some(stream));
             }
             in_message = line == "DATA" && text.starts_with("354");
-            Some(answer)
+            Some(response)
         };
     }
 }
 
-async fn answer_and_stop<S: AsyncWrite + Unpin>(
+async fn end_session<S: AsyncWrite + Unpin>(
     stream: &mut S,
-    answer: &Answer,
+    response: &Response,
 ) -> std::io::Result<()> {
-    match answer {
-        Answer::Silence => std::future::pending().await,
-        Answer::Say(_) | Answer::Last(_) | Answer::Drop => stream.shutdown().await,
+    match response {
+        Response::Silence => std::future::pending().await,
+        Response::Reply(_) | Response::ReplyAndClose(_) | Response::Close => {
+            stream.shutdown().await
+        }
     }
 }
 
 const CA: &[u8] = include_bytes!("fixtures/ca.pem");
 const KEY: &[u8] = include_bytes!("fixtures/server.key");
-pub const GOOD: &[u8] = include_bytes!("fixtures/server.pem");
+/// A certificate for `localhost` and 127.0.0.1, signed by the test authority.
+pub const VALID: &[u8] = include_bytes!("fixtures/server.pem");
+/// An expired certificate of the test authority.
 pub const EXPIRED: &[u8] = include_bytes!("fixtures/expired.pem");
 
-/// A server's side of TLS with a certificate of the test authority.
+/// Returns an acceptor with a certificate of the test authority.
 pub fn acceptor(certificate: &[u8]) -> TlsAcceptor {
     let config = ServerConfig::builder_with_provider(Arc::new(
         rustls::crypto::aws_lc_rs::default_provider(),
@@ -205,7 +217,7 @@ pub fn acceptor(certificate: &[u8]) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// The roots of a client that knows the test authority.
+/// Returns root certificates that contain the test authority only.
 pub fn roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots

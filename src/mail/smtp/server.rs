@@ -1,4 +1,4 @@
-//! `smtp.url`: which server, how, and as whom.
+//! Mail server as described by `smtp.url`: address, TLS mode and credentials.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,21 +12,22 @@ use url::Url;
 
 use crate::mail::smtp::tls;
 
-/// When a connection becomes an encrypted one.
+/// When a connection switches to TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsMode {
-    /// Never: `smtp://host`, or `?tls=none` to say so.
+    /// Never: `smtp://host` or `?tls=none`.
     None,
-    /// By STARTTLS where the server offers it: `?tls=opportunistic`. A password is not
-    /// sent where it does not, and a failed handshake is a failure.
+    /// With STARTTLS if the server offers it: `?tls=opportunistic`.
+    ///
+    /// Without the offer no password is sent, and a failed handshake is an error.
     Opportunistic,
-    /// By STARTTLS, or not at all: `?tls=required`.
+    /// Always with STARTTLS: `?tls=required`.
     Required,
-    /// From the first byte on: `smtps://host`.
+    /// Before the greeting: `smtps://host`.
     Implicit,
 }
 
-/// A mail server, as `smtp.url` describes it.
+/// A mail server and how to connect to it.
 #[derive(Clone)]
 pub struct SmtpServer {
     pub(super) host: String,
@@ -37,39 +38,54 @@ pub struct SmtpServer {
     hello: Option<HelloName>,
 }
 
-/// What is wrong with `smtp.url`. No message holds a password.
+/// Why `smtp.url` is invalid. The messages never contain the password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SmtpUrlError {
-    #[error("smtp.url: '{0}' is no URL; expected smtp://user:password@host:587?tls=required")]
-    Malformed(String),
-    #[error("smtp.url: no host in '{0}'")]
-    NoHost(String),
-    #[error("smtp.url: expected smtp:// or smtps://, not {0}://")]
-    Scheme(String),
-    #[error("smtp.url: tls is 'required' or 'opportunistic', not '{0}'")]
-    Tls(String),
-    #[error("smtp.url: a user without a password; put it behind the user or in smtp.password_file")]
-    NoPassword,
-    #[error("smtp.url: a password without a user; expected smtp://user@host")]
-    NoUser,
+    /// The value is not a URL.
     #[error(
-        "smtp.url: the user and password must be UTF-8, percent-encoded, without control characters"
+        "smtp.url: '{0}' is not a valid URL; expected smtp://user:password@host:587?tls=required"
+    )]
+    Malformed(String),
+    /// The URL has no host.
+    #[error("smtp.url: '{0}' has no host; expected smtp://host")]
+    NoHost(String),
+    /// The scheme is unknown.
+    #[error("smtp.url: '{0}://' is not supported; expected smtp:// or smtps://")]
+    Scheme(String),
+    /// The `tls` parameter is unknown.
+    #[error("smtp.url: '{0}' is not a valid tls mode; expected required or opportunistic")]
+    Tls(String),
+    /// A user name without a password.
+    #[error("smtp.url: the user has no password; expected one in smtp.url or smtp.password_file")]
+    NoPassword,
+    /// A password without a user name.
+    #[error("smtp.url: the password has no user; expected smtp://user@host")]
+    NoUser,
+    /// User name or password cannot be decoded.
+    #[error(
+        "smtp.url: user and password must be UTF-8, percent-encoded, without control characters"
     )]
     Credentials,
-    #[error("smtp.url: the path is the name to say hello with: {0}")]
+    /// The path is not a valid EHLO name.
+    #[error("smtp.url: the path is not a valid EHLO name: {0}")]
     Hello(#[from] HelloNameError),
+    /// The system has no root certificates.
     #[error(
-        "smtp.url: TLS was asked for, but this machine trusts no certificates; install ca-certificates"
+        "smtp.url: TLS needs root certificates, and this system has none; install ca-certificates"
     )]
     NoRoots,
 }
 
 impl SmtpServer {
-    /// Reads a URL as lettre does: `smtp://[user:password@]host[:port][/hello][?tls=required|opportunistic]`
-    /// or `smtps://…`. `password`, from a file of its own, goes before the one in the URL.
+    /// Parses a URL of lettre's format.
+    ///
+    /// The format is `smtp://[user:password@]host[:port][/ehlo-name][?tls=required|opportunistic]`
+    /// or `smtps://…`. `password` comes from a file and takes precedence over the URL's.
     ///
     /// # Errors
-    /// What is wrong, without the password.
+    ///
+    /// Returns an [`SmtpUrlError`] that names the invalid part, and
+    /// [`SmtpUrlError::NoRoots`] if TLS is requested without root certificates.
     pub fn parse(text: &str, password: Option<SecretString>) -> Result<Self, SmtpUrlError> {
         let url = Url::parse(text).map_err(|_| SmtpUrlError::Malformed(redacted(text)))?;
         let tls = url
@@ -100,27 +116,28 @@ impl SmtpServer {
                 .transpose()?,
             tls: match mode {
                 TlsMode::None => None,
-                _ => Some(tls::of_this_machine().ok_or(SmtpUrlError::NoRoots)?),
+                _ => Some(tls::system_connector().ok_or(SmtpUrlError::NoRoots)?),
             },
         })
     }
 
-    /// Where it is, for people: host and port.
-    pub fn place(&self) -> String {
+    /// Returns host and port for display.
+    pub fn display_name(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
+    /// Returns when a connection switches to TLS.
     pub fn mode(&self) -> TlsMode {
         self.mode
     }
 
-    /// Whether it is on this machine.
+    /// Returns whether the server runs on this machine.
     pub fn is_loopback(&self) -> bool {
         self.host.eq_ignore_ascii_case("localhost")
             || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
-    /// The name to say hello with that the URL asks for.
+    /// Returns the EHLO name in the URL.
     pub fn hello_name(&self) -> Option<&HelloName> {
         self.hello.as_ref()
     }
@@ -150,7 +167,9 @@ fn credentials(
     }
 }
 
-/// The URL without what may be a password. It may not parse, so the last `@` counts.
+/// Removes the credentials from a URL.
+///
+/// The URL may be invalid, so everything before the last `@` is removed.
 fn redacted(text: &str) -> String {
     match text.rsplit_once('@') {
         Some((before, after)) => {
@@ -163,25 +182,29 @@ fn redacted(text: &str) -> String {
 
 impl fmt::Debug for SmtpServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SmtpServer({}, {:?})", self.place(), self.mode)
+        write!(f, "SmtpServer({}, {:?})", self.display_name(), self.mode)
     }
 }
 
-/// Who we say we are in EHLO: a full domain name, or an address in brackets
-/// (RFC 5321 §4.1.1.1).
+/// The client's name in EHLO: a domain name, or an IP address in brackets (RFC 5321
+/// §4.1.1.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HelloName(ClientId);
 
+/// The text is neither a host name nor an IP address in brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a host name like mail.example.com or an address like [192.0.2.1]")]
 pub struct HelloNameError;
 
 impl HelloName {
+    /// Parses a host name or an IP address in brackets.
+    ///
     /// # Errors
-    /// When `text` is neither a host name nor an address in brackets.
+    ///
+    /// Returns [`HelloNameError`] if `text` is neither.
     pub fn parse(text: &str) -> Result<Self, HelloNameError> {
-        let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
-        if text.is_empty() || text.len() > 255 || !text.bytes().all(fits) {
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
+        if text.is_empty() || text.len() > 255 || !text.bytes().all(is_allowed) {
             return Err(HelloNameError);
         }
         let literal = text
@@ -218,14 +241,14 @@ mod tests {
         SmtpServer::parse(text, None)
     }
 
-    /// lettre shows credentials in no other way.
-    fn by_plain(server: &SmtpServer) -> String {
+    /// Returns the PLAIN response, because lettre has no getters for credentials.
+    fn plain_response(server: &SmtpServer) -> String {
         let credentials = server.credentials.as_ref().unwrap();
         Mechanism::Plain.response(credentials, None).unwrap()
     }
 
     #[test]
-    fn says_hello_by_name_or_address() {
+    fn hello_name_is_host_name_or_bracketed_address() {
         for text in [
             "mail.example.com",
             "my_host",
@@ -249,8 +272,8 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_lettre_reads() {
-        for (text, place, mode) in [
+    fn url_of_lettre_format_is_parsed() {
+        for (text, name, mode) in [
             ("smtp://localhost", "localhost:25", TlsMode::None),
             ("smtp://127.0.0.1:2525", "127.0.0.1:2525", TlsMode::None),
             ("smtp://[::1]:2525", "::1:2525", TlsMode::None),
@@ -272,21 +295,21 @@ mod tests {
         ] {
             let server = parse(text).unwrap();
             assert_eq!(
-                (server.place().as_str(), server.mode()),
-                (place, mode),
+                (server.display_name().as_str(), server.mode()),
+                (name, mode),
                 "{text}"
             );
         }
         let server = parse("smtp://user%40example.com:p%3Aw@host/mail.example.org").unwrap();
         assert_eq!(server.hello_name().unwrap().to_string(), "mail.example.org");
-        assert_eq!(by_plain(&server), "\0user@example.com\0p:w");
+        assert_eq!(plain_response(&server), "\0user@example.com\0p:w");
     }
 
     #[test]
-    fn the_password_of_a_file_goes_first() {
+    fn password_file_takes_precedence() {
         let server =
             SmtpServer::parse("smtp://me:old@host", Some("new".to_owned().into())).unwrap();
-        assert_eq!(by_plain(&server), "\0me\0new");
+        assert_eq!(plain_response(&server), "\0me\0new");
         assert_eq!(
             parse("smtp://me@host").unwrap_err(),
             SmtpUrlError::NoPassword
@@ -298,46 +321,55 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_named_and_passwords_are_not() {
-        for (text, says) in [
-            ("smtp://", "smtp.url: no host in 'smtp://'"),
-            ("smtp://me:hunter2@", "smtp.url: 'smtp://…@' is no URL"),
+    fn url_errors_never_contain_password() {
+        for (text, expected) in [
+            (
+                "smtp://",
+                "smtp.url: 'smtp://' has no host; expected smtp://host",
+            ),
+            (
+                "smtp://me:hunter2@",
+                "smtp.url: 'smtp://…@' is not a valid URL",
+            ),
             (
                 "smtp://me:hunter2@host:port",
-                "smtp.url: 'smtp://…@host:port' is no URL",
+                "smtp.url: 'smtp://…@host:port' is not a valid URL",
             ),
-            ("mail.example.com", "is no URL"),
-            ("http://me:hunter2@host", "not http://"),
-            ("smtp://me:hunter2@host?tls=maybe", "not 'maybe'"),
+            ("mail.example.com", "is not a valid URL"),
+            ("http://me:hunter2@host", "'http://' is not supported"),
+            (
+                "smtp://me:hunter2@host?tls=maybe",
+                "'maybe' is not a valid tls mode",
+            ),
             ("smtp://me:hunter2%0d%0aRSET@host", "control characters"),
-            ("smtp://host/a%20b", "say hello"),
+            ("smtp://host/a%20b", "not a valid EHLO name"),
         ] {
             let error = parse(text)
-                .map(|server| server.place())
+                .map(|server| server.display_name())
                 .unwrap_err()
                 .to_string();
-            assert!(error.contains(says), "{error}");
+            assert!(error.contains(expected), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
         }
         assert_eq!(
             parse("smtp://").unwrap_err().to_string(),
-            "smtp.url: no host in 'smtp://'"
+            "smtp.url: 'smtp://' has no host; expected smtp://host"
         );
         assert!(!format!("{:?}", parse("smtp://me:hunter2@host").unwrap()).contains("hunter2"));
     }
 
     #[test]
-    fn knows_this_machine() {
-        for (text, here) in [
+    fn loopback_hosts_are_recognized() {
+        for (host, expected) in [
             ("localhost", true),
             ("127.0.0.2", true),
             ("[::1]", true),
             ("mail.example.com", false),
         ] {
             assert_eq!(
-                parse(&format!("smtp://{text}")).unwrap().is_loopback(),
-                here,
-                "{text}"
+                parse(&format!("smtp://{host}")).unwrap().is_loopback(),
+                expected,
+                "{host}"
             );
         }
     }

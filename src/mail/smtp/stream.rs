@@ -1,4 +1,4 @@
-//! Bytes to and from a server, with a limit of time on everything.
+//! Buffered byte stream to the server, in plain text or TLS, with a timeout on each call.
 
 use std::time::Duration;
 
@@ -8,100 +8,110 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::mail::smtp::error::WireError;
-use crate::mail::smtp::happy_eyeballs::dial;
-use crate::mail::smtp::reply_parser::{Lines, ReplyReader};
+use crate::mail::smtp::error::StreamError;
+use crate::mail::smtp::happy_eyeballs::connect_first;
+use crate::mail::smtp::reply_parser::{ReplyLines, ReplyParser};
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// Room for the replies to a pipelined group; a longer one is read piece by piece.
-const BUFFER: usize = 4096;
+/// Size of the read buffer in bytes.
+///
+/// Holds the replies to a pipelined envelope; longer replies are read in several parts.
+const READ_BUFFER: usize = 4096;
 
+/// A connection to the server, before or after the TLS handshake.
 pub(super) struct SmtpStream {
     stream: Box<dyn Stream>,
     buffer: Box<[u8]>,
-    /// What of the buffer is read and not yet used.
-    from: usize,
-    to: usize,
+    /// Start of the bytes that were read and not yet parsed.
+    start: usize,
+    /// End of these bytes.
+    end: usize,
 }
 
 impl SmtpStream {
-    pub async fn connect(host: &str, port: u16, limit: Duration) -> Result<Self, WireError> {
-        let stream = within(limit, async {
-            dial(lookup_host((host, port)).await?).await
+    /// Connects to `host` in plain text.
+    pub async fn connect(host: &str, port: u16, limit: Duration) -> Result<Self, StreamError> {
+        let stream = with_timeout(limit, async {
+            connect_first(lookup_host((host, port)).await?).await
         })
         .await?;
-        // Without it the last packet of a mail waits for the acknowledgement of the one before.
+        // Nagle's algorithm would hold back the last packet of a message until the previous
+        // one is acknowledged.
         stream.set_nodelay(true)?;
-        Ok(Self::over(Box::new(stream)))
+        Ok(Self::new(Box::new(stream)))
     }
 
-    fn over(stream: Box<dyn Stream>) -> Self {
+    fn new(stream: Box<dyn Stream>) -> Self {
         Self {
             stream,
-            buffer: vec![0; BUFFER].into_boxed_slice(),
-            from: 0,
-            to: 0,
+            buffer: vec![0; READ_BUFFER].into_boxed_slice(),
+            start: 0,
+            end: 0,
         }
     }
 
-    /// Whether the server said more than was asked for. After a `220` to STARTTLS that is
-    /// someone in the middle, whose words would pass for the server's (CVE-2011-0411).
+    /// Returns whether the server sent more than one reply.
+    ///
+    /// After a `220` to STARTTLS these bytes were injected before the handshake and must not
+    /// count as the server's (CVE-2011-0411).
     pub fn has_unread(&self) -> bool {
-        self.from < self.to
+        self.start < self.end
     }
 
+    /// Performs the TLS handshake.
     pub async fn into_tls(
         self,
         connector: &TlsConnector,
         name: ServerName<'static>,
         limit: Duration,
-    ) -> Result<Self, WireError> {
-        let stream = within(limit, connector.connect(name, self.stream)).await?;
-        Ok(Self::over(Box::new(stream)))
+    ) -> Result<Self, StreamError> {
+        let stream = with_timeout(limit, connector.connect(name, self.stream)).await?;
+        Ok(Self::new(Box::new(stream)))
     }
 
-    /// Hands all of `bytes` to the operating system, in one write where it takes them.
+    /// Writes all of `bytes` to the socket, in one system call if it accepts them.
+    ///
     /// After an error the end of `bytes` was not sent.
-    pub async fn write(&mut self, bytes: &[u8], limit: Duration) -> Result<(), WireError> {
-        within(limit, async {
+    pub async fn write(&mut self, bytes: &[u8], limit: Duration) -> Result<(), StreamError> {
+        with_timeout(limit, async {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await
         })
         .await
     }
 
-    /// The next reply, all of it within `limit`.
-    pub async fn read(&mut self, limit: Duration) -> Result<Lines, WireError> {
-        timeout(limit, self.read_untimed())
+    /// Reads one reply; all its lines must arrive within `limit`.
+    pub async fn read(&mut self, limit: Duration) -> Result<ReplyLines, StreamError> {
+        timeout(limit, self.read_reply())
             .await
-            .map_err(|_| WireError::Timeout(limit))?
+            .map_err(|_| StreamError::Timeout(limit))?
     }
 
-    async fn read_untimed(&mut self) -> Result<Lines, WireError> {
-        let mut reader = ReplyReader::default();
+    async fn read_reply(&mut self) -> Result<ReplyLines, StreamError> {
+        let mut parser = ReplyParser::default();
         loop {
-            let (taken, reply) = reader.take(&self.buffer[self.from..self.to])?;
-            self.from += taken;
+            let (consumed, reply) = parser.parse(&self.buffer[self.start..self.end])?;
+            self.start += consumed;
             if let Some(reply) = reply {
                 return Ok(reply);
             }
-            self.from = 0;
-            self.to = self.stream.read(&mut self.buffer).await?;
-            if self.to == 0 {
-                return Err(WireError::Closed);
+            self.start = 0;
+            self.end = self.stream.read(&mut self.buffer).await?;
+            if self.end == 0 {
+                return Err(StreamError::Closed);
             }
         }
     }
 }
 
-async fn within<T>(
+async fn with_timeout<T>(
     limit: Duration,
-    work: impl Future<Output = std::io::Result<T>>,
-) -> Result<T, WireError> {
-    match timeout(limit, work).await {
+    operation: impl Future<Output = std::io::Result<T>>,
+) -> Result<T, StreamError> {
+    match timeout(limit, operation).await {
         Ok(result) => Ok(result?),
-        Err(_) => Err(WireError::Timeout(limit)),
+        Err(_) => Err(StreamError::Timeout(limit)),
     }
 }

@@ -1,24 +1,31 @@
-//! How patient we are.
+//! Timeouts per SMTP phase.
 
 use std::time::Duration;
 
 use fail::fail_point;
 
-/// How long each answer may take (RFC 5321 §4.5.3.2).
+/// How long each reply may take (RFC 5321 §4.5.3.2).
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
+    /// Name lookup and TCP connection.
     pub connect: Duration,
+    /// The greeting after connecting.
     pub greeting: Duration,
+    /// The TLS handshake.
     pub tls: Duration,
-    /// EHLO, STARTTLS, AUTH, RSET.
+    /// Reply to EHLO, STARTTLS, AUTH or RSET.
     pub command: Duration,
+    /// Reply to MAIL FROM.
     pub mail: Duration,
+    /// Reply to RCPT TO.
     pub rcpt: Duration,
+    /// Reply to DATA.
     pub data: Duration,
-    /// To hand over a block of data.
+    /// Writing a block of data.
     pub block: Duration,
-    /// The answer to the final dot.
+    /// Reply to the final dot.
     pub dot: Duration,
+    /// Reply to QUIT.
     pub quit: Duration,
 }
 
@@ -26,14 +33,14 @@ impl Default for Timeouts {
     fn default() -> Self {
         fail_point!("impatient", |_| Self {
             dot: Duration::from_secs(1),
-            ..Self::of_the_rfc()
+            ..Self::rfc_5321()
         });
-        Self::of_the_rfc()
+        Self::rfc_5321()
     }
 }
 
 impl Timeouts {
-    fn of_the_rfc() -> Self {
+    fn rfc_5321() -> Self {
         let minutes = |n: u64| Duration::from_secs(60 * n);
         Self {
             connect: Duration::from_secs(30),
@@ -54,19 +61,20 @@ impl Timeouts {
 mod tests {
     use super::*;
 
-    /// RFC 5321 §4.5.3.2: at least so many minutes.
+    /// Checks the minimum values of RFC 5321 §4.5.3.2.
     #[test]
-    fn nobody_is_hurried_who_has_the_rfcs_time() {
-        let ours = Timeouts::default();
-        for (limit, minutes) in [
-            (ours.greeting, 5),
-            (ours.mail, 5),
-            (ours.rcpt, 5),
-            (ours.data, 2),
-            (ours.block, 3),
-            (ours.dot, 10),
+    fn timeouts_are_at_least_those_of_rfc_5321() {
+        let timeouts = Timeouts::default();
+
+        for (timeout, minutes) in [
+            (timeouts.greeting, 5),
+            (timeouts.mail, 5),
+            (timeouts.rcpt, 5),
+            (timeouts.data, 2),
+            (timeouts.block, 3),
+            (timeouts.dot, 10),
         ] {
-            assert!(limit >= Duration::from_secs(60 * minutes), "{limit:?}");
+            assert!(timeout >= Duration::from_secs(60 * minutes), "{timeout:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! TLS towards a mail server: its certificate is always checked.
+//! TLS to the mail server. The certificate is always verified.
 
 use std::io;
 use std::sync::Arc;
@@ -10,42 +10,43 @@ use tokio_rustls::TlsConnector;
 
 use crate::domain::delivery::outcome::SmtpResult;
 use crate::mail::reply::SmtpPhase;
-use crate::mail::smtp::error::{WireError, settings};
+use crate::mail::smtp::error::{StreamError, settings_error};
 
-/// A connector that trusts what this machine trusts (`SSL_CERT_FILE` is heeded); `None`
-/// when it trusts nobody.
-pub(super) fn of_this_machine() -> Option<TlsConnector> {
+/// Returns a connector that trusts the root certificates of the operating system, or those
+/// in `SSL_CERT_FILE`. Returns `None` if there are none.
+pub(super) fn system_connector() -> Option<TlsConnector> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         return None;
     }
-    Some(trusting(roots))
+    Some(connector(roots))
 }
 
-pub(super) fn trusting(roots: RootCertStore) -> TlsConnector {
+/// Returns a connector that trusts `roots`.
+pub(super) fn connector(roots: RootCertStore) -> TlsConnector {
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .expect("aws-lc-rs speaks TLS 1.2 and 1.3")
+        .expect("aws-lc-rs supports TLS 1.2 and 1.3")
         .with_root_certificates(roots)
         .with_no_client_auth();
     TlsConnector::from(Arc::new(config))
 }
 
-/// The name that the certificate must be for.
+/// Returns the name that the server's certificate must match.
 pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, SmtpResult> {
     ServerName::try_from(host.to_owned())
-        .map_err(|_| settings(&format!("'{host}' is no name a certificate could be for")))
+        .map_err(|_| settings_error(&format!("'{host}' is not a valid TLS server name")))
 }
 
-/// A handshake that TLS itself refused will fail again until someone changes a setting;
-/// one that the network broke may not.
-pub(super) fn handshake_failure(error: &WireError) -> SmtpResult {
+/// Classifies a handshake error: certificate and protocol errors stop sending, I/O errors
+/// are retried.
+pub(super) fn handshake_failure(error: &StreamError) -> SmtpResult {
     match error {
-        WireError::Io(io) if is_tls(io) => {
-            settings(&format!("TLS failed, so nothing was sent: {io}"))
-        }
-        _ => error.report(SmtpPhase::StartTls),
+        StreamError::Io(io) if is_tls(io) => settings_error(&format!(
+            "the TLS handshake failed, so nothing was sent: {io}"
+        )),
+        _ => error.to_result(SmtpPhase::StartTls),
     }
 }
 

@@ -186,7 +186,7 @@ impl EmailTemplate for AlreadySubscribedMail {
 #[derive(Clone, Debug, Serialize)]
 pub struct ReaderLinkMail {
     pub masthead: NewsletterContext,
-    /// `ReaderMail::as_str`
+    /// `SubscriberMail::as_str`
     pub about: &'static str,
     /// None for `address_changed`, which only tells.
     pub link: Option<String>,

@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 use url::Url;
 
-use crate::domain::delivery::ReaderMail;
+use crate::domain::delivery::SubscriberMail;
 use crate::mail::templates::{
     AlertEvent, AlertMail, AlreadySubscribedMail, ConfirmationMail, Counts, Day, DigestMail,
     DigestPost, Direction, EmailTemplate, FailedFeed, Moment, NewsletterContext, ReaderLinkMail,
@@ -30,7 +30,7 @@ pub(super) fn try_all(templates: &Templates) -> Vec<TemplateFault> {
             try_one(templates, &alert(event), &mut faults);
         }
     }
-    for about in ReaderMail::ALL {
+    for about in SubscriberMail::ALL {
         try_one(templates, &reader_link(*about), &mut faults);
     }
     faults
@@ -246,7 +246,7 @@ pub(super) fn events(words: &str) -> Vec<AlertEvent> {
     ]
 }
 
-pub(super) fn reader_link(about: ReaderMail) -> ReaderLinkMail {
+pub(super) fn reader_link(about: SubscriberMail) -> ReaderLinkMail {
     let page = about.as_str();
     let token = "R".repeat(80);
     let link = format!("https://n.example.com/{page}/{token}");

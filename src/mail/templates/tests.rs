@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::domain::delivery::ReaderMail;
+use crate::domain::delivery::SubscriberMail;
 
 fn built_in() -> Templates {
     Templates::load(None).unwrap()
@@ -173,7 +173,7 @@ fn the_words_of_every_mail() {
                 .unwrap()
         )
     );
-    let links = ReaderMail::ALL.iter().map(|about| {
+    let links = SubscriberMail::ALL.iter().map(|about| {
         let mail = templates.render(&samples::reader_link(*about)).unwrap();
         words(&mail)
     });

@@ -87,7 +87,7 @@ impl Store {
         issue: &IssueId,
         subscriber: &SubscriberId,
     ) -> Result<Option<DeliveryRow>, StoreError> {
-        let id = DeliveryId::of_issue(issue, subscriber);
+        let id = DeliveryId::for_issue(issue, subscriber);
         let row = sqlx::query(ONE)
             .bind(id.to_string())
             .fetch_optional(&self.pool)

@@ -127,7 +127,7 @@ impl Store {
             ids.extend(
                 subscribers
                     .iter()
-                    .map(|id| DeliveryId::of_issue(&issue, id)),
+                    .map(|id| DeliveryId::for_issue(&issue, id)),
             );
         }
         let mut last: HashMap<SubscriberId, LastDelivery> = HashMap::new();

@@ -18,7 +18,7 @@ pub(crate) async fn moves(store: crate::store::Store) -> Result<bool, crate::sto
         address_macs: Vec::new(),
         farewell: NewDelivery {
             id: DeliveryId::from_stored("farewell".to_owned()),
-            kind: DeliveryKind::ReaderLink,
+            kind: DeliveryKind::SubscriberLink,
             subscriber: Some(reader.id),
             address: old,
             payload: None,

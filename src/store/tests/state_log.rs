@@ -130,6 +130,6 @@ async fn that_the_old_address_is_dead_keeps_nothing_from_the_new_one() {
     assert_eq!(reader.state, SubscriberState::Confirmed);
     let copy = pair.one.issue_delivery(&next, &pair.reader).await.unwrap();
     let copy = copy.unwrap();
-    assert_eq!(copy.id, DeliveryId::of_issue(&next, &pair.reader).as_str());
+    assert_eq!(copy.id, DeliveryId::for_issue(&next, &pair.reader).as_str());
     assert_eq!(copy.state, DeliveryState::Queued);
 }

@@ -84,7 +84,7 @@ impl Pair {
         one.register_worker(&worker, NOW).await.unwrap();
         other.register_worker(&other_worker, NOW).await.unwrap();
         Self {
-            copy: DeliveryId::of_issue(&issue, &reader),
+            copy: DeliveryId::for_issue(&issue, &reader),
             one,
             other,
             worker,

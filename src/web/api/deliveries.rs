@@ -33,7 +33,7 @@ pub async fn list(
     let after = asked.after.as_deref().map(SubscriberId::parse).transpose();
     let after = after.map_err(|error| Problem::field("after", error))?;
     let issue = issues::find(&shared, &number).await?.id;
-    let after = after.map(|reader| DeliveryId::of_issue(&issue, &reader).to_string());
+    let after = after.map(|reader| DeliveryId::for_issue(&issue, &reader).to_string());
     let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
     let store = &shared.web.store;
     let copies = store.issue_deliveries(&issue, state.as_slice(), after.as_deref(), limit);

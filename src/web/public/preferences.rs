@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::ReaderMail;
+use crate::domain::delivery::SubscriberMail;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
 use crate::subscription::LinkError;
@@ -42,7 +42,9 @@ pub async fn show(
         paused_until: subscriber.paused_until.filter(|until| *until > state.now()),
         next_issue_at: state.next_issue_at().await?,
         saved: shown.saved == "1",
-        asked: ReaderMail::parse(&shown.asked).ok().map(ReaderMail::as_str),
+        asked: SubscriberMail::parse(&shown.asked)
+            .ok()
+            .map(SubscriberMail::as_str),
     };
     Ok(state.pages.html(&page)?.into_response())
 }
@@ -72,7 +74,7 @@ enum Wish {
     Erase,
 }
 
-impl From<Wish> for ReaderMail {
+impl From<Wish> for SubscriberMail {
     fn from(wish: Wish) -> Self {
         match wish {
             Wish::ChangeAddress => Self::ChangeAddress,
@@ -116,7 +118,7 @@ async fn take(state: &AppState, token: &str, step: Step) -> Result<String, LinkE
     })
 }
 
-async fn ask(state: &AppState, token: &str, about: ReaderMail) -> Result<String, LinkError> {
+async fn ask(state: &AppState, token: &str, about: SubscriberMail) -> Result<String, LinkError> {
     let subscriptions = &state.web.subscriptions;
     subscriptions.ask_for_link(token, about).await?;
     Ok(format!("/preferences/{token}?asked={about}"))

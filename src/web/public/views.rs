@@ -194,7 +194,7 @@ pub struct Preferences {
     #[serde(serialize_with = "maybe_millis")]
     pub next_issue_at: Option<Timestamp>,
     pub saved: bool,
-    /// A link was asked for: `ReaderMail::as_str`.
+    /// A link was asked for: `SubscriberMail::as_str`.
     pub asked: Option<&'static str>,
 }
 

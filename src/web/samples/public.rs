@@ -1,4 +1,4 @@
-use crate::domain::delivery::ReaderMail;
+use crate::domain::delivery::SubscriberMail;
 use crate::web::public::views::*;
 use crate::web::samples::{Album, FRIDAY, Fill, days_after};
 
@@ -212,7 +212,7 @@ fn links(album: &mut Album<'_>, fill: Fill) {
         "preferences-asked",
         Preferences {
             saved: false,
-            asked: Some(ReaderMail::Export.as_str()),
+            asked: Some(SubscriberMail::Export.as_str()),
             ..page.clone()
         },
     );

@@ -50,7 +50,7 @@ fn is_gone(answer: &TestResponse) -> bool {
 
 async fn links_mailed(site: &TestSite) -> Vec<DeliveryRow> {
     let mut mails = site.deliveries().await;
-    mails.retain(|mail| mail.kind == DeliveryKind::ReaderLink);
+    mails.retain(|mail| mail.kind == DeliveryKind::SubscriberLink);
     mails
 }
 
@@ -196,7 +196,10 @@ async fn the_form_for_another_address_tells_nothing_of_it() {
         .iter()
         .map(|mail| mail.kind)
         .collect();
-    let (told, asked) = (DeliveryKind::AlreadySubscribed, DeliveryKind::ReaderLink);
+    let (told, asked) = (
+        DeliveryKind::AlreadySubscribed,
+        DeliveryKind::SubscriberLink,
+    );
     assert!(kinds.contains(&told) && kinds.contains(&asked));
     assert_eq!(kinds.len(), 2, "no mailbox twice in ten minutes");
     for n in 0..5 {

@@ -1,29 +1,34 @@
+//! Sending over an open connection.
+
+mod closed_connection;
+mod handshake;
+
 use std::time::{Duration, Instant};
 
-use super::*;
 use crate::domain::delivery::outcome::{
     BounceReason, DeferReason, HaltReason, Outcome, SmtpResult,
 };
 use crate::domain::email_address::EmailAddress;
 use crate::mail::smtp::connection::dot_stuffed;
-use crate::mail::smtp::scripted::{Answer, Script, Scripted, roots, say};
+use crate::mail::smtp::scripted::{Response, Script, ScriptedSmtpServer, reply, roots};
+use crate::mail::smtp::{Connection, HelloName, SmtpServer, Timeouts, TlsMode, tls};
 
 pub(super) const EHLO: &str = "250-scripted\r\n250-SIZE 1000000\r\n250 HELP";
 pub(super) const PIPELINING: &str = "250-scripted\r\n250-PIPELINING\r\n250 SIZE";
-pub(super) const BROKEN: Outcome = Outcome::Deferred(DeferReason::Connection);
+pub(super) const CONNECTION_LOST: Outcome = Outcome::Deferred(DeferReason::Connection);
 pub(super) const SETTINGS: Outcome = Outcome::Halted(HaltReason::Settings);
 pub(super) const MESSAGE: &[u8] = b"Subject: x\r\n\r\n.\r\n..dots\r\nend\r\n";
 
-pub(super) fn short() -> Timeouts {
-    let moment = Duration::from_millis(400);
+pub(super) fn short_timeouts() -> Timeouts {
+    let short = Duration::from_millis(400);
     Timeouts {
-        greeting: moment,
-        command: moment,
-        mail: moment,
-        rcpt: moment,
-        data: moment,
-        dot: moment,
-        quit: moment,
+        greeting: short,
+        command: short,
+        mail: short,
+        rcpt: short,
+        data: short,
+        dot: short,
+        quit: short,
         ..Timeouts::default()
     }
 }
@@ -35,7 +40,7 @@ pub(super) fn address(text: &str) -> EmailAddress {
 pub(super) fn server(url: &str) -> SmtpServer {
     let mut server = SmtpServer::parse(url, None).unwrap();
     if server.mode() != TlsMode::None {
-        server.tls = Some(tls::trusting(roots()));
+        server.tls = Some(tls::connector(roots()));
     }
     server
 }
@@ -44,12 +49,12 @@ pub(super) async fn open(url: &str) -> Result<Connection, SmtpResult> {
     Connection::open(
         &server(url),
         &HelloName::parse("client.example.com").unwrap(),
-        short(),
+        short_timeouts(),
     )
     .await
 }
 
-pub(super) async fn refused(url: &str) -> SmtpResult {
+pub(super) async fn open_error(url: &str) -> SmtpResult {
     open(url)
         .await
         .err()
@@ -66,36 +71,37 @@ pub(super) async fn send(connection: &mut Connection) -> SmtpResult {
         .await
 }
 
-/// Starts the script, sends one mail: what became of it, whether the connection is
-/// still good, and what the server heard.
-pub(super) async fn one_mail(script: Script) -> (SmtpResult, bool, Vec<String>) {
-    let scripted = Scripted::start(script).await;
+/// Sends one message to a server with this script.
+///
+/// Returns the result, whether the connection is still usable, and the received lines.
+pub(super) async fn send_one(script: Script) -> (SmtpResult, bool, Vec<String>) {
+    let scripted = ScriptedSmtpServer::start(script).await;
     let mut connection = open(&format!("smtp://127.0.0.1:{}", scripted.port))
         .await
         .unwrap();
-    let report = send(&mut connection).await;
-    (report, connection.is_usable(), scripted.heard())
+    let result = send(&mut connection).await;
+    (result, connection.is_usable(), scripted.received())
 }
 
-pub(super) fn plain() -> Script {
-    Script::default().on("EHLO", say(EHLO))
+pub(super) fn without_pipelining() -> Script {
+    Script::default().on("EHLO", reply(EHLO))
 }
 
-pub(super) fn pipelining() -> Script {
-    Script::default().on("EHLO", say(PIPELINING))
+pub(super) fn with_pipelining() -> Script {
+    Script::default().on("EHLO", reply(PIPELINING))
 }
 
 #[tokio::test]
-async fn a_mail_is_taken_and_the_next_as_well() {
-    for script in [plain(), pipelining()] {
-        let scripted = Scripted::start(script).await;
+async fn connection_sends_several_messages() {
+    for script in [without_pipelining(), with_pipelining()] {
+        let scripted = ScriptedSmtpServer::start(script).await;
         let mut connection = open(&format!("smtp://127.0.0.1:{}", scripted.port))
             .await
             .unwrap();
         for _ in 0..2 {
-            let report = send(&mut connection).await;
+            let result = send(&mut connection).await;
             assert_eq!(
-                report,
+                result,
                 SmtpResult {
                     outcome: Outcome::Delivered,
                     reply: "250 2.0.0 taken".to_owned()
@@ -115,12 +121,12 @@ async fn a_mail_is_taken_and_the_next_as_well() {
             ".",
         ];
         let expected = [&["EHLO client.example.com"][..], &once, &once, &["QUIT"]].concat();
-        assert_eq!(scripted.heard(), expected);
+        assert_eq!(scripted.received(), expected);
     }
 }
 
 #[tokio::test]
-async fn refusals_are_judged_by_their_phase_and_the_connection_goes_on() {
+async fn rejection_is_classified_and_connection_stays_usable() {
     let cases = [
         (
             "MAIL",
@@ -140,12 +146,12 @@ async fn refusals_are_judged_by_their_phase_and_the_connection_goes_on() {
         (
             "RCPT",
             "550 5.1.1 unknown",
-            Outcome::Bounced(BounceReason::Dead),
+            Outcome::Bounced(BounceReason::InvalidAddress),
         ),
         (
             "RCPT",
             "550-5.1.1 un\r\n550 5.1.1 known",
-            Outcome::Bounced(BounceReason::Dead),
+            Outcome::Bounced(BounceReason::InvalidAddress),
         ),
         (
             "DATA",
@@ -154,29 +160,29 @@ async fn refusals_are_judged_by_their_phase_and_the_connection_goes_on() {
         ),
         ("DATA", "554 no", Outcome::Bounced(BounceReason::Policy)),
     ];
-    for (command, reply, outcome) in cases {
-        for script in [plain(), pipelining()] {
-            let scripted = Scripted::start(script.on(command, say(reply))).await;
+    for (command, line, outcome) in cases {
+        for script in [without_pipelining(), with_pipelining()] {
+            let scripted = ScriptedSmtpServer::start(script.on(command, reply(line))).await;
             let mut connection = open(&format!("smtp://127.0.0.1:{}", scripted.port))
                 .await
                 .unwrap();
-            let report = send(&mut connection).await;
-            assert_eq!(report.outcome, outcome, "{command} {reply}");
-            assert!(report.reply.starts_with(&reply[..3]));
+            let result = send(&mut connection).await;
+            assert_eq!(result.outcome, outcome, "{command} {line}");
+            assert!(result.reply.starts_with(&line[..3]));
             assert!(connection.is_usable());
             let again = send(&mut connection).await;
-            assert_eq!(again.outcome, outcome, "{command} {reply}");
+            assert_eq!(again.outcome, outcome, "{command} {line}");
             assert!(
-                !scripted.heard().contains(&"end".to_owned()),
-                "no message after a refusal"
+                !scripted.received().contains(&"end".to_owned()),
+                "no message after a rejection"
             );
         }
     }
 }
 
 #[tokio::test]
-async fn the_final_dot_is_judged_too() {
-    for (reply, outcome, usable) in [
+async fn reply_to_final_dot_is_classified() {
+    for (line, outcome, usable) in [
         (
             "451 4.3.0 later",
             Outcome::Deferred(DeferReason::Refused),
@@ -195,118 +201,121 @@ async fn the_final_dot_is_judged_too() {
         ("hello", Outcome::InDoubt, false),
         ("354 go on", Outcome::InDoubt, false),
     ] {
-        let (report, still, _) = one_mail(Script {
-            dot: say(reply),
-            ..plain()
+        let (result, is_usable, _) = send_one(Script {
+            dot: reply(line),
+            ..without_pipelining()
         })
         .await;
-        assert_eq!((report.outcome, still), (outcome, usable), "{reply}");
+        assert_eq!((result.outcome, is_usable), (outcome, usable), "{line}");
     }
 }
 
 #[tokio::test]
-async fn a_broken_connection_before_the_dot_is_tried_again() {
+async fn connection_lost_before_dot_defers() {
     for command in ["MAIL", "RCPT", "DATA"] {
-        for answer in [Answer::Drop, Answer::Silence, say("hello")] {
-            for script in [plain(), pipelining()] {
-                let (report, usable, heard) = one_mail(script.on(command, answer.clone())).await;
+        for response in [Response::Close, Response::Silence, reply("hello")] {
+            for script in [without_pipelining(), with_pipelining()] {
+                let (result, usable, received) =
+                    send_one(script.on(command, response.clone())).await;
                 assert_eq!(
-                    (report.outcome, usable),
-                    (BROKEN, false),
+                    (result.outcome, usable),
+                    (CONNECTION_LOST, false),
                     "{command}: {}",
-                    report.reply
+                    result.reply
                 );
-                assert!(!heard.contains(&"end".to_owned()));
+                assert!(!received.contains(&"end".to_owned()));
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_broken_connection_after_the_dot_leaves_a_doubt() {
-    for dot in [Answer::Drop, Answer::Silence] {
+async fn connection_lost_after_dot_is_in_doubt() {
+    for dot in [Response::Close, Response::Silence] {
         let start = Instant::now();
-        let (report, usable, heard) = one_mail(Script {
+        let (result, usable, received) = send_one(Script {
             dot,
-            ..pipelining()
+            ..with_pipelining()
         })
         .await;
-        assert_eq!((report.outcome, usable), (Outcome::InDoubt, false));
+        assert_eq!((result.outcome, usable), (Outcome::InDoubt, false));
         assert!(
             start.elapsed() < Duration::from_secs(5),
-            "silence has a bound"
+            "silence ends with the timeout"
         );
-        assert_eq!(heard.last().unwrap(), ".");
+        assert_eq!(received.last().unwrap(), ".");
     }
 }
 
 #[tokio::test]
-async fn a_refusal_stands_though_the_server_then_hangs_up() {
-    let script = pipelining()
-        .on("RCPT", say("550 5.1.1 unknown"))
-        .on("DATA", Answer::Drop);
-    let (report, usable, _) = one_mail(script).await;
+async fn rejection_counts_if_server_then_disconnects() {
+    let script = with_pipelining()
+        .on("RCPT", reply("550 5.1.1 unknown"))
+        .on("DATA", Response::Close);
+    let (result, usable, _) = send_one(script).await;
     assert_eq!(
-        (report.outcome, usable),
-        (Outcome::Bounced(BounceReason::Dead), false)
+        (result.outcome, usable),
+        (Outcome::Bounced(BounceReason::InvalidAddress), false)
     );
 }
 
 #[tokio::test]
-async fn four_twenty_one_in_the_middle_ends_the_connection() {
+async fn reply_421_ends_connection() {
     for command in ["MAIL", "RCPT", "DATA"] {
-        let (report, usable, _) = one_mail(plain().on(command, say("421 4.3.2 bye"))).await;
+        let (result, usable, _) =
+            send_one(without_pipelining().on(command, reply("421 4.3.2 bye"))).await;
         assert_eq!(
-            (report.outcome, usable),
+            (result.outcome, usable),
             (Outcome::Deferred(DeferReason::Throttled), false)
         );
     }
 }
 
 #[tokio::test]
-async fn a_server_that_only_knows_helo_gets_the_mail() {
-    let (report, _, heard) = one_mail(Script::default().on("EHLO", say("502 what?"))).await;
-    assert_eq!(report.outcome, Outcome::Delivered);
+async fn server_without_ehlo_is_greeted_with_helo() {
+    let (result, _, received) = send_one(Script::default().on("EHLO", reply("502 what?"))).await;
+    assert_eq!(result.outcome, Outcome::Delivered);
     assert_eq!(
-        heard[1..3],
+        received[1..3],
         ["HELO client.example.com", "MAIL FROM:<news@example.com>"]
     );
 }
 
 #[tokio::test]
-async fn a_megabyte_of_reply_is_classified() {
+async fn megabyte_reply_is_classified() {
     let many = format!(
         "{}550 5.1.1 unknown",
         "550-5.1.1 so long\r\n".repeat(60_000)
     );
-    let (report, usable, _) = one_mail(plain().on("RCPT", say(&many))).await;
+    let (result, usable, _) = send_one(without_pipelining().on("RCPT", reply(&many))).await;
     assert_eq!(
-        (report.outcome, usable),
-        (Outcome::Bounced(BounceReason::Dead), true)
+        (result.outcome, usable),
+        (Outcome::Bounced(BounceReason::InvalidAddress), true)
     );
     assert!(
-        report.reply.chars().count() <= 300
-            && report.reply.starts_with("550 5.1.1 so long so long")
+        result.reply.chars().count() <= 300
+            && result.reply.starts_with("550 5.1.1 so long so long")
     );
     let long = format!("450 {}", "x".repeat(1_000_000));
-    let (report, usable, _) = one_mail(plain().on("RCPT", say(&long))).await;
+    let (result, usable, _) = send_one(without_pipelining().on("RCPT", reply(&long))).await;
     assert_eq!(
-        (report.outcome, usable),
+        (result.outcome, usable),
         (Outcome::Deferred(DeferReason::Refused), true)
     );
 }
 
 #[tokio::test]
-async fn a_closed_connection_sends_nothing() {
-    let scripted = Scripted::start(plain().on("MAIL", Answer::Drop)).await;
+async fn closed_connection_sends_no_command() {
+    let scripted =
+        ScriptedSmtpServer::start(without_pipelining().on("MAIL", Response::Close)).await;
     let mut connection = open(&format!("smtp://127.0.0.1:{}", scripted.port))
         .await
         .unwrap();
-    assert_eq!(send(&mut connection).await.outcome, BROKEN);
-    assert_eq!(send(&mut connection).await.outcome, BROKEN);
+    assert_eq!(send(&mut connection).await.outcome, CONNECTION_LOST);
+    assert_eq!(send(&mut connection).await.outcome, CONNECTION_LOST);
     assert_eq!(
         scripted
-            .heard()
+            .received()
             .iter()
             .filter(|line| line.starts_with("MAIL"))
             .count(),
