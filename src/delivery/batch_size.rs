@@ -31,8 +31,9 @@ pub(crate) struct AdaptiveBatchSize {
 }
 
 impl AdaptiveBatchSize {
-    /// Maximum number of claimed deliveries waiting for a dispatcher: one batch, plus the
-    /// half batch at which the next one is claimed.
+    /// Maximum number of claimed deliveries waiting for a dispatcher.
+    ///
+    /// One batch, plus the half batch at which the next one is claimed.
     pub(crate) const MAX_BUFFERED: usize = MAX_BATCH + MAX_BATCH / 2;
 
     /// Starts with two deliveries per connection, which is also the minimum.
@@ -55,7 +56,9 @@ impl AdaptiveBatchSize {
         self.current / 2
     }
 
-    /// Records a claim of `claimed` rows that found `remaining` deliveries in the buffer.
+    /// Records a claim of `claimed` rows.
+    ///
+    /// `remaining` deliveries were still buffered when it was made.
     pub(crate) fn record_claim(&mut self, remaining: usize, claimed: usize, now: Instant) {
         if let Some((since, buffered)) = self.last_claim {
             let sent = buffered.saturating_sub(remaining) as f64;

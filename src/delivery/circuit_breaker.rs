@@ -78,7 +78,7 @@ impl Trip {
     }
 }
 
-/// Circuit breaker shared by all connections of a process that use the same settings.
+/// Circuit breaker shared by all connections of an [`Engine`](crate::delivery::Engine).
 #[derive(Debug, Default)]
 pub(crate) struct LoginBreaker {
     trip: Mutex<Option<Trip>>,

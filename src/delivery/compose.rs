@@ -18,6 +18,7 @@ use crate::store::{ClaimedDelivery, StoreError, Subscriber};
 
 /// Validity of a confirmation link, in days. The confirmation mail states it.
 const CONFIRMATION_DAYS: u32 = 7;
+
 /// Validity of a link that a subscriber requested, in minutes.
 ///
 /// One hour covers a slow mail server and limits the risk of a link left in a mailbox.
@@ -256,7 +257,9 @@ impl DeliveryService {
         mail.encode(&delivery.address, &self.message_id(delivery))
     }
 
-    /// Returns the same Message-ID for every attempt, so that receivers can drop duplicates.
+    /// Returns the Message-ID.
+    ///
+    /// It is the same for every attempt, so that receivers can drop duplicates.
     fn message_id(&self, delivery: &ClaimedDelivery) -> MessageId {
         let mac = self
             .keys

@@ -1,5 +1,6 @@
-//! Adaptive connection limit (AIMD): halved after repeated transient failures, increased
-//! after successes.
+//! Adaptive connection limit (AIMD).
+//!
+//! The limit is halved after repeated transient failures, and increased after successes.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -22,8 +23,9 @@ struct Window {
     current: usize,
     rejections: usize,
     successes: usize,
-    /// Results still in flight at the last decrease. Ignored, because they were produced
-    /// under the old limit.
+    /// Results still in flight at the last decrease.
+    ///
+    /// Ignored, because they were produced under the old limit.
     stale: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Disposition: what the result of an attempt means for its delivery. Pure functions.
+//! Disposition: what the result of an attempt means for its delivery.
 //!
 //! ```text
 //! queued ─► leased ─► sending ─► delivered | deferred | bounced | skipped | in_doubt
@@ -11,8 +11,8 @@
 //! - `in_doubt`: the reply after the final dot was lost, and the policy forbids another
 //!   attempt.
 //!
-//! An attempt that no server has answered, or that failed for a reason of the sender, is
-//! not charged: it does not count towards the limit of attempts.
+//! An attempt without a reply, or one that failed because of the sender, is not charged: it
+//! does not count towards the limit of attempts. All functions are pure.
 
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::in_doubt::InDoubtPolicy;
@@ -92,7 +92,7 @@ pub(crate) fn decide(
     }
 }
 
-/// Defers a delivery of which no server has received anything, without charging an attempt.
+/// Defers a delivery that no server has received, without charging an attempt.
 pub(crate) fn defer_uncharged(
     delivery: &ClaimedDelivery,
     error: String,
@@ -133,8 +133,10 @@ fn uncharged_retry(delivery: &ClaimedDelivery, now: Timestamp, jitter: u8) -> Re
     )
 }
 
-/// Returns the soft bounce to record. None for mail other than issues: anyone can request
-/// it repeatedly, so its rejections must not suppress the address.
+/// Returns the soft bounce to record.
+///
+/// None for mail other than issues: anyone can request it repeatedly, so its rejections must
+/// not suppress the address.
 fn soft_bounce(
     delivery: &ClaimedDelivery,
     soft_bounce: SoftBounce,
@@ -143,8 +145,10 @@ fn soft_bounce(
     Some((subscriber, soft_bounce))
 }
 
-/// Returns the subscriber to suppress after a hard bounce. None for address-change mail: a
-/// typo in the new address must not suppress the current one.
+/// Returns the subscriber to suppress after a hard bounce.
+///
+/// None for address-change mail: a typo in the new address must not suppress the current
+/// one.
 fn suppressed_by(delivery: &ClaimedDelivery) -> Option<SubscriberId> {
     delivery
         .subscriber

@@ -22,7 +22,7 @@ use crate::domain::ids::WorkerId;
 /// After that the delivery is recorded as in doubt or released.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(6);
 
-/// How long messages in transfer may take to complete when only the settings change.
+/// How long messages in transfer may take to complete after a settings change.
 ///
 /// Two minutes, because the process keeps running and few servers take longer to reply.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
@@ -33,7 +33,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Delay before registration is retried after a database error.
 const REGISTER_RETRY_DELAY: Duration = Duration::from_secs(2);
 
-/// Sends queued deliveries until it is stopped.
+/// Sends queued deliveries: one worker after another, each under its own id.
 #[derive(Debug)]
 pub struct Engine {
     service: DeliveryService,
@@ -50,9 +50,9 @@ impl Engine {
         }
     }
 
-    /// Sends deliveries until `stop` is cancelled, across all database and server failures.
+    /// Sends deliveries until `stop` is cancelled.
     ///
-    /// After `stop` no message is started, messages in transfer complete within
+    /// Continues after all failures of the database and the server. After `stop` no message is started, messages in transfer complete within
     /// [`DRAIN_TIMEOUT`] and all other leases are released. `shutdown` announces the end of
     /// the process and shortens the time to [`SHUTDOWN_GRACE`].
     pub async fn run(&self, stop: CancellationToken, shutdown: CancellationToken) {
@@ -157,7 +157,7 @@ impl Engine {
     }
 }
 
-/// Waits until the worker must end. Returns whether other workers declared it dead.
+/// Waits until the worker must end. Returns whether it was declared dead.
 async fn wait_for_end(
     mut membership: watch::Receiver<Membership>,
     stop: &CancellationToken,

@@ -107,8 +107,9 @@ impl Membership {
         }
     }
 
-    /// Returns [`Self::Joining`] instead of [`Self::Alive`] while other workers may not have
-    /// seen this one, which has sent `beats` heartbeats. A single worker never waits.
+    /// Returns [`Self::Joining`] until all other workers have seen this one.
+    ///
+    /// `beats` is the number of heartbeats this worker has sent. A single worker never waits.
     fn limited_by_visibility(self, beats: u32) -> Self {
         match self {
             Self::Alive(workers) if workers > 1 && beats < VISIBLE_AFTER_BEATS => Self::Joining,
@@ -118,8 +119,9 @@ impl Membership {
 }
 
 impl DeliveryService {
-    /// Sends heartbeats and reclaims the leases of dead workers, until the task is aborted
-    /// or the worker is evicted.
+    /// Sends heartbeats and reclaims the leases of dead workers.
+    ///
+    /// Runs until the task is aborted or the worker is evicted.
     pub(crate) async fn run_heartbeat(
         self,
         worker: WorkerId,
@@ -149,7 +151,7 @@ impl DeliveryService {
         }
     }
 
-    /// Caps due times that a clock running ahead has set, and compacts the delivery counts.
+    /// Caps due times set by a fast clock, and compacts the delivery counts.
     async fn maintain_queue(&self) {
         let now = self.now();
         let maintained = async {

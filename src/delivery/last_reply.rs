@@ -26,8 +26,9 @@ pub(crate) struct LastReplies {
 #[derive(Debug, PartialEq, Eq)]
 struct LastReply {
     text: String,
-    /// Whether the server has replied since the last write. If not, `text` is an error of
-    /// the connection.
+    /// Whether the server has replied since the last write.
+    ///
+    /// If not, `text` describes an error of the connection.
     has_server_reply: bool,
 }
 
@@ -49,7 +50,9 @@ impl LastReplies {
         self.pending.insert(issue, reply);
     }
 
-    /// Removes and returns the replies to write, which are none before [`WRITE_INTERVAL`].
+    /// Removes and returns the replies to write.
+    ///
+    /// Returns none until [`WRITE_INTERVAL`] has elapsed since the last write.
     fn take_due(&mut self, now: Instant) -> HashMap<IssueId, LastReply> {
         let is_due = self.last_write.is_none_or(|at| now - at >= WRITE_INTERVAL);
         if !is_due || self.pending.is_empty() {
@@ -89,7 +92,9 @@ impl DeliveryService {
         is_due
     }
 
-    /// Returns the issues with policy rejections of any worker; none if the database fails.
+    /// Returns the issues with policy rejections of any worker.
+    ///
+    /// Returns none if the database fails.
     pub(crate) async fn issues_with_rejections(&self) -> Vec<IssueId> {
         match tokio::time::timeout(WRITE_TIMEOUT, self.store.policy_streaks()).await {
             Ok(Ok(issues)) => issues,

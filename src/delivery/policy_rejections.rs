@@ -1,8 +1,9 @@
-//! Policy rejections (enhanced code 5.7.x, or 554 after DATA), which concern the sender.
+//! Policy rejections: enhanced code 5.7.x, or 554 after DATA.
 //!
-//! One bounces its delivery; 20 in a row across all workers pause the issue, because more
-//! rejected messages would harm the sender's reputation. The store counts them. This module
-//! decides which results the store must know, so that most commits do not touch the count.
+//! They concern the sender and not the recipient. One bounces its delivery; 20 in a row
+//! across all workers pause the issue, because more rejected messages would harm the
+//! sender's reputation. The store counts them. This module decides which results the store
+//! must know, so that most commits do not touch the count.
 
 use std::collections::HashSet;
 
@@ -14,8 +15,9 @@ use crate::store::{GroupCommit, PolicyRefusal};
 /// What this worker knows about runs of policy rejections.
 #[derive(Debug, Default)]
 pub(crate) struct PolicyRejections {
-    /// Issues without a current run, as far as this worker knows. A success of one of these
-    /// issues has no run to end and is not reported to the store.
+    /// Issues without a current run, as far as this worker knows.
+    ///
+    /// A success of one of these issues has no run to end and is not reported to the store.
     without_run: HashSet<IssueId>,
 }
 

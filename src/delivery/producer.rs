@@ -1,4 +1,4 @@
-//! Claims batches of deliveries ahead of the dispatchers, and runs pending fan-outs.
+//! Claims deliveries ahead of the dispatchers, and runs pending fan-outs.
 //!
 //! Lease protocol: a claim sets `queued` or `deferred` rows to `leased` with this worker's
 //! id in one statement. A lease has no expiry time; it ends when the recorder commits a
@@ -25,9 +25,9 @@ use crate::store::{ClaimedDelivery, FanOutBatch, StoreError};
 /// Short, because the issue is marked as sent by the first claim after its last delivery.
 const MIN_POLL: Duration = Duration::from_millis(25);
 
-/// Upper limit of the delay between two claims, which doubles while the queue is empty.
+/// Upper limit of the delay between two claims.
 ///
-/// Keeps the start of a new issue within two seconds.
+/// The delay doubles while the queue is empty. The limit keeps the start of a new issue within two seconds.
 const MAX_POLL: Duration = Duration::from_millis(400);
 
 /// Delay between two pings while the database fails.
@@ -36,7 +36,9 @@ const ERROR_BACKOFF: Duration = Duration::from_secs(2);
 /// Delay between two polls for issues whose fan-out is pending.
 const FAN_OUT_POLL: Duration = Duration::from_millis(400);
 
-/// Due time of the last claimed delivery of an issue, from which the next claim continues.
+/// Due time of the last claimed delivery of an issue.
+///
+/// The next claim continues there.
 #[derive(Debug, Default)]
 struct ClaimCursor(Option<(IssueId, Timestamp)>);
 

@@ -49,7 +49,9 @@ impl RateLimiter {
     }
 }
 
-/// Reserves the next send slot. Unused capacity does not accumulate, so there are no bursts.
+/// Reserves the next send slot.
+///
+/// Unused capacity does not accumulate, so there are no bursts.
 fn reserve_slot(
     next_slot: &mut Instant,
     now: Instant,

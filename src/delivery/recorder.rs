@@ -4,8 +4,8 @@
 //! transaction and responds to each dispatcher afterwards. A delivery is marked only if it
 //! is still leased, wanted by its subscriber and part of a running issue, so unsubscribing,
 //! pausing and cancelling are exact to the message. While the database fails, results stay
-//! in memory and the commit is retried. It is idempotent, so it can be repeated after a
-//! lost acknowledgement. Lock order: issue rows first, then delivery rows.
+//! in memory and the commit is retried. A commit is idempotent, so it can be repeated after
+//! a lost acknowledgement. Lock order: issue rows first, then delivery rows.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -50,7 +50,7 @@ const FINAL_COMMIT_TIMEOUT: Duration = Duration::from_secs(1);
 /// until it returns.
 const MAX_GATHER_TIME: Duration = Duration::from_millis(1);
 
-/// Fraction of the messages in transfer for whose results a commit waits: two fifths.
+/// Fraction (two fifths) of the messages in transfer for which a commit waits.
 const GATHER_FRACTION: (usize, usize) = (2, 5);
 
 impl DeliveryService {

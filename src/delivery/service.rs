@@ -19,8 +19,9 @@ use crate::store::{ClaimedDelivery, Store};
 pub struct DeliverySettings {
     /// Maximum number of concurrent connections of this process (`smtp.connections`).
     pub connections: usize,
-    /// Maximum messages per second of the whole installation, shared by all living workers
-    /// (`smtp.rate_per_second`). `None` means unlimited.
+    /// Maximum messages per second of the installation (`smtp.rate_per_second`).
+    ///
+    /// Shared by all living workers; `None` means unlimited.
     pub rate_per_second: Option<u32>,
     /// What to do with a delivery whose final reply was lost (`smtp.in_doubt`).
     pub in_doubt: InDoubtPolicy,

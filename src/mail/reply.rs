@@ -152,7 +152,7 @@ fn classify_permanent(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>) -
     }
 }
 
-/// Returns the outcome of a rejection that concerns the recipient; `None` for others.
+/// Returns the outcome of a rejection of the recipient; `None` for others.
 fn classify_recipient_rejection(
     phase: SmtpPhase,
     code: u16,
@@ -188,12 +188,12 @@ fn classify_message_rejection(phase: SmtpPhase, code: u16, enhanced: Option<Enha
     }
 }
 
-/// Maximum characters of a stored reply; long enough for the explanation and one link.
+/// Maximum characters of a stored reply: an explanation and one link.
 const MAX_LINE_CHARS: usize = 300;
 
-/// Returns `text` as a single line of at most 300 characters that is safe to store and show.
+/// Returns `text` as a single line of at most 300 characters.
 ///
-/// Control characters become spaces, bidirectional control characters are removed, and runs
+/// The line is safe to store and to show. Control characters become spaces, bidirectional control characters are removed, and runs
 /// of white space are collapsed.
 pub fn one_line(text: &str) -> String {
     let clean: String = text

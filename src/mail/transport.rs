@@ -105,7 +105,7 @@ impl Channel {
         }
     }
 
-    /// Returns whether the server had closed the idle connection before the last message.
+    /// Returns whether the server closed the connection before the last message.
     ///
     /// The message was then not received and can be sent through a new channel at once.
     pub fn was_closed_by_peer(&self) -> bool {
@@ -115,8 +115,9 @@ impl Channel {
         }
     }
 
-    /// Returns whether a message whose [`send`](Self::send) was cancelled may have been
-    /// accepted.
+    /// Returns whether a cancelled message may have been accepted.
+    ///
+    /// A message is cancelled by dropping the future of [`send`](Self::send).
     pub fn is_in_doubt(&self) -> bool {
         match self {
             Self::Outbox(_) => true,

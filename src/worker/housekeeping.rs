@@ -16,7 +16,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Retention of unconfirmed sign-ups.
 const PENDING_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Retention of the rate-limit counters for sign-up mails; the longest limit is per day.
+/// Retention of the rate-limit counters for sign-up mails.
+///
+/// One day, which is the longest period of a limit.
 const RATE_LIMIT_RETENTION: Duration = DAY;
 
 /// Retention of audit entries, and of the revoked API tokens that they name.

@@ -56,7 +56,9 @@ pub struct Scheduler {
     pub digests: DigestService,
     /// When issues are created.
     pub config: ScheduleConfig,
-    /// Whether the required sender settings are present. Without them no issue is created.
+    /// Whether the required sender settings are present.
+    ///
+    /// Without them no issue is created.
     pub is_sender_configured: bool,
     /// Notifies the operator.
     pub alerts: Alerts,
@@ -85,7 +87,7 @@ impl Scheduler {
         }
     }
 
-    /// Runs once: fetches the feeds if due, creates the issue if due, and enqueues alerts.
+    /// Runs once: fetches feeds and creates the issue if due, and enqueues alerts.
     ///
     /// # Errors
     ///
@@ -196,7 +198,7 @@ impl Scheduler {
         Ok(true)
     }
 
-    /// Announces the draft in time for the editor to review it, once it has enough posts.
+    /// Announces the draft before its slot, once it has enough posts.
     async fn notify_draft(&self, next: Timestamp, now: Timestamp) -> Result<(), ScheduleFailure> {
         let slot = self.config.schedule.slot_of(next);
         if self.alerts.should_notify_draft(&slot, next, now).await? {

@@ -121,7 +121,7 @@ impl Dispatcher {
         Err(Box::new(result))
     }
 
-    /// Returns the result of a message whose transfer the shutdown has interrupted.
+    /// Returns the result of a message that the shutdown has interrupted.
     fn interrupted(&self, delivery: &ClaimedDelivery, channel: &Channel) -> AttemptResult {
         let mut result = connection_error("worker stopped before the server replied");
         if channel.is_in_doubt() {
@@ -143,8 +143,9 @@ impl Dispatcher {
         }
     }
 
-    /// Returns the result of a marked delivery of which no server has received anything: it
-    /// is deferred, and no attempt is charged.
+    /// Returns the result of a marked delivery that no server has received.
+    ///
+    /// It is deferred, and no attempt is charged.
     fn not_started(&self, delivery: &ClaimedDelivery, error: SmtpResult) -> AttemptResult {
         AttemptResult {
             update: defer_uncharged(delivery, error.reply, self.service.now(), self.jitter()),

@@ -1,4 +1,4 @@
-//! Opens connections to the mail server, with retries and the login circuit breaker.
+//! Opens connections to the mail server, with retries and circuit breaker.
 
 use std::time::Duration;
 

@@ -36,10 +36,10 @@ const RELEASE_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Maximum messages per connection; many servers enforce a limit.
 const MAX_DELIVERIES_PER_CONNECTION: u32 = 1_000;
 
-/// A task that owns one connection, with the parts it shares with the other dispatchers.
+/// A task that owns one connection, and the parts it shares with other tasks.
 #[derive(Clone, Debug)]
 pub(crate) struct Dispatcher {
-    /// Number of this connection, from 0; the concurrency limiter closes the highest first.
+    /// Number of this connection, from 0; the limiter closes the highest first.
     pub(crate) number: usize,
     /// Adaptive limit of open connections.
     pub(crate) concurrency: Arc<ConcurrencyLimiter>,
@@ -129,8 +129,9 @@ impl Dispatcher {
         ControlFlow::Continue(())
     }
 
-    /// Returns the next delivery, or `None` after [`IDLE_TIMEOUT`], which closes the
-    /// connection. Breaks when the dispatcher must end.
+    /// Returns the next delivery; `None` after [`IDLE_TIMEOUT`].
+    ///
+    /// The timeout also closes the connection. Breaks when the dispatcher must end.
     async fn next_delivery(
         &self,
         state: &mut DispatcherState,
@@ -155,8 +156,9 @@ impl Dispatcher {
         }
     }
 
-    /// Opens a connection for `delivery`. Returns whether it is open; if not, the delivery
-    /// was released or deferred.
+    /// Opens a connection for `delivery`. Returns whether the connection is open.
+    ///
+    /// If not, the delivery was released or deferred. Breaks when the dispatcher must end.
     async fn connect_for(
         &self,
         delivery: &ClaimedDelivery,
@@ -175,7 +177,9 @@ impl Dispatcher {
         ControlFlow::Continue(false)
     }
 
-    /// Commits `result` and marks `next` as `sending`. Returns whether `next` may be sent.
+    /// Commits `result` and marks `next` as `sending`.
+    ///
+    /// Returns whether `next` may be sent.
     async fn commit(&self, result: Option<AttemptResult>, next: Option<SendIntent>) -> bool {
         if result.is_none() && next.is_none() {
             return false;

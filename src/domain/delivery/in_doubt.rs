@@ -1,12 +1,13 @@
-//! Policy for deliveries in doubt: the message was sent and the reply lost (RFC 1047).
+//! Policy for deliveries in doubt: message sent, reply lost (RFC 1047).
 
 use crate::domain::delivery::DeliveryKind;
 
-/// What happens to a delivery of an issue when the reply after its final dot is lost.
+/// What happens to a delivery when the reply after its final dot is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InDoubtPolicy {
-    /// Send the same bytes with the same Message-ID again, so that receivers can drop the
-    /// duplicate.
+    /// Send the same bytes again.
+    ///
+    /// The Message-ID is the same, so that receivers can drop the duplicate.
     Resend,
     /// Keep the delivery in doubt until an editor decides.
     Hold,

@@ -19,7 +19,7 @@ use crate::domain::signed_token::Purpose;
 /// Primary key of a delivery.
 ///
 /// `issue:subscriber` for an issue, so that a subscriber cannot get two deliveries of one
-/// issue; a UUIDv7 for other mail.
+/// issue; a version 7 UUID for other mail.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(String);
 
@@ -41,7 +41,7 @@ impl DeliveryId {
 
     /// Returns when the issue or the other mail was created.
     ///
-    /// The time is that of the UUIDv7 with which the key begins; 1970 if there is none.
+    /// The time is that of the version 7 UUID with which the key begins; 1970 if there is none.
     pub fn created_at(&self) -> Timestamp {
         let prefix = self.0.get(..Hyphenated::LENGTH);
         let uuid = prefix.and_then(|text| Uuid::try_parse(text).ok());

@@ -11,8 +11,9 @@ pub enum Outcome {
     Bounced(BounceReason),
     /// The message was sent and the reply lost (RFC 1047).
     InDoubt,
-    /// The sender is the cause, not the recipient. The issue is paused, and no attempt is
-    /// charged.
+    /// The sender is the cause, not the recipient.
+    ///
+    /// The issue is paused, and no attempt is charged.
     Halted(HaltReason),
 }
 

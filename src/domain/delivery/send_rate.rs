@@ -11,7 +11,9 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// Minimum period before a send rate is returned.
 const MIN_SPAN: Duration = Duration::from_secs(1);
 
-/// Maximum gap between two samples; after a longer one the earlier samples are discarded.
+/// Maximum gap between two samples.
+///
+/// After a longer one the earlier samples are discarded.
 const MAX_GAP: Duration = Duration::from_secs(60);
 
 /// How long the server may not reply before sending counts as stalled.

@@ -15,8 +15,9 @@ pub enum SoftBounce {
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Tolerance: rejections of consecutive weekly issues may be up to 12 h less than a week
-/// apart.
+/// Tolerance for the time between rejections.
+///
+/// Those of consecutive weekly issues may be up to 12 h less than a week apart.
 const TOLERANCE: Duration = Duration::from_secs(12 * 60 * 60);
 
 impl SoftBounce {

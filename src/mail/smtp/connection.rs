@@ -1,4 +1,4 @@
-//! An open connection to a mail server, over which messages are sent one after another.
+//! An open connection to a mail server, over which messages are sent.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(super) enum Progress {
     DotSent,
 }
 
-/// An open connection: greeted, encrypted and authenticated as the settings require.
+/// An open connection, encrypted and authenticated as the settings require.
 pub struct Connection {
     pub(super) stream: SmtpStream,
     pub(super) offered: Capabilities,
@@ -183,10 +183,9 @@ impl Connection {
         self.closed_by_peer
     }
 
-    /// Returns whether the server may have accepted a message whose [`send`](Self::send) was
-    /// cancelled.
+    /// Returns whether the server may have accepted a cancelled message.
     ///
-    /// A message without its final dot cannot have been accepted.
+    /// A message is cancelled by dropping the future of [`send`](Self::send). A message without its final dot cannot have been accepted.
     pub fn is_in_doubt(&self) -> bool {
         self.progress == Progress::DotSent
     }

@@ -1,4 +1,4 @@
-//! Connects to the first address of a host that responds (Happy Eyeballs, RFC 8305).
+//! Happy Eyeballs (RFC 8305): connects to the first address that responds.
 
 use std::io;
 use std::net::SocketAddr;
@@ -51,7 +51,7 @@ mod tests {
 
     const TEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// Returns an address whose accept queue is full: a connection attempt gets no response.
+    /// Returns an address that never responds, because its accept queue is full.
     async fn unresponsive_address() -> (SocketAddr, impl Sized) {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -47,7 +47,7 @@ impl Default for Script {
         Self {
             greeting: reply("220 scripted ESMTP"),
             responses: Vec::new(),
-            dot: reply("250 2.0.0 taken"),
+            dot: reply("250 2.0.0 accepted"),
             tls: None,
             has_implicit_tls: false,
         }

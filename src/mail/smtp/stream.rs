@@ -1,4 +1,4 @@
-//! Buffered byte stream to the server, in plain text or TLS, with a timeout on each call.
+//! Buffered byte stream to the server with a timeout on each call.
 
 use std::time::Duration;
 

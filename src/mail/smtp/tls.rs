@@ -12,8 +12,9 @@ use crate::domain::delivery::outcome::SmtpResult;
 use crate::mail::reply::SmtpPhase;
 use crate::mail::smtp::error::{StreamError, settings_error};
 
-/// Returns a connector that trusts the root certificates of the operating system, or those
-/// in `SSL_CERT_FILE`. Returns `None` if there are none.
+/// Returns a connector that trusts the system's root certificates.
+///
+/// `SSL_CERT_FILE` replaces them. Returns `None` if there are none.
 pub(super) fn system_connector() -> Option<TlsConnector> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -39,8 +40,9 @@ pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, SmtpResult>
         .map_err(|_| settings_error(&format!("'{host}' is not a valid TLS server name")))
 }
 
-/// Classifies a handshake error: certificate and protocol errors stop sending, I/O errors
-/// are retried.
+/// Classifies a handshake error.
+///
+/// Certificate and protocol errors stop sending, I/O errors are retried.
 pub(super) fn handshake_failure(error: &StreamError) -> SmtpResult {
     match error {
         StreamError::Io(io) if is_tls(io) => settings_error(&format!(

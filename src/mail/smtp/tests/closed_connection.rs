@@ -15,13 +15,15 @@ async fn send(connection: &mut Connection, to: &str) -> SmtpResult {
     connection.send(&address(to), &address(to), message).await
 }
 
-/// Sends two messages. Returns the outcome of the second, and whether the server had closed
-/// the connection before it.
+/// Sends two messages. Returns the outcome of the second.
+///
+/// Also returns whether the server had closed the connection before it.
 async fn send_second(script: Script) -> (Outcome, bool) {
     let scripted = ScriptedSmtpServer::start(script).await;
     let url = format!("smtp://127.0.0.1:{}", scripted.port);
     let mut connection = open(&url).await.unwrap();
     send(&mut connection, FIRST).await;
+
     assert!(connection.is_usable() && !connection.was_closed_by_peer());
     let result = send(&mut connection, SECOND).await;
     (result.outcome, connection.was_closed_by_peer())
@@ -58,12 +60,14 @@ async fn close_before_first_message_is_connection_error() {
         ScriptedSmtpServer::start(without_pipelining().on("MAIL", Response::Close)).await;
     let url = format!("smtp://127.0.0.1:{}", scripted.port);
     let mut connection = open(&url).await.unwrap();
+
     assert_eq!(send(&mut connection, FIRST).await.outcome, CONNECTION_LOST);
     assert!(!connection.was_closed_by_peer());
 }
 
-/// Cancels sending once the server has received `command`, to which it does not reply.
-/// Returns whether the message is in doubt.
+/// Cancels sending once the server has received `command`.
+///
+/// The script must not reply to it. Returns whether the message is in doubt.
 async fn is_in_doubt_after(script: Script, command: &str) -> bool {
     let scripted = ScriptedSmtpServer::start(script).await;
     let url = format!("smtp://127.0.0.1:{}", scripted.port);
@@ -80,6 +84,7 @@ async fn is_in_doubt_after(script: Script, command: &str) -> bool {
             tokio::task::yield_now().await;
         }
     };
+
     tokio::select! {
         biased;
         result = send(&mut connection, FIRST) => panic!("the server replied: {result:?}"),
@@ -109,11 +114,13 @@ async fn message_with_reply_is_not_in_doubt() {
     let url = format!("smtp://127.0.0.1:{}", scripted.port);
     let mut connection = open(&url).await.unwrap();
     send(&mut connection, FIRST).await;
+
     assert!(!connection.is_in_doubt());
     let (result, _, _) = send_one(Script {
         dot: Response::Close,
         ..without_pipelining()
     })
     .await;
+
     assert_eq!(result.outcome, Outcome::InDoubt);
 }

@@ -73,6 +73,7 @@ async fn starttls_and_implicit_tls_send_message() {
     .on("C2VJCMV0", reply("235 welcome"))
     .on("BWU=", reply("334 UGFzc3dvcmQ6"))
     .on("EHLO", reply(offer));
+
     for (url, implicit) in [
         ("smtp://me:secret@localhost:{}?tls=required", false),
         ("smtps://me:secret@localhost:{}", true),
@@ -99,6 +100,7 @@ async fn starttls_and_implicit_tls_send_message() {
 #[tokio::test]
 async fn invalid_certificate_stops_sending() {
     let starttls = "250-scripted\r\n250-STARTTLS\r\n250 AUTH PLAIN";
+
     for (certificate, host) in [(EXPIRED, "localhost"), (VALID, "127.0.0.2")] {
         for mode in ["required", "opportunistic"] {
             let script = Script {
@@ -139,6 +141,7 @@ async fn data_injected_before_tls_is_rejected() {
     .on("STARTTLS", reply("220 go\r\n250 injected"));
     let scripted = ScriptedSmtpServer::start(script).await;
     let result = open_error(&format!("smtp://localhost:{}?tls=required", scripted.port)).await;
+
     assert_eq!(result.outcome, SETTINGS);
 }
 
@@ -149,6 +152,7 @@ async fn connection_lost_during_handshake_defers() {
         .on("STARTTLS", Response::Close);
     let scripted = ScriptedSmtpServer::start(script).await;
     let result = open_error(&format!("smtp://localhost:{}?tls=required", scripted.port)).await;
+
     assert_eq!(result.outcome, CONNECTION_LOST);
 }
 

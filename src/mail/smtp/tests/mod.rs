@@ -104,7 +104,7 @@ async fn connection_sends_several_messages() {
                 result,
                 SmtpResult {
                     outcome: Outcome::Delivered,
-                    reply: "250 2.0.0 taken".to_owned()
+                    reply: "250 2.0.0 accepted".to_owned()
                 }
             );
         }
@@ -160,6 +160,7 @@ async fn rejection_is_classified_and_connection_stays_usable() {
         ),
         ("DATA", "554 no", Outcome::Bounced(BounceReason::Policy)),
     ];
+
     for (command, line, outcome) in cases {
         for script in [without_pipelining(), with_pipelining()] {
             let scripted = ScriptedSmtpServer::start(script.on(command, reply(line))).await;
@@ -253,6 +254,7 @@ async fn rejection_counts_if_server_then_disconnects() {
         .on("RCPT", reply("550 5.1.1 unknown"))
         .on("DATA", Response::Close);
     let (result, usable, _) = send_one(script).await;
+
     assert_eq!(
         (result.outcome, usable),
         (Outcome::Bounced(BounceReason::InvalidAddress), false)
@@ -274,6 +276,7 @@ async fn reply_421_ends_connection() {
 #[tokio::test]
 async fn server_without_ehlo_is_greeted_with_helo() {
     let (result, _, received) = send_one(Script::default().on("EHLO", reply("502 what?"))).await;
+
     assert_eq!(result.outcome, Outcome::Delivered);
     assert_eq!(
         received[1..3],
@@ -288,6 +291,7 @@ async fn megabyte_reply_is_classified() {
         "550-5.1.1 so long\r\n".repeat(60_000)
     );
     let (result, usable, _) = send_one(without_pipelining().on("RCPT", reply(&many))).await;
+
     assert_eq!(
         (result.outcome, usable),
         (Outcome::Bounced(BounceReason::InvalidAddress), true)
@@ -298,6 +302,7 @@ async fn megabyte_reply_is_classified() {
     );
     let long = format!("450 {}", "x".repeat(1_000_000));
     let (result, usable, _) = send_one(without_pipelining().on("RCPT", reply(&long))).await;
+
     assert_eq!(
         (result.outcome, usable),
         (Outcome::Deferred(DeferReason::Refused), true)
