@@ -13,7 +13,6 @@ use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor, SqlSafeStr};
 
 use crate::store::StoreError;
 use crate::store::db::writer::WriterSlot;
-use crate::store::intake::SignupBatcher;
 
 /// Where the database is.
 #[derive(Clone)]
@@ -36,7 +35,6 @@ pub struct Store {
     pub(crate) backend: Backend,
     pub(crate) pen: WriterSlot,
     pub(crate) claiming_pen: WriterSlot,
-    pub(in crate::store) intake: SignupBatcher,
 }
 
 /// In the order of their numbers; append only.
@@ -181,7 +179,6 @@ impl Store {
             backend,
             pen: WriterSlot::default(),
             claiming_pen: WriterSlot::default(),
-            intake: SignupBatcher::default(),
         };
         store.migrate().await?;
         drop(guard);
