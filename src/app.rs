@@ -199,7 +199,7 @@ impl App {
                 },
                 count_clicks: self.settings.digest.count_clicks,
             },
-            wanted: self
+            configured_feeds: self
                 .settings
                 .feeds
                 .urls
@@ -274,7 +274,7 @@ impl App {
     /// # Errors
     /// When the database fails.
     pub async fn follow_settings(&self) -> Result<(), AppError> {
-        Ok(self.digests()?.follow_settings().await?)
+        Ok(self.digests()?.sync_feeds_from_settings().await?)
     }
 
     /// Whether the settings name this feed.

@@ -176,7 +176,10 @@ impl List {
         let rows: String = [from, from + 1, from + 1, from + 2]
             .map(|who| format!("{}\n", address(who)))
             .concat();
-        let trial = self.readers.check_csv(rows.as_bytes(), &how, |_| ()).await;
+        let trial = self
+            .readers
+            .dry_run_csv(rows.as_bytes(), &how, |_| ())
+            .await;
         let done = self.readers.import_csv(rows.as_bytes(), &how, |_| ()).await;
         assert_eq!(trial.expect("a look"), done.expect("an import"));
         Ok(())

@@ -157,14 +157,14 @@ impl Scheduler {
                 return Ok(false);
             }
             Published::NothingNew(_) => tracing::info!(%slot, "nothing new, so nothing is sent"),
-            Published::Made { number, .. } => {
+            Published::Created { number, .. } => {
                 tracing::info!(%slot, issue = %number, failed, "the week's issue is made");
                 let number = Some(number.get());
                 self.alerts
                     .notify_failed_feeds(&slot, failures, number)
                     .await?;
             }
-            Published::AlreadyThere(issue) => {
+            Published::AlreadyExists(issue) => {
                 tracing::info!(%slot, issue = %issue.number, "this week has its issue")
             }
             Published::Skipped => tracing::info!(%slot, "the editor skips this week"),
