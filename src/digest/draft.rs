@@ -96,7 +96,7 @@ impl DigestService {
         let number = self.store.next_number().await?;
         let affinity = self.author_affinity(number).await?;
         let mut selection = select(candidates, &edits, &affinity, &self.rules, now);
-        let readers = self.store.active_count(now).await?;
+        let recipients = self.store.active_count(now).await?;
         let placeholders = Placeholders::new(&self.random);
         let empty = self.empty_digest_mail(number, now, &placeholders, self.blog_url().await?);
 
@@ -110,13 +110,16 @@ impl DigestService {
             .filter(|(_, exclusion)| exclusion.was_offered())
             .count();
         let digest_mail = |count: usize| DigestMail {
-            subject: edits.subject.as_ref().map(|it| it.as_str().to_owned()),
+            subject: edits.subject.as_ref().map(|text| text.as_str().to_owned()),
             preheader: Some(preheader(&edits, &posts[..count])).filter(|text| !text.is_empty()),
             note_html: edits
                 .note
                 .as_ref()
-                .map(|it| markdown::mail_html(it.as_str())),
-            note_text: edits.note.as_ref().map(|it| markdown::text(it.as_str())),
+                .map(|note| markdown::mail_html(note.as_str())),
+            note_text: edits
+                .note
+                .as_ref()
+                .map(|note| markdown::text(note.as_str())),
             posts: posts[..count].to_vec(),
             more: offered + posts.len() - count,
             ..empty.clone()
@@ -130,7 +133,7 @@ impl DigestService {
         selection.truncate(fits.posts);
         Ok(Draft {
             number,
-            recipients: readers,
+            recipients,
             subject: content.subject.clone(),
             preheader: preheader(&edits, &posts[..fits.posts]),
             content,
@@ -308,10 +311,13 @@ fn preheader(edits: &DraftEdits, posts: &[DigestPost]) -> String {
         let titles: Vec<&str> = posts.iter().map(|post| post.title.as_str()).collect();
         return titles.join(" · ");
     }
-    let note = edits.note.as_ref().map(|it| markdown::text(it.as_str()));
+    let note = edits
+        .note
+        .as_ref()
+        .map(|note| markdown::text(note.as_str()));
     let words: Vec<String> = note
         .iter()
-        .flat_map(|it| it.split_whitespace())
+        .flat_map(|text| text.split_whitespace())
         .map(str::to_owned)
         .collect();
     words.join(" ").chars().take(MAX_PREHEADER_CHARS).collect()

@@ -190,14 +190,41 @@ pub fn select(
 ) -> Selection {
     let mut contenders = Vec::new();
     let mut excluded = Vec::new();
-    for candidate in candidates {
-        match evaluate(candidate, edits, affinity, rules, now) {
-            Ok(contender) => contenders.push(contender),
-            Err(exclusion) => excluded.push(exclusion),
+    for Candidate {
+        mut post,
+        is_history,
+        comments,
+    } in candidates
+    {
+        let edit = edits.of(&post.id);
+        let by_rules = check_rules(&post, is_history, rules, now);
+        edit.apply_to(&mut post);
+        match apply_edit(&edit, by_rules) {
+            Ok(inclusion) => {
+                let hotness = Hotness {
+                    comments: comments.unwrap_or(0),
+                    age: now.since(post.published_at),
+                    author_affinity: affinity.for_author(post.author.as_ref()),
+                };
+                let reason = Reason {
+                    inclusion,
+                    placement: placement(&edit, hotness, rules.order),
+                };
+                contenders.push(Contender {
+                    post,
+                    edit,
+                    reason,
+                    hotness,
+                });
+            }
+            Err(exclusion) => excluded.push((post, exclusion)),
         }
     }
     contenders.sort_by(|a, b| a.cmp(b, rules.order));
-    let picked = contenders.iter().filter(|it| it.edit.is_picked()).count();
+    let picked = contenders
+        .iter()
+        .filter(|contender| contender.edit.is_picked())
+        .count();
     let mut free_places = rules.max_posts.saturating_sub(picked);
     let mut selection = Selection::default();
     for Contender {
@@ -217,44 +244,17 @@ pub fn select(
     selection
 }
 
-/// Applies the editor's changes and the rules to one candidate.
-fn evaluate(
-    candidate: Candidate,
-    edits: &DraftEdits,
-    affinity: &AuthorAffinity,
-    rules: &Rules,
-    now: Timestamp,
-) -> Result<Contender, (Post, Exclusion)> {
-    let Candidate {
-        mut post,
-        is_history,
-        comments,
-    } = candidate;
-    let edit = edits.of(&post.id);
-    let by_rules = check_rules(&post, is_history, rules, now);
-    edit.apply_to(&mut post);
-    let inclusion = match by_rules {
-        _ if edit.is_hidden => return Err((post, Exclusion::Hidden)),
-        _ if edit.is_added => Inclusion::Added,
-        Ok(inclusion) => inclusion,
-        Err(_) if edit.is_picked() => Inclusion::New,
-        Err(exclusion) => return Err((post, exclusion)),
-    };
-    let hotness = Hotness {
-        comments: comments.unwrap_or(0),
-        age: now.since(post.published_at),
-        author_affinity: affinity.for_author(post.author.as_ref()),
-    };
-    let placement = placement(&edit, hotness, rules.order);
-    Ok(Contender {
-        post,
-        edit,
-        reason: Reason {
-            inclusion,
-            placement,
-        },
-        hotness,
-    })
+/// Returns how a post is included or excluded: the editor's decision overrides the rules.
+fn apply_edit(
+    edit: &PostEdit,
+    by_rules: Result<Inclusion, Exclusion>,
+) -> Result<Inclusion, Exclusion> {
+    match by_rules {
+        _ if edit.is_hidden => Err(Exclusion::Hidden),
+        _ if edit.is_added => Ok(Inclusion::Added),
+        Err(_) if edit.is_picked() => Ok(Inclusion::New),
+        by_rules => by_rules,
+    }
 }
 
 /// Returns how the rules alone would include or exclude a post.

@@ -32,7 +32,7 @@ const NOT_PUBLIC_V4: [(Ipv4Addr, u32); 16] = [
 
 /// The IPv6 block assigned for global unicast (RFC 4291 §2.4).
 ///
-/// All other addresses are loopback, unspecified, IPv4-mapped, 64:ff9b::/96, unique local,
+/// All other addresses are loopback, unspecified, IPv4-mapped, `64:ff9b::/96`, unique local,
 /// link-local or multicast.
 const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 

@@ -60,7 +60,7 @@ impl SubscriptionService {
     ///
     /// The caller gets the same result for every address, so that it cannot learn which
     /// addresses are subscribed. If the address belongs to a confirmed subscriber, that
-    /// subscriber is told so by email instead.
+    /// subscriber is sent a notice instead of the link.
     ///
     /// # Errors
     /// Same as [`verify_action_link`](Self::verify_action_link).

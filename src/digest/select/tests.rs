@@ -185,7 +185,10 @@ fn hidden_post_makes_room_for_next() {
 #[test]
 fn positioned_posts_precede_new_ones() {
     let candidates = posts(&["a", "b", "c", "d"]);
-    let order: Vec<PostId> = candidates.iter().map(|it| it.post.id).collect();
+    let order: Vec<PostId> = candidates
+        .iter()
+        .map(|candidate| candidate.post.id)
+        .collect();
     let mut edits = DraftEdits::default();
     edits.swap(&order, 1);
     let selection = select(candidates.clone(), &edits, &rules(10), now());
@@ -201,7 +204,10 @@ fn positioned_posts_precede_new_ones() {
 #[test]
 fn positioned_post_is_included_despite_age() {
     let candidates = posts(&["a", "b"]);
-    let order: Vec<PostId> = candidates.iter().map(|it| it.post.id).collect();
+    let order: Vec<PostId> = candidates
+        .iter()
+        .map(|candidate| candidate.post.id)
+        .collect();
     let mut edits = DraftEdits::default();
     edits.swap(&order, 0);
     let later = now().plus(13 * DAY);

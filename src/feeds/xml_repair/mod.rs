@@ -23,8 +23,10 @@ use quick_xml::events::{BytesEnd, BytesRef, BytesStart, BytesText, Event};
 use quick_xml::{Reader, Writer};
 
 use crate::feeds::error::ParseError;
+use crate::feeds::xml_repair::elements::{
+    Dialect, Treatment, find_treatment, output_name, remove_email, rewrite_start_tag,
+};
 pub(super) use elements::THUMBNAIL_TYPE;
-use elements::{Dialect, Treatment, find_treatment, output_name, remove_email, rewrite_start_tag};
 
 /// Maximum nesting depth. The tags of deeper elements are removed and their text is kept, so
 /// that feed-rs cannot overflow the stack.

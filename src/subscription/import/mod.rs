@@ -13,8 +13,8 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberName};
 use crate::store::{ImportRow, ImportTally, StoreError};
 use crate::subscription::SubscriptionService;
-use columns::Columns;
-use csv_reader::{Row, open_csv};
+use crate::subscription::import::columns::Columns;
+use crate::subscription::import::csv_reader::{Row, open_csv};
 pub use error::{ImportError, RowError};
 pub use pasted::pasted_to_csv;
 
