@@ -14,7 +14,9 @@ use broadsheet::domain::subscriber::{SubscriberState, growth};
 use broadsheet::store::{
     DatabaseUrl, DeliveryUpdate, GroupCommit, PageDirection, Store, Subscriber, SubscriberFilter,
 };
-use broadsheet::subscription::{BulkAction, Consent, ImportOptions, SubscriptionService};
+use broadsheet::subscription::{
+    BulkAction, Consent, ImportOptions, SignupBatcher, SubscriptionService,
+};
 use proptest::prelude::*;
 
 use crate::support::database::Database;
@@ -76,8 +78,10 @@ impl List {
         };
         let random = Arc::new(Random::seeded(1));
         let clock = Arc::new(ManualClock::at(FRIDAY));
+        let store = Store::connect(&place).await.expect("a database");
         let readers = SubscriptionService {
-            store: Store::connect(&place).await.expect("a database"),
+            signup_batcher: SignupBatcher::new(store.clone()),
+            store,
             keys: Arc::new(SecretKeys::generate(&random)),
             clock: clock.clone(),
             random,
@@ -172,7 +176,10 @@ impl List {
         let rows: String = [from, from + 1, from + 1, from + 2]
             .map(|who| format!("{}\n", address(who)))
             .concat();
-        let trial = self.readers.check_csv(rows.as_bytes(), &how, |_| ()).await;
+        let trial = self
+            .readers
+            .dry_run_csv(rows.as_bytes(), &how, |_| ())
+            .await;
         let done = self.readers.import_csv(rows.as_bytes(), &how, |_| ()).await;
         assert_eq!(trial.expect("a look"), done.expect("an import"));
         Ok(())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::app::{App, AppError};
 use crate::config::Origin;
-use crate::subscription::CapLimits;
+use crate::subscription::SignupLimitConfig;
 use crate::web::admin::board::SettingsService;
 use crate::web::{self, Services};
 
@@ -31,7 +31,7 @@ impl App {
                 public_url: settings.server.public_url.clone(),
                 trusted_proxies: settings.server.trusted_proxies.clone(),
                 minimum_fill: settings.limits.minimum_fill,
-                caps: CapLimits {
+                caps: SignupLimitConfig {
                     per_ip_hour: settings.limits.signups_per_ip_hour,
                     per_domain_hour: settings.limits.signups_per_domain_hour,
                     per_token_hour: settings.limits.signups_per_token_hour,

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::cli::queued::wait_until_enqueued;
 use crate::cli::{CliError, Context};
+use crate::digest::IssueAction;
 use crate::domain::audit::AuditAction;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::issue::IssueNumber;
@@ -97,12 +98,14 @@ async fn retry(context: &Context, issue: &str, deferred_only: bool) -> Result<()
     let issue = app.store.issue(number).await?;
     let issue = issue.ok_or_else(|| CliError::Failed(format!("there is no issue {number}")))?;
     let now = app.clock.now();
-    let resumed = app.store.resume_issue(&issue.id, now).await?;
-    let sooner = app.store.retry_now(&issue.id, now).await?;
+    let apply =
+        async |action: IssueAction| action.apply(&app.store, &issue.id, "command", now).await;
+    let resumed = apply(IssueAction::Resume).await? > 0;
+    let sooner = apply(IssueAction::RetryNow).await?;
     let again = if deferred_only {
         0
     } else {
-        app.store.requeue_failed(&issue.id, now).await?
+        apply(IssueAction::RequeueFailed).await?
     };
     app.audit(AuditAction::IssueSentAgain, number).await;
     context.output.line(

@@ -155,7 +155,7 @@ async fn take_in_readers(app: &App) -> Result<(), CliError> {
         let address = EmailAddress::parse(&format!("{}@readers.example.com", name.to_lowercase()))?;
         let name =
             SubscriberName::parse(name).map_err(|error| CliError::Failed(error.to_string()))?;
-        subscriptions.add(address, name, &how).await?;
+        subscriptions.import_subscriber(address, name, &how).await?;
     }
     Ok(())
 }

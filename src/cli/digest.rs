@@ -95,11 +95,11 @@ async fn preview(context: &Context, out: Option<&Path>) -> Result<(), CliError> 
 fn preview_words(digests: &DigestService, draft: &Draft, slot: &Slot) -> String {
     let mut words = format!(
         "No. {} for {slot}, to {} readers\n",
-        draft.number, draft.readers
+        draft.number, draft.recipients
     );
     if digests.is_worth_sending(draft) {
         words.push_str(&format!("Subject: {}\n", draft.subject));
-    } else if draft.readers == 0 {
+    } else if draft.recipients == 0 {
         words.push_str("Nobody reads yet, so nothing would be sent.\n");
     } else {
         words.push_str("Nothing new, so nothing would be sent.\n");
@@ -110,14 +110,14 @@ fn preview_words(digests: &DigestService, draft: &Draft, slot: &Slot) -> String 
             post.title, post.url
         ));
     }
-    for (post, why) in &draft.selection.left_out {
+    for (post, why) in &draft.selection.excluded {
         words.push_str(&format!("\n-  {}\n   left out: {why}", post.title));
     }
     words
 }
 
 fn write(digests: &DigestService, draft: &Draft, out: &Path) -> Result<(), CliError> {
-    let (content, message) = digests.sample(draft)?;
+    let (content, message) = digests.render_sample(draft)?;
     let failed =
         |error: std::io::Error| CliError::Failed(format!("--out {}: {error}", out.display()));
     std::fs::create_dir_all(out).map_err(failed)?;

@@ -9,7 +9,7 @@ use crate::cli::{CliError, Context};
 use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::{FeedId, FeedPost};
-use crate::feeds::{FeedSource, Fetcher, ParsedFeed, Reading, Validators};
+use crate::feeds::{FeedSource, FeedUpdate, Fetcher, ParsedFeed, Validators};
 use crate::store::{FeedOrigin, FeedRow};
 
 #[derive(Debug, Subcommand)]
@@ -128,7 +128,7 @@ async fn check(context: &Context, source: &str) -> Result<(), CliError> {
         Ok(feed) => {
             let posts: Vec<_> = feed.posts.iter().map(post_json).collect();
             let line = json!({
-                "url": source.to_string(), "title": feed.title, "posts": posts, "passed_over": feed.passed_over,
+                "url": source.to_string(), "title": feed.title, "posts": posts, "passed_over": feed.skipped,
                 "error": null,
             });
             context.output.line(&line, || feed_words(&feed))
@@ -144,9 +144,9 @@ async fn check(context: &Context, source: &str) -> Result<(), CliError> {
 }
 
 async fn read(fetcher: &Fetcher, source: &FeedSource) -> Result<ParsedFeed, String> {
-    match crate::feeds::read(fetcher, source, &Validators::default()).await {
-        Ok(Reading::New { feed, .. }) => Ok(feed),
-        Ok(Reading::Unchanged) => {
+    match crate::feeds::read_feed(fetcher, source, &Validators::default()).await {
+        Ok(FeedUpdate::New { feed, .. }) => Ok(feed),
+        Ok(FeedUpdate::Unchanged) => {
             Err("the server says 'unchanged' to whoever asks for the first time".to_owned())
         }
         Err(error) => Err(error.to_string()),
@@ -163,11 +163,8 @@ fn post_json(post: &FeedPost) -> serde_json::Value {
 
 fn feed_words(feed: &ParsedFeed) -> String {
     let mut words = format!("{}: {} posts", feed.title, feed.posts.len());
-    if feed.passed_over > 0 {
-        words.push_str(&format!(
-            " ({} more have no link or no text)",
-            feed.passed_over
-        ));
+    if feed.skipped > 0 {
+        words.push_str(&format!(" ({} more have no link or no text)", feed.skipped));
     }
     for post in &feed.posts {
         let day = post.published_at.map_or_else(

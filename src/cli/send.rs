@@ -42,30 +42,30 @@ pub async fn run(
         } else {
             "nothing_new"
         };
-        let line = SendResult::of_draft(result, &draft, slot.as_ref());
+        let line = SendResult::from_draft(result, &draft, slot.as_ref());
         return context.output.line(&line, || {
             format!(
                 "No. {} would go to {} readers: {}",
-                draft.number, draft.readers, draft.subject
+                draft.number, draft.recipients, draft.subject
             )
         });
     }
     let id = match digests.publish(slot).await? {
-        Published::Made { id, number } => {
+        Published::Created { id, number } => {
             app.audit(AuditAction::IssueSent, number).await;
             id
         }
-        Published::AlreadyThere(issue) => return join(context, app, *issue, dry_run, wait).await,
+        Published::AlreadyExists(issue) => return join(context, app, *issue, dry_run, wait).await,
         Published::Skipped => {
-            let line = SendResult::of_nothing("skipped", slot.as_ref());
+            let line = SendResult::without_issue("skipped", slot.as_ref());
             return context.output.line(&line, || {
                 "The editor skips this week: nothing is sent.".to_owned()
             });
         }
         Published::NothingNew(draft) => {
-            let line = SendResult::of_nothing("nothing_new", slot.as_ref());
+            let line = SendResult::without_issue("nothing_new", slot.as_ref());
             return context.output.line(&line, || {
-                if draft.readers == 0 {
+                if draft.recipients == 0 {
                     "Nobody reads yet: nothing is sent."
                 } else {
                     "Nothing new: nothing is sent."
@@ -78,7 +78,7 @@ pub async fn run(
         Some(wait) => wait_for(context, app, id, wait).await,
         None => {
             wait_until_enqueued(app).await?;
-            print(context, app, &id, SendResult::of_issue)
+            print(context, app, &id, SendResult::from_issue)
                 .await
                 .map(drop)
         }
@@ -101,7 +101,7 @@ async fn join(
             if !dry_run {
                 wait_until_enqueued(app).await?;
             }
-            print(context, app, &issue.id, SendResult::of_issue_before)
+            print(context, app, &issue.id, SendResult::from_existing_issue)
                 .await
                 .map(drop)
         }
@@ -143,7 +143,7 @@ async fn wait_for(context: &Context, app: &App, id: IssueId, wait: Wait) -> Resu
     let _ = running.await;
     watched?;
     app.store.finish_issues(app.clock.now()).await?;
-    let tally = print(context, app, &id, SendResult::of_issue).await?;
+    let tally = print(context, app, &id, SendResult::from_issue).await?;
     if tally.remaining() > 0 {
         Err(CliError::NotFinished)
     } else {

@@ -13,7 +13,7 @@ use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberName, SubscriberState};
 use crate::store::{ImportTally, Order, PageDirection, Search, SubscriberFilter, SubscriberRow};
-use crate::subscription::{CsvError, ImportOptions, Progress};
+use crate::subscription::{ImportError, ImportOptions, ImportProgress};
 
 #[derive(Debug, Subcommand)]
 pub enum Subscribers {
@@ -99,8 +99,8 @@ async fn import(context: &Context, file: &Path, how: &ImportOptions) -> Result<(
     let report = app
         .subscriptions()
         .import_csv(opened, how, |progress| match progress {
-            Progress::Read(bytes) => bar.set_position(bytes),
-            Progress::Refused(refused) => {
+            ImportProgress::Read(bytes) => bar.set_position(bytes),
+            ImportProgress::Rejected(refused) => {
                 let line = json!({ "row": refused.row, "error": refused.error.to_string() });
                 let said = bar.suspend(|| {
                     context
@@ -116,12 +116,12 @@ async fn import(context: &Context, file: &Path, how: &ImportOptions) -> Result<(
     bar.finish_and_clear();
     told?;
     let report = report.map_err(|error| match error {
-        CsvError::Store(error) => error.into(),
+        ImportError::Store(error) => error.into(),
         error => CliError::Failed(format!("{}: {error}", file.display())),
     })?;
     let object = AuditTarget::Subscribers(report.tally.imported);
     app.audit(AuditAction::SubscribersImported, object).await;
-    print_tally(context, report.tally, report.refused)?;
+    print_tally(context, report.tally, report.rejected)?;
     app.close().await;
     Ok(())
 }
@@ -148,7 +148,10 @@ async fn add(
     let name =
         SubscriberName::parse(name).map_err(|error| CliError::Usage(format!("--name: {error}")))?;
     let app = context.app().await?;
-    let tally = app.subscriptions().add(address.clone(), name, how).await?;
+    let tally = app
+        .subscriptions()
+        .import_subscriber(address.clone(), name, how)
+        .await?;
     if tally.imported > 0
         && let Some(reader) = app.store.subscriber_by_address(&address).await?
     {
@@ -165,7 +168,7 @@ async fn erase(context: &Context, email: &str) -> Result<(), CliError> {
     let nobody = || CliError::Failed("there is no reader of that address".to_owned());
     let reader = app.store.subscriber_by_address(&address).await?;
     let reader = reader.ok_or_else(nobody)?;
-    if !app.subscriptions().erase(&address).await? {
+    if !app.subscriptions().erase_by_address(&address).await? {
         return Err(nobody());
     }
     app.audit(AuditAction::SubscriberErased, reader.id).await;
@@ -221,12 +224,12 @@ async fn export(
     };
     let app = context.app().await?;
     let mut export = app.subscriptions().export(filter);
-    while let Some(lines) = export.next().await? {
+    while let Some(lines) = export.next_chunk().await? {
         let written = out.write_all(&lines);
         written.map_err(|error| CliError::Failed(format!("cannot write: {error}")))?;
     }
     out.flush()?;
-    let object = AuditTarget::Subscribers(export.readers());
+    let object = AuditTarget::Subscribers(export.row_count());
     app.audit(AuditAction::SubscribersExported, object).await;
     app.close().await;
     Ok(())

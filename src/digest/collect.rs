@@ -1,143 +1,151 @@
-//! Reading the feeds. One broken feed never stops the others.
+//! Reads the feeds and stores new posts. A feed that fails does not affect the others.
 
 use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tracing::Instrument;
 
 use crate::digest::{DigestService, post_keys};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::{FeedId, FeedPost, Post, PostId};
-use crate::feeds::{FeedSource, ParsedFeed, Reading, Validators};
+use crate::feeds::{FeedSource, FeedUpdate, ParsedFeed, Validators, read_feed};
 use crate::store::{FeedOrigin, FeedReading, FeedRow, NewPost, StoreError};
 
-/// A feed's first reading offers this much; what is older is its history.
-const FIRST_READING: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Maximum age of posts that are offered when a feed is read for the first time.
+///
+/// One week, the period of an issue. Older posts are stored as history, so that a new feed
+/// does not fill the next issue with its archive.
+const FIRST_READ_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// A feed that the settings name.
+/// A feed named in the settings.
 #[derive(Clone, Debug)]
 pub struct ConfiguredFeed(pub FeedSource);
 
-/// How the reading of one feed went.
+/// Result of reading one feed.
 #[derive(Clone, Debug)]
 pub struct FeedResult {
+    /// URL or path of the feed.
     pub source: String,
-    /// New posts, or what went wrong.
+    /// Number of new posts, or the error message for the operator.
     pub result: Result<usize, String>,
 }
 
 impl DigestService {
-    /// Reads every feed and keeps what is new.
+    /// Reads all feeds concurrently and stores their new posts.
     ///
     /// # Errors
-    /// When the database fails; a feed's failure is in its own line.
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if
+    /// a stored feed cannot be parsed. Errors of a feed are in its [`FeedResult`].
     pub async fn collect(&self) -> Result<Vec<FeedResult>, StoreError> {
-        self.follow_settings().await?;
+        self.sync_feeds_from_settings().await?;
         let feeds = self.store.feeds().await?;
-        let read = feeds.iter().map(|feed| self.read(feed));
-        let readings = join_all(read).await;
-        let mut collected = Vec::with_capacity(feeds.len());
-        for (feed, reading) in feeds.iter().zip(readings) {
-            collected.push(FeedResult {
+        let updates = join_all(feeds.iter().map(|feed| self.read(feed))).await;
+        let mut results = Vec::with_capacity(feeds.len());
+        for (feed, update) in feeds.iter().zip(updates) {
+            results.push(FeedResult {
                 source: feed.source.clone(),
-                result: self.keep(feed, reading).await?,
+                result: self.store_update(feed, update).await?,
             });
         }
-        Ok(collected)
+        Ok(results)
     }
 
-    /// Reads one feed and keeps what is new.
+    /// Reads one feed and stores its new posts.
     ///
     /// # Errors
-    /// When the database fails; the feed's failure is in its line.
-    pub async fn collect_one(&self, feed: &FeedRow) -> Result<FeedResult, StoreError> {
-        let reading = self.read(feed).await;
+    /// Returns [`StoreError::Database`] if a statement fails. Errors of the feed are in the
+    /// [`FeedResult`].
+    pub async fn collect_feed(&self, feed: &FeedRow) -> Result<FeedResult, StoreError> {
+        let update = self.read(feed).await;
         Ok(FeedResult {
             source: feed.source.clone(),
-            result: self.keep(feed, reading).await?,
+            result: self.store_update(feed, update).await?,
         })
     }
 
-    /// Makes the table of feeds agree with the settings: `feeds.urls` and what was added
-    /// are a union.
-    pub async fn follow_settings(&self) -> Result<(), StoreError> {
+    /// Adds the feeds of the setting `feeds.urls` to the database, and removes those that the
+    /// setting no longer contains. Feeds added in other ways are kept.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if
+    /// a stored feed cannot be parsed.
+    pub async fn sync_feeds_from_settings(&self) -> Result<(), StoreError> {
         let now = self.now();
-        let wanted: Vec<String> = self
-            .wanted
+        let sources: Vec<String> = self
+            .configured_feeds
             .iter()
-            .map(|wanted| wanted.0.to_string())
+            .map(|feed| feed.0.to_string())
             .collect();
-        for source in &wanted {
+        for source in &sources {
+            let id = FeedId::new(now, &self.random);
             self.store
-                .add_feed(
-                    &FeedId::new(now, &self.random),
-                    source,
-                    FeedOrigin::Settings,
-                    now,
-                )
+                .add_feed(&id, source, FeedOrigin::Settings, now)
                 .await?;
         }
         for feed in self.store.feeds().await? {
-            if feed.origin == FeedOrigin::Settings && !wanted.contains(&feed.source) {
+            if feed.origin == FeedOrigin::Settings && !sources.contains(&feed.source) {
                 self.store.remove_feed(&feed.source).await?;
             }
         }
         Ok(())
     }
 
-    async fn read(&self, feed: &FeedRow) -> Result<Reading, String> {
+    async fn read(&self, feed: &FeedRow) -> Result<FeedUpdate, String> {
         let source =
             FeedSource::parse(&feed.source, Path::new("/")).map_err(|error| error.to_string())?;
         let validators = Validators {
             etag: feed.etag.clone(),
             last_modified: feed.last_modified.clone(),
         };
-        crate::feeds::read(&self.fetcher, &source, &validators)
+        // The host only: the path and query of a feed's URL may contain a secret.
+        let span =
+            tracing::info_span!("feeds.fetch", feed.id = %feed.id, feed.host = source.host());
+        read_feed(&self.fetcher, &source, &validators)
+            .instrument(span)
             .await
             .map_err(|error| error.to_string())
     }
 
-    async fn keep(
+    async fn store_update(
         &self,
         feed: &FeedRow,
-        reading: Result<Reading, String>,
+        update: Result<FeedUpdate, String>,
     ) -> Result<Result<usize, String>, StoreError> {
         let now = self.now();
-        let (noted, result) = match reading {
-            Ok(Reading::Unchanged) => (FeedReading::Unchanged, Ok(0)),
-            Ok(Reading::New {
+        let (reading, result) = match update {
+            Ok(FeedUpdate::Unchanged) => (FeedReading::Unchanged, Ok(0)),
+            Ok(FeedUpdate::New {
                 feed: parsed,
                 validators,
             }) => {
-                let posts = self.stored_posts(feed, &parsed, now);
-                let new = self.store.keep_posts(&feed.id, &posts, now).await?;
-                let noted = FeedReading::Read {
+                let posts = self.new_posts(feed, &parsed, now);
+                let new_count = self.store.keep_posts(&feed.id, &posts, now).await?;
+                let reading = FeedReading::Read {
                     title: Some(parsed.title).filter(|title| !title.is_empty()),
                     home: parsed.home.map(|home| home.to_string()),
                     etag: validators.etag,
                     last_modified: validators.last_modified,
                 };
-                (noted, Ok(new))
+                (reading, Ok(new_count))
             }
             Err(error) => {
-                tracing::warn!(feed = %feed.id, %error, "a feed could not be read");
-                (
-                    FeedReading::Failed {
-                        error: error.clone(),
-                    },
-                    Err(error),
-                )
+                tracing::warn!(feed.id = %feed.id, %error, "cannot read feed");
+                let reading = FeedReading::Failed {
+                    error: error.clone(),
+                };
+                (reading, Err(error))
             }
         };
-        self.store.note_reading(&feed.id, &noted, now).await?;
+        self.store.note_reading(&feed.id, &reading, now).await?;
         Ok(result)
     }
 
-    fn stored_posts(&self, feed: &FeedRow, parsed: &ParsedFeed, now: Timestamp) -> Vec<NewPost> {
-        let is_first = feed.first_read_at.is_none();
+    fn new_posts(&self, feed: &FeedRow, parsed: &ParsedFeed, now: Timestamp) -> Vec<NewPost> {
+        let is_first_read = feed.first_read_at.is_none();
         let posts = parsed.posts.iter().filter_map(|found| {
             let url = found.link.clone()?;
-            // A date in the future is a slip or a schedule; the post is here now.
+            // A date in the future is a typo or a schedule; the post is readable now.
             let published_at = found.published_at.unwrap_or(now).min(now);
             Some(NewPost {
                 post: Post {
@@ -153,8 +161,8 @@ impl DigestService {
                     offered: 0,
                 },
                 comments: found.comments,
-                keys: post_keys::keys(&feed.id, found),
-                is_history: is_first && is_history(found, now),
+                keys: post_keys::post_keys(&feed.id, found),
+                is_history: is_first_read && is_history(found, now),
             })
         });
         posts.collect()
@@ -163,5 +171,5 @@ impl DigestService {
 
 fn is_history(post: &FeedPost, now: Timestamp) -> bool {
     post.published_at
-        .is_some_and(|at| at < now.minus(FIRST_READING))
+        .is_some_and(|at| at < now.minus(FIRST_READ_MAX_AGE))
 }

@@ -1,4 +1,4 @@
-//! The next issue as it stands.
+//! Draft of the next issue.
 
 use url::Url;
 
@@ -19,118 +19,140 @@ use crate::mail::size_limit::{TARGET_BYTES, TooLarge, encoded_size, max_posts_wi
 use crate::mail::templates::{Day, DigestMail, DigestPost, Rendered, TemplateFault};
 use crate::store::{Candidate, StoreError};
 
-/// More candidates than any issue has room for.
-const CANDIDATES: i64 = 300;
-/// Issues whose clicks tell what is liked.
-const TELLING_ISSUES: i64 = 8;
-/// Of a note that stands in for the titles, in characters.
-const PREHEADER: usize = 140;
+/// Maximum number of posts considered, newest first. Several times what an issue can contain.
+const MAX_CANDIDATES: i64 = 300;
+/// Number of past issues whose clicks are counted: about two months of weekly issues.
+const CLICK_HISTORY_ISSUES: i64 = 8;
 
-/// The next issue, rendered as a send would freeze it at this moment.
+/// Maximum characters of a preheader made from the note. Mail programs show about this many.
+const MAX_PREHEADER_CHARS: usize = 140;
+
+/// The next issue, rendered as a send at this time would freeze it.
 #[derive(Clone, Debug)]
 pub struct Draft {
+    /// Number of the issue.
     pub number: IssueNumber,
+    /// Included and excluded posts.
     pub selection: Selection,
-    /// What the editor changed, as it was when this was made.
+    /// The editor's changes that the draft contains.
     pub edits: DraftEdits,
-    /// How many would get it now.
-    pub readers: i64,
+    /// Number of active subscribers.
+    pub recipients: i64,
+    /// Subject of the email.
     pub subject: String,
+    /// Preview text that mail programs show after the subject.
     pub preheader: String,
-    /// With markers where the reader's tokens belong.
+    /// Rendered email, with placeholders for the tokens of the recipient.
     pub content: Rendered,
-    /// Of the encoded HTML part, in bytes.
+    /// Size of the encoded HTML part in bytes.
     pub size: usize,
-    markers: Placeholders,
-    made_at: Timestamp,
+    placeholders: Placeholders,
+    created_at: Timestamp,
 }
 
+/// Error of making a draft.
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A template cannot be rendered.
     #[error("a template cannot be rendered: {0}")]
     Template(#[from] TemplateFault),
+    /// The email is too large even with a single post.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
+    /// The sample recipient is invalid.
     #[error(transparent)]
     Recipient(#[from] RecipientError),
 }
 
-/// A note that leaves no room for a post.
+/// Error for a note that makes the email too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("with this note the mail has {kilobytes} KB; {} are the most", TARGET_BYTES / 1000)]
+#[error("with this note the email has {kilobytes} KB; the maximum is {}", TARGET_BYTES / 1000)]
 pub struct NoteTooLarge {
     kilobytes: usize,
 }
 
 impl DigestService {
-    /// Drafts the next issue from the posts that are there and what the editor said of
-    /// them; the feeds are not read.
+    /// Drafts the next issue from the stored posts and the editor's changes. Does not read the
+    /// feeds.
     ///
     /// # Errors
-    /// When the database or a template fails, or one post alone is too large for a mail.
+    /// Returns [`DraftError::Store`] if the database fails, [`DraftError::Template`] if a
+    /// template cannot be rendered, and [`DraftError::TooLarge`] if a single post is too large
+    /// for an email.
     pub async fn draft(&self) -> Result<Draft, DraftError> {
         self.draft_with(self.store.draft_edits().await?).await
     }
 
-    /// The draft as it would be with these edits.
+    /// Drafts the next issue with the given changes instead of the stored ones.
     ///
     /// # Errors
-    /// As [`Self::draft`].
+    /// Same as [`draft`](Self::draft).
     pub async fn draft_with(&self, edits: DraftEdits) -> Result<Draft, DraftError> {
         let now = self.now();
         let candidates = self.candidates(&edits).await?;
         let number = self.store.next_number().await?;
-        let interest = self.interest(number).await?;
-        let mut selection = select(candidates, &edits, &interest, &self.rules, now);
-        let readers = self.store.active_count(now).await?;
-        let markers = Placeholders::new(&self.random);
-        let bare = self.bare_letter(number, now, &markers, self.blog_url().await?);
+        let affinity = self.author_affinity(number).await?;
+        let mut selection = select(candidates, &edits, &affinity, &self.rules, now);
+        let recipients = self.store.active_count(now).await?;
+        let placeholders = Placeholders::new(&self.random);
+        let empty = self.empty_digest_mail(number, now, &placeholders, self.blog_url().await?);
 
         let posts: Vec<DigestPost> = selection
             .chosen
             .iter()
             .map(|(post, _)| self.digest_post(post))
             .collect();
-        let left_out = selection.left_out.iter();
-        let offered = left_out.filter(|(_, why)| why.was_offered()).count();
-        let letter = |count: usize| DigestMail {
-            subject: edits.subject.as_ref().map(|it| it.as_str().to_owned()),
-            preheader: Some(preheader(&edits, &posts[..count])).filter(|it| !it.is_empty()),
+        let excluded = selection.excluded.iter();
+        let offered = excluded
+            .filter(|(_, exclusion)| exclusion.was_offered())
+            .count();
+        let digest_mail = |count: usize| DigestMail {
+            subject: edits.subject.as_ref().map(|text| text.as_str().to_owned()),
+            preheader: Some(preheader(&edits, &posts[..count])).filter(|text| !text.is_empty()),
             note_html: edits
                 .note
                 .as_ref()
-                .map(|it| markdown::mail_html(it.as_str())),
-            note_text: edits.note.as_ref().map(|it| markdown::text(it.as_str())),
+                .map(|note| markdown::mail_html(note.as_str())),
+            note_text: edits
+                .note
+                .as_ref()
+                .map(|note| markdown::text(note.as_str())),
             posts: posts[..count].to_vec(),
             more: offered + posts.len() - count,
-            ..bare.clone()
+            ..empty.clone()
         };
         let fits = max_posts_within(posts.len(), |count| -> Result<usize, DraftError> {
-            Ok(encoded_size(&self.templates.render(&letter(count))?.html))
+            Ok(encoded_size(
+                &self.templates.render(&digest_mail(count))?.html,
+            ))
         })?;
-        let content = self.templates.render(&letter(fits.posts))?;
-        selection.shorten(fits.posts);
+        let content = self.templates.render(&digest_mail(fits.posts))?;
+        selection.truncate(fits.posts);
         Ok(Draft {
             number,
-            readers,
+            recipients,
             subject: content.subject.clone(),
             preheader: preheader(&edits, &posts[..fits.posts]),
             content,
             size: fits.bytes,
             selection,
             edits,
-            markers,
-            made_at: now,
+            placeholders,
+            created_at: now,
         })
     }
 
-    /// What is wrong with the note of these edits, if it is too large.
+    /// Returns an error value if the note in `edits` makes the email too large.
     ///
     /// # Errors
-    /// As [`Self::draft`].
-    pub async fn note_fault(&self, edits: &DraftEdits) -> Result<Option<NoteTooLarge>, DraftError> {
+    /// Same as [`draft`](Self::draft), except [`DraftError::TooLarge`].
+    pub async fn check_note_size(
+        &self,
+        edits: &DraftEdits,
+    ) -> Result<Option<NoteTooLarge>, DraftError> {
         let bytes = match self.draft_with(edits.clone()).await {
             Ok(draft) => draft.size,
             Err(DraftError::TooLarge(too_large)) => too_large.bytes,
@@ -141,25 +163,29 @@ impl DigestService {
         Ok(is_too_large.then_some(NoteTooLarge { kilobytes }))
     }
 
-    /// The newest posts, and all that the editor picked or hid, however old.
+    /// Returns the newest posts, and those of any age that the editor picked or hid.
     async fn candidates(&self, edits: &DraftEdits) -> Result<Vec<Candidate>, StoreError> {
         let since = Timestamp::EPOCH;
-        let mut candidates = self.store.candidates(since, CANDIDATES).await?;
-        let said = edits
+        let mut candidates = self.store.candidates(since, MAX_CANDIDATES).await?;
+        let edited = edits
             .posts
             .iter()
             .filter(|(_, edit)| edit.is_picked() || edit.is_hidden);
-        for (post, _) in said {
-            if !candidates.iter().any(|there| there.post.id == *post) {
+        for (post, _) in edited {
+            if !candidates
+                .iter()
+                .any(|candidate| candidate.post.id == *post)
+            {
                 candidates.extend(self.store.candidate(post).await?);
             }
         }
         Ok(candidates)
     }
 
-    /// What the clicks on the last issues tell, if they are counted.
-    async fn interest(&self, next: IssueNumber) -> Result<AuthorAffinity, StoreError> {
-        let since = IssueNumber::new(next.get() - TELLING_ISSUES).unwrap_or(IssueNumber::FIRST);
+    /// Computes the author affinity from past clicks, if clicks are counted.
+    async fn author_affinity(&self, next: IssueNumber) -> Result<AuthorAffinity, StoreError> {
+        let since =
+            IssueNumber::new(next.get() - CLICK_HISTORY_ISSUES).unwrap_or(IssueNumber::FIRST);
         Ok(if self.rules.count_clicks {
             AuthorAffinity::new(&self.store.clicks_by_author(since).await?)
         } else {
@@ -170,7 +196,7 @@ impl DigestService {
     fn digest_post(&self, post: &Post) -> DigestPost {
         DigestPost {
             title: post.title.clone(),
-            url: self.link_to(post),
+            url: self.post_link(post),
             excerpt: post.excerpt.clone(),
             image: post.image.clone(),
             author: post.author.clone(),
@@ -178,19 +204,21 @@ impl DigestService {
         }
     }
 
-    /// Where a reader is sent for a post: to it, or past the one who counts.
-    pub fn link_to(&self, post: &Post) -> Url {
-        let counted = self.identity.public_url.join(&format!("r/{}", post.id));
-        let counted = self.rules.count_clicks.then(|| counted.parse().ok());
-        counted.flatten().unwrap_or_else(|| post.url.clone())
+    /// Returns the link to a post, or to the redirect that counts the click.
+    pub fn post_link(&self, post: &Post) -> Url {
+        if !self.rules.count_clicks {
+            return post.url.clone();
+        }
+        let redirect = self.identity.public_url.join(&format!("r/{}", post.id));
+        redirect.parse().unwrap_or_else(|_| post.url.clone())
     }
 
-    /// An issue before anything is in it.
-    fn bare_letter(
+    /// Returns the template context of an issue without posts and note.
+    fn empty_digest_mail(
         &self,
         number: IssueNumber,
         now: Timestamp,
-        markers: &Placeholders,
+        placeholders: &Placeholders,
         blog_url: Url,
     ) -> DigestMail {
         let url = &self.identity.public_url;
@@ -206,13 +234,14 @@ impl DigestService {
             posts: Vec::new(),
             more: 0,
             blog_url,
-            unsubscribe_url: url.join(&format!("unsubscribe/{}", markers.unsubscribe())),
-            preferences_url: url.join(&format!("preferences/{}", markers.preferences())),
+            unsubscribe_url: url.join(&format!("unsubscribe/{}", placeholders.unsubscribe())),
+            preferences_url: url.join(&format!("preferences/{}", placeholders.preferences())),
             web_url: url.join(&format!("issues/{number}")),
         }
     }
 
-    /// Where "all posts" are: the first feed's own page, else this newsletter's.
+    /// Returns the link for "all posts": the home page of the first feed that has one, or of
+    /// this newsletter.
     async fn blog_url(&self) -> Result<Url, StoreError> {
         let feeds = self.store.feeds().await?;
         let home = feeds
@@ -221,10 +250,10 @@ impl DigestService {
         Ok(home.unwrap_or_else(|| self.identity.public_url.as_url().clone()))
     }
 
-    /// The draft's message, encoded with gaps for what differs per reader.
+    /// Encodes the draft as a message with placeholders for the values of each recipient.
     pub fn freeze(&self, draft: &Draft) -> FrozenMail {
         let url = &self.identity.public_url;
-        let unsubscribe = url.join(&format!("unsubscribe/{}", draft.markers.unsubscribe()));
+        let unsubscribe = url.join(&format!("unsubscribe/{}", draft.placeholders.unsubscribe()));
         let list = ListHeaders::of_issue(
             &self.identity.masthead.name,
             &self.identity.from,
@@ -234,24 +263,27 @@ impl DigestService {
         let mail = Mail {
             from: &self.identity.from,
             reply_to: self.identity.reply_to.as_ref(),
-            date: draft.made_at,
+            date: draft.created_at,
             content: &draft.content,
             list: Some(&list),
         };
-        FrozenMail::freeze(&mail, &draft.markers)
+        FrozenMail::freeze(&mail, &draft.placeholders)
     }
 
-    /// The draft as a reader would get it, its links without a reader behind them.
+    /// Renders the draft for a sample recipient: the content and the encoded message.
+    ///
+    /// The links are valid but belong to no subscriber.
     ///
     /// # Errors
-    /// Never with tokens of this program's making.
-    pub fn sample(&self, draft: &Draft) -> Result<(Rendered, Vec<u8>), DraftError> {
-        let nobody = SubscriberId::from_uuid(uuid::Uuid::nil());
-        let unsubscribe = self.keys.subscriber_token(Purpose::Unsubscribe, &nobody);
-        let preferences = self.keys.subscriber_token(Purpose::Preferences, &nobody);
+    /// Returns [`DraftError::Recipient`] if a generated value is invalid, which does not
+    /// happen.
+    pub fn render_sample(&self, draft: &Draft) -> Result<(Rendered, Vec<u8>), DraftError> {
+        let sample = SubscriberId::from_uuid(uuid::Uuid::nil());
+        let unsubscribe = self.keys.subscriber_token(Purpose::Unsubscribe, &sample);
+        let preferences = self.keys.subscriber_token(Purpose::Preferences, &sample);
         let with_tokens = |text: &str| {
-            text.replace(draft.markers.unsubscribe(), &unsubscribe)
-                .replace(draft.markers.preferences(), &preferences)
+            text.replace(draft.placeholders.unsubscribe(), &unsubscribe)
+                .replace(draft.placeholders.preferences(), &preferences)
         };
         let content = Rendered {
             subject: draft.content.subject.clone(),
@@ -270,7 +302,7 @@ impl DigestService {
     }
 }
 
-/// The editor's, else the titles, else the beginning of the note.
+/// Returns the editor's preheader, or the titles of the posts, or the start of the note.
 fn preheader(edits: &DraftEdits, posts: &[DigestPost]) -> String {
     if let Some(preheader) = &edits.preheader {
         return preheader.as_str().to_owned();
@@ -279,11 +311,14 @@ fn preheader(edits: &DraftEdits, posts: &[DigestPost]) -> String {
         let titles: Vec<&str> = posts.iter().map(|post| post.title.as_str()).collect();
         return titles.join(" · ");
     }
-    let note = edits.note.as_ref().map(|it| markdown::text(it.as_str()));
+    let note = edits
+        .note
+        .as_ref()
+        .map(|note| markdown::text(note.as_str()));
     let words: Vec<String> = note
         .iter()
-        .flat_map(|it| it.split_whitespace())
+        .flat_map(|text| text.split_whitespace())
         .map(str::to_owned)
         .collect();
-    words.join(" ").chars().take(PREHEADER).collect()
+    words.join(" ").chars().take(MAX_PREHEADER_CHARS).collect()
 }

@@ -1,4 +1,4 @@
-//! A post that no feed has brought: the editor writes it.
+//! Posts that the editor adds by hand.
 
 use url::Url;
 
@@ -7,28 +7,37 @@ use crate::domain::issue::post::{Post, PostId};
 use crate::domain::issue::text::{Excerpt, Title};
 use crate::store::{ManualPostOutcome, NewPost, StoreError};
 
-/// What the editor says of it.
+/// A post as the editor entered it.
 #[derive(Clone, Debug)]
 pub struct ManualPost {
+    /// Title of the post.
     pub title: Title,
+    /// Link of the post.
     pub url: Url,
+    /// Text shown below the title.
     pub excerpt: Excerpt,
 }
 
 impl DigestService {
-    /// Keeps a post of the editor's. One that is known by its link stays as its feed has
-    /// it; the editor's words on it are an edit like any other.
+    /// Stores a post that the editor entered.
+    ///
+    /// If a post with the same link exists, it is not changed, and the entered text becomes
+    /// an edit of the draft.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn keep_by_hand(&self, made: &ManualPost) -> Result<ManualPostOutcome, StoreError> {
+    /// Returns [`StoreError::Database`] if the transaction fails, and [`StoreError::Corrupt`]
+    /// if a stored value cannot be parsed.
+    pub async fn add_manual_post(
+        &self,
+        manual: &ManualPost,
+    ) -> Result<ManualPostOutcome, StoreError> {
         let now = self.now();
-        let stored = NewPost {
+        let new = NewPost {
             post: Post {
                 id: PostId::new(now, &self.random),
-                title: made.title.as_str().to_owned(),
-                url: made.url.clone(),
-                excerpt: made.excerpt.as_str().to_owned(),
+                title: manual.title.as_str().to_owned(),
+                url: manual.url.clone(),
+                excerpt: manual.excerpt.as_str().to_owned(),
                 image: None,
                 author: None,
                 minutes: None,
@@ -37,9 +46,9 @@ impl DigestService {
                 offered: 0,
             },
             comments: None,
-            keys: vec![post_keys::link_key(&made.url)],
+            keys: vec![post_keys::link_key(&manual.url)],
             is_history: false,
         };
-        self.store.keep_by_hand(&stored, now).await
+        self.store.keep_by_hand(&new, now).await
     }
 }

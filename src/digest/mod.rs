@@ -1,12 +1,13 @@
-//! The way of an issue: collect, select, render, publish.
+//! Steps of an issue: collect posts, select, render, publish.
 //!
-//! A draft is made afresh whenever it is looked at, from the posts as they are and what
-//! the editor said of them; what the preview shows is what a send would freeze.
+//! A draft is rebuilt for each request from the current posts and the editor's changes; the
+//! preview shows what a send would freeze.
 
 mod author_affinity;
 mod collect;
 mod draft;
 mod hotness;
+mod issue_actions;
 mod manual_post;
 mod post_keys;
 mod publish;
@@ -18,10 +19,11 @@ use std::sync::Arc;
 pub use collect::{ConfiguredFeed, FeedResult};
 pub use draft::{Draft, DraftError, NoteTooLarge};
 pub use hotness::Hotness;
+pub use issue_actions::IssueAction;
 pub use manual_post::ManualPost;
 pub use publish::{PublishError, Published};
 pub use select::{Exclusion, Inclusion, Order, Placement, Reason, Rules, Selection};
-pub use summary::{SendResult, Sums};
+pub use summary::SendResult;
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::random::Random;
@@ -31,18 +33,26 @@ use crate::mail::identity::Identity;
 use crate::mail::templates::Templates;
 use crate::store::Store;
 
-/// The use cases of the digest.
+/// Use cases of the digest. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct DigestService {
+    /// The database.
     pub store: Store,
+    /// Fetches feeds.
     pub fetcher: Fetcher,
+    /// Templates of the emails.
     pub templates: Arc<Templates>,
+    /// Name, addresses and public URL of the newsletter.
     pub identity: Arc<Identity>,
+    /// Rules for selecting posts.
     pub rules: Rules,
-    /// The feeds that the settings name.
-    pub wanted: Vec<ConfiguredFeed>,
+    /// Feeds named in the settings.
+    pub configured_feeds: Vec<ConfiguredFeed>,
+    /// Keys that sign the links in emails.
     pub keys: Arc<SecretKeys>,
+    /// Source of the current time.
     pub clock: Arc<dyn Clock>,
+    /// Source of ids.
     pub random: Arc<Random>,
 }
 

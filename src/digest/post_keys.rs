@@ -1,13 +1,15 @@
-//! When two posts are the same: if their guid **or** their link is.
+//! Identity of posts: two posts are the same if their guid **or** their link is the same.
 
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::domain::issue::post::{FeedId, FeedPost};
 
-/// The keys a post is known again by. A guid counts within its feed only (many feeds
-/// number their posts from 1); a link counts everywhere.
-pub fn keys(feed: &FeedId, post: &FeedPost) -> Vec<String> {
+/// Returns the keys that identify a post.
+///
+/// A guid is unique within its feed only, since many feeds number their posts from 1. A link
+/// is unique across all feeds.
+pub fn post_keys(feed: &FeedId, post: &FeedPost) -> Vec<String> {
     let guid = post
         .guid
         .as_deref()
@@ -16,13 +18,14 @@ pub fn keys(feed: &FeedId, post: &FeedPost) -> Vec<String> {
     guid.into_iter().chain(link).collect()
 }
 
-/// The key that a post has by its link alone.
+/// Returns the key that identifies a post by its link, without the fragment.
 pub fn link_key(link: &Url) -> String {
     let mut link = link.clone();
     link.set_fragment(None);
     digest(&["link", link.as_str()])
 }
 
+/// Hashes `parts`, each with its length, so that different lists have different input.
 fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -53,29 +56,19 @@ mod tests {
     }
 
     #[test]
-    fn guid_or_link_makes_posts_the_same() {
+    fn posts_share_key_if_guid_or_link_is_equal() {
         let random = Random::seeded(1);
-        let (one, two) = (
-            FeedId::new(Timestamp::from_millis(1), &random),
-            FeedId::new(Timestamp::from_millis(1), &random),
-        );
-        let shared = |a: Vec<String>, b: Vec<String>| a.iter().any(|key| b.contains(key));
-        let first = keys(&one, &post(Some("1"), "https://a.example/x"));
-        assert!(shared(
-            first.clone(),
-            keys(&one, &post(Some("1"), "https://a.example/moved"))
-        ));
-        assert!(shared(
-            first.clone(),
-            keys(&one, &post(Some("new"), "https://a.example/x#top"))
-        ));
-        assert!(shared(
-            first.clone(),
-            keys(&two, &post(None, "https://a.example/x"))
-        ));
-        assert!(!shared(
-            first,
-            keys(&two, &post(Some("1"), "https://b.example/y"))
-        ));
+        let new_feed = || FeedId::new(Timestamp::from_millis(1), &random);
+        let (feed, other_feed) = (new_feed(), new_feed());
+        let keys = post_keys(&feed, &post(Some("1"), "https://a.example/x"));
+        let shares_key = |feed: &FeedId, guid: Option<&str>, link: &str| {
+            let others = post_keys(feed, &post(guid, link));
+            others.iter().any(|key| keys.contains(key))
+        };
+
+        assert!(shares_key(&feed, Some("1"), "https://a.example/moved"));
+        assert!(shares_key(&feed, Some("new"), "https://a.example/x#top"));
+        assert!(shares_key(&other_feed, None, "https://a.example/x"));
+        assert!(!shares_key(&other_feed, Some("1"), "https://b.example/y"));
     }
 }

@@ -1,4 +1,4 @@
-//! Freezing an issue: once per slot, whoever asks.
+//! Freezing of an issue, at most once per slot.
 
 use crate::digest::draft::DraftError;
 use crate::digest::{DigestService, Draft};
@@ -6,30 +6,37 @@ use crate::domain::issue::slot::Slot;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::store::{FreezeOutcome, IssueRow, NewIssue};
 
-/// Drafting again after this many others were quicker would be strange.
-const TRIES: usize = 20;
+/// Maximum attempts to freeze an issue when another process changes the draft or takes the
+/// issue number. Each conflict means that another issue was created, so more are implausible.
+const MAX_ATTEMPTS: usize = 20;
 
-/// What came of publishing.
+/// Result of publishing.
 #[derive(Clone, Debug)]
 pub enum Published {
-    Made {
+    /// The issue was created.
+    Created {
+        /// Id of the issue.
         id: IssueId,
+        /// Number of the issue.
         number: IssueNumber,
     },
-    /// The week has its issue already.
-    AlreadyThere(Box<IssueRow>),
-    /// Too few posts, or nobody to read them. The slot stays unused.
+    /// The slot has an issue already.
+    AlreadyExists(Box<IssueRow>),
+    /// Too few posts or no active subscribers. The slot remains free.
     NothingNew(Box<Draft>),
-    /// The editor wants no issue in this week.
+    /// The editor has skipped the week.
     Skipped,
 }
 
+/// Error of publishing an issue.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
+    /// The draft cannot be made, or the database failed.
     #[error(transparent)]
     Draft(#[from] DraftError),
-    #[error("other issues were made at the same moment, again and again; try once more")]
-    Crowded,
+    /// Other processes created issues concurrently in each of [`MAX_ATTEMPTS`] attempts.
+    #[error("other issues were created at the same time; please try again")]
+    Conflict,
 }
 
 impl From<crate::store::StoreError> for PublishError {
@@ -39,36 +46,40 @@ impl From<crate::store::StoreError> for PublishError {
 }
 
 impl DigestService {
-    /// Whether this draft is worth an issue. A note alone is.
+    /// Returns whether the draft has enough content and at least one recipient.
     pub fn is_worth_sending(&self, draft: &Draft) -> bool {
-        draft.readers > 0 && self.has_enough(draft)
+        draft.recipients > 0 && self.has_enough_content(draft)
     }
 
-    /// Whether there is enough to read in it.
-    pub fn has_enough(&self, draft: &Draft) -> bool {
+    /// Returns whether the draft has a note or the minimum number of posts.
+    pub fn has_enough_content(&self, draft: &Draft) -> bool {
         draft.edits.note.is_some() || draft.selection.chosen.len() >= self.rules.min_posts
     }
 
-    /// Makes the issue of `slot` (`None`: one beside the week's) from the posts that are
-    /// there, and begins to queue a copy for every reader; whoever delivers goes on.
+    /// Creates the issue of `slot`, or an extra issue if it is `None`, from the stored posts.
+    ///
+    /// Enqueues the first deliveries; workers enqueue the rest.
     ///
     /// # Errors
-    /// As drafting, or when others are quicker every time.
+    /// Returns [`PublishError::Draft`] if the draft cannot be made or the database fails, and
+    /// [`PublishError::Conflict`] after repeated concurrent changes.
     pub async fn publish(&self, slot: Option<Slot>) -> Result<Published, PublishError> {
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let draft = self.draft().await?;
             if let Some(published) = self.freeze_draft(draft, slot, false).await? {
                 return Ok(published);
             }
         }
-        Err(PublishError::Crowded)
+        Err(PublishError::Conflict)
     }
 
-    /// Makes the issue of `slot` from exactly this draft, which a person looked at, also
-    /// in a week that was to be skipped. `None` when something has changed meanwhile.
+    /// Creates the issue of `slot` from a draft that the editor has reviewed, even if the week
+    /// is skipped.
+    ///
+    /// Returns `None` if the draft has changed in the meantime.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns [`PublishError::Draft`] if the database fails.
     pub async fn publish_reviewed(
         &self,
         draft: Draft,
@@ -81,24 +92,24 @@ impl DigestService {
         &self,
         draft: Draft,
         slot: Option<Slot>,
-        by_hand: bool,
+        is_reviewed: bool,
     ) -> Result<Option<Published>, PublishError> {
         if let Some(slot) = &slot {
             if let Some(issue) = self.store.issue_of_slot(slot).await? {
-                return Ok(Some(Published::AlreadyThere(Box::new(issue))));
+                return Ok(Some(Published::AlreadyExists(Box::new(issue))));
             }
-            if !by_hand && self.store.is_skipped(slot).await? {
+            if !is_reviewed && self.store.is_skipped(slot).await? {
                 return Ok(Some(Published::Skipped));
             }
         }
         if !self.is_worth_sending(&draft) {
             return Ok(Some(Published::NothingNew(Box::new(draft))));
         }
-        let issue = self.new_issue(&draft, slot, by_hand);
+        let issue = self.new_issue(&draft, slot, is_reviewed);
         Ok(match self.store.freeze(&issue, self.now()).await? {
             FreezeOutcome::Made { recipients } => {
                 tracing::info!(issue = %issue.number, recipients, "issue frozen");
-                Some(Published::Made {
+                Some(Published::Created {
                     id: issue.id,
                     number: issue.number,
                 })
@@ -109,11 +120,11 @@ impl DigestService {
         })
     }
 
-    fn new_issue(&self, draft: &Draft, slot: Option<Slot>, by_hand: bool) -> NewIssue {
+    fn new_issue(&self, draft: &Draft, slot: Option<Slot>, is_reviewed: bool) -> NewIssue {
         let mail = self.freeze(draft);
         let chosen = draft.selection.chosen.iter();
-        let left_out = draft.selection.left_out.iter();
-        let left_over = left_out.filter(|(_, why)| why.was_offered());
+        let excluded = draft.selection.excluded.iter();
+        let left_over = excluded.filter(|(_, exclusion)| exclusion.was_offered());
         NewIssue {
             id: IssueId::new(self.now(), &self.random),
             number: draft.number,
@@ -123,10 +134,10 @@ impl DigestService {
             content_hash: mail.content_hash(),
             mail: mail.to_json(),
             posts: chosen.map(|(post, _)| post.clone()).collect(),
-            readers: draft.readers,
+            readers: draft.recipients,
             left_over: left_over.map(|(post, _)| post.id).collect(),
             edits: draft.edits.clone(),
-            by_hand,
+            by_hand: is_reviewed,
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Which posts go in, and in which order: a pure decision over the posts that are in no
-//! issue, what the editor said of them, and the rules.
+//! Selection and order of the posts of an issue.
+//!
+//! A pure function of the candidates, the editor's changes and the rules.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::fmt;
 use std::time::Duration;
 
@@ -12,69 +13,87 @@ use crate::domain::issue::draft_edits::{DraftEdits, PostEdit};
 use crate::domain::issue::post::Post;
 use crate::store::Candidate;
 
+/// Rules for the content of an issue, from the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
+    /// Maximum number of posts, except those that the editor picked.
     pub max_posts: usize,
+    /// Minimum number of posts. With fewer no issue is sent, unless it has a note.
     pub min_posts: usize,
-    /// Older posts are not news.
+    /// Maximum age of a post.
     pub max_age: Duration,
+    /// Order of the posts.
     pub order: Order,
-    /// Links lead past this newsletter, which counts them per post.
+    /// Whether links lead through this server, which counts clicks per post.
     pub count_clicks: bool,
 }
 
-/// Which posts come first, and so into the issue, where the editor does not say.
+/// Order of the posts that the editor did not place. Posts at the end may not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
+    /// By date of publication, newest first.
     Newest,
+    /// By [`Hotness`], hottest first.
     Hottest,
 }
 
-/// A post that did not fit is offered for this many issues in all.
-const OFFERS: u32 = 3;
+/// Maximum number of issues for which a post is offered if it does not fit.
+///
+/// Three weeks. An older post would never be chosen over new ones.
+const MAX_OFFERS: u32 = 3;
 
-/// Why a post is in, and why where it stands.
+/// Reason for including a post at its position.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reason {
-    pub came: Inclusion,
-    pub stands: Placement,
+    /// Why the post is included.
+    pub inclusion: Inclusion,
+    /// Why the post is at its position.
+    pub placement: Placement,
 }
 
+/// Reason for including a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inclusion {
+    /// Published since the last issue.
     New,
-    /// It did not fit into that many issues before.
+    /// Did not fit into this many previous issues.
     CarriedOver(u32),
-    /// The editor brought it in.
+    /// Added by the editor.
     Added,
 }
 
+/// Reason for the position of a post.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Placement {
+    /// Pinned to the top by the editor.
     Pinned,
-    /// Where the editor put it.
-    Placed,
+    /// Moved to this position by the editor.
+    Positioned,
+    /// Ordered by age.
     ByAge(Hotness),
-    ByHeat(Hotness),
+    /// Ordered by hotness.
+    ByHotness(Hotness),
 }
 
-/// Why a post is not in.
+/// Reason for excluding a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exclusion {
-    /// There are others enough; it is offered again.
+    /// The issue has the maximum number of posts. Offered again for the next issue.
     NoRoom,
-    /// The mail would become too large; it is offered again.
+    /// The email would be too large. Offered again for the next issue.
     TooLarge,
+    /// Older than the maximum age.
     TooOld,
-    /// It was old when its feed was first read.
+    /// Published long before the feed was added.
     History,
-    OfferedEnough,
-    /// The editor took it out.
+    /// Did not fit into [`MAX_OFFERS`] issues.
+    OfferLimit,
+    /// Hidden by the editor.
     Hidden,
 }
 
 impl Exclusion {
-    /// Whether it counts as offered.
+    /// Returns whether the exclusion counts as an offer, see [`MAX_OFFERS`].
     pub const fn was_offered(self) -> bool {
         matches!(self, Self::NoRoom | Self::TooLarge)
     }
@@ -82,13 +101,13 @@ impl Exclusion {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.stands {
+        match self.placement {
             Placement::Pinned => f.write_str("pinned")?,
-            Placement::Placed => f.write_str("put here by you")?,
-            Placement::ByHeat(heat) if heat.has_signal() => write!(f, "hot: {heat}")?,
-            Placement::ByHeat(heat) | Placement::ByAge(heat) => write!(f, "{heat}")?,
+            Placement::Positioned => f.write_str("moved here by you")?,
+            Placement::ByHotness(hotness) if hotness.has_signal() => write!(f, "hot: {hotness}")?,
+            Placement::ByHotness(hotness) | Placement::ByAge(hotness) => write!(f, "{hotness}")?,
         }
-        match self.came {
+        match self.inclusion {
             Inclusion::New => Ok(()),
             Inclusion::CarriedOver(1) => f.write_str("; did not fit into the last issue"),
             Inclusion::CarriedOver(times) => {
@@ -102,45 +121,75 @@ impl fmt::Display for Reason {
 impl fmt::Display for Exclusion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoRoom => "no room: there are other posts enough",
-            Self::TooLarge => "no room: the mail would become too large",
+            Self::NoRoom => "no room: the issue has enough posts",
+            Self::TooLarge => "no room: the email would be too large",
             Self::TooOld => "too old",
             Self::History => "published long before its feed was added",
-            Self::OfferedEnough => "did not fit into three issues",
+            Self::OfferLimit => "did not fit into three issues",
             Self::Hidden => "hidden by you",
         })
     }
 }
 
-/// What goes into an issue, in order, and what does not.
+/// Included and excluded posts of an issue.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
+    /// Included posts, in order.
     pub chosen: Vec<(Post, Reason)>,
-    pub left_out: Vec<(Post, Exclusion)>,
+    /// Excluded posts.
+    pub excluded: Vec<(Post, Exclusion)>,
 }
 
 impl Selection {
-    /// Takes the posts behind the first `keep` out again, since the mail is too large.
-    pub fn shorten(&mut self, keep: usize) {
-        let over = self.chosen.split_off(keep.min(self.chosen.len()));
-        let over = over
+    /// Moves all posts after the first `count` to the excluded ones, because the email would
+    /// be too large.
+    pub fn truncate(&mut self, count: usize) {
+        let removed = self.chosen.split_off(count.min(self.chosen.len()));
+        let removed = removed
             .into_iter()
             .map(|(post, _)| (post, Exclusion::TooLarge));
-        self.left_out.splice(0..0, over);
+        self.excluded.splice(0..0, removed);
     }
 }
 
-/// Chooses from `candidates`, the hottest by their authors' `interest`, too. What the editor picked is in, pinned posts first, then those
-/// with a place; the rule fills what room is left.
+/// A post that may be included, with the data it is ordered by.
+struct Contender {
+    post: Post,
+    edit: PostEdit,
+    reason: Reason,
+    hotness: Hotness,
+}
+
+impl Contender {
+    /// Compares two posts by their position in the issue: pinned posts, positioned posts,
+    /// then by `order`, newest first among equals.
+    fn cmp(&self, other: &Self, order: Order) -> Ordering {
+        let position = |edit: &PostEdit| (!edit.is_pinned, edit.place.unwrap_or(u32::MAX));
+        let newest = |post: &Post| Reverse((post.published_at, post.id));
+        let by_order = match order {
+            Order::Hottest => other.hotness.score().total_cmp(&self.hotness.score()),
+            Order::Newest => Ordering::Equal,
+        };
+        position(&self.edit)
+            .cmp(&position(&other.edit))
+            .then(by_order)
+            .then(newest(&self.post).cmp(&newest(&other.post)))
+    }
+}
+
+/// Selects the posts of an issue from `candidates`.
+///
+/// Posts that the editor picked are always included. The rest is filled by the rules, up to
+/// [`Rules::max_posts`].
 pub fn select(
     candidates: Vec<Candidate>,
     edits: &DraftEdits,
-    interest: &AuthorAffinity,
+    affinity: &AuthorAffinity,
     rules: &Rules,
     now: Timestamp,
 ) -> Selection {
-    let mut standing = Vec::new();
-    let mut left_out = Vec::new();
+    let mut contenders = Vec::new();
+    let mut excluded = Vec::new();
     for Candidate {
         mut post,
         is_history,
@@ -148,60 +197,68 @@ pub fn select(
     } in candidates
     {
         let edit = edits.of(&post.id);
-        let news = is_news(&post, is_history, rules, now);
+        let by_rules = check_rules(&post, is_history, rules, now);
         edit.apply_to(&mut post);
-        if edit.is_hidden {
-            left_out.push((post, Exclusion::Hidden));
-            continue;
-        }
-        let came = match news {
-            _ if edit.is_added => Inclusion::Added,
-            Ok(came) => came,
-            Err(_) if edit.is_picked() => Inclusion::New,
-            Err(out) => {
-                left_out.push((post, out));
-                continue;
+        match apply_edit(&edit, by_rules) {
+            Ok(inclusion) => {
+                let hotness = Hotness {
+                    comments: comments.unwrap_or(0),
+                    age: now.since(post.published_at),
+                    author_affinity: affinity.for_author(post.author.as_ref()),
+                };
+                let reason = Reason {
+                    inclusion,
+                    placement: placement(&edit, hotness, rules.order),
+                };
+                contenders.push(Contender {
+                    post,
+                    edit,
+                    reason,
+                    hotness,
+                });
             }
-        };
-        let heat = Hotness {
-            comments: comments.unwrap_or(0),
-            age: now.since(post.published_at),
-            interest: interest.in_author(post.author.as_ref()),
-        };
-        let stands = stands(&edit, heat, rules.order);
-        standing.push((edit, Reason { came, stands }, heat, post));
-    }
-    standing.sort_by(|(edit, _, heat, post), (other, _, its, its_post)| {
-        let said = |edit: &PostEdit| (!edit.is_pinned, edit.place.unwrap_or(u32::MAX));
-        let newest = |post: &Post| Reverse((post.published_at, post.id));
-        let hottest = match rules.order {
-            Order::Hottest => its.score().total_cmp(&heat.score()),
-            Order::Newest => std::cmp::Ordering::Equal,
-        };
-        said(edit)
-            .cmp(&said(other))
-            .then(hottest)
-            .then(newest(post).cmp(&newest(its_post)))
-    });
-    let picked = standing.iter().filter(|(edit, ..)| edit.is_picked());
-    let mut room = rules.max_posts.saturating_sub(picked.count());
-    let mut selection = Selection::default();
-    for (edit, why, _, post) in standing {
-        if edit.is_picked() {
-            selection.chosen.push((post, why));
-        } else if room > 0 {
-            room -= 1;
-            selection.chosen.push((post, why));
-        } else {
-            selection.left_out.push((post, Exclusion::NoRoom));
+            Err(exclusion) => excluded.push((post, exclusion)),
         }
     }
-    selection.left_out.append(&mut left_out);
+    contenders.sort_by(|a, b| a.cmp(b, rules.order));
+    let picked = contenders
+        .iter()
+        .filter(|contender| contender.edit.is_picked())
+        .count();
+    let mut free_places = rules.max_posts.saturating_sub(picked);
+    let mut selection = Selection::default();
+    for Contender {
+        post, edit, reason, ..
+    } in contenders
+    {
+        if edit.is_picked() {
+            selection.chosen.push((post, reason));
+        } else if free_places > 0 {
+            free_places -= 1;
+            selection.chosen.push((post, reason));
+        } else {
+            selection.excluded.push((post, Exclusion::NoRoom));
+        }
+    }
+    selection.excluded.append(&mut excluded);
     selection
 }
 
-/// Whether the rules alone would offer the post, and as what.
-fn is_news(
+/// Returns how a post is included or excluded: the editor's decision overrides the rules.
+fn apply_edit(
+    edit: &PostEdit,
+    by_rules: Result<Inclusion, Exclusion>,
+) -> Result<Inclusion, Exclusion> {
+    match by_rules {
+        _ if edit.is_hidden => Err(Exclusion::Hidden),
+        _ if edit.is_added => Ok(Inclusion::Added),
+        Err(_) if edit.is_picked() => Ok(Inclusion::New),
+        by_rules => by_rules,
+    }
+}
+
+/// Returns how the rules alone would include or exclude a post.
+fn check_rules(
     post: &Post,
     is_history: bool,
     rules: &Rules,
@@ -211,8 +268,8 @@ fn is_news(
         Err(Exclusion::History)
     } else if post.published_at < now.minus(rules.max_age) {
         Err(Exclusion::TooOld)
-    } else if post.offered >= OFFERS {
-        Err(Exclusion::OfferedEnough)
+    } else if post.offered >= MAX_OFFERS {
+        Err(Exclusion::OfferLimit)
     } else if post.offered == 0 {
         Ok(Inclusion::New)
     } else {
@@ -220,15 +277,14 @@ fn is_news(
     }
 }
 
-fn stands(edit: &PostEdit, heat: Hotness, order: Order) -> Placement {
+fn placement(edit: &PostEdit, hotness: Hotness, order: Order) -> Placement {
     match (edit.is_pinned, edit.place, order) {
         (true, ..) => Placement::Pinned,
-        (_, Some(_), _) => Placement::Placed,
-        (.., Order::Hottest) => Placement::ByHeat(heat),
-        (.., Order::Newest) => Placement::ByAge(heat),
+        (_, Some(_), _) => Placement::Positioned,
+        (.., Order::Hottest) => Placement::ByHotness(hotness),
+        (.., Order::Newest) => Placement::ByAge(hotness),
     }
 }
 
 #[cfg(test)]
-#[path = "select_tests.rs"]
 mod tests;

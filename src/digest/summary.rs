@@ -1,4 +1,4 @@
-//! What commands and programs are told of the next issue, and of asking for it.
+//! Machine-readable summaries of the draft and of a send, for commands and the API.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::domain::issue::slot::Slot;
 use crate::domain::issue::{DeliveryCounts, IssueState};
 use crate::store::IssueRow;
 
-/// What came of asking for an issue, in one line.
+/// Result of a request to send an issue.
 #[derive(Clone, Debug, Serialize)]
 pub struct SendResult {
     /// `sent`, `sending`, `paused`, `already_sent`, `nothing_new`, `skipped` or `dry_run`.
@@ -18,37 +18,12 @@ pub struct SendResult {
     slot: Option<String>,
     recipients: i64,
     #[serde(flatten)]
-    sums: Sums,
-}
-
-/// How recipients are accounted for.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Sums {
-    delivered: i64,
-    deferred: i64,
-    bounced: i64,
-    skipped: i64,
-    in_doubt: i64,
-    /// Queued, leased and sending together.
-    queued: i64,
-}
-
-impl From<&DeliveryCounts> for Sums {
-    fn from(tally: &DeliveryCounts) -> Self {
-        Self {
-            delivered: tally.delivered,
-            deferred: tally.deferred,
-            bounced: tally.bounced,
-            skipped: tally.skipped,
-            in_doubt: tally.in_doubt,
-            queued: tally.queued,
-        }
-    }
+    counts: DeliveryCounts,
 }
 
 impl SendResult {
-    /// Of an issue as it stands.
-    pub fn of_issue(issue: &IssueRow) -> Self {
+    /// Creates the result for an issue that this request created or continued.
+    pub fn from_issue(issue: &IssueRow) -> Self {
         let result = match issue.state {
             IssueState::Sending => "sending",
             IssueState::Paused => "paused",
@@ -59,51 +34,56 @@ impl SendResult {
             issue: Some(issue.number.get()),
             slot: issue.slot.as_ref().map(ToString::to_string),
             recipients: issue.recipients,
-            sums: (&issue.tally).into(),
+            counts: issue.tally,
         }
     }
 
-    /// Of a slot that had its issue before anyone asked.
-    pub fn of_issue_before(issue: &IssueRow) -> Self {
-        let told = Self::of_issue(issue);
-        let is_over = matches!(issue.state, IssueState::Sent | IssueState::Cancelled);
+    /// Creates the result for an issue that existed before the request.
+    pub fn from_existing_issue(issue: &IssueRow) -> Self {
+        let current = Self::from_issue(issue);
+        let is_finished = matches!(issue.state, IssueState::Sent | IssueState::Cancelled);
         Self {
-            result: if is_over { "already_sent" } else { told.result },
-            ..told
+            result: if is_finished {
+                "already_sent"
+            } else {
+                current.result
+            },
+            ..current
         }
     }
 
-    /// Of a slot that stays without an issue.
-    pub fn of_nothing(result: &'static str, slot: Option<&Slot>) -> Self {
+    /// Creates the result for a slot that has no issue.
+    pub fn without_issue(result: &'static str, slot: Option<&Slot>) -> Self {
         Self {
             result,
             issue: None,
             slot: slot.map(ToString::to_string),
             recipients: 0,
-            sums: Sums::default(),
+            counts: DeliveryCounts::default(),
         }
     }
 
-    /// Of what would be sent, and is not.
-    pub fn of_draft(result: &'static str, draft: &Draft, slot: Option<&Slot>) -> Self {
+    /// Creates the result for a draft that was not sent.
+    pub fn from_draft(result: &'static str, draft: &Draft, slot: Option<&Slot>) -> Self {
         Self {
             issue: Some(draft.number.get()),
-            recipients: draft.readers,
-            ..Self::of_nothing(result, slot)
+            recipients: draft.recipients,
+            ..Self::without_issue(result, slot)
         }
     }
 }
 
 impl Draft {
-    /// What would go out in the week of `slot`, and what would not, and why.
+    /// Returns the draft for `slot` as JSON, with the reason for each included and excluded post.
     pub fn to_json(&self, slot: &Slot) -> Value {
-        let post = |post: &Post, why: &dyn ToString| json!({ "title": post.title, "url": post.url.as_str(), "why": why.to_string() });
-        let (chosen, left_out) = (&self.selection.chosen, &self.selection.left_out);
-        let posts: Vec<Value> = chosen.iter().map(|(it, why)| post(it, why)).collect();
-        let left_out: Vec<Value> = left_out.iter().map(|(it, why)| post(it, why)).collect();
+        let entry = |post: &Post, reason: &dyn ToString| json!({ "title": post.title, "url": post.url.as_str(), "why": reason.to_string() });
+        let chosen = self.selection.chosen.iter();
+        let excluded = self.selection.excluded.iter();
+        let posts: Vec<Value> = chosen.map(|(post, reason)| entry(post, reason)).collect();
+        let left_out: Vec<Value> = excluded.map(|(post, reason)| entry(post, reason)).collect();
         json!({
             "subject": self.subject, "number": self.number.get(), "slot": slot.to_string(),
-            "recipients": self.readers, "posts": posts, "left_out": left_out, "size": self.size,
+            "recipients": self.recipients, "posts": posts, "left_out": left_out, "size": self.size,
         })
     }
 }

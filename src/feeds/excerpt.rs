@@ -1,28 +1,41 @@
-//! Two or three whole sentences of a post, as a person would quote them.
+//! Excerpt of a post: two or three complete sentences.
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::feeds::html::Prose;
-use crate::feeds::text::cut_at_word;
+use crate::feeds::html::ExtractedText;
+use crate::feeds::text::truncate_at_word;
 
-/// An excerpt with this many characters is long enough.
-const ENOUGH: usize = 200;
-/// A second or third sentence is taken while the excerpt stays within this.
-const GOOD: usize = 320;
-const MAX: usize = 400;
-/// Two or three sentences, and more of them while they come to less than [`SCANT`].
+/// Length in characters from which an excerpt needs no further sentence.
+const TARGET_CHARS: usize = 200;
+
+/// Maximum characters up to which a further sentence is added.
+const SOFT_MAX_CHARS: usize = 320;
+
+/// Maximum characters of an excerpt. A longer first sentence is truncated.
+const MAX_CHARS: usize = 400;
+
+/// Maximum number of sentences, unless the excerpt is shorter than [`MIN_CHARS`].
 const MAX_SENTENCES: usize = 3;
-const SCANT: usize = 120;
-/// A summary shorter than this says less than the post's own first sentences.
-const TOO_SHORT: usize = 40;
-const WORDS_PER_MINUTE: usize = 220;
-/// Fewer words may well be a teaser: no reading time is told from them.
-const WORDS_OF_A_TEXT: usize = 100;
-/// A summary as long as this is the text itself, in a feed that has one field for both.
-const WORDS_OF_A_LONG_SUMMARY: usize = 300;
 
-/// Where a text says "there is more elsewhere" and is no longer the post's.
-const MORE: [&str; 8] = [
+/// Length in characters below which more than [`MAX_SENTENCES`] are used.
+const MIN_CHARS: usize = 120;
+
+/// Minimum characters of a summary. The first sentences of the content say more than a
+/// shorter one.
+const MIN_SUMMARY_CHARS: usize = 40;
+
+/// Average reading speed of adults for non-fiction text.
+const WORDS_PER_MINUTE: usize = 220;
+
+/// Minimum words for a reading time. A shorter text may be a teaser.
+const MIN_TEXT_WORDS: usize = 100;
+
+/// Number of words from which a summary is taken as the full text, for feeds that have only
+/// one field.
+const FULL_TEXT_SUMMARY_WORDS: usize = 300;
+
+/// Phrases after which a text only links to the full post.
+const READ_MORE_PHRASES: [&str; 8] = [
     "continue reading",
     "read more",
     "read the rest",
@@ -32,42 +45,50 @@ const MORE: [&str; 8] = [
     "(more...)",
     "view post",
 ];
-const CUT_MARKS: [&str; 6] = ["[…]", "[...]", "(…)", "(...)", "…", "..."];
-/// After these a full stop ends no sentence.
+
+/// Marks at the end of a text that the feed has truncated.
+const TRUNCATION_MARKS: [&str; 6] = ["[…]", "[...]", "(…)", "(...)", "…", "..."];
+
+/// Abbreviations after which a full stop does not end a sentence.
 const ABBREVIATIONS: [&str; 22] = [
     "Mr", "Mrs", "Ms", "Dr", "Prof", "St", "Jr", "Sr", "No", "vs", "etc", "e.g", "i.e", "cf",
     "approx", "Inc", "Ltd", "Fig", "Nr", "bzw", "z.B", "Bd",
 ];
 
-/// What a text offers: its sentences, and whether the feed cut it short.
+/// Sentences of a text.
 #[derive(Debug, Default)]
 struct Sentences {
-    /// Each with the white space that follows it.
-    whole: Vec<String>,
-    is_cut: bool,
+    /// The sentences, each with the white space after it.
+    sentences: Vec<String>,
+    /// Whether the feed has truncated the text.
+    is_truncated: bool,
 }
 
-/// The excerpt for a mail, of the summary or the content, whichever reads better; empty
-/// when there is no text.
-pub(super) fn excerpt(summary: &Prose, content: &Prose, title: &str) -> String {
-    let from_summary = sentences(summary, title);
-    let from_content = sentences(content, title);
+/// Builds the excerpt from the summary, or from the content if the summary is short or
+/// truncated. Returns an empty string if there is no text.
+pub(super) fn build_excerpt(
+    summary: &ExtractedText,
+    content: &ExtractedText,
+    title: &str,
+) -> String {
+    let from_summary = split_text(summary, title);
+    let from_content = split_text(content, title);
     let summary_length: usize = from_summary
-        .whole
+        .sentences
         .iter()
         .map(|sentence| sentence.chars().count())
         .sum();
-    let is_poor = from_summary.is_cut || summary_length < TOO_SHORT;
-    if from_summary.whole.is_empty() || (is_poor && !from_content.whole.is_empty()) {
-        join(&from_content)
+    let is_poor = from_summary.is_truncated || summary_length < MIN_SUMMARY_CHARS;
+    if from_summary.sentences.is_empty() || (is_poor && !from_content.sentences.is_empty()) {
+        join_sentences(&from_content)
     } else {
-        join(&from_summary)
+        join_sentences(&from_summary)
     }
 }
 
-/// The first sentence of `text`, for a title: without its full stop.
+/// Returns the first sentence of `text` without its full stop, for use as a title.
 pub(super) fn first_sentence(text: &str) -> String {
-    let first = split(text).into_iter().next().unwrap_or_default();
+    let first = split_sentences(text).into_iter().next().unwrap_or_default();
     let first = first.trim_end();
     first
         .strip_suffix('.')
@@ -76,125 +97,131 @@ pub(super) fn first_sentence(text: &str) -> String {
         .to_owned()
 }
 
-/// Minutes to read the text, when the feed seems to carry all of it.
-pub(super) fn minutes(summary: &Prose, content: &Prose) -> Option<u32> {
-    let in_summary = words(summary);
-    let (text, count) = match words(content) {
-        0 if in_summary >= WORDS_OF_A_LONG_SUMMARY => (summary, in_summary),
-        count if count >= in_summary => (content, count),
+/// Estimates the minutes to read the post, if the feed seems to contain its full text.
+pub(super) fn estimate_reading_minutes(
+    summary: &ExtractedText,
+    content: &ExtractedText,
+) -> Option<u32> {
+    let summary_words = count_words(summary);
+    let (text, count) = match count_words(content) {
+        0 if summary_words >= FULL_TEXT_SUMMARY_WORDS => (summary, summary_words),
+        count if count >= summary_words => (content, count),
         _ => return None,
     };
     let last = text.blocks.iter().rfind(|block| !is_boilerplate(block));
-    let ends_early = last.is_some_and(|last| without_cut_marks(without_more(last)).1);
-    let is_text = text.is_whole && !ends_early && count >= WORDS_OF_A_TEXT;
+    let is_truncated = last.is_some_and(|last| strip_truncation_mark(strip_read_more(last)).1);
+    let is_full_text = text.is_complete && !is_truncated && count >= MIN_TEXT_WORDS;
     let minutes = (count + WORDS_PER_MINUTE / 2) / WORDS_PER_MINUTE;
-    is_text.then(|| u32::try_from(minutes.max(1)).unwrap_or(u32::MAX))
+    is_full_text.then(|| u32::try_from(minutes.max(1)).unwrap_or(u32::MAX))
 }
 
-/// In scripts without spaces every character counts as a word: two of them read as one.
-fn words(prose: &Prose) -> usize {
+/// Counts the words of a text. In scripts without spaces, two characters count as a word.
+fn count_words(text: &ExtractedText) -> usize {
     let is_ideograph = |word: &str| {
         word.starts_with(|c| matches!(c, '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}'))
     };
-    let halves = prose.blocks.iter().flat_map(|block| block.unicode_words());
-    halves
+    let words = text.blocks.iter().flat_map(|block| block.unicode_words());
+    words
         .map(|word| if is_ideograph(word) { 1 } else { 2 })
         .sum::<usize>()
         / 2
 }
 
-fn sentences(prose: &Prose, title: &str) -> Sentences {
-    let mut found = Sentences::default();
+/// Splits a text into sentences, without boilerplate and the title. Stops when there is
+/// enough for an excerpt.
+fn split_text(text: &ExtractedText, title: &str) -> Sentences {
+    let mut result = Sentences::default();
     let mut length = 0;
-    for block in &prose.blocks {
+    for block in &text.blocks {
         if is_boilerplate(block) || block == title {
             continue;
         }
-        let (text, is_cut) = without_cut_marks(without_more(block));
-        found.is_cut |= is_cut;
-        for sentence in split(text) {
+        let (block, is_truncated) = strip_truncation_mark(strip_read_more(block));
+        result.is_truncated |= is_truncated;
+        for sentence in split_sentences(block) {
             length += sentence.chars().count();
-            found.whole.push(sentence);
+            result.sentences.push(sentence);
         }
-        if let Some(last) = found.whole.last_mut()
+        if let Some(last) = result.sentences.last_mut()
             && !last.ends_with(' ')
         {
             last.push(' ');
         }
-        if length > 2 * MAX {
+        if length > 2 * MAX_CHARS {
             break;
         }
     }
-    found
+    result
 }
 
-/// By UAX #29, and then together again what an abbreviation or an initial parted.
-fn split(text: &str) -> Vec<String> {
+/// Splits text into sentences by UAX #29, and joins those that an abbreviation or an initial
+/// has split.
+fn split_sentences(text: &str) -> Vec<String> {
     let mut sentences: Vec<String> = Vec::new();
-    for piece in text.split_sentence_bounds() {
+    for part in text.split_sentence_bounds() {
         match sentences.last_mut() {
-            Some(last) if ends_in_abbreviation(last) => last.push_str(piece),
-            _ => sentences.push(piece.to_owned()),
+            Some(last) if ends_in_abbreviation(last) => last.push_str(part),
+            _ => sentences.push(part.to_owned()),
         }
     }
     sentences
 }
 
 fn ends_in_abbreviation(sentence: &str) -> bool {
-    let Some(stopped) = sentence.trim_end().strip_suffix('.') else {
+    let Some(head) = sentence.trim_end().strip_suffix('.') else {
         return false;
     };
-    let word = stopped
-        .rsplit([' ', '(', '“', '"'])
-        .next()
-        .unwrap_or_default();
+    let word = head.rsplit([' ', '(', '“', '"']).next().unwrap_or_default();
     let is_initial =
         word.chars().count() == 1 && word.chars().all(char::is_uppercase) && word != "I";
     is_initial || ABBREVIATIONS.contains(&word)
 }
 
-fn join(sentences: &Sentences) -> String {
+/// Joins the first sentences to an excerpt.
+fn join_sentences(text: &Sentences) -> String {
     let mut excerpt = String::new();
     let mut length = 0;
-    for (taken, sentence) in sentences.whole.iter().enumerate() {
-        let more = sentence.trim_end().chars().count();
-        if (taken >= MAX_SENTENCES && length >= SCANT)
-            || length >= ENOUGH
-            || (taken > 0 && length + more > GOOD)
+    for (count, sentence) in text.sentences.iter().enumerate() {
+        let sentence_length = sentence.trim_end().chars().count();
+        if (count >= MAX_SENTENCES && length >= MIN_CHARS)
+            || length >= TARGET_CHARS
+            || (count > 0 && length + sentence_length > SOFT_MAX_CHARS)
         {
             break;
         }
         excerpt.push_str(sentence);
         length = excerpt.chars().count();
     }
-    let is_all = sentences.whole.iter().map(String::len).sum::<usize>() == excerpt.len();
+    let is_all = text.sentences.iter().map(String::len).sum::<usize>() == excerpt.len();
     let excerpt = excerpt.trim_end();
-    if sentences.is_cut && is_all {
-        return whole_or_cut(excerpt);
+    if text.is_truncated && is_all {
+        return remove_partial_sentence(excerpt);
     }
-    cut_at_word(excerpt, MAX)
+    truncate_at_word(excerpt, MAX_CHARS)
 }
 
-/// The feed broke off somewhere in the last sentence: it is left out if enough is left.
-fn whole_or_cut(text: &str) -> String {
-    let whole: usize = match split(text).split_last() {
+/// Removes the last sentence, which the feed has truncated, if the rest is long enough.
+/// Otherwise marks it with `…`.
+fn remove_partial_sentence(text: &str) -> String {
+    let complete_bytes: usize = match split_sentences(text).split_last() {
         Some((last, before)) if !last.ends_with(['.', '!', '?', '。']) => {
             before.iter().map(String::len).sum()
         }
         _ => text.len(),
     };
-    let kept = text[..whole].trim_end();
-    if kept.chars().count() >= TOO_SHORT {
-        return cut_at_word(kept, MAX);
+    let complete = text[..complete_bytes].trim_end();
+    if complete.chars().count() >= MIN_SUMMARY_CHARS {
+        return truncate_at_word(complete, MAX_CHARS);
     }
-    let cut = cut_at_word(text, MAX - 1);
-    if cut.is_empty() || cut.ends_with('…') {
-        cut
+    let truncated = truncate_at_word(text, MAX_CHARS - 1);
+    if truncated.is_empty() || truncated.ends_with('…') {
+        truncated
     } else {
-        format!("{cut}…")
+        format!("{truncated}…")
     }
 }
 
+/// Returns whether a block is a footer or label of a publishing tool.
 fn is_boilerplate(block: &str) -> bool {
     let lower = block.to_ascii_lowercase();
     let is_wordpress = lower.starts_with("the post ")
@@ -204,31 +231,37 @@ fn is_boilerplate(block: &str) -> bool {
         lower.as_str(),
         "comments" | "share this:" | "like this:" | "like loading..." | "permalink"
     );
-    let is_more =
-        MORE.iter().any(|phrase| lower.starts_with(phrase)) && block.chars().count() < 160;
-    is_wordpress || is_reddit || is_label || is_more || !block.chars().any(char::is_alphanumeric)
+    let is_read_more = READ_MORE_PHRASES
+        .iter()
+        .any(|phrase| lower.starts_with(phrase))
+        && block.chars().count() < 160;
+    is_wordpress
+        || is_reddit
+        || is_label
+        || is_read_more
+        || !block.chars().any(char::is_alphanumeric)
 }
 
-/// Without a "Continue reading …" at its end.
-fn without_more(block: &str) -> &str {
+/// Removes a phrase such as "Continue reading …" from the end of a block.
+fn strip_read_more(block: &str) -> &str {
     let lower = block.to_ascii_lowercase();
-    let ends_a_thought = |head: &str| {
+    let ends_sentence = |head: &str| {
         head.trim_end()
             .ends_with(['.', '!', '?', '…', ']', ')', '"', '”', '»', '—'])
     };
-    let cut = MORE
+    let start = READ_MORE_PHRASES
         .iter()
         .filter_map(|phrase| lower.rfind(phrase))
-        .filter(|at| block.len() - at < 160 && ends_a_thought(&block[..*at]))
+        .filter(|at| block.len() - at < 160 && ends_sentence(&block[..*at]))
         .min();
-    cut.map_or(block, |at| block[..at].trim_end())
+    start.map_or(block, |at| block[..at].trim_end())
 }
 
-/// Without a "[…]" at its end, and whether one stood there.
-fn without_cut_marks(block: &str) -> (&str, bool) {
+/// Removes a mark such as "[…]" from the end of a block. Returns whether there was one.
+fn strip_truncation_mark(block: &str) -> (&str, bool) {
     let trimmed = block.trim_end_matches(['→', '»', ' ']);
     let text = trimmed.trim_end();
-    for mark in CUT_MARKS {
+    for mark in TRUNCATION_MARKS {
         if let Some(head) = text.strip_suffix(mark) {
             return (head.trim_end(), true);
         }
@@ -237,5 +270,4 @@ fn without_cut_marks(block: &str) -> (&str, bool) {
 }
 
 #[cfg(test)]
-#[path = "excerpt_tests.rs"]
 mod tests;

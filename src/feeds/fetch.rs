@@ -1,4 +1,4 @@
-//! Getting a feed's bytes, from an address that is not trusted.
+//! Fetches feeds from untrusted URLs, within limits, and from files.
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -13,81 +13,62 @@ use reqwest::{Client, Response, StatusCode};
 use tokio::io::AsyncReadExt;
 use url::{Host, Url};
 
-use crate::feeds::resolver::{Reach, ResolveError, Resolver};
+use crate::feeds::error::FetchError;
+use crate::feeds::resolver::{AddressScope, ResolveError, Resolver};
 use crate::feeds::source::FeedSource;
 use crate::feeds::ssrf::{AllowPrivate, is_public};
 
 const USER_AGENT: &str = concat!("Broadsheet/", env!("CARGO_PKG_VERSION"), " (+feed reader)");
 const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5";
 
-/// What one fetch may take.
+/// Limits of one fetch.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
-    /// For all of it: names, connections, redirects, body.
-    time: Duration,
-    /// Of the body as it is read, that is decompressed.
-    bytes: usize,
-    redirects: usize,
+    /// Total time for DNS, connections, redirects and body.
+    timeout: Duration,
+    /// Maximum size of the decompressed body in bytes.
+    max_bytes: usize,
+    /// Maximum number of redirects.
+    max_redirects: usize,
 }
 
+/// Limits in production. The largest real feeds have 2 to 3 MiB, and servers answer within a
+/// few seconds or not at all.
 const LIMITS: Limits = Limits {
-    time: Duration::from_secs(10),
-    bytes: 5 * 1024 * 1024,
-    redirects: 3,
+    timeout: Duration::from_secs(10),
+    max_bytes: 5 * 1024 * 1024,
+    max_redirects: 3,
 };
 
-/// What the server gave to ask "anything new?" with (RFC 9110 §8.8), word for word.
+/// Validators of a response, for a conditional request (RFC 9110 §8.8). Stored unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validators {
+    /// Value of `ETag`, sent as `If-None-Match`.
     pub etag: Option<String>,
+    /// Value of `Last-Modified`, sent as `If-Modified-Since`.
     pub last_modified: Option<String>,
 }
 
+/// Result of a fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fetched {
-    /// 304: the same as when the validators were given.
+    /// The server replied 304: unchanged since the response with the given validators.
     Unchanged,
+    /// The content of the feed.
     Body {
+        /// The decompressed body.
         bytes: Vec<u8>,
+        /// Validators for the next request.
         validators: Validators,
-        /// Where it was found after redirects; `None` for a file.
+        /// URL after redirects; `None` for a file.
         url: Option<Url>,
     },
 }
 
-/// The words name hosts and never whole addresses: some feeds' addresses are secrets.
-#[derive(Debug, thiserror::Error)]
-pub enum FetchError {
-    #[error(
-        "{host} is not a public address; a blog on a private host is allowed by feeds.allow_private = [\"{host}:{port}\"]"
-    )]
-    NotPublic { host: String, port: u16 },
-    #[error("no address is known for {0}")]
-    UnknownHost(String),
-    #[error("{host} answered {status}")]
-    Status { host: String, status: StatusCode },
-    #[error("{0} redirects to something that is neither http nor https")]
-    Redirect(String),
-    #[error("more than {0} redirects")]
-    TooManyRedirects(usize),
-    #[error("no whole answer within {} seconds", .0.as_secs())]
-    TimedOut(Duration),
-    #[error("larger than {} MiB", .0 / (1024 * 1024))]
-    TooLarge(usize),
-    #[error("no connection to {host}: {reason}")]
-    Connection { host: String, reason: String },
-    #[error("there is no file {0} (an address of the web begins with https://)")]
-    NoSuchFile(String),
-    #[error("{path} cannot be read: {reason}")]
-    File { path: String, reason: String },
-    #[error("nothing can be fetched from the web here: {0}")]
-    Client(String),
-}
-
-/// Reads feeds within limits, and from public addresses only save for the exceptions.
+/// Fetches feeds within limits, from public addresses and those the operator has allowed.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
-    /// Or why there are none: files can be read all the same.
+    /// HTTP clients, or the reason why there are none. Files can be read without them.
     clients: Result<Clients, String>,
     allow_private: Vec<AllowPrivate>,
     limits: Limits,
@@ -96,24 +77,26 @@ pub struct Fetcher {
 #[derive(Clone, Debug)]
 struct Clients {
     public: Client,
-    /// For the exceptions: any address the name has.
-    private: Client,
+    /// For hosts in `allow_private`: connects to any address.
+    unrestricted: Client,
 }
 
 impl Fetcher {
-    /// `allow_private` are the exceptions. A machine without certificates is told of at
-    /// the first fetch from the web.
+    /// Creates a fetcher. `allow_private` contains the hosts that may have private addresses.
+    ///
+    /// Does not fail: an HTTP client that cannot be created is reported by each fetch from the
+    /// web.
     pub fn new(allow_private: Vec<AllowPrivate>) -> Self {
-        // An error says that a provider is there already, which is all that is wanted.
+        // Fails if a provider is installed already, which is just as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let clients = client(Reach::Public)
+        let clients = client(AddressScope::Public)
             .and_then(|public| {
                 Ok(Clients {
                     public,
-                    private: client(Reach::Anywhere)?,
+                    unrestricted: client(AddressScope::Any)?,
                 })
             })
-            .map_err(|error| innermost(&error));
+            .map_err(|error| innermost_message(&error));
         Self {
             clients,
             allow_private,
@@ -121,10 +104,10 @@ impl Fetcher {
         }
     }
 
-    /// The feed's bytes, or that they are still what `validators` stand for.
+    /// Fetches a feed, conditionally if there are `validators`.
     ///
     /// # Errors
-    /// Whatever kept it from being read, in words for the operator.
+    /// Returns a [`FetchError`] that describes the problem to the operator.
     pub async fn fetch(
         &self,
         source: &FeedSource,
@@ -133,30 +116,31 @@ impl Fetcher {
         let fetch = async {
             match source {
                 FeedSource::Web(url) => self.fetch_web(url.clone(), validators).await,
-                FeedSource::File(path) => read_file(path, self.limits.bytes).await,
+                FeedSource::File(path) => read_file(path, self.limits.max_bytes).await,
             }
         };
-        match tokio::time::timeout(self.limits.time, fetch).await {
+        match tokio::time::timeout(self.limits.timeout, fetch).await {
             Ok(fetched) => fetched,
-            Err(_) => Err(FetchError::TimedOut(self.limits.time)),
+            Err(_) => Err(FetchError::TimedOut(self.limits.timeout)),
         }
     }
 
-    /// Redirects are followed here, not by reqwest, so that each hop is judged anew.
+    /// Fetches a URL. Follows redirects here instead of in reqwest, so that the address of
+    /// each hop is checked.
     async fn fetch_web(
         &self,
         mut url: Url,
         validators: &Validators,
     ) -> Result<Fetched, FetchError> {
-        for _ in 0..=self.limits.redirects {
+        for _ in 0..=self.limits.max_redirects {
             let response = self.get(&url, validators).await?;
             let status = response.status();
             if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
                 url = redirect_target(&url, &response)?;
                 continue;
             }
-            let asked = validators.etag.is_some() || validators.last_modified.is_some();
-            if status == StatusCode::NOT_MODIFIED && asked {
+            let is_conditional = validators.etag.is_some() || validators.last_modified.is_some();
+            if status == StatusCode::NOT_MODIFIED && is_conditional {
                 return Ok(Fetched::Unchanged);
             }
             if status != StatusCode::OK {
@@ -176,34 +160,37 @@ impl Fetcher {
                 url: Some(url),
             });
         }
-        Err(FetchError::TooManyRedirects(self.limits.redirects))
+        Err(FetchError::TooManyRedirects(self.limits.max_redirects))
     }
 
     async fn get(&self, url: &Url, validators: &Validators) -> Result<Response, FetchError> {
-        let allowed = self
+        let is_allowed = self
             .allow_private
             .iter()
-            .any(|exception| exception.covers(url));
+            .any(|allowed| allowed.matches(url));
         let clients = self
             .clients
             .as_ref()
             .map_err(|reason| FetchError::Client(reason.clone()))?;
-        let client = if allowed {
-            &clients.private
+        let client = if is_allowed {
+            &clients.unrestricted
         } else {
             &clients.public
         };
-        if !allowed && literal_address(url).is_some_and(|address| !is_public(address)) {
+        if !is_allowed && literal_address(url).is_some_and(|address| !is_public(address)) {
             return Err(not_public(url));
         }
         let mut request = client.get(url.clone());
         if let Some(etag) = &validators.etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        if let Some(moment) = &validators.last_modified {
-            request = request.header(IF_MODIFIED_SINCE, moment);
+        if let Some(last_modified) = &validators.last_modified {
+            request = request.header(IF_MODIFIED_SINCE, last_modified);
         }
-        request.send().await.map_err(|error| explain(&error, url))
+        request
+            .send()
+            .await
+            .map_err(|error| fetch_error(&error, url))
     }
 
     async fn read_body(&self, mut response: Response, url: &Url) -> Result<Vec<u8>, FetchError> {
@@ -211,10 +198,10 @@ impl Fetcher {
         while let Some(chunk) = response
             .chunk()
             .await
-            .map_err(|error| explain(&error, url))?
+            .map_err(|error| fetch_error(&error, url))?
         {
-            if bytes.len() + chunk.len() > self.limits.bytes {
-                return Err(FetchError::TooLarge(self.limits.bytes));
+            if bytes.len() + chunk.len() > self.limits.max_bytes {
+                return Err(FetchError::TooLarge(self.limits.max_bytes));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -222,7 +209,7 @@ impl Fetcher {
     }
 }
 
-fn client(reach: Reach) -> Result<Client, reqwest::Error> {
+fn client(scope: AddressScope) -> Result<Client, reqwest::Error> {
     Client::builder()
         .user_agent(USER_AGENT)
         .default_headers(HeaderMap::from_iter([(
@@ -232,12 +219,12 @@ fn client(reach: Reach) -> Result<Client, reqwest::Error> {
         .no_proxy()
         .referer(false)
         .redirect(reqwest::redirect::Policy::none())
-        .dns_resolver(Arc::new(Resolver::new(reach)))
+        .dns_resolver(Arc::new(Resolver::new(scope)))
         .pool_max_idle_per_host(0)
         .build()
 }
 
-/// The IP address that stands in the URL itself: reqwest asks no resolver for it.
+/// Returns the IP address in the URL itself, for which reqwest does not call the resolver.
 fn literal_address(url: &Url) -> Option<IpAddr> {
     match url.host()? {
         Host::Ipv4(v4) => Some(v4.into()),
@@ -255,6 +242,7 @@ fn redirect_target(url: &Url, response: &Response) -> Result<Url, FetchError> {
     }
 }
 
+/// Returns the value of a header, unless it is longer than any real validator or URL.
 fn header(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?;
     (!value.is_empty() && value.len() <= 1024).then(|| value.to_owned())
@@ -271,7 +259,7 @@ fn not_public(url: &Url) -> FetchError {
     }
 }
 
-fn explain(error: &reqwest::Error, url: &Url) -> FetchError {
+fn fetch_error(error: &reqwest::Error, url: &Url) -> FetchError {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(inner) = cause {
         match inner.downcast_ref::<ResolveError>() {
@@ -282,20 +270,20 @@ fn explain(error: &reqwest::Error, url: &Url) -> FetchError {
     }
     FetchError::Connection {
         host: host_of(url),
-        reason: innermost(error),
+        reason: innermost_message(error),
     }
 }
 
-/// The last of the causes says what went wrong; the outer ones repeat the whole address.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut reason: &dyn Error = error;
-    while let Some(inner) = reason.source() {
-        reason = inner;
+/// Returns the message of the innermost error. The outer messages contain the whole URL.
+fn innermost_message(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn Error = error;
+    while let Some(inner) = innermost.source() {
+        innermost = inner;
     }
-    reason.to_string()
+    innermost.to_string()
 }
 
-async fn read_file(path: &Path, limit: usize) -> Result<Fetched, FetchError> {
+async fn read_file(path: &Path, max_bytes: usize) -> Result<Fetched, FetchError> {
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => FetchError::NoSuchFile(path.display().to_string()),
         _ => FetchError::File {
@@ -303,7 +291,7 @@ async fn read_file(path: &Path, limit: usize) -> Result<Fetched, FetchError> {
             reason: error.to_string(),
         },
     };
-    // A pipe or a device would be opened and then waited for.
+    // Reading a pipe or a device could block.
     if !tokio::fs::metadata(path).await.map_err(failed)?.is_file() {
         return Err(FetchError::File {
             path: path.display().to_string(),
@@ -312,12 +300,12 @@ async fn read_file(path: &Path, limit: usize) -> Result<Fetched, FetchError> {
     }
     let file = tokio::fs::File::open(path).await.map_err(failed)?;
     let mut bytes = Vec::new();
-    file.take(limit as u64 + 1)
+    file.take(max_bytes as u64 + 1)
         .read_to_end(&mut bytes)
         .await
         .map_err(failed)?;
-    if bytes.len() > limit {
-        return Err(FetchError::TooLarge(limit));
+    if bytes.len() > max_bytes {
+        return Err(FetchError::TooLarge(max_bytes));
     }
     Ok(Fetched::Body {
         bytes,
@@ -327,5 +315,4 @@ async fn read_file(path: &Path, limit: usize) -> Result<Fetched, FetchError> {
 }
 
 #[cfg(test)]
-#[path = "fetch_tests.rs"]
 mod tests;

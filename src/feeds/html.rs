@@ -1,5 +1,7 @@
-//! HTML to plain text, by html5ever's tokenizer alone: without a tree there is nothing
-//! that deep nesting could fill or overflow, and what comes out can bear no markup.
+//! Converts HTML to plain text with the tokenizer of html5ever.
+//!
+//! No tree is built, so deep nesting cannot exhaust memory or the stack. The output contains
+//! no markup.
 
 use std::cell::RefCell;
 
@@ -10,17 +12,18 @@ use html5ever::tokenizer::{
 };
 
 use crate::feeds::raw::RawImage;
-use crate::feeds::text::push_clean;
+use crate::feeds::text::append_clean;
 
-/// A post longer than this is read up to here.
+/// Maximum bytes of HTML that are read; the rest is ignored. Far more than an excerpt needs.
 pub(super) const MAX_BYTES: usize = 256 * 1024;
-/// Within one tag the tokenizer compares each attribute with all others, so a tag with
-/// more of what parts attributes is passed over.
-const MAX_ATTRIBUTE_MARKS: usize = 500;
 
-/// What is not the post's running text: code, tables of data, captions, headings (which
-/// end in no full stop and so would run into the next sentence), and what never shows.
-const NOT_PROSE: [&str; 30] = [
+/// Maximum number of attribute separators in a tag. A tag with more is removed, because the
+/// tokenizer compares each attribute with all others, which is quadratic.
+const MAX_ATTRIBUTE_SEPARATORS: usize = 500;
+
+/// Elements that are not running text: code, tables, captions, invisible elements, and
+/// headings, which have no full stop and would be joined with the next sentence.
+const NON_TEXT_ELEMENTS: [&str; 30] = [
     "script",
     "style",
     "head",
@@ -53,97 +56,98 @@ const NOT_PROSE: [&str; 30] = [
     "xmp",
 ];
 
-/// What does not part one block of text from the next.
-const INLINE: [&str; 42] = [
+/// Elements that do not start a new block of text.
+const INLINE_ELEMENTS: [&str; 42] = [
     "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em",
     "font", "i", "img", "ins", "kbd", "label", "mark", "nobr", "picture", "q", "rp", "rt", "ruby",
     "s", "samp", "small", "source", "span", "strike", "strong", "sub", "sup", "time", "tt", "u",
     "var", "wbr", "noscript", "br",
 ];
 
+/// Plain text and images of an HTML document.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Prose {
-    /// Paragraphs, list items and the like, each on one line and clean.
+pub(super) struct ExtractedText {
+    /// Paragraphs, list items and other blocks, each as one clean line.
     pub blocks: Vec<String>,
-    /// In the order of the page, as written there.
+    /// Images in document order, with their URLs as written.
     pub images: Vec<RawImage>,
-    /// Whether all of it was read.
-    pub is_whole: bool,
+    /// Whether the whole document was read, see [`MAX_BYTES`].
+    pub is_complete: bool,
 }
 
-/// Reads at most [`MAX_BYTES`] of `html`, in time linear in them.
-pub(super) fn read(html: &str) -> Prose {
-    let kept = &html[..html.floor_char_boundary(MAX_BYTES)];
+/// Extracts the text of the first [`MAX_BYTES`] of `html`, in linear time.
+pub(super) fn extract_text(html: &str) -> ExtractedText {
+    let head = &html[..html.floor_char_boundary(MAX_BYTES)];
     let input = BufferQueue::default();
-    for piece in without_slow_tags(kept) {
-        input.push_back(StrTendril::from_slice(piece));
+    for part in remove_slow_tags(head) {
+        input.push_back(StrTendril::from_slice(part));
     }
     let tokenizer = Tokenizer::new(Sink::default(), TokenizerOpts::default());
-    // The only stops are at scripts and encodings, and the text goes on behind them.
+    // The tokenizer pauses at scripts and encoding declarations only; feeding it again continues.
     while !input.is_empty() {
         let _ = tokenizer.feed(&input);
     }
     tokenizer.end();
-    let mut reading = tokenizer.sink.0.into_inner();
-    reading.end_block();
-    Prose {
-        is_whole: kept.len() == html.len(),
-        ..reading.prose
+    let mut extractor = tokenizer.sink.0.into_inner();
+    extractor.end_block();
+    ExtractedText {
+        is_complete: head.len() == html.len(),
+        ..extractor.output
     }
 }
 
-/// `html` without the tags that are made to be slow.
-fn without_slow_tags(html: &str) -> Vec<&str> {
+/// Returns the parts of `html` around tags with too many attributes.
+fn remove_slow_tags(html: &str) -> Vec<&str> {
     let bytes = html.as_bytes();
-    let mut pieces = Vec::new();
-    let (mut kept_to, mut tag, mut marks) = (0, None, 0);
-    for (at, byte) in bytes.iter().enumerate() {
+    let mut parts = Vec::new();
+    let (mut part_start, mut tag_start, mut separators) = (0, None, 0);
+    for (index, byte) in bytes.iter().enumerate() {
         match byte {
-            b'<' if tag.is_none() || marks <= MAX_ATTRIBUTE_MARKS => {
-                let opens = bytes
-                    .get(at + 1)
+            b'<' if tag_start.is_none() || separators <= MAX_ATTRIBUTE_SEPARATORS => {
+                let is_tag = bytes
+                    .get(index + 1)
                     .is_some_and(|next| next.is_ascii_alphabetic() || *next == b'/');
-                (tag, marks) = (opens.then_some(at), 0);
+                (tag_start, separators) = (is_tag.then_some(index), 0);
             }
             b'>' => {
-                if let Some(start) = tag.take()
-                    && marks > MAX_ATTRIBUTE_MARKS
+                if let Some(start) = tag_start.take()
+                    && separators > MAX_ATTRIBUTE_SEPARATORS
                 {
-                    pieces.push(&html[kept_to..start]);
-                    kept_to = at + 1;
+                    parts.push(&html[part_start..start]);
+                    part_start = index + 1;
                 }
             }
-            b' ' | b'\t' | b'\n' | b'\r' | b'\x0C' | b'/' | b'"' | b'\'' => marks += 1,
+            b' ' | b'\t' | b'\n' | b'\r' | b'\x0C' | b'/' | b'"' | b'\'' => separators += 1,
             _ => {}
         }
     }
-    let end = tag
-        .filter(|_| marks > MAX_ATTRIBUTE_MARKS)
+    let end = tag_start
+        .filter(|_| separators > MAX_ATTRIBUTE_SEPARATORS)
         .unwrap_or(html.len());
-    pieces.push(&html[kept_to..end]);
-    pieces
+    parts.push(&html[part_start..end]);
+    parts
 }
 
 #[derive(Default)]
-struct Sink(RefCell<Reading>);
+struct Sink(RefCell<Extractor>);
 
 #[derive(Default)]
-struct Reading {
-    prose: Prose,
+struct Extractor {
+    output: ExtractedText,
     block: String,
-    /// The element that is being passed over, and how many of its name are open.
-    passing: Option<(String, usize)>,
+    /// The element that is being skipped, and the number of open elements of this name.
+    skipped: Option<(String, usize)>,
 }
 
 impl TokenSink for Sink {
     type Handle = ();
 
     fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        let mut reading = self.0.borrow_mut();
+        let mut extractor = self.0.borrow_mut();
         match token {
-            Token::TagToken(tag) => reading.tag(&tag),
+            Token::TagToken(tag) => extractor.handle_tag(&tag),
             Token::CharacterTokens(text) => {
-                reading.text(&text);
+                extractor.push_text(&text);
                 TokenSinkResult::Continue
             }
             _ => TokenSinkResult::Continue,
@@ -151,21 +155,21 @@ impl TokenSink for Sink {
     }
 }
 
-impl Reading {
-    fn tag(&mut self, tag: &Tag) -> TokenSinkResult<()> {
+impl Extractor {
+    fn handle_tag(&mut self, tag: &Tag) -> TokenSinkResult<()> {
         let name: &str = &tag.name;
-        if !INLINE.contains(&name) {
+        if !INLINE_ELEMENTS.contains(&name) {
             self.end_block();
         } else if name == "br" {
             self.block.push(' ');
         }
         match tag.kind {
-            TagKind::StartTag => self.open(name, tag),
-            TagKind::EndTag => self.close(name),
+            TagKind::StartTag => self.open_element(name, tag),
+            TagKind::EndTag => self.close_element(name),
         }
         match (tag.kind, name) {
-            (TagKind::StartTag, "q") => self.text("“"),
-            (TagKind::EndTag, "q") => self.text("”"),
+            (TagKind::StartTag, "q") => self.push_text("“"),
+            (TagKind::EndTag, "q") => self.push_text("”"),
             _ => {}
         }
         match (tag.kind, name) {
@@ -178,43 +182,43 @@ impl Reading {
         }
     }
 
-    fn open(&mut self, name: &str, tag: &Tag) {
+    fn open_element(&mut self, name: &str, tag: &Tag) {
         if name == "img" {
-            self.prose.images.extend(image(tag));
+            self.output.images.extend(image(tag));
         }
-        match &mut self.passing {
-            Some((passed, open)) if passed == name => *open += 1,
+        match &mut self.skipped {
+            Some((skipped, open)) if skipped == name => *open += 1,
             Some(_) => {}
-            None if NOT_PROSE.contains(&name) && !tag.self_closing => {
-                self.passing = Some((name.to_owned(), 1))
+            None if NON_TEXT_ELEMENTS.contains(&name) && !tag.self_closing => {
+                self.skipped = Some((name.to_owned(), 1))
             }
             None => {}
         }
     }
 
-    fn close(&mut self, name: &str) {
-        if let Some((passed, open)) = &mut self.passing
-            && passed == name
+    fn close_element(&mut self, name: &str) {
+        if let Some((skipped, open)) = &mut self.skipped
+            && skipped == name
         {
             *open -= 1;
             if *open == 0 {
-                self.passing = None;
+                self.skipped = None;
             }
         }
     }
 
-    fn text(&mut self, text: &str) {
-        if self.passing.is_none() {
+    fn push_text(&mut self, text: &str) {
+        if self.skipped.is_none() {
             self.block.push_str(text);
         }
     }
 
     fn end_block(&mut self) {
         let mut clean = String::new();
-        push_clean(&mut clean, &self.block);
+        append_clean(&mut clean, &self.block);
         self.block.clear();
         if !clean.is_empty() {
-            self.prose.blocks.push(clean);
+            self.output.blocks.push(clean);
         }
     }
 }
@@ -229,7 +233,7 @@ fn image(tag: &Tag) -> Option<RawImage> {
     };
     let pixels = |name: &str| attribute(name)?.trim_end_matches("px").parse().ok();
     Some(RawImage {
-        // What loads late has its true address elsewhere.
+        // A lazily loaded image has its URL in data-src and a placeholder in src.
         url: attribute("data-src").or_else(|| attribute("src"))?,
         width: pixels("width"),
         height: pixels("height"),
@@ -243,11 +247,11 @@ mod tests {
     use super::*;
 
     fn blocks(html: &str) -> Vec<String> {
-        read(html).blocks
+        extract_text(html).blocks
     }
 
     #[test]
-    fn markup_goes_and_words_stay() {
+    fn markup_is_removed_and_text_kept() {
         assert_eq!(
             blocks("<p>Fish &amp; <b>chips</b>,<br>hot&nbsp;!</p><p>Two</p>"),
             ["Fish & chips, hot !", "Two"]
@@ -259,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_shows_is_gone() {
+    fn invisible_elements_are_removed() {
         let html = "<p onclick=x>a</p><script>if (1 < 2) '</p>'</script><style>p{}</style><svg><text>no</text></svg>\
                     <!-- b --><noscript><img src=c.png></noscript><p>d</p><h2>Heading</h2><pre>code</pre><p>e";
         assert_eq!(blocks(html), ["a", "d", "e"]);
@@ -271,8 +275,8 @@ mod tests {
     }
 
     #[test]
-    fn images_are_noted_in_their_order() {
-        let images = read(
+    fn images_are_returned_in_document_order() {
+        let images = extract_text(
             "<img src=' a.png ' width=600px height=1><img alt=none><img src=b.gif data-src=c.png>",
         )
         .images;
@@ -291,12 +295,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_made_to_be_slow_is_slow() {
+    fn hostile_html_is_read_in_linear_time() {
         let started = std::time::Instant::now();
         let deep = "<div>".repeat(50_000) + "deep";
         assert_eq!(blocks(&deep), ["deep"]);
         let long = "word ".repeat(MAX_BYTES);
-        assert!(!read(&long).is_whole);
+        assert!(!extract_text(&long).is_complete);
         let attributes: String = (0..30_000).map(|n| format!(" a{n}")).collect();
         assert_eq!(
             blocks(&format!("before<i {attributes}> after")),
@@ -315,8 +319,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_input_panics(html in "(<[/!a-z]{0,3}[ a-z=\"'>]{0,4}|&#?[a-z0-9]{0,4};?|\\PC|script|style){0,60}") {
-            read(&html);
+        fn random_html_does_not_panic(html in "(<[/!a-z]{0,3}[ a-z=\"'>]{0,4}|&#?[a-z0-9]{0,4};?|\\PC|script|style){0,60}") {
+            extract_text(&html);
         }
     }
 }

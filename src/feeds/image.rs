@@ -1,14 +1,15 @@
-//! Which picture stands beside a post.
+//! Selection of the image of a post.
 
 use url::Url;
 
+use crate::feeds::link::resolve_link;
 use crate::feeds::raw::RawImage;
 
-/// Smaller than this, in pixels, it is an icon, a smiley or a tracker.
-const MIN_SIDE: u32 = 48;
+/// Minimum width and height in pixels. Smaller images are icons, emoji or tracking pixels.
+const MIN_SIDE_PIXELS: u32 = 48;
 
-/// Hosts whose pictures are counters, smileys and portraits.
-const NEVER_HOSTS: [&str; 8] = [
+/// Hosts of tracking pixels, emoji and avatars.
+const EXCLUDED_HOSTS: [&str; 8] = [
     "feeds.feedburner.com",
     "pixel.wp.com",
     "stats.wordpress.com",
@@ -19,32 +20,32 @@ const NEVER_HOSTS: [&str; 8] = [
     "google-analytics.com",
 ];
 
-/// The first picture of `images` that a mail can show: http(s), absolute, of a kind
-/// that mail programs draw, and large enough to be one.
-pub(super) fn choose<'a>(
+/// Returns the first image that an email can show: an http(s) URL, in a format that mail
+/// programs support, and not too small.
+pub(super) fn select_image<'a>(
     images: impl IntoIterator<Item = &'a RawImage>,
     base: Option<&Url>,
 ) -> Option<Url> {
     images.into_iter().find_map(|image| {
-        let is_small = |side: Option<u32>| side.is_some_and(|pixels| pixels < MIN_SIDE);
+        let is_small = |side: Option<u32>| side.is_some_and(|pixels| pixels < MIN_SIDE_PIXELS);
         if is_small(image.width) || is_small(image.height) {
             return None;
         }
-        crate::feeds::link::absolute(&image.url, base).filter(can_be_shown)
+        resolve_link(&image.url, base).filter(is_displayable)
     })
 }
 
-fn can_be_shown(url: &Url) -> bool {
+fn is_displayable(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
-    let of = |never: &&str| {
-        host.strip_suffix(*never)
+    let is_host = |excluded: &&str| {
+        host.strip_suffix(*excluded)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
     let path = url.path().to_ascii_lowercase();
-    let is_counter =
+    let is_tracker =
         path.contains("/_/stat") || path.ends_with("/pixel.gif") || path.ends_with("/b.gif");
-    !NEVER_HOSTS.iter().any(of)
-        && !is_counter
+    !EXCLUDED_HOSTS.iter().any(is_host)
+        && !is_tracker
         && !path.ends_with(".svg")
         && !path.ends_with(".svgz")
 }
@@ -53,7 +54,7 @@ fn can_be_shown(url: &Url) -> bool {
 mod tests {
     use super::*;
 
-    fn chosen(images: &[(&str, Option<u32>)]) -> Option<String> {
+    fn selected(images: &[(&str, Option<u32>)]) -> Option<String> {
         let base = Url::parse("https://blog.example/posts/").unwrap();
         let images: Vec<RawImage> = images
             .iter()
@@ -63,12 +64,12 @@ mod tests {
                 height: None,
             })
             .collect();
-        choose(&images, Some(&base)).map(String::from)
+        select_image(&images, Some(&base)).map(String::from)
     }
 
     #[test]
-    fn the_first_that_can_be_shown() {
-        let counters = [
+    fn select_image_skips_trackers_and_unsupported_formats() {
+        let images = [
             ("https://feeds.feedburner.com/~r/x", None),
             ("https://secure.gravatar.com/avatar/1", None),
             ("/wide.png", Some(1)),
@@ -80,9 +81,9 @@ mod tests {
             ("/second.jpg", None),
         ];
         assert_eq!(
-            chosen(&counters).as_deref(),
+            selected(&images).as_deref(),
             Some("https://blog.example/cover.jpg")
         );
-        assert_eq!(chosen(&counters[..7]), None);
+        assert_eq!(selected(&images[..7]), None);
     }
 }

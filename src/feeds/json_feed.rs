@@ -1,12 +1,14 @@
-//! JSON Feed 1 and 1.1 (jsonfeed.org). Read here and not by feed-rs, which leaves out
-//! the image and gives up the whole feed for one item with a number for an id.
+//! JSON Feed 1 and 1.1 (jsonfeed.org).
+//!
+//! Not read by feed-rs, which ignores the image and rejects the whole feed if one item has a
+//! number as its id.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::clock::Timestamp;
 use crate::feeds::error::ParseError;
-use crate::feeds::raw::{RawFeed, RawImage, RawPost, Wording};
+use crate::feeds::raw::{FeedText, RawFeed, RawImage, RawPost};
 
 #[derive(Deserialize)]
 struct Feed {
@@ -22,15 +24,17 @@ struct Feed {
     items: Vec<Value>,
 }
 
+/// Parses a JSON Feed.
+///
 /// # Errors
-/// When it is no JSON, or no JSON Feed.
+/// Returns [`ParseError::Json`] if the document is not valid JSON or not a JSON Feed.
 pub(super) fn parse(bytes: &[u8]) -> Result<RawFeed, ParseError> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let feed: Feed =
         serde_json::from_slice(bytes).map_err(|error| ParseError::Json(error.to_string()))?;
     if !feed.version.starts_with("https://jsonfeed.org/version/1") {
         return Err(ParseError::Json(
-            "its version is no version of JSON Feed".to_owned(),
+            "unknown version; expected https://jsonfeed.org/version/1 or 1.1".to_owned(),
         ));
     }
     let author = author(&feed.author, &feed.authors);
@@ -41,17 +45,17 @@ pub(super) fn parse(bytes: &[u8]) -> Result<RawFeed, ParseError> {
         .map(|item| post(item, author.clone()))
         .collect();
     Ok(RawFeed {
-        title: Wording::plain(string(&feed.title).unwrap_or_default()),
+        title: FeedText::plain(string(&feed.title).unwrap_or_default()),
         home: string(&feed.home_page_url),
         unreadable: feed.items.len() - posts.len(),
         posts,
-        relative_to_document: false,
+        links_relative_to_document: false,
     })
 }
 
 fn post(item: &Value, feed_author: Option<String>) -> RawPost {
     let text = |key: &str| string(&item[key]);
-    let plain = |key: &str| text(key).map(Wording::plain);
+    let plain = |key: &str| text(key).map(FeedText::plain);
     let images = [text("image"), text("banner_image")].into_iter().flatten();
     RawPost {
         guid: text("id").filter(|id| !id.is_empty()),
@@ -62,7 +66,7 @@ fn post(item: &Value, feed_author: Option<String>) -> RawPost {
         title: plain("title").unwrap_or_default(),
         summary: plain("summary").unwrap_or_default(),
         content: text("content_html")
-            .map(Wording::html)
+            .map(FeedText::html)
             .or_else(|| plain("content_text"))
             .unwrap_or_default(),
         images: images
@@ -77,7 +81,7 @@ fn post(item: &Value, feed_author: Option<String>) -> RawPost {
     }
 }
 
-/// The specification has readers take a number for a string.
+/// Returns a string or a number as text: the specification requires readers to accept both.
 fn string(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -91,6 +95,6 @@ fn author(author: &Value, authors: &Value) -> Option<String> {
 }
 
 fn date(value: &Value) -> Option<Timestamp> {
-    let moment = chrono::DateTime::parse_from_rfc3339(value.as_str()?.trim()).ok()?;
-    Some(moment.to_utc().into())
+    let date = chrono::DateTime::parse_from_rfc3339(value.as_str()?.trim()).ok()?;
+    Some(date.to_utc().into())
 }

@@ -1,13 +1,15 @@
-//! The links of a feed.
+//! Links in a feed.
 
 use url::Url;
 
-/// Longer ones are cut by mail programs and servers on the way.
-const MAX_BYTES: usize = 2_000;
+/// Maximum length of a link in bytes. Mail programs and servers truncate longer ones.
+const MAX_LINK_BYTES: usize = 2_000;
 
-/// `text` as an http(s) URL with a host, a relative one against `base`; `None` for
-/// whatever else a feed may have put there.
-pub(super) fn absolute(text: &str, base: Option<&Url>) -> Option<Url> {
+/// Resolves a link against `base`.
+///
+/// Returns `None` unless the result is an http(s) URL with a host of at most
+/// [`MAX_LINK_BYTES`].
+pub(super) fn resolve_link(text: &str, base: Option<&Url>) -> Option<Url> {
     let text = text.trim();
     if text.is_empty() {
         return None;
@@ -19,7 +21,7 @@ pub(super) fn absolute(text: &str, base: Option<&Url>) -> Option<Url> {
     };
     let is_usable = matches!(url.scheme(), "http" | "https")
         && url.has_host()
-        && url.as_str().len() <= MAX_BYTES;
+        && url.as_str().len() <= MAX_LINK_BYTES;
     is_usable.then_some(url)
 }
 
@@ -28,9 +30,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn http_and_absolute_or_nothing() {
+    fn resolve_link_returns_http_urls_only() {
         let base = Url::parse("https://blog.example/2026/feed.xml").unwrap();
-        let link = |text: &str| absolute(text, Some(&base)).map(String::from);
+        let link = |text: &str| resolve_link(text, Some(&base)).map(String::from);
         assert_eq!(
             link(" /a b ").as_deref(),
             Some("https://blog.example/a%20b")
@@ -54,9 +56,9 @@ mod tests {
             assert_eq!(link(text), None, "{text}");
         }
         assert_eq!(
-            link(&format!("https://x.example/{}", "a".repeat(MAX_BYTES))),
+            link(&format!("https://x.example/{}", "a".repeat(MAX_LINK_BYTES))),
             None
         );
-        assert_eq!(absolute("/a", None), None);
+        assert_eq!(resolve_link("/a", None), None);
     }
 }

@@ -1,76 +1,87 @@
-//! From a feed's bytes to posts that can be mailed.
+//! Converts the content of a feed to posts that can be put into an email.
 
 use url::Url;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::FeedPost;
 use crate::feeds::error::ParseError;
-use crate::feeds::html::{self, Prose};
-use crate::feeds::raw::{Markup, RawFeed, RawPost, Wording};
-use crate::feeds::text::{clean, cut_at_word};
+use crate::feeds::html::{self, ExtractedText};
+use crate::feeds::raw::{FeedText, Markup, RawFeed, RawPost};
+use crate::feeds::text::{clean_line, truncate_at_word};
 use crate::feeds::{excerpt, image, json_feed, link, rss_atom};
 
-const MAX_TITLE: usize = 200;
-/// A post without a title is called by this much of its first words.
-const MAX_TITLE_FROM_TEXT: usize = 80;
-const MAX_AUTHOR: usize = 80;
+/// Maximum characters of a title. Longer ones are truncated.
+const MAX_TITLE_CHARS: usize = 200;
+
+/// Maximum characters of a title that is made from the text of a post without one.
+const MAX_TITLE_FROM_TEXT_CHARS: usize = 80;
+
+/// Maximum characters of an author's name. Longer ones are truncated.
+const MAX_AUTHOR_CHARS: usize = 80;
+
+/// Maximum bytes of a guid. A longer one is ignored: truncated, it might not be unique.
 const MAX_GUID_BYTES: usize = 2_048;
 
-/// A date before 1990 or after 2100 is a zero or a slip, and none.
+/// Earliest valid date, 1990-01-01. Earlier ones are zero values or typos and are ignored.
 const EARLIEST: Timestamp = Timestamp::from_millis(631_152_000_000);
+
+/// Latest valid date, 2100-01-01. Later ones are ignored.
 const LATEST: Timestamp = Timestamp::from_millis(4_102_444_800_000);
 
-/// What one reading of a feed gave.
+/// Content of a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsedFeed {
-    /// The blog's name, clean; empty when the feed has none.
+    /// Name of the blog, cleaned; empty if the feed has none.
     pub title: String,
-    /// The blog's page.
+    /// Home page of the blog.
     pub home: Option<Url>,
-    /// In the feed's order; each has a link.
+    /// Posts in the order of the feed. Each has a link.
     pub posts: Vec<FeedPost>,
-    /// How many more it has that cannot be linked to or read.
-    pub passed_over: usize,
+    /// Number of items that were skipped because they have no link or cannot be read.
+    pub skipped: usize,
 }
 
-/// Reads RSS 0.9 to 2.0, RDF, Atom and JSON Feed. `base` is where the feed was found:
-/// relative links count from there, or from the blog's own page.
+/// Parses RSS 0.9 to 2.0, RDF, Atom and JSON Feed.
+///
+/// `base` is the URL of the feed. Relative links are resolved against it or against the home
+/// page of the blog, depending on the format.
 ///
 /// # Errors
-/// When it is no feed, or not one to its end. A single bad post is passed over.
+/// Returns a [`ParseError`] if the document is not a complete feed. A single invalid item is
+/// skipped.
 pub fn parse(bytes: &[u8], base: Option<&Url>) -> Result<ParsedFeed, ParseError> {
-    let raw = read(bytes)?;
+    let raw = parse_by_format(bytes)?;
     let home = raw
         .home
         .as_deref()
-        .and_then(|home| link::absolute(home, base));
-    let link_base = if raw.relative_to_document {
+        .and_then(|home| link::resolve_link(home, base));
+    let link_base = if raw.links_relative_to_document {
         base.or(home.as_ref())
     } else {
         home.as_ref().or(base)
     };
-    let title = cut_at_word(&title_line(&raw.title), MAX_TITLE);
-    let offered = raw.posts.len() + raw.unreadable;
+    let title = truncate_at_word(&clean_title(&raw.title), MAX_TITLE_CHARS);
+    let item_count = raw.posts.len() + raw.unreadable;
     let posts: Vec<FeedPost> = raw
         .posts
         .iter()
         .filter_map(|raw| post(raw, link_base))
         .collect();
     Ok(ParsedFeed {
-        passed_over: offered - posts.len(),
+        skipped: item_count - posts.len(),
         title,
         home,
         posts,
     })
 }
 
-/// The format is told by the first character that counts: bytes of a UTF-16 feed and
-/// byte order marks stand before it.
-fn read(bytes: &[u8]) -> Result<RawFeed, ParseError> {
-    let counts = |byte: &&u8| {
+/// Detects the format by the first significant character, skipping byte order marks and the
+/// zero bytes of UTF-16.
+fn parse_by_format(bytes: &[u8]) -> Result<RawFeed, ParseError> {
+    let is_significant = |byte: &&u8| {
         !byte.is_ascii_whitespace() && !matches!(byte, 0 | 0xEF | 0xBB | 0xBF | 0xFE | 0xFF)
     };
-    match bytes.iter().find(counts) {
+    match bytes.iter().find(is_significant) {
         Some(b'<') => rss_atom::parse(bytes),
         Some(b'{') => json_feed::parse(bytes),
         Some(_) => Err(ParseError::Unknown),
@@ -82,15 +93,18 @@ fn post(raw: &RawPost, base: Option<&Url>) -> Option<FeedPost> {
     let guid = raw
         .guid
         .as_deref()
-        .map(clean)
+        .map(clean_line)
         .filter(|guid| !guid.is_empty() && guid.len() <= MAX_GUID_BYTES);
-    let named = raw.links.iter().find_map(|text| link::absolute(text, base));
-    // A guid is often the permanent link; a relative one is only a name.
-    let url = named.or_else(|| link::absolute(guid.as_deref()?, None))?;
-    let summary = prose(&raw.summary);
-    let content = prose(&raw.content);
-    let title = cut_at_word(&title_line(&raw.title), MAX_TITLE);
-    let excerpt = excerpt::excerpt(&summary, &content, &title);
+    let link = raw
+        .links
+        .iter()
+        .find_map(|text| link::resolve_link(text, base));
+    // A guid is often the permanent link. A relative guid is an identifier only.
+    let url = link.or_else(|| link::resolve_link(guid.as_deref()?, None))?;
+    let summary = extract_text(&raw.summary);
+    let content = extract_text(&raw.content);
+    let title = truncate_at_word(&clean_title(&raw.title), MAX_TITLE_CHARS);
+    let excerpt = excerpt::build_excerpt(&summary, &content, &title);
     let title = if title.is_empty() {
         title_from_text(&excerpt, &url)
     } else {
@@ -103,48 +117,51 @@ fn post(raw: &RawPost, base: Option<&Url>) -> Option<FeedPost> {
         .chain(&summary.images);
     Some(FeedPost {
         guid,
-        image: image::choose(images, Some(&url)),
+        image: image::select_image(images, Some(&url)),
         link: Some(url),
         title,
         excerpt,
         author: raw
             .author
             .as_deref()
-            .map(|name| cut_at_word(&clean(name), MAX_AUTHOR))
+            .map(|name| truncate_at_word(&clean_line(name), MAX_AUTHOR_CHARS))
             .filter(|name| !name.is_empty()),
         published_at: raw
             .published_at
-            .filter(|moment| (EARLIEST..LATEST).contains(moment)),
+            .filter(|date| (EARLIEST..LATEST).contains(date)),
         comments: raw.comments,
-        minutes: excerpt::minutes(&summary, &content),
+        minutes: excerpt::estimate_reading_minutes(&summary, &content),
     })
 }
 
-fn prose(wording: &Wording) -> Prose {
-    if wording.markup == Markup::Html {
-        return html::read(&wording.text);
+fn extract_text(text: &FeedText) -> ExtractedText {
+    if text.markup == Markup::Html {
+        return html::extract_text(&text.text);
     }
-    let kept = &wording.text[..wording.text.floor_char_boundary(html::MAX_BYTES)];
-    Prose {
+    let kept = &text.text[..text.text.floor_char_boundary(html::MAX_BYTES)];
+    ExtractedText {
         blocks: kept
             .split("\n\n")
-            .map(clean)
+            .map(clean_line)
             .filter(|block| !block.is_empty())
             .collect(),
         images: Vec::new(),
-        is_whole: kept.len() == wording.text.len(),
+        is_complete: kept.len() == text.text.len(),
     }
 }
 
-/// Many feeds put HTML into titles without saying so; `Vec<T>` is a title too.
-fn title_line(title: &Wording) -> String {
+/// Returns a title as plain text. Many feeds put HTML into titles without declaring it, but
+/// `Vec<T>` must be kept.
+fn clean_title(title: &FeedText) -> String {
     let text = &title.text;
     if title.markup == Markup::Html || looks_like_markup(text) {
-        return html::read(text).blocks.join(" ");
+        return html::extract_text(text).blocks.join(" ");
     }
     match title.markup {
-        Markup::Plain => clean(text),
-        Markup::Html | Markup::Entities => html::read(&text.replace('<', "&lt;")).blocks.join(" "),
+        Markup::Plain => clean_line(text),
+        Markup::Html | Markup::Entities => html::extract_text(&text.replace('<', "&lt;"))
+            .blocks
+            .join(" "),
     }
 }
 
@@ -154,25 +171,24 @@ fn looks_like_markup(text: &str) -> bool {
         let name_length = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
         let (name, inside) = rest.split_at(name_length);
         let inside = inside.split('>').next().unwrap_or_default();
-        let closes =
+        let is_closing =
             inside.starts_with('/') && inside[1..].starts_with(|c: char| c.is_ascii_alphabetic());
         let is_comment = inside.starts_with("!--");
         let has_attribute = !name.is_empty() && inside.contains('=');
-        let is_alone = ["br", "hr", "wbr", "script", "style"]
+        let is_void_or_raw = ["br", "hr", "wbr", "script", "style"]
             .iter()
-            .any(|alone| name.eq_ignore_ascii_case(alone));
-        closes || is_comment || has_attribute || is_alone
+            .any(|tag| name.eq_ignore_ascii_case(tag));
+        is_closing || is_comment || has_attribute || is_void_or_raw
     })
 }
 
-/// Its first sentence or the words of it that fit, else the host it is found at.
+/// Returns the first sentence of the excerpt, truncated, or the host if there is no excerpt.
 fn title_from_text(excerpt: &str, url: &Url) -> String {
     if excerpt.is_empty() {
         return url.host_str().unwrap_or_default().to_owned();
     }
-    cut_at_word(&excerpt::first_sentence(excerpt), MAX_TITLE_FROM_TEXT)
+    truncate_at_word(&excerpt::first_sentence(excerpt), MAX_TITLE_FROM_TEXT_CHARS)
 }
 
 #[cfg(test)]
-#[path = "parse_tests.rs"]
 mod tests;

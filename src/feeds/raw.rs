@@ -1,33 +1,36 @@
-//! A feed as its format spells it, before anything of it is trusted or cleaned.
+//! Fields of a feed as its format defines them, not yet validated or cleaned.
 
 use crate::domain::clock::Timestamp;
 
+/// Fields of a feed.
 #[derive(Debug, Default)]
 pub(super) struct RawFeed {
-    pub title: Wording,
+    pub title: FeedText,
     pub home: Option<String>,
     pub posts: Vec<RawPost>,
-    /// What could not be read as a post at all.
+    /// Number of items that cannot be read as a post.
     pub unreadable: usize,
-    /// Whether a relative link counts from the document (RFC 4287 §2) and not, as is
-    /// the custom elsewhere, from the blog's home page.
-    pub relative_to_document: bool,
+    /// Whether links are relative to the document (Atom, RFC 4287 §2) instead of the home
+    /// page, as is common in RSS.
+    pub links_relative_to_document: bool,
 }
 
+/// Fields of an item or entry.
 #[derive(Debug, Default)]
 pub(super) struct RawPost {
     pub guid: Option<String>,
-    /// Best first.
+    /// Links to the post, the preferred one first.
     pub links: Vec<String>,
-    pub title: Wording,
-    pub summary: Wording,
-    pub content: Wording,
+    pub title: FeedText,
+    pub summary: FeedText,
+    pub content: FeedText,
     pub images: Vec<RawImage>,
     pub author: Option<String>,
     pub published_at: Option<Timestamp>,
     pub comments: Option<u32>,
 }
 
+/// An image with its size in pixels, if the feed states it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RawImage {
     pub url: String,
@@ -35,23 +38,24 @@ pub(super) struct RawImage {
     pub height: Option<u32>,
 }
 
-/// A piece of writing and what its feed says it is.
+/// A text and its markup, as declared by the feed.
 #[derive(Debug, Default)]
-pub(super) struct Wording {
+pub(super) struct FeedText {
     pub text: String,
     pub markup: Markup,
 }
 
+/// Markup of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Markup {
     #[default]
     Plain,
     Html,
-    /// An RSS title: never said to be HTML, and entities stand in it all the same.
+    /// Text with HTML entities but no tags: an RSS title, which is never declared as HTML.
     Entities,
 }
 
-impl Wording {
+impl FeedText {
     pub fn plain(text: String) -> Self {
         Self {
             text,

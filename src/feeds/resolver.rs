@@ -1,4 +1,4 @@
-//! Names to addresses, the public ones only.
+//! DNS resolver that returns public addresses only.
 
 use std::net::SocketAddr;
 
@@ -6,51 +6,60 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::feeds::ssrf::is_public;
 
+/// Addresses that a client may connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum AddressScope {
+    /// Public addresses only.
     Public,
-    Anywhere,
+    /// All addresses, for hosts allowed by the operator.
+    Any,
 }
 
-/// The address that is judged is the one that is connected to, as reqwest connects to
-/// what this answers: a name that changes its mind between (DNS rebinding) gains nothing.
+/// Resolver for reqwest.
+///
+/// reqwest connects to the addresses returned here, so the address that is checked is the
+/// address that is used: DNS rebinding has no effect.
 #[derive(Debug)]
-pub(super) struct Resolver(Reach);
+pub(super) struct Resolver(AddressScope);
 
 impl Resolver {
-    pub fn new(reach: Reach) -> Self {
-        Self(reach)
+    /// Creates a resolver for the addresses in `scope`.
+    pub(super) const fn new(scope: AddressScope) -> Self {
+        Self(scope)
     }
 }
 
+/// Error of resolving a host name.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ResolveError {
+    /// All addresses are outside the scope.
     #[error("the name has no public address")]
     NotPublic,
-    #[error("the name is not known: {0}")]
+    /// The name does not resolve.
+    #[error("the name cannot be resolved: {0}")]
     Unknown(#[source] std::io::Error),
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.0;
+        let scope = self.0;
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0))
+            let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0))
                 .await
                 .map_err(ResolveError::Unknown)?
                 .collect();
-            let reachable = within(reach, found);
-            if reachable.is_empty() {
+            let allowed = filter_by_scope(scope, addresses);
+            if allowed.is_empty() {
                 return Err(ResolveError::NotPublic.into());
             }
-            Ok(Box::new(reachable.into_iter()) as Addrs)
+            Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
 }
 
-fn within(reach: Reach, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let reachable = |address: &SocketAddr| reach == Reach::Anywhere || is_public(address.ip());
-    addresses.into_iter().filter(reachable).collect()
+fn filter_by_scope(scope: AddressScope, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let is_allowed = |address: &SocketAddr| scope == AddressScope::Any || is_public(address.ip());
+    addresses.into_iter().filter(is_allowed).collect()
 }
 
 #[cfg(test)]
@@ -58,13 +67,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_both_kinds_of_address_leads_to_the_public_one() {
+    fn public_scope_removes_private_addresses() {
         let public: SocketAddr = "1.1.1.1:0".parse().unwrap();
         let private: SocketAddr = "10.0.0.1:0".parse().unwrap();
-        assert_eq!(within(Reach::Public, vec![private, public]), [public]);
-        assert_eq!(
-            within(Reach::Anywhere, vec![private, public]),
-            [private, public]
-        );
+        let filter = |scope| filter_by_scope(scope, vec![private, public]);
+
+        assert_eq!(filter(AddressScope::Public), [public]);
+        assert_eq!(filter(AddressScope::Any), [private, public]);
     }
 }

@@ -1,46 +1,48 @@
-//! RSS 0.9 to 2.0, RDF and Atom, as feed-rs reads them.
+//! RSS 0.9 to 2.0, RDF and Atom, read by feed-rs after [`xml_repair`].
 
 use feed_rs::model::{Entry, FeedType, Link, LinkTarget, MediaContent, Text};
 
 use crate::domain::clock::Timestamp;
 use crate::feeds::error::ParseError;
-use crate::feeds::raw::{Markup, RawFeed, RawImage, RawPost, Wording};
-use crate::feeds::xml;
-use crate::feeds::xml_elements::THUMBNAIL_TYPE;
+use crate::feeds::raw::{FeedText, Markup, RawFeed, RawImage, RawPost};
+use crate::feeds::xml_repair::{self, THUMBNAIL_TYPE};
 
+/// Parses an RSS, RDF or Atom feed.
+///
 /// # Errors
-/// When it is no well-formed XML, or no feed.
+/// Returns [`ParseError::Xml`] if the document is not well-formed, and the other errors of
+/// [`xml_repair::repair`] if it is not a feed.
 pub(super) fn parse(bytes: &[u8]) -> Result<RawFeed, ParseError> {
-    let mended = xml::mend(bytes)?;
-    // An id that the feed did not give stays empty, and is so known as none.
+    let repaired = xml_repair::repair(bytes)?;
+    // feed-rs generates an id for items without one. An empty id is removed below.
     let parser = feed_rs::parser::Builder::new()
         .id_generator(|_, _, _| String::new())
         .build();
     let feed = parser
-        .parse(mended.xml.as_slice())
+        .parse(repaired.xml.as_slice())
         .map_err(|error| ParseError::Xml(error.to_string()))?;
     let is_atom = feed.feed_type == FeedType::Atom;
-    let read = mended.comments.len();
-    // feed-rs leaves out RDF items without a link, and nobody knows which.
-    let comments = if feed.entries.len() == read {
-        mended.comments
+    let item_count = repaired.comment_counts.len();
+    // feed-rs omits RDF items without a link. The counts can then not be assigned to items.
+    let comment_counts = if feed.entries.len() == item_count {
+        repaired.comment_counts
     } else {
         Vec::new()
     };
     Ok(RawFeed {
         title: feed
             .title
-            .map(|text| wording(text, is_atom))
+            .map(|text| feed_text(text, is_atom))
             .unwrap_or_default(),
         home: page_links(&feed.links).next(),
-        unreadable: read.saturating_sub(feed.entries.len()),
+        unreadable: item_count.saturating_sub(feed.entries.len()),
         posts: feed
             .entries
             .into_iter()
-            .zip(comments.into_iter().chain(std::iter::repeat(None)))
+            .zip(comment_counts.into_iter().chain(std::iter::repeat(None)))
             .map(|(entry, comments)| post(entry, comments, is_atom))
             .collect(),
-        relative_to_document: is_atom,
+        links_relative_to_document: is_atom,
     })
 }
 
@@ -49,14 +51,14 @@ fn post(entry: Entry, comments: Option<u32>, is_atom: bool) -> RawPost {
         let is_plain = content.content_type.as_str() == "text/plain";
         let text = content.body?;
         Some(if is_plain {
-            Wording::plain(text)
+            FeedText::plain(text)
         } else {
-            Wording::html(text)
+            FeedText::html(text)
         })
     });
     let mut summary = entry
         .summary
-        .map(|text| wording(text, is_atom))
+        .map(|text| feed_text(text, is_atom))
         .unwrap_or_default();
     if !is_atom {
         summary.markup = Markup::Html;
@@ -66,14 +68,14 @@ fn post(entry: Entry, comments: Option<u32>, is_atom: bool) -> RawPost {
         .iter()
         .flat_map(|media| &media.content)
         .filter_map(image);
-    let enclosed = entry.links.iter().filter(|link| is_rel(link, "enclosure"));
-    let enclosed = enclosed.filter(|link| {
+    let enclosures = entry.links.iter().filter(|link| has_rel(link, "enclosure"));
+    let enclosures = enclosures.filter(|link| {
         link.media_type
             .as_deref()
             .is_some_and(|mime| mime.starts_with("image/"))
     });
     let mut images: Vec<(bool, RawImage)> = media.collect();
-    images.extend(enclosed.map(|link| {
+    images.extend(enclosures.map(|link| {
         (
             false,
             RawImage {
@@ -82,14 +84,14 @@ fn post(entry: Entry, comments: Option<u32>, is_atom: bool) -> RawPost {
             },
         )
     }));
-    // The picture itself before its thumbnail, the wider one first.
+    // Full images before thumbnails, wider images first.
     images.sort_by_key(|(is_thumbnail, image)| (*is_thumbnail, std::cmp::Reverse(image.width)));
     RawPost {
         guid: Some(entry.id).filter(|id| !id.is_empty()),
         links: page_links(&entry.links).collect(),
         title: entry
             .title
-            .map(|text| wording(text, is_atom))
+            .map(|text| feed_text(text, is_atom))
             .unwrap_or_default(),
         summary,
         content: content.unwrap_or_default(),
@@ -100,19 +102,19 @@ fn post(entry: Entry, comments: Option<u32>, is_atom: bool) -> RawPost {
     }
 }
 
-fn wording(text: Text, is_atom: bool) -> Wording {
+fn feed_text(text: Text, is_atom: bool) -> FeedText {
     let markup = match (text.content_type.as_str(), is_atom) {
         ("text/plain", true) => Markup::Plain,
         ("text/plain", false) => Markup::Entities,
         _ => Markup::Html,
     };
-    Wording {
+    FeedText {
         text: text.content,
         markup,
     }
 }
 
-/// Links to the page itself, those that say they are HTML first.
+/// Returns the links to the page of a feed or post, HTML pages first.
 fn page_links(links: &[Link]) -> impl Iterator<Item = String> {
     let is_comments = |link: &Link| {
         matches!(
@@ -122,7 +124,7 @@ fn page_links(links: &[Link]) -> impl Iterator<Item = String> {
     };
     let mut pages: Vec<&Link> = links
         .iter()
-        .filter(|link| !is_comments(link) && (link.rel.is_none() || is_rel(link, "alternate")))
+        .filter(|link| !is_comments(link) && (link.rel.is_none() || has_rel(link, "alternate")))
         .collect();
     pages.sort_by_key(|link| {
         link.media_type
@@ -132,10 +134,11 @@ fn page_links(links: &[Link]) -> impl Iterator<Item = String> {
     pages.into_iter().map(|link| link.href.clone())
 }
 
-fn is_rel(link: &Link, rel: &str) -> bool {
+fn has_rel(link: &Link, rel: &str) -> bool {
     link.rel.as_deref() == Some(rel)
 }
 
+/// Returns an image and whether it is a thumbnail, or `None` for other media.
 fn image(media: &MediaContent) -> Option<(bool, RawImage)> {
     let url = media.url.as_ref()?;
     let mime = media.content_type.as_ref().map(|mime| mime.as_str());

@@ -1,47 +1,60 @@
-//! Where a feed is read from.
+//! Location of a feed: a URL or a file.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use url::Url;
 
-/// A feed's place, as the settings and the command line name it.
+/// Location of a feed, as given in the settings, the admin UI or on the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum FeedSource {
-    /// http or https, with a host, without user name, password and fragment.
+    /// An http or https URL with a host, without user name, password and fragment.
     Web(Url),
     /// An absolute path.
     File(PathBuf),
 }
 
+/// Error for an invalid location of a feed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FeedSourceError {
+    /// No text.
     #[error(
-        "a feed is named by its address, like https://example.com/feed.xml, or by the path of a file"
+        "enter the address of a feed, like https://example.com/feed.xml, or the path of a file"
     )]
     Empty,
-    #[error("control characters do not belong in a feed's address")]
+    /// Control characters, for example a line break.
+    #[error("the address of a feed must not contain control characters")]
     Control,
-    #[error("'{0}' is not an address that can be read: {1}")]
+    /// Not a complete URL, where a file is not allowed.
+    #[error("please enter the full address, starting with https://")]
+    Incomplete,
+    /// Not a valid URL. Contains the text and the parser's error.
+    #[error("'{0}' is not a valid address: {1}")]
     Malformed(String, url::ParseError),
-    #[error("a feed is read over http or https or from a file, and not over '{0}'")]
+    /// A URL with a scheme that is not supported. Contains the scheme.
+    #[error("'{0}' is not a supported scheme; expected https, http or a file")]
     Scheme(String),
+    /// A URL with a user name or password.
     #[error(
-        "a feed's address is shown wherever the feed is named; take the user name and password out of it"
+        "remove the user name and password from the address; it is visible wherever the feed is listed"
     )]
     Credentials,
-    #[error("'{0}' does not name a file of this machine; write file:///path/to/feed.xml")]
+    /// A `file://` URL with a host.
+    #[error("'{0}' is not a file on this machine; expected file:///path/to/feed.xml")]
     FileUrl(String),
 }
 
 impl FeedSource {
-    /// An http(s) URL, a `file://` URL or a path; a relative path is taken from `base`,
-    /// which should be absolute. Nothing is opened: a file may come later.
+    /// Parses an http(s) URL, a `file://` URL or a path.
+    ///
+    /// A relative path is relative to `base`, which should be absolute. Does not check that
+    /// the file exists.
     ///
     /// # Errors
-    /// What is wrong with `text`, in words for the person who typed it.
+    /// Returns a [`FeedSourceError`] that describes the problem to the user.
     pub fn parse(text: &str, base: &Path) -> Result<Self, FeedSourceError> {
-        // A URL loses its edges in parsing; a file's name may end in a blank.
+        // Not trimmed: URL parsing removes spaces at both ends, but the name of a file may
+        // end with one.
         if text.trim().is_empty() {
             return Err(FeedSourceError::Empty);
         }
@@ -49,7 +62,7 @@ impl FeedSource {
             return Err(FeedSourceError::Control);
         }
         match Url::parse(text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => Self::web(url),
+            Ok(url) if matches!(url.scheme(), "http" | "https") => Self::from_url(url),
             Ok(url) if url.scheme() == "file" => match url.to_file_path() {
                 Ok(path) => Ok(Self::File(path)),
                 Err(()) => Err(FeedSourceError::FileUrl(text.to_owned())),
@@ -62,7 +75,15 @@ impl FeedSource {
         }
     }
 
-    fn web(mut url: Url) -> Result<Self, FeedSourceError> {
+    /// Returns the host of a URL; `None` for a file. For logs: path and query may be secret.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Web(url) => url.host_str(),
+            Self::File(_) => None,
+        }
+    }
+
+    fn from_url(mut url: Url) -> Result<Self, FeedSourceError> {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(FeedSourceError::Credentials);
         }
@@ -71,7 +92,7 @@ impl FeedSource {
     }
 }
 
-/// Reads back through [`FeedSource::parse`] as the same source.
+/// Formats the location so that [`FeedSource::parse`] returns the same one.
 impl fmt::Display for FeedSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -96,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_and_paths_are_told_apart() {
+    fn parse_distinguishes_urls_and_paths() {
         let web = |text: &str| Ok(FeedSource::Web(Url::parse(text).unwrap()));
         assert_eq!(
             parse(" https://Example.com/feed#top "),
@@ -109,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_may_be_called_by_any_name() {
+    fn parse_keeps_unusual_file_names() {
         for name in ["/srv/feed.xml ", "/srv/®\u{2000}", "file:///srv/a%20"] {
             let source = parse(name).unwrap();
             assert_eq!(parse(&source.to_string()), Ok(source), "{name:?}");
@@ -117,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_refused_in_words() {
+    fn parse_rejects_unsupported_locations() {
         assert_eq!(parse("  "), Err(FeedSourceError::Empty));
         assert_eq!(
             parse("https://example.com/\r\nHost: x"),
@@ -147,7 +168,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_reads_back(text in "\\PC{0,40}") {
+        fn displayed_source_parses_as_the_same(text in "\\PC{0,40}") {
             if let Ok(source) = parse(&text) {
                 prop_assert_eq!(parse(&source.to_string()), Ok(source));
             }

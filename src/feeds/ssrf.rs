@@ -1,12 +1,16 @@
-//! Which addresses a fetch may reach: a feed's address is an outsider's text, and must
-//! not become a way into the network this program runs in.
+//! Protection against server-side request forgery (SSRF).
+//!
+//! The URL of a feed, and the redirects behind it, are untrusted input. They must not give
+//! access to the private network that this program runs in.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// IPv4 blocks that are not the public internet: RFC 6890 and the IANA special-purpose
-/// registry, multicast (RFC 5771) and the 6to4 relays (RFC 7526).
+/// IPv4 blocks that are not public, with the length of their prefix.
+///
+/// From the IANA special-purpose registry (RFC 6890), multicast (RFC 5771) and the 6to4
+/// relays (RFC 7526).
 const NOT_PUBLIC_V4: [(Ipv4Addr, u32); 16] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
@@ -26,12 +30,14 @@ const NOT_PUBLIC_V4: [(Ipv4Addr, u32); 16] = [
     (Ipv4Addr::new(255, 255, 255, 255), 32),
 ];
 
-/// The part of IPv6 that is given out as global unicast (RFC 4291 §2.4, IANA): all the
-/// rest is loopback, unspecified, v4-mapped, 64:ff9b::/96, ULA, link-local, multicast.
+/// The IPv6 block assigned for global unicast (RFC 4291 §2.4).
+///
+/// All other addresses are loopback, unspecified, IPv4-mapped, `64:ff9b::/96`, unique local,
+/// link-local or multicast.
 const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// What in that part is special all the same: IETF protocols with Teredo and ORCHID,
-/// documentation (RFC 3849, 9637), and 6to4, which wraps any IPv4 address.
+/// Blocks within [`GLOBAL_V6`] that are not public: IETF protocols with Teredo and ORCHID,
+/// documentation (RFC 3849, RFC 9637), and 6to4, which can contain any IPv4 address.
 const NOT_PUBLIC_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
@@ -39,7 +45,7 @@ const NOT_PUBLIC_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 
-/// Whether `address` is on the public internet.
+/// Returns whether `address` is on the public internet.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => !NOT_PUBLIC_V4.iter().any(|block| in_v4(v4, *block)),
@@ -57,35 +63,38 @@ fn in_v6(address: Ipv6Addr, (block, prefix): (Ipv6Addr, u32)) -> bool {
     (address.to_bits() ^ block.to_bits()).leading_zeros() >= prefix
 }
 
-/// One `host:port` that may be private, by the operator's word (`feeds.allow_private`).
+/// A `host:port` that may be private, allowed by the setting `feeds.allow_private`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowPrivate {
     host: Host<String>,
     port: u16,
 }
 
+/// Error for an entry of `feeds.allow_private` that is not a host and a port.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a host and a port, like blog.internal:8080 or [fd00::1]:80")]
+#[error("'{0}' is not a valid host and port; expected one like blog.internal:8080 or [fd00::1]:80")]
 pub struct AllowPrivateError(String);
 
 impl AllowPrivate {
+    /// Parses `host:port`. The port is required.
+    ///
     /// # Errors
-    /// When `text` is not `host:port`; the port is never guessed.
+    /// Returns [`AllowPrivateError`] if the host is invalid or the port is missing or 0.
     pub fn parse(text: &str) -> Result<Self, AllowPrivateError> {
-        let wrong = || AllowPrivateError(text.to_owned());
-        let (host, port) = text.trim().rsplit_once(':').ok_or_else(wrong)?;
+        let invalid = || AllowPrivateError(text.to_owned());
+        let (host, port) = text.trim().rsplit_once(':').ok_or_else(invalid)?;
         Ok(Self {
-            host: Host::parse(host).map_err(|_| wrong())?,
+            host: Host::parse(host).map_err(|_| invalid())?,
             port: port
                 .parse()
                 .ok()
                 .filter(|port| *port != 0)
-                .ok_or_else(wrong)?,
+                .ok_or_else(invalid)?,
         })
     }
 
-    /// Whether this is the host and port that `url` leads to.
-    pub fn covers(&self, url: &Url) -> bool {
+    /// Returns whether `url` has this host and port.
+    pub fn matches(&self, url: &Url) -> bool {
         url.host().is_some_and(|host| host.to_owned() == self.host)
             && url.port_or_known_default() == Some(self.port)
     }
@@ -96,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_public_internet_is_public() {
+    fn is_public_excludes_special_purpose_blocks() {
         let public = [
             "1.1.1.1",
             "9.255.255.255",
@@ -165,23 +174,23 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_is_for_one_host_and_port() {
-        let covers = |allow: &str, url: &str| {
+    fn allow_private_matches_one_host_and_port() {
+        let matches = |allow: &str, url: &str| {
             AllowPrivate::parse(allow)
                 .unwrap()
-                .covers(&Url::parse(url).unwrap())
+                .matches(&Url::parse(url).unwrap())
         };
-        assert!(covers("127.0.0.1:8000", "http://127.0.0.1:8000/feed"));
-        assert!(covers("127.0.0.1:8000", "http://2130706433:8000/feed"));
-        assert!(covers("Blog.Internal:443", "https://blog.internal/feed"));
-        assert!(covers("[::1]:80", "http://[::1]/"));
-        assert!(!covers("127.0.0.1:8000", "http://127.0.0.1:8001/feed"));
-        assert!(!covers("blog.internal:443", "http://blog.internal/"));
-        assert!(!covers("blog.internal:80", "http://x.blog.internal/"));
+        assert!(matches("127.0.0.1:8000", "http://127.0.0.1:8000/feed"));
+        assert!(matches("127.0.0.1:8000", "http://2130706433:8000/feed"));
+        assert!(matches("Blog.Internal:443", "https://blog.internal/feed"));
+        assert!(matches("[::1]:80", "http://[::1]/"));
+        assert!(!matches("127.0.0.1:8000", "http://127.0.0.1:8001/feed"));
+        assert!(!matches("blog.internal:443", "http://blog.internal/"));
+        assert!(!matches("blog.internal:80", "http://x.blog.internal/"));
     }
 
     #[test]
-    fn an_exception_names_both() {
+    fn allow_private_without_host_or_port_is_rejected() {
         for text in [
             "",
             "blog.internal",

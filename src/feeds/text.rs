@@ -1,31 +1,33 @@
-//! The characters that a line of a mail may bear.
+//! Cleaning of text for use in an email.
 
-/// Appends `text` as one line: runs of white space are one space, what is invisible and
-/// deceives is gone. There is no space at either end of what comes out.
-pub(super) fn push_clean(out: &mut String, text: &str) {
-    let mut at_gap = false;
+/// Appends `text` to `out` as a single line.
+///
+/// Collapses white space to one space, trims both ends, and removes control and deceptive
+/// format characters.
+pub(super) fn append_clean(out: &mut String, text: &str) {
+    let mut has_gap = false;
     for character in text.chars() {
         if character.is_whitespace() {
-            at_gap = true;
+            has_gap = true;
         } else if !is_deceptive(character) {
-            if at_gap && !out.is_empty() {
+            if has_gap && !out.is_empty() {
                 out.push(' ');
             }
-            at_gap = false;
+            has_gap = false;
             out.push(character);
         }
     }
 }
 
 /// `text` as one clean line; see [`push_clean`].
-pub(super) fn clean(text: &str) -> String {
+pub(super) fn clean_line(text: &str) -> String {
     let mut line = String::new();
-    push_clean(&mut line, text);
+    append_clean(&mut line, text);
     line
 }
 
-/// Controls, and the format characters that reorder a line (UAX #9) or hide within a
-/// word. The joiners stay: emoji and several scripts are written with them.
+/// Returns whether a character is a control character, reorders a line (UAX #9) or is
+/// invisible within a word. Joiners are kept: emoji and several scripts need them.
 fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -34,17 +36,17 @@ fn is_deceptive(character: char) -> bool {
             | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{FFFD}')
 }
 
-/// At most `max` characters of `line`, cut after a whole word, with … when cut.
-pub(super) fn cut_at_word(line: &str, max: usize) -> String {
+/// Returns `line`, truncated after a word to at most `max` characters including the `…`.
+pub(super) fn truncate_at_word(line: &str, max: usize) -> String {
     let Some((end, _)) = line.char_indices().nth(max) else {
         return line.to_owned();
     };
-    let (room, _) = line[..end].char_indices().next_back().unwrap_or((0, ' '));
-    let head = &line[..room];
-    // A line without spaces, as in Chinese, is cut where it must be.
+    let (limit, _) = line[..end].char_indices().next_back().unwrap_or((0, ' '));
+    let head = &line[..limit];
+    // A line without spaces, for example in Chinese, is cut between characters.
     let head = match head.rfind(' ') {
-        _ if line[room..].starts_with(' ') => head,
-        Some(gap) if gap * 4 > room => &head[..gap],
+        _ if line[limit..].starts_with(' ') => head,
+        Some(gap) if gap * 4 > limit => &head[..gap],
         _ => head,
     };
     format!(
@@ -58,33 +60,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_clean_line() {
-        assert_eq!(clean("  a\r\n\tb\u{a0}c\u{2028}d "), "a b c d");
-        assert_eq!(clean("invoice\u{202e}gpj.exe\u{0}\u{7}"), "invoicegpj.exe");
-        assert_eq!(clean("soft\u{ad}hy\u{200b}phen \u{feff}"), "softhyphen");
+    fn clean_line_removes_deceptive_characters() {
+        assert_eq!(clean_line("  a\r\n\tb\u{a0}c\u{2028}d "), "a b c d");
         assert_eq!(
-            clean("👩\u{200d}💻 می\u{200c}خواهم"),
+            clean_line("invoice\u{202e}gpj.exe\u{0}\u{7}"),
+            "invoicegpj.exe"
+        );
+        assert_eq!(
+            clean_line("soft\u{ad}hy\u{200b}phen \u{feff}"),
+            "softhyphen"
+        );
+        assert_eq!(
+            clean_line("👩\u{200d}💻 می\u{200c}خواهم"),
             "👩\u{200d}💻 می\u{200c}خواهم"
         );
     }
 
     #[test]
-    fn cuts_leave_whole_words() {
-        assert_eq!(cut_at_word("short", 5), "short");
-        assert_eq!(cut_at_word("two words", 8), "two…");
-        assert_eq!(cut_at_word("two words more", 10), "two words…");
-        assert_eq!(cut_at_word("well, then", 8), "well…");
-        assert_eq!(cut_at_word("Well. Then", 8), "Well…");
-        assert_eq!(cut_at_word("汉字汉字汉字", 4), "汉字汉…");
-        assert_eq!(cut_at_word("Donaudampfschifffahrt", 6), "Donau…");
+    fn truncation_keeps_whole_words() {
+        assert_eq!(truncate_at_word("short", 5), "short");
+        assert_eq!(truncate_at_word("two words", 8), "two…");
+        assert_eq!(truncate_at_word("two words more", 10), "two words…");
+        assert_eq!(truncate_at_word("well, then", 8), "well…");
+        assert_eq!(truncate_at_word("Well. Then", 8), "Well…");
+        assert_eq!(truncate_at_word("汉字汉字汉字", 4), "汉字汉…");
+        assert_eq!(truncate_at_word("Donaudampfschifffahrt", 6), "Donau…");
     }
 
     #[test]
-    fn no_cut_is_longer_than_asked() {
+    fn truncation_never_exceeds_max() {
         let line = "Ünïcödé wörds ünd möre ";
         for max in 1..30 {
             assert!(
-                cut_at_word(line.trim(), max).chars().count() <= max,
+                truncate_at_word(line.trim(), max).chars().count() <= max,
                 "{max}"
             );
         }

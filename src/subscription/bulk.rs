@@ -1,92 +1,109 @@
-//! What the desk does to readers who are on the list, one or many at a time.
+//! Actions of an editor on one or many subscribers.
 
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{Erase, StoreError, SubscriberRow, Unsubscribe};
 use crate::subscription::SubscriptionService;
 
+/// Action that an editor applies to a selection of subscribers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BulkAction {
+    /// Ends the subscription.
     Unsubscribe,
+    /// Deletes the personal data and keeps the address out of later imports.
     Erase,
-    AskAgain,
+    /// Sends pending subscribers another confirmation link.
+    ResendConfirmation,
 }
 
 impl BulkAction {
+    /// Returns the name used in forms and links.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unsubscribe => "unsubscribe",
             Self::Erase => "erase",
-            Self::AskAgain => "resend",
+            Self::ResendConfirmation => "resend",
         }
     }
 
-    /// Whether it means anything to who is in this state.
+    /// Returns whether the action changes a subscriber in this state.
     pub fn applies_to(self, state: SubscriberState) -> bool {
         use SubscriberState::{Confirmed, Pending};
         match self {
             Self::Unsubscribe => matches!(state, Pending | Confirmed),
             Self::Erase => true,
-            Self::AskAgain => state == Pending,
+            Self::ResendConfirmation => state == Pending,
         }
     }
 
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::Unsubscribe, Self::Erase, Self::AskAgain]
+    /// Returns the action with this name, or `None` for an unknown name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Unsubscribe, Self::Erase, Self::ResendConfirmation]
             .into_iter()
-            .find(|deed| deed.as_str() == word)
+            .find(|action| action.as_str() == name)
     }
 }
 
 impl SubscriptionService {
-    /// Does it to these readers, and gives to how many it applied.
+    /// Applies `action` to `subscribers` and returns how many of them it changed.
     ///
     /// # Errors
-    /// When the database fails; then it was done to none of them.
+    /// Returns [`StoreError::Database`] if the transaction fails, and [`StoreError::Corrupt`]
+    /// if a stored address cannot be parsed. In both cases no subscriber was changed.
     pub async fn apply(
         &self,
-        deed: BulkAction,
-        readers: &[SubscriberRow],
+        action: BulkAction,
+        subscribers: &[SubscriberRow],
     ) -> Result<u64, StoreError> {
-        match deed {
+        match action {
             BulkAction::Unsubscribe => {
-                let leaver = |reader: &SubscriberRow| Unsubscribe {
-                    id: reader.id,
-                    nonce: self.nonce(),
-                };
-                let leavers: Vec<Unsubscribe> = readers.iter().map(leaver).collect();
-                self.store.unsubscribe(&leavers, self.now()).await
+                let unsubscribes: Vec<Unsubscribe> = subscribers
+                    .iter()
+                    .map(|subscriber| Unsubscribe {
+                        id: subscriber.id,
+                        nonce: self.nonce(),
+                    })
+                    .collect();
+                self.store.unsubscribe(&unsubscribes, self.now()).await
             }
             BulkAction::Erase => {
-                let erasures: Result<Vec<Erase>, StoreError> =
-                    readers.iter().map(|reader| self.erasure(reader)).collect();
-                self.store.erase(&erasures?, self.now()).await
-            }
-            BulkAction::AskAgain => {
-                let waiting = readers
+                let erases: Result<Vec<Erase>, StoreError> = subscribers
                     .iter()
-                    .filter(|reader| deed.applies_to(reader.state));
-                let ids: Vec<SubscriberId> = waiting.map(|reader| reader.id).collect();
-                self.ask_again(&ids).await
+                    .map(|subscriber| self.erase_request(subscriber))
+                    .collect();
+                self.store.erase(&erases?, self.now()).await
+            }
+            BulkAction::ResendConfirmation => {
+                let pending: Vec<SubscriberId> = subscribers
+                    .iter()
+                    .filter(|subscriber| action.applies_to(subscriber.state))
+                    .map(|subscriber| subscriber.id)
+                    .collect();
+                self.resend_confirmations(&pending).await
             }
         }
     }
 
-    fn erasure(&self, reader: &SubscriberRow) -> Result<Erase, StoreError> {
-        let address = EmailAddress::parse(&reader.address).map_err(|_| StoreError::Corrupt {
-            what: "address",
-            value: reader.address.clone(),
-        })?;
+    fn erase_request(&self, subscriber: &SubscriberRow) -> Result<Erase, StoreError> {
+        let address =
+            EmailAddress::parse(&subscriber.address).map_err(|_| StoreError::Corrupt {
+                what: "address",
+                value: subscriber.address.clone(),
+            })?;
         Ok(Erase {
-            id: reader.id,
+            id: subscriber.id,
             address_mac: self.address_mac(&address),
         })
     }
 
-    /// Ends a suppression, and gives what the reader is now; `None` when there was none.
+    /// Removes the suppression of a subscriber.
+    ///
+    /// Returns the state that the subscriber is in afterwards, or `None` if there was no
+    /// suppression.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns [`StoreError::Database`] if the transaction fails, and [`StoreError::Corrupt`]
+    /// if the stored state cannot be parsed.
     pub async fn lift_suppression(
         &self,
         id: &SubscriberId,

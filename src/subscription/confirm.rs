@@ -1,55 +1,58 @@
-//! The second half of a double opt-in.
+//! Second step of the double opt-in: opening the confirmation link.
 
 use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
 use crate::subscription::{LinkError, SubscriptionService};
 
-/// Where a confirmation link leads.
+/// State of the subscriber that a valid confirmation link belongs to.
 #[derive(Clone, Debug)]
 pub enum Confirmation {
-    /// To the button.
-    Open(Subscriber),
-    Already(Subscriber),
+    /// Not confirmed yet: the page shows the button.
+    Pending(Subscriber),
+    /// Already confirmed, also if the link has expired since.
+    AlreadyConfirmed(Subscriber),
 }
 
 impl SubscriptionService {
-    /// Looks a link up and changes nothing: mail scanners open every link.
+    /// Verifies a confirmation link without changing anything, because mail scanners open
+    /// every link.
     ///
     /// # Errors
-    /// [`LinkError::Gone`] when it is forged, too old, or void.
-    pub async fn look_up_confirmation(&self, token: &str) -> Result<Confirmation, LinkError> {
+    /// Returns [`LinkError::Invalid`] if the link is forged, expired or replaced by a newer
+    /// one, and [`LinkError::Store`] if the subscriber cannot be read.
+    pub async fn verify_confirmation_link(&self, token: &str) -> Result<Confirmation, LinkError> {
         let claimed = self.keys.claimed_subscriber(token)?;
         let subscriber = self
             .store
             .subscriber(&claimed)
             .await?
-            .ok_or(LinkError::Gone)?;
-        let expires = self.keys.open_confirmation(token, &subscriber.nonce)?;
+            .ok_or(LinkError::Invalid)?;
+        let expires_at = self.keys.open_confirmation(token, &subscriber.nonce)?;
         if subscriber.state == SubscriberState::Confirmed {
-            return Ok(Confirmation::Already(subscriber));
+            return Ok(Confirmation::AlreadyConfirmed(subscriber));
         }
-        if expires <= self.now() {
-            return Err(LinkError::Gone);
+        if expires_at <= self.now() {
+            return Err(LinkError::Invalid);
         }
-        Ok(Confirmation::Open(subscriber))
+        Ok(Confirmation::Pending(subscriber))
     }
 
-    /// Confirms by a link. Doing it twice is as good as once.
+    /// Confirms the subscription that a link belongs to. Idempotent.
     ///
     /// # Errors
-    /// As [`Self::look_up_confirmation`].
+    /// Same as [`verify_confirmation_link`](Self::verify_confirmation_link).
     pub async fn confirm(&self, token: &str, ip: Option<&str>) -> Result<Confirmation, LinkError> {
-        let found = self.look_up_confirmation(token).await?;
-        if let Confirmation::Open(subscriber) = &found {
-            let macs = self.address_macs(&subscriber.address);
-            if self
+        let confirmation = self.verify_confirmation_link(token).await?;
+        if let Confirmation::Pending(subscriber) = &confirmation {
+            let address_macs = self.address_macs(&subscriber.address);
+            let is_confirmed = self
                 .store
-                .confirm(subscriber, ip, &macs, self.now())
-                .await?
-            {
-                tracing::info!(subscriber = %subscriber.id, "confirmed");
+                .confirm(subscriber, ip, &address_macs, self.now())
+                .await?;
+            if is_confirmed {
+                tracing::info!(subscriber = %subscriber.id, "subscription confirmed");
             }
         }
-        Ok(found)
+        Ok(confirmation)
     }
 }

@@ -1,4 +1,4 @@
-//! What a reader gets who asks for all that is kept of them.
+//! Export of all data stored about one subscriber (GDPR Art. 15 and 20).
 
 use chrono::SecondsFormat;
 use serde::Serialize;
@@ -7,9 +7,9 @@ use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryKind;
 use crate::store::{DeliveryRow, SubscriberRecord};
 
-/// A record as it is handed over: times as RFC 3339, all names in full.
+/// All data stored about one subscriber. Serialized with times in RFC 3339.
 #[derive(Clone, Debug, Serialize)]
-pub struct OwnData {
+pub struct DataExport {
     address: String,
     name: Option<String>,
     state: &'static str,
@@ -19,8 +19,8 @@ pub struct OwnData {
     source: String,
     created_at: String,
     consent: Consent,
-    /// The oldest first.
-    mails: Vec<OwnMail>,
+    /// Oldest first.
+    mails: Vec<Mail>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -33,7 +33,7 @@ struct Consent {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct OwnMail {
+struct Mail {
     kind: &'static str,
     issue: Option<i64>,
     address: Option<String>,
@@ -43,53 +43,55 @@ struct OwnMail {
     at: String,
 }
 
-impl OwnData {
-    /// Of the reader's record and their mails, the newest of these first.
-    pub(super) fn of(record: SubscriberRecord, mut mails: Vec<DeliveryRow>) -> Self {
-        // Without what went to an address they asked to move to: whether it is filed under
-        // them would tell whose that address is.
-        mails.retain(|mail| {
-            mail.kind != DeliveryKind::SubscriberLink
-                || mail.address.as_deref() == Some(record.address.as_str())
+impl DataExport {
+    /// Creates the export from a subscriber's record and deliveries, newest delivery first.
+    pub(super) fn new(record: SubscriberRecord, mut deliveries: Vec<DeliveryRow>) -> Self {
+        // Excludes emails sent to an address that the subscriber wanted to change to: their
+        // presence would reveal whether another subscriber has that address.
+        deliveries.retain(|delivery| {
+            delivery.kind != DeliveryKind::SubscriberLink
+                || delivery.address.as_deref() == Some(record.address.as_str())
         });
         Self {
             address: record.address,
             name: record.name,
             state: record.state.as_str(),
-            state_since: iso(record.since),
+            state_since: rfc3339(record.since),
             suppressed_why: record.suppressed_why,
-            paused_until: record.paused_until.map(iso),
+            paused_until: record.paused_until.map(rfc3339),
             source: record.source,
-            created_at: iso(record.created_at),
+            created_at: rfc3339(record.created_at),
             consent: Consent {
-                asked_at: record.asked_at.map(iso),
+                asked_at: record.asked_at.map(rfc3339),
                 asked_ip: record.asked_ip,
                 form_version: record.form_version,
-                confirmed_at: record.confirmed_at.map(iso),
+                confirmed_at: record.confirmed_at.map(rfc3339),
                 confirmed_ip: record.confirmed_ip,
             },
-            mails: mails.into_iter().rev().map(mail).collect(),
+            mails: deliveries.into_iter().rev().map(Mail::from).collect(),
         }
     }
 
-    /// As the file that is handed over.
+    /// Returns the export as indented JSON.
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("text and numbers make JSON")
+        serde_json::to_string_pretty(self).expect("strings and numbers serialize to JSON")
     }
 }
 
-fn mail(row: DeliveryRow) -> OwnMail {
-    OwnMail {
-        kind: row.kind.as_str(),
-        issue: row.issue,
-        address: row.address,
-        state: row.state.as_str(),
-        attempts: row.attempts,
-        last_answer: row.reply,
-        at: iso(row.at),
+impl From<DeliveryRow> for Mail {
+    fn from(delivery: DeliveryRow) -> Self {
+        Self {
+            kind: delivery.kind.as_str(),
+            issue: delivery.issue,
+            address: delivery.address,
+            state: delivery.state.as_str(),
+            attempts: delivery.attempts,
+            last_answer: delivery.reply,
+            at: rfc3339(delivery.at),
+        }
     }
 }
 
-fn iso(at: Timestamp) -> String {
+fn rfc3339(at: Timestamp) -> String {
     at.to_utc().to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -1,10 +1,12 @@
-//! Slips in the domains that most people have.
+//! Suggestions for common typos in the domain of an email address.
 
 use crate::domain::email_address::EmailAddress;
 
-/// A list and no measure of distance: `mail.com` and `gmx.com` are one letter from
-/// others and nobody's mistake.
-const SLIPS: &[(&str, &[&str])] = &[
+/// Common typos of large providers' domains, by the domain that was meant.
+///
+/// An explicit list and not an edit distance: `mail.com` and `gmx.com` differ from other
+/// domains by one letter and are valid providers themselves.
+const DOMAIN_TYPOS: &[(&str, &[&str])] = &[
     (
         "gmail.com",
         &[
@@ -69,41 +71,49 @@ const SLIPS: &[(&str, &[&str])] = &[
     ("web.de", &["wbe.de", "web.dee"]),
 ];
 
-/// The address that was probably meant, if this one has a common slip.
-pub fn suggestion(address: &EmailAddress) -> Option<String> {
-    let (meant, _) = SLIPS
+/// Returns the address that was probably meant, if the domain is a common typo.
+pub fn suggest_address(address: &EmailAddress) -> Option<String> {
+    let (domain, _) = DOMAIN_TYPOS
         .iter()
-        .find(|(_, slips)| slips.contains(&address.domain()))?;
-    Some(format!("{}@{meant}", address.local_part()))
+        .find(|(_, typos)| typos.contains(&address.domain()))?;
+    Some(format!("{}@{domain}", address.local_part()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn suggestion(text: &str) -> Option<String> {
+        suggest_address(&EmailAddress::parse(text).unwrap())
+    }
+
     #[test]
-    fn hints_at_slips_and_leaves_the_rest_alone() {
-        let hint = |text: &str| suggestion(&EmailAddress::parse(text).unwrap());
-        assert_eq!(hint("Ada@gmial.com").as_deref(), Some("Ada@gmail.com"));
-        for fine in [
+    fn suggestion_for_typo_keeps_local_part() {
+        assert_eq!(
+            suggestion("Ada@gmial.com").as_deref(),
+            Some("Ada@gmail.com")
+        );
+    }
+
+    #[test]
+    fn suggestion_for_valid_domain_is_none() {
+        for address in [
             "a@gmail.com",
             "a@mail.com",
             "a@gmx.com",
             "a@x.com",
             "a@ymail.com",
         ] {
-            assert_eq!(hint(fine), None, "{fine}");
+            assert_eq!(suggestion(address), None, "{address}");
         }
     }
 
     #[test]
-    fn no_slip_is_a_provider() {
-        for (_, slips) in SLIPS {
-            assert!(
-                slips
-                    .iter()
-                    .all(|slip| SLIPS.iter().all(|(meant, _)| meant != slip))
-            );
+    fn typo_list_contains_no_provider() {
+        for (_, typos) in DOMAIN_TYPOS {
+            for typo in *typos {
+                assert!(DOMAIN_TYPOS.iter().all(|(domain, _)| domain != typo));
+            }
         }
     }
 }

@@ -1,199 +1,230 @@
-//! What a forwarded mail must not hand over: another address, the export and the erasure
-//! need a link that was mailed to the reader just now.
+//! Actions that a link in an email alone must not allow: changing the address, exporting
+//! the data and erasing it.
+//!
+//! Subscribers forward newsletters, and the links in them. These actions therefore need a
+//! second, expiring link, which is sent to the subscriber's address on request.
 
 use crate::domain::delivery::{DeliveryId, DeliveryKind, SubscriberMail};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::signed_token::Purpose;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::{AddressChange, NewDelivery, RateLimitKey, StoreError, Subscriber};
-use crate::subscription::subscribe::{DAY, MOST_IN_DAY, SHORT};
-use crate::subscription::{LinkError, OwnData, SubscriptionService};
+use crate::subscription::data_export::DataExport;
+use crate::subscription::subscribe::{MAX_EMAILS_PER_DAY, rate_windows};
+use crate::subscription::{LinkError, SubscriptionService};
 
-/// A slip in a new address may be mended at once.
-const NO_SHORT_COUNT: i64 = i64::MAX;
+/// Short-window limit that is never reached, so that a typo in a new address can be
+/// corrected immediately. The daily limit still applies.
+const NO_SHORT_LIMIT: i64 = i64::MAX;
 
-/// A link to another address, opened.
+/// A verified link that confirms a new address.
 #[derive(Clone, Debug)]
 pub struct NewAddress {
-    pub reader: Subscriber,
+    /// The subscriber who requested the change.
+    pub subscriber: Subscriber,
+    /// The address to change to.
     pub address: EmailAddress,
 }
 
 impl SubscriptionService {
-    /// Queues a mail to the reader about what they asked for on their preferences page,
-    /// unless they got one lately.
+    /// Enqueues an email with an expiring link for the action in `about`.
+    ///
+    /// Does nothing if the subscriber was sent too many of these emails recently.
     ///
     /// # Errors
-    /// As [`Self::look_up_preferences`].
-    pub async fn ask_for_link(&self, token: &str, about: SubscriberMail) -> Result<(), LinkError> {
-        let reader = self.look_up_preferences(token).await?;
-        let mail = self.mail_to(&reader, reader.address.clone(), about);
-        let count = self.count_of(&reader, about, 1);
-        self.enqueue_counted(&mail, &[count]).await?;
+    /// Same as [`verify_preferences_link`](Self::verify_preferences_link).
+    pub async fn request_link(&self, token: &str, about: SubscriberMail) -> Result<(), LinkError> {
+        let subscriber = self.verify_preferences_link(token).await?;
+        let mail = self.new_link_mail(&subscriber, subscriber.address.clone(), about);
+        let limit = self.subscriber_limit(&subscriber, about, 1);
+        self.enqueue_limited(&mail, &[limit]).await?;
         Ok(())
     }
 
-    /// Whose fresh link this is.
+    /// Returns the subscriber that an expiring link for `purpose` belongs to.
     ///
     /// # Errors
-    /// [`LinkError::Gone`] when it is forged, too old, used or void.
-    pub async fn look_up_fresh(
+    /// Returns [`LinkError::Invalid`] if the link is forged, expired or used, and
+    /// [`LinkError::Store`] if the subscriber cannot be read.
+    pub async fn verify_action_link(
         &self,
         purpose: Purpose,
         token: &str,
     ) -> Result<Subscriber, LinkError> {
-        self.open_fresh(purpose, token)
+        self.verify_expiring_token(purpose, token)
             .await
-            .map(|(reader, _)| reader)
+            .map(|(subscriber, _)| subscriber)
     }
 
-    /// Asks the owner of `address` by mail whether they are the reader. What the caller
-    /// learns is the same whatever is known of the address: who reads under it already is
-    /// told so.
+    /// Sends a link to a new address that confirms the change.
+    ///
+    /// The caller gets the same result for every address, so that it cannot learn which
+    /// addresses are subscribed. If the address belongs to a confirmed subscriber, that
+    /// subscriber is sent a notice instead of the link.
     ///
     /// # Errors
-    /// As [`Self::look_up_fresh`].
-    pub async fn ask_new_address(
+    /// Same as [`verify_action_link`](Self::verify_action_link).
+    pub async fn request_address_change(
         &self,
         token: &str,
         address: &EmailAddress,
     ) -> Result<(), LinkError> {
-        let reader = self.look_up_fresh(Purpose::ChangeAddress, token).await?;
+        let subscriber = self
+            .verify_action_link(Purpose::ChangeAddress, token)
+            .await?;
         let holder = self.store.subscriber_by_address(address).await?;
-        let taken = holder.filter(|holder| holder.state == SubscriberState::Confirmed);
-        let mut mail = self.mail_to(&reader, address.clone(), SubscriberMail::NewAddress);
-        if let Some(holder) = taken {
+        let mut mail = self.new_link_mail(&subscriber, address.clone(), SubscriberMail::NewAddress);
+        if let Some(holder) = holder.filter(|holder| holder.state == SubscriberState::Confirmed) {
             mail.kind = DeliveryKind::AlreadySubscribed;
             mail.subscriber = Some(holder.id);
             mail.payload = None;
         }
-        let by_reader = self.count_of(&reader, SubscriberMail::NewAddress, NO_SHORT_COUNT);
-        let by_mailbox = RateLimitKey {
+        let subscriber_limit =
+            self.subscriber_limit(&subscriber, SubscriberMail::NewAddress, NO_SHORT_LIMIT);
+        let mailbox_limit = RateLimitKey {
             mac: self.mailbox_mac(address),
             most_in_short: 1,
-            most_in_day: MOST_IN_DAY,
+            most_in_day: MAX_EMAILS_PER_DAY,
         };
-        self.enqueue_counted(&mail, &[by_reader, by_mailbox])
+        self.enqueue_limited(&mail, &[subscriber_limit, mailbox_limit])
             .await?;
         Ok(())
     }
 
-    /// Who wants to go to which address by this link.
+    /// Verifies a link that confirms a new address.
     ///
     /// # Errors
-    /// As [`Self::look_up_fresh`].
-    pub async fn look_up_new_address(&self, token: &str) -> Result<NewAddress, LinkError> {
-        let (reader, more) = self.open_fresh(Purpose::NewAddress, token).await?;
-        let address = str::from_utf8(&more).map_err(|_| LinkError::Gone)?;
-        let address = EmailAddress::parse(address).map_err(|_| LinkError::Gone)?;
-        Ok(NewAddress { reader, address })
+    /// Same as [`verify_action_link`](Self::verify_action_link).
+    pub async fn verify_new_address_link(&self, token: &str) -> Result<NewAddress, LinkError> {
+        let (subscriber, address) = self
+            .verify_expiring_token(Purpose::NewAddress, token)
+            .await?;
+        let address = str::from_utf8(&address).map_err(|_| LinkError::Invalid)?;
+        let address = EmailAddress::parse(address).map_err(|_| LinkError::Invalid)?;
+        Ok(NewAddress {
+            subscriber,
+            address,
+        })
     }
 
-    /// Writes to the new address from now on, and tells the one of before.
+    /// Changes the address of a subscriber and notifies the previous one.
+    ///
+    /// Returns the subscriber as it was before the change.
     ///
     /// # Errors
-    /// As [`Self::look_up_fresh`], also when somebody else reads under the new address by
-    /// now.
+    /// Same as [`verify_action_link`](Self::verify_action_link); also
+    /// [`LinkError::Invalid`] if another active subscriber has the new address by now.
     pub async fn change_address(
         &self,
         token: &str,
         ip: Option<&str>,
     ) -> Result<Subscriber, LinkError> {
-        let NewAddress { reader, address } = self.look_up_new_address(token).await?;
-        let before = reader.address.clone();
-        let step = AddressChange {
+        let NewAddress {
+            subscriber,
+            address,
+        } = self.verify_new_address_link(token).await?;
+        let previous = subscriber.address.clone();
+        let change = AddressChange {
             to: &address,
             ip: ip.map(str::to_owned),
             nonce: self.nonce(),
             address_macs: self.address_macs(&address),
-            farewell: self.mail_to(&reader, before, SubscriberMail::AddressChanged),
+            farewell: self.new_link_mail(&subscriber, previous, SubscriberMail::AddressChanged),
         };
-        let moved = self
+        let is_changed = self
             .store
-            .change_address(&reader, &step, self.now())
+            .change_address(&subscriber, &change, self.now())
             .await?;
-        if !moved {
-            return Err(LinkError::Gone);
+        if !is_changed {
+            return Err(LinkError::Invalid);
         }
-        tracing::info!(subscriber = %reader.id, "has another address");
-        Ok(reader)
+        tracing::info!(subscriber = %subscriber.id, "subscriber address changed");
+        Ok(subscriber)
     }
 
-    /// All that is kept of the reader.
+    /// Returns all data stored about a subscriber.
     ///
     /// # Errors
-    /// As [`Self::look_up_fresh`].
-    pub async fn own_data(&self, token: &str) -> Result<OwnData, LinkError> {
-        let reader = self.look_up_fresh(Purpose::Export, token).await?.id;
-        let record = self.store.subscriber_record(&reader).await?;
-        let mails = self.store.deliveries_to(&reader, None, i64::MAX).await?;
-        Ok(OwnData::of(record.ok_or(LinkError::Gone)?, mails))
+    /// Same as [`verify_action_link`](Self::verify_action_link).
+    pub async fn export_data(&self, token: &str) -> Result<DataExport, LinkError> {
+        let id = self.verify_action_link(Purpose::Export, token).await?.id;
+        let record = self.store.subscriber_record(&id).await?;
+        let deliveries = self.store.deliveries_to(&id, None, i64::MAX).await?;
+        Ok(DataExport::new(
+            record.ok_or(LinkError::Invalid)?,
+            deliveries,
+        ))
     }
 
-    /// Removes the reader, as [`Self::erase`] does.
+    /// Erases a subscriber, like [`erase_by_address`](Self::erase_by_address).
     ///
     /// # Errors
-    /// As [`Self::look_up_fresh`].
+    /// Same as [`verify_action_link`](Self::verify_action_link).
     pub async fn erase_by_link(&self, token: &str) -> Result<(), LinkError> {
-        let reader = self.look_up_fresh(Purpose::Erase, token).await?;
-        self.erase_reader(&reader).await?;
+        let subscriber = self.verify_action_link(Purpose::Erase, token).await?;
+        self.erase_subscriber(&subscriber).await?;
         Ok(())
     }
 
-    async fn open_fresh(
+    /// Returns the subscriber of an expiring token and the data signed with it.
+    async fn verify_expiring_token(
         &self,
         purpose: Purpose,
         token: &str,
     ) -> Result<(Subscriber, Vec<u8>), LinkError> {
         let claimed = self.keys.claimed_subscriber(token)?;
-        let reader = self.store.subscriber(&claimed).await?;
-        let reader = reader.ok_or(LinkError::Gone)?;
-        let (expires, more) = self.keys.open_timed(purpose, token, &reader.nonce)?;
-        if expires <= self.now() {
-            return Err(LinkError::Gone);
+        let subscriber = self.store.subscriber(&claimed).await?;
+        let subscriber = subscriber.ok_or(LinkError::Invalid)?;
+        let (expires_at, data) = self.keys.open_timed(purpose, token, &subscriber.nonce)?;
+        if expires_at <= self.now() {
+            return Err(LinkError::Invalid);
         }
-        Ok((reader, more))
+        Ok((subscriber, data))
     }
 
-    fn mail_to(
+    fn new_link_mail(
         &self,
-        reader: &Subscriber,
+        subscriber: &Subscriber,
         address: EmailAddress,
         about: SubscriberMail,
     ) -> NewDelivery {
         NewDelivery {
             id: DeliveryId::from_stored(self.random.uuid_v7(self.now()).to_string()),
             kind: DeliveryKind::SubscriberLink,
-            subscriber: Some(reader.id),
+            subscriber: Some(subscriber.id),
             address,
             payload: Some(about.as_str().to_owned()),
         }
     }
 
-    fn count_of(
+    /// Limits how many emails of one kind a subscriber can request.
+    fn subscriber_limit(
         &self,
-        reader: &Subscriber,
+        subscriber: &Subscriber,
         about: SubscriberMail,
         most_in_short: i64,
     ) -> RateLimitKey {
-        let parts = [about.as_str().as_bytes(), reader.id.as_uuid().as_bytes()];
+        let parts = [
+            about.as_str().as_bytes(),
+            subscriber.id.as_uuid().as_bytes(),
+        ];
         RateLimitKey {
             mac: hex::encode(self.keys.mac(Purpose::Mailbox, &parts)),
             most_in_short,
-            most_in_day: MOST_IN_DAY,
+            most_in_day: MAX_EMAILS_PER_DAY,
         }
     }
 
-    async fn enqueue_counted(
+    /// Enqueues `mail` unless one of `limits` is reached.
+    async fn enqueue_limited(
         &self,
         mail: &NewDelivery,
-        counts: &[RateLimitKey],
+        limits: &[RateLimitKey],
     ) -> Result<(), StoreError> {
-        let now = self.now();
-        let spans = (now.minus(SHORT), now.minus(DAY), now);
-        let queued = self.store.enqueue_counted(mail, counts, spans).await?;
-        let reader = mail.subscriber.map(|id| id.to_string());
-        tracing::info!(subscriber = reader, queued, "asked for a link");
+        let windows = rate_windows(self.now());
+        let is_enqueued = self.store.enqueue_counted(mail, limits, windows).await?;
+        let subscriber = mail.subscriber.map(|id| id.to_string());
+        tracing::info!(subscriber, enqueued = is_enqueued, "link email requested");
         Ok(())
     }
 }

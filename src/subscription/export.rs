@@ -1,12 +1,14 @@
-//! The list as a CSV file (RFC 4180), a page at a time, so that memory stays flat.
+//! Export of subscribers as a CSV file (RFC 4180).
+
+use chrono::SecondsFormat;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::csv;
 use crate::store::{PageDirection, StoreError, SubscriberFilter, SubscriberRow};
 use crate::subscription::SubscriptionService;
 
-/// Rows read at once.
-const PAGE: usize = 1_000;
+/// Number of rows per query. Bounds the memory of an export of any size.
+const PAGE_SIZE: usize = 1_000;
 
 const HEADERS: [&str; 7] = [
     "email",
@@ -18,75 +20,75 @@ const HEADERS: [&str; 7] = [
     "confirmed_at",
 ];
 
-/// An export under way.
+/// A CSV export in progress, read page by page so that its memory use stays constant.
 #[derive(Debug)]
 pub struct CsvExport {
     subscriptions: SubscriptionService,
     filter: SubscriberFilter,
-    stand: Stand,
-    readers: u64,
+    position: Position,
+    rows: u64,
 }
 
 #[derive(Debug)]
-enum Stand {
-    Before,
-    Behind(SubscriberRow),
+enum Position {
+    Start,
+    After(SubscriberRow),
     Done,
 }
 
 impl SubscriptionService {
-    /// Those whom the filter finds, in its order.
+    /// Starts an export of the subscribers that match `filter`, in its order.
     pub fn export(&self, filter: SubscriberFilter) -> CsvExport {
         CsvExport {
             subscriptions: self.clone(),
             filter,
-            stand: Stand::Before,
-            readers: 0,
+            position: Position::Start,
+            rows: 0,
         }
     }
 }
 
 impl CsvExport {
-    /// How many readers were in the lines so far.
-    pub const fn readers(&self) -> u64 {
-        self.readers
+    /// Returns the number of subscribers exported so far.
+    pub const fn row_count(&self) -> u64 {
+        self.rows
     }
 
-    /// The next lines of the file; the headers come first. `None` behind the last.
+    /// Returns the next lines of the file, the headers first, or `None` at its end.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
-        let (turn, mut lines) = match &self.stand {
-            Stand::Before => (PageDirection::First, csv::line(HEADERS)),
-            Stand::Behind(row) => (PageDirection::After(&row.place), Vec::new()),
-            Stand::Done => return Ok(None),
+    /// Returns [`StoreError::Database`] if the query fails, and [`StoreError::Corrupt`] if a
+    /// stored value cannot be parsed.
+    pub async fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        let (direction, mut chunk) = match &self.position {
+            Position::Start => (PageDirection::First, csv::line(HEADERS)),
+            Position::After(row) => (PageDirection::After(&row.place), Vec::new()),
+            Position::Done => return Ok(None),
         };
         let store = &self.subscriptions.store;
-        let mut rows = store.subscribers(&self.filter, turn, PAGE).await?;
-        lines.extend(rows.iter().flat_map(line));
-        self.readers += rows.len() as u64;
-        let is_last = rows.len() < PAGE;
-        self.stand = match rows.pop() {
-            Some(last) if !is_last => Stand::Behind(last),
-            _ => Stand::Done,
+        let mut rows = store
+            .subscribers(&self.filter, direction, PAGE_SIZE)
+            .await?;
+        chunk.extend(rows.iter().flat_map(csv_line));
+        self.rows += rows.len() as u64;
+        let is_last_page = rows.len() < PAGE_SIZE;
+        self.position = match rows.pop() {
+            Some(last) if !is_last_page => Position::After(last),
+            _ => Position::Done,
         };
-        Ok(Some(lines))
+        Ok(Some(chunk))
     }
 }
 
-fn line(row: &SubscriberRow) -> Vec<u8> {
-    let at = |at: Timestamp| {
-        at.to_utc()
-            .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-    };
+fn csv_line(row: &SubscriberRow) -> Vec<u8> {
+    let rfc3339 = |at: Timestamp| at.to_utc().to_rfc3339_opts(SecondsFormat::Secs, true);
     csv::line([
         row.address.as_str(),
         row.name.as_deref().unwrap_or_default(),
         row.state.as_str(),
-        &at(row.since),
+        &rfc3339(row.since),
         &row.source,
-        &at(row.created_at),
-        &row.confirmed_at.map(at).unwrap_or_default(),
+        &rfc3339(row.created_at),
+        &row.confirmed_at.map(rfc3339).unwrap_or_default(),
     ])
 }

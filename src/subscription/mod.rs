@@ -1,46 +1,53 @@
-//! How readers come and go: sign up, confirm, pause, leave, be taken in from elsewhere.
+//! Use cases of a subscription: sign up, confirm, change preferences, unsubscribe, import
+//! and export.
 
-mod arrivals;
 mod bulk;
 mod confirm;
-mod csv_columns;
-mod csv_file;
 mod data_export;
 mod domain_typos;
 mod email_links;
 mod export;
-mod pasted;
+mod import;
 mod preferences;
 mod rate_limits;
+mod signup_batcher;
 mod subscribe;
 mod unsubscribe;
 
 use std::sync::Arc;
 
-pub use arrivals::{ArrivalError, CsvError, CsvReport, ImportOptions, Progress, RefusedRow};
 pub use bulk::BulkAction;
 pub use confirm::Confirmation;
-pub use data_export::OwnData;
-pub use domain_typos::suggestion;
+pub use data_export::DataExport;
+pub use domain_typos::suggest_address;
 pub use email_links::NewAddress;
 pub use export::CsvExport;
-pub use pasted::as_csv;
-pub use preferences::PAUSE;
-pub use rate_limits::{CapLimits, RateLimited, SignupLimits};
+pub use import::{
+    ImportError, ImportOptions, ImportProgress, ImportReport, RejectedRow, RowError, pasted_to_csv,
+};
+pub use preferences::PAUSE_DURATION;
+pub use rate_limits::{RateLimited, SignupLimitConfig, SignupLimits};
+pub use signup_batcher::SignupBatcher;
 pub use subscribe::{Consent, SignUpError, SignUpForm};
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
-use crate::domain::signed_token::{Purpose, SecretKeys};
+use crate::domain::signed_token::{Purpose, SecretKeys, TokenError};
 use crate::store::{Store, StoreError};
 
-/// The use cases of a reader's life.
+/// Use cases of a subscription. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct SubscriptionService {
+    /// The database.
     pub store: Store,
+    /// Commits concurrent sign-ups together. One per process.
+    pub signup_batcher: SignupBatcher,
+    /// Keys that sign the links in emails.
     pub keys: Arc<SecretKeys>,
+    /// Source of the current time.
     pub clock: Arc<dyn Clock>,
+    /// Source of ids and nonces.
     pub random: Arc<Random>,
 }
 
@@ -53,14 +60,14 @@ impl SubscriptionService {
         hex::encode(self.random.bytes::<16>())
     }
 
-    /// Under what the mails to a mailbox are counted.
+    /// Returns the HMAC of a mailbox, the key under which the emails sent to it are counted.
     fn mailbox_mac(&self, address: &EmailAddress) -> String {
         let key = address.rate_key();
         hex::encode(self.keys.mac(Purpose::Mailbox, &[key.as_bytes()]))
     }
 
-    /// An address under each secret key, the current one first: how an erased reader is
-    /// known again.
+    /// Returns the HMACs of an address under each secret key, the current key first. Used to
+    /// recognize the address of an erased subscriber.
     fn address_macs(&self, address: &EmailAddress) -> Vec<String> {
         let macs = self
             .keys
@@ -68,25 +75,28 @@ impl SubscriptionService {
         macs.into_iter().map(hex::encode).collect()
     }
 
-    /// The same under the current key: what is kept of an erased reader.
+    /// Returns the HMAC of an address under the current key. Only this is stored of an erased
+    /// subscriber.
     fn address_mac(&self, address: &EmailAddress) -> String {
         let key = address.key();
         hex::encode(self.keys.mac(Purpose::Suppression, &[key.as_bytes()]))
     }
 }
 
-/// Why a reader's link led nowhere.
+/// Error for a link in an email that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// Forged, mangled, too old, or its reader is gone: one answer for all.
-    #[error("this link does not work (any more)")]
-    Gone,
+    /// Forged, damaged, expired or used token, or erased subscriber. All of them return the
+    /// same response, so that a caller cannot probe for subscribers.
+    #[error("the link is invalid or has expired")]
+    Invalid,
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl From<crate::domain::signed_token::TokenError> for LinkError {
-    fn from(_: crate::domain::signed_token::TokenError) -> Self {
-        Self::Gone
+impl From<TokenError> for LinkError {
+    fn from(_: TokenError) -> Self {
+        Self::Invalid
     }
 }

@@ -1,4 +1,4 @@
-//! What a reader can change from any mail they got.
+//! Preferences that a subscriber changes through the link in any email.
 
 use std::time::Duration;
 
@@ -6,27 +6,30 @@ use crate::domain::signed_token::Purpose;
 use crate::store::Subscriber;
 use crate::subscription::{LinkError, SubscriptionService};
 
-/// How long a pause lasts.
-pub const PAUSE: Duration = Duration::from_secs(4 * 7 * 24 * 60 * 60);
+/// Length of a pause: four weeks, as the pages and emails say.
+pub const PAUSE_DURATION: Duration = Duration::from_secs(4 * 7 * 24 * 60 * 60);
 
 impl SubscriptionService {
-    /// Whose preferences link this is.
+    /// Returns the subscriber that a preferences link belongs to.
     ///
     /// # Errors
-    /// [`LinkError::Gone`] when it is forged or its reader was erased.
-    pub async fn look_up_preferences(&self, token: &str) -> Result<Subscriber, LinkError> {
-        self.reader_of(Purpose::Preferences, token).await
+    /// Returns [`LinkError::Invalid`] if the link is forged or its subscriber was erased, and
+    /// [`LinkError::Store`] if the subscriber cannot be read.
+    pub async fn verify_preferences_link(&self, token: &str) -> Result<Subscriber, LinkError> {
+        self.subscriber_from_token(Purpose::Preferences, token)
+            .await
     }
 
-    /// Leaves a reader out for four weeks, an issue that is being sent included.
+    /// Pauses a subscription for [`PAUSE_DURATION`]. Also skips deliveries of an issue that is
+    /// being sent, except those already being sent.
     ///
     /// # Errors
-    /// As [`Self::look_up_preferences`].
+    /// Same as [`verify_preferences_link`](Self::verify_preferences_link).
     pub async fn pause(&self, token: &str) -> Result<(), LinkError> {
-        let subscriber = self.look_up_preferences(token).await?;
+        let subscriber = self.verify_preferences_link(token).await?;
         let now = self.now();
         self.store
-            .pause(&subscriber.id, Some(now.plus(PAUSE)), now)
+            .pause(&subscriber.id, Some(now.plus(PAUSE_DURATION)), now)
             .await?;
         Ok(())
     }
@@ -34,34 +37,36 @@ impl SubscriptionService {
     /// Ends a pause.
     ///
     /// # Errors
-    /// As [`Self::look_up_preferences`].
+    /// Same as [`verify_preferences_link`](Self::verify_preferences_link).
     pub async fn resume(&self, token: &str) -> Result<(), LinkError> {
-        let subscriber = self.look_up_preferences(token).await?;
+        let subscriber = self.verify_preferences_link(token).await?;
         self.store.pause(&subscriber.id, None, self.now()).await?;
         Ok(())
     }
 
-    /// Unsubscribes from the preferences page.
+    /// Unsubscribes the subscriber of a preferences link.
     ///
     /// # Errors
-    /// As [`Self::look_up_preferences`].
-    pub async fn leave_by_preferences(&self, token: &str) -> Result<(), LinkError> {
-        let subscriber = self.look_up_preferences(token).await?;
-        self.leave(&subscriber).await?;
+    /// Same as [`verify_preferences_link`](Self::verify_preferences_link).
+    pub async fn unsubscribe_by_preferences(&self, token: &str) -> Result<(), LinkError> {
+        let subscriber = self.verify_preferences_link(token).await?;
+        self.unsubscribe_subscriber(&subscriber).await?;
         Ok(())
     }
 
-    /// Takes an unsubscribing back, for who had been confirmed: the link proves the
-    /// mailbox as a confirmation would. False when there was nothing to take back.
+    /// Reverts an unsubscribe of a subscriber who had confirmed.
+    ///
+    /// No confirmation is needed: the link proves control of the mailbox as a confirmation
+    /// would. Returns `false` if there was nothing to revert.
     ///
     /// # Errors
-    /// As [`Self::look_up_preferences`].
+    /// Same as [`verify_preferences_link`](Self::verify_preferences_link).
     pub async fn resubscribe(&self, token: &str) -> Result<bool, LinkError> {
-        let subscriber = self.look_up_preferences(token).await?;
-        let back = self.store.resubscribe(&subscriber.id, self.now()).await?;
-        if back {
-            tracing::info!(subscriber = %subscriber.id, "came back");
+        let subscriber = self.verify_preferences_link(token).await?;
+        let is_resubscribed = self.store.resubscribe(&subscriber.id, self.now()).await?;
+        if is_resubscribed {
+            tracing::info!(subscriber = %subscriber.id, "subscriber resubscribed");
         }
-        Ok(back)
+        Ok(is_resubscribed)
     }
 }

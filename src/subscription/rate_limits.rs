@@ -1,4 +1,7 @@
-//! How many sign-ups are taken, so that the form is no weapon against others' mailboxes.
+//! Rate limits for sign-ups, so that the form cannot be used to flood other people's
+//! mailboxes.
+//!
+//! The counters are in memory, per process.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -7,8 +10,8 @@ use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLim
 
 use crate::domain::api_token::ApiTokenId;
 
-/// Providers with so many readers that their domain says nothing.
-const LARGE: &[&str] = &[
+/// Providers with so many mailboxes that a limit per domain would reject honest sign-ups.
+const LARGE_PROVIDERS: &[&str] = &[
     "163.com",
     "aol.com",
     "gmail.com",
@@ -31,32 +34,38 @@ const LARGE: &[&str] = &[
     "yandex.ru",
 ];
 
-/// Sign-ups taken an hour from the whole world: beyond this it is an attack.
-const ALL_PER_HOUR: NonZeroU32 = NonZeroU32::new(50_000).expect("50,000 is not zero");
+/// Maximum sign-ups per hour in total. A higher rate is an attack: it is far above what a
+/// popular blog gets on its best day.
+const TOTAL_PER_HOUR: NonZeroU32 = NonZeroU32::new(50_000).expect("50,000 is not zero");
 
+/// Limits from the settings, in sign-ups per hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CapLimits {
+pub struct SignupLimitConfig {
+    /// Per IPv4 address or IPv6 /64 network (`limits.signups_per_ip_hour`).
     pub per_ip_hour: NonZeroU32,
+    /// Per email domain except large providers (`limits.signups_per_domain_hour`).
     pub per_domain_hour: NonZeroU32,
+    /// Per API token (`limits.signups_per_token_hour`).
     pub per_token_hour: NonZeroU32,
 }
 
-/// A cap was reached.
+/// Error for a sign-up above a rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many sign-ups")]
 pub struct RateLimited;
 
-/// The counts of this process.
+/// Sign-up counters of this process.
 #[derive(Debug)]
 pub struct SignupLimits {
     by_ip: DefaultKeyedRateLimiter<Network>,
     by_domain: DefaultKeyedRateLimiter<String>,
     by_token: DefaultKeyedRateLimiter<ApiTokenId>,
-    all: DefaultDirectRateLimiter,
+    total: DefaultDirectRateLimiter,
 }
 
-/// Who is counted as one: an IPv4 address, or an IPv6 /64, of which a household has
-/// many addresses and an attacker 2^64.
+/// A client network: an IPv4 address or an IPv6 /64.
+///
+/// IPv6 clients are counted by /64, because a single host can use any of its 2^64 addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Network(IpAddr);
 
@@ -72,46 +81,47 @@ impl From<IpAddr> for Network {
 }
 
 impl SignupLimits {
-    pub fn new(limits: CapLimits) -> Self {
+    /// Creates counters that start at zero.
+    pub fn new(limits: SignupLimitConfig) -> Self {
         Self {
             by_ip: RateLimiter::keyed(Quota::per_hour(limits.per_ip_hour)),
             by_domain: RateLimiter::keyed(Quota::per_hour(limits.per_domain_hour)),
             by_token: RateLimiter::keyed(Quota::per_hour(limits.per_token_hour)),
-            all: RateLimiter::direct(Quota::per_hour(ALL_PER_HOUR)),
+            total: RateLimiter::direct(Quota::per_hour(TOTAL_PER_HOUR)),
         }
     }
 
-    /// Counts a sign-up for `domain` from `ip`.
+    /// Counts a form sign-up for an address at `domain` from `ip`.
     ///
     /// # Errors
-    /// When it is one too many.
-    pub fn count(&self, ip: IpAddr, domain: &str) -> Result<(), RateLimited> {
+    /// Returns [`RateLimited`] if the limit of the network, the domain or the total is reached.
+    pub fn check_form_signup(&self, ip: IpAddr, domain: &str) -> Result<(), RateLimited> {
         self.by_ip
             .check_key(&Network::from(ip))
             .map_err(|_| RateLimited)?;
-        self.count_domain(domain)
+        self.check_domain(domain)
     }
 
-    /// Counts a sign-up for `domain` from a program.
+    /// Counts an API sign-up for an address at `domain`.
     ///
     /// # Errors
-    /// When it is one too many.
-    pub fn count_program(&self, token: &ApiTokenId, domain: &str) -> Result<(), RateLimited> {
+    /// Returns [`RateLimited`] if the limit of the token, the domain or the total is reached.
+    pub fn check_api_signup(&self, token: &ApiTokenId, domain: &str) -> Result<(), RateLimited> {
         self.by_token.check_key(token).map_err(|_| RateLimited)?;
-        self.count_domain(domain)
+        self.check_domain(domain)
     }
 
-    fn count_domain(&self, domain: &str) -> Result<(), RateLimited> {
-        if !LARGE.contains(&domain) {
+    fn check_domain(&self, domain: &str) -> Result<(), RateLimited> {
+        if !LARGE_PROVIDERS.contains(&domain) {
             self.by_domain
                 .check_key(&domain.to_owned())
                 .map_err(|_| RateLimited)?;
         }
-        self.all.check().map_err(|_| RateLimited)
+        self.total.check().map_err(|_| RateLimited)
     }
 
-    /// Forgets whoever has all their tries back.
-    pub fn forget_idle(&self) {
+    /// Removes counters whose quota is full again, to bound memory.
+    pub fn purge_idle(&self) {
         self.by_ip.retain_recent();
         self.by_domain.retain_recent();
         self.by_token.retain_recent();
@@ -122,9 +132,9 @@ impl SignupLimits {
 mod tests {
     use super::*;
 
-    fn caps(per_ip: u32, per_domain: u32) -> SignupLimits {
+    fn limits(per_ip: u32, per_domain: u32) -> SignupLimits {
         let number = |n| NonZeroU32::new(n).unwrap();
-        SignupLimits::new(CapLimits {
+        SignupLimits::new(SignupLimitConfig {
             per_ip_hour: number(per_ip),
             per_domain_hour: number(per_domain),
             per_token_hour: number(1000),
@@ -136,27 +146,28 @@ mod tests {
     }
 
     #[test]
-    fn one_network_has_one_count() {
-        let caps = caps(2, 1000);
-        assert!(caps.count(ip("2001:db8::1"), "a.example").is_ok());
-        assert!(caps.count(ip("2001:db8::2"), "a.example").is_ok());
-        assert_eq!(caps.count(ip("2001:db8::3"), "a.example"), Err(RateLimited));
-        assert!(caps.count(ip("2001:db8:0:1::1"), "a.example").is_ok());
-        assert!(caps.count(ip("192.0.2.1"), "a.example").is_ok());
-        assert!(caps.count(ip("::ffff:192.0.2.1"), "a.example").is_ok());
-        assert_eq!(caps.count(ip("192.0.2.1"), "a.example"), Err(RateLimited));
+    fn form_limit_counts_per_network() {
+        let limits = limits(2, 1000);
+        let check = |address: &str| limits.check_form_signup(ip(address), "a.example");
+
+        assert!(check("2001:db8::1").is_ok());
+        assert!(check("2001:db8::2").is_ok());
+        assert_eq!(check("2001:db8::3"), Err(RateLimited));
+        assert!(check("2001:db8:0:1::1").is_ok());
+        assert!(check("192.0.2.1").is_ok());
+        assert!(check("::ffff:192.0.2.1").is_ok());
+        assert_eq!(check("192.0.2.1"), Err(RateLimited));
     }
 
     #[test]
-    fn a_domain_is_capped_and_a_large_provider_is_not() {
-        let caps = caps(1000, 1);
-        assert!(caps.count(ip("192.0.2.1"), "victim.example").is_ok());
-        assert_eq!(
-            caps.count(ip("192.0.2.2"), "victim.example"),
-            Err(RateLimited)
-        );
-        assert!(caps.count(ip("192.0.2.3"), "gmail.com").is_ok());
-        assert!(caps.count(ip("192.0.2.4"), "gmail.com").is_ok());
-        assert_eq!(caps.count_domain("victim.example"), Err(RateLimited));
+    fn domain_limit_excludes_large_providers() {
+        let limits = limits(1000, 1);
+        let check = |address: &str, domain: &str| limits.check_form_signup(ip(address), domain);
+
+        assert!(check("192.0.2.1", "victim.example").is_ok());
+        assert_eq!(check("192.0.2.2", "victim.example"), Err(RateLimited));
+        assert!(check("192.0.2.3", "gmail.com").is_ok());
+        assert!(check("192.0.2.4", "gmail.com").is_ok());
+        assert_eq!(limits.check_domain("victim.example"), Err(RateLimited));
     }
 }

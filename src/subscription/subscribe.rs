@@ -1,4 +1,4 @@
-//! Signing up through the form.
+//! Sign-up through the form or the API, and the email that follows.
 
 use std::time::Duration;
 
@@ -10,77 +10,94 @@ use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{
     SubscriberId, SubscriberName, SubscriberNameError, SubscriberState,
 };
-use crate::store::{ConfirmationIds, ConsentRecord, RecentMails, SignUp, StoreError};
+use crate::store::{ConfirmationIds, ConsentRecord, RateWindows, RecentMails, SignUp, StoreError};
 use crate::subscription::SubscriptionService;
 
-/// One sign-up mail for a mailbox in this time …
-pub(super) const SHORT: Duration = Duration::from_secs(10 * 60);
-/// … and three in this.
-pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-pub(super) const MOST_IN_DAY: i64 = 3;
+/// Short rate window: at most one sign-up email per mailbox within it.
+///
+/// Ten minutes, because mail that is not there by then is probably not coming.
+const SHORT_WINDOW: Duration = Duration::from_secs(10 * 60);
 
-/// What a reader typed.
+/// Long rate window, see [`MAX_EMAILS_PER_DAY`].
+const LONG_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Maximum sign-up emails per mailbox within [`LONG_WINDOW`].
+///
+/// Three allow for a lost email and a second try, and are too few to flood the mailbox of
+/// another person.
+pub(super) const MAX_EMAILS_PER_DAY: i64 = 3;
+
+/// Input of the sign-up form.
 #[derive(Clone, Debug, Validate)]
 pub struct SignUpForm {
-    #[validate(custom(function = "address_is_deliverable"))]
+    /// Email address as typed.
+    #[validate(custom(function = "validate_address"))]
     pub email: String,
-    #[validate(custom(function = "name_is_one_line"))]
+    /// Name as typed; may be empty.
+    #[validate(custom(function = "validate_name"))]
     pub name: String,
 }
 
-fn address_is_deliverable(email: &str) -> Result<(), ValidationError> {
+fn validate_address(email: &str) -> Result<(), ValidationError> {
     EmailAddress::parse(email)
         .map(drop)
         .map_err(|_| ValidationError::new("address"))
 }
 
-fn name_is_one_line(name: &str) -> Result<(), ValidationError> {
+fn validate_name(name: &str) -> Result<(), ValidationError> {
     SubscriberName::parse(name)
         .map(drop)
         .map_err(|_| ValidationError::new("name"))
 }
 
-/// Where and with what words a reader agreed.
+/// Evidence of consent, stored with the sign-up.
 #[derive(Clone, Debug)]
 pub struct Consent {
+    /// Client IP address; `None` for a sign-up through the API.
     pub ip: Option<String>,
-    /// Names the words of the form that was filled in, if it is one of ours.
+    /// Version of the form's text that the subscriber saw; `None` for a form of another site.
     pub form_version: Option<String>,
-    /// What led them here: kept of who is new.
+    /// Where the sign-up came from, such as the name of a form or a campaign.
     pub source: String,
 }
 
+/// Error for an invalid field of the sign-up form.
 #[derive(Debug, thiserror::Error)]
 pub enum SignUpError {
+    /// The email address is invalid.
     #[error("email: {0}")]
     Address(#[from] EmailAddressError),
+    /// The name is invalid.
     #[error("name: {0}")]
     Name(#[from] SubscriberNameError),
 }
 
 impl SignUpForm {
+    /// Returns the parsed address and the name, `None` if it is empty.
+    ///
     /// # Errors
-    /// What is wrong with the first field that is wrong.
+    /// Returns the error of the first invalid field: [`SignUpError::Address`] or
+    /// [`SignUpError::Name`].
     pub fn parse(&self) -> Result<(EmailAddress, Option<SubscriberName>), SignUpError> {
-        if self.validate().is_ok() {
-            return Ok((
-                EmailAddress::parse(&self.email)?,
-                SubscriberName::parse(&self.name)?,
-            ));
+        let address = EmailAddress::parse(&self.email)?;
+        let name = SubscriberName::parse(&self.name)?;
+        if self.validate().is_err() {
+            return Err(EmailAddressError::Malformed.into());
         }
-        EmailAddress::parse(&self.email)?;
-        SubscriberName::parse(&self.name)?;
-        Err(EmailAddressError::Malformed.into())
+        Ok((address, name))
     }
 }
 
 impl SubscriptionService {
-    /// Takes a sign-up in and queues one mail: a link to confirm, or word that they are
-    /// on the list already. What the caller learns is the same whatever is known of the
-    /// address.
+    /// Stores a sign-up and enqueues one email: a confirmation link, or a notice if the
+    /// address is already subscribed.
+    ///
+    /// The caller gets the same result for every address, so that it cannot learn which
+    /// addresses are subscribed.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns [`StoreError::Database`] if the transaction fails or its acknowledgement is
+    /// lost, and [`StoreError::Corrupt`] if a stored subscriber cannot be parsed.
     pub async fn sign_up(
         &self,
         address: &EmailAddress,
@@ -98,32 +115,36 @@ impl SubscriptionService {
                 form_version: consent.form_version.clone(),
             },
             source: consent.source.clone(),
-            letter: self.envelope(address),
+            letter: self.new_confirmation_ids(address),
         };
-        let kind = self.store.sign_up(request, spans(now), letter).await?;
-        tracing::info!(mail = kind.map(DeliveryKind::as_str), "sign-up taken in");
+        let kind = self
+            .signup_batcher
+            .sign_up(request, rate_windows(now), select_email)
+            .await?;
+        tracing::info!(mail = kind.map(DeliveryKind::as_str), "sign-up stored");
         Ok(())
     }
 
-    /// Sends those of them who still wait for confirmation a new link, within what a
-    /// mailbox may get. Gives how many were written to.
+    /// Sends another confirmation link to those of `ids` that are still pending, within the
+    /// rate limits of their mailboxes. Returns the number of emails enqueued.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn ask_again(&self, ids: &[SubscriberId]) -> Result<u64, StoreError> {
-        let mut waiting = Vec::new();
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if
+    /// a stored subscriber cannot be parsed.
+    pub async fn resend_confirmations(&self, ids: &[SubscriberId]) -> Result<u64, StoreError> {
+        let mut subscribers = Vec::new();
         for id in ids {
             if let Some(subscriber) = self.store.subscriber(id).await? {
-                let letter = self.envelope(&subscriber.address);
-                waiting.push((subscriber, letter));
+                let confirmation = self.new_confirmation_ids(&subscriber.address);
+                subscribers.push((subscriber, confirmation));
             }
         }
         self.store
-            .resend_confirmation(&waiting, spans(self.now()), letter)
+            .resend_confirmation(&subscribers, rate_windows(self.now()), select_email)
             .await
     }
 
-    fn envelope(&self, address: &EmailAddress) -> ConfirmationIds {
+    fn new_confirmation_ids(&self, address: &EmailAddress) -> ConfirmationIds {
         ConfirmationIds {
             mailbox_mac: self.mailbox_mac(address),
             delivery: DeliveryId::from_stored(self.random.uuid_v7(self.now()).to_string()),
@@ -131,19 +152,20 @@ impl SubscriptionService {
     }
 }
 
-/// The beginnings of the spans in which a mailbox's mails are counted, and their end.
-fn spans(now: Timestamp) -> (Timestamp, Timestamp, Timestamp) {
-    (now.minus(SHORT), now.minus(DAY), now)
+/// Returns the starts of the short and the long rate window, and their common end `now`.
+pub(super) fn rate_windows(now: Timestamp) -> RateWindows {
+    (now.minus(SHORT_WINDOW), now.minus(LONG_WINDOW), now)
 }
 
-/// Which mail answers a sign-up, if any: strangers must not be able to fill a mailbox.
-fn letter(known: Option<SubscriberState>, recent: RecentMails) -> Option<DeliveryKind> {
-    if recent.in_short > 0 || recent.in_day >= MOST_IN_DAY {
+/// Returns the kind of email to send for a sign-up, or `None` if the mailbox has reached its
+/// limit: other people must not be able to flood it.
+fn select_email(state: Option<SubscriberState>, recent: RecentMails) -> Option<DeliveryKind> {
+    if recent.in_short > 0 || recent.in_day >= MAX_EMAILS_PER_DAY {
         return None;
     }
-    match known {
+    match state {
         Some(SubscriberState::Confirmed) => Some(DeliveryKind::AlreadySubscribed),
-        // Whoever left or was suppressed comes back by confirming anew, and not before.
+        // An unsubscribed or suppressed subscriber returns only by confirming again.
         None
         | Some(
             SubscriberState::Pending | SubscriberState::Unsubscribed | SubscriberState::Suppressed,
@@ -155,70 +177,50 @@ fn letter(known: Option<SubscriberState>, recent: RecentMails) -> Option<Deliver
 mod tests {
     use super::*;
 
-    const NONE: RecentMails = RecentMails {
-        in_short: 0,
-        in_day: 0,
-    };
+    const fn recent(in_short: i64, in_day: i64) -> RecentMails {
+        RecentMails { in_short, in_day }
+    }
 
     #[test]
-    fn who_left_is_asked_again_and_who_stays_is_told() {
+    fn select_email_depends_on_subscriber_state() {
         use SubscriberState::*;
+
         for state in [None, Some(Pending), Some(Unsubscribed), Some(Suppressed)] {
-            assert_eq!(letter(state, NONE), Some(DeliveryKind::Confirmation));
+            assert_eq!(
+                select_email(state, recent(0, 0)),
+                Some(DeliveryKind::Confirmation)
+            );
         }
         assert_eq!(
-            letter(Some(Confirmed), NONE),
+            select_email(Some(Confirmed), recent(0, 0)),
             Some(DeliveryKind::AlreadySubscribed)
         );
     }
 
     #[test]
-    fn a_mailbox_is_not_filled() {
-        assert_eq!(
-            letter(
-                None,
-                RecentMails {
-                    in_short: 1,
-                    in_day: 1
-                }
-            ),
-            None
-        );
-        assert!(
-            letter(
-                None,
-                RecentMails {
-                    in_short: 0,
-                    in_day: 2
-                }
-            )
-            .is_some()
-        );
-        assert_eq!(
-            letter(
-                None,
-                RecentMails {
-                    in_short: 0,
-                    in_day: 3
-                }
-            ),
-            None
-        );
+    fn select_email_at_mailbox_limit_returns_none() {
+        assert_eq!(select_email(None, recent(1, 1)), None);
+        assert!(select_email(None, recent(0, 2)).is_some());
+        assert_eq!(select_email(None, recent(0, 3)), None);
     }
 
     #[test]
-    fn a_form_says_which_field_is_wrong() {
-        let form = |email: &str, name: &str| SignUpForm {
-            email: email.into(),
-            name: name.into(),
+    fn sign_up_form_error_names_invalid_field() {
+        let parse = |email: &str, name: &str| {
+            SignUpForm {
+                email: email.into(),
+                name: name.into(),
+            }
+            .parse()
         };
-        assert!(form("a@example.com", "").parse().is_ok());
+
+        assert!(parse("a@example.com", "").is_ok());
         assert!(matches!(
-            form("a@localhost", "").parse(),
+            parse("a@localhost", ""),
             Err(SignUpError::Address(EmailAddressError::Domain))
         ));
         assert!(matches!(
-            form("a@example.com", "a\nb").parse(),
+            parse("a@example.com", "a\nb"),
             Err(SignUpError::Name(_))
         ));
     }

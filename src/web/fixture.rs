@@ -36,7 +36,7 @@ use crate::store::{
     DatabaseUrl, DeliveryFilter, DeliveryRow, FanOutBatch, FeedOrigin, FreezeOutcome, NewIssue,
     NewPost, Store, Subscriber,
 };
-use crate::subscription::{CapLimits, ImportOptions, SubscriptionService};
+use crate::subscription::{ImportOptions, SignupBatcher, SignupLimitConfig, SubscriptionService};
 use crate::test_database::Database;
 use crate::web::{BackgroundTasks, RequestPolicy, SendingStatus, Services, router};
 
@@ -172,7 +172,7 @@ impl TestSite {
         };
         self.web
             .subscriptions
-            .add(EmailAddress::parse(address).unwrap(), None, &how)
+            .import_subscriber(EmailAddress::parse(address).unwrap(), None, &how)
             .await
             .unwrap();
         self.reader(address).await.unwrap()
@@ -286,12 +286,13 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Services {
             order: Order::Hottest,
             count_clicks: false,
         },
-        wanted: Vec::new(),
+        configured_feeds: Vec::new(),
         keys: Arc::clone(&keys),
         clock: clock.clone(),
         random: Arc::clone(&random),
     };
     let subscriptions = SubscriptionService {
+        signup_batcher: SignupBatcher::new(store.clone()),
         store: store.clone(),
         keys: Arc::clone(&keys),
         clock: clock.clone(),
@@ -312,7 +313,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Services {
             public_url,
             trusted_proxies: TrustedProxies::default(),
             minimum_fill: Duration::from_secs(1),
-            caps: CapLimits {
+            caps: SignupLimitConfig {
                 per_ip_hour: plenty,
                 per_domain_hour: plenty,
                 per_token_hour: plenty,

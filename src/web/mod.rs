@@ -13,7 +13,6 @@ pub mod error;
 mod filters;
 pub mod headers;
 mod health;
-mod issue_deed;
 pub mod issue_progress;
 pub mod pages;
 pub mod public;
@@ -54,7 +53,7 @@ use crate::domain::signed_token::SecretKeys;
 use crate::domain::trusted_proxies::TrustedProxies;
 use crate::mail::outbox::Outbox;
 use crate::store::Store;
-use crate::subscription::{CapLimits, SubscriptionService};
+use crate::subscription::{SignupLimitConfig, SubscriptionService};
 
 /// All that the pages need.
 #[derive(Clone, Debug)]
@@ -108,5 +107,5 @@ pub struct RequestPolicy {
     pub trusted_proxies: TrustedProxies,
     /// A form that comes back faster was not filled in by hand.
     pub minimum_fill: Duration,
-    pub caps: CapLimits,
+    pub caps: SignupLimitConfig,
 }

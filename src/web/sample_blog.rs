@@ -174,11 +174,7 @@ mod tests {
             .unwrap();
         let parsed = crate::feeds::parse(feed.as_bytes(), None).unwrap();
         assert_eq!(
-            (
-                parsed.title.as_str(),
-                parsed.posts.len(),
-                parsed.passed_over
-            ),
+            (parsed.title.as_str(), parsed.posts.len(), parsed.skipped),
             ("Example Lab", 12, 0)
         );
         assert!(

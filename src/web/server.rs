@@ -91,7 +91,7 @@ impl Server {
         loop {
             tokio::time::sleep(TIDY).await;
             let state = Arc::clone(&self.current.borrow().state);
-            state.caps.forget_idle();
+            state.caps.purge_idle();
             state.web.list_work.forget_abandoned(state.now());
         }
     }

@@ -94,7 +94,7 @@ impl Alerts {
             at: next.as_millis(),
             subject: draft.subject.clone(),
             titles: chosen.map(|(post, _)| post.title.clone()).collect(),
-            readers: draft.readers,
+            readers: draft.recipients,
         };
         self.enqueue(&draft_key(slot), &event).await
     }

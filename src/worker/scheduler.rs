@@ -183,13 +183,13 @@ impl Scheduler {
             Published::NothingNew(_) => {
                 tracing::info!(%slot, "no issue created; no post is new");
             }
-            Published::Made { number, .. } => {
+            Published::Created { number, .. } => {
                 tracing::info!(%slot, issue.number = %number, failed_feeds = failed, "issue created");
                 self.alerts
                     .notify_failed_feeds(&slot, failed_feeds, Some(number.get()))
                     .await?;
             }
-            Published::AlreadyThere(issue) => {
+            Published::AlreadyExists(issue) => {
                 tracing::info!(%slot, issue.number = %issue.number, "slot already has an issue");
             }
             Published::Skipped => tracing::info!(%slot, "slot skipped by an editor"),

@@ -89,7 +89,7 @@ impl TestApp {
         };
         self.app
             .subscriptions()
-            .add(address, None, &how)
+            .import_subscriber(address, None, &how)
             .await
             .expect("a reader taken in");
     }

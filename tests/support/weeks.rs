@@ -125,7 +125,7 @@ impl Weeks {
         let reader = app.store.subscriber_by_address(&address).await;
         let reader = reader.expect("an answer").expect("a reader");
         let token = app.keys.subscriber_token(Purpose::Preferences, &reader.id);
-        let left = app.subscriptions().leave_by_preferences(&token).await;
+        let left = app.subscriptions().unsubscribe_by_preferences(&token).await;
         left.expect("a reader who leaves");
     }
 

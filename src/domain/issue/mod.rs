@@ -8,6 +8,8 @@ pub mod text;
 
 use std::fmt;
 
+use serde::Serialize;
+
 pub use crate::domain::ids::IssueId;
 
 /// The number readers see, from 1.
@@ -122,15 +124,15 @@ impl IssueStatus {
 
 /// How the recipients of an issue are accounted for:
 /// `recipients() = delivered + deferred + bounced + skipped + in_doubt + queued`, always.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DeliveryCounts {
-    /// Queued, leased and sending together.
-    pub queued: i64,
-    pub deferred: i64,
     pub delivered: i64,
+    pub deferred: i64,
     pub bounced: i64,
     pub skipped: i64,
     pub in_doubt: i64,
+    /// Queued, leased and sending together.
+    pub queued: i64,
 }
 
 impl DeliveryCounts {

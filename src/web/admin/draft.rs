@@ -53,7 +53,7 @@ pub async fn html(
     Query(asked): Query<Asked>,
 ) -> HandlerResult {
     let draft = shared.web.digests.draft().await?;
-    let (content, _) = shared.web.digests.sample(&draft)?;
+    let (content, _) = shared.web.digests.render_sample(&draft)?;
     let shown = preview::in_the_light(&content.html, asked.look().dark);
     Ok(headers::mail_frame(shown))
 }
@@ -65,7 +65,7 @@ pub async fn test(State(shared): State<SharedState>, posted: VerifiedForm) -> Ha
         return Ok(answer);
     }
     let draft = web.digests.draft().await?;
-    if !web.digests.has_enough(&draft) {
+    if !web.digests.has_enough_content(&draft) {
         return Ok(redirect(&shared, "/admin/next"));
     }
     let typed = posted.fields.text("email");
@@ -150,7 +150,7 @@ pub(super) async fn view(
 ) -> Result<Next, HttpError> {
     let web = &shared.web;
     let (upcoming, goes_at) = upcoming::ahead(web).await?;
-    let (content, _) = web.digests.sample(draft)?;
+    let (content, _) = web.digests.render_sample(draft)?;
     let test = told.test.unwrap_or_else(|| TestForm {
         address: editor.admin.address.to_string(),
         fault: None,
@@ -159,7 +159,7 @@ pub(super) async fn view(
     let subject = [&words.subject, &draft.subject]
         .into_iter()
         .find(|it| !it.is_empty());
-    let left_out = draft.selection.left_out.iter();
+    let left_out = draft.selection.excluded.iter();
     Ok(Next {
         desk: editor.desk(shared),
         number: draft.number.get(),
@@ -171,7 +171,7 @@ pub(super) async fn view(
         conflict: told.conflict,
         upcoming,
         goes_at,
-        readers: draft.readers,
+        readers: draft.recipients,
         posts: chosen(draft),
         left_out: left_out
             .map(|(post, why)| LeftOut {
@@ -182,7 +182,7 @@ pub(super) async fn view(
             })
             .collect(),
         has_places: draft.edits.has_places(),
-        is_enough: web.digests.has_enough(draft),
+        is_enough: web.digests.has_enough_content(draft),
         min_posts: web.digests.rules.min_posts,
         look: told.look,
         text: content.text,

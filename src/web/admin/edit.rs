@@ -80,7 +80,7 @@ async fn save(
     .iter()
     .any(|fault| fault.is_some());
     if !is_faulty && after.note != before.note {
-        let fault = web.digests.note_fault(&after).await?;
+        let fault = web.digests.check_note_size(&after).await?;
         typed.note_fault = fault.map(|fault| fault.to_string());
         is_faulty = typed.note_fault.is_some();
     }

@@ -95,7 +95,7 @@ pub async fn add(State(shared): State<SharedState>, posted: VerifiedForm) -> Han
         url,
         excerpt,
     };
-    let id = match shared.web.digests.keep_by_hand(&made).await? {
+    let id = match shared.web.digests.add_manual_post(&made).await? {
         ManualPostOutcome::Kept(id) => id,
         ManualPostOutcome::Sent(number) => {
             typed.faults.url = Some(format!("this post was in No. {number} already"));

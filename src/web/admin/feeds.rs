@@ -43,7 +43,7 @@ pub async fn add(State(shared): State<SharedState>, posted: VerifiedForm) -> Han
         .add_feed(&id, &source, FeedOrigin::Added, now)
         .await?;
     let feed = find(&shared, |feed| feed.source == source).await?;
-    match web.digests.collect_one(&feed).await?.result {
+    match web.digests.collect_feed(&feed).await?.result {
         Err(error) if added => {
             web.store.remove_feed(&source).await?;
             refuse(error).await
@@ -73,7 +73,7 @@ pub async fn act(
     let id = FeedId::parse(&id).map_err(|_| HttpError::NotFound)?;
     let feed = find(&shared, |feed| feed.id == id).await?;
     match posted.fields.text("action") {
-        "check" => match shared.web.digests.collect_one(&feed).await?.result {
+        "check" => match shared.web.digests.collect_feed(&feed).await?.result {
             Ok(_) => Ok(redirect_with_flash(
                 &shared,
                 "/admin/feeds",
@@ -103,10 +103,7 @@ pub async fn act(
 /// Files of this machine are for its own people to name, on the command line.
 fn parse(typed: &str) -> Result<FeedSource, FeedSourceError> {
     match FeedSource::parse(typed, FilePath::new("/"))? {
-        FeedSource::File(_) => Err(FeedSourceError::Malformed(
-            typed.trim().chars().take(100).collect(),
-            url::ParseError::RelativeUrlWithoutBase,
-        )),
+        FeedSource::File(_) => Err(FeedSourceError::Incomplete),
         web => Ok(web),
     }
 }

@@ -3,6 +3,7 @@
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
+use crate::digest::IssueAction;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::store::{DeliveryRow, IssueRow, Store, StoreError};
 use crate::web::Services;
@@ -12,7 +13,6 @@ use crate::web::admin::paging::split_page;
 use crate::web::admin::views::{FlashMessage, Issue, Live, PostClicks};
 use crate::web::admin::{HandlerResult, page, redirect, redirect_with_flash};
 use crate::web::error::HttpError;
-use crate::web::issue_deed::IssueAction;
 use crate::web::state::SharedState;
 
 const PAGE: usize = 25;
@@ -121,10 +121,15 @@ pub async fn act(
     let issue = find(&shared.web, &number).await?;
     let deed = IssueAction::parse(posted.fields.text("action")).ok_or(HttpError::Unprocessable)?;
     let by = posted.editor.admin.address.to_string();
-    let changed = deed.apply(&shared, &issue, &by).await?;
+    let changed = deed
+        .apply(&shared.web.store, &issue.id, &by, shared.now())
+        .await?;
+    if changed > 0 {
+        shared.live.changed(&issue.id);
+    }
     let path = format!("/admin/issues/{}", issue.number);
     let notice = match (deed, changed) {
-        (IssueAction::TryNow, 0) => {
+        (IssueAction::RetryNow, 0) => {
             return Ok(redirect_with_flash(
                 &shared,
                 &path,
@@ -135,10 +140,10 @@ pub async fn act(
         (IssueAction::Pause, _) => FlashMessage::Paused,
         (IssueAction::Resume, _) => FlashMessage::Resumed,
         (IssueAction::Cancel, _) => FlashMessage::Cancelled,
-        (IssueAction::TryNow, _) => FlashMessage::TriedNow,
-        (IssueAction::SendAgain, _) => FlashMessage::SentAgain,
+        (IssueAction::RetryNow, _) => FlashMessage::TriedNow,
+        (IssueAction::RequeueFailed, _) => FlashMessage::SentAgain,
     };
-    let did = deed.action();
+    let did = deed.audit_action();
     posted.editor.audit(&shared, did, issue.number).await;
     Ok(redirect_with_flash(&shared, &path, notice))
 }

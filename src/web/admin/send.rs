@@ -34,7 +34,7 @@ pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> Han
         subject: draft.subject.clone(),
         preheader: draft.preheader.clone(),
         from: web.digests.identity.from.to_string(),
-        readers: draft.readers,
+        readers: draft.recipients,
         has_note: draft.edits.note.is_some(),
         titles: titles.map(|(post, _)| post.title.clone()).collect(),
         blockers: web.not_ready.clone(),
@@ -72,7 +72,7 @@ pub async fn send(State(shared): State<SharedState>, posted: VerifiedForm) -> Ha
     let slot = web.schedule.slot_of(web.clock.now());
     let published = web.digests.publish_reviewed(draft, slot).await;
     match published.map_err(failed)? {
-        Some(Published::Made { number, .. }) => {
+        Some(Published::Created { number, .. }) => {
             posted
                 .editor
                 .audit(&shared, AuditAction::IssueSent, number)
@@ -84,7 +84,7 @@ pub async fn send(State(shared): State<SharedState>, posted: VerifiedForm) -> Ha
                 FlashMessage::SendingBegun,
             ))
         }
-        Some(Published::AlreadyThere(issue)) => Ok(week_is_used(&shared, &issue)),
+        Some(Published::AlreadyExists(issue)) => Ok(week_is_used(&shared, &issue)),
         Some(Published::NothingNew(draft)) => Ok(redirect_with_flash(
             &shared,
             "/admin/next",
@@ -122,7 +122,7 @@ async fn schedule(shared: &SharedState, posted: &VerifiedForm) -> HandlerResult 
 fn failed(error: PublishError) -> HttpError {
     match error {
         PublishError::Draft(error) => error.into(),
-        PublishError::Crowded => HttpError::Away,
+        PublishError::Conflict => HttpError::Away,
     }
 }
 
@@ -141,7 +141,7 @@ fn week_is_used(shared: &SharedState, issue: &IssueRow) -> Response {
 }
 
 fn nothing_to_send(draft: &Draft) -> FlashMessage {
-    if draft.readers == 0 {
+    if draft.recipients == 0 {
         FlashMessage::NobodyReads
     } else {
         FlashMessage::NothingNew
@@ -150,7 +150,7 @@ fn nothing_to_send(draft: &Draft) -> FlashMessage {
 
 /// Names what a reader would see, in one short word.
 fn fingerprint(web: &Services, draft: &Draft) -> Result<String, DraftError> {
-    let (content, _) = web.digests.sample(draft)?;
+    let (content, _) = web.digests.render_sample(draft)?;
     let mut hash = Sha256::new();
     for part in [&content.subject, &content.text, &content.html] {
         hash.update(Sha256::digest(part));

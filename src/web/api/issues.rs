@@ -5,16 +5,15 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::digest::Sums;
+use crate::digest::IssueAction;
 use crate::domain::clock::Timestamp;
-use crate::domain::issue::{IssueNumber, IssueStatus};
+use crate::domain::issue::{DeliveryCounts, IssueNumber, IssueStatus};
 use crate::store::IssueRow;
 use crate::web::admin::paging::split_page;
 use crate::web::api::asked::{ApiQuery, NoBody, page_of, page_size};
 use crate::web::api::bearer::ApiCaller;
 use crate::web::api::problem::Problem;
 use crate::web::api::{HandlerResult, answer};
-use crate::web::issue_deed::IssueAction;
 use crate::web::state::SharedState;
 
 #[derive(Debug, Default, Deserialize)]
@@ -39,7 +38,7 @@ struct Told {
     paused_by: Option<String>,
     recipients: i64,
     #[serde(flatten)]
-    sums: Sums,
+    sums: DeliveryCounts,
 }
 
 impl From<IssueRow> for Told {
@@ -48,7 +47,7 @@ impl From<IssueRow> for Told {
             number: issue.number.get(),
             slot: issue.slot.as_ref().map(ToString::to_string),
             state: issue.standing().as_str(),
-            sums: (&issue.tally).into(),
+            sums: issue.tally,
             subject: issue.subject,
             preheader: issue.preheader,
             begun_at: issue.frozen_at.as_millis(),
@@ -90,16 +89,22 @@ pub async fn act(
     deed: IssueAction,
 ) -> HandlerResult {
     let issue = find(&shared, &number).await?;
-    let changed = deed.apply(&shared, &issue, &caller.in_words()).await?;
+    let actor = caller.in_words();
+    let changed = deed
+        .apply(&shared.web.store, &issue.id, &actor, shared.now())
+        .await?;
     if changed > 0 {
-        caller.audit(&shared, deed.action(), issue.number).await;
+        shared.live.changed(&issue.id);
+        caller
+            .audit(&shared, deed.audit_action(), issue.number)
+            .await;
     }
     let issue = find(&shared, &number).await?;
     if changed == 0 {
         return Err(Problem::conflict(why_not(deed, &issue)));
     }
     let copies = match deed {
-        IssueAction::TryNow | IssueAction::SendAgain => Some(changed),
+        IssueAction::RetryNow | IssueAction::RequeueFailed => Some(changed),
         IssueAction::Pause | IssueAction::Resume | IssueAction::Cancel => None,
     };
     let state = issue.standing().as_str();
@@ -123,10 +128,10 @@ fn why_not(deed: IssueAction, issue: &IssueRow) -> String {
         IssueAction::Cancel => format!(
             "No. {number} is {state}. Only what is being sent or is paused can be cancelled."
         ),
-        IssueAction::TryNow => {
+        IssueAction::RetryNow => {
             format!("No. {number} is {state}, and none of its copies waits for a later try.")
         }
-        IssueAction::SendAgain => format!(
+        IssueAction::RequeueFailed => format!(
             "No. {number} is {state}, and nobody who still wants it bounced or is in doubt."
         ),
     }

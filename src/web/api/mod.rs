@@ -25,8 +25,8 @@ use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::problem::Problem;
+use crate::digest::IssueAction;
 use crate::domain::api_token::Scope;
-use crate::web::issue_deed::IssueAction;
 use crate::web::router::panicked;
 use crate::web::state::SharedState;
 use crate::web::{body_limit, headers};
@@ -69,8 +69,8 @@ fn table() -> Vec<Line> {
         deed("/issues/{number}/pause", IssueAction::Pause),
         deed("/issues/{number}/resume", IssueAction::Resume),
         deed("/issues/{number}/cancel", IssueAction::Cancel),
-        deed("/issues/{number}/try-now", IssueAction::TryNow),
-        deed("/issues/{number}/send-again", IssueAction::SendAgain),
+        deed("/issues/{number}/try-now", IssueAction::RetryNow),
+        deed("/issues/{number}/send-again", IssueAction::RequeueFailed),
         reading("/next", get(next::show)),
         (Method::PATCH, "/next", Issues, patch(next::edit)),
         posting("/next/send", Issues, post(next::send)),

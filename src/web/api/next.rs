@@ -117,7 +117,7 @@ pub async fn edit(
     let mut faults = words.write_on(&mut after);
     if faults.is_empty()
         && after.note != before.note
-        && let Some(fault) = web.digests.note_fault(&after).await?
+        && let Some(fault) = web.digests.check_note_size(&after).await?
     {
         faults.push(("note".to_owned(), fault.to_string()));
     }
@@ -157,20 +157,20 @@ pub async fn send(
     }
     let slot = web.schedule.slot_of(web.clock.now());
     if let Some(issue) = web.store.issue_of_slot(&slot).await? {
-        return answer(StatusCode::OK, &SendResult::of_issue_before(&issue));
+        return answer(StatusCode::OK, &SendResult::from_existing_issue(&issue));
     }
     // A feed that fails says so at the desk, and stops nothing.
     web.digests.collect().await?;
     let told = match web.digests.publish(Some(slot)).await? {
-        Published::Made { number, .. } => {
+        Published::Created { number, .. } => {
             caller.audit(&shared, AuditAction::IssueSent, number).await;
             let issue = web.store.issue(number).await?;
             let issue = issue.ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
-            SendResult::of_issue(&issue)
+            SendResult::from_issue(&issue)
         }
-        Published::AlreadyThere(issue) => SendResult::of_issue_before(&issue),
-        Published::Skipped => SendResult::of_nothing("skipped", Some(&slot)),
-        Published::NothingNew(_) => SendResult::of_nothing("nothing_new", Some(&slot)),
+        Published::AlreadyExists(issue) => SendResult::from_existing_issue(&issue),
+        Published::Skipped => SendResult::without_issue("skipped", Some(&slot)),
+        Published::NothingNew(_) => SendResult::without_issue("nothing_new", Some(&slot)),
     };
     answer(StatusCode::OK, &told)
 }

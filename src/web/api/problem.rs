@@ -123,7 +123,7 @@ impl From<PublishError> for Problem {
     fn from(error: PublishError) -> Self {
         match error {
             PublishError::Draft(error) => error.into(),
-            PublishError::Crowded => {
+            PublishError::Conflict => {
                 Self::conflict("Others made issues at the same moment. Send it again.")
             }
         }

@@ -154,7 +154,7 @@ pub async fn add(
 /// The same answer whatever is known of the address, as at the form.
 async fn sign_up(shared: &SharedState, caller: &ApiCaller, arrival: &Arrival) -> HandlerResult {
     let domain = arrival.address.domain();
-    if shared.caps.count_program(&caller.id, domain).is_err() {
+    if shared.caps.check_api_signup(&caller.id, domain).is_err() {
         let detail = "Too many sign-ups with this token, for this mail domain, or in all, within the hour. Wait 10 minutes, then go on.";
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).with_retry_after(CAPPED));
     }
@@ -182,7 +182,9 @@ async fn take_in(shared: &SharedState, caller: &ApiCaller, arrival: Arrival) -> 
         pending: false,
     };
     let (web, address) = (&shared.web, arrival.address);
-    let tally = web.subscriptions.add(address.clone(), arrival.name, &how);
+    let tally = web
+        .subscriptions
+        .import_subscriber(address.clone(), arrival.name, &how);
     let tally = tally.await?;
     let reader = web.store.subscriber_by_address(&address).await?;
     let Some(reader) = reader.filter(|_| tally.kept_out == 0) else {

@@ -11,15 +11,20 @@ use crate::web::public::{HandlerResult, issues, link_gone};
 use crate::web::state::{AppState, SharedState};
 
 pub async fn show(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
-    match state.web.subscriptions.look_up_confirmation(&token).await {
-        Ok(Confirmation::Open(subscriber)) => {
+    match state
+        .web
+        .subscriptions
+        .verify_confirmation_link(&token)
+        .await
+    {
+        Ok(Confirmation::Pending(subscriber)) => {
             let page = Confirm {
                 token,
                 address: subscriber.address.to_string(),
             };
             Ok(state.pages.html(&page)?.into_response())
         }
-        Ok(Confirmation::Already(_)) => confirmed(&state, true, true).await,
+        Ok(Confirmation::AlreadyConfirmed(_)) => confirmed(&state, true, true).await,
         Err(error) => link_gone::answer(&state, Link::Confirm, error),
     }
 }
@@ -35,8 +40,8 @@ pub async fn confirm(
         .confirm(&token, Some(&ip.to_string()))
         .await
     {
-        Ok(Confirmation::Open(_)) => confirmed(&state, false, false).await,
-        Ok(Confirmation::Already(_)) => confirmed(&state, true, false).await,
+        Ok(Confirmation::Pending(_)) => confirmed(&state, false, false).await,
+        Ok(Confirmation::AlreadyConfirmed(_)) => confirmed(&state, true, false).await,
         Err(error) => link_gone::answer(&state, Link::Confirm, error),
     }
 }

@@ -67,7 +67,10 @@ pub async fn ask_new_address(
     };
     let fault = match EmailAddress::parse(&typed.email) {
         Ok(address) => {
-            let asked = state.web.subscriptions.ask_new_address(&token, &address);
+            let asked = state
+                .web
+                .subscriptions
+                .request_address_change(&token, &address);
             return match asked.await {
                 Ok(()) => {
                     let to = format!("{}/change-address/{token}?asked=1", state.site.base);
@@ -90,7 +93,12 @@ pub async fn ask_new_address(
 }
 
 pub async fn new_address(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
-    match state.web.subscriptions.look_up_new_address(&token).await {
+    match state
+        .web
+        .subscriptions
+        .verify_new_address_link(&token)
+        .await
+    {
         Ok(found) => {
             let address = found.address.to_string();
             let page = NewAddress { token, address };
@@ -134,7 +142,7 @@ pub async fn export(State(state): State<SharedState>, Token(token): Token) -> Ha
 }
 
 pub async fn download(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
-    match state.web.subscriptions.own_data(&token).await {
+    match state.web.subscriptions.export_data(&token).await {
         Ok(data) => {
             let headers = [
                 (header::CONTENT_TYPE, JSON),
@@ -164,5 +172,9 @@ pub async fn erase_now(State(state): State<SharedState>, Token(token): Token) ->
 }
 
 async fn look_up(state: &AppState, purpose: Purpose, token: &str) -> Result<Subscriber, LinkError> {
-    state.web.subscriptions.look_up_fresh(purpose, token).await
+    state
+        .web
+        .subscriptions
+        .verify_action_link(purpose, token)
+        .await
 }

@@ -148,7 +148,7 @@ async fn published(store: &Store, most: usize) -> Result<Vec<IssueRow>, StoreErr
 async fn posts(state: &AppState, issue: &IssueRow) -> Result<Vec<PostLine>, StoreError> {
     let posts = state.web.store.posts_of(&issue.id).await?;
     let line = |post| PostLine {
-        url: state.web.digests.link_to(post).to_string(),
+        url: state.web.digests.post_link(post).to_string(),
         ..PostLine::from(post)
     };
     Ok(posts.iter().map(line).collect())

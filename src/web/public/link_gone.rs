@@ -13,7 +13,7 @@ use crate::web::state::AppState;
 /// When the database failed.
 pub fn answer(state: &AppState, link: Link, error: LinkError) -> HandlerResult {
     match error {
-        LinkError::Gone => {
+        LinkError::Invalid => {
             let page = state.pages.html(&InvalidLink {
                 link,
                 form: home::blank_form(state),

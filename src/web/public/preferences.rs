@@ -27,7 +27,12 @@ pub async fn show(
     Token(token): Token,
     Query(shown): Query<Shown>,
 ) -> HandlerResult {
-    let subscriber = match state.web.subscriptions.look_up_preferences(&token).await {
+    let subscriber = match state
+        .web
+        .subscriptions
+        .verify_preferences_link(&token)
+        .await
+    {
         Ok(subscriber) => subscriber,
         Err(error) => return link_gone::answer(&state, Link::Preferences, error),
     };
@@ -120,7 +125,7 @@ async fn take(state: &AppState, token: &str, step: Step) -> Result<String, LinkE
 
 async fn ask(state: &AppState, token: &str, about: SubscriberMail) -> Result<String, LinkError> {
     let subscriptions = &state.web.subscriptions;
-    subscriptions.ask_for_link(token, about).await?;
+    subscriptions.request_link(token, about).await?;
     Ok(format!("/preferences/{token}?asked={about}"))
 }
 
@@ -129,12 +134,12 @@ async fn act(state: &AppState, token: &str, step: Step) -> Result<Subscriber, Li
     match step {
         Step::Pause => subscriptions.pause(token).await?,
         Step::Resume => subscriptions.resume(token).await?,
-        Step::Unsubscribe => subscriptions.leave_by_preferences(token).await?,
+        Step::Unsubscribe => subscriptions.unsubscribe_by_preferences(token).await?,
         Step::Resubscribe => {
             subscriptions.resubscribe(token).await?;
         }
     }
-    subscriptions.look_up_preferences(token).await
+    subscriptions.verify_preferences_link(token).await
 }
 
 /// "Saved." is only said of what is so.

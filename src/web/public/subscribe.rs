@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberName, SubscriberNameError};
-use crate::subscription::{Consent, SignUpError, SignUpForm, suggestion};
+use crate::subscription::{Consent, SignUpError, SignUpForm, suggest_address};
 use crate::web::client_ip::ClientIp;
 use crate::web::error::HttpError;
 use crate::web::pages;
@@ -72,7 +72,7 @@ pub async fn subscribe(
         door.minimum_fill,
     );
     // Who presses the button was counted when it was shown.
-    if stamp != FormTiming::Pressed && state.caps.count(ip, address.domain()).is_err() {
+    if stamp != FormTiming::Pressed && state.caps.check_form_signup(ip, address.domain()).is_err() {
         let mut response = again(
             &state,
             StatusCode::TOO_MANY_REQUESTS,
@@ -85,7 +85,7 @@ pub async fn subscribe(
         return Ok(response);
     }
     if fields.keep != "1"
-        && let Some(meant) = suggestion(&address)
+        && let Some(meant) = suggest_address(&address)
     {
         let mut form = fields.form(&state, None);
         form.suggestion = Some(meant);

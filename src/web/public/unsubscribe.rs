@@ -14,7 +14,12 @@ use crate::web::public::{HandlerResult, link_gone};
 use crate::web::state::{AppState, SharedState};
 
 pub async fn show(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
-    let subscriber = match state.web.subscriptions.look_up_unsubscribe(&token).await {
+    let subscriber = match state
+        .web
+        .subscriptions
+        .verify_unsubscribe_link(&token)
+        .await
+    {
         Ok(subscriber) => subscriber,
         Err(error) => return link_gone::answer(&state, Link::Unsubscribe, error),
     };

@@ -40,7 +40,7 @@ fn next(album: &mut Album<'_>, fill: Fill) {
     let faulty = Words {
         subject_fault: fill.maybe("201 characters are too many; at most 200 fit"),
         preheader_fault: fill.maybe("201 characters are too many; at most 200 fit"),
-        note_fault: fill.maybe("with this note the mail has 80 KB; 60 are the most"),
+        note_fault: fill.maybe("with this note the email has 80 KB; the maximum is 60"),
         ..page.words.clone()
     };
     let test = TestForm {

@@ -29,7 +29,7 @@ pub async fn send(
         )
         .await;
     let pages = stream::try_unfold(export, |mut export| async move {
-        let lines = export.next().await.map_err(|error| {
+        let lines = export.next_chunk().await.map_err(|error| {
             tracing::error!(%error, "an export broke off");
             // The connection ends without its end, so that nobody takes it for the whole.
             io::Error::other(error)

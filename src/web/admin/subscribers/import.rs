@@ -11,7 +11,7 @@ use axum::http::HeaderMap;
 use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::clock::Timestamp;
 use crate::subscription::{
-    CsvError, CsvReport, ImportOptions, Progress, RefusedRow, SubscriptionService,
+    ImportError, ImportOptions, ImportProgress, ImportReport, RejectedRow, SubscriptionService,
 };
 use crate::web::admin::editor::{CurrentUser, VerifiedForm};
 use crate::web::admin::origin::is_cross_origin;
@@ -46,8 +46,8 @@ pub struct Import {
 struct Stand {
     stage: Stage,
     bytes_read: u64,
-    report: CsvReport,
-    refused: Vec<RefusedRow>,
+    report: ImportReport,
+    refused: Vec<RejectedRow>,
     fault: Option<String>,
 }
 
@@ -253,12 +253,12 @@ impl Import {
 
     /// Reads the file through, on trial or for good, and ends in that stage.
     async fn read(&self, subscriptions: &SubscriptionService, end: Stage) {
-        let progress = |progress: Progress| {
+        let progress = |progress: ImportProgress| {
             let mut stand = lock(&self.stand);
             match progress {
-                Progress::Read(bytes) => stand.bytes_read = bytes,
-                Progress::Refused(row) => {
-                    stand.report.refused += 1;
+                ImportProgress::Read(bytes) => stand.bytes_read = bytes,
+                ImportProgress::Rejected(row) => {
+                    stand.report.rejected += 1;
                     if stand.refused.len() < SHOWN {
                         stand.refused.push(row);
                     }
@@ -269,8 +269,8 @@ impl Import {
             Ok(file) if end == Stage::Imported => {
                 subscriptions.import_csv(file, &self.how, progress).await
             }
-            Ok(file) => subscriptions.check_csv(file, &self.how, progress).await,
-            Err(error) => Err(CsvError::Unreadable(error.into())),
+            Ok(file) => subscriptions.dry_run_csv(file, &self.how, progress).await,
+            Err(error) => Err(ImportError::Unreadable(error.into())),
         };
         if read.is_err() || end == Stage::Imported {
             self.file.remove();
@@ -306,7 +306,7 @@ impl Import {
             new: tally.imported,
             known: tally.unchanged,
             kept_out: tally.kept_out,
-            refused: stand.report.refused,
+            refused: stand.report.rejected,
             rows: stand
                 .refused
                 .into_iter()

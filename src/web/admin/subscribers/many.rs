@@ -40,7 +40,7 @@ impl Selection {
         if fields.text("whom") == "all" {
             // Only who waits can be asked again.
             let state = match deed {
-                BulkAction::AskAgain => SubscriberState::Pending.as_str(),
+                BulkAction::ResendConfirmation => SubscriberState::Pending.as_str(),
                 BulkAction::Unsubscribe | BulkAction::Erase => fields.text("state"),
             };
             return Self::All(ListQuery {
@@ -171,13 +171,13 @@ pub async fn act(State(shared): State<SharedState>, posted: VerifiedForm) -> Han
 pub async fn resend(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
     let id = SubscriberId::parse(posted.fields.text("reader"));
     let id = id.map_err(|_| HttpError::Unprocessable)?;
-    let asked = shared.web.subscriptions.ask_again(&[id]).await?;
+    let asked = shared.web.subscriptions.resend_confirmations(&[id]).await?;
     if asked > 0 {
         let did = AuditAction::SubscriberAskedAgain;
         posted.editor.audit(&shared, did, id).await;
     }
     let list = ListQuery::of(&posted.fields);
-    let list = list.list(Some(notice(BulkAction::AskAgain, asked)));
+    let list = list.list(Some(notice(BulkAction::ResendConfirmation, asked)));
     Ok(redirect(&shared, &list))
 }
 
@@ -196,15 +196,15 @@ const fn action(deed: BulkAction) -> AuditAction {
     match deed {
         BulkAction::Unsubscribe => AuditAction::SubscribersUnsubscribed,
         BulkAction::Erase => AuditAction::SubscribersErased,
-        BulkAction::AskAgain => AuditAction::SubscribersAskedAgain,
+        BulkAction::ResendConfirmation => AuditAction::SubscribersAskedAgain,
     }
 }
 
 const fn notice(deed: BulkAction, people: u64) -> FlashMessage {
     match (deed, people) {
-        (BulkAction::AskAgain, 0) => FlashMessage::AskedLately,
+        (BulkAction::ResendConfirmation, 0) => FlashMessage::AskedLately,
         (_, 0) => FlashMessage::NobodyChanged,
-        (BulkAction::AskAgain, _) => FlashMessage::AskedAgain,
+        (BulkAction::ResendConfirmation, _) => FlashMessage::AskedAgain,
         (BulkAction::Unsubscribe, _) => FlashMessage::Unsubscribed,
         (BulkAction::Erase, _) => FlashMessage::Erased,
     }

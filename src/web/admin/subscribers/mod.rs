@@ -118,7 +118,10 @@ pub async fn add(State(shared): State<SharedState>, posted: VerifiedForm) -> Han
         }
     };
     let web = &shared.web;
-    let tally = web.subscriptions.add(address.clone(), None, &how).await?;
+    let tally = web
+        .subscriptions
+        .import_subscriber(address.clone(), None, &how)
+        .await?;
     if tally.imported > 0
         && let Some(reader) = web.store.subscriber_by_address(&address).await?
     {

@@ -54,7 +54,7 @@ pub async fn act(
     let id = parse(&id)?;
     let subscriptions = &shared.web.subscriptions;
     let (did, notice) = match posted.fields.text("action") {
-        "resend" if subscriptions.ask_again(&[id]).await? > 0 => {
+        "resend" if subscriptions.resend_confirmations(&[id]).await? > 0 => {
             (AuditAction::SubscriberAskedAgain, FlashMessage::AskedAgain)
         }
         "resend" => {

@@ -11,7 +11,7 @@ use tokio::fs::{self, File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use crate::subscription::as_csv;
+use crate::subscription::pasted_to_csv;
 use crate::web::error::HttpError;
 
 /// The largest file: some four million addresses.
@@ -84,7 +84,8 @@ async fn take(
                 return Ok(());
             }
             upload.both = upload.bytes > 0;
-            let rows = as_csv(&pasted).map_err(|error| unwritable(io::Error::other(error)))?;
+            let rows =
+                pasted_to_csv(&pasted).map_err(|error| unwritable(io::Error::other(error)))?;
             upload.bytes = rows.len() as u64;
             let mut file = create(path).await.map_err(unwritable)?;
             file.write_all(&rows).await.map_err(unwritable)?;

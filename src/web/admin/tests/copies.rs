@@ -73,7 +73,15 @@ async fn the_list_is_a_file_that_no_spreadsheet_runs() {
     let house = House::new().await;
     sent(&house).await;
     let erased = EmailAddress::parse("bob@example.org").unwrap();
-    assert!(house.site.web.subscriptions.erase(&erased).await.unwrap());
+    assert!(
+        house
+            .site
+            .web
+            .subscriptions
+            .erase_by_address(&erased)
+            .await
+            .unwrap()
+    );
     let mut ada = house.ada().await;
     let file = ada.get("/admin/issues/1/deliveries.csv?state=missed").await;
     assert_eq!(
@@ -122,7 +130,7 @@ async fn a_long_file_has_every_line_once() {
             .site
             .web
             .subscriptions
-            .add(address, None, &how)
+            .import_subscriber(address, None, &how)
             .await
             .unwrap();
     }
@@ -226,7 +234,15 @@ async fn who_leaves_is_counted_with_the_last_issue_they_had() {
     assert!(house.store().resubscribe(&ann, now).await.unwrap());
     assert_eq!(left().await, (1, 1), "left by mistake");
     let cem = EmailAddress::parse("cem@example.org").unwrap();
-    assert!(house.site.web.subscriptions.erase(&cem).await.unwrap());
+    assert!(
+        house
+            .site
+            .web
+            .subscriptions
+            .erase_by_address(&cem)
+            .await
+            .unwrap()
+    );
     assert_eq!(left().await, (1, 1), "erasing a reader changes no sums");
 }
 
@@ -247,7 +263,15 @@ async fn the_tally_follows_what_changes_later() {
     };
     assert_eq!(stands().await, (IssueState::Sent, tally));
     let ann = EmailAddress::parse("ann@example.org").unwrap();
-    assert!(house.site.web.subscriptions.erase(&ann).await.unwrap());
+    assert!(
+        house
+            .site
+            .web
+            .subscriptions
+            .erase_by_address(&ann)
+            .await
+            .unwrap()
+    );
     assert_eq!(store.tally(&issue).await.unwrap(), tally);
 
     assert_eq!(

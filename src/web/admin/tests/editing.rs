@@ -49,7 +49,7 @@ pub(super) async fn press_on(
 pub(super) async fn publish(house: &House) -> IssueNumber {
     let slot = Slot::parse("2026-W48").unwrap();
     match house.site.web.digests.publish(Some(slot)).await.unwrap() {
-        Published::Made { number, .. } => number,
+        Published::Created { number, .. } => number,
         other => panic!("{other:?}"),
     }
 }
@@ -299,7 +299,7 @@ async fn what_cannot_be_saved_is_said_and_kept() {
         ("subject", long.as_str(), "201 characters are too many"),
         ("preheader", &long, "201 characters are too many"),
         ("note", &"x".repeat(5001), "5001 characters are too many"),
-        ("note", &heavy, "60 are the most"),
+        ("note", &heavy, "the maximum is 60"),
     ] {
         let fields = [(name, typed), ("email", "a@b.example")];
         let answer = press(&mut ada, "save", &fields).await;

@@ -74,11 +74,14 @@ async fn feeds_are_read_checked_and_removed() {
     let mut ada = house.ada().await;
     let file = house.dir.path().join("feed.xml").display().to_string();
     for (url, words) in [
-        ("", "A feed is named by its address"),
-        ("example.com/feed.xml", "not an address that can be read"),
-        (file.as_str(), "not an address that can be read"),
-        ("file:///etc/passwd", "not an address that can be read"),
-        ("javascript:alert(1)", "not over &#39;javascript&#39;"),
+        ("", "Enter the address of a feed"),
+        ("example.com/feed.xml", "starting with https://"),
+        (file.as_str(), "starting with https://"),
+        ("file:///etc/passwd", "starting with https://"),
+        (
+            "javascript:alert(1)",
+            "&#39;javascript&#39; is not a supported scheme",
+        ),
         ("http://127.0.0.1:9/feed.xml", "127.0.0.1"),
     ] {
         let answer = ada
@@ -154,7 +157,13 @@ async fn a_feed_of_the_settings_goes_with_them_alone() {
     let path = format!("/admin/feeds/{id}");
     let refused = ada.fill_in("/admin/feeds", &path, &remove).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
-    house.site.web.digests.follow_settings().await.unwrap();
+    house
+        .site
+        .web
+        .digests
+        .sync_feeds_from_settings()
+        .await
+        .unwrap();
     assert!(house.store().feeds().await.unwrap().is_empty());
 }
 

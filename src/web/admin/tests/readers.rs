@@ -252,7 +252,11 @@ async fn the_export_is_what_the_list_shows() {
             source: "=HYPERLINK(\"x\")".to_owned(),
             pending: n % 2 == 1,
         };
-        let added = house.site.web.subscriptions.add(address, None, &how);
+        let added = house
+            .site
+            .web
+            .subscriptions
+            .import_subscriber(address, None, &how);
         added.await.unwrap();
     }
     let file = ada

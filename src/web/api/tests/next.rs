@@ -166,7 +166,7 @@ async fn two_that_send_at_once_make_one_issue() {
 
 #[test]
 fn others_at_the_same_moment_are_not_taken_for_a_database_that_is_away() {
-    let crowded = Problem::from(PublishError::Crowded).into_response();
+    let crowded = Problem::from(PublishError::Conflict).into_response();
     assert_eq!(crowded.status(), StatusCode::CONFLICT);
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use axum::http::{Request, StatusCode, header};
 
 use crate::domain::trusted_proxies::TrustedProxies;
-use crate::subscription::CapLimits;
+use crate::subscription::SignupLimitConfig;
 use crate::web::Services;
 use crate::web::fixture::TestSite;
 use crate::web::public::tests::is_taken_in;
@@ -12,7 +12,7 @@ use crate::web::public::tests::is_taken_in;
 fn caps(per_ip: u32, per_domain: u32) -> impl FnOnce(&mut Services) {
     let number = |n| NonZeroU32::new(n).unwrap();
     move |web| {
-        web.door.caps = CapLimits {
+        web.door.caps = SignupLimitConfig {
             per_ip_hour: number(per_ip),
             per_domain_hour: number(per_domain),
             per_token_hour: number(1000),

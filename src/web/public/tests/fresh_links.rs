@@ -323,7 +323,7 @@ async fn erasing_leaves_a_sealed_fingerprint_and_nothing_else() {
     let tally = site
         .web
         .subscriptions
-        .add(address, None, &how)
+        .import_subscriber(address, None, &how)
         .await
         .unwrap();
     assert_eq!(tally.kept_out, 1);

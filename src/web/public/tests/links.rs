@@ -312,7 +312,7 @@ async fn readers_are_told_the_day_on_which_the_next_issue_really_goes_out() {
     store.unskip_slot(&slot("2026-W48")).await.unwrap();
     site.posts(&["Alpha"]).await;
     let made = site.web.digests.publish(Some(slot("2026-W48"))).await;
-    assert!(matches!(made, Ok(Published::Made { .. })), "{made:?}");
+    assert!(matches!(made, Ok(Published::Created { .. })), "{made:?}");
     assert_eq!(pages().await, "Friday 4 December");
 }
 

@@ -42,7 +42,7 @@ fn rules(max_posts: usize) -> Rules {
     }
 }
 
-/// Posts of these titles, each a day older than the one before.
+/// Creates a post for each title, each a day older than the one before.
 fn posts(titles: &[&str]) -> Vec<Candidate> {
     (1..)
         .zip(titles)
@@ -51,8 +51,8 @@ fn posts(titles: &[&str]) -> Vec<Candidate> {
 }
 
 fn id(candidates: &[Candidate], title: &str) -> PostId {
-    let named = |candidate: &&Candidate| candidate.post.title == title;
-    candidates.iter().find(named).unwrap().post.id
+    let has_title = |candidate: &&Candidate| candidate.post.title == title;
+    candidates.iter().find(has_title).unwrap().post.id
 }
 
 fn select(
@@ -69,15 +69,15 @@ fn titles(selection: &Selection) -> String {
     titles.collect::<Vec<_>>().join(" ")
 }
 
-fn left_out(selection: &Selection) -> Vec<(&str, Exclusion)> {
-    let left_out = selection.left_out.iter();
-    left_out
-        .map(|(post, why)| (post.title.as_str(), *why))
+fn excluded(selection: &Selection) -> Vec<(&str, Exclusion)> {
+    let excluded = selection.excluded.iter();
+    excluded
+        .map(|(post, exclusion)| (post.title.as_str(), *exclusion))
         .collect()
 }
 
 #[test]
-fn the_newest_go_in_and_the_rest_say_why_not() {
+fn newest_order_excludes_rest_with_reason() {
     let mut candidates = vec![
         candidate("a", DAY, 0),
         candidate("b", 2 * DAY, 1),
@@ -94,7 +94,7 @@ fn the_newest_go_in_and_the_rest_say_why_not() {
     let chosen: Vec<_> = selection
         .chosen
         .iter()
-        .map(|(post, why)| (post.title.as_str(), why.to_string()))
+        .map(|(post, reason)| (post.title.as_str(), reason.to_string()))
         .collect();
     assert_eq!(
         chosen,
@@ -107,17 +107,17 @@ fn the_newest_go_in_and_the_rest_say_why_not() {
         ]
     );
     assert_eq!(
-        left_out(&selection),
+        excluded(&selection),
         [
             ("c", Exclusion::NoRoom),
-            ("d", Exclusion::OfferedEnough),
+            ("d", Exclusion::OfferLimit),
             ("e", Exclusion::TooOld)
         ]
     );
 }
 
 #[test]
-fn the_hottest_come_first_and_say_so() {
+fn hottest_order_puts_commented_post_first() {
     let mut candidates = posts(&["a", "b", "c"]);
     candidates[1].comments = Some(31);
     let selection = select(candidates, &DraftEdits::default(), &rules(2), now());
@@ -126,11 +126,11 @@ fn the_hottest_come_first_and_say_so() {
         selection.chosen[0].1.to_string(),
         "hot: 31 comments, 2 days old"
     );
-    assert_eq!(left_out(&selection), [("c", Exclusion::NoRoom)]);
+    assert_eq!(excluded(&selection), [("c", Exclusion::NoRoom)]);
 }
 
 #[test]
-fn whose_posts_are_opened_often_comes_before_a_newer_one() {
+fn post_of_popular_author_precedes_newer_one() {
     let mut candidates = posts(&["a", "b"]);
     candidates[1].post.author = Some("Ada".into());
     let clicks = |author: Option<&str>, clicks| AuthorClicks {
@@ -138,70 +138,76 @@ fn whose_posts_are_opened_often_comes_before_a_newer_one() {
         posts: 1,
         clicks,
     };
-    let interest = AuthorAffinity::new(&[clicks(None, 10), clicks(Some("Ada"), 90)]);
+    let affinity = AuthorAffinity::new(&[clicks(None, 10), clicks(Some("Ada"), 90)]);
     let selection = crate::digest::select::select(
         candidates,
         &DraftEdits::default(),
-        &interest,
+        &affinity,
         &rules(2),
         now(),
     );
     assert_eq!(titles(&selection), "b a");
     assert_eq!(
         selection.chosen[0].1.to_string(),
-        "hot: 2 days old, its author is opened often"
+        "hot: 2 days old, author is often read"
     );
 }
 
 #[test]
-fn history_is_never_news() {
+fn history_post_is_excluded() {
     let mut old = candidate("a", DAY, 0);
     old.is_history = true;
     let selection = select(vec![old], &DraftEdits::default(), &rules(10), now());
     assert!(selection.chosen.is_empty());
-    assert_eq!(selection.left_out[0].1, Exclusion::History);
+    assert_eq!(selection.excluded[0].1, Exclusion::History);
 }
 
 #[test]
-fn what_is_shortened_is_offered_again() {
+fn truncated_post_counts_as_offered() {
     let candidates = posts(&["a", "b"]);
     let mut selection = select(candidates, &DraftEdits::default(), &rules(10), now());
-    selection.shorten(1);
+    selection.truncate(1);
     assert_eq!(selection.chosen.len(), 1);
-    assert!(selection.left_out[0].1.was_offered());
+    assert!(selection.excluded[0].1.was_offered());
 }
 
 #[test]
-fn a_hidden_post_makes_room_for_the_next() {
+fn hidden_post_makes_room_for_next() {
     let candidates = posts(&["a", "b", "c"]);
     let mut edits = DraftEdits::default();
     edits.hide(id(&candidates, "a"));
     let selection = select(candidates, &edits, &rules(2), now());
     assert_eq!(titles(&selection), "b c");
-    assert_eq!(left_out(&selection), [("a", Exclusion::Hidden)]);
+    assert_eq!(excluded(&selection), [("a", Exclusion::Hidden)]);
     assert!(!Exclusion::Hidden.was_offered());
 }
 
 #[test]
-fn posts_with_a_place_stand_there_and_new_ones_follow() {
+fn positioned_posts_precede_new_ones() {
     let candidates = posts(&["a", "b", "c", "d"]);
-    let order: Vec<PostId> = candidates.iter().map(|it| it.post.id).collect();
+    let order: Vec<PostId> = candidates
+        .iter()
+        .map(|candidate| candidate.post.id)
+        .collect();
     let mut edits = DraftEdits::default();
     edits.swap(&order, 1);
     let selection = select(candidates.clone(), &edits, &rules(10), now());
     assert_eq!(titles(&selection), "a c b d");
-    assert_eq!(selection.chosen[1].1.to_string(), "put here by you");
+    assert_eq!(selection.chosen[1].1.to_string(), "moved here by you");
     let mut later = candidates;
     later.insert(0, candidate("new", Duration::ZERO, 0));
     let selection = select(later, &edits, &rules(4), now());
     assert_eq!(titles(&selection), "a c b new");
-    assert_eq!(left_out(&selection), [("d", Exclusion::NoRoom)]);
+    assert_eq!(excluded(&selection), [("d", Exclusion::NoRoom)]);
 }
 
 #[test]
-fn what_was_put_somewhere_does_not_grow_too_old_on_the_way() {
+fn positioned_post_is_included_despite_age() {
     let candidates = posts(&["a", "b"]);
-    let order: Vec<PostId> = candidates.iter().map(|it| it.post.id).collect();
+    let order: Vec<PostId> = candidates
+        .iter()
+        .map(|candidate| candidate.post.id)
+        .collect();
     let mut edits = DraftEdits::default();
     edits.swap(&order, 0);
     let later = now().plus(13 * DAY);
@@ -210,7 +216,7 @@ fn what_was_put_somewhere_does_not_grow_too_old_on_the_way() {
 }
 
 #[test]
-fn pinned_posts_come_first_and_added_ones_are_in_whatever_the_rule_says() {
+fn pinned_post_is_first_and_added_post_is_included() {
     let mut candidates = posts(&["a", "b", "c"]);
     candidates.push(candidate("old", 100 * DAY, 3));
     let (c, old) = (id(&candidates, "c"), id(&candidates, "old"));
@@ -219,17 +225,19 @@ fn pinned_posts_come_first_and_added_ones_are_in_whatever_the_rule_says() {
     edits.on(old, |edit| edit.is_added = true);
     let selection = select(candidates.clone(), &edits, &rules(3), now());
     assert_eq!(titles(&selection), "c a old");
-    let why = |at: usize| selection.chosen[at].1.to_string();
-    assert_eq!(
-        (why(0), why(2)),
-        ("pinned".to_owned(), "100 days old; added by you".to_owned())
-    );
+    let reason = |index: usize| selection.chosen[index].1.to_string();
+    assert_eq!(reason(0), "pinned");
+    assert_eq!(reason(2), "100 days old; added by you");
     let selection = select(candidates, &edits, &rules(1), now());
-    assert_eq!(titles(&selection), "c old", "more than fit, if one says so");
+    assert_eq!(
+        titles(&selection),
+        "c old",
+        "picked posts may exceed max_posts"
+    );
 }
 
 #[test]
-fn the_editors_words_outlive_the_feeds_change() {
+fn edited_text_replaces_changed_feed_text() {
     let mut candidates = posts(&["a"]);
     let mut edits = DraftEdits::default();
     edits.on(id(&candidates, "a"), |edit| {

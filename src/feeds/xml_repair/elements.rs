@@ -1,14 +1,16 @@
-//! What becomes of each element of an XML feed as it is mended: see [`crate::feeds::xml`].
+//! Rules for the elements and attributes of a feed.
 
 use std::borrow::Cow;
 
 use quick_xml::events::BytesStart;
 
-/// More attributes than this, or longer ones in all, are no one's honest element.
+/// Maximum number of attributes of an element. Real feeds have far fewer.
 const MAX_ATTRIBUTES: usize = 64;
+
+/// Maximum bytes of all attributes of an element. If there are more, all are removed.
 const MAX_ATTRIBUTE_BYTES: usize = 64 * 1024;
 
-/// Other names under which feeds declare the namespaces that feed-rs knows.
+/// Namespaces found in feeds, and the equivalents that feed-rs supports.
 const NAMESPACE_ALIASES: [(&str, &str); 7] = [
     (
         "http://my.netscape.com/rdf/simple/0.9/",
@@ -37,47 +39,53 @@ const NAMESPACE_ALIASES: [(&str, &str); 7] = [
     ("http://purl.org/atom/ns#", "http://www.w3.org/2005/Atom"),
 ];
 
-/// What the `type` of a thumbnail becomes, as it is handed on as `media:content`.
-pub(super) const THUMBNAIL_TYPE: &str = "image/x-thumbnail";
+/// Value of `type` for a thumbnail, which is converted to `media:content`.
+pub(in crate::feeds) const THUMBNAIL_TYPE: &str = "image/x-thumbnail";
 
+/// Family of feed formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// RSS of any version: HTML stands in its elements escaped, or by mistake unescaped.
+    /// RSS of any version. Its elements contain HTML, escaped or by mistake unescaped.
     Rss,
+    /// Atom of any version.
     Atom,
 }
 
-/// An element whose inside is not simply copied.
+/// Treatment of an element that is not copied unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Inside {
-    /// Nothing of it is used.
-    Dropped,
-    /// A name, perhaps with an e-mail address.
+pub(super) enum Treatment {
+    /// Remove the element.
+    Drop,
+    /// Remove email addresses from a person's name.
     Person,
-    /// A number of comments.
-    Comments,
-    /// Text in which tags are text too.
+    /// Read the number of comments and remove the element.
+    CommentCount,
+    /// Convert tags within the element to text.
     Text,
 }
 
-pub(super) fn inside_of(element: &BytesStart<'_>, dialect: Dialect) -> Option<Inside> {
+/// Returns the treatment of an element, or `None` if it is copied.
+pub(super) fn find_treatment(element: &BytesStart<'_>, dialect: Dialect) -> Option<Treatment> {
     let name = element.name();
     let name: &str = name.as_ref();
     let (prefix, local) = name.split_once(':').unwrap_or(("", name));
     match (prefix, local) {
-        ("slash", "comments") => Some(Inside::Comments),
-        ("itunes" | "podcast" | "googleplay", _) | (_, "duration") => Some(Inside::Dropped),
+        ("slash", "comments") => Some(Treatment::CommentCount),
+        ("itunes" | "podcast" | "googleplay", _) | (_, "duration") => Some(Treatment::Drop),
         ("media", "content" | "thumbnail" | "group") => None,
-        ("media", _) => Some(Inside::Dropped),
-        (_, "creator" | "managingEditor" | "webMaster" | "name") => Some(Inside::Person),
-        (_, "author") if dialect == Dialect::Rss => Some(Inside::Person),
-        (_, "title" | "description" | "encoded") if dialect == Dialect::Rss => Some(Inside::Text),
+        ("media", _) => Some(Treatment::Drop),
+        (_, "creator" | "managingEditor" | "webMaster" | "name") => Some(Treatment::Person),
+        (_, "author") if dialect == Dialect::Rss => Some(Treatment::Person),
+        (_, "title" | "description" | "encoded") if dialect == Dialect::Rss => {
+            Some(Treatment::Text)
+        }
         _ => None,
     }
 }
 
-/// feed-rs forgets a thumbnail that stands beside no content.
-pub(super) fn written_name(name: &str) -> &str {
+/// Returns the name under which an element is written. A thumbnail becomes `media:content`,
+/// because feed-rs ignores a thumbnail on its own.
+pub(super) fn output_name(name: &str) -> &str {
     if name == "media:thumbnail" {
         "media:content"
     } else {
@@ -85,10 +93,11 @@ pub(super) fn written_name(name: &str) -> &str {
     }
 }
 
-pub(super) fn rewritten(element: &BytesStart<'_>, dialect: Dialect) -> BytesStart<'static> {
+/// Returns the start tag to write for an element, with its attributes repaired.
+pub(super) fn rewrite_start_tag(element: &BytesStart<'_>, dialect: Dialect) -> BytesStart<'static> {
     let name = element.name();
     let name: &str = name.as_ref();
-    let mut kept = BytesStart::new(written_name(name).to_owned());
+    let mut output = BytesStart::new(output_name(name).to_owned());
     let mut medium_is_image = false;
     let mut has_type = false;
     if element.attributes_raw().len() <= MAX_ATTRIBUTE_BYTES {
@@ -104,22 +113,23 @@ pub(super) fn rewritten(element: &BytesStart<'_>, dialect: Dialect) -> BytesStar
                 .into_owned();
             medium_is_image |= key == "medium" && value == "image";
             has_type |= key == "type";
-            if let Some(value) = attribute_kept(name, key, value, dialect) {
-                kept.push_attribute((key, value.as_str()));
+            if let Some(value) = repair_attribute(name, key, value, dialect) {
+                output.push_attribute((key, value.as_str()));
             }
         }
     }
     if name == "media:thumbnail" {
-        kept.push_attribute(("type", THUMBNAIL_TYPE));
+        output.push_attribute(("type", THUMBNAIL_TYPE));
     } else if name == "media:content" && medium_is_image && !has_type {
-        kept.push_attribute(("type", "image/x-unknown"));
+        output.push_attribute(("type", "image/x-unknown"));
     } else if name == "rss" {
-        kept.push_attribute(("version", "2.0"));
+        output.push_attribute(("version", "2.0"));
     }
-    kept
+    output
 }
 
-fn attribute_kept(element: &str, key: &str, value: String, dialect: Dialect) -> Option<String> {
+/// Returns the repaired value of an attribute, or `None` to remove it.
+fn repair_attribute(element: &str, key: &str, value: String, dialect: Dialect) -> Option<String> {
     let is_text = dialect == Dialect::Atom
         && matches!(
             element.rsplit(':').next(),
@@ -129,7 +139,7 @@ fn attribute_kept(element: &str, key: &str, value: String, dialect: Dialect) -> 
     match key {
         "version" if element == "rss" => None,
         "type" if element == "media:thumbnail" => None,
-        // Durations in attributes; see the panics above.
+        // Durations: feed-rs panics if they are too large.
         "start" | "end" | "time" | "duration" => None,
         "src" if is_text => None,
         "type" if is_text => Some(text_type(&value).to_owned()),
@@ -145,7 +155,7 @@ fn attribute_kept(element: &str, key: &str, value: String, dialect: Dialect) -> 
     }
 }
 
-/// RFC 4287 §3.1.1 knows three types; feeds know more.
+/// Maps the `type` of a text to one of the three types of RFC 4287 §3.1.1.
 fn text_type(value: &str) -> &'static str {
     match value.trim().to_ascii_lowercase().as_str() {
         "html" | "text/html" => "html",
@@ -154,14 +164,16 @@ fn text_type(value: &str) -> &'static str {
     }
 }
 
-/// `jane@example.com (Jane Doe)` is Jane Doe: an address is for nobody's eyes.
-pub(super) fn without_email(person: &str) -> String {
+/// Removes email addresses from a person: `jane@example.com (Jane Doe)` becomes `Jane Doe`.
+///
+/// The address would otherwise be published in the newsletter.
+pub(super) fn remove_email(person: &str) -> String {
     if !person.contains('@') {
         return person.to_owned();
     }
-    let brackets = |c: char| c.is_whitespace() || "()<>[]（）〈〉＜＞【】\",;".contains(c);
+    let is_separator = |c: char| c.is_whitespace() || "()<>[]（）〈〉＜＞【】\",;".contains(c);
     let words: Vec<&str> = person
-        .split(brackets)
+        .split(is_separator)
         .filter(|word| !word.is_empty() && !word.contains('@'))
         .collect();
     words.join(" ")

@@ -30,7 +30,7 @@ fn titled(title: &str) -> String {
 }
 
 #[test]
-fn a_whole_rss_post() {
+fn rss_item_with_all_fields_is_parsed() {
     let feed = parsed(
         "<rss version='2.0' xmlns:content='http://purl.org/rss/1.0/modules/content/' xmlns:slash='http://purl.org/rss/1.0/modules/slash/' \
          xmlns:dc='http://purl.org/dc/elements/1.1/'><channel><title>The &amp;amp; Blog</title><link>https://blog.example/</link>\
@@ -44,7 +44,7 @@ fn a_whole_rss_post() {
         feed.home,
         Some(Url::parse("https://blog.example/").unwrap())
     );
-    assert_eq!(feed.passed_over, 0);
+    assert_eq!(feed.skipped, 0);
     let expected = FeedPost {
         guid: Some("id-1".into()),
         link: Some(Url::parse("https://blog.example/posts/1").unwrap()),
@@ -60,13 +60,13 @@ fn a_whole_rss_post() {
 }
 
 #[test]
-fn a_guid_is_the_feeds_own_or_none() {
+fn guid_is_not_invented() {
     assert_eq!(
         item("<link>https://blog.example/1</link><title>t</title>").guid,
         None
     );
-    let nameless = || rss("<item><title>t</title></item>");
-    assert_eq!((nameless().posts.len(), nameless().passed_over), (0, 1));
+    let feed = rss("<item><title>t</title></item>");
+    assert_eq!((feed.posts.len(), feed.skipped), (0, 1));
     assert_eq!(
         item("<link>https://b.example/</link><guid>a&#1;b</guid>")
             .guid
@@ -76,12 +76,12 @@ fn a_guid_is_the_feeds_own_or_none() {
 }
 
 #[test]
-fn a_post_needs_a_link_that_a_mail_can_bear() {
+fn post_without_http_link_is_skipped() {
     let feed = rss(
         "<item><title>a</title><link>javascript:alert(1)</link></item><item><title>b</title><guid>7</guid></item>\
          <item><title>c</title><link>data:text/html,x</link><guid>https://blog.example/c</guid></item>",
     );
-    assert_eq!(feed.passed_over, 2);
+    assert_eq!(feed.skipped, 2);
     assert_eq!(
         feed.posts[0].link.as_ref().unwrap().as_str(),
         "https://blog.example/c"
@@ -89,7 +89,7 @@ fn a_post_needs_a_link_that_a_mail_can_bear() {
 }
 
 #[test]
-fn relative_links_count_from_where_the_format_says() {
+fn relative_link_base_depends_on_format() {
     let atom = parsed(
         "<feed xmlns='http://www.w3.org/2005/Atom'><link href='https://blog.example/'/><entry><id>1</id><title>t</title>\
          <link rel='self' href='https://blog.example/self'/><link rel='replies' href='/replies'/><link href='posts/1'/></entry></feed>",
@@ -108,7 +108,7 @@ fn relative_links_count_from_where_the_format_says() {
 }
 
 #[test]
-fn titles_lose_markup_and_keep_their_meaning() {
+fn title_markup_is_removed() {
     assert_eq!(
         titled("Fish &amp;amp; &lt;b&gt;chips&lt;/b&gt;"),
         "Fish & chips"
@@ -123,13 +123,13 @@ fn titles_lose_markup_and_keep_their_meaning() {
     assert_eq!(titled("gpj.&#x202e;exe&#7;\n now"), "gpj.exe now");
     let long = titled(&"word ".repeat(100));
     assert!(
-        long.chars().count() <= MAX_TITLE && long.ends_with("word…"),
+        long.chars().count() <= MAX_TITLE_CHARS && long.ends_with("word…"),
         "{long}"
     );
 }
 
 #[test]
-fn a_post_without_a_title_has_its_first_words() {
+fn missing_title_is_made_from_text() {
     let text = "<link>https://blog.example/1</link><description>One small step for a man, which was then followed by very many more of them as we know. And so on.</description>";
     assert_eq!(
         item(text).title,
@@ -142,7 +142,7 @@ fn a_post_without_a_title_has_its_first_words() {
 }
 
 #[test]
-fn hostile_content_leaves_words_only() {
+fn hostile_content_is_reduced_to_text() {
     let post = item(
         "<link>https://blog.example/1</link><title>t</title><description>&lt;style&gt;p{}&lt;/style&gt;&lt;p onclick='x'&gt;The words that are left of \
          it.&lt;/p&gt;&lt;a href='javascript:alert(1)'&gt;They stay.&lt;/a&gt;&lt;img src=x onerror=alert(1)&gt;&lt;script&gt;alert(1)&lt;/script&gt;</description>",
@@ -155,7 +155,7 @@ fn hostile_content_leaves_words_only() {
 }
 
 #[test]
-fn nonsense_dates_are_none() {
+fn invalid_date_is_ignored() {
     let dated = |date: &str| {
         item(&format!(
             "<link>https://b.example/</link><pubDate>{date}</pubDate>"
@@ -182,7 +182,7 @@ fn nonsense_dates_are_none() {
 }
 
 #[test]
-fn json_feeds_with_their_quirks() {
+fn json_feed_quirks_are_accepted() {
     let feed = parsed(
         r#"{"version":"https://jsonfeed.org/version/1.1","title":"Blog","home_page_url":"https://blog.example/",
         "authors":[{"name":"Jane"}],"items":[
@@ -190,7 +190,7 @@ fn json_feeds_with_their_quirks() {
         {"id":"https://blog.example/2","content_text":"Two lines\nof a text.\n\nAnd more.","author":{"name":"Ann"},"attachments":[{"url":"x"}]},
         "no item", {"title":"nowhere"}]}"#,
     );
-    assert_eq!((feed.posts.len(), feed.passed_over), (2, 2));
+    assert_eq!((feed.posts.len(), feed.skipped), (2, 2));
     let [one, two] = &feed.posts[..] else {
         panic!()
     };
@@ -217,7 +217,7 @@ fn json_feeds_with_their_quirks() {
 }
 
 #[test]
-fn what_is_no_feed_is_an_error_in_words() {
+fn document_that_is_not_a_feed_is_an_error() {
     let error = |text: &str| parse(text.as_bytes(), None).unwrap_err();
     assert_eq!(error(" \n"), ParseError::Empty);
     assert_eq!(error("not found"), ParseError::Unknown);
@@ -233,8 +233,8 @@ fn what_is_no_feed_is_an_error_in_words() {
     assert!(rss("").posts.is_empty());
 }
 
-/// Bytes near to a feed, which come further than noise would.
-fn nearly_a_feed() -> impl Strategy<Value = String> {
+/// Text similar to a feed, which gets further in the parser than random bytes.
+fn feed_like_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("<item>"),
         Just("</item>"),
@@ -271,18 +271,18 @@ fn nearly_a_feed() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), start in "[<{]?(rss|feed|rdf:RDF|\"version\":)?[ >]?") {
+    fn random_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), start in "[<{]?(rss|feed|rdf:RDF|\"version\":)?[ >]?") {
         let _ = parse(&bytes, None);
         let _ = parse(&[start.as_bytes(), &bytes].concat(), None);
     }
 
     #[test]
-    fn nothing_near_a_feed_panics_and_all_posts_are_clean(text in nearly_a_feed()) {
+    fn feed_like_text_parses_to_clean_posts(text in feed_like_text()) {
         if let Ok(feed) = parse(text.as_bytes(), None) {
             for post in feed.posts {
                 prop_assert!(post.link.is_some());
                 let has_override = post.title.contains('\u{202e}');
-                prop_assert!(!has_override && post.title.chars().count() <= MAX_TITLE);
+                prop_assert!(!has_override && post.title.chars().count() <= MAX_TITLE_CHARS);
                 prop_assert!(post.excerpt.chars().count() <= 400);
             }
         }
