@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::digest::DraftError;
 use crate::store::StoreError;
-use crate::web::pages::PageError;
 use crate::web::public::views::ErrorPage;
+use crate::web::render::PageError;
 use crate::web::state::SharedState;
 
 #[derive(Debug, thiserror::Error)]

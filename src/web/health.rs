@@ -12,8 +12,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::domain::subscriber::SubscriberState;
-use crate::web::client_ip::peer;
 use crate::web::error::HttpError;
+use crate::web::middleware::client_ip::peer;
 use crate::web::state::SharedState;
 
 /// A database that takes longer is not ready.

@@ -7,31 +7,20 @@
 pub mod admin;
 pub mod api;
 pub mod assets;
-mod body_limit;
-mod client_ip;
 pub mod error;
-mod filters;
-pub mod headers;
 mod health;
 mod issue_deed;
 pub mod issue_progress;
-pub mod pages;
+pub mod middleware;
 pub mod public;
+pub mod render;
 mod router;
 pub mod sample_blog;
 mod server;
-mod site;
 pub mod state;
+#[cfg(test)]
+mod tests;
 mod upcoming;
-
-#[cfg(test)]
-mod contrast_tests;
-#[cfg(test)]
-mod fixture;
-#[cfg(test)]
-mod page_tests;
-#[cfg(test)]
-mod samples;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,9 +29,9 @@ use serde::Serialize;
 
 use admin::board::SettingsService;
 pub use admin::subscribers::BackgroundTasks;
+pub use render::site::Site;
 pub use router::router;
 pub use server::Server;
-pub use site::Site;
 
 use crate::digest::DigestService;
 use crate::domain::accent::Accent;

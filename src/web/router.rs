@@ -11,10 +11,11 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::web::error::{HttpError, error_pages};
-use crate::web::headers::{self, Transport};
-use crate::web::pages::TemplatesError;
+use crate::web::middleware::body_limit;
+use crate::web::middleware::headers::{self, Transport};
+use crate::web::render::TemplatesError;
 use crate::web::state::{AppState, SharedState};
-use crate::web::{Services, admin, api, body_limit, health, public};
+use crate::web::{Services, admin, api, health, public};
 
 /// All of the web, without a socket.
 ///

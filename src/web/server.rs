@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::web::pages::TemplatesError;
+use crate::web::render::TemplatesError;
 use crate::web::state::{AppState, SharedState};
 use crate::web::{Services, router};
 

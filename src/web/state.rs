@@ -13,7 +13,7 @@ use crate::web::admin::doorkeeper::LoginThrottle;
 use crate::web::admin::once::Results;
 use crate::web::assets::Assets;
 use crate::web::issue_progress::ProgressHub;
-use crate::web::pages::{Pages, TemplatesError};
+use crate::web::render::{Pages, TemplatesError};
 use crate::web::{Services, Site, upcoming};
 
 #[derive(Debug)]
@@ -118,7 +118,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::web::fixture::TestSite;
+    use crate::web::tests::fixture::TestSite;
 
     #[tokio::test]
     async fn to_save_a_setting_is_no_fresh_allowance_for_who_guesses_passwords() {

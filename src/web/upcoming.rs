@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::domain::clock::Timestamp;
 use crate::store::StoreError;
 use crate::web::Services;
-use crate::web::pages::millis;
+use crate::web::render::millis;
 
 /// Slots that may have their issue already, sent by hand, or be skipped.
 const SLOTS_AHEAD: usize = 4;

@@ -8,7 +8,7 @@ use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::subscriber::SubscriberId;
 use crate::store::DeliveryRow;
 use crate::web::admin::paging::split_page;
-use crate::web::api::asked::{ApiQuery, page_of, page_size};
+use crate::web::api::extract::{ApiQuery, page_of, page_size};
 use crate::web::api::problem::Problem;
 use crate::web::api::{HandlerResult, answer, issues};
 use crate::web::state::SharedState;

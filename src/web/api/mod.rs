@@ -1,14 +1,14 @@
 //! What programs see: `/api/v1/…` with a token, and `/api/openapi.json` that describes it.
 //!
-//! The table of routes says what a token must be good for, and [`bearer`] holds it. What is
+//! The table of routes says what a token must be good for, and [`auth`] holds it. What is
 //! done is what the desk and the commands do, by the same functions. Every answer that is
 //! no success is a [`problem::Problem`] (RFC 9457).
 
-mod asked;
-mod bearer;
+mod auth;
 mod deliveries;
+mod draft;
+mod extract;
 mod issues;
-mod next;
 mod problem;
 mod subscribers;
 #[cfg(test)]
@@ -27,9 +27,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use self::problem::Problem;
 use crate::domain::api_token::Scope;
 use crate::web::issue_deed::IssueAction;
+use crate::web::middleware::{body_limit, headers};
 use crate::web::router::panicked;
 use crate::web::state::SharedState;
-use crate::web::{body_limit, headers};
 
 /// Served as it is: what stands in it is held against the table by a test.
 const DESCRIPTION: &str = include_str!("openapi.json");
@@ -71,9 +71,9 @@ fn table() -> Vec<Line> {
         deed("/issues/{number}/cancel", IssueAction::Cancel),
         deed("/issues/{number}/try-now", IssueAction::TryNow),
         deed("/issues/{number}/send-again", IssueAction::SendAgain),
-        reading("/next", get(next::show)),
-        (Method::PATCH, "/next", Issues, patch(next::edit)),
-        posting("/next/send", Issues, post(next::send)),
+        reading("/next", get(draft::show)),
+        (Method::PATCH, "/next", Issues, patch(draft::edit)),
+        posting("/next/send", Issues, post(draft::send)),
     ]
 }
 
@@ -81,7 +81,7 @@ fn table() -> Vec<Line> {
 pub fn routes(shared: &SharedState) -> Router<SharedState> {
     let mut v1 = Router::new();
     for (_, path, scope, handler) in table() {
-        let hold = from_fn_with_state((Arc::clone(shared), scope), bearer::require_scope);
+        let hold = from_fn_with_state((Arc::clone(shared), scope), auth::require_scope);
         v1 = v1.route(path, handler.route_layer(hold));
     }
     let nothing = async || StatusCode::NOT_FOUND;

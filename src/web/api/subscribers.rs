@@ -15,8 +15,8 @@ use crate::store::{
 use crate::subscription::{BulkAction, Consent, ImportOptions, SignUpError, SignUpForm};
 use crate::web::admin::paging::split_page;
 use crate::web::admin::subscribers::parse_source;
-use crate::web::api::asked::{ApiJson, ApiQuery, NoBody, page_of, page_size};
-use crate::web::api::bearer::ApiCaller;
+use crate::web::api::auth::ApiCaller;
+use crate::web::api::extract::{ApiJson, ApiQuery, NoBody, page_of, page_size};
 use crate::web::api::problem::Problem;
 use crate::web::api::{HandlerResult, answer};
 use crate::web::state::SharedState;

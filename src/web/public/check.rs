@@ -11,7 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::signed_token::Purpose;
 use crate::web::public::views::Check;
-use crate::web::public::{HandlerResult, Keep, keep, stamp};
+use crate::web::public::{HandlerResult, Keep, form_timing, keep};
 use crate::web::state::{AppState, SharedState};
 
 const NAME: &str = "check";
@@ -29,7 +29,7 @@ pub async fn show(State(state): State<SharedState>, headers: HeaderMap) -> Handl
         .find_map(|cookie| open(&state, cookie.value()));
     let check = Check {
         address: address.as_ref().map(ToString::to_string),
-        stamp: stamp::for_form(&state.web.keys, state.now()),
+        stamp: form_timing::for_form(&state.web.keys, state.now()),
     };
     Ok(keep(Keep::Never, state.pages.html(&check)?))
 }

@@ -4,10 +4,10 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 
 use crate::subscription::Confirmation;
-use crate::web::client_ip::ClientIp;
+use crate::web::middleware::client_ip::ClientIp;
 use crate::web::public::token::Token;
 use crate::web::public::views::{Confirm, Confirmed, Link};
-use crate::web::public::{HandlerResult, issues, link_gone};
+use crate::web::public::{HandlerResult, invalid_link, issues};
 use crate::web::state::{AppState, SharedState};
 
 pub async fn show(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
@@ -20,7 +20,7 @@ pub async fn show(State(state): State<SharedState>, Token(token): Token) -> Hand
             Ok(state.pages.html(&page)?.into_response())
         }
         Ok(Confirmation::Already(_)) => confirmed(&state, true, true).await,
-        Err(error) => link_gone::answer(&state, Link::Confirm, error),
+        Err(error) => invalid_link::answer(&state, Link::Confirm, error),
     }
 }
 
@@ -37,7 +37,7 @@ pub async fn confirm(
     {
         Ok(Confirmation::Open(_)) => confirmed(&state, false, false).await,
         Ok(Confirmation::Already(_)) => confirmed(&state, true, false).await,
-        Err(error) => link_gone::answer(&state, Link::Confirm, error),
+        Err(error) => invalid_link::answer(&state, Link::Confirm, error),
     }
 }
 

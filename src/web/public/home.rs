@@ -8,21 +8,21 @@ use crate::domain::clock::Timestamp;
 use crate::store::StoreError;
 use crate::web::error::HttpError;
 use crate::web::public::views::{Home, PostLine, SignupForm};
-use crate::web::public::{HandlerResult, Keep, issues, keep, seen, stamp};
+use crate::web::public::{HandlerResult, Keep, embed_detection, form_timing, issues, keep};
 use crate::web::state::{AppState, SharedState};
 
 const POSTS: usize = 3;
 
 /// `GET /`.
 pub async fn show(State(state): State<SharedState>, headers: HeaderMap) -> HandlerResult {
-    seen::note(&state, &headers).await?;
+    embed_detection::note(&state, &headers).await?;
     Ok(keep(Keep::Minute, page(&state, blank_form(&state)).await?))
 }
 
 /// The form before anything was typed.
 pub fn blank_form(state: &AppState) -> SignupForm {
     SignupForm {
-        stamp: stamp::for_form(&state.web.keys, state.now()),
+        stamp: form_timing::for_form(&state.web.keys, state.now()),
         ..SignupForm::default()
     }
 }

@@ -1,17 +1,17 @@
 //! The readers' pages: one file each.
 
 mod check;
-mod click;
+mod click_redirect;
 mod confirm;
+mod email_links;
 mod embed;
-mod fresh_links;
+mod embed_detection;
+mod form_timing;
 mod home;
+mod invalid_link;
 mod issues;
-mod link_gone;
 mod preferences;
 mod privacy;
-mod seen;
-mod stamp;
 mod subscribe;
 #[cfg(test)]
 mod tests;
@@ -26,7 +26,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::web::error::HttpError;
-use crate::web::headers;
+use crate::web::middleware::headers;
 use crate::web::state::SharedState;
 
 pub fn routes() -> Router<SharedState> {
@@ -45,19 +45,19 @@ pub fn routes() -> Router<SharedState> {
         )
         .route(
             "/change-address/{token}",
-            get(fresh_links::change_address).post(fresh_links::ask_new_address),
+            get(email_links::change_address).post(email_links::ask_new_address),
         )
         .route(
             "/new-address/{token}",
-            get(fresh_links::new_address).post(fresh_links::take_new_address),
+            get(email_links::new_address).post(email_links::take_new_address),
         )
         .route(
             "/export/{token}",
-            get(fresh_links::export).post(fresh_links::download),
+            get(email_links::export).post(email_links::download),
         )
         .route(
             "/erase/{token}",
-            get(fresh_links::erase).post(fresh_links::erase_now),
+            get(email_links::erase).post(email_links::erase_now),
         )
         .route_layer(from_fn(headers::private_link));
     Router::new()
@@ -67,7 +67,7 @@ pub fn routes() -> Router<SharedState> {
         .route("/issues", get(issues::archive))
         .route("/issues/feed.xml", get(issues::feed))
         .route("/issues/{number}", get(issues::show))
-        .route("/r/{post}", get(click::follow))
+        .route("/r/{post}", get(click_redirect::follow))
         .route("/embed", get(embed::show))
         .route("/privacy", get(privacy::show))
         .merge(links)

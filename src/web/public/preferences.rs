@@ -12,7 +12,7 @@ use crate::store::Subscriber;
 use crate::subscription::LinkError;
 use crate::web::public::token::Token;
 use crate::web::public::views::{Link, Preferences, Reading};
-use crate::web::public::{HandlerResult, link_gone};
+use crate::web::public::{HandlerResult, invalid_link};
 use crate::web::state::{AppState, SharedState};
 
 #[derive(Default, Deserialize)]
@@ -29,7 +29,7 @@ pub async fn show(
 ) -> HandlerResult {
     let subscriber = match state.web.subscriptions.look_up_preferences(&token).await {
         Ok(subscriber) => subscriber,
-        Err(error) => return link_gone::answer(&state, Link::Preferences, error),
+        Err(error) => return invalid_link::answer(&state, Link::Preferences, error),
     };
     let page = Preferences {
         token,
@@ -99,7 +99,7 @@ pub async fn change(
     };
     match to {
         Ok(to) => Ok(Redirect::to(&format!("{}{to}", state.site.base)).into_response()),
-        Err(error) => link_gone::answer(&state, Link::Preferences, error),
+        Err(error) => invalid_link::answer(&state, Link::Preferences, error),
     }
 }
 

@@ -14,12 +14,12 @@ use sha2::{Digest, Sha256};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberName, SubscriberNameError};
 use crate::subscription::{Consent, SignUpError, SignUpForm, suggestion};
-use crate::web::client_ip::ClientIp;
 use crate::web::error::HttpError;
-use crate::web::pages;
-use crate::web::public::stamp::{self, FormTiming};
+use crate::web::middleware::client_ip::ClientIp;
+use crate::web::public::form_timing::{self, FormTiming};
 use crate::web::public::views::{ConfirmHuman, SignupError, SignupForm};
 use crate::web::public::{HandlerResult, Keep, check, home, keep};
+use crate::web::render;
 use crate::web::state::{AppState, SharedState};
 
 /// What the page says of how long to wait.
@@ -126,7 +126,7 @@ impl Fields {
     /// The form with what was typed.
     fn form(&self, state: &AppState, fault: Option<SignupError>) -> SignupForm {
         SignupForm {
-            stamp: stamp::for_form_again(&state.web.keys, &self.stamp, state.now()),
+            stamp: form_timing::for_form_again(&state.web.keys, &self.stamp, state.now()),
             email: self.email.clone(),
             name: self.name.clone(),
             fault,
@@ -167,7 +167,7 @@ async fn again(state: &AppState, status: StatusCode, form: SignupForm) -> Handle
 
 fn one_more_step(state: &AppState, fields: &Fields, address: &EmailAddress) -> HandlerResult {
     let page = state.pages.html(&ConfirmHuman {
-        stamp: stamp::for_button(&state.web.keys, state.now(), address),
+        stamp: form_timing::for_button(&state.web.keys, state.now(), address),
         email: address.to_string(),
         name: fields.name.clone(),
         keep: fields.keep == "1",
@@ -189,7 +189,7 @@ fn fault(error: &SignUpError) -> SignupError {
 /// Names the words that a reader agreed to: other words, another name.
 static FORM_VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
-    for (name, text) in pages::sources() {
+    for (name, text) in render::sources() {
         if matches!(name.as_str(), "public/home.html" | "parts/signup.html") {
             hash.update(text);
         }

@@ -10,13 +10,13 @@ use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
 use crate::web::public::token::Token;
 use crate::web::public::views::{Link, Unsubscribe, Unsubscribed};
-use crate::web::public::{HandlerResult, link_gone};
+use crate::web::public::{HandlerResult, invalid_link};
 use crate::web::state::{AppState, SharedState};
 
 pub async fn show(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     let subscriber = match state.web.subscriptions.look_up_unsubscribe(&token).await {
         Ok(subscriber) => subscriber,
-        Err(error) => return link_gone::answer(&state, Link::Unsubscribe, error),
+        Err(error) => return invalid_link::answer(&state, Link::Unsubscribe, error),
     };
     let paused = subscriber
         .paused_until
@@ -35,7 +35,7 @@ pub async fn show(State(state): State<SharedState>, Token(token): Token) -> Hand
 pub async fn unsubscribe(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     let subscriber = match state.web.subscriptions.unsubscribe(&token).await {
         Ok(subscriber) => subscriber,
-        Err(error) => return link_gone::answer(&state, Link::Unsubscribe, error),
+        Err(error) => return invalid_link::answer(&state, Link::Unsubscribe, error),
     };
     // Who never confirmed, or is suppressed, comes back by signing up.
     let could_return =

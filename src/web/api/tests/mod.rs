@@ -1,11 +1,11 @@
 //! The API as programs meet it, on a database of its own.
 
-mod described;
-mod door;
+mod auth;
+mod draft;
 mod issues;
-mod next;
-mod readers;
+mod openapi;
 mod schema;
+mod subscribers;
 
 use axum::body::Body;
 use axum::http::request::Builder;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::domain::api_token::{Lifetime, NewApiToken, Scopes, TokenName, TokenSecret};
 use crate::domain::audit::{ActorKind, AuditAction};
-use crate::web::fixture::{TestResponse, TestSite};
+use crate::web::tests::fixture::{TestResponse, TestSite};
 
 /// A program that has a token.
 struct Program<'a> {

@@ -1,7 +1,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 
-use crate::web::fixture::TestSite;
+use crate::web::tests::fixture::TestSite;
 
 #[tokio::test]
 async fn clicks_are_counted_per_post_and_lead_nowhere_else() {

@@ -6,8 +6,8 @@ use axum::http::{Request, StatusCode, header};
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::subscriber::SubscriberState;
-use crate::web::fixture::{TestResponse, TestSite};
 use crate::web::public::tests::is_taken_in;
+use crate::web::tests::fixture::{TestResponse, TestSite};
 
 /// What a stranger can see of an answer, but for what the cookie's seal looks like.
 fn outside(answer: &TestResponse) -> (StatusCode, Vec<(String, usize)>, String) {

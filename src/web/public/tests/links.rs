@@ -8,7 +8,7 @@ use crate::domain::issue::slot::Slot;
 use crate::domain::signed_token::{Purpose, SecretKeys};
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::Subscriber;
-use crate::web::fixture::{FRIDAY, TestSite};
+use crate::web::tests::fixture::{FRIDAY, TestSite};
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 

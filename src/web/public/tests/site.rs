@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::public_url::PublicUrl;
 use crate::web::Server;
-use crate::web::fixture::TestSite;
+use crate::web::tests::fixture::TestSite;
 
 #[tokio::test]
 async fn the_front_page_shows_what_one_would_get() {

@@ -8,8 +8,8 @@ use chrono_tz::Tz;
 use crate::domain::accent::Accent;
 use crate::web::Site;
 use crate::web::assets::Assets;
-use crate::web::pages::{Pages, sources};
-use crate::web::samples::{Fill, HOSTILE, every_page};
+use crate::web::render::{Pages, sources};
+use crate::web::tests::samples::{Fill, HOSTILE, every_page};
 
 fn site(fill: Fill) -> Site {
     Site {

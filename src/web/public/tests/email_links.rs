@@ -11,7 +11,7 @@ use crate::domain::signed_token::Purpose;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::{DeliveryRow, Subscriber};
 use crate::subscription::ImportOptions;
-use crate::web::fixture::{TestResponse, TestSite};
+use crate::web::tests::fixture::{TestResponse, TestSite};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const ADA: &str = "ada@example.com";

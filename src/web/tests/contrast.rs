@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::domain::accent::Colour;
 
-const STYLE: &str = include_str!("assets/app.css");
+const STYLE: &str = include_str!("../assets/app.css");
 const TEXT: f64 = 5.8;
 const BORDER: f64 = 3.8;
 

@@ -1,16 +1,23 @@
 //! Every page, filled three ways, for the tests.
 
+#[path = "../../samples/desk.rs"]
 mod desk;
+#[path = "../../samples/desk_accounts.rs"]
 mod desk_accounts;
+#[path = "../../samples/desk_lists.rs"]
 mod desk_lists;
+#[path = "../../samples/desk_settings.rs"]
 mod desk_settings;
+#[path = "../../samples/desk_tokens.rs"]
 mod desk_tokens;
+#[path = "../../samples/editor.rs"]
 mod editor;
 mod public;
+#[path = "../../samples/readers.rs"]
 mod readers;
 
 use crate::domain::clock::Timestamp;
-use crate::web::pages::{PageError, Pages, View};
+use crate::web::render::{PageError, Pages, View};
 
 /// How a sample is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,12 +11,12 @@ use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::signed_token::Purpose;
 use crate::store::Subscriber;
 use crate::subscription::LinkError;
-use crate::web::client_ip::ClientIp;
+use crate::web::middleware::client_ip::ClientIp;
 use crate::web::public::token::Token;
 use crate::web::public::views::{
     ChangeAddress, Erase, Erased, Export, Link, NewAddress, SignupError,
 };
-use crate::web::public::{HandlerResult, link_gone};
+use crate::web::public::{HandlerResult, invalid_link};
 use crate::web::state::{AppState, SharedState};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -43,7 +43,7 @@ pub async fn change_address(
 ) -> HandlerResult {
     let reader = match look_up(&state, Purpose::ChangeAddress, &token).await {
         Ok(reader) => reader,
-        Err(error) => return link_gone::answer(&state, Link::Fresh, error),
+        Err(error) => return invalid_link::answer(&state, Link::Fresh, error),
     };
     let page = ChangeAddress {
         token,
@@ -63,7 +63,7 @@ pub async fn ask_new_address(
 ) -> HandlerResult {
     let reader = match look_up(&state, Purpose::ChangeAddress, &token).await {
         Ok(reader) => reader,
-        Err(error) => return link_gone::answer(&state, Link::Fresh, error),
+        Err(error) => return invalid_link::answer(&state, Link::Fresh, error),
     };
     let fault = match EmailAddress::parse(&typed.email) {
         Ok(address) => {
@@ -73,7 +73,7 @@ pub async fn ask_new_address(
                     let to = format!("{}/change-address/{token}?asked=1", state.site.base);
                     Ok(Redirect::to(&to).into_response())
                 }
-                Err(error) => link_gone::answer(&state, Link::Fresh, error),
+                Err(error) => invalid_link::answer(&state, Link::Fresh, error),
             };
         }
         Err(EmailAddressError::InternationalLocalPart) => SignupError::AddressNotAscii,
@@ -96,7 +96,7 @@ pub async fn new_address(State(state): State<SharedState>, Token(token): Token) 
             let page = NewAddress { token, address };
             Ok(state.pages.html(&page)?.into_response())
         }
-        Err(error) => link_gone::answer(&state, Link::Fresh, error),
+        Err(error) => invalid_link::answer(&state, Link::Fresh, error),
     }
 }
 
@@ -116,7 +116,7 @@ pub async fn take_new_address(
             let to = format!("{}/preferences/{token}?saved=1", state.site.base);
             Ok(Redirect::to(&to).into_response())
         }
-        Err(error) => link_gone::answer(&state, Link::Fresh, error),
+        Err(error) => invalid_link::answer(&state, Link::Fresh, error),
     }
 }
 
@@ -129,7 +129,7 @@ pub async fn export(State(state): State<SharedState>, Token(token): Token) -> Ha
                 .html(&Export { token, address })?
                 .into_response())
         }
-        Err(error) => link_gone::answer(&state, Link::Fresh, error),
+        Err(error) => invalid_link::answer(&state, Link::Fresh, error),
     }
 }
 
@@ -142,7 +142,7 @@ pub async fn download(State(state): State<SharedState>, Token(token): Token) -> 
             ];
             Ok((headers, data.to_json()).into_response())
         }
-        Err(error) => link_gone::answer(&state, Link::Fresh, error),
+        Err(error) => invalid_link::answer(&state, Link::Fresh, error),
     }
 }
 
@@ -152,14 +152,14 @@ pub async fn erase(State(state): State<SharedState>, Token(token): Token) -> Han
             let address = reader.address.to_string();
             Ok(state.pages.html(&Erase { token, address })?.into_response())
         }
-        Err(error) => link_gone::answer(&state, Link::Fresh, error),
+        Err(error) => invalid_link::answer(&state, Link::Fresh, error),
     }
 }
 
 pub async fn erase_now(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     match state.web.subscriptions.erase_by_link(&token).await {
         Ok(()) => Ok(state.pages.html(&Erased {})?.into_response()),
-        Err(error) => link_gone::answer(&state, Link::Fresh, error),
+        Err(error) => invalid_link::answer(&state, Link::Fresh, error),
     }
 }
 

@@ -1,6 +1,6 @@
 use crate::domain::delivery::ReaderMail;
 use crate::web::public::views::*;
-use crate::web::samples::{Album, FRIDAY, Fill, days_after};
+use crate::web::tests::samples::{Album, FRIDAY, Fill, days_after};
 
 fn form(fill: Fill, fault: Option<SignupError>) -> SignupForm {
     let email = if fault.is_some() {

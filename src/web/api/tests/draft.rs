@@ -2,9 +2,9 @@
 
 use axum::response::IntoResponse;
 
-use super::*;
 use crate::digest::PublishError;
 use crate::web::api::problem::Problem;
+use crate::web::api::tests::*;
 
 const ALL: [&str; 2] = ["read", "issues"];
 

@@ -2,7 +2,7 @@
 
 use crate::domain::issue::schedule::Schedule;
 use crate::domain::signed_token::Purpose;
-use crate::web::fixture::TestSite;
+use crate::web::tests::fixture::TestSite;
 
 async fn site(cron: &'static str, enabled: bool) -> TestSite {
     TestSite::with(|web| {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::*;
 use crate::domain::public_url::PublicUrl;
 use crate::web::api::table;
+use crate::web::api::tests::*;
 
 const READER: &str = "01930000-0000-7000-8000-000000000000";
 

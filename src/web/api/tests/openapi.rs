@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::*;
 use crate::web::api::tests::schema::{faults, resolved};
+use crate::web::api::tests::*;
 use crate::web::api::{DESCRIPTION, table};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];

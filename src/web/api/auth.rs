@@ -13,8 +13,8 @@ use crate::domain::ids::AuditId;
 use crate::store::ApiToken;
 use crate::web::admin::doorkeeper::TOKEN_WAIT;
 use crate::web::api::problem::Problem;
-use crate::web::client_ip::ClientIp;
 use crate::web::error::HttpError;
+use crate::web::middleware::client_ip::ClientIp;
 use crate::web::state::SharedState;
 
 /// The program that asks, by its token.

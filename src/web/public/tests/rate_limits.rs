@@ -6,8 +6,8 @@ use axum::http::{Request, StatusCode, header};
 use crate::domain::trusted_proxies::TrustedProxies;
 use crate::subscription::CapLimits;
 use crate::web::Services;
-use crate::web::fixture::TestSite;
 use crate::web::public::tests::is_taken_in;
+use crate::web::tests::fixture::TestSite;
 
 fn caps(per_ip: u32, per_domain: u32) -> impl FnOnce(&mut Services) {
     let number = |n| NonZeroU32::new(n).unwrap();

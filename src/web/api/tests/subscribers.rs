@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::*;
 use crate::domain::subscriber::SubscriberState;
+use crate::web::api::tests::*;
 
 const ALL: [&str; 2] = ["read", "subscribers"];
 

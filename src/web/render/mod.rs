@@ -1,5 +1,8 @@
 //! Turns view structs into pages. The words are in `pages/`, embedded and autoescaped.
 
+pub mod filters;
+pub mod site;
+
 use std::sync::Arc;
 
 use axum::response::Html;
@@ -9,8 +12,7 @@ use tera::{Context, Kwargs, State, Tera};
 
 use crate::domain::clock::Timestamp;
 use crate::web::assets::Assets;
-use crate::web::filters;
-use crate::web::site::Site;
+use crate::web::render::site::Site;
 
 #[derive(Embed)]
 #[folder = "src/web/pages"]
@@ -24,7 +26,7 @@ pub trait View: Serialize {
 /// Says which template shows which view.
 macro_rules! templates {
     ($($view:ty => $template:literal),+ $(,)?) => {
-        $(impl $crate::web::pages::View for $view { const TEMPLATE: &'static str = $template; })+
+        $(impl $crate::web::render::View for $view { const TEMPLATE: &'static str = $template; })+
     };
 }
 pub(crate) use templates;
@@ -98,7 +100,7 @@ impl Pages {
 }
 
 /// Each template's name and text.
-pub(super) fn sources() -> Vec<(String, String)> {
+pub(crate) fn sources() -> Vec<(String, String)> {
     let text = |name: &str| {
         Sources::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned())
     };
