@@ -1,5 +1,5 @@
-//! Whose request it is: a token in the header, and nothing else. Cookies never count, so no
-//! page can make a browser ask in its owner's name.
+//! Authentication by a token in the `Authorization` header. Cookies are ignored, so a web
+//! page cannot make a browser send requests on its user's behalf.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -17,62 +17,63 @@ use crate::web::error::HttpError;
 use crate::web::middleware::client_ip::ClientIp;
 use crate::web::state::SharedState;
 
-/// The program that asks, by its token.
+/// The authenticated API client.
 #[derive(Clone, Debug)]
 pub struct ApiCaller {
+    /// Id of the token.
     pub id: ApiTokenId,
     name: TokenName,
 }
 
-/// Why nobody is let in.
+/// Why a request is not authorized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    /// There is no token in the request.
-    None,
-    /// It is no token, or not any more: one answer for all.
-    Wrong,
-    TooMany,
-    /// It is not good for this.
-    Scope(Scope),
+pub enum AuthError {
+    /// The request has no token.
+    Missing,
+    /// The token is unknown, expired or revoked. All three return the same response.
+    Invalid,
+    /// Too many invalid tokens were sent from this network.
+    RateLimited,
+    /// The token lacks the scope that the operation requires.
+    MissingScope(Scope),
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        let unknown = StatusCode::UNAUTHORIZED;
-        match refusal {
-            Refusal::None => Self::new(
-                unknown,
-                "Send a token as 'Authorization: Bearer …'. An admin makes one at the desk, under Settings, Tokens.",
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Missing => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "Send a token in the header 'Authorization: Bearer …'. An admin can create one under Settings, Tokens.",
             )
             .with_challenge("Bearer"),
-            Refusal::Wrong => Self::new(
-                unknown,
-                "This token opens nothing: it is mistyped, has expired, or was revoked.",
+            AuthError::Invalid => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "The token is not valid: it is mistyped, expired or revoked.",
             )
             .with_challenge("Bearer error=\"invalid_token\""),
-            Refusal::TooMany => Self::new(
+            AuthError::RateLimited => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
-                "Too many wrong tokens came from your network. Wait a little, and send a right one.",
+                "Too many invalid tokens from your network. Wait, then send a valid token.",
             )
             .with_retry_after(TOKEN_WAIT.as_secs()),
-            Refusal::Scope(scope) => {
+            AuthError::MissingScope(scope) => {
                 let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
-                let detail = format!("This token has not the scope '{scope}', which this needs. Use one that has it.");
+                let detail = format!("The token lacks the scope '{scope}', which this operation requires.");
                 Self::new(StatusCode::FORBIDDEN, detail).with_challenge(&challenge)
             }
         }
     }
 }
 
-/// A layer for one route: lets nobody further whose token is not good for it, and tells the
-/// handler who it is.
+/// Route middleware that rejects a request unless its token has `scope`, and passes the
+/// [`ApiCaller`] to the handler.
 pub async fn require_scope(
-    State((shared, scope)): State<(SharedState, Scope)>,
+    State((state, scope)): State<(SharedState, Scope)>,
     request: Request,
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
-    match admit(&shared, scope, &mut parts).await {
+    match authenticate(&state, scope, &mut parts).await {
         Ok(caller) => {
             parts.extensions.insert(caller);
             next.run(Request::from_parts(parts, body)).await
@@ -81,29 +82,27 @@ pub async fn require_scope(
     }
 }
 
-async fn admit(
-    shared: &SharedState,
+async fn authenticate(
+    state: &SharedState,
     scope: Scope,
     parts: &mut Parts,
 ) -> Result<ApiCaller, Problem> {
-    let claimed = claimed(&parts.headers)?;
-    let now = shared.now();
-    let found = match claimed.and_then(TokenSecret::parse) {
-        Some(secret) => shared.web.store.api_token(&secret).await?,
+    let now = state.now();
+    let token = match bearer_token(&parts.headers)?.and_then(TokenSecret::parse) {
+        Some(secret) => state.web.store.api_token(&secret).await?,
         None => None,
     };
-    let held = found.filter(|token| token.validity(now) == Validity::Holds);
-    let Some(token) = held else {
-        let Ok(ClientIp(ip)) = ClientIp::from_request_parts(parts, shared).await;
-        if shared.keeper.count_token(ip).is_err() {
-            tracing::warn!("too many wrong tokens");
-            return Err(Refusal::TooMany.into());
+    let Some(token) = token.filter(|token| token.validity(now) == Validity::Holds) else {
+        let Ok(ClientIp(ip)) = ClientIp::from_request_parts(parts, state).await;
+        if state.keeper.count_token(ip).is_err() {
+            tracing::warn!("API request rejected: too many invalid tokens");
+            return Err(AuthError::RateLimited.into());
         }
-        return Err(Refusal::Wrong.into());
+        return Err(AuthError::Invalid.into());
     };
-    note_use(shared, &token).await;
+    record_use(state, &token).await;
     if !token.scopes.has(scope) {
-        return Err(Refusal::Scope(scope).into());
+        return Err(AuthError::MissingScope(scope).into());
     }
     Ok(ApiCaller {
         id: token.id,
@@ -111,52 +110,55 @@ async fn admit(
     })
 }
 
-/// What the header claims to be a token (RFC 6750 §2.1); `None` when it can be none.
-fn claimed(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+/// Returns the bearer token of the header (RFC 6750 §2.1), or `None` if the header has
+/// another scheme or occurs twice.
+fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
     let mut fields = headers.get_all(header::AUTHORIZATION).iter();
-    let field = fields.next().ok_or(Refusal::None)?;
+    let field = fields.next().ok_or(AuthError::Missing)?;
     if fields.next().is_some() {
         return Ok(None);
     }
-    let text = field.to_str().unwrap_or_default();
-    let claimed = text.split_once(' ');
-    let claimed = claimed.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    Ok(claimed.map(|(_, token)| token.trim()))
+    let credentials = field.to_str().unwrap_or_default().split_once(' ');
+    Ok(credentials
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim()))
 }
 
-/// To read must be possible where nothing can be written.
-async fn note_use(shared: &SharedState, token: &ApiToken) {
-    let noted = shared.web.store.touch_api_token(token, shared.now());
-    if let Err(error) = noted.await {
-        tracing::warn!(%error, "that a token was used could not be noted");
+/// Records when the token was used. A failure is logged only: reading must work while the
+/// database cannot be written.
+async fn record_use(state: &SharedState, token: &ApiToken) {
+    let recorded = state.web.store.touch_api_token(token, state.now());
+    if let Err(error) = recorded.await {
+        tracing::warn!(%error, "cannot record use of API token");
     }
 }
 
 impl ApiCaller {
-    /// Names it where people are named, so that it is taken for none of them.
-    pub fn in_words(&self) -> String {
+    /// Returns the name under which an issue's page shows the caller: `the token shop`.
+    pub fn display_name(&self) -> String {
         format!("the token {}", self.name.as_str())
     }
 
-    /// Notes what was just done, in the list that admins read and in the log. What is done
-    /// stays done when the list cannot be written.
+    /// Records an action in the audit log and in the server's log.
+    ///
+    /// A failure is logged only, because the action itself is already done.
     pub async fn audit(
         &self,
-        shared: &SharedState,
+        state: &SharedState,
         action: AuditAction,
-        object: impl Into<AuditTarget>,
+        target: impl Into<AuditTarget>,
     ) {
-        let (web, object, now) = (&shared.web, object.into(), shared.now());
-        let about = object.logged();
-        tracing::info!(token = %self.id, did = action.as_str(), about, "by a program");
+        let (web, target, now) = (&state.web, target.into(), state.now());
+        let about = target.logged();
+        tracing::info!(token = %self.id, action = action.as_str(), resource = about, "API action");
         let id = AuditId::new(now, &web.random);
         let actor = Actor::Token(self.id, self.name.clone());
-        if let Err(error) = web
+        let entry = web
             .store
-            .insert_audit(&id, &actor, (action, &object), now)
-            .await
-        {
-            tracing::error!(%error, "who did that could not be noted");
+            .insert_audit(&id, &actor, (action, &target), now)
+            .await;
+        if let Err(error) = entry {
+            tracing::error!(%error, "cannot write audit entry");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whom a request is from.
+//! IP address of the client.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,7 +10,8 @@ use axum::http::request::Parts;
 use crate::domain::trusted_proxies::TrustedProxies;
 use crate::web::state::SharedState;
 
-/// The client: the other end of the connection, or whom a trusted proxy names.
+/// IP address of the client: the peer of the connection, or the address that a trusted proxy
+/// reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientIp(pub IpAddr);
 
@@ -23,33 +24,36 @@ impl FromRequestParts<SharedState> for ClientIp {
     ) -> Result<Self, Infallible> {
         let trusted = &state.web.door.trusted_proxies;
         Ok(Self(client_ip(
-            peer(parts),
-            &forwarded(&parts.headers),
+            peer_ip(parts),
+            &forwarded_hops(&parts.headers),
             trusted,
         )))
     }
 }
 
-/// The other end of the connection. Without one (a test without a socket) all count as
-/// one client.
-pub fn peer(parts: &Parts) -> IpAddr {
+/// Returns the IP address of the connection's peer, or `0.0.0.0` without a connection (in
+/// tests).
+pub fn peer_ip(parts: &Parts) -> IpAddr {
     let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| {
         address.ip().to_canonical()
     })
 }
 
-/// The hops of all `X-Forwarded-For` fields, in their order.
-fn forwarded(headers: &HeaderMap) -> Vec<&str> {
+/// Returns the hops of all `X-Forwarded-For` fields, in order. A field that is not text counts
+/// as one invalid hop.
+fn forwarded_hops(headers: &HeaderMap) -> Vec<&str> {
     let fields = headers.get_all("x-forwarded-for").iter();
-    // What is no text is no address either, and still a hop.
     fields
         .flat_map(|field| field.to_str().unwrap_or_default().split(','))
         .collect()
 }
 
-/// The rightmost hop that is no trusted proxy: each proxy appends whom it heard from, so
-/// all to the left of that is hearsay. Only believed when the peer is a trusted proxy.
+/// Returns the rightmost hop that is not a trusted proxy. The header of a peer that is not
+/// trusted is ignored.
+///
+/// Each proxy appends the address it received the request from, so hops to the left of the
+/// first untrusted one can be forged.
 fn client_ip(peer: IpAddr, hops: &[&str], trusted: &TrustedProxies) -> IpAddr {
     let mut client = peer;
     for hop in hops.iter().rev() {
@@ -62,7 +66,7 @@ fn client_ip(peer: IpAddr, hops: &[&str], trusted: &TrustedProxies) -> IpAddr {
     client.to_canonical()
 }
 
-/// An address, as proxies write it: some add the port, and brackets to IPv6.
+/// Parses an address as proxies write it, optionally with port, and brackets for IPv6.
 fn parse_hop(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim();
     let bare = hop
@@ -80,11 +84,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_client_is_the_rightmost_hop_that_is_no_trusted_proxy() {
+    fn client_is_rightmost_untrusted_hop() {
         let trusted = TrustedProxies::parse(["127.0.0.1", "10.0.0.0/8"]).unwrap();
         for (peer, header, client) in [
             ("198.51.100.1", "", "198.51.100.1"),
-            // A stranger may say what they like.
+            // The header of an untrusted peer is ignored.
             ("198.51.100.1", "203.0.113.9", "198.51.100.1"),
             ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
             ("::ffff:127.0.0.1", "203.0.113.9", "203.0.113.9"),
@@ -95,10 +99,10 @@ mod tests {
             ("127.0.0.1", "[2001:db8::1]", "2001:db8::1"),
             ("127.0.0.1", "2001:db8::1", "2001:db8::1"),
             ("127.0.0.1", "::ffff:203.0.113.9", "203.0.113.9"),
-            // All of it trusted: the farthest that is known.
+            // All hops are trusted: the leftmost one.
             ("127.0.0.1", "10.0.0.7, 10.0.0.8", "10.0.0.7"),
             ("127.0.0.1", "", "127.0.0.1"),
-            // What cannot be read hides nobody behind it.
+            // An invalid hop ends the chain.
             ("127.0.0.1", "203.0.113.9, unknown", "127.0.0.1"),
             ("127.0.0.1", "203.0.113.9, , 10.0.0.8", "10.0.0.8"),
         ] {
@@ -113,10 +117,10 @@ mod tests {
     }
 
     #[test]
-    fn several_fields_are_one_list() {
+    fn forwarded_hops_joins_several_fields() {
         let mut headers = HeaderMap::new();
         headers.append("x-forwarded-for", "1.2.3.4, 5.6.7.8".parse().unwrap());
         headers.append("x-forwarded-for", "9.9.9.9".parse().unwrap());
-        assert_eq!(forwarded(&headers), ["1.2.3.4", " 5.6.7.8", "9.9.9.9"]);
+        assert_eq!(forwarded_hops(&headers), ["1.2.3.4", " 5.6.7.8", "9.9.9.9"]);
     }
 }

@@ -1,4 +1,5 @@
-//! `/r/{post}`: the same way to a post for every reader, where clicks are counted.
+//! `/r/{post}`: redirects to a post and counts clicks. The link is the same for every
+//! subscriber.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -6,12 +7,12 @@ use axum::response::IntoResponse;
 
 use crate::domain::issue::post::PostId;
 use crate::web::error::HttpError;
-use crate::web::public::{HandlerResult, Keep, keep};
+use crate::web::public::response::{CachePolicy, HandlerResult, with_cache};
 use crate::web::state::SharedState;
 
-/// Leads on to the stored address of the post, and nowhere else. Links in old mails work
-/// on when counting is switched off.
-pub async fn follow(
+/// Redirects to the stored URL of the post. Links in sent issues keep working after click
+/// counting is disabled.
+pub async fn redirect(
     State(state): State<SharedState>,
     method: Method,
     Path(post): Path<String>,
@@ -23,6 +24,6 @@ pub async fn follow(
         store.count_click(&post).await?;
     }
     let location = HeaderValue::try_from(url.as_str()).map_err(|_| HttpError::NotFound)?;
-    let answer = (StatusCode::FOUND, [(header::LOCATION, location)]);
-    Ok(keep(Keep::Never, answer.into_response()))
+    let response = (StatusCode::FOUND, [(header::LOCATION, location)]);
+    Ok(with_cache(CachePolicy::NoStore, response.into_response()))
 }

@@ -1,79 +1,143 @@
-//! The pages behind a link that was mailed just now: another address, the export, the
-//! erasure. A GET changes nothing; its button posts.
+//! Pages behind links that a subscriber requested: change of address, export and erasure. GET
+//! shows a button and changes nothing.
 
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Redirect};
-use serde::Deserialize;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::{Deserialize, Serialize};
 
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::signed_token::Purpose;
 use crate::store::Subscriber;
 use crate::subscription::LinkError;
+use crate::web::error::HttpError;
 use crate::web::middleware::client_ip::ClientIp;
+use crate::web::public::invalid_link::{self, LinkKind};
+use crate::web::public::response::HandlerResult;
+use crate::web::public::signup_form::SignupError;
 use crate::web::public::token::Token;
-use crate::web::public::views::{
-    ChangeAddress, Erase, Erased, Export, Link, NewAddress, SignupError,
-};
-use crate::web::public::{HandlerResult, invalid_link};
+use crate::web::render::{View, templates};
 use crate::web::state::{AppState, SharedState};
 
+/// Media type of the export.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const AS_FILE: HeaderValue =
+/// Makes browsers save the export as a file.
+const EXPORT_DISPOSITION: HeaderValue =
     HeaderValue::from_static("attachment; filename=\"what-we-store.json\"");
+/// Maximum length of a rejected address that is shown again, in characters.
+const MAX_ADDRESS_CHARS: usize = 254;
 
+templates! {
+    ChangeAddress => "public/change_address.html",
+    NewAddress => "public/new_address.html",
+    Export => "public/export.html",
+    Erase => "public/erase.html",
+    Erased => "public/erased.html",
+}
+
+/// The form for a new address, `GET /change-address/{token}`. Posts `email` to the same URL.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangeAddress {
+    /// The token of the URL.
+    pub token: String,
+    /// The current address.
+    pub address: String,
+    /// The submitted address.
+    pub email: String,
+    /// [`SignupError::Address`] or [`SignupError::AddressNotAscii`].
+    pub error: Option<SignupError>,
+    /// Whether a link was mailed to the submitted address.
+    pub asked: bool,
+}
+
+/// The confirmation of a new address, `GET /new-address/{token}`. The button posts to the same
+/// URL.
+///
+/// Contains nothing about the subscriber: a typo may have sent the link to someone else.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewAddress {
+    /// The token of the URL.
+    pub token: String,
+    /// The new address.
+    pub address: String,
+}
+
+/// The export, `GET /export/{token}`. The button posts to the same URL and returns a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Export {
+    /// The token of the URL.
+    pub token: String,
+    /// Address of the subscriber.
+    pub address: String,
+}
+
+/// The confirmation of an erasure, `GET /erase/{token}`. The button posts to the same URL.
+#[derive(Clone, Debug, Serialize)]
+pub struct Erase {
+    /// The token of the URL.
+    pub token: String,
+    /// Address of the subscriber.
+    pub address: String,
+}
+
+/// The page after an erasure, `POST /erase/{token}`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Erased {}
+
+/// Query of [`show_change_address`], set by a redirect.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub struct Shown {
+pub struct ShowQuery {
     asked: String,
 }
 
-/// What is typed into the form for another address.
+/// The submitted form.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub struct Typed {
+pub struct NewAddressForm {
     email: String,
 }
 
-pub async fn change_address(
+/// Shows the form for a new address.
+pub async fn show_change_address(
     State(state): State<SharedState>,
     Token(token): Token,
-    Query(shown): Query<Shown>,
+    Query(query): Query<ShowQuery>,
 ) -> HandlerResult {
-    let reader = match look_up(&state, Purpose::ChangeAddress, &token).await {
-        Ok(reader) => reader,
-        Err(error) => return invalid_link::answer(&state, Link::Fresh, error),
+    let subscriber = match find_subscriber(&state, Purpose::ChangeAddress, &token).await {
+        Ok(subscriber) => subscriber,
+        Err(error) => return reject(&state, error),
     };
     let page = ChangeAddress {
         token,
-        address: reader.address.to_string(),
+        address: subscriber.address.to_string(),
         email: String::new(),
-        fault: None,
-        asked: shown.asked == "1",
+        error: None,
+        asked: query.asked == "1",
     };
     Ok(state.pages.html(&page)?.into_response())
 }
 
-/// Mails a link to the new address; the answer is the same whatever is known of it.
-pub async fn ask_new_address(
+/// Mails a link to the new address. The response does not reveal whether the address is known.
+pub async fn request_new_address(
     State(state): State<SharedState>,
     Token(token): Token,
-    Form(typed): Form<Typed>,
+    Form(form): Form<NewAddressForm>,
 ) -> HandlerResult {
-    let reader = match look_up(&state, Purpose::ChangeAddress, &token).await {
-        Ok(reader) => reader,
-        Err(error) => return invalid_link::answer(&state, Link::Fresh, error),
+    let subscriber = match find_subscriber(&state, Purpose::ChangeAddress, &token).await {
+        Ok(subscriber) => subscriber,
+        Err(error) => return reject(&state, error),
     };
-    let fault = match EmailAddress::parse(&typed.email) {
+    let error = match EmailAddress::parse(&form.email) {
         Ok(address) => {
-            let asked = state.web.subscriptions.ask_new_address(&token, &address);
-            return match asked.await {
+            let subscriptions = &state.web.subscriptions;
+            return match subscriptions.ask_new_address(&token, &address).await {
                 Ok(()) => {
-                    let to = format!("{}/change-address/{token}?asked=1", state.site.base);
-                    Ok(Redirect::to(&to).into_response())
+                    let path = format!("{}/change-address/{token}?asked=1", state.site.base);
+                    Ok(Redirect::to(&path).into_response())
                 }
-                Err(error) => invalid_link::answer(&state, Link::Fresh, error),
+                Err(error) => reject(&state, error),
             };
         }
         Err(EmailAddressError::InternationalLocalPart) => SignupError::AddressNotAscii,
@@ -81,88 +145,117 @@ pub async fn ask_new_address(
     };
     let page = ChangeAddress {
         token,
-        address: reader.address.to_string(),
-        email: typed.email.chars().take(254).collect(),
-        fault: Some(fault),
+        address: subscriber.address.to_string(),
+        email: form.email.chars().take(MAX_ADDRESS_CHARS).collect(),
+        error: Some(error),
         asked: false,
     };
     Ok((StatusCode::UNPROCESSABLE_ENTITY, state.pages.html(&page)?).into_response())
 }
 
-pub async fn new_address(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
+/// Shows the button that confirms a new address.
+pub async fn show_new_address(
+    State(state): State<SharedState>,
+    Token(token): Token,
+) -> HandlerResult {
     match state.web.subscriptions.look_up_new_address(&token).await {
         Ok(found) => {
             let address = found.address.to_string();
-            let page = NewAddress { token, address };
-            Ok(state.pages.html(&page)?.into_response())
+            Ok(state
+                .pages
+                .html(&NewAddress { token, address })?
+                .into_response())
         }
-        Err(error) => invalid_link::answer(&state, Link::Fresh, error),
+        Err(error) => reject(&state, error),
     }
 }
 
-pub async fn take_new_address(
+/// Changes the address and redirects to the preferences.
+pub async fn confirm_new_address(
     State(state): State<SharedState>,
     ClientIp(ip): ClientIp,
     Token(token): Token,
 ) -> HandlerResult {
-    let ip = ip.to_string();
-    let subscriptions = &state.web.subscriptions;
-    match subscriptions.change_address(&token, Some(&ip)).await {
-        Ok(reader) => {
-            let token = state
-                .web
+    let (web, ip) = (&state.web, ip.to_string());
+    match web.subscriptions.change_address(&token, Some(&ip)).await {
+        Ok(subscriber) => {
+            let token = web
                 .keys
-                .subscriber_token(Purpose::Preferences, &reader.id);
-            let to = format!("{}/preferences/{token}?saved=1", state.site.base);
-            Ok(Redirect::to(&to).into_response())
+                .subscriber_token(Purpose::Preferences, &subscriber.id);
+            let path = format!("{}/preferences/{token}?saved=1", state.site.base);
+            Ok(Redirect::to(&path).into_response())
         }
-        Err(error) => invalid_link::answer(&state, Link::Fresh, error),
+        Err(error) => reject(&state, error),
     }
 }
 
-pub async fn export(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
-    match look_up(&state, Purpose::Export, &token).await {
-        Ok(reader) => {
-            let address = reader.address.to_string();
-            Ok(state
-                .pages
-                .html(&Export { token, address })?
-                .into_response())
-        }
-        Err(error) => invalid_link::answer(&state, Link::Fresh, error),
-    }
+/// Shows the button that downloads the export.
+pub async fn show_export(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
+    show_for_subscriber(&state, Purpose::Export, token, |token, address| Export {
+        token,
+        address,
+    })
+    .await
 }
 
-pub async fn download(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
+/// Returns all data about the subscriber as a JSON file.
+pub async fn download_export(
+    State(state): State<SharedState>,
+    Token(token): Token,
+) -> HandlerResult {
     match state.web.subscriptions.own_data(&token).await {
         Ok(data) => {
             let headers = [
                 (header::CONTENT_TYPE, JSON),
-                (header::CONTENT_DISPOSITION, AS_FILE),
+                (header::CONTENT_DISPOSITION, EXPORT_DISPOSITION),
             ];
             Ok((headers, data.to_json()).into_response())
         }
-        Err(error) => invalid_link::answer(&state, Link::Fresh, error),
+        Err(error) => reject(&state, error),
     }
 }
 
+/// Shows the button that erases the subscriber.
+pub async fn show_erase(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
+    show_for_subscriber(&state, Purpose::Erase, token, |token, address| Erase {
+        token,
+        address,
+    })
+    .await
+}
+
+/// Erases the subscriber.
 pub async fn erase(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
-    match look_up(&state, Purpose::Erase, &token).await {
-        Ok(reader) => {
-            let address = reader.address.to_string();
-            Ok(state.pages.html(&Erase { token, address })?.into_response())
-        }
-        Err(error) => invalid_link::answer(&state, Link::Fresh, error),
-    }
-}
-
-pub async fn erase_now(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     match state.web.subscriptions.erase_by_link(&token).await {
         Ok(()) => Ok(state.pages.html(&Erased {})?.into_response()),
-        Err(error) => invalid_link::answer(&state, Link::Fresh, error),
+        Err(error) => reject(&state, error),
     }
 }
 
-async fn look_up(state: &AppState, purpose: Purpose, token: &str) -> Result<Subscriber, LinkError> {
+/// Shows the page that `view` builds of token and address.
+async fn show_for_subscriber<V: View>(
+    state: &AppState,
+    purpose: Purpose,
+    token: String,
+    view: impl FnOnce(String, String) -> V,
+) -> Result<Response, HttpError> {
+    match find_subscriber(state, purpose, &token).await {
+        Ok(subscriber) => {
+            let page = view(token, subscriber.address.to_string());
+            Ok(state.pages.html(&page)?.into_response())
+        }
+        Err(error) => reject(state, error),
+    }
+}
+
+async fn find_subscriber(
+    state: &AppState,
+    purpose: Purpose,
+    token: &str,
+) -> Result<Subscriber, LinkError> {
     state.web.subscriptions.look_up_fresh(purpose, token).await
+}
+
+fn reject(state: &AppState, error: LinkError) -> HandlerResult {
+    invalid_link::response(state, LinkKind::Requested, error)
 }

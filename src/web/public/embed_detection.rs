@@ -1,4 +1,4 @@
-//! Whether the form is in the world: somebody came to it from another site.
+//! Detects that the sign-up form is linked from another site, a step of the setup checklist.
 
 use std::sync::atomic::Ordering;
 
@@ -9,18 +9,22 @@ use crate::domain::public_url::PublicUrl;
 use crate::store::StoreError;
 use crate::web::state::AppState;
 
-/// Keeps, once, that the form was seen. Who came is not kept.
-pub async fn note(state: &AppState, headers: &HeaderMap) -> Result<(), StoreError> {
-    let is_news = is_from_elsewhere(headers, &state.web.door.public_url)
+/// Records, once, that a visitor came from another site. Stores nothing about the visitor.
+///
+/// # Errors
+/// Returns [`StoreError::Database`] if the statement fails.
+pub async fn detect_embedding(state: &AppState, headers: &HeaderMap) -> Result<(), StoreError> {
+    let is_first = is_from_other_site(headers, &state.web.door.public_url)
         && !state.form_seen.swap(true, Ordering::Relaxed);
-    if is_news {
+    if is_first {
         state.web.store.form_was_seen(state.now()).await?;
     }
     Ok(())
 }
 
-/// By Fetch Metadata §2.4, or by the page that led here.
-fn is_from_elsewhere(headers: &HeaderMap, public_url: &PublicUrl) -> bool {
+/// Returns whether the visitor followed a link from another site, by `Sec-Fetch-Site` (Fetch
+/// Metadata §2.4) or by `Referer`.
+fn is_from_other_site(headers: &HeaderMap, public_url: &PublicUrl) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text("sec-fetch-site") {
         return matches!(site, "cross-site" | "same-site");
@@ -29,9 +33,9 @@ fn is_from_elsewhere(headers: &HeaderMap, public_url: &PublicUrl) -> bool {
     let Some(host) = referer.as_ref().and_then(Url::host_str) else {
         return false;
     };
-    let asked = text(header::HOST.as_str()).unwrap_or_default();
-    let asked = asked.rsplit_once(':').map_or(asked, |(host, _)| host);
-    host != public_url.host() && host != asked
+    let own_host = text(header::HOST.as_str()).unwrap_or_default();
+    let own_host = own_host.rsplit_once(':').map_or(own_host, |(host, _)| host);
+    host != public_url.host() && host != own_host
 }
 
 #[cfg(test)]
@@ -41,9 +45,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_from_the_blog_counts_and_our_own_pages_do_not() {
+    fn is_from_other_site_ignores_own_pages() {
         let url = PublicUrl::parse("https://news.example.com").unwrap();
-        for (pairs, elsewhere) in [
+        for (pairs, expected) in [
             (vec![], false),
             (vec![("referer", "https://blog.example.com/post")], true),
             (vec![("referer", "https://news.example.com/issues")], false),
@@ -73,8 +77,8 @@ mod tests {
                 )
             });
             assert_eq!(
-                is_from_elsewhere(&headers.collect(), &url),
-                elsewhere,
+                is_from_other_site(&headers.collect(), &url),
+                expected,
                 "{pairs:?}"
             );
         }

@@ -1,4 +1,5 @@
-//! The hidden field that says when a form was shown.
+//! The hidden form field `stamp`: a signed timestamp of when the form was shown. Detects
+//! automated submissions.
 
 use std::time::Duration;
 
@@ -6,34 +7,37 @@ use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::signed_token::{Purpose, SecretKeys};
 
-const GOOD_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// Validity of a stamp. A form may stay open for a day.
+const STAMP_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a posted stamp says of who posted it.
+/// Classification of a submission by its stamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormTiming {
-    /// Of a form that was shown for as long as it takes to fill one in.
+    /// The form was shown for at least the minimum time.
     FilledIn,
-    /// Of the page with one button, which this address was told to press.
+    /// The button of the extra page was pressed for this address.
     Pressed,
-    /// Too fast, too old, forged, or not there: ask for one press of a button.
+    /// Submitted too fast, or the stamp is missing, forged or expired. The extra page with a
+    /// button follows.
     Suspicious,
 }
 
-/// For a form to be filled in. Good for 24 hours and as many uses.
-pub fn for_form(keys: &SecretKeys, now: Timestamp) -> String {
+/// Returns the stamp of a form, valid for 24 hours and any number of submissions.
+pub fn stamp_form(keys: &SecretKeys, now: Timestamp) -> String {
     keys.sign(Purpose::FormStamp, &now.as_millis().to_be_bytes(), b"")
 }
 
-/// The stamp of a form that comes back to be mended: the wait is behind it.
-pub fn for_form_again(keys: &SecretKeys, stamp: &str, now: Timestamp) -> String {
-    match shown_for(keys, stamp, b"", now) {
+/// Returns the stamp of a form that is shown again with an error: the submitted one if it is
+/// valid, so that the minimum time does not start again.
+pub fn renew_stamp(keys: &SecretKeys, stamp: &str, now: Timestamp) -> String {
+    match stamp_age(keys, stamp, b"", now) {
         Some(_) => stamp.to_owned(),
-        None => for_form(keys, now),
+        None => stamp_form(keys, now),
     }
 }
 
-/// For a button that posts `address`: it may be pressed at once.
-pub fn for_button(keys: &SecretKeys, now: Timestamp, address: &EmailAddress) -> String {
+/// Returns the stamp of a button that submits `address`. It has no minimum time.
+pub fn stamp_button(keys: &SecretKeys, now: Timestamp, address: &EmailAddress) -> String {
     keys.sign(
         Purpose::FormStamp,
         &now.as_millis().to_be_bytes(),
@@ -42,29 +46,30 @@ pub fn for_button(keys: &SecretKeys, now: Timestamp, address: &EmailAddress) -> 
 }
 
 impl FormTiming {
-    pub fn judge(
+    /// Classifies a submission of `address`.
+    pub fn classify(
         keys: &SecretKeys,
         stamp: &str,
         address: &EmailAddress,
         now: Timestamp,
         minimum_fill: Duration,
     ) -> Self {
-        if shown_for(keys, stamp, address.key().as_bytes(), now).is_some() {
+        if stamp_age(keys, stamp, address.key().as_bytes(), now).is_some() {
             return Self::Pressed;
         }
-        match shown_for(keys, stamp, b"", now) {
-            Some(span) if span >= minimum_fill => Self::FilledIn,
+        match stamp_age(keys, stamp, b"", now) {
+            Some(elapsed) if elapsed >= minimum_fill => Self::FilledIn,
             _ => Self::Suspicious,
         }
     }
 }
 
-/// How long ago a stamp that still holds was made.
-fn shown_for(keys: &SecretKeys, stamp: &str, bound: &[u8], now: Timestamp) -> Option<Duration> {
+/// Returns the age of a valid stamp that was issued for `bound` (an address, or empty).
+fn stamp_age(keys: &SecretKeys, stamp: &str, bound: &[u8], now: Timestamp) -> Option<Duration> {
     let payload = keys.verify(Purpose::FormStamp, stamp, bound).ok()?;
     let shown_at = payload.try_into().map(i64::from_be_bytes).ok()?;
-    let span = now.since(Timestamp::from_millis(shown_at));
-    (span <= GOOD_FOR).then_some(span)
+    let age = now.since(Timestamp::from_millis(shown_at));
+    (age <= STAMP_LIFETIME).then_some(age)
 }
 
 #[cfg(test)]
@@ -72,19 +77,19 @@ mod tests {
     use super::*;
     use crate::domain::random::Random;
 
-    const SHOWN: Timestamp = Timestamp::from_millis(1_795_500_000_000);
+    const SHOWN_AT: Timestamp = Timestamp::from_millis(1_795_500_000_000);
     const MINIMUM: Duration = Duration::from_secs(1);
 
-    fn judged(stamp: &str, address: &str, after: Duration) -> FormTiming {
+    fn classify(stamp: &str, address: &str, after: Duration) -> FormTiming {
         let keys = SecretKeys::generate(&Random::seeded(1));
         let address = EmailAddress::parse(address).unwrap();
-        FormTiming::judge(&keys, stamp, &address, SHOWN.plus(after), MINIMUM)
+        FormTiming::classify(&keys, stamp, &address, SHOWN_AT.plus(after), MINIMUM)
     }
 
     #[test]
-    fn a_form_takes_a_moment_and_holds_a_day() {
-        let stamp = for_form(&SecretKeys::generate(&Random::seeded(1)), SHOWN);
-        for (millis, verdict) in [
+    fn form_stamp_needs_minimum_time_and_expires() {
+        let stamp = stamp_form(&SecretKeys::generate(&Random::seeded(1)), SHOWN_AT);
+        for (millis, timing) in [
             (0, FormTiming::Suspicious),
             (999, FormTiming::Suspicious),
             (1000, FormTiming::FilledIn),
@@ -92,28 +97,31 @@ mod tests {
             (24 * 60 * 60 * 1000 + 1, FormTiming::Suspicious),
         ] {
             assert_eq!(
-                judged(&stamp, "a@x.com", Duration::from_millis(millis)),
-                verdict,
+                classify(&stamp, "a@x.com", Duration::from_millis(millis)),
+                timing,
                 "{millis}"
             );
         }
-        let forged = for_form(&SecretKeys::generate(&Random::seeded(2)), SHOWN);
-        for none in ["", "x", &forged] {
-            assert_eq!(judged(none, "a@x.com", MINIMUM), FormTiming::Suspicious);
+        let forged = stamp_form(&SecretKeys::generate(&Random::seeded(2)), SHOWN_AT);
+        for invalid in ["", "x", &forged] {
+            assert_eq!(
+                classify(invalid, "a@x.com", MINIMUM),
+                FormTiming::Suspicious
+            );
         }
     }
 
     #[test]
-    fn a_button_is_for_its_address_and_needs_no_wait() {
+    fn button_stamp_is_bound_to_address() {
         let keys = SecretKeys::generate(&Random::seeded(1));
-        let stamp = for_button(&keys, SHOWN, &EmailAddress::parse("a@x.com").unwrap());
+        let stamp = stamp_button(&keys, SHOWN_AT, &EmailAddress::parse("a@x.com").unwrap());
         assert_eq!(
-            judged(&stamp, "A@X.COM", Duration::ZERO),
+            classify(&stamp, "A@X.COM", Duration::ZERO),
             FormTiming::Pressed
         );
-        assert_eq!(judged(&stamp, "b@x.com", MINIMUM), FormTiming::Suspicious);
+        assert_eq!(classify(&stamp, "b@x.com", MINIMUM), FormTiming::Suspicious);
         assert_eq!(
-            judged(&stamp, "a@x.com", GOOD_FOR + MINIMUM),
+            classify(&stamp, "a@x.com", STAMP_LIFETIME + MINIMUM),
             FormTiming::Suspicious
         );
     }

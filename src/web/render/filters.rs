@@ -1,4 +1,4 @@
-//! How pages write numbers, dates and addresses.
+//! Template filters for numbers, dates and text.
 
 use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
@@ -6,34 +6,36 @@ use tera::{Error, Kwargs, State, Tera, TeraResult, Value};
 
 use crate::mail::markdown;
 
-/// Teaches `tera` these filters: `number`, `date(style=…)`, `query`, `sentence`, `as_text`
-/// and `markdown`.
+/// Registers the filters `number`, `date(style=…)`, `query`, `sentence`, `as_text` and
+/// `markdown`. Dates are shown in `zone`.
 pub fn register(tera: &mut Tera, zone: Tz) {
-    tera.register_filter("number", |n: i64, _: Kwargs, _: &State| number(n));
-    tera.register_filter("query", |text: &str, _: Kwargs, _: &State| query(text));
-    tera.register_filter("sentence", |text: &str, _: Kwargs, _: &State| {
-        sentence(text)
+    tera.register_filter("number", |n: i64, _: Kwargs, _: &State| format_number(n));
+    tera.register_filter("query", |text: &str, _: Kwargs, _: &State| {
+        encode_query(text)
     });
-    // Markup that was put together by a template, to be shown instead of obeyed.
+    tera.register_filter("sentence", |text: &str, _: Kwargs, _: &State| {
+        to_sentence(text)
+    });
+    // Escapes markup that a template has rendered.
     tera.register_filter("as_text", |text: &str, _: Kwargs, _: &State| {
         text.to_owned()
     });
-    // The note's own writer lets nothing through that is not its own markup.
+    // The Markdown renderer emits only its own markup.
     tera.register_filter("markdown", |text: &str, _: Kwargs, _: &State| {
         Value::safe_string(&markdown::page_html(text))
     });
     tera.register_filter(
         "date",
-        move |millis: i64, words: Kwargs, _: &State| -> TeraResult<String> {
-            let style = words.get::<&str>("style")?.unwrap_or("day");
-            date(millis, zone, style)
-                .ok_or_else(|| Error::message(format!("no date style '{style}'")))
+        move |millis: i64, arguments: Kwargs, _: &State| -> TeraResult<String> {
+            let style = arguments.get::<&str>("style")?.unwrap_or("day");
+            format_date(millis, zone, style)
+                .ok_or_else(|| Error::message(format!("unknown date style '{style}'")))
         },
     );
 }
 
-/// `1,284`
-fn number(n: i64) -> String {
+/// Formats a number with thousands separators: `1,284`.
+fn format_number(n: i64) -> String {
     let digits = n.unsigned_abs().to_string();
     let mut text = String::from(if n < 0 { "-" } else { "" });
     for (index, digit) in digits.chars().enumerate() {
@@ -45,9 +47,9 @@ fn number(n: i64) -> String {
     text
 }
 
-/// `None` for a style there is not.
-fn date(millis: i64, zone: Tz, style: &str) -> Option<String> {
-    let moment = DateTime::from_timestamp_millis(millis)
+/// Formats a timestamp, or returns `None` for an unknown style.
+fn format_date(millis: i64, zone: Tz, style: &str) -> Option<String> {
+    let date = DateTime::from_timestamp_millis(millis)
         .unwrap_or_default()
         .with_timezone(&zone);
     let format = match style {
@@ -59,30 +61,28 @@ fn date(millis: i64, zone: Tz, style: &str) -> Option<String> {
         "month_day" => "%-d %B",
         "clock" => "%H:%M",
         "time" => "%a %-d %b %H:%M",
-        "iso" => return Some(moment.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        "iso" => return Some(date.to_rfc3339_opts(SecondsFormat::Secs, true)),
         _ => return None,
     };
-    Some(moment.format(format).to_string())
+    Some(date.format(format).to_string())
 }
 
-/// Words as errors have them, as a sentence: `no such zone` → `No such zone.` What begins
-/// with a name, or ends with an example, stays as it can be copied.
-fn sentence(text: &str) -> String {
-    let mut words = text.split(' ');
-    let is_word = |word: &str| word.chars().all(|c| c.is_ascii_lowercase());
+/// Formats an error message as a sentence: `no such zone` → `No such zone.`
+///
+/// A name at the start or an example at the end is not changed, so that it can be copied.
+fn to_sentence(text: &str) -> String {
+    let first_word = text.split(' ').next().unwrap_or_default();
+    let is_plain = first_word
+        .trim_end_matches(',')
+        .chars()
+        .all(|c| c.is_ascii_lowercase());
     let mut sentence = String::with_capacity(text.len() + 1);
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first)
-            if words
-                .next()
-                .is_some_and(|word| is_word(word.trim_end_matches(','))) =>
-        {
-            sentence.push(first.to_ascii_uppercase());
-        }
+    let mut rest = text.chars();
+    match rest.next() {
+        Some(first) if is_plain => sentence.push(first.to_ascii_uppercase()),
         first => sentence.extend(first),
     }
-    sentence.push_str(letters.as_str());
+    sentence.push_str(rest.as_str());
     let last = text.rsplit(' ').next().unwrap_or_default();
     if last.ends_with(|c: char| c.is_alphanumeric() || c == ')') && !last.contains(['@', '/', '.'])
     {
@@ -91,8 +91,8 @@ fn sentence(text: &str) -> String {
     sentence
 }
 
-/// Text as a value in a URL's query.
-fn query(text: &str) -> String {
+/// Encodes text as a value of a URL query.
+fn encode_query(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn format_number_separates_thousands() {
         for (n, text) in [
             (0, "0"),
             (999, "999"),
@@ -109,41 +109,41 @@ mod tests {
             (1_000_000, "1,000,000"),
             (-1284, "-1,284"),
         ] {
-            assert_eq!(number(n), text);
+            assert_eq!(format_number(n), text);
         }
-        assert_eq!(number(i64::MIN), "-9,223,372,036,854,775,808");
+        assert_eq!(format_number(i64::MIN), "-9,223,372,036,854,775,808");
     }
 
     #[test]
-    fn a_date_is_told_in_the_newsletters_zone() {
+    fn format_date_uses_time_zone() {
         let late_thursday = 1_795_127_400_000; // 2026-11-19 22:30 UTC
         assert_eq!(
-            date(late_thursday, Tz::UTC, "day").unwrap(),
+            format_date(late_thursday, Tz::UTC, "day").unwrap(),
             "Thursday 19 November"
         );
         assert_eq!(
-            date(late_thursday, Tz::Europe__Helsinki, "day").unwrap(),
+            format_date(late_thursday, Tz::Europe__Helsinki, "day").unwrap(),
             "Friday 20 November"
         );
         assert_eq!(
-            date(late_thursday, Tz::Europe__Helsinki, "time").unwrap(),
+            format_date(late_thursday, Tz::Europe__Helsinki, "time").unwrap(),
             "Fri 20 Nov 00:30"
         );
         assert_eq!(
-            date(late_thursday, Tz::Europe__Helsinki, "iso").unwrap(),
+            format_date(late_thursday, Tz::Europe__Helsinki, "iso").unwrap(),
             "2026-11-20T00:30:00+02:00"
         );
         assert_eq!(
-            date(late_thursday, Tz::UTC, "iso").unwrap(),
+            format_date(late_thursday, Tz::UTC, "iso").unwrap(),
             "2026-11-19T22:30:00Z"
         );
-        assert_eq!(date(late_thursday, Tz::UTC, "roman"), None);
-        assert!(date(i64::MAX, Tz::UTC, "full").is_some());
+        assert_eq!(format_date(late_thursday, Tz::UTC, "roman"), None);
+        assert!(format_date(i64::MAX, Tz::UTC, "full").is_some());
     }
 
     #[test]
-    fn an_errors_words_become_a_sentence() {
-        for (words, told) in [
+    fn to_sentence_keeps_names_and_examples() {
+        for (message, expected) in [
             ("no such zone", "No such zone."),
             ("first, a name", "First, a name."),
             ("Wait 10 minutes.", "Wait 10 minutes."),
@@ -157,12 +157,12 @@ mod tests {
             ("does it?", "Does it?"),
             ("", ""),
         ] {
-            assert_eq!(sentence(words), told);
+            assert_eq!(to_sentence(message), expected);
         }
     }
 
     #[test]
-    fn a_query_value_cannot_leave_its_place() {
-        assert_eq!(query("a&b=c d/é"), "a%26b%3Dc+d%2F%C3%A9");
+    fn encode_query_escapes_separators() {
+        assert_eq!(encode_query("a&b=c d/é"), "a%26b%3Dc+d%2F%C3%A9");
     }
 }

@@ -1,4 +1,4 @@
-//! Turns view structs into pages. The words are in `pages/`, embedded and autoescaped.
+//! Renders view structs into pages. The templates are in `pages/`, embedded and autoescaped.
 
 pub mod filters;
 pub mod site;
@@ -14,16 +14,18 @@ use crate::domain::clock::Timestamp;
 use crate::web::assets::Assets;
 use crate::web::render::site::Site;
 
+/// The template files.
 #[derive(Embed)]
 #[folder = "src/web/pages"]
 struct Sources;
 
-/// What one page shows. Its fields are the template's variables; `site` is there too.
+/// Content of a page. Its fields are the variables of the template, next to `site`.
 pub trait View: Serialize {
+    /// Path of the template below `pages/`.
     const TEMPLATE: &'static str;
 }
 
-/// Says which template shows which view.
+/// Implements [`View`] with the template of each view.
 macro_rules! templates {
     ($($view:ty => $template:literal),+ $(,)?) => {
         $(impl $crate::web::render::View for $view { const TEMPLATE: &'static str = $template; })+
@@ -31,18 +33,20 @@ macro_rules! templates {
 }
 pub(crate) use templates;
 
+/// A page that could not be rendered.
 #[derive(Debug, thiserror::Error)]
-#[error("the page {template}: {source}")]
+#[error("cannot render {template}: {source}")]
 pub struct PageError {
     template: &'static str,
     source: tera::Error,
 }
 
+/// A built-in template that does not parse.
 #[derive(Debug, thiserror::Error)]
-#[error("the built-in page templates: {0}")]
+#[error("cannot parse the built-in page templates: {0}")]
 pub struct TemplatesError(#[from] tera::Error);
 
-/// The pages of one site, parsed and ready.
+/// The parsed templates of a site.
 #[derive(Clone)]
 pub struct Pages {
     tera: Arc<Tera>,
@@ -55,21 +59,22 @@ impl std::fmt::Debug for Pages {
 }
 
 impl Pages {
-    /// Parses all templates. Made anew when the site's settings change.
+    /// Parses all templates. Needed again when the settings of the site change.
     ///
     /// # Errors
-    /// When a built-in template does not parse, which a test rules out.
+    /// Returns [`TemplatesError`] if a built-in template does not parse, which a test rules
+    /// out.
     pub fn new(site: &Site, assets: &Assets) -> Result<Self, TemplatesError> {
         let mut tera = Tera::new();
         filters::register(&mut tera, site.zone);
-        let (base, names) = (site.base.clone(), assets.clone());
+        let (base, assets) = (site.base.clone(), assets.clone());
         tera.register_function(
             "asset",
-            move |words: Kwargs, _: &State| -> tera::TeraResult<String> {
-                let name = words.must_get::<&str>("name")?;
-                let hashed = names
+            move |arguments: Kwargs, _: &State| -> tera::TeraResult<String> {
+                let name = arguments.must_get::<&str>("name")?;
+                let hashed = assets
                     .hashed_name(name)
-                    .ok_or_else(|| tera::Error::message(format!("no asset '{name}'")))?;
+                    .ok_or_else(|| tera::Error::message(format!("unknown asset '{name}'")))?;
                 Ok(format!("{base}/assets/{hashed}"))
             },
         );
@@ -80,10 +85,11 @@ impl Pages {
         })
     }
 
-    /// The page's text.
+    /// Renders a page.
     ///
     /// # Errors
-    /// When the template wants what the view does not have, which a test rules out.
+    /// Returns [`PageError`] if the template uses a variable that the view does not have, which
+    /// a test rules out.
     pub fn text<V: View>(&self, view: &V) -> Result<String, PageError> {
         Context::from_serialize(view)
             .and_then(|context| self.tera.render(V::TEMPLATE, &context))
@@ -93,13 +99,16 @@ impl Pages {
             })
     }
 
-    /// The page as an answer. Errors as in [`Self::text`].
+    /// Renders a page as an HTML response.
+    ///
+    /// # Errors
+    /// Returns [`PageError`] as [`Self::text`] does.
     pub fn html<V: View>(&self, view: &V) -> Result<Html<String>, PageError> {
         self.text(view).map(Html)
     }
 }
 
-/// Each template's name and text.
+/// Returns name and text of each template.
 pub(crate) fn sources() -> Vec<(String, String)> {
     let text = |name: &str| {
         Sources::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned())
@@ -109,15 +118,21 @@ pub(crate) fn sources() -> Vec<(String, String)> {
         .collect()
 }
 
-/// A moment as templates take it: Unix milliseconds.
-pub fn millis<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_i64(moment.as_millis())
+/// Serializes a timestamp for a template, as Unix milliseconds.
+///
+/// # Errors
+/// Returns the serializer's error.
+pub fn millis<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i64(at.as_millis())
 }
 
-/// The same, or nothing.
+/// Serializes an optional timestamp for a template, as Unix milliseconds.
+///
+/// # Errors
+/// Returns the serializer's error.
 pub fn maybe_millis<S: Serializer>(
-    moment: &Option<Timestamp>,
+    at: &Option<Timestamp>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    moment.map(Timestamp::as_millis).serialize(serializer)
+    at.map(Timestamp::as_millis).serialize(serializer)
 }

@@ -1,24 +1,26 @@
-//! What every page knows about its newsletter.
+//! The newsletter as pages show it.
 
 use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 
-/// The newsletter as its pages name it.
+/// The newsletter as pages show it. Each template can use it as `site`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Site {
+    /// Name of the newsletter.
     pub name: String,
-    /// The headline of the front page; the name stands in for it.
+    /// Headline of the home page; `None` shows the name.
     pub tagline: Option<String>,
-    /// Of the newsletter's own words (BCP 47); the pages' words are English.
+    /// Language of the newsletter's own text (BCP 47). The text of the pages is English.
     pub language: String,
+    /// Postal address of the sender.
     pub postal_address: Option<String>,
-    /// Where readers reach it, without a slash at the end: `https://blog.com/weekly`.
+    /// Public URL without a trailing slash: `https://blog.com/weekly`.
     pub public_url: String,
-    /// The path of `public_url`, before every link: `/weekly`, or nothing.
+    /// Path of `public_url`, the prefix of each link: `/weekly`, or empty.
     pub base: String,
-    /// The day it comes out ("Friday"), when it comes each week and by itself.
+    /// Day of publication, such as `Friday`, if issues are sent weekly and automatically.
     pub weekday: Option<String>,
-    /// In which days and hours are told.
+    /// Time zone of the dates shown.
     #[serde(serialize_with = "zone_name")]
     pub zone: Tz,
 }

@@ -1,4 +1,4 @@
-//! The next issue: looked at, worded, sent.
+//! Reading, editing and sending the draft.
 
 use axum::response::IntoResponse;
 
@@ -9,12 +9,12 @@ use crate::web::api::tests::*;
 const ALL: [&str; 2] = ["read", "issues"];
 
 #[tokio::test]
-async fn the_draft_is_shown_and_its_words_are_changed() {
+async fn draft_text_can_be_changed_and_reset() {
     let site = TestSite::new().await;
     site.confirmed("ada@example.com").await;
     site.posts(&["A loader in fonts"]).await;
-    let deploy = program(&site, "deploy", &ALL).await;
-    let draft = deploy.read("/next").await;
+    let deploy = client(&site, "deploy", &ALL).await;
+    let draft = deploy.get("/next").await;
     assert_eq!(
         (&draft["number"], &draft["recipients"]),
         (&json!(1), &json!(1))
@@ -28,10 +28,10 @@ async fn the_draft_is_shown_and_its_words_are_changed() {
 
     let version = draft["version"].as_i64().unwrap();
     let words = json!({ "version": version, "subject": "By hand", "note": "Dear *readers*" });
-    let saved = deploy.send(Method::PATCH, "/next", &words).await;
+    let saved = deploy.call_json(Method::PATCH, "/next", &words).await;
     assert_eq!(saved.status, StatusCode::OK, "{}", saved.body);
     let version = saved.json()["version"].as_i64().unwrap();
-    let draft = deploy.read("/next").await;
+    let draft = deploy.get("/next").await;
     assert_eq!(
         (&draft["subject"], &draft["version"]),
         (&json!("By hand"), &json!(version))
@@ -39,14 +39,14 @@ async fn the_draft_is_shown_and_its_words_are_changed() {
     assert_eq!(draft["words"]["note"], "Dear *readers*");
 
     let back = json!({ "version": version, "subject": null });
-    let saved = deploy.send(Method::PATCH, "/next", &back).await;
-    let draft = deploy.read("/next").await;
+    let saved = deploy.call_json(Method::PATCH, "/next", &back).await;
+    let draft = deploy.get("/next").await;
     assert_eq!(draft["subject"], rule);
     assert_eq!(
         draft["words"]["note"], "Dear *readers*",
         "not named, so it stays"
     );
-    let (_, actor, action, object) = noted(&site).await.remove(0);
+    let (_, actor, action, object) = audit_entries(&site).await.remove(0);
     assert_eq!(
         (actor.as_deref(), action),
         (Some("deploy"), AuditAction::IssueEdited)
@@ -59,27 +59,27 @@ async fn the_draft_is_shown_and_its_words_are_changed() {
         r#"{{"version":{number}.0,"note":"Dear *readers*"}}"#
     ))
     .unwrap();
-    let saved = deploy.send(Method::PATCH, "/next", &same).await;
+    let saved = deploy.call_json(Method::PATCH, "/next", &same).await;
     assert_eq!(saved.json()["version"], version, "nothing was changed");
-    assert_eq!(noted(&site).await.len(), 2);
+    assert_eq!(audit_entries(&site).await.len(), 2);
 }
 
 #[tokio::test]
-async fn nothing_is_overwritten_that_was_not_seen() {
+async fn edit_of_outdated_version_is_rejected() {
     let site = TestSite::new().await;
-    let deploy = program(&site, "deploy", &ALL).await;
-    let version = deploy.read("/next").await["version"].as_i64().unwrap();
+    let deploy = client(&site, "deploy", &ALL).await;
+    let version = deploy.get("/next").await["version"].as_i64().unwrap();
     let mine = json!({ "version": version, "subject": "Mine" });
-    deploy.send(Method::PATCH, "/next", &mine).await;
+    deploy.call_json(Method::PATCH, "/next", &mine).await;
     let theirs = json!({ "version": version, "subject": "Theirs" });
-    let answer = deploy.send(Method::PATCH, "/next", &theirs).await;
+    let response = deploy.call_json(Method::PATCH, "/next", &theirs).await;
     assert!(
-        answer
+        response
             .problem(StatusCode::CONFLICT)
-            .contains("Someone else")
+            .contains("newer version")
     );
-    assert_eq!(answer.json()["version"], version + 1);
-    assert_eq!(deploy.read("/next").await["words"]["subject"], "Mine");
+    assert_eq!(response.json()["version"], version + 1);
+    assert_eq!(deploy.get("/next").await["words"]["subject"], "Mine");
     for (body, field) in [
         (
             json!({ "version": version + 1, "subject": "x".repeat(201) }),
@@ -97,16 +97,16 @@ async fn nothing_is_overwritten_that_was_not_seen() {
         (json!({ "version": 1.5 }), "body"),
         (json!({ "version": version + 1, "posts": [] }), "body"),
     ] {
-        let answer = deploy.send(Method::PATCH, "/next", &body).await;
-        answer.problem(StatusCode::UNPROCESSABLE_ENTITY);
-        assert_eq!(answer.json()["errors"][0]["field"], field);
+        let response = deploy.call_json(Method::PATCH, "/next", &body).await;
+        response.problem(StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(response.json()["errors"][0]["field"], field);
     }
 }
 
 #[tokio::test]
-async fn the_weeks_issue_is_sent_once_however_often_it_is_asked_for() {
+async fn repeated_send_returns_same_issue() {
     let site = TestSite::new().await;
-    let deploy = program(&site, "deploy", &ALL).await;
+    let deploy = client(&site, "deploy", &ALL).await;
     let nothing = deploy.post("/next/send").await;
     assert_eq!(nothing.status, StatusCode::OK, "{}", nothing.body);
     assert_eq!(nothing.json()["result"], "nothing_new");
@@ -133,7 +133,7 @@ async fn the_weeks_issue_is_sent_once_however_often_it_is_asked_for() {
         deploy.post("/next/send").await.json()["result"],
         "already_sent"
     );
-    let sent = noted(&site)
+    let sent = audit_entries(&site)
         .await
         .into_iter()
         .filter(|it| it.2 == AuditAction::IssueSent);
@@ -141,48 +141,48 @@ async fn the_weeks_issue_is_sent_once_however_often_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn two_that_send_at_once_make_one_issue() {
+async fn concurrent_sends_create_one_issue() {
     let site = TestSite::new().await;
     site.confirmed("ada@example.com").await;
     site.posts(&["A loader in fonts"]).await;
-    let deploy = program(&site, "deploy", &ALL).await;
-    let cron = program(&site, "cron", &ALL).await;
+    let deploy = client(&site, "deploy", &ALL).await;
+    let cron = client(&site, "cron", &ALL).await;
     let (one, other) = tokio::join!(deploy.post("/next/send"), cron.post("/next/send"));
-    for answer in [&one, &other] {
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
-        let told = answer.json();
+    for response in [&one, &other] {
+        assert_eq!(response.status, StatusCode::OK, "{}", response.body);
+        let body = response.json();
         assert_eq!(
-            (&told["result"], &told["issue"]),
+            (&body["result"], &body["issue"]),
             (&json!("sending"), &json!(1))
         );
     }
-    let page = deploy.read("/issues").await;
+    let page = deploy.get("/issues").await;
     assert_eq!(page["issues"].as_array().unwrap().len(), 1);
     assert_eq!(site.deliveries().await.len(), 1, "Ada gets it once");
-    let sent = noted(&site).await;
+    let sent = audit_entries(&site).await;
     let sent = sent.iter().filter(|it| it.2 == AuditAction::IssueSent);
     assert_eq!(sent.count(), 1);
 }
 
 #[test]
-fn others_at_the_same_moment_are_not_taken_for_a_database_that_is_away() {
+fn number_conflict_is_409() {
     let crowded = Problem::from(PublishError::Crowded).into_response();
     assert_eq!(crowded.status(), StatusCode::CONFLICT);
 }
 
 #[tokio::test]
-async fn a_week_that_is_skipped_stays_so() {
+async fn send_in_skipped_week_returns_skipped() {
     let site = TestSite::new().await;
     site.confirmed("ada@example.com").await;
     site.posts(&["A loader in fonts"]).await;
     let slot = site.web.schedule.slot_of(site.now());
     site.web.store.skip_slot(&slot, site.now()).await.unwrap();
-    let deploy = program(&site, "deploy", &ALL).await;
+    let deploy = client(&site, "deploy", &ALL).await;
     assert_eq!(deploy.post("/next/send").await.json()["result"], "skipped");
 }
 
 #[tokio::test]
-async fn what_is_missing_before_a_send_is_named() {
+async fn send_without_settings_names_missing_ones() {
     let site = TestSite::with(|web| {
         web.not_ready = vec![
             "newsletter.from: needed before a send; whom is the mail from?".to_owned(),
@@ -190,12 +190,12 @@ async fn what_is_missing_before_a_send_is_named() {
         ];
     })
     .await;
-    let deploy = program(&site, "deploy", &ALL).await;
-    let answer = deploy.post("/next/send").await;
-    let says = answer.problem(StatusCode::CONFLICT);
-    assert!(says.starts_with("newsletter.from: needed"), "{says}");
+    let deploy = client(&site, "deploy", &ALL).await;
+    let response = deploy.post("/next/send").await;
+    let detail = response.problem(StatusCode::CONFLICT);
+    assert!(detail.starts_with("newsletter.from: needed"), "{detail}");
     assert!(
-        says.contains("; newsletter.postal_address: needed"),
-        "{says}"
+        detail.contains("; newsletter.postal_address: needed"),
+        "{detail}"
     );
 }

@@ -1,14 +1,17 @@
+//! Samples of the public pages.
+
 use crate::domain::delivery::ReaderMail;
+use crate::web::middleware::error_pages::ErrorPage;
 use crate::web::public::views::*;
 use crate::web::tests::samples::{Album, FRIDAY, Fill, days_after};
 
-fn form(fill: Fill, fault: Option<SignupError>) -> SignupForm {
-    let email = if fault.is_some() {
+fn form(fill: Fill, error: Option<SignupError>) -> SignupForm {
+    let email = if error.is_some() {
         fill.text("ada@example")
     } else {
         String::new()
     };
-    let name = if fault.is_some() {
+    let name = if error.is_some() {
         fill.text("Ada Lovelace")
     } else {
         String::new()
@@ -17,13 +20,14 @@ fn form(fill: Fill, fault: Option<SignupError>) -> SignupForm {
         stamp: fill.needed("AbCd_123"),
         email,
         name,
-        fault,
+        error,
         suggestion: None,
     }
 }
 
-pub fn posts(fill: Fill) -> Vec<PostLine> {
-    let post = |title: &str, excerpt: &str| PostLine {
+/// Returns three posts.
+pub fn posts(fill: Fill) -> Vec<PostItem> {
+    let post = |title: &str, excerpt: &str| PostItem {
         title: fill.needed(title),
         url: "https://example.com/p?a=1&b=2".to_owned(),
         excerpt: fill.text(excerpt),
@@ -46,11 +50,12 @@ fn link(fill: Fill, number: i64) -> IssueLink {
     }
 }
 
+/// Adds each public page in each state.
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
     home(album, fill);
-    doors(album, fill);
-    links(album, fill);
-    fresh_links(album, fill);
+    signup_steps(album, fill);
+    private_links(album, fill);
+    email_links(album, fill);
     archive(album, fill);
     album.add("embed", Embed {});
     album.add(
@@ -65,7 +70,7 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
             &format!("error-{status}"),
             ErrorPage {
                 status,
-                at_desk: status == 403,
+                is_admin: status == 403,
             },
         );
     }
@@ -80,14 +85,14 @@ fn home(album: &mut Album<'_>, fill: Fill) {
         now: FRIDAY,
     };
     album.add("home", page(form(fill, None)));
-    for fault in [
+    for error in [
         SignupError::Address,
         SignupError::AddressNotAscii,
         SignupError::NameTooLong,
         SignupError::NameControl,
         SignupError::TooMany,
     ] {
-        album.add(&format!("home-{fault:?}"), page(form(fill, Some(fault))));
+        album.add(&format!("home-{error:?}"), page(form(fill, Some(error))));
     }
     let typo = SignupForm {
         email: fill.text("ada@gmial.com"),
@@ -121,7 +126,7 @@ fn home(album: &mut Album<'_>, fill: Fill) {
     );
 }
 
-fn doors(album: &mut Album<'_>, fill: Fill) {
+fn signup_steps(album: &mut Album<'_>, fill: Fill) {
     album.add(
         "check",
         Check {
@@ -142,7 +147,7 @@ fn doors(album: &mut Album<'_>, fill: Fill) {
         fill.text("Ada"),
     );
     album.add(
-        "one-more-step",
+        "confirm-human",
         ConfirmHuman {
             stamp,
             email,
@@ -152,7 +157,7 @@ fn doors(album: &mut Album<'_>, fill: Fill) {
     );
 }
 
-fn links(album: &mut Album<'_>, fill: Fill) {
+fn private_links(album: &mut Album<'_>, fill: Fill) {
     let (token, address) = ("T0ken".to_owned(), fill.needed("ada@example.com"));
     let next_issue_at = fill.some(days_after(FRIDAY, 7));
     album.add(
@@ -162,26 +167,26 @@ fn links(album: &mut Album<'_>, fill: Fill) {
             address: address.clone(),
         },
     );
-    for (already, only_looked) in [(false, false), (true, false), (true, true)] {
+    for (already, is_get) in [(false, false), (true, false), (true, true)] {
         let latest = fill.some(link(fill, 42));
         album.add(
-            &format!("confirmed-{already}-{only_looked}"),
+            &format!("confirmed-{already}-{is_get}"),
             Confirmed {
                 already,
-                only_looked,
+                is_get,
                 next_issue_at,
                 latest,
             },
         );
     }
     for link in [
-        Link::Confirm,
-        Link::Unsubscribe,
-        Link::Preferences,
-        Link::Fresh,
+        LinkKind::Confirm,
+        LinkKind::Unsubscribe,
+        LinkKind::Preferences,
+        LinkKind::Requested,
     ] {
         album.add(
-            &format!("link-gone-{link:?}"),
+            &format!("invalid-link-{link:?}"),
             InvalidLink {
                 link,
                 form: form(fill, None),
@@ -201,7 +206,7 @@ fn links(album: &mut Album<'_>, fill: Fill) {
     let page = Preferences {
         token,
         address,
-        reading: Reading::On,
+        status: SubscriptionStatus::Active,
         paused_until: None,
         next_issue_at,
         saved: true,
@@ -224,36 +229,39 @@ fn links(album: &mut Album<'_>, fill: Fill) {
             ..page.clone()
         },
     );
-    for reading in [Reading::Left, Reading::Bounced] {
+    for status in [
+        SubscriptionStatus::Unsubscribed,
+        SubscriptionStatus::Bounced,
+    ] {
         let page = Preferences {
-            reading,
+            status,
             ..page.clone()
         };
-        album.add(&format!("preferences-{reading:?}"), page);
+        album.add(&format!("preferences-{status:?}"), page);
     }
 }
 
-fn fresh_links(album: &mut Album<'_>, fill: Fill) {
+fn email_links(album: &mut Album<'_>, fill: Fill) {
     let (token, address) = ("T0ken".to_owned(), fill.needed("ada@example.com"));
-    let faults = [SignupError::Address, SignupError::AddressNotAscii];
-    for fault in [None, Some(faults[0]), Some(faults[1])] {
+    let errors = [SignupError::Address, SignupError::AddressNotAscii];
+    for error in [None, Some(errors[0]), Some(errors[1])] {
         for asked in [false, true] {
             let page = ChangeAddress {
                 token: token.clone(),
                 address: address.clone(),
                 email: fill.text("ada@new.example"),
-                fault,
-                asked: asked && fault.is_none(),
+                error,
+                asked: asked && error.is_none(),
             };
-            album.add(&format!("change-address-{fault:?}-{asked}"), page);
+            album.add(&format!("change-address-{error:?}-{asked}"), page);
         }
     }
-    let of = || (token.clone(), address.clone());
-    let (token, address) = of();
+    let fields = || (token.clone(), address.clone());
+    let (token, address) = fields();
     album.add("new-address", NewAddress { token, address });
-    let (token, address) = of();
+    let (token, address) = fields();
     album.add("export", Export { token, address });
-    let (token, address) = of();
+    let (token, address) = fields();
     album.add("erase", Erase { token, address });
     album.add("erased", Erased {});
 }
