@@ -50,7 +50,7 @@ struct DeliveryResponse {
     id: String,
     #[schema(required)]
     issue: Option<i64>,
-    #[schema(pattern = "^issue$")]
+    /// Always `issue`.
     kind: &'static str,
     /// Null after the subscriber was erased.
     #[schema(required)]

@@ -84,6 +84,16 @@ const ISSUE_LINKS: [(&str, &str); 7] = [
     ("sendAgain", "sendIssueAgain"),
 ];
 
+/// Properties with a constant value: schema, property and value.
+fn constants() -> [(&'static str, &'static str, Value); 4] {
+    [
+        ("Accepted", "accepted", json!(true)),
+        ("Delivery", "kind", json!("issue")),
+        ("Erased", "result", json!("erased")),
+        ("Problem", "type", json!("about:blank")),
+    ]
+}
+
 /// Builds the document. `scopes` contains method, path and required scope of each operation.
 pub fn document(scopes: impl Iterator<Item = (Method, &'static str, Scope)>) -> Value {
     let mut document = json!(Handlers::openapi());
@@ -91,11 +101,12 @@ pub fn document(scopes: impl Iterator<Item = (Method, &'static str, Scope)>) -> 
     for (status, description, example, header) in error_responses() {
         let schema = json!({ "$ref": "#/components/schemas/Problem" });
         let content = json!({ "schema": schema, "example": example.into_body() });
-        document["components"]["responses"][component_name(status)] = json!({
-            "description": description,
-            "headers": header,
-            "content": { "application/problem+json": content },
-        });
+        let response = &mut document["components"]["responses"][component_name(status)];
+        response["description"] = json!(description);
+        response["content"]["application/problem+json"] = content;
+        if let Some(header) = header {
+            response["headers"] = header;
+        }
     }
     for (method, path, scope) in scopes {
         let operation = &mut document["paths"][path][method.as_str().to_lowercase()];
@@ -105,9 +116,14 @@ pub fn document(scopes: impl Iterator<Item = (Method, &'static str, Scope)>) -> 
     for status in ["200", "201"] {
         added[status]["links"] = links("id", "/id", &SUBSCRIBER_LINKS);
     }
+    added["201"]["headers"]["Location"]["schema"]["format"] = json!("uri");
     document["paths"]["/next/send"]["post"]["responses"]["200"]["links"] =
         links("number", "/issue", &ISSUE_LINKS);
-    let new_subscriber = &mut document["components"]["schemas"]["NewSubscriber"];
+    let schemas = &mut document["components"]["schemas"];
+    for (schema, property, value) in constants() {
+        schemas[schema]["properties"][property]["const"] = value;
+    }
+    let new_subscriber = &mut schemas["NewSubscriber"];
     new_subscriber["if"] = json!({
         "properties": { "confirmed": { "const": true } }, "required": ["confirmed"],
     });
@@ -145,7 +161,7 @@ fn complete_operation(operation: &mut Value, method: &Method, path: &str, scope:
 
 /// Returns the error responses that are common to operations: status, description, example
 /// and headers.
-fn error_responses() -> Vec<(StatusCode, &'static str, Problem, Value)> {
+fn error_responses() -> Vec<(StatusCode, &'static str, Problem, Option<Value>)> {
     let challenge = json!({
         "WWW-Authenticate": { "description": "RFC 6750.", "schema": { "type": "string" } },
     });
@@ -159,31 +175,31 @@ fn error_responses() -> Vec<(StatusCode, &'static str, Problem, Value)> {
         Problem::invalid_json(&error)
     });
     let invalid_limit = Problem::field("limit", "expected a number from 1 to 500");
-    let plain = |status: StatusCode, description| (status, description, status.into(), json!({}));
+    let plain = |status: StatusCode, description| (status, description, status.into(), None);
     vec![
         (
             StatusCode::BAD_REQUEST,
             "The request cannot be read, or its body is not valid JSON.",
             invalid_json,
-            json!({}),
+            None,
         ),
         (
             StatusCode::UNAUTHORIZED,
             "The token is missing or not valid.",
             AuthError::Invalid.into(),
-            challenge.clone(),
+            Some(challenge.clone()),
         ),
         (
             StatusCode::FORBIDDEN,
             "The token lacks the required scope.",
             AuthError::MissingScope(Scope::Read).into(),
-            challenge,
+            Some(challenge),
         ),
         (
             StatusCode::NOT_FOUND,
             "Not found.",
             Problem::not_found("No issue has this number."),
-            json!({}),
+            None,
         ),
         plain(
             StatusCode::REQUEST_TIMEOUT,
@@ -198,13 +214,13 @@ fn error_responses() -> Vec<(StatusCode, &'static str, Problem, Value)> {
             StatusCode::UNPROCESSABLE_ENTITY,
             "Validation failed; `errors` lists each field.",
             invalid_limit,
-            json!({}),
+            None,
         ),
         (
             StatusCode::TOO_MANY_REQUESTS,
             "Too many invalid tokens from this network; or, for a sign-up, the hourly limit for this token (1,000 by default), for one mail domain or in total is reached.",
             AuthError::RateLimited.into(),
-            retry_after,
+            Some(retry_after),
         ),
         plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal error."),
         plain(

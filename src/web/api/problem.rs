@@ -29,7 +29,6 @@ pub struct Problem {
 pub struct ProblemBody {
     /// The status alone identifies the kind of problem.
     #[serde(rename = "type")]
-    #[schema(pattern = "^about:blank$")]
     kind: &'static str,
     /// Name of the status.
     title: &'static str,

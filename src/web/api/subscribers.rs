@@ -280,6 +280,7 @@ pub struct NewSubscriber {
     /// The subscriber confirmed elsewhere, and no confirmation mail is sent. Unsubscribed and
     /// erased addresses are not added again.
     #[serde(default)]
+    #[schema(default = false)]
     confirmed: bool,
 }
 
@@ -485,7 +486,7 @@ pub async fn unsubscribe(
 #[derive(Serialize, ToSchema)]
 #[schema(as = Erased)]
 struct ErasedResponse {
-    #[schema(pattern = "^erased$")]
+    /// Always `erased`.
     result: &'static str,
 }
 

@@ -1,14 +1,17 @@
-//! What the style sheet writes in which colour, and on what, can be read.
+//! Contrast of the colors in the style sheet.
 
 use std::collections::HashMap;
 
 use crate::domain::accent::Colour;
 
+/// The style sheet.
 const STYLE: &str = include_str!("../assets/app.css");
-const TEXT: f64 = 5.8;
-const BORDER: f64 = 3.8;
+/// Minimum contrast of text. WCAG 2.2 AA requires 4.5.
+const MIN_TEXT_CONTRAST: f64 = 5.8;
+/// Minimum contrast of borders of fields. WCAG 2.2 AA requires 3.
+const MIN_BORDER_CONTRAST: f64 = 3.8;
 
-/// The tokens by day and by night.
+/// Returns the color tokens of light and dark mode.
 fn themes() -> [HashMap<&'static str, Colour>; 2] {
     let mut roots = STYLE.split(":root {").skip(1).map(|rest| {
         let (root, _) = rest.split_once('}').unwrap();
@@ -22,38 +25,47 @@ fn themes() -> [HashMap<&'static str, Colour>; 2] {
 }
 
 #[test]
-fn every_ink_stands_out_from_every_ground_it_is_used_on() {
+fn text_colors_have_minimum_contrast() {
     for theme in themes() {
-        let contrast = |ink: &str, ground: &str| theme[ink].contrast(theme[ground]);
-        for ground in ["paper", "card"] {
-            for ink in ["ink", "muted", "accent", "ok", "warn", "bad"] {
-                let found = contrast(ink, ground);
-                assert!(found >= TEXT, "{ink} on {ground}: {found}");
+        let contrast = |text: &str, background: &str| theme[text].contrast(theme[background]);
+        for background in ["paper", "card"] {
+            for text in ["ink", "muted", "accent", "ok", "warn", "bad"] {
+                let found = contrast(text, background);
+                assert!(
+                    found >= MIN_TEXT_CONTRAST,
+                    "{text} on {background}: {found}"
+                );
             }
-            let found = contrast("field", ground);
-            assert!(found >= BORDER, "field on {ground}: {found}");
+            let found = contrast("field", background);
+            assert!(
+                found >= MIN_BORDER_CONTRAST,
+                "field on {background}: {found}"
+            );
         }
-        for (ink, ground) in [
+        for (text, background) in [
             ("ink", "soft"),
             ("accent", "soft"),
             ("on-accent", "accent"),
             ("on-accent", "bad"),
         ] {
-            let found = contrast(ink, ground);
-            assert!(found >= TEXT, "{ink} on {ground}: {found}");
+            let found = contrast(text, background);
+            assert!(
+                found >= MIN_TEXT_CONTRAST,
+                "{text} on {background}: {found}"
+            );
         }
     }
 }
 
 #[test]
-fn what_is_too_quiet_for_a_ground_is_not_used_on_it() {
-    // A browser's own placeholder is grey in the dark as well.
+fn muted_text_is_not_used_on_soft_background() {
+    // The default placeholder color of browsers is gray in dark mode, too.
     assert!(STYLE.contains("::placeholder { color: var(--muted); opacity: 1; }"));
     for line in STYLE
         .lines()
         .filter(|line| line.contains("background: var(--soft)"))
     {
-        let has_its_own = ["color: var(--accent)", "--muted: var(--ink)"];
-        assert!(has_its_own.iter().any(|it| line.contains(it)), "{line}");
+        let own_colors = ["color: var(--accent)", "--muted: var(--ink)"];
+        assert!(own_colors.iter().any(|it| line.contains(it)), "{line}");
     }
 }

@@ -1,4 +1,4 @@
-//! Every page in every state, as its reader's browser gets it.
+//! Checks of every page in every state, as rendered.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -28,57 +28,61 @@ fn site(fill: Fill) -> Site {
     }
 }
 
-fn rendered(fill: Fill) -> Vec<(String, &'static str, String)> {
+/// Returns name, template and text of each page.
+fn render_all(fill: Fill) -> Vec<(String, &'static str, String)> {
     let pages = Pages::new(&site(fill), &Assets::load(Accent::default())).unwrap();
     every_page(&pages, fill)
         .into_iter()
         .map(|(name, template, text)| {
             let text =
-                text.unwrap_or_else(|error| panic!("{name}, {fill:?}: {}", with_causes(&error)));
+                text.unwrap_or_else(|error| panic!("{name}, {fill:?}: {}", with_sources(&error)));
             (name, template, text)
         })
         .collect()
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}\n{cause}"))
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(error.source(), |source| source.source());
+    sources.fold(error.to_string(), |text, source| {
+        format!("{text}\n{source}")
+    })
 }
 
-fn on_every_page(check: impl Fn(&str, &str)) {
+/// Runs `check` on name and text of each page.
+fn for_each_page(check: impl Fn(&str, &str)) {
     for fill in [Fill::Full, Fill::Empty, Fill::Hostile] {
-        for (name, _, text) in rendered(fill) {
+        for (name, _, text) in render_all(fill) {
             check(&format!("{name}, {fill:?}"), &text);
         }
     }
 }
 
 #[test]
-fn every_template_is_some_pages() {
-    let shown: BTreeSet<_> = rendered(Fill::Full)
+fn every_template_has_a_sample() {
+    let rendered: BTreeSet<_> = render_all(Fill::Full)
         .into_iter()
         .map(|(_, template, _)| template.to_owned())
         .collect();
-    let part = |name: &str| name.starts_with("parts/") || !name.contains('/');
-    let kept: BTreeSet<_> = sources()
+    let is_part = |name: &str| name.starts_with("parts/") || !name.contains('/');
+    let templates: BTreeSet<_> = sources()
         .into_iter()
         .map(|(name, _)| name)
-        .filter(|name| !part(name))
+        .filter(|name| !is_part(name))
         .collect();
-    assert_eq!(shown, kept);
+    assert_eq!(rendered, templates);
 }
 
-/// For the judges of `tests/browser`: a walk through the program comes by every page, but
-/// not by all that a page can say.
+/// Writes all pages to the folder `TESTED_PAGES` for the checks of `tests/browser`, which reach
+/// each page by navigation but not each of its states.
 #[test]
-fn every_state_is_laid_out_for_the_browsers_judges() {
+fn pages_are_written_for_browser_checks() {
     let Some(folder) = std::env::var_os("TESTED_PAGES").map(PathBuf::from) else {
-        return; // tests/run asks for them
+        return; // Set by tests/run.
     };
     for fill in [Fill::Full, Fill::Empty, Fill::Hostile] {
         let folder = folder.join(format!("{fill:?}"));
         std::fs::create_dir_all(&folder).unwrap();
-        for (name, template, text) in rendered(fill) {
+        for (name, template, text) in render_all(fill) {
             if template.ends_with(".html") && text.starts_with("<!DOCTYPE") {
                 std::fs::write(folder.join(format!("{name}.html")), text).unwrap();
             }
@@ -87,17 +91,17 @@ fn every_state_is_laid_out_for_the_browsers_judges() {
 }
 
 #[test]
-fn what_people_type_stays_text() {
+fn text_in_pages_is_escaped() {
     let escaped = HOSTILE
         .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
         .replace('\'', "&#39;");
-    for (name, template, text) in rendered(Fill::Hostile) {
+    for (name, template, text) in render_all(Fill::Hostile) {
         assert!(
             text.contains(&escaped),
-            "{name}: the newsletter's name is not shown as it is"
+            "{name}: the newsletter's name is not escaped"
         );
         for never in ["<script>", "<img", "alert(1)<", "\"><img", "onerror='"] {
             assert!(!text.contains(never), "{name}: {never}");
@@ -109,27 +113,27 @@ fn what_people_type_stays_text() {
 }
 
 #[test]
-fn every_link_and_form_stays_under_the_base() {
-    on_every_page(|name, text| {
+fn links_and_forms_stay_below_base_path() {
+    for_each_page(|name, text| {
         for attribute in [" href=\"", " action=\"", " src=\""] {
             for value in text
                 .split(attribute)
                 .skip(1)
                 .map(|rest| rest.split('"').next().unwrap())
             {
-                let ours =
+                let is_internal =
                     value.starts_with("/weekly/") || value == "/weekly" || value.starts_with('#');
-                let outside = value.starts_with("https://") || value.starts_with("mailto:");
-                assert!(ours || outside, "{name}:{attribute}{value}");
+                let is_external = value.starts_with("https://") || value.starts_with("mailto:");
+                assert!(is_internal || is_external, "{name}:{attribute}{value}");
             }
         }
     });
 }
 
 #[test]
-fn pages_obey_their_own_policy() {
-    on_every_page(|name, text| {
-        let obeyed = text.replace("&quot;", "").replace("onerror=&#39;", "");
+fn pages_match_content_security_policy() {
+    for_each_page(|name, text| {
+        let markup = text.replace("&quot;", "").replace("onerror=&#39;", "");
         for never in [
             " style=\"",
             "<style",
@@ -137,13 +141,13 @@ fn pages_obey_their_own_policy() {
             "javascript:",
             "http-equiv",
         ] {
-            assert!(!obeyed.contains(never), "{name}: {never}");
+            assert!(!markup.contains(never), "{name}: {never}");
         }
     });
 }
 
 #[test]
-fn templates_never_switch_escaping_off() {
+fn templates_do_not_disable_escaping() {
     for (name, text) in sources() {
         assert!(
             !text.contains("| safe") && !text.contains("|safe"),
@@ -157,8 +161,8 @@ fn templates_never_switch_escaping_off() {
 }
 
 #[test]
-fn a_page_with_a_faulty_field_says_so_in_its_title_and_goes_there() {
-    on_every_page(|name, text| {
+fn page_with_invalid_field_has_error_title_and_focus() {
+    for_each_page(|name, text| {
         if text.contains("aria-invalid=\"true\"") {
             assert!(text.contains("<title>Error: "), "{name}");
             assert!(text.contains("autofocus"), "{name}");
@@ -167,8 +171,8 @@ fn a_page_with_a_faulty_field_says_so_in_its_title_and_goes_there() {
 }
 
 #[test]
-fn a_faulty_form_says_so_in_its_title_and_keeps_what_was_typed() {
-    for (name, _, text) in rendered(Fill::Full)
+fn rejected_form_has_error_title_and_keeps_values() {
+    for (name, _, text) in render_all(Fill::Full)
         .iter()
         .filter(|(name, ..)| name.starts_with("home-") && name.len() > 10)
     {
@@ -182,23 +186,23 @@ fn a_faulty_form_says_so_in_its_title_and_keeps_what_was_typed() {
 }
 
 #[test]
-fn there_are_words_for_all_that_anyone_does() {
-    let mut told = BTreeSet::new();
-    for (name, _, text) in rendered(Fill::Full) {
+fn audit_actions_have_distinct_text() {
+    let mut texts = BTreeSet::new();
+    for (name, _, text) in render_all(Fill::Full) {
         if name.starts_with("audit-") && name != "audit-empty" {
             let row = text.split("<tbody>").nth(1).unwrap();
-            let words = row.split("<td class=\"wide\">").nth(2).unwrap();
-            assert!(!words.starts_with("</td>"), "{name} has no words");
-            assert!(told.insert(words.to_owned()), "{name}: words of another");
+            let text = row.split("<td class=\"wide\">").nth(2).unwrap();
+            assert!(!text.starts_with("</td>"), "{name} has no text");
+            assert!(texts.insert(text.to_owned()), "{name}: duplicate text");
         }
     }
-    assert!(!told.is_empty());
+    assert!(!texts.is_empty());
 }
 
 #[test]
-fn the_feed_is_atom_whatever_stands_in_it() {
+fn feed_is_valid_atom_for_any_text() {
     for (fill, entries) in [(Fill::Full, 2), (Fill::Empty, 0), (Fill::Hostile, 2)] {
-        let all = rendered(fill);
+        let all = render_all(fill);
         let (_, _, text) = all.iter().find(|(name, ..)| name == "issues-feed").unwrap();
         let feed = feed_rs::parser::parse(text.as_bytes()).unwrap();
         assert_eq!(feed.entries.len(), entries);
@@ -207,8 +211,8 @@ fn the_feed_is_atom_whatever_stands_in_it() {
 }
 
 #[test]
-fn the_snippet_is_shown_as_the_text_it_is() {
-    let all = rendered(Fill::Full);
+fn embed_snippet_is_shown_escaped_and_rendered() {
+    let all = render_all(Fill::Full);
     let (_, _, text) = all.iter().find(|(name, ..)| name == "embed").unwrap();
     let snippet = "<form method=\"post\" action=\"https://example.com/weekly/subscribe\">";
     assert!(text.contains(snippet));

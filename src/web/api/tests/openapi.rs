@@ -233,8 +233,3 @@ async fn real_responses_match_document() {
         assert!(found.is_empty(), "{name}: {found:?}");
     }
 }
-
-#[test]
-fn zz_dump() {
-    std::fs::write("/tmp/pub/new_openapi.json", serde_json::to_string_pretty(&document()).unwrap()).unwrap();
-}

@@ -1,4 +1,4 @@
-//! What a forwarded mail must not hand over.
+//! Actions that need a mailed link, because a preferences link may be forwarded.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use crate::web::tests::fixture::{TestResponse, TestSite};
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const ADA: &str = "ada@example.com";
 
-fn preferences(site: &TestSite, reader: &Subscriber) -> String {
+fn preferences(site: &TestSite, subscriber: &Subscriber) -> String {
     let keys = &site.web.keys;
-    let token = keys.subscriber_token(Purpose::Preferences, &reader.id);
+    let token = keys.subscriber_token(Purpose::Preferences, &subscriber.id);
     format!("/preferences/{token}")
 }
 
-/// The link as the mail would have it, good until then.
-fn link(site: &TestSite, purpose: Purpose, reader: &Subscriber, until: Timestamp) -> String {
+/// Returns the link that the mail contains, valid until `until`.
+fn link(site: &TestSite, purpose: Purpose, subscriber: &Subscriber, until: Timestamp) -> String {
     let page = match purpose {
         Purpose::ChangeAddress => "change-address",
         Purpose::NewAddress => "new-address",
@@ -35,17 +35,18 @@ fn link(site: &TestSite, purpose: Purpose, reader: &Subscriber, until: Timestamp
         _ => "",
     };
     let keys = &site.web.keys;
-    let reader = (&reader.id, reader.nonce.as_str());
-    let token = keys.expiring_token(purpose, reader, until, more.as_bytes());
+    let subscriber = (&subscriber.id, subscriber.nonce.as_str());
+    let token = keys.expiring_token(purpose, subscriber, until, more.as_bytes());
     format!("/{page}/{token}")
 }
 
-fn fresh(site: &TestSite, purpose: Purpose, reader: &Subscriber) -> String {
-    link(site, purpose, reader, site.now().plus(HOUR))
+fn valid_link(site: &TestSite, purpose: Purpose, subscriber: &Subscriber) -> String {
+    link(site, purpose, subscriber, site.now().plus(HOUR))
 }
 
-fn is_gone(answer: &TestResponse) -> bool {
-    answer.status == StatusCode::NOT_FOUND && answer.body.contains("was used, or is too old")
+fn is_rejected(answer: &TestResponse) -> bool {
+    answer.status == StatusCode::NOT_FOUND
+        && answer.body.contains("has expired or was already used")
 }
 
 async fn links_mailed(site: &TestSite) -> Vec<DeliveryRow> {
@@ -55,7 +56,7 @@ async fn links_mailed(site: &TestSite) -> Vec<DeliveryRow> {
 }
 
 #[tokio::test]
-async fn the_preferences_page_only_mails_a_link_and_not_too_often() {
+async fn preferences_mail_at_most_three_links_a_day() {
     let site = TestSite::new().await;
     let ada = site.confirmed(ADA).await;
     let path = preferences(&site, &ada);
@@ -64,7 +65,7 @@ async fn the_preferences_page_only_mails_a_link_and_not_too_often() {
             let answer = site.post(&path, format!("action={action}")).await;
             let to = format!("{path}?asked={action}");
             assert_eq!(answer.header(header::LOCATION), to);
-            assert!(site.get(&to).await.body.contains("A link is on its way"));
+            assert!(site.get(&to).await.body.contains("We sent a link to"));
         }
         assert_eq!(links_mailed(&site).await.len(), count + 1, "one each");
     }
@@ -84,17 +85,17 @@ async fn the_preferences_page_only_mails_a_link_and_not_too_often() {
     let unchanged = site.reader(ADA).await.unwrap();
     assert_eq!(unchanged.state, SubscriberState::Confirmed);
     let page = site.get(&format!("{path}?asked=%3Cb%3E")).await;
-    assert!(!page.body.contains("on its way"));
+    assert!(!page.body.contains("We sent a link"));
 }
 
 #[tokio::test]
-async fn a_fresh_link_holds_for_its_purpose_its_hour_and_its_reader() {
+async fn mailed_link_is_bound_to_purpose_and_time() {
     use Purpose::{ChangeAddress, Confirm, Erase, Export, NewAddress};
     let site = TestSite::new().await;
     let ada = site.confirmed(ADA).await;
     let standing = preferences(&site, &ada).replace("/preferences", "");
     for purpose in [ChangeAddress, NewAddress, Export, Erase] {
-        let good = fresh(&site, purpose, &ada);
+        let good = valid_link(&site, purpose, &ada);
         let (page, token) = good[1..].split_once('/').unwrap();
         for method in [Method::GET, Method::HEAD] {
             let request = Request::builder().method(&method).uri(&good);
@@ -106,7 +107,7 @@ async fn a_fresh_link_holds_for_its_purpose_its_hour_and_its_reader() {
             assert_eq!(answer.headers["x-robots-tag"], "noindex");
         }
         let other = if purpose == Erase { Confirm } else { Erase };
-        let other = fresh(&site, other, &ada).replace("/erase/", "");
+        let other = valid_link(&site, other, &ada).replace("/erase/", "");
         let late = link(&site, purpose, &ada, site.now());
         let tampered = format!("/{page}/{}A{}", &token[..20], &token[21..]);
         for bad in [
@@ -121,24 +122,24 @@ async fn a_fresh_link_holds_for_its_purpose_its_hour_and_its_reader() {
                 site.get(&bad).await,
                 site.post(&bad, "email=a%40b.cd").await,
             ];
-            assert!(answers.iter().all(is_gone), "{bad}");
+            assert!(answers.iter().all(is_rejected), "{bad}");
         }
     }
-    let reader = site.reader(ADA).await.unwrap();
-    assert_eq!(reader.nonce, ada.nonce, "nothing was done");
-    // Leaving makes void what was mailed before it.
-    let erase = fresh(&site, Erase, &ada);
+    let subscriber = site.reader(ADA).await.unwrap();
+    assert_eq!(subscriber.nonce, ada.nonce, "nothing was changed");
+    // Unsubscribing invalidates the links mailed before.
+    let erase = valid_link(&site, Erase, &ada);
     site.post(&preferences(&site, &ada), "action=unsubscribe")
         .await;
-    assert!(is_gone(&site.post(&erase, "").await));
+    assert!(is_rejected(&site.post(&erase, "").await));
 }
 
 #[tokio::test]
-async fn another_address_has_to_prove_itself_and_the_old_one_is_told() {
+async fn new_address_is_confirmed_and_old_one_notified() {
     let site = TestSite::new().await;
     let ada = site.confirmed(ADA).await;
     site.issue(&["One"]).await;
-    let form = fresh(&site, Purpose::ChangeAddress, &ada);
+    let form = valid_link(&site, Purpose::ChangeAddress, &ada);
     for typed in ["", "nobody", "a%40localhost", "%C3%A9%40example.org"] {
         let answer = site.post(&form, format!("email={typed}")).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{typed}");
@@ -150,7 +151,7 @@ async fn another_address_has_to_prove_itself_and_the_old_one_is_told() {
     assert_eq!(mails[0].address.as_deref(), Some("New@example.org"));
     assert_eq!(site.reader(ADA).await.unwrap().id, ada.id, "not yet");
 
-    let prove = fresh(&site, Purpose::NewAddress, &ada);
+    let prove = valid_link(&site, Purpose::NewAddress, &ada);
     let page = site.get(&prove).await;
     assert!(page.body.contains("new@example.org") && !page.body.contains(ADA));
     let answer = site.post(&prove, "").await;
@@ -163,24 +164,24 @@ async fn another_address_has_to_prove_itself_and_the_old_one_is_told() {
     );
     assert!(site.reader(ADA).await.is_none());
     let mails = site.deliveries().await;
-    let told = mails
+    let notified = mails
         .iter()
         .filter(|mail| mail.address.as_deref() == Some(ADA));
-    assert_eq!(told.count(), 1, "the farewell, and not the issue");
+    assert_eq!(notified.count(), 1, "the notification, not the issue");
     let issue = mails.iter().find(|mail| mail.kind == DeliveryKind::Issue);
     assert_eq!(issue.unwrap().address.as_deref(), Some("new@example.org"));
-    // Every link that was mailed before is void, and the old address is free again.
-    assert!(is_gone(&site.post(&prove, "").await));
-    assert!(is_gone(&site.get(&form).await));
+    // Links mailed before are invalid, and the old address can sign up again.
+    assert!(is_rejected(&site.post(&prove, "").await));
+    assert!(is_rejected(&site.get(&form).await));
     site.confirmed(ADA).await;
 }
 
 #[tokio::test]
-async fn the_form_for_another_address_tells_nothing_of_it() {
+async fn address_change_does_not_reveal_known_address() {
     let site = TestSite::new().await;
     let ada = site.confirmed(ADA).await;
     site.confirmed("taken@example.org").await;
-    let form = fresh(&site, Purpose::ChangeAddress, &ada);
+    let form = valid_link(&site, Purpose::ChangeAddress, &ada);
     let answers = [
         site.post(&form, "email=taken%40example.org").await,
         site.post(&form, "email=free%40example.org").await,
@@ -196,27 +197,23 @@ async fn the_form_for_another_address_tells_nothing_of_it() {
         .iter()
         .map(|mail| mail.kind)
         .collect();
-    let (told, asked) = (DeliveryKind::AlreadySubscribed, DeliveryKind::ReaderLink);
-    assert!(kinds.contains(&told) && kinds.contains(&asked));
-    assert_eq!(kinds.len(), 2, "no mailbox twice in ten minutes");
+    let (notice, link) = (DeliveryKind::AlreadySubscribed, DeliveryKind::ReaderLink);
+    assert!(kinds.contains(&notice) && kinds.contains(&link));
+    assert_eq!(kinds.len(), 2, "one message per mailbox in ten minutes");
     for n in 0..5 {
         site.post(&form, format!("email=victim{n}%40example.org"))
             .await;
     }
-    assert_eq!(
-        site.deliveries().await.len(),
-        3,
-        "nor many of them in a day"
-    );
+    assert_eq!(site.deliveries().await.len(), 3, "three requests per day");
 }
 
 #[tokio::test]
-async fn who_reads_under_an_address_keeps_it_and_who_left_gives_way() {
+async fn address_of_active_subscriber_is_not_released() {
     let site = TestSite::new().await;
     let ada = site.confirmed(ADA).await;
-    let prove = fresh(&site, Purpose::NewAddress, &ada);
+    let prove = valid_link(&site, Purpose::NewAddress, &ada);
     let holder = site.confirmed("new@example.org").await;
-    assert!(is_gone(&site.post(&prove, "").await));
+    assert!(is_rejected(&site.post(&prove, "").await));
     assert_eq!(site.reader(ADA).await.unwrap().id, ada.id);
 
     let (issue, _) = site.issue(&["One"]).await;
@@ -227,24 +224,30 @@ async fn who_reads_under_an_address_keeps_it_and_who_left_gives_way() {
     assert_eq!(site.reader("new@example.org").await.unwrap().id, ada.id);
     assert_eq!(site.get(&leave).await.status, StatusCode::NOT_FOUND);
     let tally = site.web.store.tally(&issue).await.unwrap();
-    assert_eq!((tally.recipients(), tally.skipped), (2, 1), "the sums stay");
+    assert_eq!(
+        (tally.recipients(), tally.skipped),
+        (2, 1),
+        "the counts are unchanged"
+    );
 }
 
 #[tokio::test]
-async fn who_was_erased_may_come_back_by_another_readers_change() {
+async fn erased_address_can_be_used_for_change() {
     let site = TestSite::new().await;
     let ada = site.confirmed(ADA).await;
     let bob = site.confirmed("new@example.org").await;
-    site.post(&fresh(&site, Purpose::Erase, &bob), "").await;
-    site.post(&fresh(&site, Purpose::NewAddress, &ada), "")
+    site.post(&valid_link(&site, Purpose::Erase, &bob), "")
+        .await;
+    site.post(&valid_link(&site, Purpose::NewAddress, &ada), "")
         .await;
     let moved = site.reader("new@example.org").await.unwrap();
-    site.post(&fresh(&site, Purpose::Erase, &moved), "").await;
+    site.post(&valid_link(&site, Purpose::Erase, &moved), "")
+        .await;
     assert!(site.reader("new@example.org").await.is_none());
 }
 
 #[tokio::test]
-async fn an_export_has_all_that_is_stored() {
+async fn export_contains_all_stored_data() {
     let site = TestSite::new().await;
     site.subscribe(ADA, "name=Ada").await;
     let ada = site.reader(ADA).await.unwrap();
@@ -254,7 +257,9 @@ async fn an_export_has_all_that_is_stored() {
     site.post(&format!("/confirm/{token}"), "").await;
     site.clock.advance(Duration::from_secs(60));
     let (_, number) = site.issue(&["One"]).await;
-    let answer = site.post(&fresh(&site, Purpose::Export, &ada), "").await;
+    let answer = site
+        .post(&valid_link(&site, Purpose::Export, &ada), "")
+        .await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.header(header::CONTENT_TYPE), "application/json");
     assert!(
@@ -285,19 +290,22 @@ async fn an_export_has_all_that_is_stored() {
         (&"confirmation".into(), &"issue".into())
     );
     assert_eq!(mails[1]["issue"], number.get());
-    assert!(!answer.body.contains(&ada.nonce), "a secret of the links");
+    assert!(
+        !answer.body.contains(&ada.nonce),
+        "the nonce signs the links"
+    );
 }
 
 #[tokio::test]
-async fn erasing_leaves_a_sealed_fingerprint_and_nothing_else() {
+async fn erase_keeps_only_hash_of_address() {
     let site = TestSite::new().await;
     let ada = site.confirmed(ADA).await;
     let (issue, _) = site.issue(&["One"]).await;
     site.post(&preferences(&site, &ada), "action=export").await;
-    let erase = fresh(&site, Purpose::Erase, &ada);
+    let erase = valid_link(&site, Purpose::Erase, &ada);
     assert!(site.get(&erase).await.body.contains(ADA));
     let answer = site.post(&erase, "").await;
-    assert!(answer.status == StatusCode::OK && answer.body.contains("You are erased."));
+    assert!(answer.status == StatusCode::OK && answer.body.contains("Your data has been deleted."));
     assert!(site.reader(ADA).await.is_none());
     let mails = site.deliveries().await;
     assert!(mails.iter().all(|mail| mail.address.is_none()));
@@ -307,12 +315,12 @@ async fn erasing_leaves_a_sealed_fingerprint_and_nothing_else() {
             .all(|mail| mail.state == DeliveryState::Skipped)
     );
     assert_eq!(site.web.store.tally(&issue).await.unwrap().skipped, 1);
-    assert!(is_gone(&site.get(&erase).await));
+    assert!(is_rejected(&site.get(&erase).await));
     assert_eq!(
         site.get(&preferences(&site, &ada)).await.status,
         StatusCode::NOT_FOUND
     );
-    let how = ImportOptions {
+    let options = ImportOptions {
         source: "an old list".to_owned(),
         pending: false,
     };
@@ -320,7 +328,7 @@ async fn erasing_leaves_a_sealed_fingerprint_and_nothing_else() {
     let tally = site
         .web
         .subscriptions
-        .add(address, None, &how)
+        .add(address, None, &options)
         .await
         .unwrap();
     assert_eq!(tally.kept_out, 1);

@@ -1,3 +1,5 @@
+//! Rate limits of sign-ups.
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -6,10 +8,10 @@ use axum::http::{Request, StatusCode, header};
 use crate::domain::trusted_proxies::TrustedProxies;
 use crate::subscription::CapLimits;
 use crate::web::Services;
-use crate::web::public::tests::is_taken_in;
+use crate::web::public::tests::is_accepted;
 use crate::web::tests::fixture::TestSite;
 
-fn caps(per_ip: u32, per_domain: u32) -> impl FnOnce(&mut Services) {
+fn limits(per_ip: u32, per_domain: u32) -> impl FnOnce(&mut Services) {
     let number = |n| NonZeroU32::new(n).unwrap();
     move |web| {
         web.door.caps = CapLimits {
@@ -21,19 +23,21 @@ fn caps(per_ip: u32, per_domain: u32) -> impl FnOnce(&mut Services) {
 }
 
 #[tokio::test]
-async fn too_many_tries_are_told_so() {
-    let site = TestSite::with(caps(2, 1000)).await;
+async fn signup_over_limit_returns_429() {
+    let site = TestSite::with(limits(2, 1000)).await;
     for number in 0..2 {
-        assert!(is_taken_in(
+        assert!(is_accepted(
             &site.subscribe(&format!("a{number}@x.com"), "").await
         ));
     }
     let answer = site.subscribe("a3@x.com", "").await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(answer.header(header::RETRY_AFTER), "600");
-    assert!(answer.body.contains("Too many tries") && answer.body.contains("value=\"a3@x.com\""));
+    assert!(
+        answer.body.contains("Too many attempts") && answer.body.contains("value=\"a3@x.com\"")
+    );
     assert!(site.reader("a3@x.com").await.is_none());
-    // Whatever a stranger says of where they are.
+    // The header of an untrusted peer is ignored.
     let form = site.get("/").await;
     site.clock.advance(Duration::from_secs(2));
     let request = Request::post("/subscribe")
@@ -49,9 +53,9 @@ async fn too_many_tries_are_told_so() {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_is_believed() {
+async fn limit_uses_client_ip_of_trusted_proxy() {
     let site = TestSite::with(|web| {
-        caps(1, 1000)(web);
+        limits(1, 1000)(web);
         web.door.trusted_proxies = TrustedProxies::parse(["10.0.0.1"]).unwrap();
     })
     .await;
@@ -69,11 +73,11 @@ async fn a_trusted_proxy_is_believed() {
 }
 
 #[tokio::test]
-async fn a_button_counts_with_the_form_it_belongs_to() {
-    let site = TestSite::with(caps(1, 1000)).await;
+async fn button_is_counted_with_its_form() {
+    let site = TestSite::with(limits(1, 1000)).await;
     let step = site.post("/subscribe", "email=ada%40x.com").await;
     let body = format!("email=ada%40x.com&stamp={}", step.field("stamp"));
-    assert!(is_taken_in(&site.post("/subscribe", body).await));
+    assert!(is_accepted(&site.post("/subscribe", body).await));
     let other = format!("email=bob%40x.com&stamp={}", step.field("stamp"));
     assert_eq!(
         site.post("/subscribe", other).await.status,
@@ -82,8 +86,8 @@ async fn a_button_counts_with_the_form_it_belongs_to() {
 }
 
 #[tokio::test]
-async fn a_network_and_a_domain_count_as_one() {
-    let site = TestSite::with(caps(1, 1000)).await;
+async fn limits_apply_per_network_and_mail_domain() {
+    let site = TestSite::with(limits(1, 1000)).await;
     for (ip, status) in [
         ("2001:db8::1", StatusCode::SEE_OTHER),
         ("2001:db8::2", StatusCode::TOO_MANY_REQUESTS),
@@ -95,8 +99,8 @@ async fn a_network_and_a_domain_count_as_one() {
             "{ip}"
         );
     }
-    let site = TestSite::with(caps(1000, 3)).await;
-    let mut taken = 0;
+    let site = TestSite::with(limits(1000, 3)).await;
+    let mut accepted = 0;
     for number in 0..6 {
         let answer = site
             .subscribe_from(
@@ -105,7 +109,7 @@ async fn a_network_and_a_domain_count_as_one() {
                 "",
             )
             .await;
-        taken += usize::from(is_taken_in(&answer));
+        accepted += usize::from(is_accepted(&answer));
     }
-    assert_eq!(taken, 3);
+    assert_eq!(accepted, 3);
 }

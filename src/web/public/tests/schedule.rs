@@ -1,4 +1,4 @@
-//! What readers are told of how often it comes.
+//! How the public pages show the schedule.
 
 use crate::domain::issue::schedule::Schedule;
 use crate::domain::signed_token::Purpose;
@@ -13,50 +13,50 @@ async fn site(cron: &'static str, enabled: bool) -> TestSite {
 }
 
 #[tokio::test]
-async fn it_comes_every_week_only_if_it_does() {
+async fn pages_mention_week_only_for_weekly_schedule() {
     for (cron, enabled, weekly) in [
         ("0 10 * * FRI", true, true),
         ("0 10 * * FRI", false, false),
         ("0 10 * * FRI#1", true, false),
     ] {
         let site = site(cron, enabled).await;
-        let reader = site.confirmed("ada@example.com").await;
+        let subscriber = site.confirmed("ada@example.com").await;
         site.subscribe("eve@example.com", "").await;
         let eve = site.reader("eve@example.com").await.unwrap();
         let keys = &site.web.keys;
         let soon = site.now().plus(std::time::Duration::from_secs(600));
         let confirm = keys.confirmation_token(&eve.id, &eve.nonce, soon);
-        let preferences = keys.subscriber_token(Purpose::Preferences, &reader.id);
-        for (path, words) in [
+        let preferences = keys.subscriber_token(Purpose::Preferences, &subscriber.id);
+        for (path, text) in [
             ("/".to_owned(), "Every Friday"),
-            ("/".to_owned(), "The week’s posts"),
+            ("/".to_owned(), "One short email a week"),
             (format!("/confirm/{confirm}"), "once a week"),
             (format!("/preferences/{preferences}"), "once a week"),
-            ("/privacy".to_owned(), "one e-mail a week"),
+            ("/privacy".to_owned(), "one email a week"),
         ] {
             let page = site.get(&path).await.body;
-            assert_eq!(page.contains(words), weekly, "{cron} {enabled}: {words}");
+            assert_eq!(page.contains(text), weekly, "{cron} {enabled}: {text}");
             let never = ["Every week", "every week"];
-            assert!(!never.iter().any(|words| page.contains(words)), "{path}");
+            assert!(!never.iter().any(|text| page.contains(text)), "{path}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_weekday_alone_is_the_next_one() {
-    // It is Friday the 20th, an hour after ten in Berlin.
-    for (cron, told) in [
+async fn first_issue_in_next_six_days_shows_weekday() {
+    // The clock is at Friday 20 November, 11:00 in Berlin.
+    for (cron, expected) in [
         ("0 10 * * SUN", "Sunday"),
         ("0 10 * * THU", "Thursday"),
         ("0 10 * * FRI", "Friday 27 November"),
         ("0 10 * * FRI#1", "Friday 4 December"),
     ] {
         let page = site(cron, true).await.get("/").await.body;
-        let (_, told_there) = page.split_once("The first issue goes out <time").unwrap();
-        let (_, told_there) = told_there.split_once('>').unwrap();
+        let (_, shown) = page.split_once("The first issue goes out <time").unwrap();
+        let (_, shown) = shown.split_once('>').unwrap();
         assert!(
-            told_there.starts_with(&format!("{told}</time>.")),
-            "{cron}: {told_there}"
+            shown.starts_with(&format!("{expected}</time>.")),
+            "{cron}: {shown}"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Every page, filled three ways, for the tests.
+//! Samples of every page in every state, with three kinds of content.
 
 #[path = "../../samples/desk.rs"]
 mod desk;
@@ -19,24 +19,28 @@ mod readers;
 use crate::domain::clock::Timestamp;
 use crate::web::render::{PageError, Pages, View};
 
-/// How a sample is filled.
+/// Content of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
+    /// Usual values.
     Full,
-    /// Nothing that can be left out.
+    /// No optional values.
     Empty,
-    /// Text that would like to be markup, runs right to left, or never ends.
+    /// Text with markup, right-to-left characters and long words.
     Hostile,
 }
 
+/// Text of [`Fill::Hostile`].
 pub const HOSTILE: &str = "{{7*7}}<script>alert(1)</script>\"><img src=x onerror='alert(2)'>&amp; \
     \u{202e}שלום العالم Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft";
 
 /// 2026-11-20 10:00 UTC, a Friday.
 pub const FRIDAY: Timestamp = Timestamp::from_millis(1_795_168_800_000);
+/// One day, in milliseconds.
 pub const DAY: i64 = 24 * 60 * 60 * 1000;
 
 impl Fill {
+    /// Returns optional text.
     pub fn text(self, text: &str) -> String {
         match self {
             Self::Full => text.to_owned(),
@@ -45,7 +49,7 @@ impl Fill {
         }
     }
 
-    /// Text that is never empty: a title, an address, a token.
+    /// Returns text that is never empty, such as a title, an address or a token.
     pub fn needed(self, text: &str) -> String {
         if self == Self::Empty {
             text.to_owned()
@@ -54,14 +58,17 @@ impl Fill {
         }
     }
 
+    /// Returns text that may be absent.
     pub fn maybe(self, text: &str) -> Option<String> {
         (self != Self::Empty).then(|| self.text(text))
     }
 
+    /// Returns a value that may be absent.
     pub fn some<T>(self, value: T) -> Option<T> {
         (self != Self::Empty).then_some(value)
     }
 
+    /// Returns a list that may be empty.
     pub fn list<T>(self, items: Vec<T>) -> Vec<T> {
         if self == Self::Empty {
             Vec::new()
@@ -71,13 +78,15 @@ impl Fill {
     }
 }
 
+/// Returns the time `days` later.
 pub fn days_after(moment: Timestamp, days: i64) -> Timestamp {
     Timestamp::from_millis(moment.as_millis() + days * DAY)
 }
 
-/// Collects pages under a name of their state.
+/// Collects rendered pages, each named after page and state.
 pub struct Album<'a> {
     pages: &'a Pages,
+    /// Name, template and result of each page.
     pub rendered: Vec<(String, &'static str, Result<String, PageError>)>,
 }
 
@@ -88,7 +97,7 @@ impl Album<'_> {
     }
 }
 
-/// Every page in every state: its name, its template, and how it came out.
+/// Renders every page in every state: name, template and result.
 pub fn every_page(
     pages: &Pages,
     fill: Fill,
