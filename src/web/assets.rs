@@ -1,4 +1,4 @@
-//! Style, script, font and icon: embedded, named by what is in them, compressed once.
+//! Style sheet, script, font and icon: embedded, named by their content and compressed once.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -17,40 +17,39 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::accent::Accent;
 
+/// The asset files.
 #[derive(Embed)]
 #[folder = "src/web/assets"]
 struct Files;
 
-/// A year: a name with a hash in it never means anything else.
-const FOREVER: &str = "public, max-age=31536000, immutable";
+/// Caches for one year: a name that contains a hash always has the same content.
+const CACHE_FOREVER: &str = "public, max-age=31536000, immutable";
 
+/// A file as it is served.
 #[derive(Debug)]
 struct Asset {
     content_type: &'static str,
     plain: Bytes,
-    /// Where it saves a tenth or more.
+    /// Compressed content, if it is at least 10 % smaller.
     gzip: Option<Bytes>,
 }
 
-/// All assets, ready to be sent.
+/// All assets, ready to be served.
 #[derive(Clone, Debug)]
-pub struct Assets(Arc<Inner>);
+pub struct Assets(Arc<AssetMap>);
 
-#[derive(Debug)]
-struct Inner {
-    /// `app.css` → `app.1f0c2e77a3b4c5d6.css`
-    names: HashMap<String, String>,
-    by_hashed_name: HashMap<String, Asset>,
+#[derive(Debug, Default)]
+struct AssetMap {
+    /// File name to served name: `app.css` to `app.1f0c2e77a3b4c5d6.css`.
+    served_names: HashMap<String, String>,
+    by_served_name: HashMap<String, Asset>,
 }
 
 impl Assets {
-    /// Hashes and compresses what is embedded, the style with the newsletter's colour.
+    /// Hashes and compresses the embedded files. The style sheet gets the accent color.
     pub fn load(accent: Accent) -> Self {
-        let mut inner = Inner {
-            names: HashMap::new(),
-            by_hashed_name: HashMap::new(),
-        };
-        // The style names the font, so its own name depends on the font's.
+        let mut assets = AssetMap::default();
+        // The style sheet contains the name of the font, so its own name depends on the font's.
         let (styles, others): (Vec<_>, Vec<_>) =
             Files::iter().partition(|name| name.ends_with(".css"));
         for name in others.iter().chain(&styles) {
@@ -59,24 +58,24 @@ impl Assets {
             };
             let mut data = file.data.into_owned();
             if name.ends_with(".css") {
-                let style = with_hashed_names(&String::from_utf8_lossy(&data), &inner.names);
-                data = in_colour(style, accent).into_bytes();
+                let style = String::from_utf8_lossy(&data);
+                let style = with_served_names(&style, &assets.served_names);
+                data = with_accent(style, accent).into_bytes();
             }
-            let hashed = hashed_name(name, &data);
-            inner.names.insert(name.to_string(), hashed.clone());
-            inner
-                .by_hashed_name
-                .insert(hashed, Asset::new(content_type, data));
+            let served_name = served_name(name, &data);
+            let asset = Asset::new(content_type, data);
+            assets.by_served_name.insert(served_name.clone(), asset);
+            assets.served_names.insert(name.to_string(), served_name);
         }
-        Self(Arc::new(inner))
+        Self(Arc::new(assets))
     }
 
-    /// The name under which `/assets/` serves the file `name`.
+    /// Returns the name below `/assets/` under which the file `name` is served.
     pub fn hashed_name(&self, name: &str) -> Option<&str> {
-        self.0.names.get(name).map(String::as_str)
+        self.0.served_names.get(name).map(String::as_str)
     }
 
-    /// `/assets/{name}`.
+    /// Returns the route `/assets/{name}`.
     pub fn router(self) -> Router {
         Router::new()
             .route("/assets/{name}", get(serve))
@@ -89,27 +88,25 @@ async fn serve(
     Path(name): Path<String>,
     request: HeaderMap,
 ) -> Response {
-    match assets.0.by_hashed_name.get(&name) {
-        Some(asset) => asset.respond(takes_gzip(&request)),
+    match assets.0.by_served_name.get(&name) {
+        Some(asset) => asset.response(accepts_gzip(&request)),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
 impl Asset {
     fn new(content_type: &'static str, data: Vec<u8>) -> Self {
-        let gzip = compress(&data)
-            .filter(|packed| packed.len() < data.len() / 10 * 9)
-            .map(Bytes::from);
+        let gzip = compress(&data).filter(|packed| packed.len() < data.len() / 10 * 9);
         Self {
             content_type,
-            plain: Bytes::from(data),
-            gzip,
+            plain: data.into(),
+            gzip: gzip.map(Bytes::from),
         }
     }
 
-    fn respond(&self, takes_gzip: bool) -> Response {
+    fn response(&self, accepts_gzip: bool) -> Response {
         let body = match &self.gzip {
-            Some(packed) if takes_gzip => packed,
+            Some(packed) if accepts_gzip => packed,
             _ => &self.plain,
         };
         let mut response = body.clone().into_response();
@@ -118,10 +115,13 @@ impl Asset {
             header::CONTENT_TYPE,
             HeaderValue::from_static(self.content_type),
         );
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(FOREVER));
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static(CACHE_FOREVER),
+        );
         if self.gzip.is_some() {
             headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-            if takes_gzip {
+            if accepts_gzip {
                 headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             }
         }
@@ -129,7 +129,7 @@ impl Asset {
     }
 }
 
-/// `None` for what is kept beside the assets and not served, like the font's licence.
+/// Returns the media type, or `None` for a file that is not served, such as the font's license.
 fn content_type(name: &str) -> Option<&'static str> {
     match name.rsplit_once('.')?.1 {
         "css" => Some("text/css; charset=utf-8"),
@@ -140,24 +140,26 @@ fn content_type(name: &str) -> Option<&'static str> {
     }
 }
 
-fn hashed_name(name: &str, data: &[u8]) -> String {
+fn served_name(name: &str, data: &[u8]) -> String {
     let hash = hex::encode(&Sha256::digest(data)[..8]);
     match name.rsplit_once('.') {
-        Some((stem, ending)) => format!("{stem}.{hash}.{ending}"),
+        Some((stem, extension)) => format!("{stem}.{hash}.{extension}"),
         None => format!("{name}.{hash}"),
     }
 }
 
-fn with_hashed_names(style: &str, names: &HashMap<String, String>) -> String {
+/// Replaces the file names in a style sheet by the served names.
+fn with_served_names(style: &str, names: &HashMap<String, String>) -> String {
     names
         .iter()
-        .fold(style.to_owned(), |style, (name, hashed)| {
-            style.replace(&format!("url({name})"), &format!("url({hashed})"))
+        .fold(style.to_owned(), |style, (name, served_name)| {
+            style.replace(&format!("url({name})"), &format!("url({served_name})"))
         })
 }
 
-/// Style sheets must not come from the page itself: the colour is in the file.
-fn in_colour(style: String, accent: Accent) -> String {
+/// Appends the accent color to the style sheet. The content security policy forbids inline
+/// styles, so that a page cannot set it.
+fn with_accent(style: String, accent: Accent) -> String {
     if accent == Accent::default() {
         return style;
     }
@@ -176,26 +178,25 @@ fn in_colour(style: String, accent: Accent) -> String {
 }
 
 fn compress(data: &[u8]) -> Option<Vec<u8>> {
-    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
-    packer.write_all(data).ok()?;
-    packer.finish().ok()
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(data).ok()?;
+    encoder.finish().ok()
 }
 
-/// RFC 9110 §12.5.3: gzip is named and not refused by `q=0`.
-fn takes_gzip(request: &HeaderMap) -> bool {
+/// Returns whether the request accepts gzip (RFC 9110 §12.5.3): it is named without `q=0`.
+fn accepts_gzip(request: &HeaderMap) -> bool {
     request
         .get_all(header::ACCEPT_ENCODING)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .any(|value| {
-            value.split(',').any(|coding| {
-                let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-                let weight = weight
-                    .trim()
-                    .strip_prefix("q=")
-                    .map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
-                name.trim().eq_ignore_ascii_case("gzip") && weight > 0.0
-            })
+        .flat_map(|value| value.split(','))
+        .any(|coding| {
+            let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+            let weight = weight
+                .trim()
+                .strip_prefix("q=")
+                .map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
+            name.trim().eq_ignore_ascii_case("gzip") && weight > 0.0
         })
 }
 
@@ -203,66 +204,80 @@ fn takes_gzip(request: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
+    fn asset<'a>(assets: &'a Assets, name: &str) -> &'a Asset {
+        &assets.0.by_served_name[assets.hashed_name(name).unwrap()]
+    }
+
     #[test]
-    fn the_style_names_the_font_as_it_is_served() {
+    fn style_sheet_names_served_font() {
         let assets = Assets::load(Accent::default());
         let font = assets.hashed_name("newsreader-600.woff2").unwrap();
-        let style = &assets.0.by_hashed_name[assets.hashed_name("app.css").unwrap()];
-        let style = String::from_utf8_lossy(&style.plain).into_owned();
+
+        let style = String::from_utf8_lossy(&asset(&assets, "app.css").plain).into_owned();
+
         assert!(style.contains(&format!("url({font})")));
         for reference in style.split("url(").skip(1) {
             let name = reference.split(')').next().unwrap();
             assert!(
-                assets.0.by_hashed_name.contains_key(name),
+                assets.0.by_served_name.contains_key(name),
                 "{name} is not served"
             );
         }
     }
 
     #[test]
-    fn the_desks_script_stays_within_3_kb() {
+    fn content_type_follows_file_name() {
         let assets = Assets::load(Accent::default());
-        let script = &assets.0.by_hashed_name[assets.hashed_name("app.js").unwrap()];
-        assert!(script.gzip.as_ref().unwrap().len() <= 3 * 1024);
-    }
 
-    #[test]
-    fn compressed_only_for_who_takes_it_and_where_it_helps() {
-        let assets = Assets::load(Accent::default());
-        let style = &assets.0.by_hashed_name[assets.hashed_name("app.css").unwrap()];
-        let packed = style.respond(true);
-        assert_eq!(packed.headers()[header::CONTENT_ENCODING], "gzip");
-        assert_eq!(packed.headers()[header::CACHE_CONTROL], FOREVER);
-        assert!(
-            !style
-                .respond(false)
-                .headers()
-                .contains_key(header::CONTENT_ENCODING)
-        );
-        let font = &assets.0.by_hashed_name[assets.hashed_name("newsreader-600.woff2").unwrap()];
-        assert!(
-            !font
-                .respond(true)
-                .headers()
-                .contains_key(header::CONTENT_ENCODING)
-        );
+        for (name, content_type) in [
+            ("app.css", "text/css; charset=utf-8"),
+            ("app.js", "text/javascript; charset=utf-8"),
+            ("icon.svg", "image/svg+xml"),
+            ("newsreader-600.woff2", "font/woff2"),
+        ] {
+            assert_eq!(asset(&assets, name).content_type, content_type, "{name}");
+        }
         assert_eq!(assets.hashed_name("newsreader-OFL.txt"), None);
     }
 
     #[test]
-    fn gzip_is_taken_when_named_and_not_refused() {
-        let asks = |value: &str| {
+    fn compressed_script_is_at_most_3_kb() {
+        let assets = Assets::load(Accent::default());
+
+        let compressed = asset(&assets, "app.js").gzip.as_ref().unwrap();
+
+        assert!(compressed.len() <= 3 * 1024);
+    }
+
+    #[test]
+    fn gzip_is_sent_only_if_accepted_and_smaller() {
+        let assets = Assets::load(Accent::default());
+        let encoding = |name, accepts_gzip| {
+            let response = asset(&assets, name).response(accepts_gzip);
+            assert_eq!(response.headers()[header::CACHE_CONTROL], CACHE_FOREVER);
+            response.headers().get(header::CONTENT_ENCODING).cloned()
+        };
+
+        assert_eq!(encoding("app.css", true).unwrap(), "gzip");
+        assert_eq!(encoding("app.css", false), None);
+        assert_eq!(encoding("newsreader-600.woff2", true), None);
+    }
+
+    #[test]
+    fn accepts_gzip_honors_quality_zero() {
+        let accepts = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(
                 header::ACCEPT_ENCODING,
                 HeaderValue::from_str(value).unwrap(),
             );
-            takes_gzip(&headers)
+            accepts_gzip(&headers)
         };
-        assert!(asks("br, gzip;q=0.8"));
-        assert!(asks("GZIP"));
-        assert!(!asks("gzip;q=0, br"));
-        assert!(!asks("identity"));
-        assert!(!takes_gzip(&HeaderMap::new()));
+
+        assert!(accepts("br, gzip;q=0.8"));
+        assert!(accepts("GZIP"));
+        assert!(!accepts("gzip;q=0, br"));
+        assert!(!accepts("identity"));
+        assert!(!accepts_gzip(&HeaderMap::new()));
     }
 }

@@ -1,59 +1,59 @@
-//! What can go wrong with a request. An error is a bare status on its way out;
-//! [`in_the_sites_look`] gives it its page.
+//! Errors of a request. Each becomes a response with a bare status, which
+//! [`error_pages`](crate::web::middleware::error_pages) turns into a page and the API into a
+//! problem.
 
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::Next;
+use std::any::Any;
+
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::digest::DraftError;
 use crate::store::StoreError;
-use crate::web::pages::PageError;
-use crate::web::public::views::ErrorPage;
-use crate::web::state::SharedState;
+use crate::web::render::PageError;
 
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    /// 400: mangled on its way.
-    #[error("the request is mangled")]
+    /// 400: the request is incomplete or damaged.
+    #[error("malformed request")]
     Mangled,
-    /// 403: a form from elsewhere, or one that is not this person's to send.
+    /// 403: the form was sent from another site, or the account lacks permission.
     #[error("not allowed")]
     Forbidden,
     /// 404.
-    #[error("no such page")]
+    #[error("not found")]
     NotFound,
     /// 408: the body did not arrive in time.
-    #[error("the body came too slowly")]
+    #[error("request body timed out")]
     TooSlow,
-    /// 413: the body is larger than any form.
-    #[error("the body is too large")]
+    /// 413: the body is too large.
+    #[error("request body too large")]
     TooLarge,
-    /// 415: not a form as browsers send them.
-    #[error("not a form")]
+    /// 415: the body is not a form.
+    #[error("request body is not a form")]
     NoForm,
-    /// 422: a field that cannot be right, and no page to show it on.
-    #[error("a field cannot be right")]
+    /// 422: a field is invalid and the page cannot show the error next to it.
+    #[error("invalid field")]
     Unprocessable,
     /// 429.
-    #[error("too many tries")]
+    #[error("too many attempts")]
     TooMany,
-    /// 503: the database does not answer.
-    #[error("the database does not answer")]
+    /// 503: the database is unavailable.
+    #[error("database unavailable")]
     Away,
-    /// 500; 503 when the database is away.
+    /// 500, or 503 if the database is unavailable.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// 500.
+    /// 500: a page template failed.
     #[error(transparent)]
     Page(#[from] PageError),
-    /// 500; 503 when the database is away.
+    /// 500, or 503 if the database is unavailable.
     #[error(transparent)]
     Draft(#[from] DraftError),
 }
 
 impl HttpError {
+    /// Returns the status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Mangled => StatusCode::BAD_REQUEST,
@@ -74,14 +74,14 @@ impl HttpError {
         }
     }
 
-    /// For the log. A damaged value may be an address: it is not told.
-    fn in_words(&self) -> String {
+    /// Returns the message for the log. Omits a corrupt value, because it may be an address.
+    fn log_message(&self) -> String {
         match self {
             Self::Store(StoreError::Corrupt { what, .. })
             | Self::Draft(DraftError::Store(StoreError::Corrupt { what, .. })) => {
-                format!("the database holds a {what} that cannot be")
+                format!("the database contains an invalid value: {what}")
             }
-            error => with_causes(error),
+            error => with_sources(error),
         }
     }
 }
@@ -92,77 +92,70 @@ impl IntoResponse for HttpError {
         if status.is_server_error() {
             tracing::error!(
                 status = status.as_u16(),
-                error = self.in_words(),
-                "a request failed"
+                error = self.log_message(),
+                "request failed"
             );
         }
         status.into_response()
     }
 }
 
-/// A layer: errors that are a bare status, or words of the framework's, become pages.
-pub async fn error_pages(
-    State(state): State<SharedState>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let at_desk = request.uri().path().starts_with("/admin");
-    let response = next.run(request).await;
-    let status = response.status();
-    if !(status.is_client_error() || status.is_server_error()) || has_own_words(&response) {
-        return response;
-    }
-    let (mut head, _) = response.into_parts();
-    let Ok(page) = state.pages.text(&ErrorPage {
-        status: status.as_u16(),
-        at_desk,
-    }) else {
-        return status.into_response();
-    };
-    head.headers.remove(header::CONTENT_LENGTH);
-    head.headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/html; charset=utf-8"),
-    );
-    head.headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    Response::from_parts(head, Body::from(page))
+/// Logs that a handler panicked and returns 500.
+pub fn panicked(_: Box<dyn Any + Send>) -> Response {
+    tracing::error!("handler panicked");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
-/// Extractors refuse in plain text.
-fn has_own_words(response: &Response) -> bool {
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    kind.is_some_and(|kind| !kind.as_bytes().starts_with(b"text/plain"))
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    let mut told = error.to_string();
-    for cause in causes {
-        let cause = cause.to_string();
-        if !told.contains(&cause) {
-            told = format!("{told}: {cause}");
+/// Formats an error with its sources, except those whose text is already contained.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    for source in std::iter::successors(error.source(), |source| source.source()) {
+        let source = source.to_string();
+        if !text.contains(&source) {
+            text = format!("{text}: {source}");
         }
     }
-    told
+    text
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::extract::Request;
+    use axum::routing::get;
+    use tower::ServiceExt;
+    use tower_http::catch_panic::CatchPanicLayer;
+
     use super::*;
 
     #[test]
-    fn a_damaged_address_stays_out_of_the_log() {
-        let error = StoreError::Corrupt {
+    fn corrupt_value_is_not_logged() {
+        let error = HttpError::from(StoreError::Corrupt {
             what: "address",
             value: "ada@example".to_owned(),
-        };
-        let error = HttpError::from(error);
+        });
+
         assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(
-            error.in_words(),
-            "the database holds a address that cannot be"
+            error.log_message(),
+            "the database contains an invalid value: address"
         );
+    }
+
+    #[tokio::test]
+    async fn panic_in_handler_returns_500() {
+        let broken = get(async || {
+            if true {
+                panic!("on purpose")
+            }
+        });
+        let router = Router::new()
+            .route("/", broken)
+            .layer(CatchPanicLayer::custom(panicked));
+
+        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

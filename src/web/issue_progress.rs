@@ -1,4 +1,5 @@
-//! Watching issues being sent: one reader of the database for each, however many watch.
+//! Progress of issues that are being sent. One task per issue polls the database, for any
+//! number of watching pages.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,73 +14,84 @@ use crate::domain::issue::{IssueId, IssueStatus};
 use crate::store::{IssueProgress, IssueRow, Store, StoreError};
 use crate::web::error::HttpError;
 
-/// Between two looks at the database.
-const EVERY: Duration = Duration::from_millis(500);
-/// What a page waits for the first look.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Interval between polls of the database. Each change of a count on a page is at most this
+/// old.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// Maximum time that a page waits for the first poll.
+const FIRST_POLL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How an issue stands, and how fast it goes.
+/// Status of an issue and its throughput at one moment.
 #[derive(Clone, Debug)]
 pub struct ProgressSnapshot {
+    /// The issue as stored.
     pub sight: IssueProgress,
+    /// When the database was polled.
     pub at: Timestamp,
-    /// Recipients done in a second.
+    /// Completed deliveries per second; `None` unless the issue is being sent.
     pub per_second: Option<f64>,
+    /// Estimated time until completion; `None` if unknown.
     pub time_left: Option<Duration>,
-    /// For how long the mail server has not answered, when that is too long.
+    /// How long the SMTP server has not replied; `None` if it replies normally.
     pub silent: Option<Duration>,
 }
 
 impl ProgressSnapshot {
-    fn new(sight: IssueProgress, pace: &ThroughputEstimator, now: Timestamp) -> Self {
+    fn new(sight: IssueProgress, throughput: &ThroughputEstimator, now: Timestamp) -> Self {
         let issue = &sight.issue;
         let is_sending = issue.standing() == IssueStatus::Sending;
         let answered_at = issue.answered_at.unwrap_or(issue.frozen_at);
         let silent = stalled_for(now, answered_at, sight.first_due);
         Self {
-            per_second: pace.per_second().filter(|_| is_sending),
-            time_left: pace.eta(issue.tally.queued).filter(|_| is_sending),
+            per_second: throughput.per_second().filter(|_| is_sending),
+            time_left: throughput.eta(issue.tally.queued).filter(|_| is_sending),
             silent: silent.filter(|_| is_sending),
             at: now,
             sight,
         }
     }
 
+    /// Returns the status of the issue.
     pub const fn standing(&self) -> IssueStatus {
         self.sight.issue.standing()
     }
 }
 
-/// What a reader has found.
+/// Result of the last poll.
 #[derive(Clone, Debug, Default)]
 pub enum ProgressState {
+    /// Not polled yet.
     #[default]
     NotYet,
-    /// The database does not answer, or there is no such issue.
+    /// The database is unavailable, or the issue does not exist.
     Nothing,
+    /// The progress.
     Look(Arc<ProgressSnapshot>),
 }
 
+/// A watched issue.
 #[derive(Debug, Default)]
-struct Watched {
-    seen: watch::Sender<ProgressState>,
-    pace: ThroughputEstimator,
-    is_read: bool,
-    /// Counted up when someone has changed the issue: what was looked up before is old.
+struct WatchedIssue {
+    state: watch::Sender<ProgressState>,
+    throughput: ThroughputEstimator,
+    /// Whether a task polls the issue.
+    is_polled: bool,
+    /// Incremented by [`ProgressHub::changed`], to discard the result of a poll that began
+    /// before the change.
     changes: u64,
     changed: Arc<Notify>,
 }
 
-/// The issues that are watched at this process.
+/// The issues that are watched in this process.
 #[derive(Debug)]
 pub struct ProgressHub {
     store: Store,
     clock: Arc<dyn Clock>,
-    watched: Mutex<HashMap<IssueId, Watched>>,
+    watched: Mutex<HashMap<IssueId, WatchedIssue>>,
     closing: CancellationToken,
 }
 
 impl ProgressHub {
+    /// Creates a hub without watched issues.
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
             store,
@@ -89,32 +101,34 @@ impl ProgressHub {
         })
     }
 
-    /// Ends every stream.
+    /// Closes all event streams and ends polling.
     pub fn close(&self) {
         self.closing.cancel();
     }
 
+    /// Waits until [`Self::close`] is called.
     pub async fn closed(&self) {
         self.closing.cancelled().await;
     }
 
-    /// Follows an issue. Its reader begins with the first who watches and ends after the
-    /// last.
+    /// Subscribes to an issue. Polling starts with the first receiver and ends after the last
+    /// is dropped.
     pub fn watch(self: &Arc<Self>, issue: IssueId) -> watch::Receiver<ProgressState> {
-        let mut all = self.all();
-        let watched = all.entry(issue).or_default();
-        if !watched.is_read {
-            watched.is_read = true;
-            watched.seen.send_replace(ProgressState::NotYet);
-            tokio::spawn(Arc::clone(self).read(issue));
+        let mut issues = self.lock();
+        let watched = issues.entry(issue).or_default();
+        if !watched.is_polled {
+            watched.is_polled = true;
+            watched.state.send_replace(ProgressState::NotYet);
+            tokio::spawn(Arc::clone(self).poll(issue));
         }
-        watched.seen.subscribe()
+        watched.state.subscribe()
     }
 
-    /// How an issue stands now, or stood half a second ago.
+    /// Returns the progress of an issue, at most 500 ms old.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`HttpError::Away`] if the database is unavailable, does not respond within 10 s,
+    /// or no longer contains the issue.
     pub async fn look(
         self: &Arc<Self>,
         issue: IssueRow,
@@ -124,57 +138,58 @@ impl ProgressHub {
                 issue,
                 first_due: None,
             };
-            let look =
-                ProgressSnapshot::new(sight, &ThroughputEstimator::default(), self.clock.now());
-            return Ok(Arc::new(look));
+            let throughput = ThroughputEstimator::default();
+            let snapshot = ProgressSnapshot::new(sight, &throughput, self.clock.now());
+            return Ok(Arc::new(snapshot));
         }
-        let mut seen = self.watch(issue.id);
-        let seen = seen.wait_for(|seen| !matches!(seen, ProgressState::NotYet));
-        match tokio::time::timeout(PATIENCE, seen).await {
-            Ok(Ok(seen)) => match &*seen {
-                ProgressState::Look(look) => Ok(Arc::clone(look)),
+        let mut receiver = self.watch(issue.id);
+        let state = receiver.wait_for(|state| !matches!(state, ProgressState::NotYet));
+        match tokio::time::timeout(FIRST_POLL_TIMEOUT, state).await {
+            Ok(Ok(state)) => match &*state {
+                ProgressState::Look(snapshot) => Ok(Arc::clone(snapshot)),
                 ProgressState::Nothing | ProgressState::NotYet => Err(HttpError::Away),
             },
             _ => Err(HttpError::Away),
         }
     }
 
-    /// To be called after an issue was changed here: its watchers see it at once.
+    /// Polls an issue immediately. Called after a request has changed the issue.
     pub fn changed(&self, issue: &IssueId) {
-        if let Some(watched) = self.all().get_mut(issue) {
+        if let Some(watched) = self.lock().get_mut(issue) {
             watched.changes += 1;
-            watched.seen.send_replace(ProgressState::NotYet);
+            watched.state.send_replace(ProgressState::NotYet);
             watched.changed.notify_one();
         }
     }
 
-    async fn read(self: Arc<Self>, issue: IssueId) {
-        while let Some((changes, changed)) = self.goes_on(&issue) {
-            let sight = self.store.issue_progress(&issue).await;
-            self.publish(&issue, changes, sight);
+    async fn poll(self: Arc<Self>, issue: IssueId) {
+        while let Some((changes, changed)) = self.next_poll(&issue) {
+            let progress = self.store.issue_progress(&issue).await;
+            self.publish(&issue, changes, progress);
             tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
                 () = changed.notified() => {}
                 () = self.closing.cancelled() => {}
             }
         }
     }
 
-    /// `None` when nobody watches any more; what was seen of the pace is kept for who
-    /// looks again soon.
-    fn goes_on(&self, issue: &IssueId) -> Option<(u64, Arc<Notify>)> {
-        let mut all = self.all();
-        let watched = all.get_mut(issue)?;
-        if watched.seen.receiver_count() > 0 && !self.closing.is_cancelled() {
+    /// Returns the change counter and its signal, or `None` when polling ends because there is
+    /// no receiver or the hub is closed. Keeps the measured throughput of a running issue for
+    /// the next receiver.
+    fn next_poll(&self, issue: &IssueId) -> Option<(u64, Arc<Notify>)> {
+        let mut issues = self.lock();
+        let watched = issues.get_mut(issue)?;
+        if watched.state.receiver_count() > 0 && !self.closing.is_cancelled() {
             return Some((watched.changes, Arc::clone(&watched.changed)));
         }
-        watched.is_read = false;
-        let is_running = match &*watched.seen.borrow() {
-            ProgressState::Look(look) => !look.standing().is_over(),
+        watched.is_polled = false;
+        let is_running = match &*watched.state.borrow() {
+            ProgressState::Look(snapshot) => !snapshot.standing().is_over(),
             ProgressState::NotYet | ProgressState::Nothing => false,
         };
         if !is_running {
-            all.remove(issue);
+            issues.remove(issue);
         }
         None
     }
@@ -183,29 +198,30 @@ impl ProgressHub {
         &self,
         issue: &IssueId,
         changes: u64,
-        sight: Result<Option<IssueProgress>, StoreError>,
+        progress: Result<Option<IssueProgress>, StoreError>,
     ) {
-        let mut all = self.all();
-        let Some(watched) = all.get_mut(issue).filter(|it| it.changes == changes) else {
+        let mut issues = self.lock();
+        let Some(watched) = issues.get_mut(issue).filter(|it| it.changes == changes) else {
             return;
         };
-        match sight {
-            Ok(Some(sight)) => {
+        match progress {
+            Ok(Some(progress)) => {
                 let now = self.clock.now();
-                watched.pace.record(now, sight.issue.tally.completed());
-                let look = Arc::new(ProgressSnapshot::new(sight, &watched.pace, now));
-                watched.seen.send_replace(ProgressState::Look(look));
+                watched
+                    .throughput
+                    .record(now, progress.issue.tally.completed());
+                let snapshot = ProgressSnapshot::new(progress, &watched.throughput, now);
+                let state = ProgressState::Look(Arc::new(snapshot));
+                watched.state.send_replace(state);
             }
-            // What was seen last stays: sending may well go on elsewhere.
-            failed => {
-                tracing::debug!(
-                    failed = failed.is_err(),
-                    "an issue that is watched is not seen"
-                );
-                watched.seen.send_if_modified(|seen| {
-                    let is_first = matches!(seen, ProgressState::NotYet);
+            // Keep the last snapshot: another process may continue sending.
+            other => {
+                let is_error = other.is_err();
+                tracing::debug!(is_error, "cannot poll progress of issue");
+                watched.state.send_if_modified(|state| {
+                    let is_first = matches!(state, ProgressState::NotYet);
                     if is_first {
-                        *seen = ProgressState::Nothing;
+                        *state = ProgressState::Nothing;
                     }
                     is_first
                 });
@@ -213,15 +229,17 @@ impl ProgressHub {
         }
     }
 
+    /// Returns the number of issues being polled.
     #[cfg(test)]
     pub fn readers(&self) -> usize {
-        self.all()
+        self.lock()
             .values()
-            .filter(|watched| watched.is_read)
+            .filter(|watched| watched.is_polled)
             .count()
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<IssueId, Watched>> {
+    /// Locks the map; a panic in another holder leaves it usable.
+    fn lock(&self) -> MutexGuard<'_, HashMap<IssueId, WatchedIssue>> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

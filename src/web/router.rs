@@ -1,32 +1,36 @@
-//! Which address leads where, and through which layers.
+//! Routes of the site and their middleware.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::web::error::{HttpError, error_pages};
-use crate::web::headers::{self, Transport};
-use crate::web::pages::TemplatesError;
+use crate::web::error::{HttpError, panicked};
+use crate::web::middleware::error_pages::error_pages;
+use crate::web::middleware::headers::Transport;
+use crate::web::middleware::request_log::log_request;
+use crate::web::middleware::{body_limit, headers};
+use crate::web::render::TemplatesError;
+use crate::web::services::Services;
 use crate::web::state::{AppState, SharedState};
-use crate::web::{Services, admin, api, body_limit, health, public};
+use crate::web::{admin, api, health, public};
 
-/// All of the web, without a socket.
+/// Builds the router of the whole site, without a socket.
 ///
 /// # Errors
-/// When a built-in page template does not parse, which a test rules out.
-pub fn router(web: Services) -> Result<Router, TemplatesError> {
-    Ok(with_state(&Arc::new(AppState::new(web)?)))
+/// Returns [`TemplatesError`] if a built-in page template does not parse, which a test rules
+/// out.
+pub fn router(services: Services) -> Result<Router, TemplatesError> {
+    Ok(build(&Arc::new(AppState::new(services)?)))
 }
 
-pub(super) fn with_state(state: &SharedState) -> Router {
-    let tls = state.web.door.public_url.is_https();
-    let transport = if tls {
+/// Builds the router for `state`.
+pub(crate) fn build(state: &SharedState) -> Router {
+    let transport = if state.web.door.public_url.is_https() {
         Transport::Tls
     } else {
         Transport::Plain
@@ -37,34 +41,33 @@ pub(super) fn with_state(state: &SharedState) -> Router {
         .fallback(async || HttpError::NotFound)
         .with_state(Arc::clone(state))
         .merge(state.assets.clone().router())
-        .layer(from_fn(body_limit::whole_body));
+        .layer(from_fn(body_limit::buffer_body));
     let uploads = Router::new().nest("/admin", admin::uploads(state));
     let pages = forms
         .merge(uploads.with_state(Arc::clone(state)))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(state), error_pages));
-    let all = pages
+    let site = pages
         .merge(api::routes(state).with_state(Arc::clone(state)))
         .merge(health::routes().with_state(Arc::clone(state)))
-        .layer(from_fn_with_state(transport, headers::site));
-    under(&state.site.base, all)
+        .layer(from_fn_with_state(transport, headers::site))
+        .layer(from_fn(log_request));
+    with_prefix(&state.site.base, site)
 }
 
-/// Serves `/weekly/…` and `/…` alike: a proxy in front may take the prefix off, or not.
-fn under(prefix: &str, routes: Router) -> Router {
+/// Serves `/weekly/…` and `/…` alike, whether or not the reverse proxy strips the prefix.
+fn with_prefix(prefix: &str, routes: Router) -> Router {
     if prefix.is_empty() {
         return routes;
     }
-    // A rewritten path is only seen by a router further in.
+    // A middleware cannot change the route of its own router, so the routes are nested as a
+    // fallback service.
     Router::new()
         .fallback_service(routes)
-        .layer(from_fn_with_state(
-            Arc::<str>::from(prefix),
-            take_prefix_off,
-        ))
+        .layer(from_fn_with_state(Arc::<str>::from(prefix), strip_prefix))
 }
 
-async fn take_prefix_off(
+async fn strip_prefix(
     State(prefix): State<Arc<str>>,
     mut request: Request,
     next: Next,
@@ -88,18 +91,13 @@ fn without_prefix(uri: &Uri, prefix: &str) -> Option<Uri> {
     }
 }
 
-pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
-    tracing::error!("a handler panicked");
-    StatusCode::INTERNAL_SERVER_ERROR.into_response()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_the_whole_prefix_comes_off() {
-        for (uri, rest) in [
+    fn without_prefix_strips_only_whole_segment() {
+        for (uri, stripped) in [
             ("/weekly", Some("/")),
             ("/weekly/", Some("/")),
             ("/weekly?a=b", Some("/?a=b")),
@@ -109,27 +107,11 @@ mod tests {
             ("/issues", None),
         ] {
             let found = without_prefix(&uri.parse().unwrap(), "/weekly");
-            assert_eq!(found.map(|uri| uri.to_string()).as_deref(), rest, "{uri}");
+            assert_eq!(
+                found.map(|uri| uri.to_string()).as_deref(),
+                stripped,
+                "{uri}"
+            );
         }
-    }
-
-    #[tokio::test]
-    async fn a_panic_is_a_500() {
-        use tower::ServiceExt;
-        let broken = Router::new()
-            .route(
-                "/",
-                axum::routing::get(async || {
-                    if true {
-                        panic!("on purpose")
-                    }
-                }),
-            )
-            .layer(CatchPanicLayer::custom(panicked));
-        let answer = broken
-            .oneshot(Request::new(axum::body::Body::empty()))
-            .await
-            .unwrap();
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

@@ -1,4 +1,4 @@
-//! The web on a socket, with routes that can be replaced while it serves.
+//! HTTP server whose routes can be replaced while it runs.
 
 use std::future::IntoFuture;
 use std::io;
@@ -15,22 +15,23 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::web::pages::TemplatesError;
+use crate::web::render::TemplatesError;
+use crate::web::router;
+use crate::web::services::Services;
 use crate::web::state::{AppState, SharedState};
-use crate::web::{Services, router};
 
-/// What requests under way get to come to their end. Event streams end at once.
-const GRACE: Duration = Duration::from_secs(3);
-/// How often counts are dropped of who has not been seen for an hour, and lists that
-/// nobody came back for.
-const TIDY: Duration = Duration::from_secs(10 * 60);
+/// Time for running requests to complete at shutdown. Event streams are closed immediately.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
+/// Interval between removals of idle rate-limit counters and abandoned imports.
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
-/// What answers requests now.
+/// The web server with its current routes.
 #[derive(Debug)]
 pub struct Server {
     current: watch::Sender<Routes>,
 }
 
+/// State and router of one settings revision.
 #[derive(Clone, Debug)]
 struct Routes {
     state: SharedState,
@@ -38,58 +39,62 @@ struct Routes {
 }
 
 impl Server {
+    /// Creates the server without opening a socket.
+    ///
     /// # Errors
-    /// When a built-in page template does not parse, which a test rules out.
-    pub fn new(web: Services) -> Result<Self, TemplatesError> {
+    /// Returns [`TemplatesError`] if a built-in page template does not parse, which a test
+    /// rules out.
+    pub fn new(services: Services) -> Result<Self, TemplatesError> {
         Ok(Self {
-            current: watch::Sender::new(Routes::to(AppState::new(web)?)),
+            current: watch::Sender::new(Routes::new(AppState::new(services)?)),
         })
     }
 
-    /// Answers what comes from now on by `web`; requests under way end as they began.
+    /// Uses `services` for new requests. Running requests complete with the old ones, except
+    /// event streams, which are closed so that clients reconnect.
     ///
     /// # Errors
-    /// As [`Self::new`]; then nothing changes.
-    pub fn replace(&self, web: Services) -> Result<(), TemplatesError> {
+    /// Returns [`TemplatesError`] as [`Self::new`] does; then nothing changes.
+    pub fn replace(&self, services: Services) -> Result<(), TemplatesError> {
         let before = Arc::clone(&self.current.borrow().state);
-        let state = AppState::in_place_of(&before, web)?;
-        self.current.send_replace(Routes::to(state));
-        // Those who watch come back at once, to what is in force.
+        let state = AppState::replacing(&before, services)?;
+        self.current.send_replace(Routes::new(state));
         before.live.close();
         Ok(())
     }
 
-    /// Serves HTTP until `stop`, and a few seconds longer for what is under way.
+    /// Serves HTTP until `stop` is cancelled and running requests have completed, at most
+    /// 3 seconds later.
     ///
     /// # Errors
-    /// When the socket fails.
+    /// Returns the I/O error if the socket fails.
     pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
-        let routes = Router::new()
-            .fallback(pass_on)
+        let service = Router::new()
+            .fallback(dispatch)
             .with_state(self.current.subscribe())
             .into_make_service_with_connect_info::<SocketAddr>();
-        // A page's last bytes must not wait for an acknowledgement. That it cannot be set
-        // costs milliseconds.
+        // Without TCP_NODELAY the last bytes of a page wait for an acknowledgement. A failure
+        // to set it only costs milliseconds.
         let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
         let server =
-            axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
+            axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
         tokio::select! {
             served = server.into_future() => served,
-            () = self.grace(&stop) => Ok(()),
-            () = self.tidy() => Ok(()),
+            () = self.wait_for_shutdown(&stop) => Ok(()),
+            () = self.run_cleanup() => Ok(()),
         }
     }
 
-    async fn grace(&self, stop: &CancellationToken) {
+    async fn wait_for_shutdown(&self, stop: &CancellationToken) {
         stop.cancelled().await;
         self.current.borrow().state.live.close();
-        tokio::time::sleep(GRACE).await;
+        tokio::time::sleep(SHUTDOWN_GRACE).await;
     }
 
-    /// Never ends.
-    async fn tidy(&self) {
+    /// Never returns.
+    async fn run_cleanup(&self) {
         loop {
-            tokio::time::sleep(TIDY).await;
+            tokio::time::sleep(CLEANUP_INTERVAL).await;
             let state = Arc::clone(&self.current.borrow().state);
             state.caps.purge_idle();
             state.web.list_work.forget_abandoned(state.now());
@@ -98,14 +103,15 @@ impl Server {
 }
 
 impl Routes {
-    fn to(state: AppState) -> Self {
+    fn new(state: AppState) -> Self {
         let state = Arc::new(state);
-        let router = router::with_state(&state);
+        let router = router::build(&state);
         Self { state, router }
     }
 }
 
-async fn pass_on(State(current): State<watch::Receiver<Routes>>, request: Request) -> Response {
+/// Passes a request to the current router.
+async fn dispatch(State(current): State<watch::Receiver<Routes>>, request: Request) -> Response {
     let router = current.borrow().router.clone();
     match router.oneshot(request).await {
         Ok(response) => response,

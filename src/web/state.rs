@@ -1,4 +1,4 @@
-//! What every handler has at hand.
+//! State shared by all handlers.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,60 +13,78 @@ use crate::web::admin::doorkeeper::LoginThrottle;
 use crate::web::admin::once::Results;
 use crate::web::assets::Assets;
 use crate::web::issue_progress::ProgressHub;
-use crate::web::pages::{Pages, TemplatesError};
-use crate::web::{Services, Site, upcoming};
+use crate::web::render::site::Site;
+use crate::web::render::{Pages, TemplatesError};
+use crate::web::services::Services;
+use crate::web::upcoming;
 
+/// State of one settings revision.
 #[derive(Debug)]
 pub struct AppState {
+    /// Services of the application.
     pub web: Services,
+    /// Parsed page templates.
     pub pages: Pages,
+    /// The newsletter, as pages show it.
     pub site: Site,
+    /// Style sheet, script, font and icon.
     pub assets: Assets,
+    /// Counters of sign-ups.
     pub caps: Arc<SignupLimits>,
+    /// Counters of failed logins.
     pub keeper: Arc<LoginThrottle>,
+    /// Flash messages that are too large for a query parameter.
     pub results: Arc<Results>,
-    /// Whether it is kept already that the form was seen.
+    /// Whether this process has recorded that the sign-up form is embedded in another site.
     pub form_seen: AtomicBool,
+    /// Progress of issues that are being watched.
     pub live: Arc<ProgressHub>,
 }
 
+/// The state as handlers receive it.
 pub type SharedState = Arc<AppState>;
 
 impl AppState {
-    /// # Errors
-    /// When a built-in template does not parse, which a test rules out.
-    pub fn new(web: Services) -> Result<Self, TemplatesError> {
-        let caps = Arc::new(SignupLimits::new(web.door.caps));
-        Self::with_kept(web, caps, Arc::new(LoginThrottle::new()), Arc::default())
-    }
-
-    /// Under other settings, with what was counted so far of who comes: to save a setting
-    /// is no fresh allowance for whoever tries passwords.
+    /// Creates the state with empty counters.
     ///
     /// # Errors
-    /// As [`Self::new`].
-    pub fn in_place_of(before: &Self, web: Services) -> Result<Self, TemplatesError> {
-        let caps = if before.web.door.caps == web.door.caps {
-            Arc::clone(&before.caps)
-        } else {
-            Arc::new(SignupLimits::new(web.door.caps))
-        };
-        let (keeper, results) = (&before.keeper, &before.results);
-        Self::with_kept(web, caps, Arc::clone(keeper), Arc::clone(results))
+    /// Returns [`TemplatesError`] if a built-in template does not parse, which a test rules
+    /// out.
+    pub fn new(services: Services) -> Result<Self, TemplatesError> {
+        let limits = Arc::new(SignupLimits::new(services.door.caps));
+        let throttle = Arc::new(LoginThrottle::new());
+        Self::with_counters(services, limits, throttle, Arc::default())
     }
 
-    fn with_kept(
-        web: Services,
+    /// Creates the state for new settings.
+    ///
+    /// Keeps the rate-limit counters of `before`, so that saving a setting does not reset the
+    /// login throttle. The sign-up counters start again only if their limits changed.
+    ///
+    /// # Errors
+    /// Returns [`TemplatesError`] as [`Self::new`] does.
+    pub fn replacing(before: &Self, services: Services) -> Result<Self, TemplatesError> {
+        let limits = if before.web.door.caps == services.door.caps {
+            Arc::clone(&before.caps)
+        } else {
+            Arc::new(SignupLimits::new(services.door.caps))
+        };
+        let (throttle, results) = (&before.keeper, &before.results);
+        Self::with_counters(services, limits, Arc::clone(throttle), Arc::clone(results))
+    }
+
+    fn with_counters(
+        services: Services,
         caps: Arc<SignupLimits>,
         keeper: Arc<LoginThrottle>,
         results: Arc<Results>,
     ) -> Result<Self, TemplatesError> {
-        let site = site(&web);
-        let assets = Assets::load(web.accent);
+        let site = build_site(&services);
+        let assets = Assets::load(services.accent);
         let pages = Pages::new(&site, &assets)?;
-        let live = ProgressHub::new(web.store.clone(), Arc::clone(&web.clock));
+        let live = ProgressHub::new(services.store.clone(), Arc::clone(&services.clock));
         Ok(Self {
-            web,
+            web: services,
             pages,
             site,
             assets,
@@ -78,38 +96,41 @@ impl AppState {
         })
     }
 
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         self.web.clock.now()
     }
 
-    /// When the next issue goes out by itself, if slots make issues.
+    /// Returns when the next issue is sent automatically, or `None` without a schedule.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
+    /// stored value cannot be parsed.
     pub async fn next_issue_at(&self) -> Result<Option<Timestamp>, StoreError> {
         let (_, goes_at) = upcoming::ahead(&self.web).await?;
         Ok(goes_at)
     }
 }
 
-fn site(web: &Services) -> Site {
-    let masthead = web.digests.identity.masthead.clone();
-    let weekday = match web.schedule.rhythm() {
-        Recurrence::Weekly(day) if web.schedule_enabled => {
-            // Any date on that day has its name.
+fn build_site(services: &Services) -> Site {
+    let newsletter = services.digests.identity.masthead.clone();
+    let weekday = match services.schedule.rhythm() {
+        Recurrence::Weekly(day) if services.schedule_enabled => {
+            // The week is arbitrary: only the name of the day is used.
             NaiveDate::from_isoywd_opt(2026, 1, day).map(|date| date.format("%A").to_string())
         }
         _ => None,
     };
+    let public_url = &services.door.public_url;
     Site {
-        name: masthead.name,
-        tagline: masthead.tagline,
-        language: masthead.language,
-        postal_address: masthead.postal_address,
-        public_url: web.door.public_url.as_str().to_owned(),
-        base: web.door.public_url.path_prefix().to_owned(),
+        name: newsletter.name,
+        tagline: newsletter.tagline,
+        language: newsletter.language,
+        postal_address: newsletter.postal_address,
+        public_url: public_url.as_str().to_owned(),
+        base: public_url.path_prefix().to_owned(),
         weekday,
-        zone: web.schedule.zone(),
+        zone: services.schedule.zone(),
     }
 }
 
@@ -118,16 +139,18 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::web::fixture::TestSite;
+    use crate::web::tests::fixture::TestSite;
 
     #[tokio::test]
-    async fn to_save_a_setting_is_no_fresh_allowance_for_who_guesses_passwords() {
+    async fn replaced_state_keeps_login_throttle() {
         let site = TestSite::new().await;
-        let here = IpAddr::from([192, 0, 2, 1]);
+        let ip = IpAddr::from([192, 0, 2, 1]);
         let before = AppState::new(site.web.clone()).unwrap();
-        let tries = |state: &AppState| state.keeper.count(here, "ada@example.com").is_ok();
-        while tries(&before) {}
-        let after = AppState::in_place_of(&before, site.web.clone()).unwrap();
-        assert!(!tries(&after));
+        let is_allowed = |state: &AppState| state.keeper.count(ip, "ada@example.com").is_ok();
+        while is_allowed(&before) {}
+
+        let after = AppState::replacing(&before, site.web.clone()).unwrap();
+
+        assert!(!is_allowed(&after));
     }
 }

@@ -1,27 +1,31 @@
-//! When the next issue goes out by itself: one look for the desk and for readers.
+//! The next slots of the schedule, for the admin UI and the public pages.
 
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::store::StoreError;
-use crate::web::Services;
-use crate::web::pages::millis;
+use crate::web::render::millis;
+use crate::web::services::Services;
 
-/// Slots that may have their issue already, sent by hand, or be skipped.
+/// Number of scheduled instants examined. Slots may have an issue that was sent manually, or
+/// be skipped.
 const SLOTS_AHEAD: usize = 4;
 
-/// When the schedule makes the next issue.
+/// A slot for which the schedule will create an issue.
 #[derive(Clone, Debug, Serialize)]
 pub struct UpcomingSlot {
-    /// `2026-W48`; posted with `action` = `skip` or `unskip` to `/admin/next/skip`.
+    /// ISO week, `2026-W48`. Posted with `action` = `skip` or `unskip` to `/admin/next/skip`.
     pub slot: String,
+    /// Scheduled instant.
     #[serde(serialize_with = "millis")]
     pub at: Timestamp,
+    /// Whether it is the current week.
     pub is_this_week: bool,
+    /// Whether an editor has skipped the week.
     pub is_skipped: bool,
 }
 
-/// The scheduled instants whose slots have no issue yet, the next first.
+/// Returns the scheduled instants whose slots have no issue, in order.
 async fn open_slots(web: &Services) -> Result<Vec<UpcomingSlot>, StoreError> {
     let mut open = Vec::new();
     let mut from = web.clock.now();
@@ -45,12 +49,18 @@ async fn open_slots(web: &Services) -> Result<Vec<UpcomingSlot>, StoreError> {
     Ok(open)
 }
 
-/// The next slot, and when the next issue goes out: later, if that slot is skipped.
+/// Returns the next slot, and when the next issue is sent: later, if that slot is skipped.
+///
+/// # Errors
+/// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
+/// stored value cannot be parsed.
 pub async fn ahead(
     web: &Services,
 ) -> Result<(Option<UpcomingSlot>, Option<Timestamp>), StoreError> {
     let open = open_slots(web).await?;
-    let goes_at = open.iter().find(|slot| !slot.is_skipped);
-    let goes_at = goes_at.map(|slot| slot.at);
-    Ok((open.into_iter().next(), goes_at))
+    let send_at = open
+        .iter()
+        .find(|slot| !slot.is_skipped)
+        .map(|slot| slot.at);
+    Ok((open.into_iter().next(), send_at))
 }

@@ -11,8 +11,8 @@ use crate::web::admin::editor::{CurrentUser, VerifiedForm};
 use crate::web::admin::setup::password_fault;
 use crate::web::admin::views::{Account, FlashMessage, PasswordFault, SessionLine};
 use crate::web::admin::{HandlerResult, page, redirect, redirect_with_flash, refused, session};
-use crate::web::client_ip::ClientIp;
 use crate::web::error::HttpError;
+use crate::web::middleware::client_ip::ClientIp;
 use crate::web::state::SharedState;
 
 pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {

@@ -16,8 +16,9 @@ use crate::web::admin::views::{
 };
 use crate::web::admin::{HandlerResult, deed, page, preview, redirect, refused};
 use crate::web::error::HttpError;
+use crate::web::middleware::headers;
 use crate::web::state::SharedState;
-use crate::web::{Services, headers, upcoming};
+use crate::web::{Services, upcoming};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

@@ -18,7 +18,7 @@ use crate::web::admin::editor::CurrentUser;
 use crate::web::admin::views::{Live, LiveFigures, LiveProgress};
 use crate::web::admin::{HandlerResult, issue, redirect};
 use crate::web::issue_progress::{ProgressSnapshot, ProgressState};
-use crate::web::pages::PageError;
+use crate::web::render::PageError;
 use crate::web::state::SharedState;
 
 /// Between two events.

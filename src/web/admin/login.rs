@@ -19,8 +19,8 @@ use crate::web::admin::editor::{VerifiedForm, note};
 use crate::web::admin::fields::FormFields;
 use crate::web::admin::views::{Login, LoginFault};
 use crate::web::admin::{HandlerResult, redirect, session};
-use crate::web::client_ip::ClientIp;
 use crate::web::error::HttpError;
+use crate::web::middleware::client_ip::ClientIp;
 use crate::web::state::SharedState;
 
 /// How long the form may lie open.

@@ -53,8 +53,8 @@ pub use self::one_time_link::one_time_link;
 use self::guard::Access;
 use self::views::FlashMessage;
 use crate::web::error::HttpError;
-use crate::web::headers;
-use crate::web::pages::View;
+use crate::web::middleware::headers;
+use crate::web::render::View;
 use crate::web::state::SharedState;
 
 /// Every page of the desk, relative to `/admin`, and whom it is for.

@@ -11,7 +11,7 @@ use crate::web::admin::editor::CurrentUser;
 use crate::web::admin::views::{Outbox, OutboxLine, OutboxMail, Shown};
 use crate::web::admin::{HandlerResult, page};
 use crate::web::error::HttpError;
-use crate::web::headers;
+use crate::web::middleware::headers;
 use crate::web::state::SharedState;
 
 const PAGE: usize = 50;

@@ -1,68 +1,119 @@
-//! What is wrong, for programs and for who reads their logs: problem details (RFC 9457).
+//! Error responses of the API: problem details (RFC 9457).
 
 use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::digest::{DraftError, PublishError};
 use crate::store::StoreError;
 use crate::web::error::HttpError;
 
-const KIND: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// Media type of problem details.
+const CONTENT_TYPE_PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// An answer that is no success.
+/// An error response: a body and headers.
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
-    /// One or two sentences: what is wrong, and what to do.
-    detail: String,
-    /// Further members.
-    more: serde_json::Map<String, Value>,
+    body: ProblemBody,
     headers: Box<HeaderMap>,
 }
 
+/// Problem details (RFC 9457).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// The status alone identifies the kind of problem.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// Name of the status.
+    title: &'static str,
+    /// The status of the response.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What is wrong and what to do, for a person.
+    detail: String,
+    /// With 422: each invalid field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+    /// With 409 of `PATCH /next`: the current version of the draft.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    version: Option<i64>,
+}
+
+/// An invalid field.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Name of the field, or `body` or `query`.
+    field: String,
+    /// What is wrong with it and what is expected.
+    says: String,
+}
+
 impl Problem {
+    /// Creates a problem. `detail` is one or two sentences: what is wrong and what to do.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             status,
-            detail: detail.into(),
-            more: serde_json::Map::new(),
+            body: ProblemBody {
+                kind: "about:blank",
+                title: status.canonical_reason().unwrap_or_default(),
+                status: status.as_u16(),
+                detail: detail.into(),
+                errors: Vec::new(),
+                version: None,
+            },
             headers: Box::default(),
         }
     }
 
+    /// 400: the body is not JSON.
+    pub fn invalid_json(error: &serde_json::Error) -> Self {
+        let detail = format!("The body is not valid JSON: {error}.");
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 404.
     pub fn not_found(detail: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
+    /// 409: the state of the resource does not allow the action.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, detail)
     }
 
-    /// 422: one field cannot be right.
-    pub fn field(field: &str, says: impl ToString) -> Self {
-        Self::fields(&[(field.to_owned(), says.to_string())])
+    /// 422: one field is invalid.
+    pub fn field(field: &str, message: impl ToString) -> Self {
+        Self::fields(vec![(field.to_owned(), message.to_string())])
     }
 
-    /// 422: each field with what is wrong with it.
-    pub fn fields(faults: &[(String, String)]) -> Self {
-        let says = |(field, says): &(String, String)| format!("{field}: {says}");
-        let detail = faults.iter().map(says).collect::<Vec<_>>().join("; ");
-        let error = |(field, says): &(String, String)| json!({ "field": field, "says": says });
-        let errors: Vec<Value> = faults.iter().map(error).collect();
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with("errors", json!(errors))
+    /// 422: each invalid field with what is wrong with it.
+    pub fn fields(errors: Vec<(String, String)>) -> Self {
+        let messages: Vec<String> = errors
+            .iter()
+            .map(|(field, message)| format!("{field}: {message}"))
+            .collect();
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, messages.join("; "));
+        problem.body.errors = errors
+            .into_iter()
+            .map(|(field, says)| FieldError { field, says })
+            .collect();
+        problem
     }
 
-    /// With one more member.
-    pub fn with(mut self, name: &str, value: Value) -> Self {
-        self.more.insert(name.to_owned(), value);
+    /// Adds the current version of the draft.
+    pub fn with_version(mut self, version: i64) -> Self {
+        self.body.version = Some(version);
         self
     }
 
-    /// With what a token would be asked for (RFC 6750 §3).
+    /// Adds a `WWW-Authenticate` header (RFC 6750 §3).
     pub fn with_challenge(mut self, challenge: &str) -> Self {
         if let Ok(challenge) = HeaderValue::try_from(challenge) {
             self.headers.insert(WWW_AUTHENTICATE, challenge);
@@ -70,39 +121,36 @@ impl Problem {
         self
     }
 
+    /// Adds a `Retry-After` header.
     pub fn with_retry_after(mut self, seconds: u64) -> Self {
         self.headers.insert(RETRY_AFTER, seconds.into());
         self
     }
 
-    fn body(self) -> String {
-        let mut body = self.more;
-        body.insert("type".to_owned(), json!("about:blank"));
-        let title = self.status.canonical_reason().unwrap_or_default();
-        body.insert("title".to_owned(), json!(title));
-        body.insert("status".to_owned(), json!(self.status.as_u16()));
-        body.insert("detail".to_owned(), json!(self.detail));
-        Value::Object(body).to_string()
+    /// Returns the body, for examples in the API description.
+    pub fn into_body(self) -> ProblemBody {
+        self.body
     }
 }
 
 impl IntoResponse for Problem {
-    fn into_response(mut self) -> Response {
-        let (status, mut headers) = (self.status, *std::mem::take(&mut self.headers));
-        headers.insert(CONTENT_TYPE, KIND);
-        (status, headers, self.body()).into_response()
+    fn into_response(self) -> Response {
+        let mut headers = *self.headers;
+        headers.insert(CONTENT_TYPE, CONTENT_TYPE_PROBLEM);
+        let body = serde_json::to_vec(&self.body).unwrap_or_default();
+        (self.status, headers, body).into_response()
     }
 }
 
 impl From<StatusCode> for Problem {
     fn from(status: StatusCode) -> Self {
-        Self::new(status, words(status))
+        Self::new(status, default_detail(status))
     }
 }
 
 impl From<HttpError> for Problem {
     fn from(error: HttpError) -> Self {
-        // It is logged on its way out.
+        // Building the response logs a server error.
         error.into_response().status().into()
     }
 }
@@ -123,19 +171,20 @@ impl From<PublishError> for Problem {
     fn from(error: PublishError) -> Self {
         match error {
             PublishError::Draft(error) => error.into(),
-            PublishError::Conflict => {
-                Self::conflict("Others made issues at the same moment. Send it again.")
-            }
+            PublishError::Conflict => Self::conflict(
+                "Other issues were created at the same time. Send the request again.",
+            ),
         }
     }
 }
 
-/// A layer: an error that is a bare status, or words of the framework's, becomes a problem.
-pub async fn in_words(request: Request, next: Next) -> Response {
+/// Middleware that turns each error without a problem body, for example of the framework,
+/// into a [`Problem`].
+pub async fn error_problems(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    if !is_error || response.headers().get(CONTENT_TYPE) == Some(&KIND) {
+    if !is_error || response.headers().get(CONTENT_TYPE) == Some(&CONTENT_TYPE_PROBLEM) {
         return response;
     }
     let mut problem = Problem::from(status);
@@ -144,24 +193,23 @@ pub async fn in_words(request: Request, next: Next) -> Response {
     problem.into_response()
 }
 
-/// For those that say nothing of their own.
-fn words(status: StatusCode) -> &'static str {
+/// Returns the detail for a status without a more specific one.
+fn default_detail(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::BAD_REQUEST => "The request cannot be read. Send it again, whole.",
-        StatusCode::NOT_FOUND => {
-            "There is nothing at this address. All that there is stands in /api/openapi.json."
-        }
+        StatusCode::BAD_REQUEST => "The request could not be read. Send it again.",
+        StatusCode::NOT_FOUND => "Not found. /api/openapi.json describes all paths.",
         StatusCode::METHOD_NOT_ALLOWED => {
-            "This address does not take this method. The header Allow has those it takes."
+            "Method not allowed. The 'Allow' header lists the allowed methods."
         }
-        StatusCode::REQUEST_TIMEOUT => "The body came too slowly. Send it again.",
-        StatusCode::PAYLOAD_TOO_LARGE => "The body is too large. 64 KB are the most.",
-        StatusCode::SERVICE_UNAVAILABLE => {
-            "The database does not answer just now. Try again in a minute."
+        StatusCode::REQUEST_TIMEOUT => "The body took too long to arrive. Send it again.",
+        StatusCode::PAYLOAD_TOO_LARGE => "The body is too large. The maximum is 64 KB.",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            "Send the body as JSON with the header 'Content-Type: application/json'."
         }
+        StatusCode::SERVICE_UNAVAILABLE => "The database is unavailable. Try again in a minute.",
         status if status.is_client_error() => {
-            "This cannot be done as it was asked. What can stands in /api/openapi.json."
+            "The request is not supported. /api/openapi.json describes all requests."
         }
-        _ => "Something went wrong on this side. The server's log says what.",
+        _ => "Internal error. See the server's log for details.",
     }
 }

@@ -1,100 +1,43 @@
-//! The readers' pages: one file each.
+//! The public pages: sign-up, archive, and the pages behind the links in emails.
 
 mod check;
-mod click;
+mod click_redirect;
 mod confirm;
+mod email_links;
 mod embed;
-mod fresh_links;
+mod embed_detection;
+mod form_timing;
 mod home;
+mod invalid_link;
 mod issues;
-mod link_gone;
 mod preferences;
 mod privacy;
-mod seen;
-mod stamp;
+mod response;
+mod routes;
+mod signup_form;
 mod subscribe;
 #[cfg(test)]
 mod tests;
 mod token;
 mod unsubscribe;
-pub mod views;
 
-use axum::Router;
-use axum::http::{HeaderValue, header};
-use axum::middleware::from_fn;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-
-use crate::web::error::HttpError;
-use crate::web::headers;
-use crate::web::state::SharedState;
-
-pub fn routes() -> Router<SharedState> {
-    let links = Router::new()
-        .route(
-            "/confirm/{token}",
-            get(confirm::show).post(confirm::confirm),
-        )
-        .route(
-            "/unsubscribe/{token}",
-            get(unsubscribe::show).post(unsubscribe::unsubscribe),
-        )
-        .route(
-            "/preferences/{token}",
-            get(preferences::show).post(preferences::change),
-        )
-        .route(
-            "/change-address/{token}",
-            get(fresh_links::change_address).post(fresh_links::ask_new_address),
-        )
-        .route(
-            "/new-address/{token}",
-            get(fresh_links::new_address).post(fresh_links::take_new_address),
-        )
-        .route(
-            "/export/{token}",
-            get(fresh_links::export).post(fresh_links::download),
-        )
-        .route(
-            "/erase/{token}",
-            get(fresh_links::erase).post(fresh_links::erase_now),
-        )
-        .route_layer(from_fn(headers::private_link));
-    Router::new()
-        .route("/", get(home::show))
-        .route("/subscribe", post(subscribe::subscribe))
-        .route("/check", get(check::show))
-        .route("/issues", get(issues::archive))
-        .route("/issues/feed.xml", get(issues::feed))
-        .route("/issues/{number}", get(issues::show))
-        .route("/r/{post}", get(click::follow))
-        .route("/embed", get(embed::show))
-        .route("/privacy", get(privacy::show))
-        .merge(links)
-}
-
-type HandlerResult = Result<Response, HttpError>;
-
-/// How long a page may be shown without asking again. No page of these has a reader in
-/// it; a form's stamp is good for a day.
-#[derive(Clone, Copy)]
-enum Keep {
-    /// Seen at once when an issue comes out.
-    Minute,
-    Quarter,
-    /// What somebody typed is nobody else's.
-    Never,
-}
-
-fn keep(keep: Keep, page: impl IntoResponse) -> Response {
-    let mut response = page.into_response();
-    let value = match keep {
-        Keep::Minute => "public, max-age=60",
-        Keep::Quarter => "public, max-age=900",
-        Keep::Never => "no-store",
+/// The views, for the tests that render every page.
+#[cfg(test)]
+pub mod views {
+    pub use super::check::Check;
+    pub use super::confirm::{Confirm, Confirmed};
+    pub use super::email_links::{ChangeAddress, Erase, Erased, Export, NewAddress};
+    pub use super::embed::Embed;
+    pub use super::home::Home;
+    pub use super::invalid_link::{InvalidLink, LinkKind};
+    pub use super::issues::{
+        ArchiveYear, FeedEntry, Issue, IssueLink, Issues, IssuesFeed, PostItem,
     };
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
-    response
+    pub use super::preferences::{Preferences, SubscriptionStatus};
+    pub use super::privacy::Privacy;
+    pub use super::signup_form::{SignupError, SignupForm};
+    pub use super::subscribe::ConfirmHuman;
+    pub use super::unsubscribe::{Unsubscribe, Unsubscribed};
 }
+
+pub use routes::routes;

@@ -1,31 +1,73 @@
-//! `/preferences/{token}`: pause, go on, leave, come back; and ask for the links that do more.
+//! `/preferences/{token}`: pause, resume, unsubscribe, resubscribe, and request links for
+//! actions on personal data.
 
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::SubscriberMail;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
 use crate::subscription::LinkError;
+use crate::web::public::invalid_link::{self, LinkKind};
+use crate::web::public::response::HandlerResult;
 use crate::web::public::token::Token;
-use crate::web::public::views::{Link, Preferences, Reading};
-use crate::web::public::{HandlerResult, link_gone};
+use crate::web::render::{maybe_millis, templates};
 use crate::web::state::{AppState, SharedState};
 
+templates! {
+    Preferences => "public/preferences.html",
+}
+
+/// State of a subscription, as its subscriber sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubscriptionStatus {
+    /// Confirmed, perhaps paused.
+    Active,
+    /// Unsubscribed or never confirmed.
+    Unsubscribed,
+    /// Suppressed, because messages bounced.
+    Bounced,
+}
+
+/// The page. Posts `action` = `pause`, `resume`, `unsubscribe`, `resubscribe`,
+/// `change_address`, `export` or `erase` to the same URL.
+#[derive(Clone, Debug, Serialize)]
+pub struct Preferences {
+    /// The token of the URL.
+    pub token: String,
+    /// Address of the subscriber.
+    pub address: String,
+    /// State of the subscription.
+    pub status: SubscriptionStatus,
+    /// End of the pause.
+    #[serde(serialize_with = "maybe_millis")]
+    pub paused_until: Option<Timestamp>,
+    /// When the next issue is sent automatically.
+    #[serde(serialize_with = "maybe_millis")]
+    pub next_issue_at: Option<Timestamp>,
+    /// Whether a change was saved.
+    pub saved: bool,
+    /// Kind of the link that was requested, as [`SubscriberMail::as_str`].
+    pub asked: Option<&'static str>,
+}
+
+/// Query of [`show`], set by redirects after a change.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub struct Shown {
+pub struct ShowQuery {
     saved: String,
     asked: String,
 }
 
+/// Shows the page.
 pub async fn show(
     State(state): State<SharedState>,
     Token(token): Token,
-    Query(shown): Query<Shown>,
+    Query(query): Query<ShowQuery>,
 ) -> HandlerResult {
     let subscriber = match state
         .web
@@ -34,20 +76,22 @@ pub async fn show(
         .await
     {
         Ok(subscriber) => subscriber,
-        Err(error) => return link_gone::answer(&state, Link::Preferences, error),
+        Err(error) => return invalid_link::response(&state, LinkKind::Preferences, error),
     };
     let page = Preferences {
         token,
         address: subscriber.address.to_string(),
-        reading: match subscriber.state {
-            SubscriberState::Confirmed => Reading::On,
-            SubscriberState::Suppressed => Reading::Bounced,
-            SubscriberState::Pending | SubscriberState::Unsubscribed => Reading::Left,
+        status: match subscriber.state {
+            SubscriberState::Confirmed => SubscriptionStatus::Active,
+            SubscriberState::Suppressed => SubscriptionStatus::Bounced,
+            SubscriberState::Pending | SubscriberState::Unsubscribed => {
+                SubscriptionStatus::Unsubscribed
+            }
         },
         paused_until: subscriber.paused_until.filter(|until| *until > state.now()),
         next_issue_at: state.next_issue_at().await?,
-        saved: shown.saved == "1",
-        asked: SubscriberMail::parse(&shown.asked)
+        saved: query.saved == "1",
+        asked: SubscriberMail::parse(&query.asked)
             .ok()
             .map(SubscriberMail::as_str),
     };
@@ -57,99 +101,114 @@ pub async fn show(
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(untagged)]
 enum Action {
-    AtOnce(Step),
-    ByLink(Wish),
+    Immediate(ImmediateAction),
+    ByLink(LinkAction),
 }
 
+/// An action that the preferences link alone allows.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Step {
+enum ImmediateAction {
     Pause,
     Resume,
     Unsubscribe,
     Resubscribe,
 }
 
-/// What needs a fresh link: whoever has the page may have it from a forwarded mail.
+/// An action that needs a link mailed to the subscriber, because the preferences link may come
+/// from a forwarded message.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Wish {
+enum LinkAction {
     ChangeAddress,
     Export,
     Erase,
 }
 
-impl From<Wish> for SubscriberMail {
-    fn from(wish: Wish) -> Self {
-        match wish {
-            Wish::ChangeAddress => Self::ChangeAddress,
-            Wish::Export => Self::Export,
-            Wish::Erase => Self::Erase,
+impl From<LinkAction> for SubscriberMail {
+    fn from(action: LinkAction) -> Self {
+        match action {
+            LinkAction::ChangeAddress => Self::ChangeAddress,
+            LinkAction::Export => Self::Export,
+            LinkAction::Erase => Self::Erase,
         }
     }
 }
 
-/// An action there is not is refused (422).
+/// The submitted form. An unknown action is rejected with 422.
 #[derive(Deserialize)]
-pub struct Change {
+pub struct ChangeForm {
     action: Action,
 }
 
+/// Applies an action and redirects.
 pub async fn change(
     State(state): State<SharedState>,
     Token(token): Token,
-    Form(change): Form<Change>,
+    Form(form): Form<ChangeForm>,
 ) -> HandlerResult {
-    let to = match change.action {
-        Action::AtOnce(step) => take(&state, &token, step).await,
-        Action::ByLink(wish) => ask(&state, &token, wish.into()).await,
+    let path = match form.action {
+        Action::Immediate(action) => apply_and_redirect(&state, &token, action).await,
+        Action::ByLink(action) => request_link(&state, &token, action.into()).await,
     };
-    match to {
-        Ok(to) => Ok(Redirect::to(&format!("{}{to}", state.site.base)).into_response()),
-        Err(error) => link_gone::answer(&state, Link::Preferences, error),
+    match path {
+        Ok(path) => Ok(Redirect::to(&format!("{}{path}", state.site.base)).into_response()),
+        Err(error) => invalid_link::response(&state, LinkKind::Preferences, error),
     }
 }
 
-/// Where to go on to.
-async fn take(state: &AppState, token: &str, step: Step) -> Result<String, LinkError> {
-    let subscriber = act(state, token, step).await?;
-    Ok(if took_effect(step, &subscriber, state.now()) {
+/// Applies an action and returns the path to redirect to.
+async fn apply_and_redirect(
+    state: &AppState,
+    token: &str,
+    action: ImmediateAction,
+) -> Result<String, LinkError> {
+    let subscriber = apply(state, token, action).await?;
+    Ok(if took_effect(action, &subscriber, state.now()) {
         format!("/preferences/{token}?saved=1")
-    } else if matches!(step, Step::Resubscribe) {
-        // A link alone brings nobody back who never confirmed, or whose address is dead.
+    } else if matches!(action, ImmediateAction::Resubscribe) {
+        // A subscriber who never confirmed or is suppressed has to sign up again.
         "/".to_owned()
     } else {
         format!("/preferences/{token}")
     })
 }
 
-async fn ask(state: &AppState, token: &str, about: SubscriberMail) -> Result<String, LinkError> {
-    let subscriptions = &state.web.subscriptions;
-    subscriptions.request_link(token, about).await?;
-    Ok(format!("/preferences/{token}?asked={about}"))
+/// Mails a link and returns the path to redirect to.
+async fn request_link(
+    state: &AppState,
+    token: &str,
+    kind: SubscriberMail,
+) -> Result<String, LinkError> {
+    state.web.subscriptions.request_link(token, kind).await?;
+    Ok(format!("/preferences/{token}?asked={kind}"))
 }
 
-async fn act(state: &AppState, token: &str, step: Step) -> Result<Subscriber, LinkError> {
+async fn apply(
+    state: &AppState,
+    token: &str,
+    action: ImmediateAction,
+) -> Result<Subscriber, LinkError> {
     let subscriptions = &state.web.subscriptions;
-    match step {
-        Step::Pause => subscriptions.pause(token).await?,
-        Step::Resume => subscriptions.resume(token).await?,
-        Step::Unsubscribe => subscriptions.unsubscribe_by_preferences(token).await?,
-        Step::Resubscribe => {
+    match action {
+        ImmediateAction::Pause => subscriptions.pause(token).await?,
+        ImmediateAction::Resume => subscriptions.resume(token).await?,
+        ImmediateAction::Unsubscribe => subscriptions.unsubscribe_by_preferences(token).await?,
+        ImmediateAction::Resubscribe => {
             subscriptions.resubscribe(token).await?;
         }
     }
     subscriptions.verify_preferences_link(token).await
 }
 
-/// "Saved." is only said of what is so.
-fn took_effect(step: Step, subscriber: &Subscriber, now: Timestamp) -> bool {
-    let reads = subscriber.state == SubscriberState::Confirmed;
-    let paused = subscriber.paused_until.is_some_and(|until| until > now);
-    match step {
-        Step::Pause => reads && paused,
-        Step::Resume => reads && !paused,
-        Step::Unsubscribe => !reads,
-        Step::Resubscribe => reads,
+/// Returns whether the subscriber is in the state that the action leads to.
+fn took_effect(action: ImmediateAction, subscriber: &Subscriber, now: Timestamp) -> bool {
+    let is_active = subscriber.state == SubscriberState::Confirmed;
+    let is_paused = subscriber.paused_until.is_some_and(|until| until > now);
+    match action {
+        ImmediateAction::Pause => is_active && is_paused,
+        ImmediateAction::Resume => is_active && !is_paused,
+        ImmediateAction::Unsubscribe => !is_active,
+        ImmediateAction::Resubscribe => is_active,
     }
 }

@@ -1,5 +1,5 @@
-//! `POST /subscribe`. Whatever is known of the address, the answer is the same, and no
-//! mail is sent in the request.
+//! `POST /subscribe`. The response does not reveal whether the address is known, and no
+//! message is sent within the request.
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -8,128 +8,134 @@ use axum::Form;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::subscriber::{SubscriberName, SubscriberNameError};
 use crate::subscription::{Consent, SignUpError, SignUpForm, suggest_address};
-use crate::web::client_ip::ClientIp;
 use crate::web::error::HttpError;
-use crate::web::pages;
-use crate::web::public::stamp::{self, FormTiming};
-use crate::web::public::views::{ConfirmHuman, SignupError, SignupForm};
-use crate::web::public::{HandlerResult, Keep, check, home, keep};
+use crate::web::middleware::client_ip::ClientIp;
+use crate::web::public::check;
+use crate::web::public::form_timing::{self, FormTiming};
+use crate::web::public::home::render_home;
+use crate::web::public::response::{CachePolicy, HandlerResult, with_cache};
+use crate::web::public::signup_form::{SignupError, SignupForm};
+use crate::web::render::{self, templates};
 use crate::web::state::{AppState, SharedState};
 
-/// What the page says of how long to wait.
+/// Seconds to wait after the rate limit is exceeded; the page shows the same time.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("600");
 
-/// The fields of the form. Others are ignored; one that comes twice is refused (422), as
-/// is a body that is no form (415).
+templates! {
+    ConfirmHuman => "public/confirm_human.html",
+}
+
+/// The page with one button, shown if the form was submitted too fast or without its hidden
+/// fields.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConfirmHuman {
+    /// Signed time and address.
+    pub stamp: String,
+    /// The submitted address.
+    pub email: String,
+    /// The submitted name; may be empty.
+    pub name: String,
+    /// Whether typo suggestions are disabled.
+    pub keep: bool,
+}
+
+/// The submitted form. Unknown fields are ignored; a repeated field is rejected with 422, a
+/// body that is not a form with 415.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub struct Fields {
+pub struct SubscribeForm {
     email: String,
     name: String,
     stamp: String,
-    /// Nobody sees this one, so only a robot fills it in.
+    /// Honeypot field, hidden by CSS.
     website: String,
-    /// `1`: no typo hints.
+    /// `1` disables typo suggestions.
     keep: String,
 }
 
+/// Handles a sign-up.
 pub async fn subscribe(
     State(state): State<SharedState>,
     ClientIp(ip): ClientIp,
-    Form(fields): Form<Fields>,
+    Form(form): Form<SubscribeForm>,
 ) -> HandlerResult {
-    fields.refuse_mangled()?;
+    form.check_encoding()?;
     let typed = SignUpForm {
-        email: fields.email.clone(),
-        name: fields.name.clone(),
+        email: form.email.clone(),
+        name: form.name.clone(),
     };
     let (address, name) = match typed.parse() {
         Ok(parsed) => parsed,
         Err(error) => {
-            return again(
-                &state,
-                StatusCode::UNPROCESSABLE_ENTITY,
-                fields.form(&state, Some(fault(&error))),
-            )
-            .await;
+            let shown = form.shown_again(&state, Some(form_error(&error)));
+            return show_form(&state, StatusCode::UNPROCESSABLE_ENTITY, shown).await;
         }
     };
-    if !fields.website.is_empty() {
-        return Ok(taken_in(&state, &address));
+    if !form.website.is_empty() {
+        return Ok(redirect_to_check(&state, &address));
     }
-    let door = &state.web.door;
-    let stamp = FormTiming::judge(
-        &state.web.keys,
-        &fields.stamp,
+    let (keys, policy) = (&state.web.keys, &state.web.door);
+    let timing = FormTiming::classify(
+        keys,
+        &form.stamp,
         &address,
         state.now(),
-        door.minimum_fill,
+        policy.minimum_fill,
     );
-    // Who presses the button was counted when it was shown.
-    if stamp != FormTiming::Pressed && state.caps.check_form_signup(ip, address.domain()).is_err() {
-        let mut response = again(
-            &state,
-            StatusCode::TOO_MANY_REQUESTS,
-            fields.form(&state, Some(SignupError::TooMany)),
-        )
-        .await?;
+    // The button was counted when its page was shown.
+    if timing != FormTiming::Pressed && state.caps.check_form_signup(ip, address.domain()).is_err()
+    {
+        let shown = form.shown_again(&state, Some(SignupError::TooMany));
+        let mut response = show_form(&state, StatusCode::TOO_MANY_REQUESTS, shown).await?;
         response
             .headers_mut()
             .insert(header::RETRY_AFTER, RETRY_AFTER);
         return Ok(response);
     }
-    if fields.keep != "1"
-        && let Some(meant) = suggest_address(&address)
+    if form.keep != "1"
+        && let Some(suggested) = suggest_address(&address)
     {
-        let mut form = fields.form(&state, None);
-        form.suggestion = Some(meant);
-        return again(&state, StatusCode::OK, form).await;
+        let mut shown = form.shown_again(&state, None);
+        shown.suggestion = Some(suggested);
+        return show_form(&state, StatusCode::OK, shown).await;
     }
-    if stamp == FormTiming::Suspicious {
-        return one_more_step(&state, &fields, &address);
+    if timing == FormTiming::Suspicious {
+        return show_button(&state, &form, &address);
     }
     sign_up(&state, ip, &address, name.as_ref()).await
 }
 
-impl Fields {
-    /// Bytes that were no UTF-8 have become U+FFFD, which nobody types.
-    fn refuse_mangled(&self) -> Result<(), HttpError> {
-        let all = [
-            &self.email,
-            &self.name,
-            &self.stamp,
-            &self.website,
-            &self.keep,
-        ];
-        if all
+impl SubscribeForm {
+    /// Rejects damaged fields: invalid UTF-8, which decodes to U+FFFD, and control characters
+    /// in the hidden fields. For address and name the form shows an error.
+    fn check_encoding(&self) -> Result<(), HttpError> {
+        let hidden = [&self.stamp, &self.website, &self.keep];
+        if [&self.email, &self.name]
             .iter()
+            .chain(&hidden)
             .any(|field| field.contains(char::REPLACEMENT_CHARACTER))
         {
             return Err(HttpError::Mangled);
         }
-        // The form has words for the address and the name.
-        if all[2..]
-            .iter()
-            .any(|field| field.contains(char::is_control))
-        {
+        if hidden.iter().any(|field| field.contains(char::is_control)) {
             return Err(HttpError::Unprocessable);
         }
         Ok(())
     }
 
-    /// The form with what was typed.
-    fn form(&self, state: &AppState, fault: Option<SignupError>) -> SignupForm {
+    /// Returns the form with the submitted values.
+    fn shown_again(&self, state: &AppState, error: Option<SignupError>) -> SignupForm {
         SignupForm {
-            stamp: stamp::for_form_again(&state.web.keys, &self.stamp, state.now()),
+            stamp: form_timing::renew_stamp(&state.web.keys, &self.stamp, state.now()),
             email: self.email.clone(),
             name: self.name.clone(),
-            fault,
+            error,
             suggestion: None,
         }
     }
@@ -146,36 +152,36 @@ async fn sign_up(
         form_version: Some(FORM_VERSION.clone()),
         source: "form".to_owned(),
     };
-    state
-        .web
-        .subscriptions
-        .sign_up(address, name, &consent)
-        .await?;
-    Ok(taken_in(state, address))
+    let subscriptions = &state.web.subscriptions;
+    subscriptions.sign_up(address, name, &consent).await?;
+    Ok(redirect_to_check(state, address))
 }
 
-fn taken_in(state: &AppState, address: &EmailAddress) -> Response {
-    let cookie = check::cookie(state, address);
-    let to = Redirect::to(&format!("{}/check", state.site.base));
-    keep(Keep::Never, ([(header::SET_COOKIE, cookie)], to))
+fn redirect_to_check(state: &AppState, address: &EmailAddress) -> Response {
+    let cookie = check::build_cookie(state, address);
+    let redirect = Redirect::to(&format!("{}/check", state.site.base));
+    with_cache(
+        CachePolicy::NoStore,
+        ([(header::SET_COOKIE, cookie)], redirect),
+    )
 }
 
-async fn again(state: &AppState, status: StatusCode, form: SignupForm) -> HandlerResult {
-    let page = home::page(state, form).await?;
-    Ok(keep(Keep::Never, (status, page)))
+async fn show_form(state: &AppState, status: StatusCode, form: SignupForm) -> HandlerResult {
+    let page = render_home(state, form).await?;
+    Ok(with_cache(CachePolicy::NoStore, (status, page)))
 }
 
-fn one_more_step(state: &AppState, fields: &Fields, address: &EmailAddress) -> HandlerResult {
+fn show_button(state: &AppState, form: &SubscribeForm, address: &EmailAddress) -> HandlerResult {
     let page = state.pages.html(&ConfirmHuman {
-        stamp: stamp::for_button(&state.web.keys, state.now(), address),
+        stamp: form_timing::stamp_button(&state.web.keys, state.now(), address),
         email: address.to_string(),
-        name: fields.name.clone(),
-        keep: fields.keep == "1",
+        name: form.name.clone(),
+        keep: form.keep == "1",
     })?;
-    Ok(keep(Keep::Never, page.into_response()))
+    Ok(with_cache(CachePolicy::NoStore, page.into_response()))
 }
 
-fn fault(error: &SignUpError) -> SignupError {
+fn form_error(error: &SignUpError) -> SignupError {
     match error {
         SignUpError::Address(EmailAddressError::InternationalLocalPart) => {
             SignupError::AddressNotAscii
@@ -186,10 +192,10 @@ fn fault(error: &SignUpError) -> SignupError {
     }
 }
 
-/// Names the words that a reader agreed to: other words, another name.
+/// Identifies the wording that a subscriber consented to: a hash of the form's templates.
 static FORM_VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
-    for (name, text) in pages::sources() {
+    for (name, text) in render::sources() {
         if matches!(name.as_str(), "public/home.html" | "parts/signup.html") {
             hash.update(text);
         }

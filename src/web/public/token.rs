@@ -7,8 +7,8 @@ use axum::http::request::Parts;
 
 use crate::web::state::SharedState;
 
-/// As it stands in the path. One that is not even text is as bad as a forged one, and
-/// gets the same answer: it is empty here, which opens nothing.
+/// The token of the path. A token that is not valid UTF-8 becomes an empty string, which is
+/// rejected like a forged token.
 pub struct Token(pub String);
 
 impl FromRequestParts<SharedState> for Token {

@@ -1,18 +1,44 @@
-//! `/unsubscribe/{token}`: GET shows a button and changes nothing. POST is the button
-//! and the one-click of RFC 8058: it needs nothing but the address it is sent to, and is
-//! counted against nobody.
+//! `/unsubscribe/{token}`: GET shows a button and changes nothing. POST is the button and the
+//! one-click unsubscribe of RFC 8058; it needs only the URL and is not rate-limited.
 
 use axum::extract::State;
 use axum::response::IntoResponse;
+use serde::Serialize;
 
 use crate::domain::signed_token::Purpose;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
+use crate::web::public::invalid_link::{self, LinkKind};
+use crate::web::public::response::HandlerResult;
 use crate::web::public::token::Token;
-use crate::web::public::views::{Link, Unsubscribe, Unsubscribed};
-use crate::web::public::{HandlerResult, link_gone};
+use crate::web::render::templates;
 use crate::web::state::{AppState, SharedState};
 
+templates! {
+    Unsubscribe => "public/unsubscribe.html",
+    Unsubscribed => "public/unsubscribed.html",
+}
+
+/// The page with the button, which posts to the same URL without fields.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unsubscribe {
+    /// The token of the URL.
+    pub token: String,
+    /// Address of the subscriber.
+    pub address: String,
+    /// For the link that pauses instead; `None` if the subscription cannot be paused.
+    pub preferences_token: Option<String>,
+}
+
+/// The page after unsubscribing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unsubscribed {
+    /// For the button that posts `action=resubscribe` to `/preferences/{token}`; `None` if the
+    /// subscriber has to sign up again.
+    pub preferences_token: Option<String>,
+}
+
+/// Shows the button.
 pub async fn show(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     let subscriber = match state
         .web
@@ -21,39 +47,37 @@ pub async fn show(State(state): State<SharedState>, Token(token): Token) -> Hand
         .await
     {
         Ok(subscriber) => subscriber,
-        Err(error) => return link_gone::answer(&state, Link::Unsubscribe, error),
+        Err(error) => return invalid_link::response(&state, LinkKind::Unsubscribe, error),
     };
-    let paused = subscriber
+    let is_paused = subscriber
         .paused_until
         .is_some_and(|until| until > state.now());
-    let could_pause = subscriber.state == SubscriberState::Confirmed && !paused;
+    let can_pause = subscriber.state == SubscriberState::Confirmed && !is_paused;
     let page = Unsubscribe {
         token,
         address: subscriber.address.to_string(),
-        preferences_token: could_pause.then(|| preferences_token(&state, &subscriber)),
+        preferences_token: can_pause.then(|| preferences_token(&state, &subscriber)),
     };
     Ok(state.pages.html(&page)?.into_response())
 }
 
-/// The body says `List-Unsubscribe=One-Click`, as a form of either kind, or nothing:
-/// there is nothing to choose, so it is not looked at.
+/// Unsubscribes. The body is ignored: an email client sends `List-Unsubscribe=One-Click`, a
+/// browser sends nothing.
 pub async fn unsubscribe(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     let subscriber = match state.web.subscriptions.unsubscribe(&token).await {
         Ok(subscriber) => subscriber,
-        Err(error) => return link_gone::answer(&state, Link::Unsubscribe, error),
+        Err(error) => return invalid_link::response(&state, LinkKind::Unsubscribe, error),
     };
-    // Who never confirmed, or is suppressed, comes back by signing up.
-    let could_return =
+    // A subscriber who never confirmed or is suppressed has to sign up again.
+    let can_resubscribe =
         subscriber.confirmed_at.is_some() && subscriber.state != SubscriberState::Suppressed;
     let page = Unsubscribed {
-        preferences_token: could_return.then(|| preferences_token(&state, &subscriber)),
+        preferences_token: can_resubscribe.then(|| preferences_token(&state, &subscriber)),
     };
     Ok(state.pages.html(&page)?.into_response())
 }
 
 fn preferences_token(state: &AppState, subscriber: &Subscriber) -> String {
-    state
-        .web
-        .keys
-        .subscriber_token(Purpose::Preferences, &subscriber.id)
+    let keys = &state.web.keys;
+    keys.subscriber_token(Purpose::Preferences, &subscriber.id)
 }

@@ -4,15 +4,15 @@ use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::Post;
-use crate::web::pages::{maybe_millis, millis, templates};
+use crate::web::render::{maybe_millis, millis, templates};
 
 templates! {
     Home => "public/home.html",
     Check => "public/check.html",
-    ConfirmHuman => "public/one_more_step.html",
+    ConfirmHuman => "public/confirm_human.html",
     Confirm => "public/confirm.html",
     Confirmed => "public/confirmed.html",
-    InvalidLink => "public/link_gone.html",
+    InvalidLink => "public/invalid_link.html",
     Unsubscribe => "public/unsubscribe.html",
     Unsubscribed => "public/unsubscribed.html",
     Preferences => "public/preferences.html",

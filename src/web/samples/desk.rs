@@ -1,7 +1,7 @@
 use crate::domain::issue::{DeliveryCounts, IssueStatus};
 use crate::domain::subscriber::growth::{self, DailyChange};
 use crate::web::admin::views::*;
-use crate::web::samples::{Album, FRIDAY, Fill, days_after, desk_settings};
+use crate::web::tests::samples::{Album, FRIDAY, Fill, days_after, desk_settings};
 
 pub fn desk(fill: Fill) -> AdminLayout {
     let notice = fill.some(FlashMessage::TestQueued);
@@ -150,7 +150,7 @@ fn overview(album: &mut Album<'_>, fill: Fill) {
             }),
             next: NextIssue {
                 number: 43,
-                upcoming: fill.some(crate::web::samples::editor::upcoming(
+                upcoming: fill.some(crate::web::tests::samples::editor::upcoming(
                     state == IssueStatus::Paused,
                 )),
                 goes_at: fill.some(FRIDAY),

@@ -1,7 +1,7 @@
 use crate::domain::audit::AuditAction;
 use crate::web::admin::views::*;
-use crate::web::samples::desk::desk;
-use crate::web::samples::{Album, FRIDAY, Fill};
+use crate::web::tests::samples::desk::desk;
+use crate::web::tests::samples::{Album, FRIDAY, Fill};
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
     accounts(album, fill);

@@ -1,8 +1,8 @@
 use crate::domain::delivery::DeliveryState;
 use crate::domain::issue::IssueStatus;
 use crate::web::admin::views::*;
-use crate::web::samples::desk::{desk, lines, live};
-use crate::web::samples::{Album, FRIDAY, Fill};
+use crate::web::tests::samples::desk::{desk, lines, live};
+use crate::web::tests::samples::{Album, FRIDAY, Fill};
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
     issues(album, fill);

@@ -1,8 +1,8 @@
 use crate::web::DnsRecord;
 use crate::web::admin::board::{TestMailProblem, TestMailResult};
 use crate::web::admin::views::*;
-use crate::web::samples::desk::desk;
-use crate::web::samples::{Album, FRIDAY, Fill};
+use crate::web::tests::samples::desk::desk;
+use crate::web::tests::samples::{Album, FRIDAY, Fill};
 
 const TABS: [(&str, &[&str]); 7] = [
     (

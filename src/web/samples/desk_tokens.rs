@@ -1,6 +1,6 @@
 use crate::web::admin::views::*;
-use crate::web::samples::desk::desk;
-use crate::web::samples::{Album, FRIDAY, Fill, days_after};
+use crate::web::tests::samples::desk::desk;
+use crate::web::tests::samples::{Album, FRIDAY, Fill, days_after};
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
     let page = Tokens {

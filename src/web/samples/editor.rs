@@ -1,6 +1,6 @@
 use crate::web::admin::views::*;
-use crate::web::samples::desk::desk;
-use crate::web::samples::{Album, FRIDAY, Fill, days_after};
+use crate::web::tests::samples::desk::desk;
+use crate::web::tests::samples::{Album, FRIDAY, Fill, days_after};
 use crate::web::upcoming::UpcomingSlot;
 
 const ID: &str = "0190a0b0-0000-7000-8000-00000000000";

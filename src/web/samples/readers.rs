@@ -1,8 +1,8 @@
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::subscriber::SubscriberState;
 use crate::web::admin::views::*;
-use crate::web::samples::desk::desk;
-use crate::web::samples::{Album, FRIDAY, Fill, days_after};
+use crate::web::tests::samples::desk::desk;
+use crate::web::tests::samples::{Album, FRIDAY, Fill, days_after};
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
     list(album, fill);

@@ -35,7 +35,7 @@ test('a reader signs up by keyboard', async () => {
   await page.goto('/');
   await page.keyboard.press('Tab');
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to content');
-  await tabTo(page, 'textbox', 'E-mail address');
+  await tabTo(page, 'textbox', 'Email address');
   await page.keyboard.type('keys@example.net');
   await page.keyboard.press('Enter');
   await page.waitForURL('**/check');

@@ -22,7 +22,7 @@ for (const javaScriptEnabled of [true, false]) {
 
     test('is told what is wrong with an address, and what was typed is kept', async () => {
       await page.goto('/');
-      const field = page.getByLabel('E-mail address');
+      const field = page.getByLabel('Email address');
       await field.evaluate(input => { input.form.noValidate = true; });
       await field.fill('reader@localhost');
       await page.getByRole('button', { name: 'Subscribe' }).click();
@@ -33,9 +33,9 @@ for (const javaScriptEnabled of [true, false]) {
       page.faults = page.faults.filter(fault => !fault.includes('422'));
     });
 
-    test('signs up and confirms with one press each', async () => {
+    test('signs up and confirms with one click each', async () => {
       await page.goto('/');
-      await page.getByLabel('E-mail address').fill(address);
+      await page.getByLabel('Email address').fill(address);
       await page.getByRole('button', { name: 'Subscribe' }).click();
       assert.equal(new URL(page.url()).pathname, '/check');
       assert.equal(await heading(page), 'Check your inbox');
@@ -55,8 +55,8 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole('button', { name: 'Resume now' }).click();
       await page.goto(await newsletter.mail.link(address, 'unsubscribe'));
       await page.getByRole('button', { name: 'Unsubscribe' }).click();
-      assert.match(await heading(page), /You.re out\./);
-      await page.getByRole('button', { name: 'Undo' }).click();
+      assert.match(await heading(page), /You.ve been unsubscribed\./);
+      await page.getByRole('button', { name: 'Resubscribe' }).click();
       await page.goto(preferences);
       await page.getByRole('button', { name: 'Pause for 4 weeks' }).waitFor();
     });

@@ -14,7 +14,7 @@ before(async () => {
   browser = await Browser.start();
   const reader = await browser.person(newsletter);
   await reader.goto('/');
-  await reader.getByLabel('E-mail address').fill('waits@example.net');
+  await reader.getByLabel('Email address').fill('waits@example.net');
   await reader.getByRole('button', { name: 'Subscribe' }).click();
   await reader.getByRole('heading', { name: 'Check your inbox' }).waitFor();
   await newsletter.readers(30);

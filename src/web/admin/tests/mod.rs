@@ -37,7 +37,7 @@ use crate::store::{
 };
 use crate::web::Services;
 use crate::web::admin::session;
-use crate::web::fixture::{TestResponse, TestSite};
+use crate::web::tests::fixture::{TestResponse, TestSite};
 
 /// Monday 23 November 2026, 09:00 UTC.
 const NOW: Timestamp = Timestamp::from_millis(1_795_424_400_000);

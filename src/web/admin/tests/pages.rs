@@ -182,8 +182,8 @@ async fn what_is_not_there_is_a_404() {
     ] {
         let answer = ada.get(&format!("/admin/{path}")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
-        assert!(answer.shows("There is no such page"), "{path}");
-        assert!(answer.shows("To the desk</a>"), "{path}");
+        assert!(answer.shows("Page not found"), "{path}");
+        assert!(answer.shows("Back to the admin</a>"), "{path}");
     }
     assert!(
         house

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::web::admin::board::{SettingChange, SettingError};
 use crate::web::admin::views::{Setting, SettingSection};
-use crate::web::fixture::TestBoard;
+use crate::web::tests::fixture::TestBoard;
 
 fn section(name: &str, settings: &[(&str, &str, &str)]) -> SettingSection {
     let setting = |(key, value, origin): &(&str, &str, &str)| Setting {

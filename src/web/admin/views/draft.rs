@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::web::admin::views::AdminLayout;
-use crate::web::pages::{maybe_millis, millis};
+use crate::web::render::{maybe_millis, millis};
 use crate::web::upcoming::UpcomingSlot;
 
 #[derive(Clone, Debug, Serialize)]

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::growth::{DAY, WEEKS, Week};
-use crate::web::pages::millis;
+use crate::web::render::millis;
 
 /// The drawing's own units; the page stretches it.
 const WIDTH: i64 = 660;

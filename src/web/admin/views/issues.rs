@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::DeliveryCounts;
 use crate::web::admin::views::{AdminLayout, Live};
-use crate::web::pages::{maybe_millis, millis};
+use crate::web::render::{maybe_millis, millis};
 
 /// A [`Tally`] and what follows from it.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::domain::clock::Timestamp;
 use crate::web::admin::views::TallyView;
 use crate::web::issue_progress::ProgressSnapshot;
-use crate::web::pages::maybe_millis;
+use crate::web::render::maybe_millis;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Live {

@@ -17,7 +17,7 @@ mod tokens;
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
-use crate::web::pages::{millis, templates};
+use crate::web::render::{millis, templates};
 
 pub use accounts::{
     Account, AccountLine, Accounts, Audit, AuditLine, Forbidden, InviteForm, NewLink,
@@ -94,7 +94,7 @@ pub struct AdminLayout {
 }
 
 /// A mail as its tabs show it. The HTML comes from `{page}/html` by
-/// [`crate::web::headers::mail_frame`]; the others are `{page}?show=text|source`.
+/// [`crate::web::middleware::headers::mail_frame`]; the others are `{page}?show=text|source`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Shown {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::web::admin::views::{AdminLayout, Shown};
-use crate::web::pages::millis;
+use crate::web::render::millis;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct OutboxLine {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::web::admin::views::{AdminLayout, Growth, IssueLine, Live};
-use crate::web::pages::maybe_millis;
+use crate::web::render::maybe_millis;
 use crate::web::upcoming::UpcomingSlot;
 
 /// What is done of the first four steps, each tried for real; shown until all are.

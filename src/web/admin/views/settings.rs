@@ -63,7 +63,7 @@ pub struct ScheduleForm {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct NextDate {
-    #[serde(serialize_with = "crate::web::pages::millis")]
+    #[serde(serialize_with = "crate::web::render::millis")]
     pub at: Timestamp,
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::domain::api_token::Lifetime;
 use crate::domain::clock::Timestamp;
 use crate::web::admin::views::AdminLayout;
-use crate::web::pages::{maybe_millis, millis};
+use crate::web::render::{maybe_millis, millis};
 
 #[derive(Clone, Debug, Serialize)]
 pub struct TokenLine {

@@ -1,11 +1,11 @@
-//! The API as programs meet it, on a database of its own.
+//! Requests to the API, each test with its own database.
 
-mod described;
-mod door;
+mod auth;
+mod draft;
 mod issues;
-mod next;
-mod readers;
+mod openapi;
 mod schema;
+mod subscribers;
 
 use axum::body::Body;
 use axum::http::request::Builder;
@@ -14,40 +14,40 @@ use serde_json::{Value, json};
 
 use crate::domain::api_token::{Lifetime, NewApiToken, Scopes, TokenName, TokenSecret};
 use crate::domain::audit::{ActorKind, AuditAction};
-use crate::web::fixture::{TestResponse, TestSite};
+use crate::web::tests::fixture::{TestResponse, TestSite};
 
-/// A program that has a token.
-struct Program<'a> {
+/// An API client with a token.
+struct ApiClient<'a> {
     site: &'a TestSite,
     secret: TokenSecret,
 }
 
-/// Makes a token of this name, good for these scopes.
-async fn program<'a>(site: &'a TestSite, name: &str, scopes: &[&str]) -> Program<'a> {
-    program_for(site, name, scopes, None).await
+/// Creates a token with these scopes.
+async fn client<'a>(site: &'a TestSite, name: &str, scopes: &[&str]) -> ApiClient<'a> {
+    client_with_lifetime(site, name, scopes, None).await
 }
 
-async fn program_for<'a>(
+async fn client_with_lifetime<'a>(
     site: &'a TestSite,
     name: &str,
     scopes: &[&str],
     lifetime: Option<&str>,
-) -> Program<'a> {
-    let what = (
+) -> ApiClient<'a> {
+    let name_and_scopes = (
         TokenName::parse(name).unwrap(),
         Scopes::parse(scopes.iter().copied()).unwrap(),
     );
     let lifetime = lifetime.map(|text| Lifetime::parse(text).unwrap());
-    let moment = (&*site.web.random, site.now());
-    let token = NewApiToken::new(what, lifetime, None, moment);
+    let source = (&*site.web.random, site.now());
+    let token = NewApiToken::new(name_and_scopes, lifetime, None, source);
     assert!(site.web.store.add_api_token(&token).await.unwrap());
-    Program {
+    ApiClient {
         site,
         secret: token.secret,
     }
 }
 
-impl Program<'_> {
+impl ApiClient<'_> {
     fn request(&self, method: Method, path: &str) -> Builder {
         let token = format!("Bearer {}", self.secret.expose());
         Request::builder()
@@ -56,23 +56,23 @@ impl Program<'_> {
             .header(header::AUTHORIZATION, token)
     }
 
-    async fn ask(&self, method: Method, path: &str) -> TestResponse {
+    async fn call(&self, method: Method, path: &str) -> TestResponse {
         let request = self.request(method, path).body(Body::empty()).unwrap();
         self.site.answer(request, "192.0.2.1").await
     }
 
-    /// What is there, which must be there.
-    async fn read(&self, path: &str) -> Value {
-        let answer = self.ask(Method::GET, path).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
-        answer.json()
+    /// Returns the body of a GET request that must succeed.
+    async fn get(&self, path: &str) -> Value {
+        let response = self.call(Method::GET, path).await;
+        assert_eq!(response.status, StatusCode::OK, "{path}: {}", response.body);
+        response.json()
     }
 
     async fn post(&self, path: &str) -> TestResponse {
-        self.ask(Method::POST, path).await
+        self.call(Method::POST, path).await
     }
 
-    async fn send(&self, method: Method, path: &str, body: &Value) -> TestResponse {
+    async fn call_json(&self, method: Method, path: &str, body: &Value) -> TestResponse {
         let request = self
             .request(method, path)
             .header(header::CONTENT_TYPE, "application/json");
@@ -87,7 +87,7 @@ impl TestResponse {
         parsed.unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    /// The words of a problem of this status.
+    /// Returns the detail of a problem, which must have this status.
     fn problem(&self, status: StatusCode) -> String {
         assert_eq!(self.status, status, "{}", self.body);
         let kind = self.header(header::CONTENT_TYPE);
@@ -99,8 +99,10 @@ impl TestResponse {
     }
 }
 
-/// What was noted, the oldest first: by whom, what, and to what.
-async fn noted(site: &TestSite) -> Vec<(ActorKind, Option<String>, AuditAction, Option<String>)> {
+/// Returns the audit log, oldest entry first: kind and name of the actor, action and target.
+async fn audit_entries(
+    site: &TestSite,
+) -> Vec<(ActorKind, Option<String>, AuditAction, Option<String>)> {
     let mut rows = site.web.store.audit(None, 100).await.unwrap();
     rows.reverse();
     let rows = rows.into_iter();

@@ -1,43 +1,43 @@
-//! As much of JSON Schema as the description uses.
+//! The subset of JSON Schema that the API description uses.
 
 use serde_json::Value;
 
-/// What does not fit: a line each, with where it stands. A key that is not described is a
-/// fault, too.
-pub fn faults(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
+/// Returns where `value` does not match the schema, one message each. A key that is not
+/// described is a violation.
+pub fn violations(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    judge(document, schema, value, "$", &mut found);
+    check(document, schema, value, "$", &mut found);
     found
 }
 
-/// What a `$ref` leads to.
-pub fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+/// Follows a `$ref`.
+pub fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     match schema["$ref"].as_str() {
         Some(place) => {
             let target = document.pointer(place.trim_start_matches('#'));
-            target.unwrap_or_else(|| panic!("{place} leads nowhere"))
+            target.unwrap_or_else(|| panic!("{place} does not exist"))
         }
         None => schema,
     }
 }
 
-fn judge(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
-    let schema = resolved(document, schema);
+fn check(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
+    let schema = resolve(document, schema);
     if !has_type(&schema["type"], value) {
-        found.push(format!("{at}: {value} is no {}", schema["type"]));
+        found.push(format!("{at}: {value} is not {}", schema["type"]));
         return;
     }
     let is_one_of = schema["enum"]
         .as_array()
         .is_none_or(|all| all.contains(value));
-    let is_the_one = schema.get("const").is_none_or(|one| one == value);
-    if !is_one_of || !is_the_one {
-        found.push(format!("{at}: {value} is another word"));
+    let is_the_constant = schema.get("const").is_none_or(|constant| constant == value);
+    if !is_one_of || !is_the_constant {
+        found.push(format!("{at}: {value} is not allowed"));
     }
     if let Some(object) = value.as_object() {
         for (name, inner) in object {
             match schema["properties"].get(name) {
-                Some(schema) => judge(document, schema, inner, &format!("{at}.{name}"), found),
+                Some(schema) => check(document, schema, inner, &format!("{at}.{name}"), found),
                 None => found.push(format!("{at}.{name} is not described")),
             }
         }
@@ -48,7 +48,7 @@ fn judge(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut 
         }
     }
     for (nth, inner) in value.as_array().into_iter().flatten().enumerate() {
-        judge(
+        check(
             document,
             &schema["items"],
             inner,
@@ -66,7 +66,7 @@ fn has_type(types: &Value, value: &Value) -> bool {
         Some("object") => value.is_object(),
         Some("array") => value.is_array(),
         Some("null") => value.is_null(),
-        other => panic!("the type {other:?} is not judged here"),
+        other => panic!("the type {other:?} is not supported"),
     };
     match types {
         Value::Array(several) => several.iter().any(is),
@@ -81,36 +81,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_is_told_with_its_place() {
+    fn violations_name_place_and_reason() {
         let document = json!({ "state": { "type": "string", "enum": ["sent"] } });
         let schema = json!({
             "type": "object", "required": ["state"],
             "properties": { "state": { "$ref": "#/state" }, "at": { "type": ["integer", "null"] },
                 "rows": { "type": "array", "items": { "type": "integer" } } },
         });
-        let judge = |value: Value| faults(&document, &schema, &value);
-        assert!(judge(json!({ "state": "sent", "at": null, "rows": [1, 2] })).is_empty());
-        for (value, fault) in [
-            (json!([]), "$: [] is no \"object\""),
+        let check = |value: Value| violations(&document, &schema, &value);
+        assert!(check(json!({ "state": "sent", "at": null, "rows": [1, 2] })).is_empty());
+        for (value, message) in [
+            (json!([]), "$: [] is not \"object\""),
             (json!({}), "$.\"state\" is missing"),
             (
                 json!({ "state": "lost" }),
-                "$.state: \"lost\" is another word",
+                "$.state: \"lost\" is not allowed",
             ),
             (
                 json!({ "state": "sent", "at": "x" }),
-                "$.at: \"x\" is no [\"integer\",\"null\"]",
+                "$.at: \"x\" is not [\"integer\",\"null\"]",
             ),
             (
                 json!({ "state": "sent", "rows": [1, "2"] }),
-                "$.rows[1]: \"2\" is no \"integer\"",
+                "$.rows[1]: \"2\" is not \"integer\"",
             ),
             (
                 json!({ "state": "sent", "token": 1 }),
                 "$.token is not described",
             ),
         ] {
-            assert_eq!(judge(value), [fault]);
+            assert_eq!(check(value), [message]);
         }
     }
 }

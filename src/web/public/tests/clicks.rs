@@ -1,10 +1,12 @@
+//! Click counting.
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 
-use crate::web::fixture::TestSite;
+use crate::web::tests::fixture::TestSite;
 
 #[tokio::test]
-async fn clicks_are_counted_per_post_and_lead_nowhere_else() {
+async fn clicks_are_counted_per_post() {
     let site = TestSite::with(|web| web.digests.rules.count_clicks = true).await;
     site.confirmed("ada@example.com").await;
     let (issue, _) = site.issue(&["One", "Two"]).await;
@@ -29,15 +31,15 @@ async fn clicks_are_counted_per_post_and_lead_nowhere_else() {
     let clicks = site.web.store.clicks_of(&issue).await.unwrap();
     let clicks: Vec<_> = clicks.iter().map(|it| (&*it.title, it.clicks)).collect();
     assert_eq!(clicks, [("One", 0), ("Two", 2)]);
-    for none in ["x", "0190a0b0-0000-7000-8000-000000000000"] {
-        let answer = site.get(&format!("/r/{none}")).await;
+    for unknown in ["x", "0190a0b0-0000-7000-8000-000000000000"] {
+        let answer = site.get(&format!("/r/{unknown}")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND);
     }
-    assert!(site.get("/privacy").await.body.contains("not by whom"));
+    assert!(site.get("/privacy").await.body.contains("but not by whom"));
 }
 
 #[tokio::test]
-async fn nothing_is_counted_unless_it_is_asked_for() {
+async fn clicks_are_not_counted_by_default() {
     let site = TestSite::new().await;
     site.confirmed("ada@example.com").await;
     let (issue, _) = site.issue(&["One"]).await;

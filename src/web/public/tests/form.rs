@@ -1,3 +1,5 @@
+//! The sign-up form.
+
 use std::time::Duration;
 
 use axum::body::Body;
@@ -6,11 +8,11 @@ use axum::http::{Request, StatusCode, header};
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::subscriber::SubscriberState;
-use crate::web::fixture::{TestResponse, TestSite};
-use crate::web::public::tests::is_taken_in;
+use crate::web::public::tests::is_accepted;
+use crate::web::tests::fixture::{TestResponse, TestSite};
 
-/// What a stranger can see of an answer, but for what the cookie's seal looks like.
-fn outside(answer: &TestResponse) -> (StatusCode, Vec<(String, usize)>, String) {
+/// Returns what a client can see of a response, except the content of the cookie.
+fn visible(answer: &TestResponse) -> (StatusCode, Vec<(String, usize)>, String) {
     let headers = answer
         .headers
         .iter()
@@ -20,22 +22,22 @@ fn outside(answer: &TestResponse) -> (StatusCode, Vec<(String, usize)>, String) 
 }
 
 #[tokio::test]
-async fn a_sign_up_makes_one_row_and_one_mail() {
+async fn signup_enqueues_one_confirmation() {
     let site = TestSite::new().await;
     let answer = site.subscribe("Ada@Example.com", "name=Ada").await;
-    assert!(is_taken_in(&answer), "{answer:?}");
-    let reader = site.reader("ada@example.com").await.unwrap();
+    assert!(is_accepted(&answer), "{answer:?}");
+    let subscriber = site.reader("ada@example.com").await.unwrap();
     assert_eq!(
-        (reader.state, reader.name.as_deref()),
+        (subscriber.state, subscriber.name.as_deref()),
         (SubscriberState::Pending, Some("Ada"))
     );
     let mails = site.deliveries().await;
     assert_eq!(mails.len(), 1);
     assert_eq!(mails[0].kind, DeliveryKind::Confirmation);
 
-    // The same mailbox, written otherwise: no second mail in ten minutes.
+    // The same mailbox in another notation: no second message within ten minutes.
     let again = site.subscribe("ADA@EXAMPLE.COM", "").await;
-    assert_eq!(outside(&answer), outside(&again));
+    assert_eq!(visible(&answer), visible(&again));
     assert_eq!(site.deliveries().await.len(), 1);
     site.clock.advance(Duration::from_secs(10 * 60));
     site.subscribe("ada@example.com", "").await;
@@ -43,7 +45,7 @@ async fn a_sign_up_makes_one_row_and_one_mail() {
 }
 
 #[tokio::test]
-async fn the_answer_tells_nothing_of_the_address() {
+async fn response_is_same_for_known_address() {
     let site = TestSite::new().await;
     site.confirmed("conf@example.com").await;
     let left = site.confirmed("left@example.com").await;
@@ -55,7 +57,7 @@ async fn the_answer_tells_nothing_of_the_address() {
     site.subscribe("pend@example.com", "").await;
     let dead = site.confirmed("dead@example.com").await;
     site.bounce(&dead).await;
-    let unknown = outside(&site.subscribe("newo@example.com", "").await);
+    let unknown = visible(&site.subscribe("newo@example.com", "").await);
     for known in [
         "conf@example.com",
         "left@example.com",
@@ -63,7 +65,7 @@ async fn the_answer_tells_nothing_of_the_address() {
         "dead@example.com",
     ] {
         assert_eq!(
-            outside(&site.subscribe(known, "").await),
+            visible(&site.subscribe(known, "").await),
             unknown,
             "{known}"
         );
@@ -79,7 +81,7 @@ async fn the_answer_tells_nothing_of_the_address() {
 }
 
 #[tokio::test]
-async fn the_cookie_carries_the_address_to_the_next_page_and_nowhere_else() {
+async fn cookie_passes_address_to_check_page_only() {
     let site = TestSite::with(|web| {
         web.door.public_url = PublicUrl::parse("https://blog.example/weekly").unwrap()
     })
@@ -104,7 +106,7 @@ async fn the_cookie_carries_the_address_to_the_next_page_and_nowhere_else() {
     let page = check(&format!("a=b; {cookie}")).await;
     assert!(page.body.contains("<bdi>ada@example.com</bdi>"));
     assert_eq!(page.header(header::CACHE_CONTROL), "no-store");
-    // "Send it again" posts what the page holds.
+    // "Send it again" posts the fields of the page.
     site.clock.advance(Duration::from_secs(60));
     let body = format!(
         "email=ada%40example.com&keep=1&stamp={}",
@@ -132,9 +134,9 @@ async fn the_cookie_carries_the_address_to_the_next_page_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn what_is_no_address_comes_back_with_words() {
+async fn invalid_field_is_shown_with_error() {
     let site = TestSite::new().await;
-    for (email, words) in [
+    for (email, text) in [
         ("a@localhost", "name@example.com"),
         ("a..b@x.com", "name@example.com"),
         ("a@1.2.3.4", "name@example.com"),
@@ -146,7 +148,7 @@ async fn what_is_no_address_comes_back_with_words() {
         let answer = site.subscribe(email, "").await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{email:?}");
         assert!(
-            answer.body.contains("<title>Error: ") && answer.body.contains(words),
+            answer.body.contains("<title>Error: ") && answer.body.contains(text),
             "{email:?}"
         );
         let shown = email.trim();
@@ -158,19 +160,19 @@ async fn what_is_no_address_comes_back_with_words() {
             !answer.headers.contains_key("bcc") && !answer.headers.contains_key(header::SET_COOKIE)
         );
     }
-    for (name, words) in [
+    for (name, text) in [
         ("a%0D%0Ab", "on one line"),
         (&*"x".repeat(101), "100 characters"),
     ] {
         let answer = site.subscribe("a@x.com", &format!("name={name}")).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-        assert!(answer.body.contains(words));
+        assert!(answer.body.contains(text));
     }
     assert!(site.deliveries().await.is_empty());
 }
 
 #[tokio::test]
-async fn mangled_forms_are_refused_by_status() {
+async fn malformed_form_is_rejected() {
     let site = TestSite::new().await;
     let (mangled, twice, control) = (
         "email=%FF%FE%40x.com",
@@ -184,7 +186,7 @@ async fn mangled_forms_are_refused_by_status() {
     ] {
         let answer = site.post("/subscribe", body).await;
         assert_eq!(answer.status, status, "{body}");
-        assert!(answer.body.contains("We could not read that"), "{body}");
+        assert!(answer.body.contains("We couldn’t read that"), "{body}");
     }
     for content_type in [
         "application/json",
@@ -203,12 +205,12 @@ async fn mangled_forms_are_refused_by_status() {
     }
     let answer = site.post("/subscribe", vec![b'a'; 1024 * 1024]).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
-    assert!(answer.body.contains("That was too much"));
+    assert!(answer.body.contains("Too large"));
     assert!(site.deliveries().await.is_empty());
 }
 
 #[tokio::test]
-async fn markup_stays_text() {
+async fn markup_in_field_is_escaped() {
     let site = TestSite::new().await;
     let name = "{{7*7}}<script>";
     let answer = site
@@ -228,9 +230,9 @@ async fn markup_stays_text() {
 }
 
 #[tokio::test]
-async fn a_robot_gets_the_same_answer_and_no_row() {
+async fn filled_honeypot_returns_same_response() {
     let site = TestSite::new().await;
-    let person = site.subscribe("aaa@x.com", "").await;
+    let human = site.subscribe("aaa@x.com", "").await;
     let form = site.get("/").await;
     site.clock.advance(Duration::from_secs(2));
     let body = format!(
@@ -238,12 +240,12 @@ async fn a_robot_gets_the_same_answer_and_no_row() {
         form.field("stamp")
     );
     let robot = site.post("/subscribe", body).await;
-    assert_eq!(outside(&person), outside(&robot));
+    assert_eq!(visible(&human), visible(&robot));
     assert!(site.reader("bbb@x.com").await.is_none());
 }
 
 #[tokio::test]
-async fn a_form_without_its_stamp_takes_one_more_press() {
+async fn form_without_stamp_requires_button() {
     let site = TestSite::new().await;
     let fast = site.get("/").await;
     for stamp in ["", "forged", fast.field("stamp")] {
@@ -265,9 +267,9 @@ async fn a_form_without_its_stamp_takes_one_more_press() {
     }
     let step = site.post("/subscribe", "email=ada%40x.com").await;
     let body = format!("email=ada%40x.com&website=&stamp={}", step.field("stamp"));
-    assert!(is_taken_in(&site.post("/subscribe", body).await));
+    assert!(is_accepted(&site.post("/subscribe", body).await));
     assert_eq!(site.deliveries().await.len(), 1);
-    // A stamp is good for a day and for more than one use.
+    // A stamp is valid for 24 hours and any number of submissions.
     for (hours, status) in [(23, StatusCode::SEE_OTHER), (2, StatusCode::OK)] {
         site.clock.advance(Duration::from_secs(hours * 60 * 60));
         let body = format!("email=ada%40x.com&stamp={}", fast.field("stamp"));
@@ -280,19 +282,19 @@ async fn a_form_without_its_stamp_takes_one_more_press() {
 }
 
 #[tokio::test]
-async fn a_slip_is_asked_about_once() {
+async fn typo_suggestion_is_shown_once() {
     let site = TestSite::new().await;
     let hint = site.subscribe("ada@gmial.com", "").await;
     assert_eq!(hint.status, StatusCode::OK);
     assert!(hint.body.contains("Did you mean") && hint.body.contains("ada@gmail.com"));
     assert!(site.deliveries().await.is_empty());
     let stamp = hint.field("stamp");
-    assert!(is_taken_in(
+    assert!(is_accepted(
         &site
             .post("/subscribe", format!("email=ada%40gmail.com&stamp={stamp}"))
             .await
     ));
-    assert!(is_taken_in(
+    assert!(is_accepted(
         &site
             .post(
                 "/subscribe",

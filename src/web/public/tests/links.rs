@@ -1,3 +1,5 @@
+//! Links of confirmation mails and issues.
+
 use std::time::Duration;
 
 use axum::body::Body;
@@ -8,18 +10,18 @@ use crate::domain::issue::slot::Slot;
 use crate::domain::signed_token::{Purpose, SecretKeys};
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::Subscriber;
-use crate::web::fixture::{FRIDAY, TestSite};
+use crate::web::tests::fixture::{FRIDAY, TestSite};
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 async fn pending(site: &TestSite) -> (Subscriber, String) {
     site.subscribe("ada@example.com", "").await;
-    let reader = site.reader("ada@example.com").await.unwrap();
-    let token = site
-        .web
-        .keys
-        .confirmation_token(&reader.id, &reader.nonce, FRIDAY.plus(WEEK));
-    (reader, token)
+    let subscriber = site.reader("ada@example.com").await.unwrap();
+    let token =
+        site.web
+            .keys
+            .confirmation_token(&subscriber.id, &subscriber.nonce, FRIDAY.plus(WEEK));
+    (subscriber, token)
 }
 
 async fn state_of(site: &TestSite) -> SubscriberState {
@@ -27,9 +29,9 @@ async fn state_of(site: &TestSite) -> SubscriberState {
 }
 
 #[tokio::test]
-async fn looking_changes_nothing() {
+async fn get_of_link_changes_nothing() {
     let site = TestSite::new().await;
-    let (reader, confirm) = pending(&site).await;
+    let (subscriber, confirm) = pending(&site).await;
     for method in [Method::GET, Method::HEAD] {
         for _ in 0..50 {
             let request = Request::builder()
@@ -47,7 +49,7 @@ async fn looking_changes_nothing() {
         ("unsubscribe", Purpose::Unsubscribe),
         ("preferences", Purpose::Preferences),
     ] {
-        let token = site.web.keys.subscriber_token(purpose, &reader.id);
+        let token = site.web.keys.subscriber_token(purpose, &subscriber.id);
         let answer = site.get(&format!("/{page}/{token}")).await;
         assert!(answer.body.contains("ada@example.com"));
         assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
@@ -58,12 +60,12 @@ async fn looking_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_press_confirms_once() {
+async fn post_confirms_once() {
     let site = TestSite::new().await;
     let (_, token) = pending(&site).await;
     let first = site.post(&format!("/confirm/{token}"), "").await;
     assert_eq!(first.status, StatusCode::OK);
-    // The schedule says Fridays at ten in Berlin, which was an hour ago.
+    // The slot, Friday 10:00 in Berlin, was an hour ago.
     assert!(
         first.body.contains("You’re in.") && first.body.contains("Friday 27 November"),
         "{}",
@@ -73,24 +75,24 @@ async fn a_press_confirms_once() {
     let again = site.post(&format!("/confirm/{token}"), "").await;
     assert_eq!(again.status, StatusCode::OK);
     assert!(again.body.contains("Already confirmed."));
-    assert!(again.body.contains("before you pressed the button"));
-    let looked = site.get(&format!("/confirm/{token}")).await.body;
-    for words in ["Already confirmed.", ">You are on the list already"] {
-        assert!(looked.contains(words), "{words}");
+    assert!(again.body.contains("You were already subscribed."));
+    let shown = site.get(&format!("/confirm/{token}")).await.body;
+    for text in ["Already confirmed.", ">You’re already subscribed."] {
+        assert!(shown.contains(text), "{text}");
     }
-    assert!(looked.contains("<title>You are on the list already") && !looked.contains("pressed"));
+    assert!(shown.contains("<title>Already subscribed") && !shown.contains("You were"));
 }
 
 #[tokio::test]
-async fn a_link_that_does_not_hold_has_one_answer() {
+async fn invalid_links_return_same_page() {
     let site = TestSite::new().await;
-    let (reader, good) = pending(&site).await;
+    let (subscriber, good) = pending(&site).await;
     let keys = &site.web.keys;
     let tampered = format!("{}A{}", &good[..20], &good[21..]);
-    let expired = keys.confirmation_token(&reader.id, &reader.nonce, FRIDAY);
+    let expired = keys.confirmation_token(&subscriber.id, &subscriber.nonce, FRIDAY);
     let stranger = SubscriberId::new(FRIDAY, &site.web.random);
-    let leave = keys.subscriber_token(Purpose::Unsubscribe, &reader.id);
-    let prefer = keys.subscriber_token(Purpose::Preferences, &reader.id);
+    let leave = keys.subscriber_token(Purpose::Unsubscribe, &subscriber.id);
+    let prefer = keys.subscriber_token(Purpose::Preferences, &subscriber.id);
     let gone = keys.subscriber_token(Purpose::Unsubscribe, &stranger);
     for (page, tokens) in [
         (
@@ -125,14 +127,14 @@ async fn a_link_that_does_not_hold_has_one_answer() {
 }
 
 #[tokio::test]
-async fn one_click_needs_nothing_but_its_address() {
+async fn one_click_unsubscribe_ignores_body() {
     let site = TestSite::new().await;
-    let reader = site.confirmed("ada@example.com").await;
+    let subscriber = site.confirmed("ada@example.com").await;
     let path = format!(
         "/unsubscribe/{}",
         site.web
             .keys
-            .subscriber_token(Purpose::Unsubscribe, &reader.id)
+            .subscriber_token(Purpose::Unsubscribe, &subscriber.id)
     );
     let multipart = "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n";
     for (content_type, body) in [
@@ -163,7 +165,7 @@ async fn one_click_needs_nothing_but_its_address() {
 }
 
 #[tokio::test]
-async fn a_link_outlives_its_key() {
+async fn link_is_valid_after_key_rotation() {
     let mut old = None;
     let site = TestSite::with(|web| {
         let lines = |keys: &SecretKeys| keys.to_file_text().lines().nth(1).unwrap().to_owned();
@@ -177,10 +179,10 @@ async fn a_link_outlives_its_key() {
         web.subscriptions.keys = rotated;
     })
     .await;
-    let reader = site.confirmed("ada@example.com").await;
+    let subscriber = site.confirmed("ada@example.com").await;
     let token = old
         .unwrap()
-        .subscriber_token(Purpose::Unsubscribe, &reader.id);
+        .subscriber_token(Purpose::Unsubscribe, &subscriber.id);
     assert_eq!(
         site.post(&format!("/unsubscribe/{token}"), "").await.status,
         StatusCode::OK
@@ -189,19 +191,23 @@ async fn a_link_outlives_its_key() {
 }
 
 #[tokio::test]
-async fn preferences_do_what_they_say() {
+async fn preferences_apply_each_action() {
     let site = TestSite::new().await;
-    let reader = site.confirmed("ada@example.com").await;
+    let subscriber = site.confirmed("ada@example.com").await;
     let path = format!(
         "/preferences/{}",
         site.web
             .keys
-            .subscriber_token(Purpose::Preferences, &reader.id)
+            .subscriber_token(Purpose::Preferences, &subscriber.id)
     );
-    for (action, words, state) in [
+    for (action, text, state) in [
         ("pause", "until <time", SubscriberState::Confirmed),
         ("resume", "once a week", SubscriberState::Confirmed),
-        ("unsubscribe", "You left", SubscriberState::Unsubscribed),
+        (
+            "unsubscribe",
+            "You’re unsubscribed",
+            SubscriberState::Unsubscribed,
+        ),
         ("resubscribe", "once a week", SubscriberState::Confirmed),
     ] {
         let answer = site.post(&path, format!("action={action}")).await;
@@ -209,7 +215,7 @@ async fn preferences_do_what_they_say() {
         assert_eq!(answer.header(header::LOCATION), format!("{path}?saved=1"));
         let page = site.get(answer.header(header::LOCATION)).await;
         assert!(
-            page.body.contains("Saved.") && page.body.contains(words),
+            page.body.contains("Saved.") && page.body.contains(text),
             "{action}"
         );
         assert_eq!(state_of(&site).await, state, "{action}");
@@ -228,15 +234,15 @@ async fn preferences_do_what_they_say() {
 }
 
 #[tokio::test]
-async fn undo_brings_back_only_who_had_been_there() {
+async fn resubscribe_requires_earlier_confirmation() {
     let site = TestSite::new().await;
-    let reader = site.confirmed("ada@example.com").await;
+    let subscriber = site.confirmed("ada@example.com").await;
     let leave = site
         .web
         .keys
-        .subscriber_token(Purpose::Unsubscribe, &reader.id);
+        .subscriber_token(Purpose::Unsubscribe, &subscriber.id);
     let page = site.post(&format!("/unsubscribe/{leave}"), "").await;
-    let undo = page
+    let preferences = page
         .body
         .split("action=\"")
         .nth(1)
@@ -244,7 +250,7 @@ async fn undo_brings_back_only_who_had_been_there() {
         .split('"')
         .next()
         .unwrap();
-    site.post(undo, "action=resubscribe").await;
+    site.post(preferences, "action=resubscribe").await;
     assert_eq!(state_of(&site).await, SubscriberState::Confirmed);
 
     site.subscribe("bob@example.com", "").await;
@@ -258,7 +264,7 @@ async fn undo_brings_back_only_who_had_been_there() {
             .post(&format!("/unsubscribe/{leave}"), "")
             .await
             .body
-            .contains("Undo")
+            .contains("Resubscribe")
     );
     let prefer = site
         .web
@@ -274,27 +280,27 @@ async fn undo_brings_back_only_who_had_been_there() {
     );
 }
 
-/// What stands behind "Next issue:" on a page.
-fn told(page: &str) -> &str {
+/// Returns the date after "Next issue:" on a page.
+fn next_issue_date(page: &str) -> &str {
     let (_, behind) = page.split_once("Next issue: ").unwrap();
     behind.split('>').nth(1).unwrap().split('<').next().unwrap()
 }
 
 #[tokio::test]
-async fn readers_are_told_the_day_on_which_the_next_issue_really_goes_out() {
+async fn pages_show_actual_date_of_next_issue() {
     let site = TestSite::new().await;
     site.clock.advance(3 * (WEEK / 7));
-    let (reader, token) = pending(&site).await;
+    let (subscriber, token) = pending(&site).await;
     let preferences = site
         .web
         .keys
-        .subscriber_token(Purpose::Preferences, &reader.id);
+        .subscriber_token(Purpose::Preferences, &subscriber.id);
     site.post(&format!("/confirm/{token}"), "").await;
     let pages = async || {
         let confirmed = site.get(&format!("/confirm/{token}")).await.body;
         let preferences = site.get(&format!("/preferences/{preferences}")).await.body;
-        assert_eq!(told(&confirmed), told(&preferences));
-        told(&confirmed).to_owned()
+        assert_eq!(next_issue_date(&confirmed), next_issue_date(&preferences));
+        next_issue_date(&confirmed).to_owned()
     };
     assert_eq!(pages().await, "Friday 27 November");
     let slot = |slot: &str| Slot::parse(slot).unwrap();
@@ -317,16 +323,16 @@ async fn readers_are_told_the_day_on_which_the_next_issue_really_goes_out() {
 }
 
 #[tokio::test]
-async fn whose_mail_came_back_did_not_leave() {
+async fn bounced_subscriber_is_not_shown_as_unsubscribed() {
     let site = TestSite::new().await;
-    let reader = site.confirmed("ada@example.com").await;
-    site.bounce(&reader).await;
+    let subscriber = site.confirmed("ada@example.com").await;
+    site.bounce(&subscriber).await;
     let token = site
         .web
         .keys
-        .subscriber_token(Purpose::Preferences, &reader.id);
+        .subscriber_token(Purpose::Preferences, &subscriber.id);
     let page = site.get(&format!("/preferences/{token}")).await.body;
-    assert!(page.contains("Mail to this address came back, so we stopped."));
+    assert!(page.contains("Emails to this address bounced, so we stopped sending."));
     assert!(page.contains("href=\"/\">Sign up again</a>"));
-    assert!(!page.contains("You left") && !page.contains("resubscribe"));
+    assert!(!page.contains("unsubscribed") && !page.contains("resubscribe"));
 }

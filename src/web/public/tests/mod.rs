@@ -1,17 +1,18 @@
-//! The readers' pages from outside: requests in, answers and rows out.
+//! Requests to the public pages: responses and stored rows.
 
-mod caps;
 mod clicks;
+mod email_links;
 mod form;
-mod fresh_links;
 mod links;
-mod rhythm;
+mod rate_limits;
+mod schedule;
 mod site;
 
 use axum::http::{StatusCode, header};
 
-use crate::web::fixture::TestResponse;
+use crate::web::tests::fixture::TestResponse;
 
-fn is_taken_in(answer: &TestResponse) -> bool {
-    answer.status == StatusCode::SEE_OTHER && answer.header(header::LOCATION) == "/check"
+/// Returns whether a sign-up was accepted.
+fn is_accepted(response: &TestResponse) -> bool {
+    response.status == StatusCode::SEE_OTHER && response.header(header::LOCATION) == "/check"
 }

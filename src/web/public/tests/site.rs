@@ -1,3 +1,5 @@
+//! Home page, archive, error pages, metrics and shutdown.
+
 use std::time::Duration;
 
 use axum::body::Body;
@@ -8,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::public_url::PublicUrl;
 use crate::web::Server;
-use crate::web::fixture::TestSite;
+use crate::web::tests::fixture::TestSite;
 
 #[tokio::test]
-async fn the_front_page_shows_what_one_would_get() {
+async fn home_page_shows_newest_posts() {
     let site = TestSite::new().await;
     assert!(
         site.get("/")
@@ -43,7 +45,7 @@ async fn the_front_page_shows_what_one_would_get() {
 }
 
 #[tokio::test]
-async fn issues_can_be_read_and_what_was_cancelled_before_it_came_to_anyone_cannot() {
+async fn cancelled_issue_without_recipients_is_not_listed() {
     let site = TestSite::new().await;
     assert!(site.get("/issues").await.body.contains("No issues yet."));
     site.confirmed("ada@example.com").await;
@@ -54,7 +56,7 @@ async fn issues_can_be_read_and_what_was_cancelled_before_it_came_to_anyone_cann
         .cancel_issue(&cancelled, site.now())
         .await
         .unwrap();
-    // Half past eleven at night in UTC is next year in Berlin.
+    // 31 December 23:30 UTC is the next year in Berlin.
     site.clock.set(crate::domain::clock::Timestamp::from_millis(
         1_798_759_800_000,
     ));
@@ -78,7 +80,7 @@ async fn issues_can_be_read_and_what_was_cancelled_before_it_came_to_anyone_cann
             .body
             .contains("rel=\"prev\" href=\"/issues/1\"")
     );
-    for none in [
+    for path in [
         "2",
         "4",
         "0",
@@ -91,9 +93,9 @@ async fn issues_can_be_read_and_what_was_cancelled_before_it_came_to_anyone_cann
         "1%00",
     ] {
         assert_eq!(
-            site.get(&format!("/issues/{none}")).await.status,
+            site.get(&format!("/issues/{path}")).await.status,
             StatusCode::NOT_FOUND,
-            "{none}"
+            "{path}"
         );
     }
     let archive = site.get("/issues").await;
@@ -123,7 +125,7 @@ async fn issues_can_be_read_and_what_was_cancelled_before_it_came_to_anyone_cann
 }
 
 #[tokio::test]
-async fn every_page_is_there_with_and_without_the_prefix() {
+async fn pages_are_served_with_and_without_prefix() {
     let site = TestSite::with(|web| {
         web.door.public_url = PublicUrl::parse("https://blog.example/weekly").unwrap()
     })
@@ -173,38 +175,38 @@ async fn every_page_is_there_with_and_without_the_prefix() {
 }
 
 #[tokio::test]
-async fn errors_have_the_sites_look() {
+async fn errors_are_shown_as_pages() {
     let site = TestSite::new().await;
-    for (method, path, status, words) in [
+    for (method, path, status, text) in [
         (
             Method::GET,
             "/nowhere",
             StatusCode::NOT_FOUND,
-            "There is no such page",
+            "Page not found",
         ),
         (
             Method::GET,
             "/assets/nothing.css",
             StatusCode::NOT_FOUND,
-            "There is no such page",
+            "Page not found",
         ),
         (
             Method::GET,
             "/admin/nowhere",
             StatusCode::NOT_FOUND,
-            "There is no such page",
+            "Page not found",
         ),
         (
             Method::GET,
             "/subscribe",
             StatusCode::METHOD_NOT_ALLOWED,
-            "Not in this way",
+            "Method not allowed",
         ),
         (
             Method::DELETE,
             "/",
             StatusCode::METHOD_NOT_ALLOWED,
-            "Not in this way",
+            "Method not allowed",
         ),
         (Method::GET, "/metrics", StatusCode::NOT_FOUND, ""),
     ] {
@@ -215,18 +217,18 @@ async fn errors_have_the_sites_look() {
             .unwrap();
         let answer = site.answer(request, "192.0.2.1").await;
         assert_eq!(answer.status, status, "{method} {path}");
-        assert!(answer.body.contains(words), "{method} {path}");
+        assert!(answer.body.contains(text), "{method} {path}");
         assert!(answer.headers.contains_key(header::CONTENT_SECURITY_POLICY));
     }
     assert_eq!(
         site.get("/subscribe").await.status,
         StatusCode::METHOD_NOT_ALLOWED
     );
-    // Without its database a page says so, and the site still lives.
+    // Without the database, pages return 503 and the liveness check succeeds.
     site.web.store.close().await;
     let answer = site.get("/").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(answer.body.contains("Back in a moment"));
+    assert!(answer.body.contains("Temporarily unavailable"));
     assert_eq!(
         site.get("/readyz").await.status,
         StatusCode::SERVICE_UNAVAILABLE
@@ -235,13 +237,13 @@ async fn errors_have_the_sites_look() {
 }
 
 #[tokio::test]
-async fn figures_add_up() {
+async fn metrics_are_served_to_local_peers_only() {
     let site = TestSite::new().await;
     site.confirmed("ada@example.com").await;
     site.subscribe("bob@example.com", "").await;
     site.issue(&["Alpha"]).await;
     let request = || Request::get("/metrics").body(Body::empty()).unwrap();
-    let figures = site.answer(request(), "127.0.0.1").await;
+    let metrics = site.answer(request(), "127.0.0.1").await;
     for line in [
         "broadsheet_up 1",
         "broadsheet_subscribers{state=\"confirmed\"} 1",
@@ -251,9 +253,9 @@ async fn figures_add_up() {
         "broadsheet_deliveries_unfinished 2",
     ] {
         assert!(
-            figures.body.lines().any(|it| it == line),
+            metrics.body.lines().any(|it| it == line),
             "{line}\n{}",
-            figures.body
+            metrics.body
         );
     }
     let mut proxied = request();
@@ -267,22 +269,22 @@ async fn figures_add_up() {
 }
 
 #[tokio::test]
-async fn a_stop_waits_for_nobody_who_only_holds_on() {
+async fn shutdown_does_not_wait_for_idle_connections() {
     let site = TestSite::new().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let front = Server::new(site.web.clone()).unwrap();
-    let front_stop = stop.clone();
-    let server = tokio::spawn(async move { front.serve(listener, front_stop).await });
+    let server = Server::new(site.web.clone()).unwrap();
+    let server_stop = stop.clone();
+    let running = tokio::spawn(async move { server.serve(listener, server_stop).await });
 
     let mut idle = TcpStream::connect(address).await.unwrap();
     idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         .await
         .unwrap();
-    let mut start = [0; 15];
-    idle.read_exact(&mut start).await.unwrap();
-    assert_eq!(&start, b"HTTP/1.1 200 OK");
+    let mut status_line = [0; 15];
+    idle.read_exact(&mut status_line).await.unwrap();
+    assert_eq!(&status_line, b"HTTP/1.1 200 OK");
     let mut stuck = TcpStream::connect(address).await.unwrap();
     stuck
         .write_all(b"POST /subscribe HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
@@ -291,6 +293,6 @@ async fn a_stop_waits_for_nobody_who_only_holds_on() {
     tokio::time::sleep(Duration::from_millis(100)).await;
 
     stop.cancel();
-    let ended = tokio::time::timeout(Duration::from_secs(5), server).await;
+    let ended = tokio::time::timeout(Duration::from_secs(5), running).await;
     assert!(ended.unwrap().unwrap().is_ok());
 }
