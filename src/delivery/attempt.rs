@@ -1,7 +1,5 @@
 //! One try to hand a copy over, and what it means.
 
-use fail::fail_point;
-
 use crate::delivery::compose::{ComposeError, IssueMail};
 use crate::delivery::connection::Dispatcher;
 use crate::delivery::disposition::{decide, unreached};

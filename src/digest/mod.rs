@@ -20,7 +20,7 @@ pub use draft::{Draft, DraftError, NoteTooLarge};
 pub use hotness::Hotness;
 pub use manual_post::ManualPost;
 pub use publish::{PublishError, Published};
-pub use select::{Exclusion, Inclusion, Order, Placement, Reason, Rules, Selection};
+pub use select::{Exclusion, Inclusion, Placement, Reason, Rules, Selection};
 pub use summary::{SendResult, Sums};
 
 use crate::domain::clock::{Clock, Timestamp};

@@ -9,7 +9,7 @@ use crate::digest::author_affinity::AuthorAffinity;
 use crate::digest::hotness::Hotness;
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::draft_edits::{DraftEdits, PostEdit};
-use crate::domain::issue::post::Post;
+use crate::domain::issue::post::{Post, PostOrder};
 use crate::store::Candidate;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,16 +18,9 @@ pub struct Rules {
     pub min_posts: usize,
     /// Older posts are not news.
     pub max_age: Duration,
-    pub order: Order,
+    pub order: PostOrder,
     /// Links lead past this newsletter, which counts them per post.
     pub count_clicks: bool,
-}
-
-/// Which posts come first, and so into the issue, where the editor does not say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    Newest,
-    Hottest,
 }
 
 /// A post that did not fit is offered for this many issues in all.
@@ -175,8 +168,8 @@ pub fn select(
         let said = |edit: &PostEdit| (!edit.is_pinned, edit.place.unwrap_or(u32::MAX));
         let newest = |post: &Post| Reverse((post.published_at, post.id));
         let hottest = match rules.order {
-            Order::Hottest => its.score().total_cmp(&heat.score()),
-            Order::Newest => std::cmp::Ordering::Equal,
+            PostOrder::Hottest => its.score().total_cmp(&heat.score()),
+            PostOrder::Newest => std::cmp::Ordering::Equal,
         };
         said(edit)
             .cmp(&said(other))
@@ -220,12 +213,12 @@ fn is_news(
     }
 }
 
-fn stands(edit: &PostEdit, heat: Hotness, order: Order) -> Placement {
+fn stands(edit: &PostEdit, heat: Hotness, order: PostOrder) -> Placement {
     match (edit.is_pinned, edit.place, order) {
         (true, ..) => Placement::Pinned,
         (_, Some(_), _) => Placement::Placed,
-        (.., Order::Hottest) => Placement::ByHeat(heat),
-        (.., Order::Newest) => Placement::ByAge(heat),
+        (.., PostOrder::Hottest) => Placement::ByHeat(heat),
+        (.., PostOrder::Newest) => Placement::ByAge(heat),
     }
 }
 

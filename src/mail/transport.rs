@@ -139,6 +139,7 @@ impl Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::smtp_url::SmtpUrl;
     use crate::mail::smtp::scripted::{Script, Scripted};
 
     async fn send(transport: &Transport) -> SmtpResult {
@@ -171,8 +172,8 @@ mod tests {
         assert_eq!((page.total, page.entries[0].subject.as_str()), (1, "hello"));
 
         let scripted = Scripted::start(Script::default()).await;
-        let server =
-            SmtpServer::parse(&format!("smtp://127.0.0.1:{}", scripted.port), None).unwrap();
+        let url = SmtpUrl::parse(&format!("smtp://127.0.0.1:{}", scripted.port)).unwrap();
+        let server = SmtpServer::new(&url).unwrap();
         let transport = Transport::smtp(server, HelloName::parse("client.example.com").unwrap());
         assert_eq!(send(&transport).await.outcome, Outcome::Delivered);
         assert_eq!(transport.place(), format!("127.0.0.1:{}", scripted.port));

@@ -17,11 +17,11 @@ use axum::response::Response;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::digest::{DigestService, Order, Rules};
+use crate::digest::{DigestService, Rules};
 use crate::domain::accent::Accent;
 use crate::domain::clock::{ManualClock, Timestamp};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::issue::post::{FeedId, Post, PostId};
+use crate::domain::issue::post::{FeedId, Post, PostId, PostOrder};
 use crate::domain::issue::schedule::Schedule;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::mailbox::Mailbox;
@@ -87,7 +87,7 @@ impl TestSite {
         let database = Database::fresh().await;
         let place = match database.url().strip_prefix("sqlite:") {
             Some(path) => DatabaseUrl::Sqlite(path.into()),
-            None => DatabaseUrl::Postgres(database.url().to_owned()),
+            None => DatabaseUrl::Postgres(database.url().into()),
         };
         let clock = Arc::new(ManualClock::at(FRIDAY));
         let store = Store::connect(&place).await.unwrap();
@@ -283,7 +283,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Services {
             max_posts: 10,
             min_posts: 1,
             max_age: Duration::from_secs(14 * 24 * 60 * 60),
-            order: Order::Hottest,
+            order: PostOrder::Hottest,
             count_clicks: false,
         },
         wanted: Vec::new(),

@@ -18,7 +18,6 @@ pub mod issue_progress;
 pub mod pages;
 pub mod public;
 mod router;
-pub mod sample_blog;
 mod server;
 mod site;
 pub mod state;

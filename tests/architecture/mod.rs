@@ -28,10 +28,10 @@ const MAY_KNOW_CONFIG: &[&str] = &["main", "cli", "app"];
 const CRATES: &[(&str, &[&str])] = &[
     ("sqlx", &["src/store/"]),
     ("sqlx_core", &["src/store/"]),
-    ("axum", &["src/web/", "src/app.rs", "src/app/"]),
+    ("axum", &["src/web/", "src/app/", "src/cli/demo/"]),
     ("lettre", &["src/mail/", "src/domain/email_address.rs"]),
     ("reqwest", &["src/feeds/"]),
-    ("figment", &["src/config/"]),
+    ("toml", &["src/config/"]),
     ("mail_auth", &["src/mail/"]),
     ("aws_lc_rs", &["src/mail/"]),
     ("argon2", &["src/web/"]),

@@ -1,16 +1,16 @@
 //! From a host name to a connection that takes mail.
 
-use fail::fail_point;
 use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use secrecy::ExposeSecret;
 
 use crate::domain::delivery::outcome::SmtpResult;
+use crate::domain::smtp_url::TlsMode;
 use crate::mail::reply::{Reply, SmtpPhase};
 use crate::mail::smtp::capabilities::Capabilities;
 use crate::mail::smtp::connection::{Connection, Progress};
 use crate::mail::smtp::error::{WireError, settings};
 use crate::mail::smtp::reply_parser::Lines;
-use crate::mail::smtp::server::{HelloName, SmtpServer, TlsMode};
+use crate::mail::smtp::server::{HelloName, SmtpServer};
 use crate::mail::smtp::stream::SmtpStream;
 use crate::mail::smtp::timeouts::Timeouts;
 use crate::mail::smtp::{auth, tls};

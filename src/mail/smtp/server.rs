@@ -1,30 +1,14 @@
 //! `smtp.url`: which server, how, and as whom.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::extension::ClientId;
-use percent_encoding::percent_decode_str;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio_rustls::TlsConnector;
-use url::Url;
 
+use crate::domain::smtp_url::{SmtpUrl, TlsMode};
 use crate::mail::smtp::tls;
-
-/// When a connection becomes an encrypted one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsMode {
-    /// Never: `smtp://host`, or `?tls=none` to say so.
-    None,
-    /// By STARTTLS where the server offers it: `?tls=opportunistic`. A password is not
-    /// sent where it does not, and a failed handshake is a failure.
-    Opportunistic,
-    /// By STARTTLS, or not at all: `?tls=required`.
-    Required,
-    /// From the first byte on: `smtps://host`.
-    Implicit,
-}
 
 /// A mail server, as `smtp.url` describes it.
 #[derive(Clone)]
@@ -37,127 +21,57 @@ pub struct SmtpServer {
     hello: Option<HelloName>,
 }
 
-/// What is wrong with `smtp.url`. No message holds a password.
+/// An SMTP server cannot be used although its URL is valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SmtpUrlError {
-    #[error("smtp.url: '{0}' is no URL; expected smtp://user:password@host:587?tls=required")]
-    Malformed(String),
-    #[error("smtp.url: no host in '{0}'")]
-    NoHost(String),
-    #[error("smtp.url: expected smtp:// or smtps://, not {0}://")]
-    Scheme(String),
-    #[error("smtp.url: tls is 'required' or 'opportunistic', not '{0}'")]
-    Tls(String),
-    #[error("smtp.url: a user without a password; put it behind the user or in smtp.password_file")]
+pub enum SmtpServerError {
+    /// A user name, but no password.
+    #[error("smtp.url: a user name without a password; add it, or set smtp.password_file")]
     NoPassword,
-    #[error("smtp.url: a password without a user; expected smtp://user@host")]
-    NoUser,
-    #[error(
-        "smtp.url: the user and password must be UTF-8, percent-encoded, without control characters"
-    )]
-    Credentials,
-    #[error("smtp.url: the path is the name to say hello with: {0}")]
+    /// The path of the URL is not a name for EHLO.
+    #[error("smtp.url: the path is not a name for EHLO: {0}")]
     Hello(#[from] HelloNameError),
+    /// TLS is needed, but the system has no trusted certificates.
     #[error(
-        "smtp.url: TLS was asked for, but this machine trusts no certificates; install ca-certificates"
+        "smtp.url: TLS needs trusted certificates, but this system has none; install ca-certificates"
     )]
     NoRoots,
 }
 
 impl SmtpServer {
-    /// Reads a URL as lettre does: `smtp://[user:password@]host[:port][/hello][?tls=required|opportunistic]`
-    /// or `smtps://…`. `password`, from a file of its own, goes before the one in the URL.
+    /// Prepares connections to the server of `url`.
     ///
     /// # Errors
-    /// What is wrong, without the password.
-    pub fn parse(text: &str, password: Option<SecretString>) -> Result<Self, SmtpUrlError> {
-        let url = Url::parse(text).map_err(|_| SmtpUrlError::Malformed(redacted(text)))?;
-        let tls = url
-            .query_pairs()
-            .find(|(key, _)| key == "tls")
-            .map(|(_, value)| value.into_owned());
-        let (mode, port) = match (url.scheme(), tls.as_deref()) {
-            ("smtp", None | Some("none")) => (TlsMode::None, 25),
-            ("smtp", Some("required")) => (TlsMode::Required, 587),
-            ("smtp", Some("opportunistic")) => (TlsMode::Opportunistic, 587),
-            ("smtps", _) => (TlsMode::Implicit, 465),
-            ("smtp", Some(other)) => return Err(SmtpUrlError::Tls(other.to_owned())),
-            (other, _) => return Err(SmtpUrlError::Scheme(other.to_owned())),
-        };
-        let host = url
-            .host_str()
-            .map(|host| host.trim_matches(['[', ']']))
-            .filter(|host| !host.is_empty())
-            .ok_or_else(|| SmtpUrlError::NoHost(redacted(text)))?;
-        let hello = url.path().trim_matches('/');
+    /// [`SmtpServerError::NoPassword`] if only the user name is known,
+    /// [`SmtpServerError::Hello`] if the URL's path is not a host name, and
+    /// [`SmtpServerError::NoRoots`] if TLS is needed and the system trusts no certificates.
+    pub fn new(url: &SmtpUrl) -> Result<Self, SmtpServerError> {
+        let credentials = url.credentials().map(|(user, password)| {
+            Credentials::new(user.to_owned(), password.expose_secret().to_owned())
+        });
+        if url.has_user() && credentials.is_none() {
+            return Err(SmtpServerError::NoPassword);
+        }
         Ok(Self {
-            host: host.to_owned(),
-            port: url.port().unwrap_or(port),
-            mode,
-            credentials: credentials(&url, password)?,
-            hello: (!hello.is_empty())
-                .then(|| HelloName::parse(hello))
-                .transpose()?,
-            tls: match mode {
+            host: url.host().trim_matches(['[', ']']).to_owned(),
+            port: url.port(),
+            mode: url.tls(),
+            credentials,
+            hello: url.hello().map(HelloName::parse).transpose()?,
+            tls: match url.tls() {
                 TlsMode::None => None,
-                _ => Some(tls::of_this_machine().ok_or(SmtpUrlError::NoRoots)?),
+                _ => Some(tls::of_this_machine().ok_or(SmtpServerError::NoRoots)?),
             },
         })
     }
 
-    /// Where it is, for people: host and port.
+    /// Returns host and port for people.
     pub fn place(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
-    pub fn mode(&self) -> TlsMode {
-        self.mode
-    }
-
-    /// Whether it is on this machine.
-    pub fn is_loopback(&self) -> bool {
-        self.host.eq_ignore_ascii_case("localhost")
-            || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    }
-
-    /// The name to say hello with that the URL asks for.
+    /// Returns the name for EHLO that the URL specifies.
     pub fn hello_name(&self) -> Option<&HelloName> {
         self.hello.as_ref()
-    }
-}
-
-fn credentials(
-    url: &Url,
-    password: Option<SecretString>,
-) -> Result<Option<Credentials>, SmtpUrlError> {
-    let decode = |text: &str| {
-        let text = percent_decode_str(text)
-            .decode_utf8()
-            .map_err(|_| SmtpUrlError::Credentials)?;
-        if text.chars().any(char::is_control) {
-            return Err(SmtpUrlError::Credentials);
-        }
-        Ok(text.into_owned())
-    };
-    let user = decode(url.username())?;
-    let in_url = url.password().map(decode).transpose()?;
-    let password = password.map(|password| password.expose_secret().to_owned());
-    match (user.is_empty(), password.or(in_url)) {
-        (true, None) => Ok(None),
-        (true, Some(_)) => Err(SmtpUrlError::NoUser),
-        (false, None) => Err(SmtpUrlError::NoPassword),
-        (false, Some(password)) => Ok(Some(Credentials::new(user, password))),
-    }
-}
-
-/// The URL without what may be a password. It may not parse, so the last `@` counts.
-fn redacted(text: &str) -> String {
-    match text.rsplit_once('@') {
-        Some((before, after)) => {
-            let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
-            format!("{scheme}://…@{after}")
-        }
-        None => text.to_owned(),
     }
 }
 
@@ -214,8 +128,8 @@ mod tests {
 
     use super::*;
 
-    fn parse(text: &str) -> Result<SmtpServer, SmtpUrlError> {
-        SmtpServer::parse(text, None)
+    fn server(url: &str) -> Result<SmtpServer, SmtpServerError> {
+        SmtpServer::new(&SmtpUrl::parse(url).unwrap())
     }
 
     /// lettre shows credentials in no other way.
@@ -249,96 +163,22 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_lettre_reads() {
-        for (text, place, mode) in [
-            ("smtp://localhost", "localhost:25", TlsMode::None),
-            ("smtp://127.0.0.1:2525", "127.0.0.1:2525", TlsMode::None),
-            ("smtp://[::1]:2525", "::1:2525", TlsMode::None),
-            (
-                "smtp://mail.example.com?tls=required",
-                "mail.example.com:587",
-                TlsMode::Required,
-            ),
-            (
-                "smtp://mail.example.com:25?tls=opportunistic",
-                "mail.example.com:25",
-                TlsMode::Opportunistic,
-            ),
-            (
-                "smtps://mail.example.com",
-                "mail.example.com:465",
-                TlsMode::Implicit,
-            ),
-        ] {
-            let server = parse(text).unwrap();
-            assert_eq!(
-                (server.place().as_str(), server.mode()),
-                (place, mode),
-                "{text}"
-            );
-        }
-        let server = parse("smtp://user%40example.com:p%3Aw@host/mail.example.org").unwrap();
+    fn new_copies_host_credentials_and_hello_name() {
+        let server = server("smtp://user%40example.com:p%3Aw@[::1]:25/mail.example.org").unwrap();
+
+        assert_eq!(server.place(), "::1:25");
         assert_eq!(server.hello_name().unwrap().to_string(), "mail.example.org");
         assert_eq!(by_plain(&server), "\0user@example.com\0p:w");
+        assert!(!format!("{server:?}").contains("p:w"));
     }
 
     #[test]
-    fn the_password_of_a_file_goes_first() {
-        let server =
-            SmtpServer::parse("smtp://me:old@host", Some("new".to_owned().into())).unwrap();
-        assert_eq!(by_plain(&server), "\0me\0new");
-        assert_eq!(
-            parse("smtp://me@host").unwrap_err(),
-            SmtpUrlError::NoPassword
-        );
-        assert_eq!(
-            SmtpServer::parse("smtp://host", Some("x".to_owned().into())).unwrap_err(),
-            SmtpUrlError::NoUser
-        );
-    }
-
-    #[test]
-    fn faults_are_named_and_passwords_are_not() {
-        for (text, says) in [
-            ("smtp://", "smtp.url: no host in 'smtp://'"),
-            ("smtp://me:hunter2@", "smtp.url: 'smtp://…@' is no URL"),
-            (
-                "smtp://me:hunter2@host:port",
-                "smtp.url: 'smtp://…@host:port' is no URL",
-            ),
-            ("mail.example.com", "is no URL"),
-            ("http://me:hunter2@host", "not http://"),
-            ("smtp://me:hunter2@host?tls=maybe", "not 'maybe'"),
-            ("smtp://me:hunter2%0d%0aRSET@host", "control characters"),
-            ("smtp://host/a%20b", "say hello"),
+    fn new_unusable_url_returns_error() {
+        for (url, error) in [
+            ("smtp://me@host", SmtpServerError::NoPassword),
+            ("smtp://host/a%20b", SmtpServerError::Hello(HelloNameError)),
         ] {
-            let error = parse(text)
-                .map(|server| server.place())
-                .unwrap_err()
-                .to_string();
-            assert!(error.contains(says), "{error}");
-            assert!(!error.contains("hunter2"), "{error}");
-        }
-        assert_eq!(
-            parse("smtp://").unwrap_err().to_string(),
-            "smtp.url: no host in 'smtp://'"
-        );
-        assert!(!format!("{:?}", parse("smtp://me:hunter2@host").unwrap()).contains("hunter2"));
-    }
-
-    #[test]
-    fn knows_this_machine() {
-        for (text, here) in [
-            ("localhost", true),
-            ("127.0.0.2", true),
-            ("[::1]", true),
-            ("mail.example.com", false),
-        ] {
-            assert_eq!(
-                parse(&format!("smtp://{text}")).unwrap().is_loopback(),
-                here,
-                "{text}"
-            );
+            assert_eq!(server(url).unwrap_err(), error, "{url}");
         }
     }
 }

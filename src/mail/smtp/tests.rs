@@ -5,6 +5,7 @@ use crate::domain::delivery::outcome::{
     BounceReason, DeferReason, HaltReason, Outcome, SmtpResult,
 };
 use crate::domain::email_address::EmailAddress;
+use crate::domain::smtp_url::{SmtpUrl, TlsMode};
 use crate::mail::smtp::connection::dot_stuffed;
 use crate::mail::smtp::scripted::{Answer, Script, Scripted, roots, say};
 
@@ -33,8 +34,8 @@ pub(super) fn address(text: &str) -> EmailAddress {
 }
 
 pub(super) fn server(url: &str) -> SmtpServer {
-    let mut server = SmtpServer::parse(url, None).unwrap();
-    if server.mode() != TlsMode::None {
+    let mut server = SmtpServer::new(&SmtpUrl::parse(url).unwrap()).unwrap();
+    if server.mode != TlsMode::None {
         server.tls = Some(tls::trusting(roots()));
     }
     server

@@ -1,10 +1,12 @@
-//! Each fault and its words.
+//! Every error and its message.
 
-use super::*;
+use std::path::Path;
+
+use crate::config::tests::{errors, load_from};
 
 #[test]
-fn says_what_is_wrong_in_the_file() {
-    for (file, fault) in [
+fn invalid_file_value_returns_key_and_expectation() {
+    for (file, error) in [
         (
             "smtp.connections = 'ten'",
             "smtp.connections: expected a number from 1 to 1000, got 'ten' (in broadsheet.toml)",
@@ -47,19 +49,19 @@ fn says_what_is_wrong_in_the_file() {
         ),
         (
             "smtp.url = 'smtp://user@mail.example'",
-            "smtp.url: a user name but no password; add it, or set smtp.password_file (in broadsheet.toml)",
+            "smtp.url: a user name without a password; add it, or set smtp.password_file (in broadsheet.toml)",
         ),
         (
             "smtp = { url = 'smtp://u:s3cret@h', password_file = 'x' }",
-            "smtp.password_file: smtp.url has a password already; keep one of them (in broadsheet.toml)",
+            "smtp.password_file: smtp.url also has a password; keep one of them (in broadsheet.toml)",
         ),
         (
             "smtp = { url = 'smtp://h', password_file = 'x' }",
-            "smtp.password_file: smtp.url needs a user name to go with it, as in smtp://user@host (in broadsheet.toml)",
+            "smtp.password_file: smtp.url needs a user name for this password, as in smtp://user@host (in broadsheet.toml)",
         ),
         (
             "smtp = { url = 'smtp://u@h', password = 's3cret', password_file = 'x' }",
-            "smtp.password_file: smtp.password is set already; keep one of them (in broadsheet.toml)",
+            "smtp.password_file: smtp.password is also set; keep one of them (in broadsheet.toml)",
         ),
         (
             "newsletter.accent = '#6fd3b5'",
@@ -87,7 +89,7 @@ fn says_what_is_wrong_in_the_file() {
         ),
         (
             "server.listen = 'localhost'",
-            "server.listen: 'localhost' is no address and port; expected them like 127.0.0.1:8080 or [::]:8080 (in broadsheet.toml)",
+            "server.listen: 'localhost' is not an address and port; expected them like 127.0.0.1:8080 or [::]:8080 (in broadsheet.toml)",
         ),
         (
             "server.trusted_proxies = ['::1', 'nginx']",
@@ -107,7 +109,7 @@ fn says_what_is_wrong_in_the_file() {
         ),
         (
             "newsletter.language = 'English (US)'",
-            "newsletter.language: 'English (US)' is no language; expected one like en or pt-BR (in broadsheet.toml)",
+            "newsletter.language: 'English (US)' is not a language tag; expected one like en or pt-BR (in broadsheet.toml)",
         ),
         (
             "feeds.urls = [1]",
@@ -119,7 +121,7 @@ fn says_what_is_wrong_in_the_file() {
         ),
         (
             "feeds.urls = ['file:feed.xml']",
-            "feeds.urls: 'file:feed.xml' is no web address; expected one like https://example.com/feed.xml (in broadsheet.toml)",
+            "feeds.urls: 'file:feed.xml' is not a web address; expected one like https://example.com/feed.xml (in broadsheet.toml)",
         ),
         (
             "feeds.allow_private = ['localhost']",
@@ -158,13 +160,13 @@ fn says_what_is_wrong_in_the_file() {
             "database.url: expected sqlite:FILE or postgres://user:password@host/name (in broadsheet.toml)",
         ),
     ] {
-        assert_eq!(faults(file, &[]), [fault], "{file}");
+        assert_eq!(errors(file, &[]), [error], "{file}");
     }
 }
 
 #[test]
-fn says_what_is_wrong_in_the_environment() {
-    for (name, value, fault) in [
+fn invalid_variable_returns_key_and_variable() {
+    for (name, value, error) in [
         (
             "BROADSHEET_SMTP__CONNECTIONS",
             "ten",
@@ -186,19 +188,19 @@ fn says_what_is_wrong_in_the_environment() {
             "server.public_url: write it with two underscores, BROADSHEET_SERVER__PUBLIC_URL (in BROADSHEET_SERVER_PUBLIC_URL)",
         ),
     ] {
-        assert_eq!(faults("", &[(name, value)]), [fault]);
+        assert_eq!(errors("", &[(name, value)]), [error]);
     }
 }
 
 #[test]
-fn tells_all_faults_at_once() {
-    let faults = faults(
+fn errors_of_all_sections_are_reported_together() {
+    let errors = errors(
         "smtp.connections = 0\nserver.listen = 'x'\nfoo.bar = 1",
         &[("BROADSHEET_DIGEST__MAX_POSTS", "0")],
     );
-    let keys: Vec<&str> = faults
+    let keys: Vec<&str> = errors
         .iter()
-        .filter_map(|fault| fault.split(':').next())
+        .filter_map(|error| error.split(':').next())
         .collect();
     assert_eq!(
         keys,
@@ -212,16 +214,16 @@ fn tells_all_faults_at_once() {
 }
 
 #[test]
-fn a_broken_file_is_told_by_its_line_and_shows_no_secret() {
-    let faults = faults("[smtp]\nconnections = 10\nurl = \"smtp://u:s3cret@h\n", &[]);
-    assert_eq!(faults.len(), 1);
+fn toml_syntax_error_reports_line_without_secret() {
+    let errors = errors("[smtp]\nconnections = 10\nurl = \"smtp://u:s3cret@h\n", &[]);
+    assert_eq!(errors.len(), 1);
     assert!(
-        faults[0].starts_with("line 3: ") && faults[0].ends_with("(in broadsheet.toml)"),
-        "{faults:?}"
+        errors[0].starts_with("line 3: ") && errors[0].ends_with("(in broadsheet.toml)"),
+        "{errors:?}"
     );
-    assert!(!faults[0].contains("s3cret"));
+    assert!(!errors[0].contains("s3cret"));
 
-    let missing = Settings::load(Some(Path::new("no/such.toml")), vars(&[])).unwrap_err();
+    let missing = load_from(Some(Path::new("no/such.toml")), &[]).unwrap_err();
     assert!(
         missing
             .to_string()
