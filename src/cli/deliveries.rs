@@ -18,9 +18,10 @@ pub enum Deliveries {
         /// Only deliveries of this issue
         #[arg(long, value_name = "N")]
         issue: Option<String>,
-        /// Only deliveries in this state: queued, leased, sending, deferred, delivered,
-        /// bounced, skipped or in_doubt
-        #[arg(long)]
+        #[arg(
+            long,
+            help = "Only deliveries in this state: queued, leased, sending, deferred, delivered, bounced, skipped or in_doubt"
+        )]
         state: Option<String>,
     },
     /// Resume the issue if it is paused, make deferred deliveries due now, and requeue
