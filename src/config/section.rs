@@ -18,7 +18,7 @@ pub(super) trait Section: Sized {
 /// `presence` is a method of [`ConfigReader`] (`optional`, `required`, `or_default`),
 /// `parser` is a function of [`values`](crate::config::values), and `properties` are
 /// methods of [`Key`]. The default value and the help text are in `default.toml`. A final
-/// `check function` validates fields against each other.
+/// `check function(field, …)` validates fields against each other, if each of them is valid.
 macro_rules! section {
     (
         $(#[$meta:meta])*
@@ -29,7 +29,7 @@ macro_rules! section {
                     $presence:ident($name:literal, $parse:expr) $(.$property:ident())*;
             )+
         }
-        $(check $check:path)?
+        $(check $check:ident($($checked:ident),+))?
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug)]
@@ -45,9 +45,13 @@ macro_rules! section {
                 reader: &mut $crate::config::reader::ConfigReader,
             ) -> $crate::config::reader::ReadResult<Self> {
                 $(let $field = reader.$presence($name, $parse);)+
-                let section = Self { $($field: $field?),+ };
-                $($check(&section, reader)?;)?
-                Ok(section)
+                let checked: $crate::config::reader::ReadResult<()> =
+                    Ok(())$(.and_then(|()| match ($(&$checked),+) {
+                        ($(Ok($checked)),+) => $check(reader, $($checked),+).map(drop),
+                        _ => Ok(()),
+                    }))?;
+                checked?;
+                Ok(Self { $($field: $field?),+ })
             }
         }
     };

@@ -98,15 +98,14 @@ section! {
         /// Whether links of an issue go through this server, which counts clicks per post.
         count_clicks: bool = required("digest.count_clicks", boolean).editable();
     }
-    check check_post_limits
+    check check_post_limits(max_posts, min_posts)
 }
 
-fn check_post_limits(digest: &Digest, reader: &mut ConfigReader) -> ReadResult<()> {
-    let Digest {
-        max_posts,
-        min_posts,
-        ..
-    } = digest;
+fn check_post_limits(
+    reader: &mut ConfigReader,
+    max_posts: &u16,
+    min_posts: &u16,
+) -> ReadResult<()> {
     if min_posts <= max_posts {
         return Ok(());
     }
@@ -121,6 +120,18 @@ section! {
         catch_up: Duration = required("schedule.catch_up_hours", hours(1..=168)).editable();
         enabled: bool = required("schedule.enabled", boolean).editable();
     }
+    check parse_plan(cron, timezone)
+}
+
+fn parse_plan(
+    reader: &mut ConfigReader,
+    cron: &str,
+    timezone: &str,
+) -> ReadResult<schedule::Schedule> {
+    schedule::Schedule::parse(cron, timezone).map_err(|error| match error {
+        ScheduleError::Zone(_) => reader.invalid("schedule.timezone", error),
+        _ => reader.invalid("schedule.cron", error),
+    })
 }
 
 /// When issues are created and sent.
@@ -139,12 +150,8 @@ impl Section for Schedule {
 
     fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
         let table = ScheduleTable::read(reader)?;
-        let plan = schedule::Schedule::parse(&table.cron, &table.timezone);
         Ok(Self {
-            plan: plan.map_err(|error| match error {
-                ScheduleError::Zone(_) => reader.invalid("schedule.timezone", error),
-                _ => reader.invalid("schedule.cron", error),
-            })?,
+            plan: parse_plan(reader, &table.cron, &table.timezone)?,
             catch_up: table.catch_up,
             enabled: table.enabled,
         })

@@ -31,19 +31,24 @@ section! {
         /// What happens to a message whose SMTP reply was lost.
         in_doubt: InDoubtPolicy = required("smtp.in_doubt", text(word)).editable();
     }
-    check check_credentials
+    check check_credentials(url, password, password_file)
 }
 
 /// Requires user name and password together, and the password in one place only.
 ///
 /// A user name without a password would fail only at the first send.
-fn check_credentials(smtp: &Smtp, reader: &mut ConfigReader) -> ReadResult<()> {
+fn check_credentials(
+    reader: &mut ConfigReader,
+    url: &Option<SmtpUrl>,
+    password: &Option<SecretString>,
+    password_file: &Option<PathBuf>,
+) -> ReadResult<()> {
     let outside_url = [
-        smtp.password.as_ref().map(|_| "smtp.password"),
-        smtp.password_file.as_ref().map(|_| "smtp.password_file"),
+        password.as_ref().map(|_| "smtp.password"),
+        password_file.as_ref().map(|_| "smtp.password_file"),
     ];
     let outside_url: Vec<&str> = outside_url.into_iter().flatten().collect();
-    let (key, message) = match (&smtp.url, outside_url.as_slice()) {
+    let (key, message) = match (url, outside_url.as_slice()) {
         (Some(url), _) if url.has_password() && reader.is_from_database("smtp.url") => (
             "smtp.url",
             "the admin UI does not store passwords; set smtp.password_file or smtp.password",

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use validator::{Validate, ValidationError};
-
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
@@ -20,24 +18,10 @@ pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) const MOST_IN_DAY: i64 = 3;
 
 /// What a reader typed.
-#[derive(Clone, Debug, Validate)]
+#[derive(Clone, Debug)]
 pub struct SignUpForm {
-    #[validate(custom(function = "address_is_deliverable"))]
     pub email: String,
-    #[validate(custom(function = "name_is_one_line"))]
     pub name: String,
-}
-
-fn address_is_deliverable(email: &str) -> Result<(), ValidationError> {
-    EmailAddress::parse(email)
-        .map(drop)
-        .map_err(|_| ValidationError::new("address"))
-}
-
-fn name_is_one_line(name: &str) -> Result<(), ValidationError> {
-    SubscriberName::parse(name)
-        .map(drop)
-        .map_err(|_| ValidationError::new("name"))
 }
 
 /// Where and with what words a reader agreed.
@@ -62,15 +46,10 @@ impl SignUpForm {
     /// # Errors
     /// What is wrong with the first field that is wrong.
     pub fn parse(&self) -> Result<(EmailAddress, Option<SubscriberName>), SignUpError> {
-        if self.validate().is_ok() {
-            return Ok((
-                EmailAddress::parse(&self.email)?,
-                SubscriberName::parse(&self.name)?,
-            ));
-        }
-        EmailAddress::parse(&self.email)?;
-        SubscriberName::parse(&self.name)?;
-        Err(EmailAddressError::Malformed.into())
+        Ok((
+            EmailAddress::parse(&self.email)?,
+            SubscriberName::parse(&self.name)?,
+        ))
     }
 }
 

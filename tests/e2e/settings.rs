@@ -233,7 +233,7 @@ async fn what_would_break_the_whole_is_refused_and_changes_nothing() {
     ];
     let refused = desk.fill_in(path, path, &fields).await;
     assert!(
-        refused.shows("user name but no password"),
+        refused.shows("user name without a password"),
         "{}",
         refused.html
     );

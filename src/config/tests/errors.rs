@@ -231,3 +231,25 @@ fn toml_syntax_error_reports_line_without_secret() {
         "{missing}"
     );
 }
+
+#[test]
+fn errors_between_keys_are_reported_with_errors_of_other_keys() {
+    let errors = errors(
+        "digest = { min_posts = 11, max_age_days = 0 }\nschedule = { timezone = 'Mars', catch_up_hours = 0 }",
+        &[],
+    );
+
+    let keys: Vec<&str> = errors
+        .iter()
+        .filter_map(|error| error.split(':').next())
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "digest.max_age_days",
+            "digest.min_posts",
+            "schedule.catch_up_hours",
+            "schedule.timezone"
+        ]
+    );
+}
