@@ -14,7 +14,7 @@ use crate::mail::templates::AlertEvent;
 use crate::mail::transport::{Outgoing, Transport};
 use crate::web::admin::board::{TestMailProblem, TestMailResult};
 
-/// Maximum time for sending; an admin waits for the page meanwhile.
+/// Maximum time for sending: the page is shown when the result is known.
 const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl App {
