@@ -1,34 +1,46 @@
 //! Broadsheet: a weekly newsletter for a blog, in one binary.
 //!
-//! The way of the data, which is also the order in which to read:
+//! The flow of the data, which is also a good order for reading the code:
 //!
 //! ```text
-//! reader ─ POST /subscribe ─► subscription ─► confirmation delivery ─┐
-//! feeds ─► digest: collect, select, render, publish ─► an issue ─────┤
-//!                                                                    ▼
-//!                        delivery: enqueue, lease, send, record ─► SMTP
+//! POST /subscribe ─► subscription ─► confirmation delivery ─┐
+//! feeds ─► digest: collect, select, draft, freeze ─► issue ─┤
+//!                                                           ▼
+//!         delivery: claim lease, compose, send, commit ─► SMTP server
 //! ```
 //!
-//! Everything that is mailed is a row in `deliveries` before it is a connection: no
-//! request waits for SMTP, and a crash loses nothing.
+//! Every message is a row in `deliveries` before a connection is opened: no request waits
+//! for SMTP, and a crash loses nothing.
 //!
-//! | room | what is in it |
+//! | module | contents |
 //! |---|---|
-//! | [`cli`] | the commands, one file a noun |
-//! | [`app`] | the parts put together: settings, store, mailer and clock into web and workers |
-//! | [`config`] | built in → saved at the desk → `broadsheet.toml` → environment, checked and secrets hidden |
-//! | [`web`] | the public pages, the desk, its templates and assets, and the API |
-//! | [`worker`] | the loops: schedule, alerts, housekeeping |
-//! | [`subscription`] | to sign up, confirm, prefer, move, leave; lists in and out |
+//! | [`cli`] | the commands, one file per noun |
+//! | [`app`] | builds web server and workers from settings, store, mailer and clock |
+//! | [`config`] | settings: defaults, database, `broadsheet.toml`, environment |
+//! | [`web`] | public pages, admin UI, assets and API |
+//! | [`worker`] | background loops: schedule, alerts, housekeeping |
+//! | [`subscription`] | sign-up, confirmation, preferences, unsubscribe, import and export |
 //! | [`digest`] | from feeds to a frozen issue |
-//! | [`delivery`] | from a frozen issue, or a mail to one reader, to an outcome |
-//! | [`store`] | SQLite and PostgreSQL, by one SQL text |
-//! | [`mail`] | templates, composing, DKIM, SMTP, and what a server's reply means |
-//! | [`feeds`] | fetching without harm, and reading RSS, Atom and JSON Feed |
-//! | [`domain`] | the words and the decisions, without input or output |
+//! | [`delivery`] | from a queued delivery to its outcome |
+//! | [`store`] | SQL for SQLite and PostgreSQL |
+//! | [`mail`] | templates, composing, DKIM, SMTP client |
+//! | [`feeds`] | fetching and parsing RSS, Atom and JSON Feed |
+//! | [`domain`] | types and rules without I/O |
 //!
-//! Arrows point down, `main → cli → app → {web, worker} → {subscription, digest,
-//! delivery} → {store, mail, feeds} → domain`, and `tests/house` holds them there.
+//! Imports point down: `main → cli → app → {web, worker} → {subscription, digest,
+//! delivery} → {store, mail, feeds, config} → domain`. A test in `tests/architecture`
+//! enforces this.
+
+/// Marks a step at which a test can end the process, or make the function return early.
+///
+/// Does nothing without the feature `failpoints`, so that neither the steps nor the crate
+/// `fail` are part of a release.
+macro_rules! fail_point {
+    ($name:literal $(, $early_return:expr)?) => {
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!($name $(, $early_return)?);
+    };
+}
 
 pub mod app;
 pub mod cli;
@@ -43,7 +55,7 @@ pub mod subscription;
 pub mod web;
 pub mod worker;
 
-// The handlers' tests take their databases from where the suite does.
+// The test database helper, which the integration tests share, imports this crate by name.
 #[cfg(test)]
 extern crate self as broadsheet;
 #[cfg(test)]

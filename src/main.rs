@@ -1,17 +1,17 @@
-//! The program: parse, run, exit code.
+//! The `broadsheet` program.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
-    let _failpoints = die_where_told();
+    let _failpoints = enable_failpoints();
     broadsheet::cli::run()
 }
 
-/// Reads `FAILPOINTS`, like `dot-written=10*off->panic`. In such a build a panic ends the
-/// process on the spot, as `kill -9` would: nothing is tidied up.
+/// Enables the failpoints in the environment variable `FAILPOINTS`, for example
+/// `dot-written=10*off->panic`. A panic aborts the process without cleanup, like `kill -9`.
 #[cfg(feature = "failpoints")]
-fn die_where_told() -> fail::FailScenario<'static> {
+fn enable_failpoints() -> fail::FailScenario<'static> {
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("{panic}");
         std::process::abort();

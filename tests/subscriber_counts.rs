@@ -74,7 +74,7 @@ impl List {
     async fn open(database: &Database) -> Self {
         let place = match database.url().strip_prefix("sqlite:") {
             Some(path) => DatabaseUrl::Sqlite(path.into()),
-            None => DatabaseUrl::Postgres(database.url().to_owned()),
+            None => DatabaseUrl::Postgres(database.url().into()),
         };
         let random = Arc::new(Random::seeded(1));
         let clock = Arc::new(ManualClock::at(FRIDAY));

@@ -1,22 +1,74 @@
-//! What the pages get to know.
+//! The services that are built from one revision of the settings.
 
 use std::sync::Arc;
 
-use crate::app::{App, AppError};
+use crate::app::context::App;
+use crate::app::error::AppError;
 use crate::config::Origin;
+use crate::delivery::DeliveryService;
 use crate::subscription::SignupLimitConfig;
 use crate::web::admin::board::SettingsService;
 use crate::web::{self, Services};
+use crate::worker::{Alerts, ScheduleConfig, Scheduler};
+
+/// Services of the background loops.
+#[derive(Debug)]
+pub(super) struct Components {
+    pub app: App,
+    pub scheduler: Scheduler,
+    /// `None` while sending is disabled, because required sender settings are missing or
+    /// the saved SMTP settings cannot be used; deliveries then wait in the queue. Sending to
+    /// the outbox needs no sender settings.
+    pub deliveries: Option<DeliveryService>,
+}
+
+impl Components {
+    /// Builds all services; an error means that the settings cannot be applied.
+    pub fn new(app: App) -> Result<Self, AppError> {
+        let can_send =
+            app.settings.smtp.url.is_none() || app.settings.require_sending_settings().is_ok();
+        let deliveries = match app.deliveries() {
+            Err(AppError::SavedSmtp(_)) => None,
+            deliveries => Some(deliveries?),
+        };
+        Ok(Self {
+            scheduler: app.scheduler()?,
+            deliveries: deliveries.filter(|_| can_send),
+            app,
+        })
+    }
+}
 
 impl App {
+    /// Returns the scheduler, which creates the week's issue at its time.
+    ///
     /// # Errors
-    /// When a template or a key has a fault.
+    /// [`AppError::Templates`] if a custom template is invalid.
+    pub fn scheduler(&self) -> Result<Scheduler, AppError> {
+        let schedule = &self.settings.schedule;
+        let alerts = &self.settings.alerts;
+        Ok(Scheduler {
+            digests: self.digests()?,
+            config: ScheduleConfig {
+                schedule: schedule.plan.clone(),
+                catch_up: schedule.catch_up,
+                enabled: schedule.enabled,
+            },
+            is_sender_configured: self.settings.require_sending_settings().is_ok(),
+            alerts: Alerts {
+                store: self.store.clone(),
+                clock: Arc::clone(&self.clock),
+                random: Arc::clone(&self.random),
+                to: alerts.to.clone(),
+                draft_before: alerts.draft_before,
+            },
+        })
+    }
+
+    /// Returns the services of the web server.
     pub(super) fn web(&self, board: Arc<dyn SettingsService>) -> Result<Services, AppError> {
         let settings = &self.settings;
-        let not_ready = settings
-            .require_sending_settings()
-            .err()
-            .unwrap_or_default();
+        let missing = settings.require_sending_settings().err();
         Ok(Services {
             store: self.store.clone(),
             subscriptions: self.subscriptions(),
@@ -42,7 +94,7 @@ impl App {
             accent: settings.newsletter.accent,
             sending: self.sending_status()?,
             board,
-            not_ready: not_ready.iter().map(ToString::to_string).collect(),
+            not_ready: missing.iter().flatten().map(ToString::to_string).collect(),
         })
     }
 
@@ -61,9 +113,11 @@ impl App {
         })
     }
 
-    /// Whether someone chose it, be it to leave it empty.
+    /// Returns whether a setting was set, even if to an empty value.
     fn is_set(&self, section: &str, key: &str) -> bool {
         let mut listing = self.settings.listing.iter();
-        listing.any(|it| (it.section, it.key) == (section, key) && it.origin != Origin::BuiltIn)
+        listing.any(|setting| {
+            (setting.section, setting.key) == (section, key) && setting.origin != Origin::BuiltIn
+        })
     }
 }

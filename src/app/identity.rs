@@ -1,4 +1,4 @@
-//! The newsletter as the settings name it.
+//! Name and sender of the newsletter, from the settings.
 
 use crate::config::Settings;
 use crate::domain::issue::schedule::Recurrence;
@@ -6,16 +6,18 @@ use crate::domain::mailbox::Mailbox;
 use crate::mail::identity::Identity;
 use crate::mail::templates::{Direction, NewsletterContext};
 
-/// Whose mail it is. What is not set yet has a stand-in: it shows in the outbox and on
-/// pages, and a real send asks for it first.
+/// Returns name and sender of the newsletter.
+///
+/// Missing settings have placeholders, which appear on pages and in the outbox; sending to
+/// subscribers requires the settings.
 pub(super) fn identity(settings: &Settings) -> Identity {
     let newsletter = &settings.newsletter;
     let host = settings.server.public_url.host().to_owned();
-    let stand_in = || {
+    let placeholder = || {
         let at_host = Mailbox::parse(&format!("newsletter@{host}"));
         at_host.or_else(|_| Mailbox::parse("newsletter@example.invalid"))
     };
-    let from = newsletter.from.clone().or_else(|| stand_in().ok());
+    let from = newsletter.from.clone().or_else(|| placeholder().ok());
     Identity {
         masthead: NewsletterContext {
             name: newsletter

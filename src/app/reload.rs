@@ -1,116 +1,97 @@
-//! What is in force, and how something else comes into force while all goes on.
+//! Replaces the settings and templates of a running process.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::settings_service::AppSettingsService;
-use crate::app::{App, AppError};
-use crate::delivery::DeliveryService;
+use crate::app::components::Components;
+use crate::app::context::App;
+use crate::app::error::AppError;
 use crate::mail::templates::{Fingerprint, TemplateFault, Templates};
 use crate::web::Server;
-use crate::worker::Scheduler;
+use crate::web::admin::board::SettingsService;
 
-/// How often a process looks whether another one saved settings, and whether the owner's
-/// templates changed.
+/// How often a process checks for settings that another process saved and for changed
+/// templates. One second, so that a save takes effect everywhere almost immediately.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The parts as one set of settings makes them.
+/// The web server and the service that its settings pages use.
 #[derive(Debug)]
-pub(super) struct Components {
-    pub app: App,
-    pub scheduler: Scheduler,
-    /// None while nothing may leave: without a sender nothing may reach a real server, and
-    /// waits in the queue. (The outbox is for trying things out.)
-    pub deliveries: Option<DeliveryService>,
+struct RunningServer {
+    server: Arc<Server>,
+    settings_service: Arc<dyn SettingsService>,
 }
 
-impl Components {
-    fn new(app: App) -> Result<Self, AppError> {
-        let is_ready = app.settings.require_sending_settings().is_ok();
-        let may_leave = is_ready || app.settings.smtp.url.is_none();
-        let deliveries = match app.deliveries() {
-            Err(AppError::SavedSmtp(_)) => None,
-            deliveries => Some(deliveries?),
-        };
-        Ok(Self {
-            scheduler: app.scheduler()?,
-            deliveries: deliveries.filter(|_| may_leave),
-            app,
-        })
-    }
-}
-
-/// Of a running process.
+/// The current components of a process, and the means to replace them.
 #[derive(Debug)]
 pub(super) struct ReloadHandle {
-    in_force: watch::Sender<Arc<Components>>,
-    /// A worker has none.
-    front: OnceLock<Arc<Server>>,
-    /// One change at a time.
-    turn: tokio::sync::Mutex<()>,
-    template_faults: Mutex<Vec<TemplateFault>>,
+    current: watch::Sender<Arc<Components>>,
+    /// Empty in a process without HTTP.
+    server: OnceLock<RunningServer>,
+    /// Serializes reloads.
+    reloading: tokio::sync::Mutex<()>,
+    template_errors: Mutex<Vec<TemplateFault>>,
 }
 
 impl ReloadHandle {
-    /// # Errors
-    /// When a part cannot be made.
+    /// Builds the components from the current settings, and warns about settings that
+    /// sending requires.
     pub fn new(mut app: App) -> Result<Arc<Self>, AppError> {
         app.templates = Some(app.templates()?);
-        for missing in app
-            .settings
-            .require_sending_settings()
-            .err()
-            .unwrap_or_default()
-        {
-            tracing::warn!("{missing}");
+        let missing = app.settings.require_sending_settings().err();
+        for setting in missing.iter().flatten() {
+            tracing::warn!("{setting}");
         }
         Ok(Arc::new(Self {
-            in_force: watch::Sender::new(Arc::new(Components::new(app)?)),
-            front: OnceLock::new(),
-            turn: tokio::sync::Mutex::default(),
-            template_faults: Mutex::default(),
+            current: watch::Sender::new(Arc::new(Components::new(app)?)),
+            server: OnceLock::new(),
+            reloading: tokio::sync::Mutex::default(),
+            template_errors: Mutex::default(),
         }))
     }
 
-    /// The web, which follows what is in force from now on.
-    pub fn build_server(self: &Arc<Self>) -> Result<Arc<Server>, AppError> {
-        let web = self.app().web(Arc::new(AppSettingsService::of(self)))?;
-        let front = Server::new(web).map_err(std::io::Error::other)?;
-        Ok(Arc::clone(self.front.get_or_init(|| Arc::new(front))))
+    /// Builds the web server, which every reload updates from now on.
+    pub fn build_server(
+        &self,
+        settings_service: Arc<dyn SettingsService>,
+    ) -> Result<Arc<Server>, AppError> {
+        let services = self.app().web(Arc::clone(&settings_service))?;
+        let server = Arc::new(Server::new(services).map_err(std::io::Error::other)?);
+        let running = self.server.get_or_init(|| RunningServer {
+            server,
+            settings_service,
+        });
+        Ok(Arc::clone(&running.server))
     }
 
+    /// Returns a receiver of the current components, which is notified of each reload.
     pub fn subscribe(&self) -> watch::Receiver<Arc<Components>> {
-        self.in_force.subscribe()
+        self.current.subscribe()
     }
 
+    /// Returns the context with the current settings.
     pub fn app(&self) -> App {
-        self.in_force.borrow().app.clone()
+        self.current.borrow().app.clone()
     }
 
-    /// What is wrong with the owner's templates since they were changed; others are in
-    /// force meanwhile.
-    pub fn template_faults(&self) -> Vec<TemplateFault> {
-        self.faults().clone()
+    /// Returns the errors in custom templates that were changed since the start; the last
+    /// valid templates remain in use.
+    pub fn template_errors(&self) -> Vec<TemplateFault> {
+        self.lock_template_errors().clone()
     }
 
-    fn faults(&self) -> std::sync::MutexGuard<'_, Vec<TemplateFault>> {
-        // The list is whole at any moment.
-        self.template_faults
+    fn lock_template_errors(&self) -> MutexGuard<'_, Vec<TemplateFault>> {
+        // The list is replaced as a whole, so a panic of another holder leaves it valid.
+        self.template_errors
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether all parts can be made of `app`.
-    pub fn validate(app: &App) -> Result<(), AppError> {
-        Components::new(app.clone()).map(drop)
-    }
-
-    /// Brings what is saved by now into force.
-    pub async fn reload(self: &Arc<Self>) -> Result<(), AppError> {
-        let _turn = self.turn.lock().await;
+    /// Applies the settings that are saved now, if they have changed.
+    pub async fn reload(&self) -> Result<(), AppError> {
+        let _reloading = self.reloading.lock().await;
         let app = self.app();
         if app.store.settings_revision().await? == app.revision {
             return Ok(());
@@ -118,75 +99,78 @@ impl ReloadHandle {
         let app = app.reload_saved().await?;
         let revision = app.revision;
         self.apply(app)?;
-        tracing::info!(revision, "other settings are in force");
+        tracing::info!(revision, "settings reloaded");
         Ok(())
     }
 
-    /// The pages change first: who saved sees it at once, while the other parts still come
-    /// to their end under the old settings.
-    fn apply(self: &Arc<Self>, app: App) -> Result<(), AppError> {
-        let generation = Arc::new(Components::new(app.clone())?);
-        if let Some(front) = self.front.get() {
-            front
-                .replace(app.web(Arc::new(AppSettingsService::of(self)))?)
+    /// Replaces server state and components.
+    ///
+    /// The server first: the admin who saved sees the change on the next page, while the
+    /// background loops are still completing work with the old settings.
+    fn apply(&self, app: App) -> Result<(), AppError> {
+        let components = Arc::new(Components::new(app.clone())?);
+        if let Some(running) = self.server.get() {
+            running
+                .server
+                .replace(app.web(Arc::clone(&running.settings_service))?)
                 .map_err(std::io::Error::other)?;
         }
-        self.in_force.send_replace(generation);
+        self.current.send_replace(components);
         Ok(())
     }
 
-    /// Follows what other processes save, and the owner's templates, until `stop`.
+    /// Polls for settings saved by other processes and for changed templates until `stop`.
     pub async fn watch_for_changes(self: Arc<Self>, stop: CancellationToken) {
-        let mut seen = self.app().revision;
-        let mut files = self.fingerprint();
+        let mut seen_revision = self.app().revision;
+        let mut seen_files = self.template_fingerprint();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(POLL_INTERVAL) => {}
             }
-            // A database that does not answer is told of by those who need it more.
+            // A database that is unavailable is reported by the loops that depend on it.
             if let Ok(revision) = self.app().store.settings_revision().await
-                && revision != seen
+                && revision != seen_revision
             {
                 match self.reload().await {
                     Err(AppError::Store(_)) => {}
-                    Ok(()) => seen = revision,
+                    Ok(()) => seen_revision = revision,
                     Err(error) => {
-                        seen = revision;
-                        tracing::error!(%error, "what was saved cannot come into force here");
+                        seen_revision = revision;
+                        tracing::error!(%error, "cannot apply saved settings");
                     }
                 }
             }
-            let now = self.fingerprint();
-            if now != files {
-                files = now;
+            let files = self.template_fingerprint();
+            if files != seen_files {
+                seen_files = files;
                 self.reload_templates().await;
             }
         }
     }
 
-    fn fingerprint(&self) -> Fingerprint {
+    fn template_fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.app().settings.templates.dir.as_deref())
     }
 
-    /// Takes the owner's templates anew, unless they are broken.
-    async fn reload_templates(self: &Arc<Self>) {
-        let _turn = self.turn.lock().await;
+    /// Loads the custom templates again; keeps the current ones if they are invalid.
+    async fn reload_templates(&self) {
+        let _reloading = self.reloading.lock().await;
         let mut app = self.app();
-        let faults = match Templates::load(app.settings.templates.dir.as_deref()) {
+        let errors = match Templates::load(app.settings.templates.dir.as_deref()) {
             Ok(templates) => {
                 app.templates = Some(Arc::new(templates));
                 match self.apply(app) {
-                    Ok(()) => tracing::info!("the changed templates are in force"),
-                    Err(error) => tracing::error!(%error, "the changed templates are not used"),
+                    Ok(()) => tracing::info!("email templates reloaded"),
+                    Err(error) => tracing::error!(%error, "cannot apply changed email templates"),
                 }
                 Vec::new()
             }
-            Err(faults) => faults,
+            Err(errors) => errors,
         };
-        for fault in &faults {
-            tracing::error!("a changed template is not used: {fault}");
+        for error in &errors {
+            tracing::error!(%error, "changed email template is invalid and not used");
         }
-        *self.faults() = faults;
+        *self.lock_template_errors() = errors;
     }
 }

@@ -1,4 +1,4 @@
-//! What runs: the web, the schedule, the delivery and the housekeeping.
+//! Runs the web server and the background loops.
 
 use std::sync::Arc;
 
@@ -7,89 +7,62 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::reload::{Components, ReloadHandle};
-use crate::app::{App, AppError};
+use crate::app::components::Components;
+use crate::app::context::App;
+use crate::app::error::AppError;
+use crate::app::reload::ReloadHandle;
+use crate::app::settings_service::AppSettingsService;
 use crate::delivery::Engine;
-use crate::worker::{Alerts, Housekeeping, ScheduleConfig, Scheduler};
+use crate::worker::Housekeeping;
 
 impl App {
-    pub(super) fn plan(&self) -> ScheduleConfig {
-        let schedule = &self.settings.schedule;
-        ScheduleConfig {
-            schedule: schedule.plan.clone(),
-            catch_up: schedule.catch_up,
-            enabled: schedule.enabled,
-        }
-    }
-
-    /// Serves HTTP on `listener`, follows the schedule and delivers, until `stop`; what is
-    /// saved at the desk comes into force meanwhile.
+    /// Runs HTTP on `listener`, the schedule and delivery until `stop` is cancelled.
+    /// Settings that are saved in the meantime are applied without a restart.
     ///
     /// # Errors
-    /// When a part cannot be made; once running, failures are logged and outlived.
+    /// As [`Self::work`], and [`AppError::Web`] if the web server cannot be built or its
+    /// listener fails.
     pub async fn serve(
         &self,
         listener: TcpListener,
         stop: CancellationToken,
     ) -> Result<(), AppError> {
         self.list_work.tidy_up();
-        let helm = ReloadHandle::new(self.clone())?;
-        let front = helm.build_server()?;
-        let tracker = self.start_work(&helm, &stop);
-        tracing::info!(address = %listener.local_addr()?, "listening");
-        let served = front.serve(listener, stop.clone()).await;
+        let reload = ReloadHandle::new(self.clone())?;
+        let server = reload.build_server(Arc::new(AppSettingsService::new(&reload)))?;
+        let tracker = self.start_workers(&reload, &stop);
+        tracing::info!(address = %listener.local_addr()?, "web server listening");
+        let served = server.serve(listener, stop.clone()).await;
         stop.cancel();
         tracker.wait().await;
         Ok(served?)
     }
 
-    /// Follows the schedule and delivers, until `stop`.
+    /// Runs the schedule and delivery until `stop` is cancelled.
     ///
     /// # Errors
-    /// As [`Self::serve`].
+    /// [`AppError::Templates`], [`AppError::Dkim`], [`AppError::PasswordFile`],
+    /// [`AppError::Smtp`] or [`AppError::Hello`] if a service cannot be built. Later errors
+    /// are logged, and the loops continue.
     pub async fn work(&self, stop: CancellationToken) -> Result<(), AppError> {
-        let helm = ReloadHandle::new(self.clone())?;
-        let tracker = self.start_work(&helm, &stop);
-        tracing::info!("working");
+        let reload = ReloadHandle::new(self.clone())?;
+        let tracker = self.start_workers(&reload, &stop);
+        tracing::info!("delivery worker started");
         tracker.wait().await;
         Ok(())
     }
 
-    /// What makes the week's issue when its time comes.
-    ///
-    /// # Errors
-    /// When a template has a fault.
-    pub fn scheduler(&self) -> Result<Scheduler, AppError> {
-        Ok(Scheduler {
-            digests: self.digests()?,
-            config: self.plan(),
-            is_sender_configured: self.settings.require_sending_settings().is_ok(),
-            alerts: self.alerts(),
-        })
-    }
-
-    fn alerts(&self) -> Alerts {
-        let alerts = &self.settings.alerts;
-        Alerts {
-            store: self.store.clone(),
-            clock: Arc::clone(&self.clock),
-            random: Arc::clone(&self.random),
-            to: alerts.to.clone(),
-            draft_before: alerts.draft_before,
-        }
-    }
-
-    fn start_work(&self, helm: &Arc<ReloadHandle>, stop: &CancellationToken) -> TaskTracker {
+    fn start_workers(&self, reload: &Arc<ReloadHandle>, stop: &CancellationToken) -> TaskTracker {
         let housekeeping = Housekeeping {
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
         };
         let tracker = TaskTracker::new();
-        let ending = stop.clone();
-        let deliver = move |generation, stop| deliver(generation, stop, ending.clone());
-        tracker.spawn(run_with_reload(helm.subscribe(), stop.clone(), deliver));
-        tracker.spawn(run_with_reload(helm.subscribe(), stop.clone(), schedule));
-        tracker.spawn(Arc::clone(helm).watch_for_changes(stop.clone()));
+        let shutdown = stop.clone();
+        let deliver = move |components, stop| deliver(components, stop, shutdown.clone());
+        tracker.spawn(run_with_reload(reload.subscribe(), stop.clone(), deliver));
+        tracker.spawn(run_with_reload(reload.subscribe(), stop.clone(), schedule));
+        tracker.spawn(Arc::clone(reload).watch_for_changes(stop.clone()));
         let stop = stop.clone();
         tracker.spawn(async move { housekeeping.run(stop).await });
         tracker.close();
@@ -97,39 +70,43 @@ impl App {
     }
 }
 
-async fn deliver(generation: Arc<Components>, stop: CancellationToken, ending: CancellationToken) {
-    match &generation.deliveries {
-        Some(deliveries) => Engine::new(deliveries.clone()).run(stop, ending).await,
+async fn deliver(
+    components: Arc<Components>,
+    stop: CancellationToken,
+    shutdown: CancellationToken,
+) {
+    match &components.deliveries {
+        Some(deliveries) => Engine::new(deliveries.clone()).run(stop, shutdown).await,
         None => stop.cancelled().await,
     }
 }
 
-async fn schedule(generation: Arc<Components>, stop: CancellationToken) {
-    generation.scheduler.run(stop).await;
+async fn schedule(components: Arc<Components>, stop: CancellationToken) {
+    components.scheduler.run(stop).await;
 }
 
-/// Runs `part` under what is in force: when that changes the part is stopped, comes to its
-/// end, and begins anew.
+/// Runs `service` with the current components. When they are replaced, stops it, waits
+/// until it has completed, and starts it again with the new ones.
 async fn run_with_reload<F: Future<Output = ()>>(
-    mut in_force: watch::Receiver<Arc<Components>>,
+    mut current: watch::Receiver<Arc<Components>>,
     stop: CancellationToken,
-    part: impl Fn(Arc<Components>, CancellationToken) -> F,
+    service: impl Fn(Arc<Components>, CancellationToken) -> F,
 ) {
     while !stop.is_cancelled() {
-        let generation = Arc::clone(&in_force.borrow_and_update());
-        let life = stop.child_token();
+        let components = Arc::clone(&current.borrow_and_update());
+        let stop_service = stop.child_token();
         let replaced = async {
             tokio::select! {
                 () = stop.cancelled() => {}
-                changed = in_force.changed() => {
-                    // Without a helm nothing changes any more.
+                changed = current.changed() => {
+                    // The sender is gone, so nothing changes any longer.
                     if changed.is_err() {
                         stop.cancelled().await;
                     }
                 }
             }
-            life.cancel();
+            stop_service.cancel();
         };
-        tokio::join!(part(generation, life.clone()), replaced);
+        tokio::join!(service(components, stop_service.clone()), replaced);
     }
 }

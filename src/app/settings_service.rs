@@ -1,42 +1,47 @@
-//! The settings as the desk reads and saves them.
+//! The settings as the admin UI reads and saves them.
 
 use std::sync::{Arc, Weak};
 
 use futures_util::future::BoxFuture;
 
+use crate::app::components::Components;
+use crate::app::context::App;
+use crate::app::error::AppError;
 use crate::app::reload::ReloadHandle;
-use crate::app::{App, AppError, listing};
-use crate::config::{ConfigError, ConfigErrors};
+use crate::config::{ConfigError, ConfigErrors, Origin, SettingInfo, Settings};
 use crate::domain::email_address::EmailAddress;
 use crate::web::admin::board::{
     SaveError, SettingChange, SettingError, SettingsService, TestMailResult,
 };
-use crate::web::admin::views::SettingSection;
+use crate::web::admin::views::{Setting, SettingSection};
 
-/// So many others may save in the same moment.
-const TRIES: usize = 5;
+/// Attempts to save before a conflict is reported: each fails only if another process
+/// saved at the same moment.
+const MAX_ATTEMPTS: usize = 5;
 
-/// The web is held by the helm, so it must not hold the helm.
+/// Reads and saves settings through the reload handle of the process.
+///
+/// Weak, because the reload handle owns the server, which owns this.
 #[derive(Clone, Debug)]
 pub(super) struct AppSettingsService(Weak<ReloadHandle>);
 
 impl AppSettingsService {
-    pub fn of(helm: &Arc<ReloadHandle>) -> Self {
-        Self(Arc::downgrade(helm))
+    pub fn new(reload: &Arc<ReloadHandle>) -> Self {
+        Self(Arc::downgrade(reload))
     }
 }
 
 impl SettingsService for AppSettingsService {
     fn settings(&self) -> Vec<SettingSection> {
-        self.0
-            .upgrade()
-            .map(|helm| listing::sections(&helm.app().settings))
+        let reload = self.0.upgrade();
+        reload
+            .map(|reload| group_by_section(&reload.app().settings))
             .unwrap_or_default()
     }
 
     fn template_faults(&self) -> Vec<String> {
-        let faults = self.0.upgrade().map(|helm| helm.template_faults());
-        faults.iter().flatten().map(ToString::to_string).collect()
+        let errors = self.0.upgrade().map(|reload| reload.template_errors());
+        errors.iter().flatten().map(ToString::to_string).collect()
     }
 
     fn save(
@@ -45,39 +50,37 @@ impl SettingsService for AppSettingsService {
         by: String,
     ) -> BoxFuture<'_, Result<(), SaveError>> {
         Box::pin(async move {
-            let helm = self.0.upgrade().ok_or(SaveError::Conflict)?;
-            save(&helm.app(), &changes, &by).await?;
-            helm.reload().await.map_err(refused)
+            let reload = self.0.upgrade().ok_or(SaveError::Conflict)?;
+            save(&reload.app(), &changes, &by).await?;
+            reload.reload().await.map_err(save_error)
         })
     }
 
     fn send_test_mail(&self, to: EmailAddress) -> BoxFuture<'_, TestMailResult> {
         Box::pin(async move {
             match self.0.upgrade() {
-                Some(helm) => helm.app().try_sending(&to).await,
+                Some(reload) => reload.app().send_test_mail(&to).await,
                 None => TestMailResult::Stopped,
             }
         })
     }
 }
 
+/// Validates and stores `changes`, and retries if another process saved concurrently.
 async fn save(app: &App, changes: &[SettingChange], by: &str) -> Result<(), SaveError> {
     let now = app.clock.now();
-    for _ in 0..TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         let saved = app.store.saved_settings().await?;
-        let changed = app
-            .sources
-            .change(&saved.values, changes)
-            .map_err(|error| refused(error.into()))?;
         let settings = app
             .sources
-            .settings(&changed)
-            .map_err(|error| refused(error.into()))?;
-        let tried = App {
+            .change(&saved.values, changes)
+            .and_then(|changed| app.sources.settings(&changed))
+            .map_err(|errors| save_error(errors.into()))?;
+        let changed = App {
             settings: Arc::new(settings),
             ..app.clone()
         };
-        ReloadHandle::validate(&tried).map_err(refused)?;
+        Components::new(changed).map_err(save_error)?;
         let revision = app
             .store
             .save_settings(changes, saved.revision, by, now)
@@ -89,10 +92,10 @@ async fn save(app: &App, changes: &[SettingChange], by: &str) -> Result<(), Save
     Err(SaveError::Conflict)
 }
 
-fn refused(error: AppError) -> SaveError {
+fn save_error(error: AppError) -> SaveError {
     match error {
         AppError::Store(error) => SaveError::Store(error),
-        AppError::Settings(error) => SaveError::Refused(refusals(&error)),
+        AppError::Settings(errors) => SaveError::Refused(setting_errors(&errors)),
         other => SaveError::Refused(vec![SettingError {
             key: None,
             says: other.to_string(),
@@ -100,16 +103,46 @@ fn refused(error: AppError) -> SaveError {
     }
 }
 
-fn refusals(error: &ConfigErrors) -> Vec<SettingError> {
-    let refusal = |fault: &ConfigError| match fault {
-        ConfigError::Key { key, says, .. } => SettingError {
+fn setting_errors(errors: &ConfigErrors) -> Vec<SettingError> {
+    let setting_error = |error: &ConfigError| match error {
+        ConfigError::Key { key, message, .. } => SettingError {
             key: Some(key.clone()),
-            says: says.clone(),
+            says: message.clone(),
         },
         other => SettingError {
             key: None,
             says: other.to_string(),
         },
     };
-    error.faults().iter().map(refusal).collect()
+    errors.errors().iter().map(setting_error).collect()
+}
+
+fn group_by_section(settings: &Settings) -> Vec<SettingSection> {
+    let mut sections: Vec<SettingSection> = Vec::new();
+    for info in &settings.listing {
+        match sections.last_mut() {
+            Some(section) if section.name == info.section => section.settings.push(setting(info)),
+            _ => sections.push(SettingSection {
+                name: info.section.to_owned(),
+                settings: vec![setting(info)],
+            }),
+        }
+    }
+    sections
+}
+
+fn setting(info: &SettingInfo) -> Setting {
+    let (origin, place) = match &info.origin {
+        Origin::BuiltIn => ("default", None),
+        Origin::Database => ("desk", None),
+        Origin::File(path) => ("file", Some(path.display().to_string())),
+        Origin::Variable(name) => ("environment", Some(name.clone())),
+    };
+    Setting {
+        key: info.key.to_owned(),
+        value: info.value.clone(),
+        origin: origin.to_owned(),
+        place,
+        is_for_the_desk: info.is_admin_editable,
+    }
 }

@@ -1,9 +1,10 @@
-//! Trying whether mail leaves: one mail, sent while someone waits for the answer.
+//! The test email of the admin UI: sent at once, while the page waits for the result.
 
 use std::time::Duration;
 
+use crate::app::context::App;
+use crate::app::error::AppError;
 use crate::app::identity::identity;
-use crate::app::{App, AppError};
 use crate::domain::delivery::DeliveryId;
 use crate::domain::delivery::outcome::{DeferReason, HaltReason, Outcome, SmtpResult};
 use crate::domain::delivery::verp::ReturnPath;
@@ -13,43 +14,44 @@ use crate::mail::templates::AlertEvent;
 use crate::mail::transport::{Outgoing, Transport};
 use crate::web::admin::board::{TestMailProblem, TestMailResult};
 
-/// Nobody waits longer before a page.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Maximum time for sending: the page is shown when the result is known.
+const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl App {
-    /// Sends a mail to `to` at once, past the queue.
-    pub(super) async fn try_sending(&self, to: &EmailAddress) -> TestMailResult {
+    /// Sends a test email to `to` at once, bypassing the queue.
+    pub(super) async fn send_test_mail(&self, to: &EmailAddress) -> TestMailResult {
         let server = self.settings.smtp.url.as_ref();
         if server.is_some() && self.settings.newsletter.from.is_none() {
             return TestMailResult::NoSender;
         }
-        let place = server.map_or_else(String::new, |server| server.host().to_owned());
-        let our_side = |error: AppError| TestMailResult::Failed {
-            server: place.clone(),
+        let host = server.map_or_else(String::new, |server| server.host().to_owned());
+        let local_error = |error: AppError| TestMailResult::Failed {
+            server: host.clone(),
             says: error.to_string(),
             means: TestMailProblem::OurSide,
         };
         let (transport, message, id) = match self.prepare(to) {
             Ok(prepared) => prepared,
-            Err(error) => return our_side(error),
+            Err(error) => return local_error(error),
         };
-        let sent = tokio::time::timeout(PATIENCE, self.send(&transport, &id, to, message)).await;
-        let report = sent.unwrap_or_else(|_| SmtpResult {
+        let sent = self.send(&transport, &id, to, message);
+        let sent = tokio::time::timeout(SEND_TIMEOUT, sent).await;
+        let result = sent.unwrap_or_else(|_| SmtpResult {
             outcome: Outcome::Deferred(DeferReason::Connection),
-            reply: format!("no answer within {} s", PATIENCE.as_secs()),
+            reply: format!("no reply within {} s", SEND_TIMEOUT.as_secs()),
         });
-        match (&transport, report.outcome) {
+        match (&transport, result.outcome) {
             (Transport::Outbox(_), Outcome::Delivered) => TestMailResult::Kept,
             (Transport::Smtp(_), Outcome::Delivered) => {
-                match self.store.record_smtp_success(&place).await {
-                    Ok(()) => TestMailResult::Taken { server: place },
-                    Err(error) => our_side(error.into()),
+                match self.store.record_smtp_success(&host).await {
+                    Ok(()) => TestMailResult::Taken { server: host },
+                    Err(error) => local_error(error.into()),
                 }
             }
             _ => TestMailResult::Failed {
                 server: transport.display_name(),
-                means: diagnose(&report),
-                says: report.reply,
+                means: diagnose(&result),
+                says: result.reply,
             },
         }
     }
@@ -58,7 +60,7 @@ impl App {
         let identity = identity(&self.settings);
         let alert = identity.alert(AlertEvent::SendingTried);
         let content = self.templates()?.render(&alert);
-        let content = content.map_err(|fault| AppError::Templates(vec![fault]))?;
+        let content = content.map_err(|error| AppError::Templates(vec![error]))?;
         let mail = Mail {
             from: &identity.from,
             reply_to: identity.reply_to.as_ref(),
@@ -84,12 +86,12 @@ impl App {
     ) -> SmtpResult {
         let mut channel = match transport.open().await {
             Ok(channel) => channel,
-            Err(report) => return report,
+            Err(result) => return result,
         };
         let identity = identity(&self.settings);
         let return_path = self.settings.smtp.return_path.as_ref();
         let return_path = return_path.map(ReturnPath::address);
-        let report = channel
+        let result = channel
             .send(Outgoing {
                 delivery,
                 envelope_from: return_path.unwrap_or(identity.from.address()),
@@ -98,23 +100,24 @@ impl App {
             })
             .await;
         channel.close().await;
-        report
+        result
     }
 }
 
-/// What a person would make of it. Servers agree on codes, not on words.
-fn diagnose(report: &SmtpResult) -> TestMailProblem {
-    let says = report.reply.to_lowercase();
-    let speaks_of = |words: &[&str]| words.iter().any(|word| says.contains(word));
-    match report.outcome {
+/// Classifies a failed test by its cause. Looks at the text of the reply where the outcome
+/// alone is ambiguous; the text differs between servers.
+fn diagnose(result: &SmtpResult) -> TestMailProblem {
+    let reply = result.reply.to_lowercase();
+    let mentions = |words: &[&str]| words.iter().any(|word| reply.contains(word));
+    match result.outcome {
         Outcome::Deferred(DeferReason::Connection) | Outcome::InDoubt => {
-            if speaks_of(&["lookup", "resolve", "name or service", "no such host"]) {
+            if mentions(&["lookup", "resolve", "name or service", "no such host"]) {
                 TestMailProblem::NoSuchHost
             } else {
                 TestMailProblem::Unreachable
             }
         }
-        Outcome::Halted(HaltReason::Settings) if speaks_of(&["tls", "certificate"]) => {
+        Outcome::Halted(HaltReason::Settings) if mentions(&["tls", "certificate"]) => {
             TestMailProblem::Tls
         }
         Outcome::Halted(HaltReason::Settings) => TestMailProblem::LogIn,
@@ -131,8 +134,8 @@ mod tests {
     use crate::domain::delivery::outcome::BounceReason;
 
     #[test]
-    fn words_and_codes_become_something_to_do() {
-        for (outcome, says, means) in [
+    fn diagnose_classifies_reply_and_outcome() {
+        for (outcome, reply, problem) in [
             (
                 Outcome::Halted(HaltReason::Settings),
                 "535 5.7.8 Error: authentication failed",
@@ -164,11 +167,12 @@ mod tests {
                 TestMailProblem::Later,
             ),
         ] {
-            let report = SmtpResult {
+            let result = SmtpResult {
                 outcome,
-                reply: says.to_owned(),
+                reply: reply.to_owned(),
             };
-            assert_eq!(diagnose(&report), means, "{says}");
+
+            assert_eq!(diagnose(&result), problem, "{reply}");
         }
     }
 }

@@ -3,21 +3,24 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use crate::cli::{CliError, Context};
-use crate::config::{Origin, SettingInfo, Settings};
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::config::{Origin, SettingInfo};
 
 #[derive(Debug, Subcommand)]
 pub enum Config {
-    /// Print every setting with its default and what it means
+    /// Print every setting with its default and a description
     Default,
-    /// Check the settings: exit 2 names each fault by its key
+    /// Validate the settings; exit status 2 lists the invalid keys
     Check,
 }
 
 impl Config {
     pub async fn run(self, context: &Context) -> Result<(), CliError> {
         match self {
-            Self::Default => context.output.print(crate::config::DEFAULTS.trim_end()),
+            Self::Default => context
+                .output
+                .print_text(crate::config::DEFAULTS.trim_end()),
             Self::Check => check(context).await,
         }
     }
@@ -31,50 +34,42 @@ async fn check(context: &Context) -> Result<(), CliError> {
                 settings = (*app.settings).clone();
                 app.close().await;
             }
-            // The file can be looked at before there is a server to ask.
-            Err(CliError::Failed(says)) => {
-                tracing::warn!("what was saved at the desk is not looked at: {says}");
+            // The file can be checked before the database server exists.
+            Err(CliError::Failed(error)) => {
+                tracing::warn!(%error, "settings saved in the admin UI are not checked");
             }
-            Err(failure) => return Err(failure),
+            Err(error) => return Err(error),
         }
     }
-    let missing = settings
-        .require_sending_settings()
-        .err()
-        .unwrap_or_default();
-    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-    let set: Vec<&SettingInfo> = set(&settings).collect();
-    let lines: Vec<Value> = set.iter().map(|it| line(it)).collect();
-    let result = json!({ "settings": "ok", "before_a_send": missing, "set": lines });
-    context.output.line(&result, || {
-        let mut words = "The settings are fine.".to_owned();
-        for listed in &set {
-            let value = listed.value.as_deref().unwrap_or("nothing");
-            words.push_str(&format!(
-                "\n  {} = {value} ({})",
-                listed.name(),
-                listed.origin
-            ));
+    let missing = settings.require_sending_settings().err();
+    let missing: Vec<String> = missing.iter().flatten().map(ToString::to_string).collect();
+    let set: Vec<&SettingInfo> = settings
+        .listing
+        .iter()
+        .filter(|setting| setting.origin != Origin::BuiltIn)
+        .collect();
+    let set_json: Vec<Value> = set.iter().map(|setting| to_json(setting)).collect();
+    let result = json!({ "settings": "ok", "before_a_send": missing, "set": set_json });
+    context.output.print_result(&result, || {
+        let mut text = "Settings OK.".to_owned();
+        for setting in &set {
+            let value = setting.value.as_deref().unwrap_or("(empty)");
+            let (name, origin) = (setting.name(), &setting.origin);
+            text.push_str(&format!("\n  {name} = {value} ({origin})"));
         }
         if !missing.is_empty() {
-            words.push_str(&format!("\nBefore a send:\n  {}", missing.join("\n  ")));
+            text.push_str(&format!("\nMissing:\n  {}", missing.join("\n  ")));
         }
-        words
+        text
     })
 }
 
-/// Everything but the defaults.
-fn set(settings: &Settings) -> impl Iterator<Item = &SettingInfo> {
-    let listing = settings.listing.iter();
-    listing.filter(|listed| listed.origin != Origin::BuiltIn)
-}
-
-fn line(listed: &SettingInfo) -> Value {
-    let origin = match &listed.origin {
+fn to_json(setting: &SettingInfo) -> Value {
+    let origin = match &setting.origin {
         Origin::BuiltIn => "default".to_owned(),
         Origin::Database => "desk".to_owned(),
         Origin::File(path) => path.display().to_string(),
         Origin::Variable(name) => name.clone(),
     };
-    json!({ "key": listed.name(), "value": listed.value, "origin": origin })
+    json!({ "key": setting.name(), "value": setting.value, "origin": origin })
 }

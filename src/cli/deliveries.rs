@@ -3,8 +3,9 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::cli::queued::wait_until_enqueued;
-use crate::cli::{CliError, Context};
+use crate::cli::context::Context;
+use crate::cli::digest::wait_until_enqueued;
+use crate::cli::error::CliError;
 use crate::digest::IssueAction;
 use crate::domain::audit::AuditAction;
 use crate::domain::delivery::DeliveryState;
@@ -13,28 +14,31 @@ use crate::store::{DeliveryFilter, DeliveryRow};
 
 #[derive(Debug, Subcommand)]
 pub enum Deliveries {
-    /// Every copy of every mail: to whom, in what state, after how many tries, with the
-    /// server's last words
+    /// List every delivery with recipient, state, attempts and last SMTP reply
     List {
+        /// Only deliveries of this issue
         #[arg(long, value_name = "N")]
         issue: Option<String>,
-        /// queued, leased, sending, deferred, delivered, bounced, skipped or in_doubt
-        #[arg(long)]
+        #[arg(
+            long,
+            help = "Only deliveries in this state: queued, leased, sending, deferred, delivered, bounced, skipped or in_doubt"
+        )]
         state: Option<String>,
     },
-    /// Resume the issue if it is paused, try again now what waits, and send again to those
-    /// who bounced or are in doubt
+    /// Resume the issue if it is paused, make deferred deliveries due now, and requeue
+    /// bounced and in-doubt ones
     Retry {
+        /// The issue
         #[arg(long, value_name = "N")]
         issue: String,
-        /// Only what waits for its next try
+        /// Only deferred deliveries
         #[arg(long)]
         deferred_only: bool,
     },
 }
 
-/// Rows read at once.
-const PAGE: i64 = 1_000;
+/// Rows read per query, so that a long list takes little memory.
+const PAGE_SIZE: i64 = 1_000;
 
 impl Deliveries {
     pub async fn run(self, context: &Context) -> Result<(), CliError> {
@@ -50,7 +54,7 @@ impl Deliveries {
 
 async fn list(context: &Context, issue: Option<&str>, state: Option<&str>) -> Result<(), CliError> {
     let filter = DeliveryFilter {
-        issue: issue.map(issue_number).transpose()?,
+        issue: issue.map(parse_issue_number).transpose()?,
         state: state
             .map(DeliveryState::parse)
             .transpose()
@@ -62,10 +66,10 @@ async fn list(context: &Context, issue: Option<&str>, state: Option<&str>) -> Re
     loop {
         let page = app
             .store
-            .deliveries(&filter, after.as_deref(), PAGE)
+            .deliveries(&filter, after.as_deref(), PAGE_SIZE)
             .await?;
         for row in &page {
-            print(context, row)?;
+            print_delivery(context, row)?;
         }
         match page.last() {
             Some(last) => after = Some(last.id.clone()),
@@ -76,8 +80,8 @@ async fn list(context: &Context, issue: Option<&str>, state: Option<&str>) -> Re
     Ok(())
 }
 
-fn print(context: &Context, row: &DeliveryRow) -> Result<(), CliError> {
-    context.output.line(&row.to_json(), || {
+fn print_delivery(context: &Context, row: &DeliveryRow) -> Result<(), CliError> {
+    context.output.print_result(&row.to_json(), || {
         let issue = row
             .issue
             .map_or_else(|| row.kind.to_string(), |number| format!("No. {number}"));
@@ -93,30 +97,35 @@ fn print(context: &Context, row: &DeliveryRow) -> Result<(), CliError> {
 }
 
 async fn retry(context: &Context, issue: &str, deferred_only: bool) -> Result<(), CliError> {
-    let number = issue_number(issue)?;
+    let number = parse_issue_number(issue)?;
     let app = context.app().await?;
     let issue = app.store.issue(number).await?;
-    let issue = issue.ok_or_else(|| CliError::Failed(format!("there is no issue {number}")))?;
+    let issue = issue.ok_or_else(|| CliError::Failed(format!("issue {number} does not exist")))?;
     let now = app.clock.now();
     let apply =
         async |action: IssueAction| action.apply(&app.store, &issue.id, "command", now).await;
-    let resumed = apply(IssueAction::Resume).await? > 0;
-    let sooner = apply(IssueAction::RetryNow).await?;
-    let again = if deferred_only {
+    let is_resumed = apply(IssueAction::Resume).await? > 0;
+    let due_now = apply(IssueAction::RetryNow).await?;
+    let requeued = if deferred_only {
         0
     } else {
         apply(IssueAction::RequeueFailed).await?
     };
     app.audit(AuditAction::IssueSentAgain, number).await;
-    context.output.line(
-        &json!({ "issue": number.get(), "resumed": resumed, "due_now": sooner, "sent_again": again }),
-        || format!("No. {number}: {sooner} fall due now, {again} are sent again.{}", if resumed { " It goes on." } else { "" }),
-    )?;
+    let result = json!({
+        "issue": number.get(), "resumed": is_resumed, "due_now": due_now, "sent_again": requeued,
+    });
+    context.output.print_result(&result, || {
+        let resumed = if is_resumed { " Sending resumed." } else { "" };
+        format!(
+            "No. {number}: {due_now} deferred deliveries are due now, {requeued} requeued.{resumed}"
+        )
+    })?;
     app.close().await;
     Ok(())
 }
 
-fn issue_number(text: &str) -> Result<IssueNumber, CliError> {
+fn parse_issue_number(text: &str) -> Result<IssueNumber, CliError> {
     IssueNumber::parse(text)
         .map_err(|error| CliError::Usage(format!("--issue: {error}, got '{text}'")))
 }

@@ -8,53 +8,54 @@ use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::cli::{CliError, Context};
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
 use crate::config::Settings;
 use crate::domain::dkim_selector::Selector;
 use crate::mail::dkim::{self, GenerateError, KeyError, PrivateKey};
 
 #[derive(Debug, Subcommand)]
 pub enum Dkim {
-    /// Make the keys to sign mail with, and print what goes into the DNS and the settings
+    /// Create keys that sign mail, and print the DNS records and settings for them
     Generate {
-        /// The RSA key's name; the Ed25519 key's gets -ed25519 behind it. To renew keys,
-        /// take another one
+        /// Name of the RSA key; that of the Ed25519 key is SELECTOR-ed25519. To renew keys, use
+        /// another name
         #[arg(long, default_value = "broadsheet")]
         selector: String,
-        /// The folder for the two files, which only their owner can read
+        /// Directory for the two files, which only their owner can read
         #[arg(long, value_name = "DIR", default_value = "data")]
         out: PathBuf,
     },
 }
 
-/// The most that one string of a TXT record holds (RFC 1035 §3.3.14).
-const STRING_MAX: usize = 255;
+/// Maximum length in bytes of one string in a TXT record (RFC 1035 §3.3).
+const MAX_STRING_LENGTH: usize = 255;
 
 impl Dkim {
     pub fn run(self, context: &Context) -> Result<(), CliError> {
         let Self::Generate { selector, out } = self;
-        let domain = domain(&context.settings()?);
-        let keys = names(&selector)?.map(|(selector, algorithm)| NewKey {
+        let domain = signing_domain(&context.settings()?);
+        let keys = key_names(&selector)?.map(|(selector, algorithm)| NewKey {
             file: out.join(format!("dkim-{selector}.pem")),
             selector,
             algorithm,
         });
-        let records = make(&keys, &out)?;
-        let toml = toml(domain.as_deref(), &keys);
-        let lines: Vec<Value> = keys
+        let records = create_keys(&keys, &out)?;
+        let toml = settings_toml(domain.as_deref(), &keys);
+        let keys_json: Vec<Value> = keys
             .iter()
             .zip(&records)
-            .map(|(key, value)| key.json(domain.as_deref(), value))
+            .map(|(key, value)| key.to_json(domain.as_deref(), value))
             .collect();
-        let result = json!({ "domain": domain, "keys": lines, "toml": toml });
-        context.output.line(&result, || {
+        let result = json!({ "domain": domain, "keys": keys_json, "toml": toml });
+        context.output.print_result(&result, || {
             let records: Vec<String> = keys
                 .iter()
                 .zip(&records)
-                .map(|(key, value)| key.record(domain.as_deref(), value))
+                .map(|(key, value)| key.dns_record(domain.as_deref(), value))
                 .collect();
             format!(
-                "Made {} and {}.\n\nInto the DNS:\n\n{}\n\nInto broadsheet.toml, once the DNS has them:\n\n{toml}",
+                "Created {} and {}.\n\nAdd these DNS records:\n\n{}\n\nThen, when the DNS has them, add to broadsheet.toml:\n\n{toml}",
                 keys[0].file.display(),
                 keys[1].file.display(),
                 records.join("\n\n"),
@@ -77,22 +78,22 @@ struct NewKey {
 }
 
 impl NewKey {
-    fn pem(&self) -> Result<SecretString, GenerateError> {
+    fn generate_pem(&self) -> Result<SecretString, GenerateError> {
         match self.algorithm {
             Algorithm::Rsa => dkim::rsa_pem(),
             Algorithm::Ed25519 => dkim::ed25519_pem(),
         }
     }
 
-    /// Within the domain's zone while the domain is not known.
-    fn name(&self, domain: Option<&str>) -> String {
+    /// Returns the name of the DNS record, relative to the zone if the domain is unknown.
+    fn record_name(&self, domain: Option<&str>) -> String {
         match domain {
             Some(domain) => format!("{}._domainkey.{domain}", self.selector),
             None => format!("{}._domainkey", self.selector),
         }
     }
 
-    fn json(&self, domain: Option<&str>, value: &str) -> Value {
+    fn to_json(&self, domain: Option<&str>, value: &str) -> Value {
         json!({
             "selector": self.selector.as_str(),
             "algorithm": match self.algorithm {
@@ -100,38 +101,38 @@ impl NewKey {
                 Algorithm::Ed25519 => "ed25519",
             },
             "file": self.file,
-            "name": self.name(domain),
+            "name": self.record_name(domain),
             "type": "TXT",
             "value": value,
-            "strings": strings(value),
+            "strings": split_record(value),
         })
     }
 
-    /// As a zone file has it (RFC 1035 §5).
-    fn record(&self, domain: Option<&str>, value: &str) -> String {
+    /// Returns the record in the format of a zone file (RFC 1035 §5).
+    fn dns_record(&self, domain: Option<&str>, value: &str) -> String {
         let dot = if domain.is_some() { "." } else { "" };
-        let strings: Vec<String> = strings(value)
+        let strings: Vec<String> = split_record(value)
             .iter()
             .map(|text| format!("  \"{text}\""))
             .collect();
         format!(
             "{}{dot} IN TXT (\n{}\n)",
-            self.name(domain),
+            self.record_name(domain),
             strings.join("\n")
         )
     }
 }
 
-/// The domain that mail is signed for, as far as the settings tell.
-fn domain(settings: &Settings) -> Option<String> {
-    let of_from = |from: &crate::domain::mailbox::Mailbox| from.domain().to_owned();
-    match &settings.dkim {
-        Some(dkim) => Some(dkim.domain.clone()),
-        None => settings.newsletter.from.as_ref().map(of_from),
+/// Returns the domain for which mail is signed, if the settings contain it.
+fn signing_domain(settings: &Settings) -> Option<String> {
+    match (&settings.dkim, &settings.newsletter.from) {
+        (Some(dkim), _) => Some(dkim.domain.clone()),
+        (None, Some(from)) => Some(from.domain().to_owned()),
+        (None, None) => None,
     }
 }
 
-fn names(selector: &str) -> Result<[(Selector, Algorithm); 2], CliError> {
+fn key_names(selector: &str) -> Result<[(Selector, Algorithm); 2], CliError> {
     let parse = |text: &str| {
         Selector::parse(text).map_err(|error| CliError::Usage(format!("--selector: {error}")))
     };
@@ -141,20 +142,20 @@ fn names(selector: &str) -> Result<[(Selector, Algorithm); 2], CliError> {
     ])
 }
 
-/// Writes both files or none, and gives the values of their records.
-fn make(keys: &[NewKey], out: &Path) -> Result<Vec<String>, CliError> {
+/// Writes both files or neither, and returns the values of their DNS records.
+fn create_keys(keys: &[NewKey], out: &Path) -> Result<Vec<String>, CliError> {
     if let Some(key) = keys.iter().find(|key| key.file.exists()) {
-        return Err(exists(&key.file));
+        return Err(already_exists(&key.file));
     }
     let mut pems = Vec::new();
     for key in keys {
-        pems.push(key.pem()?);
+        pems.push(key.generate_pem()?);
     }
     fs::create_dir_all(out).map_err(|error| cannot_write(out, &error))?;
     for (index, (key, pem)) in keys.iter().zip(&pems).enumerate() {
         if let Err(error) = dkim::create(&key.file, pem.expose_secret()) {
-            for made in &keys[..index] {
-                let _ = fs::remove_file(&made.file);
+            for created in &keys[..index] {
+                let _ = fs::remove_file(&created.file);
             }
             return Err(cannot_write(&key.file, &error));
         }
@@ -167,31 +168,32 @@ fn make(keys: &[NewKey], out: &Path) -> Result<Vec<String>, CliError> {
 
 fn cannot_write(file: &Path, error: &std::io::Error) -> CliError {
     if error.kind() == ErrorKind::AlreadyExists {
-        return exists(file);
+        return already_exists(file);
     }
     CliError::Failed(format!("{} cannot be written: {error}", file.display()))
 }
 
-fn exists(file: &Path) -> CliError {
+fn already_exists(file: &Path) -> CliError {
     CliError::Failed(format!(
-        "{} exists, and a key is never overwritten; take another --selector or --out",
+        "{} exists, and keys are never overwritten; use another --selector or --out",
         file.display()
     ))
 }
 
-fn strings(value: &str) -> Vec<&str> {
-    let ends = (0..value.len()).step_by(STRING_MAX);
-    // A record is ASCII, so any byte may be cut at.
-    ends.filter_map(|from| value.get(from..value.len().min(from + STRING_MAX)))
+/// Splits the value of a TXT record into strings of the maximum length.
+fn split_record(value: &str) -> Vec<&str> {
+    let ends = (0..value.len()).step_by(MAX_STRING_LENGTH);
+    // The value is ASCII, so that every byte is a character boundary.
+    ends.filter_map(|from| value.get(from..value.len().min(from + MAX_STRING_LENGTH)))
         .collect()
 }
 
-/// The lines for the settings file.
-fn toml(domain: Option<&str>, keys: &[NewKey]) -> String {
+/// Returns the section for the settings file.
+fn settings_toml(domain: Option<&str>, keys: &[NewKey]) -> String {
     let keys: Vec<String> = keys
         .iter()
         .map(|key| {
-            // JSON's strings are TOML's.
+            // JSON strings are valid TOML strings.
             let (selector, file) = (json!(key.selector.as_str()), json!(key.file));
             format!("  {{ selector = {selector}, file = {file} }},\n")
         })
@@ -205,57 +207,60 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_records_fall_into_strings() {
-        let value = "x".repeat(STRING_MAX + 1);
+    fn dns_record_splits_long_value() {
+        let value = "x".repeat(MAX_STRING_LENGTH + 1);
         assert_eq!(
-            strings(&value).iter().map(|s| s.len()).collect::<Vec<_>>(),
+            split_record(&value)
+                .iter()
+                .map(|s| s.len())
+                .collect::<Vec<_>>(),
             [255, 1]
         );
-        assert_eq!(strings("short"), ["short"]);
+        assert_eq!(split_record("short"), ["short"]);
         let key = NewKey {
             selector: Selector::parse("s").unwrap(),
             algorithm: Algorithm::Rsa,
             file: "a\"b.pem".into(),
         };
         assert_eq!(
-            key.record(Some("example.com"), "v=DKIM1"),
+            key.dns_record(Some("example.com"), "v=DKIM1"),
             "s._domainkey.example.com. IN TXT (\n  \"v=DKIM1\"\n)"
         );
         assert!(
-            key.record(None, "v=DKIM1")
+            key.dns_record(None, "v=DKIM1")
                 .starts_with("s._domainkey IN TXT")
         );
         assert_eq!(
-            toml(None, &[key]),
+            settings_toml(None, &[key]),
             "[dkim]\ndomain = \"example.com\"\nkeys = [\n  { selector = \"s\", file = \"a\\\"b.pem\" },\n]"
         );
     }
 
     #[test]
-    fn both_files_or_none() {
+    fn create_keys_writes_both_files_or_neither() {
         let dir = tempfile::tempdir().unwrap();
         let key = |algorithm, name: &str| NewKey {
             selector: Selector::parse("s").unwrap(),
             algorithm,
             file: dir.path().join(name),
         };
-        // A folder that is not there: the second file cannot be made.
+        // The directory of the second file does not exist.
         let keys = [
             key(Algorithm::Ed25519, "a.pem"),
             key(Algorithm::Ed25519, "none/b.pem"),
         ];
-        assert!(make(&keys, dir.path()).is_err());
+        assert!(create_keys(&keys, dir.path()).is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         let keys = [
             key(Algorithm::Ed25519, "a.pem"),
             key(Algorithm::Ed25519, "b.pem"),
         ];
-        assert_eq!(make(&keys, dir.path()).unwrap().len(), 2);
+        assert_eq!(create_keys(&keys, dir.path()).unwrap().len(), 2);
         let before = fs::read(&keys[0].file).unwrap();
-        let Err(CliError::Failed(says)) = make(&keys, dir.path()) else {
-            panic!("it was overwritten")
+        let Err(CliError::Failed(message)) = create_keys(&keys, dir.path()) else {
+            panic!("the key was overwritten")
         };
-        assert!(says.contains("a.pem exists"), "{says}");
+        assert!(message.contains("a.pem exists"), "{message}");
         assert_eq!(fs::read(&keys[0].file).unwrap(), before);
     }
 }

@@ -1,4 +1,4 @@
-//! How a command ends when it does not end well.
+//! How a command ends if it does not succeed.
 
 use std::process::ExitCode;
 
@@ -9,29 +9,29 @@ use crate::domain::email_address::EmailAddressError;
 use crate::mail::dkim::{GenerateError, KeyError};
 use crate::store::StoreError;
 
-/// The exit status, and words for standard error.
+/// The exit status, and the message for standard error.
 #[derive(Debug)]
 pub enum CliError {
     /// Status 1.
     Failed(String),
-    /// Status 1, and all has been said already.
-    Told,
+    /// Status 1, without a message because the result was already printed.
+    Reported,
     /// Status 2: wrong usage or settings.
     Usage(String),
-    /// Status 75 (`EX_TEMPFAIL`): not finished yet; call again.
+    /// Status 75 (`EX_TEMPFAIL`): not finished yet; run the command again.
     NotFinished,
 }
 
 impl CliError {
-    /// Prints the words and gives the exit status.
+    /// Prints the message and returns the exit status.
     pub fn report(self) -> ExitCode {
-        let (status, words) = match self {
-            Self::Failed(words) => (1, words),
-            Self::Told => (1, String::new()),
-            Self::Usage(words) => (2, words),
+        let (status, message) = match self {
+            Self::Failed(message) => (1, message),
+            Self::Reported => (1, String::new()),
+            Self::Usage(message) => (2, message),
             Self::NotFinished => (75, String::new()),
         };
-        for line in words.lines() {
+        for line in message.lines() {
             eprintln!("broadsheet: {line}");
         }
         ExitCode::from(status)
@@ -67,7 +67,7 @@ impl From<EmailAddressError> for CliError {
     }
 }
 
-macro_rules! failed {
+macro_rules! impl_from_as_failed {
     ($($error:ty),+) => {
         $(impl From<$error> for CliError {
             fn from(error: $error) -> Self {
@@ -77,7 +77,7 @@ macro_rules! failed {
     };
 }
 
-failed!(
+impl_from_as_failed!(
     StoreError,
     DraftError,
     PublishError,

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::cli::{CliError, Context};
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
 use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::{FeedId, FeedPost};
@@ -14,21 +15,23 @@ use crate::store::{FeedOrigin, FeedRow};
 
 #[derive(Debug, Subcommand)]
 pub enum Feeds {
-    /// Read a blog from now on
+    /// Add a feed
     Add {
-        /// A feed's address, or the path of a file
+        /// Address of a feed, or path of a file
         #[arg(value_name = "URL|FILE")]
         source: String,
     },
-    /// Every feed, and how its last reading went
+    /// List every feed with the result of its last fetch
     List,
-    /// Read a feed once and show every usable post; nothing is kept
+    /// Fetch a feed and print its valid posts; stores nothing
     Check {
+        /// Address of a feed, or path of a file
         #[arg(value_name = "URL|FILE")]
         source: String,
     },
-    /// Read a blog no more
+    /// Remove a feed
     Remove {
+        /// Address or path as listed
         #[arg(value_name = "URL|FILE")]
         source: String,
     },
@@ -45,22 +48,22 @@ impl Feeds {
     }
 }
 
-fn parse(source: &str) -> Result<FeedSource, CliError> {
-    let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    FeedSource::parse(source, &here).map_err(|error| CliError::Usage(error.to_string()))
+fn parse_source(source: &str) -> Result<FeedSource, CliError> {
+    let working_dir = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    FeedSource::parse(source, &working_dir).map_err(|error| CliError::Usage(error.to_string()))
 }
 
-/// Adding reads the feed at once: a slip is better told now than on Friday.
+/// Adds a feed and fetches it at once, so that a typo is reported now.
 async fn add(context: &Context, source: &str) -> Result<(), CliError> {
-    let source = parse(source)?;
+    let source = parse_source(source)?;
     let app = context.app().await?;
-    let (posts, error) = match read(&app.fetcher(), &source).await {
+    let (posts, error) = match fetch(&app.fetcher(), &source).await {
         Ok(feed) => (feed.posts.len(), None),
         Err(error) => (0, Some(error)),
     };
     let now = app.clock.now();
     let name = source.to_string();
-    let added = app
+    let is_added = app
         .store
         .add_feed(
             &FeedId::new(now, &app.random),
@@ -69,16 +72,16 @@ async fn add(context: &Context, source: &str) -> Result<(), CliError> {
             now,
         )
         .await?;
-    if added {
+    if is_added {
         app.audit(AuditAction::FeedAdded, AuditTarget::Feed(name.clone()))
             .await;
     }
-    context.output.line(
-        &json!({ "url": name, "added": added, "posts": posts, "error": error }),
+    context.output.print_result(
+        &json!({ "url": name, "added": is_added, "posts": posts, "error": error }),
         || match &error {
-            Some(error) => format!("Added {name}, but it cannot be read now: {error}"),
-            None if added => format!("Added {name}: {posts} posts."),
-            None => format!("{name} is there already: {posts} posts."),
+            Some(error) => format!("Added {name}, but cannot read it now: {error}"),
+            None if is_added => format!("Added {name}: {posts} posts."),
+            None => format!("{name} already exists: {posts} posts."),
         },
     )?;
     app.close().await;
@@ -87,67 +90,65 @@ async fn add(context: &Context, source: &str) -> Result<(), CliError> {
 
 async fn list(context: &Context) -> Result<(), CliError> {
     let app = context.app().await?;
-    app.follow_settings().await?;
+    app.sync_feeds_from_settings().await?;
     for feed in app.store.feeds().await? {
-        let at = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
-        let line = json!({
-            "url": feed.source, "title": feed.title, "origin": origin(feed.origin), "last_read_at": at(feed.last_read_at),
-            "last_good_at": at(feed.last_good_at), "error": feed.last_error,
+        let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
+        let origin = match feed.origin {
+            FeedOrigin::Added => "added",
+            FeedOrigin::Settings => "settings",
+        };
+        let result = json!({
+            "url": feed.source, "title": feed.title, "origin": origin, "last_read_at": millis(feed.last_read_at),
+            "last_good_at": millis(feed.last_good_at), "error": feed.last_error,
         });
-        context.output.line(&line, || words(&feed))?;
+        context
+            .output
+            .print_result(&result, || feed_row_text(&feed))?;
     }
     app.close().await;
     Ok(())
 }
 
-const fn origin(origin: FeedOrigin) -> &'static str {
-    match origin {
-        FeedOrigin::Added => "added",
-        FeedOrigin::Settings => "settings",
-    }
-}
-
-fn words(feed: &FeedRow) -> String {
-    let day = |at: Timestamp| at.to_utc().format("%Y-%m-%d %H:%M").to_string();
+fn feed_row_text(feed: &FeedRow) -> String {
+    let minute = |at: Timestamp| at.to_utc().format("%Y-%m-%d %H:%M").to_string();
     let state = match (&feed.last_error, feed.last_good_at) {
-        (Some(error), Some(good)) => {
-            format!("could not be read: {error}. Last good: {}", day(good))
+        (Some(error), Some(success)) => {
+            format!("failed: {error}. Last success: {}", minute(success))
         }
-        (Some(error), None) => format!("could not be read: {error}"),
-        (None, Some(good)) => format!("read {}", day(good)),
+        (Some(error), None) => format!("failed: {error}"),
+        (None, Some(success)) => format!("read {}", minute(success)),
         (None, None) => "not read yet".to_owned(),
     };
     format!("{}  {state}", feed.source)
 }
 
 async fn check(context: &Context, source: &str) -> Result<(), CliError> {
-    let source = parse(source)?;
-    let settings = context.settings()?;
-    let fetcher = crate::app::fetcher(&settings);
-    match read(&fetcher, &source).await {
+    let source = parse_source(source)?;
+    let fetcher = crate::app::fetcher(&context.settings()?);
+    match fetch(&fetcher, &source).await {
         Ok(feed) => {
             let posts: Vec<_> = feed.posts.iter().map(post_json).collect();
-            let line = json!({
+            let result = json!({
                 "url": source.to_string(), "title": feed.title, "posts": posts, "passed_over": feed.skipped,
                 "error": null,
             });
-            context.output.line(&line, || feed_words(&feed))
+            context.output.print_result(&result, || feed_text(&feed))
         }
         Err(error) => {
-            let line = json!({ "url": source.to_string(), "posts": [], "error": error });
+            let result = json!({ "url": source.to_string(), "posts": [], "error": error });
             context
                 .output
-                .line(&line, || format!("We could not read this feed: {error}"))?;
-            Err(CliError::Told)
+                .print_result(&result, || format!("Cannot read this feed: {error}"))?;
+            Err(CliError::Reported)
         }
     }
 }
 
-async fn read(fetcher: &Fetcher, source: &FeedSource) -> Result<ParsedFeed, String> {
+async fn fetch(fetcher: &Fetcher, source: &FeedSource) -> Result<ParsedFeed, String> {
     match crate::feeds::read_feed(fetcher, source, &Validators::default()).await {
         Ok(FeedUpdate::New { feed, .. }) => Ok(feed),
         Ok(FeedUpdate::Unchanged) => {
-            Err("the server says 'unchanged' to whoever asks for the first time".to_owned())
+            Err("the server replied 'not modified' to an unconditional request".to_owned())
         }
         Err(error) => Err(error.to_string()),
     }
@@ -161,60 +162,55 @@ fn post_json(post: &FeedPost) -> serde_json::Value {
     })
 }
 
-fn feed_words(feed: &ParsedFeed) -> String {
-    let mut words = format!("{}: {} posts", feed.title, feed.posts.len());
+fn feed_text(feed: &ParsedFeed) -> String {
+    let mut text = format!("{}: {} posts", feed.title, feed.posts.len());
     if feed.skipped > 0 {
-        words.push_str(&format!(" ({} more have no link or no text)", feed.skipped));
+        text.push_str(&format!(
+            " ({} more have no link or no text)",
+            feed.skipped
+        ));
     }
     for post in &feed.posts {
         let day = post.published_at.map_or_else(
             || "no date".to_owned(),
             |at| at.to_utc().format("%Y-%m-%d").to_string(),
         );
-        let link = post
-            .link
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        words.push_str(&format!(
-            "\n\n{day}  {}\n  {link}\n  {}",
-            post.title, post.excerpt
+        let link = post.link.as_ref().map(ToString::to_string);
+        text.push_str(&format!(
+            "\n\n{day}  {}\n  {}\n  {}",
+            post.title,
+            link.unwrap_or_default(),
+            post.excerpt
         ));
     }
-    words
+    text
 }
 
 async fn remove(context: &Context, source: &str) -> Result<(), CliError> {
-    let name = parse(source)?.to_string();
+    let name = parse_source(source)?.to_string();
     let app = context.app().await?;
-    let known = app
-        .store
-        .feeds()
-        .await?
-        .into_iter()
-        .find(|feed| feed.source == name);
-    match known {
-        None => Err(CliError::Failed(format!(
-            "there is no feed {name}; see: broadsheet feeds list"
-        ))),
-        Some(feed)
-            if feed.origin == FeedOrigin::Settings && app.names_feed(Path::new("/"), &name) =>
-        {
-            Err(CliError::Failed(format!(
-                "{name} stands in feeds.urls; take it out there"
-            )))
-        }
-        Some(_) => {
-            app.store.remove_feed(&name).await?;
-            app.audit(AuditAction::FeedRemoved, AuditTarget::Feed(name.clone()))
-                .await;
-            context
-                .output
-                .line(&json!({ "url": name, "removed": true }), || {
-                    format!("Removed {name}.")
-                })?;
-            app.close().await;
-            Ok(())
-        }
+    let feeds = app.store.feeds().await?;
+    let feed = feeds
+        .iter()
+        .find(|feed| feed.source == name)
+        .ok_or_else(|| {
+            CliError::Failed(format!(
+                "the feed {name} does not exist; to list all: broadsheet feeds list"
+            ))
+        })?;
+    if feed.origin == FeedOrigin::Settings && app.is_configured_feed(Path::new("/"), &name) {
+        return Err(CliError::Failed(format!(
+            "{name} is set in feeds.urls; remove it there"
+        )));
     }
+    app.store.remove_feed(&name).await?;
+    app.audit(AuditAction::FeedRemoved, AuditTarget::Feed(name.clone()))
+        .await;
+    context
+        .output
+        .print_result(&json!({ "url": name, "removed": true }), || {
+            format!("Removed {name}.")
+        })?;
+    app.close().await;
+    Ok(())
 }

@@ -2,15 +2,18 @@
 
 use serde_json::json;
 
-use crate::cli::{CliError, Context};
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
 use crate::store::Store;
 
 pub async fn run(context: &Context) -> Result<(), CliError> {
     let app = context.app().await?;
     let version = Store::schema_version();
-    context.output.line(&json!({ "migration": version }), || {
-        format!("The database is at migration {version}.")
-    })?;
+    context
+        .output
+        .print_result(&json!({ "migration": version }), || {
+            format!("The database is at migration {version}.")
+        })?;
     app.close().await;
     Ok(())
 }

@@ -1,11 +1,13 @@
-//! Results on standard output: words for people, or one JSON object a line.
+//! Results on standard output: text for people, or one JSON object per line.
 
-use std::io::Write;
+use std::io::{ErrorKind, IsTerminal, Write};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::cli::CliError;
+use crate::cli::error::CliError;
 
+/// Prints results as text or JSON.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     json: bool,
@@ -16,48 +18,47 @@ impl Output {
         Self { json }
     }
 
-    /// One result: its JSON, or the words that say the same.
+    /// Prints one result: as JSON, or as the text that `to_text` returns.
     ///
     /// # Errors
-    /// When standard output is closed.
-    pub fn line(
+    /// [`CliError::Reported`] if standard output is closed, and [`CliError::Failed`] if
+    /// writing fails.
+    pub fn print_result(
         self,
         result: &impl Serialize,
-        words: impl FnOnce() -> String,
+        to_text: impl FnOnce() -> String,
     ) -> Result<(), CliError> {
         let line = if self.json {
             serde_json::to_string(result).map_err(|error| CliError::Failed(error.to_string()))?
         } else {
-            words()
+            to_text()
         };
-        self.print(&line)
+        self.print_text(&line)
     }
 
-    /// As it is.
+    /// Prints `text` unchanged.
     ///
     /// # Errors
-    /// When standard output is closed.
-    pub fn print(self, text: &str) -> Result<(), CliError> {
+    /// As [`print_result`](Self::print_result).
+    pub fn print_text(self, text: &str) -> Result<(), CliError> {
         let mut out = std::io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
-            // `broadsheet subscribers list | head` ends well.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(CliError::Told),
+            // `broadsheet subscribers list | head` must not print an error.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(CliError::Reported),
             written => Ok(written?),
         }
     }
 }
 
-/// A progress bar on a terminal, nothing elsewhere.
-pub fn progress_bar(length: u64, words: &'static str) -> indicatif::ProgressBar {
-    use std::io::IsTerminal;
+/// Returns a progress bar on a terminal, and a hidden one elsewhere.
+pub fn progress_bar(length: u64, message: &'static str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
-        return indicatif::ProgressBar::hidden();
+        return ProgressBar::hidden();
     }
-    let bar = indicatif::ProgressBar::new(length);
-    if let Ok(style) = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta}")
-    {
+    let bar = ProgressBar::new(length);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta}") {
         bar.set_style(style);
     }
-    bar.set_message(words);
+    bar.set_message(message);
     bar
 }

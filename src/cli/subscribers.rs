@@ -7,8 +7,9 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::app::App;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
 use crate::cli::output::progress_bar;
-use crate::cli::{CliError, Context};
 use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberName, SubscriberState};
@@ -17,71 +18,81 @@ use crate::subscription::{ImportError, ImportOptions, ImportProgress};
 
 #[derive(Debug, Subcommand)]
 pub enum Subscribers {
-    /// Take readers in from a CSV file: a column called email (or E-Mail, mail …), one
-    /// called name if there is one. Whoever left stays out
+    /// Import subscribers from a CSV file with a column email (or E-Mail, mail …) and
+    /// optionally name. People who unsubscribed are skipped
     Import {
+        /// The CSV file
         file: PathBuf,
         #[command(flatten)]
-        how: ImportFlags,
+        flags: ImportFlags,
     },
-    /// Write every reader as CSV, to standard output or a file
+    /// Export subscribers as CSV
     Export {
+        /// File to write [default: standard output]
         file: Option<PathBuf>,
+        /// Only subscribers in this state: pending, confirmed, unsubscribed or suppressed
         #[arg(long)]
         state: Option<String>,
     },
-    /// Take one reader in
+    /// Add one subscriber
     Add {
+        /// Email address
         email: String,
+        /// Name of the subscriber
         #[arg(long, default_value = "")]
         name: String,
         #[command(flatten)]
-        how: ImportFlags,
+        flags: ImportFlags,
     },
-    /// Every reader, the newest first
+    /// List subscribers, the newest first
     List {
-        /// pending, confirmed, unsubscribed or suppressed
+        /// Only subscribers in this state: pending, confirmed, unsubscribed or suppressed
         #[arg(long)]
         state: Option<String>,
-        /// The beginning of an address, or of a domain: @example.com
+        /// Beginning of an address, or of a domain like @example.com
         #[arg(long)]
         search: Option<String>,
     },
-    /// Remove a reader and all that leads to them; deliveries stay, without address
-    Erase { email: String },
+    /// Erase a subscriber's personal data; deliveries are kept without address
+    Erase {
+        /// Email address
+        email: String,
+    },
 }
 
 #[derive(Debug, Args)]
 pub struct ImportFlags {
-    /// Where they confirmed: kept as the consent record
+    /// Where the subscribers gave consent; stored with each as the record of it
     #[arg(long, value_name = "WHERE")]
     source: Option<String>,
-    /// Ask each for confirmation by mail instead of taking them as confirmed
+    /// Send a confirmation mail instead of importing as confirmed
     #[arg(long)]
     pending: bool,
 }
 
 impl ImportFlags {
-    fn taken_in(self, otherwise: &str) -> ImportOptions {
+    fn into_options(self, default_source: &str) -> ImportOptions {
         ImportOptions {
-            source: self.source.unwrap_or_else(|| otherwise.to_owned()),
+            source: self.source.unwrap_or_else(|| default_source.to_owned()),
             pending: self.pending,
         }
     }
 }
 
-/// Rows read at once.
-const PAGE: usize = 1_000;
+/// Rows read per query, so that a long list takes little memory.
+const PAGE_SIZE: usize = 1_000;
 
 impl Subscribers {
     pub async fn run(self, context: &Context) -> Result<(), CliError> {
         match self {
-            Self::Import { file, how } => import(context, &file, &how.taken_in("import")).await,
+            Self::Import { file, flags } => {
+                import(context, &file, &flags.into_options("import")).await
+            }
             Self::Export { file, state } => {
                 export(context, file.as_deref(), state.as_deref()).await
             }
-            Self::Add { email, name, how } => {
-                add(context, &email, &name, &how.taken_in("added by hand")).await
+            Self::Add { email, name, flags } => {
+                add(context, &email, &name, &flags.into_options("added by hand")).await
             }
             Self::List { state, search } => list(context, state.as_deref(), search).await,
             Self::Erase { email } => erase(context, &email).await,
@@ -89,38 +100,38 @@ impl Subscribers {
     }
 }
 
-async fn import(context: &Context, file: &Path, how: &ImportOptions) -> Result<(), CliError> {
+async fn import(context: &Context, file: &Path, options: &ImportOptions) -> Result<(), CliError> {
     let unreadable =
         |error: std::io::Error| CliError::Failed(format!("{}: {error}", file.display()));
     let opened = File::open(file).map_err(unreadable)?;
     let bar = progress_bar(opened.metadata().map_err(unreadable)?.len(), "Importing");
     let app = context.app().await?;
-    let mut told = Ok(());
+    let mut printed = Ok(());
     let report = app
         .subscriptions()
-        .import_csv(opened, how, |progress| match progress {
+        .import_csv(opened, options, |progress| match progress {
             ImportProgress::Read(bytes) => bar.set_position(bytes),
             ImportProgress::Rejected(refused) => {
-                let line = json!({ "row": refused.row, "error": refused.error.to_string() });
-                let said = bar.suspend(|| {
-                    context
-                        .output
-                        .line(&line, || format!("row {}: {}", refused.row, refused.error))
+                let result = json!({ "row": refused.row, "error": refused.error.to_string() });
+                let line_printed = bar.suspend(|| {
+                    context.output.print_result(&result, || {
+                        format!("row {}: {}", refused.row, refused.error)
+                    })
                 });
-                if told.is_ok() {
-                    told = said;
+                if printed.is_ok() {
+                    printed = line_printed;
                 }
             }
         })
         .await;
     bar.finish_and_clear();
-    told?;
+    printed?;
     let report = report.map_err(|error| match error {
         ImportError::Store(error) => error.into(),
         error => CliError::Failed(format!("{}: {error}", file.display())),
     })?;
-    let object = AuditTarget::Subscribers(report.tally.imported);
-    app.audit(AuditAction::SubscribersImported, object).await;
+    let target = AuditTarget::Subscribers(report.tally.imported);
+    app.audit(AuditAction::SubscribersImported, target).await;
     print_tally(context, report.tally, report.rejected)?;
     app.close().await;
     Ok(())
@@ -132,9 +143,9 @@ fn print_tally(context: &Context, tally: ImportTally, refused: u64) -> Result<()
         unchanged,
         kept_out,
     } = tally;
-    let line = json!({ "imported": imported, "unchanged": unchanged, "kept_out": kept_out, "refused": refused });
-    context.output.line(&line, || {
-        format!("{imported} imported, {unchanged} were there already, {kept_out} had left and stay out, {refused} refused.")
+    let result = json!({ "imported": imported, "unchanged": unchanged, "kept_out": kept_out, "refused": refused });
+    context.output.print_result(&result, || {
+        format!("{imported} imported, {unchanged} already subscribed, {kept_out} skipped (unsubscribed), {refused} rejected.")
     })
 }
 
@@ -142,7 +153,7 @@ async fn add(
     context: &Context,
     email: &str,
     name: &str,
-    how: &ImportOptions,
+    options: &ImportOptions,
 ) -> Result<(), CliError> {
     let address = EmailAddress::parse(email)?;
     let name =
@@ -150,12 +161,12 @@ async fn add(
     let app = context.app().await?;
     let tally = app
         .subscriptions()
-        .import_subscriber(address.clone(), name, how)
+        .import_subscriber(address.clone(), name, options)
         .await?;
     if tally.imported > 0
-        && let Some(reader) = app.store.subscriber_by_address(&address).await?
+        && let Some(subscriber) = app.store.subscriber_by_address(&address).await?
     {
-        app.audit(AuditAction::SubscriberAdded, reader.id).await;
+        app.audit(AuditAction::SubscriberAdded, subscriber.id).await;
     }
     print_tally(context, tally, 0)?;
     app.close().await;
@@ -165,16 +176,17 @@ async fn add(
 async fn erase(context: &Context, email: &str) -> Result<(), CliError> {
     let address = EmailAddress::parse(email)?;
     let app = context.app().await?;
-    let nobody = || CliError::Failed("there is no reader of that address".to_owned());
-    let reader = app.store.subscriber_by_address(&address).await?;
-    let reader = reader.ok_or_else(nobody)?;
+    let not_found = || CliError::Failed("no subscriber has this address".to_owned());
+    let subscriber = app.store.subscriber_by_address(&address).await?;
+    let subscriber = subscriber.ok_or_else(not_found)?;
     if !app.subscriptions().erase_by_address(&address).await? {
-        return Err(nobody());
+        return Err(not_found());
     }
-    app.audit(AuditAction::SubscriberErased, reader.id).await;
+    app.audit(AuditAction::SubscriberErased, subscriber.id)
+        .await;
     context
         .output
-        .line(&json!({ "erased": true }), || "Erased.".to_owned())?;
+        .print_result(&json!({ "erased": true }), || "Erased.".to_owned())?;
     app.close().await;
     Ok(())
 }
@@ -190,8 +202,8 @@ async fn list(
         order: Order::Newest,
     };
     let app = context.app().await?;
-    each(&app, &filter, |row| {
-        context.output.line(&row.to_json(), || {
+    for_each_subscriber(&app, &filter, |row| {
+        context.output.print_result(&row.to_json(), || {
             let since = row.since.to_utc().format("%Y-%m-%d");
             format!(
                 "{since}  {:<12}  {}  ({})",
@@ -229,28 +241,28 @@ async fn export(
         written.map_err(|error| CliError::Failed(format!("cannot write: {error}")))?;
     }
     out.flush()?;
-    let object = AuditTarget::Subscribers(export.row_count());
-    app.audit(AuditAction::SubscribersExported, object).await;
+    let target = AuditTarget::Subscribers(export.row_count());
+    app.audit(AuditAction::SubscribersExported, target).await;
     app.close().await;
     Ok(())
 }
 
-/// Walks the whole list, a page at a time.
-async fn each(
+/// Calls `visit` for all subscribers that match `filter`, reading page by page.
+async fn for_each_subscriber(
     app: &App,
     filter: &SubscriberFilter,
     mut visit: impl FnMut(&SubscriberRow) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     let mut page = app
         .store
-        .subscribers(filter, PageDirection::First, PAGE)
+        .subscribers(filter, PageDirection::First, PAGE_SIZE)
         .await?;
     while let Some(last) = page.last() {
         for row in &page {
             visit(row)?;
         }
         let after = PageDirection::After(&last.place);
-        page = app.store.subscribers(filter, after, PAGE).await?;
+        page = app.store.subscribers(filter, after, PAGE_SIZE).await?;
     }
     Ok(())
 }

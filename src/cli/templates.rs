@@ -3,27 +3,28 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::cli::{CliError, Context};
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
 
 #[derive(Debug, Subcommand)]
 pub enum Templates {
-    /// Render every mail with samples: names the file and line of each fault
+    /// Render every email template with sample data and print each error with file and line
     Check,
 }
 
 impl Templates {
     pub fn run(self, context: &Context) -> Result<(), CliError> {
         let settings = context.settings()?;
-        let faults = crate::mail::templates::check(settings.templates.dir.as_deref());
-        for fault in &faults {
-            let line = json!({ "file": fault.file, "line": fault.line, "error": fault.says });
-            context.output.line(&line, || fault.to_string())?;
+        let errors = crate::mail::templates::check(settings.templates.dir.as_deref());
+        for error in &errors {
+            let line = json!({ "file": error.file, "line": error.line, "error": error.says });
+            context.output.print_result(&line, || error.to_string())?;
         }
-        if !faults.is_empty() {
-            return Err(CliError::Told);
+        if !errors.is_empty() {
+            return Err(CliError::Reported);
         }
-        context.output.line(&json!({ "templates": "ok" }), || {
-            "The templates are fine.".to_owned()
-        })
+        context
+            .output
+            .print_result(&json!({ "templates": "ok" }), || "Templates OK.".to_owned())
     }
 }

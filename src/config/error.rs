@@ -1,18 +1,20 @@
-//! What is wrong with the settings, in words a person can act on.
+//! Errors in the settings: which key, what is wrong, what is expected, where it was set.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::config::keys;
 
-/// Where a setting comes from.
+/// Where the value of a setting comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
+    /// The defaults in the program.
     BuiltIn,
-    /// Saved at the desk, and kept in the database.
+    /// Saved in the admin UI and stored in the database.
     Database,
+    /// The settings file.
     File(PathBuf),
-    /// An environment variable, by name.
+    /// The environment variable with this name.
     Variable(String),
 }
 
@@ -26,40 +28,56 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn => f.write_str("built in"),
-            Self::Database => f.write_str("saved at the desk"),
+            Self::Database => f.write_str("saved in the admin UI"),
             Self::File(path) => write!(f, "in {}", path.display()),
             Self::Variable(name) => write!(f, "in {name}"),
         }
     }
 }
 
-/// One thing to put right. Secrets are never quoted.
+/// One error in the settings. Never quotes a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    #[error("{}: cannot be read: {says}", file.display())]
-    Unreadable { file: PathBuf, says: String },
-    #[error("line {line}: {says} ({origin})")]
+    /// The settings file cannot be read.
+    #[error("{}: cannot be read: {message}", file.display())]
+    Unreadable {
+        /// The settings file.
+        file: PathBuf,
+        /// The error of the operating system.
+        message: String,
+    },
+    /// The text is not valid TOML.
+    #[error("line {line}: {message} ({origin})")]
     Syntax {
+        /// Line number, from 1.
         line: usize,
-        says: String,
+        /// What the TOML parser expected.
+        message: String,
+        /// The file that contains the text.
         origin: Origin,
     },
-    #[error("{key}: {says} ({origin})")]
+    /// A key is unknown, or its value is missing or invalid.
+    #[error("{key}: {message} ({origin})")]
     Key {
+        /// Full name, `section.key`.
         key: String,
-        says: String,
+        /// What is wrong and what is expected.
+        message: String,
+        /// Where the value was set.
         origin: Origin,
     },
 }
 
 impl ConfigError {
-    /// Whether it is about the way out.
-    pub fn is_of_smtp(&self) -> bool {
+    /// Returns whether the error concerns a setting of section `smtp`.
+    pub fn is_smtp(&self) -> bool {
         matches!(self, Self::Key { key, .. } if key.starts_with("smtp."))
     }
 
-    /// Whether leaving out what the desk saved as `saved` may help: it is the faulty key
-    /// itself, or does not go with a value of its section that the file is right about.
+    /// Returns whether ignoring the saved setting `saved` may resolve the error.
+    ///
+    /// True for the saved setting itself, and for the settings of the same section when
+    /// the file or environment contains a value that contradicts one of them.
     pub(super) fn is_caused_by(&self, saved: &str) -> bool {
         match self {
             Self::Key {
@@ -73,30 +91,31 @@ impl ConfigError {
     }
 }
 
-/// All that is wrong with the settings, at least one fault.
+/// All errors in the settings; at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors {
-    faults: Vec<ConfigError>,
+    errors: Vec<ConfigError>,
 }
 
 impl ConfigErrors {
-    pub(super) fn new(faults: Vec<ConfigError>) -> Self {
-        Self { faults }
+    pub(super) fn new(errors: Vec<ConfigError>) -> Self {
+        Self { errors }
     }
 
-    pub fn faults(&self) -> &[ConfigError] {
-        &self.faults
+    /// Returns the errors in the order in which the settings were read.
+    pub fn errors(&self) -> &[ConfigError] {
+        &self.errors
     }
 }
 
-/// A fault a line.
+/// Writes one error per line.
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.faults.iter().enumerate() {
+        for (index, error) in self.errors.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
-            write!(f, "{fault}")?;
+            write!(f, "{error}")?;
         }
         Ok(())
     }

@@ -1,119 +1,80 @@
-//! The names of all settings.
+//! The names of the settings and what is known about each.
 
-/// Every section with its keys. A key that is not here is refused wherever it stands.
-pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    (
-        "newsletter",
-        &[
-            "name",
-            "tagline",
-            "from",
-            "reply_to",
-            "postal_address",
-            "language",
-            "accent",
-        ],
-    ),
-    ("server", &["listen", "public_url", "trusted_proxies"]),
-    ("database", &["url"]),
-    ("feeds", &["urls", "allow_private"]),
-    (
-        "digest",
-        &[
-            "max_posts",
-            "min_posts",
-            "max_age_days",
-            "order",
-            "count_clicks",
-        ],
-    ),
-    (
-        "schedule",
-        &["cron", "timezone", "catch_up_hours", "enabled"],
-    ),
-    (
-        "smtp",
-        &[
-            "url",
-            "password",
-            "password_file",
-            "connections",
-            "rate_per_second",
-            "return_path",
-            "in_doubt",
-        ],
-    ),
-    ("dkim", &["domain", "keys"]),
-    ("mail", &["outbox"]),
-    ("templates", &["dir"]),
-    (
-        "limits",
-        &[
-            "signups_per_ip_hour",
-            "signups_per_domain_hour",
-            "signups_per_token_hour",
-            "minimum_fill_ms",
-        ],
-    ),
-    ("secrets", &["key_file"]),
-    ("alerts", &["to", "draft_hours_before"]),
-];
-
-/// What may be saved at the desk. Not here: what a running process cannot change (where
-/// it listens, its database, its key), what names files of this machine, what opens the
-/// private network, and every secret.
-const DESK: &[&str] = &[
-    "newsletter.name",
-    "newsletter.tagline",
-    "newsletter.from",
-    "newsletter.reply_to",
-    "newsletter.postal_address",
-    "newsletter.language",
-    "newsletter.accent",
-    "server.public_url",
-    "digest.max_posts",
-    "digest.min_posts",
-    "digest.max_age_days",
-    "digest.order",
-    "digest.count_clicks",
-    "schedule.cron",
-    "schedule.timezone",
-    "schedule.catch_up_hours",
-    "schedule.enabled",
-    "smtp.url",
-    "smtp.connections",
-    "smtp.rate_per_second",
-    "smtp.return_path",
-    "smtp.in_doubt",
-    "limits.signups_per_ip_hour",
-    "limits.signups_per_domain_hour",
-    "limits.signups_per_token_hour",
-    "limits.minimum_fill_ms",
-    "alerts.to",
-    "alerts.draft_hours_before",
-];
-
-pub(super) fn is_admin_editable(key: &str) -> bool {
-    DESK.contains(&key)
-}
-
-pub(super) fn of_section(section: &str) -> Option<&'static [&'static str]> {
-    SECTIONS
-        .iter()
-        .find(|(name, _)| *name == section)
-        .map(|(_, keys)| *keys)
-}
-
-/// All keys as `section.key`.
-pub(super) fn all() -> impl Iterator<Item = String> {
-    SECTIONS
-        .iter()
-        .flat_map(|(section, keys)| keys.iter().map(move |key| format!("{section}.{key}")))
-}
-
+/// Prefix of all environment variables that set a setting.
 pub(super) const PREFIX: &str = "BROADSHEET_";
 
-/// The environment variable of `section.key`.
+/// One setting of a section's table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    /// Full name, `section.key`.
+    pub name: &'static str,
+    /// Whether the admin UI may save it.
+    pub is_admin_editable: bool,
+    /// Whether the value may contain a password.
+    pub is_secret: bool,
+}
+
+impl Key {
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            is_admin_editable: false,
+            is_secret: false,
+        }
+    }
+
+    /// Allows the admin UI to save the setting.
+    ///
+    /// Not for settings that a running process cannot change (listen address, database,
+    /// secret key), that name files of this machine, that allow requests to private
+    /// networks, or that are secrets.
+    pub const fn editable(mut self) -> Self {
+        self.is_admin_editable = true;
+        self
+    }
+
+    /// Marks a value that may contain a password, so that it is masked when shown.
+    pub const fn secret(mut self) -> Self {
+        self.is_secret = true;
+        self
+    }
+
+    /// Splits the name into section and key.
+    pub fn parts(&self) -> (&'static str, &'static str) {
+        self.name.split_once('.').unwrap_or((self.name, ""))
+    }
+}
+
+/// All settings, grouped by section.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyTable(pub &'static [&'static [Key]]);
+
+impl KeyTable {
+    pub fn iter(self) -> impl Iterator<Item = &'static Key> {
+        self.0.iter().copied().flatten()
+    }
+
+    pub fn find(self, name: &str) -> Option<&'static Key> {
+        self.iter().find(|key| key.name == name)
+    }
+
+    /// Describes why `section.key` is unknown and what exists instead.
+    pub fn describe_unknown(self, section: &str) -> String {
+        let of_section = self.iter().map(Key::parts);
+        let known: Vec<&str> = of_section
+            .filter_map(|(name, key)| (name == section).then_some(key))
+            .collect();
+        if known.is_empty() {
+            let sections = self.0.iter().filter_map(|keys| keys.first());
+            let sections: Vec<&str> = sections.map(|key| key.parts().0).collect();
+            format!("unknown key; the sections are {}", sections.join(", "))
+        } else {
+            format!("unknown key; [{section}] has {}", known.join(", "))
+        }
+    }
+}
+
+/// Returns the environment variable of `section.key`.
 pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase())
 }

@@ -1,135 +1,99 @@
-//! The layers of settings, later ones over earlier ones, each value with its origin.
+//! The layers of settings: later ones override earlier ones, each value has its origin.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use figment::providers::{Format, Toml};
-use figment::value::{Dict, Map, Value};
-use figment::{Error, Figment, Metadata, Profile, Provider};
+use toml::{Table, Value};
 
 use crate::config::error::{ConfigError, Origin};
-use crate::config::keys;
-use crate::config::sources::Saved;
+use crate::config::keys::{self, KeyTable};
 
-/// Built-in values, then what the desk saved, then a file, then the environment; only
-/// known keys, still untyped.
+/// The built-in layer, with comments: the sample that `broadsheet config default` prints.
+pub const DEFAULTS: &str = include_str!("default.toml");
+
+/// Settings saved in the admin UI: `section.key` and the value, as text as in the
+/// environment.
+pub type Saved = BTreeMap<String, String>;
+
+/// The untyped values of all known keys, and the errors found so far.
 pub(super) struct ConfigLayers {
-    figment: Figment,
-    faults: Vec<ConfigError>,
-}
-
-const DESK: &str = "desk";
-const ENVIRONMENT: &str = "environment";
-
-/// Where a whole layer comes from.
-#[derive(Clone, Copy)]
-enum Source<'a> {
-    BuiltIn,
-    Desk,
-    File(&'a Path),
-    Environment,
-}
-
-impl Source<'_> {
-    fn origin(self, key: &str) -> Origin {
-        match self {
-            Self::BuiltIn => Origin::BuiltIn,
-            Self::Desk => Origin::Database,
-            Self::File(path) => Origin::File(path.to_owned()),
-            Self::Environment => Origin::variable_of(key),
-        }
-    }
-
-    fn metadata(self) -> Metadata {
-        match self {
-            Self::BuiltIn => Metadata::default(),
-            Self::Desk => Metadata::named(DESK),
-            Self::File(path) => Metadata::from("file", path),
-            Self::Environment => Metadata::named(ENVIRONMENT),
-        }
-    }
-}
-
-struct Layer {
-    metadata: Metadata,
-    values: Dict,
-}
-
-impl Provider for Layer {
-    fn metadata(&self) -> Metadata {
-        self.metadata.clone()
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
-        Ok(Profile::Default.collect(self.values.clone()))
-    }
+    keys: KeyTable,
+    values: BTreeMap<String, (Value, Origin)>,
+    errors: Vec<ConfigError>,
 }
 
 impl ConfigLayers {
-    pub fn built_in() -> Self {
-        let layers = Self {
-            figment: Figment::new(),
-            faults: Vec::new(),
+    /// Starts with the built-in layer.
+    pub fn built_in(keys: KeyTable) -> Self {
+        let mut layers = Self {
+            keys,
+            values: BTreeMap::new(),
+            errors: Vec::new(),
         };
-        layers.toml(crate::config::DEFAULTS, Source::BuiltIn)
+        layers.add_toml(DEFAULTS, &Origin::BuiltIn);
+        layers
     }
 
-    /// What was saved at the desk: values as text, as in the environment. A key that is
-    /// not for the desk is a fault.
-    pub fn desk(mut self, saved: &Saved) -> Self {
-        let mut sections = Dict::new();
+    /// Adds what was saved in the admin UI. A key that is not editable there is an error.
+    pub fn add_saved(&mut self, saved: &Saved) {
         for (name, value) in saved {
-            match name.split_once('.') {
-                Some((section, key)) if keys::is_admin_editable(name) => {
-                    put(&mut sections, section, key, value.clone());
-                }
-                _ => self.faults.push(ConfigError::Key {
-                    key: name.clone(),
-                    says: "is not set at the desk".to_owned(),
-                    origin: Origin::Database,
-                }),
+            if self
+                .keys
+                .find(name)
+                .is_some_and(|key| key.is_admin_editable)
+            {
+                self.insert(name.clone(), Value::String(value.clone()), Origin::Database);
+            } else {
+                self.add_error(name, "cannot be set in the admin UI", Origin::Database);
             }
         }
-        self.add(sections, Source::Desk)
     }
 
-    /// The file `path`, which has this text.
-    pub fn file(self, path: &Path, text: &str) -> Self {
-        self.toml(text, Source::File(path))
+    /// Adds a settings file, given as its path and its text or the error of reading it.
+    pub fn add_file(&mut self, path: &Path, text: &Result<String, String>) {
+        match text {
+            Ok(text) => self.add_toml(text, &Origin::File(path.to_owned())),
+            Err(message) => self.errors.push(ConfigError::Unreadable {
+                file: path.to_owned(),
+                message: message.clone(),
+            }),
+        }
     }
 
-    pub fn unreadable(mut self, file: &Path, says: String) -> Self {
-        self.faults.push(ConfigError::Unreadable {
-            file: file.to_owned(),
-            says,
-        });
-        self
-    }
-
-    fn toml(mut self, text: &str, source: Source<'_>) -> Self {
-        match <Toml as Format>::from_str::<Dict>(text) {
-            Ok(values) => self.add(values, source),
+    fn add_toml(&mut self, text: &str, origin: &Origin) {
+        let sections = match text.parse::<Table>() {
+            Ok(sections) => sections,
             Err(error) => {
-                // The error's own display quotes the line, and with it perhaps a password.
-                let before = error
-                    .span()
-                    .and_then(|span| text.get(..span.start))
-                    .unwrap_or_default();
-                let line = before.matches('\n').count() + 1;
-                self.faults.push(ConfigError::Syntax {
-                    line,
-                    says: error.message().to_owned(),
-                    origin: source.origin(""),
+                // The error's `Display` quotes the line, which may contain a password.
+                let before = error.span().and_then(|span| text.get(..span.start));
+                self.errors.push(ConfigError::Syntax {
+                    line: before.unwrap_or_default().matches('\n').count() + 1,
+                    message: error.message().to_owned(),
+                    origin: origin.clone(),
                 });
-                self
+                return;
+            }
+        };
+        for (section, values) in sections {
+            match values {
+                Value::Table(values) => {
+                    for (key, value) in values {
+                        self.insert(format!("{section}.{key}"), value, origin.clone());
+                    }
+                }
+                _ => {
+                    let message = format!("expected a section, [{section}], with keys under it");
+                    self.add_error(&section, message, origin.clone());
+                }
             }
         }
     }
 
-    /// Takes the variables `BROADSHEET_<SECTION>__<KEY>`, all as text. Others that begin
-    /// with `BROADSHEET_` are left alone (Kubernetes makes some), unless they look like a
-    /// setting whose second underscore was forgotten.
-    pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut sections = Dict::new();
+    /// Adds the variables `BROADSHEET_<SECTION>__<KEY>`; their values are text.
+    ///
+    /// Ignores other variables with the prefix, because Kubernetes creates such variables
+    /// for services, unless one is the name of a setting with a single underscore.
+    pub fn add_environment(&mut self, variables: &[(String, String)]) {
         for (variable, value) in variables {
             let Some(name) = variable
                 .strip_prefix(keys::PREFIX)
@@ -137,95 +101,59 @@ impl ConfigLayers {
             else {
                 continue;
             };
-            if let Some((section, key)) = name.to_ascii_lowercase().split_once("__") {
-                put(&mut sections, section, key, value);
-            } else if let Some(key) =
-                keys::all().find(|key| key.replace('.', "_").eq_ignore_ascii_case(name))
+            if name.contains("__") {
+                let name = name.to_ascii_lowercase().replacen("__", ".", 1);
+                let origin = Origin::variable_of(&name);
+                self.insert(name, Value::String(value.clone()), origin);
+            } else if let Some(key) = self
+                .keys
+                .iter()
+                .find(|key| key.name.replace('.', "_").eq_ignore_ascii_case(name))
             {
-                let says = format!("write it with two underscores, {}", keys::variable(&key));
-                self.faults.push(ConfigError::Key {
-                    key,
-                    says,
-                    origin: Origin::Variable(variable),
-                });
+                let expected = keys::variable(key.name);
+                let message = format!("write it with two underscores, {expected}");
+                self.add_error(key.name, message, Origin::Variable(variable.clone()));
             }
         }
-        self.add(sections, Source::Environment)
     }
 
-    fn add(mut self, mut sections: Dict, source: Source<'_>) -> Self {
-        sections.retain(|section, values| {
-            let faults = &mut self.faults;
-            let mut fault = |key: String, says: String| {
-                let origin = source.origin(&key);
-                faults.push(ConfigError::Key { key, says, origin });
-            };
-            let Value::Dict(_, values) = values else {
-                fault(
-                    section.clone(),
-                    format!("expected a section, [{section}], with keys under it"),
-                );
-                return false;
-            };
-            values.retain(|key, _| {
-                let known = keys::of_section(section);
-                if known.is_some_and(|known| known.contains(&key.as_str())) {
-                    return true;
-                }
-                fault(format!("{section}.{key}"), unknown(section, known));
-                false
-            });
-            true
-        });
-        let metadata = source.metadata();
-        self.figment = self.figment.merge(Layer {
-            metadata,
-            values: sections,
-        });
-        self
+    fn insert(&mut self, name: String, value: Value, origin: Origin) {
+        if self.keys.find(&name).is_some() {
+            self.values.insert(name, (value, origin));
+        } else {
+            let section = name.split('.').next().unwrap_or_default();
+            let message = self.keys.describe_unknown(section);
+            self.add_error(&name, message, origin);
+        }
     }
 
-    /// The value of `section.key` in the topmost layer that has it.
-    pub fn get(&self, key: &str) -> Option<Value> {
-        self.figment.find_value(key).ok()
+    /// Returns all settings that exist.
+    pub fn keys(&self) -> KeyTable {
+        self.keys
     }
 
+    /// Returns the value of `section.key` in the topmost layer that has it.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.values.get(key).map(|(value, _)| value)
+    }
+
+    /// Returns the origin of that value; built in if no layer has one.
     pub fn origin(&self, key: &str) -> Origin {
-        let Some(metadata) = self.figment.find_metadata(key) else {
-            return Origin::BuiltIn;
-        };
-        match metadata
-            .source
-            .as_ref()
-            .and_then(|source| source.file_path())
-        {
-            Some(path) => Origin::File(path.to_owned()),
-            None if metadata.name == ENVIRONMENT => Origin::variable_of(key),
-            None if metadata.name == DESK => Origin::Database,
-            None => Origin::BuiltIn,
-        }
+        let value = self.values.get(key);
+        value.map_or(Origin::BuiltIn, |(_, origin)| origin.clone())
     }
 
-    pub fn take_faults(&mut self) -> Vec<ConfigError> {
-        std::mem::take(&mut self.faults)
+    /// Records an error about `key`, whose value was set at `origin`.
+    pub fn add_error(&mut self, key: &str, message: impl Into<String>, origin: Origin) {
+        self.errors.push(ConfigError::Key {
+            key: key.to_owned(),
+            message: message.into(),
+            origin,
+        });
     }
-}
 
-fn put(sections: &mut Dict, section: &str, key: &str, value: String) {
-    let section = sections
-        .entry(section.to_owned())
-        .or_insert_with(|| Value::from(Dict::new()));
-    if let Value::Dict(_, values) = section {
-        values.insert(key.to_owned(), Value::from(value));
-    }
-}
-
-fn unknown(section: &str, known: Option<&[&str]>) -> String {
-    match known {
-        Some(known) => format!("unknown key; [{section}] has {}", known.join(", ")),
-        None => {
-            let sections: Vec<&str> = keys::SECTIONS.iter().map(|(name, _)| *name).collect();
-            format!("unknown key; the sections are {}", sections.join(", "))
-        }
+    /// Returns all errors recorded so far.
+    pub fn into_errors(self) -> Vec<ConfigError> {
+        self.errors
     }
 }

@@ -1,43 +1,53 @@
-//! What must be set before mail may go out to readers.
+//! The settings that must be set before an issue may be sent.
 
-use crate::config::Settings;
+use crate::config::settings::Settings;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::mailbox::Mailbox;
 
-/// Whose newsletter it is: what every issue must say.
+/// The sender as every issue must name it.
 #[derive(Clone, Debug)]
 pub struct SenderIdentity {
+    /// Name of the newsletter.
     pub name: String,
+    /// Sender of the mail.
     pub from: Mailbox,
+    /// Address for replies, if it is not the sender's.
     pub reply_to: Option<EmailAddress>,
+    /// Postal address in the footer.
     pub postal_address: String,
 }
 
-/// Why no issue may go out yet, and what to do about it.
+/// A setting that prevents sending, and what to set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MissingSetting {
-    #[error("newsletter.name: needed before a send; what is the newsletter called?")]
+    /// `newsletter.name` is not set.
+    #[error("newsletter.name is required before sending")]
     Name,
-    #[error(
-        "newsletter.from: needed before a send; whom is the mail from, like 'The Weekly <news@example.com>'?"
-    )]
+    /// `newsletter.from` is not set.
+    #[error("newsletter.from is required before sending, e.g. 'The Weekly <news@example.com>'")]
     From,
+    /// `newsletter.postal_address` is not set.
     #[error(
-        "newsletter.postal_address: needed before a send; it stands at the foot of every issue"
+        "newsletter.postal_address is required before sending; it is in the footer of every issue"
     )]
     PostalAddress,
+    /// Mail would leave this machine with links that only work on this machine.
     #[error(
-        "server.public_url: {public_url} is this machine's own, and readers of mail sent by {smtp_host} could not follow its links; set the address that readers see"
+        "server.public_url: {public_url} only works on this machine, but {smtp_host} sends mail to other machines; expected the address under which subscribers reach this server"
     )]
     LoopbackLinks {
+        /// Value of `server.public_url`.
         public_url: String,
+        /// Host of `smtp.url`.
         smtp_host: String,
     },
 }
 
 impl Settings {
+    /// Returns the sender if all settings that sending requires are set.
+    ///
     /// # Errors
-    /// Everything that stands in the way of a send.
+    /// All settings that prevent sending.
     pub fn require_sending_settings(&self) -> Result<SenderIdentity, Vec<MissingSetting>> {
         let newsletter = &self.newsletter;
         let links = self.loopback_links();

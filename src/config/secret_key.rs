@@ -1,4 +1,4 @@
-//! The file of the secret key: made once, read at every start.
+//! The file of the secret key: created once, read at every start.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -8,36 +8,54 @@ use std::path::{Path, PathBuf};
 use crate::domain::random::Random;
 use crate::domain::signed_token::{KeyError, SecretKeys};
 
-/// A key file that was read.
+/// The content of a key file.
 #[derive(Debug)]
 pub struct KeyFile {
+    /// The keys: the first signs, all verify.
     pub keys: SecretKeys,
-    /// Whether this call made it.
-    pub made: bool,
-    /// Whether others on this machine may read it: a reason to warn. (No reason to stop:
-    /// secrets are mounted into containers like that.)
+    /// Whether this call created the file.
+    pub is_created: bool,
+    /// Whether other users of this machine may read the file. Only a reason to warn, because
+    /// container platforms mount secrets this way.
     pub readable_by_others: bool,
 }
 
+/// The key file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    #[error("secrets.key_file: {} is missing, and this database belongs to the key that was in it; put it back from a backup", file.display())]
-    Missing { file: PathBuf },
+    /// The file is missing, but the database was used with its key.
+    #[error("secrets.key_file: {} is missing, but this database was used with its key; restore it from a backup", file.display())]
+    Missing {
+        /// The key file.
+        file: PathBuf,
+    },
+    /// The file cannot be read or created.
     #[error("secrets.key_file: {} cannot be {doing}: {error}", file.display())]
     Io {
+        /// The key file.
         file: PathBuf,
+        /// What failed: `read` or `created`.
         doing: &'static str,
+        /// Why.
         error: io::Error,
     },
+    /// The file does not contain keys.
     #[error("secrets.key_file: {}: {error}", file.display())]
-    Malformed { file: PathBuf, error: KeyError },
+    Malformed {
+        /// The key file.
+        file: PathBuf,
+        /// Why.
+        error: KeyError,
+    },
 }
 
-/// Reads the key in `file`; if there is none and `may_create`, makes one, for its owner
-/// alone to read. Processes that make it at the same moment end with the same key.
+/// Reads the keys in `file`, and creates it with mode 0600 if it is missing and
+/// `may_create` is set. Processes that start concurrently get the same key.
 ///
 /// # Errors
-/// When it is missing and may not be made, cannot be read or written, or holds no key.
+/// [`KeyFileError::Missing`] if the file is missing and may not be created,
+/// [`KeyFileError::Io`] if it cannot be read or written, and [`KeyFileError::Malformed`] if
+/// it contains no valid key.
 pub fn load_or_create(
     file: &Path,
     random: &Random,
@@ -50,9 +68,9 @@ pub fn load_or_create(
             error,
         }
     };
-    let made = match fs::exists(file).map_err(failed("read"))? {
+    let is_created = match fs::exists(file).map_err(failed("read"))? {
         true => false,
-        false if may_create => create(file, random).map_err(failed("made"))?,
+        false if may_create => create(file, random).map_err(failed("created"))?,
         false => {
             return Err(KeyFileError::Missing {
                 file: file.to_owned(),
@@ -70,27 +88,29 @@ pub fn load_or_create(
     })?;
     Ok(KeyFile {
         keys,
-        made,
+        is_created,
         readable_by_others: mode & 0o077 != 0,
     })
 }
 
-/// Writes a new key beside `file` and links it into place whole, or not at all when
-/// another process was faster. Whether it was this one's.
+/// Creates `file` with a new key; returns false if another process created it first.
+///
+/// Writes a temporary file and hard-links it, so that other processes never see a partly
+/// written key.
 fn create(file: &Path, random: &Random) -> io::Result<bool> {
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
+    let directory = match file.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
     };
-    fs::create_dir_all(folder)?;
+    fs::create_dir_all(directory)?;
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", hex::encode(random.bytes::<8>())));
-    let fresh = folder.join(name);
-    let linked = write(&fresh, &SecretKeys::generate(random).to_file_text())
-        .and_then(|()| fs::hard_link(&fresh, file));
-    let _ = fs::remove_file(&fresh);
+    let temporary = directory.join(name);
+    let linked = write(&temporary, &SecretKeys::generate(random).to_file_text())
+        .and_then(|()| fs::hard_link(&temporary, file));
+    let _ = fs::remove_file(&temporary);
     match linked {
-        Ok(()) => File::open(folder)?.sync_all().map(|()| true),
+        Ok(()) => File::open(directory)?.sync_all().map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && fs::exists(file)? => {
             Ok(false)
         }
@@ -113,12 +133,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn made_once_for_its_owner_alone() {
+    fn load_or_create_creates_once_with_mode_0600() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("data/secret.key");
         let first = load_or_create(&file, &Random::seeded(1), true).unwrap();
         let again = load_or_create(&file, &Random::seeded(2), true).unwrap();
-        assert!(first.made && !again.made);
+        assert!(first.is_created && !again.is_created);
         assert!(!first.readable_by_others);
         assert_eq!(first.keys.fingerprint(), again.keys.fingerprint());
         assert_eq!(
@@ -128,12 +148,12 @@ mod tests {
         assert_eq!(
             fs::read_dir(file.parent().unwrap()).unwrap().count(),
             1,
-            "nothing is left beside it"
+            "no temporary file remains"
         );
     }
 
     #[test]
-    fn first_starts_at_once_end_with_one_key() {
+    fn concurrent_first_starts_get_one_key() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("secret.key");
         let start = std::sync::Barrier::new(8);
@@ -152,7 +172,7 @@ mod tests {
                 .map(|thread| thread.join().unwrap())
                 .collect()
         });
-        assert_eq!(loaded.iter().filter(|key| key.made).count(), 1);
+        assert_eq!(loaded.iter().filter(|key| key.is_created).count(), 1);
         assert!(
             loaded
                 .iter()
@@ -161,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn invalid_key_file_returns_error() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("secret.key");
         let random = Random::seeded(1);
@@ -186,15 +206,15 @@ mod tests {
                 ..
             })
         ));
-        let below_a_file = file.join("secret.key");
+        let file_below_file = file.join("secret.key");
         assert!(matches!(
-            load_or_create(&below_a_file, &random, true),
+            load_or_create(&file_below_file, &random, true),
             Err(KeyFileError::Io { .. })
         ));
     }
 
     #[test]
-    fn tells_when_others_may_read_it() {
+    fn readable_by_others_reflects_file_mode() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("secret.key");
         load_or_create(&file, &Random::seeded(1), true).unwrap();

@@ -1,295 +1,275 @@
-//! The sections of the settings, typed.
+//! The sections of the settings, one row per key. `smtp` is in [`smtp`](crate::config::smtp).
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use toml::Value;
 use url::Url;
 
-use crate::config::database_url::DatabaseUrl;
-use crate::config::reader::{ConfigReader, ReadResult, flag, number, text};
+use crate::config::keys::Key;
+use crate::config::reader::{ConfigReader, ReadResult};
+use crate::config::section::{Section, section};
 use crate::config::values::{
-    dkim_key, domain, feed_url, hours, language, lines, one_line, path, plain, post_order, socket,
+    any, boolean, days, domain, feed_url, hours, language, lines, list, milliseconds, number,
+    one_line, path, per_hour, socket_address, text, word,
 };
 use crate::domain::accent::Accent;
+use crate::domain::database_url::DatabaseUrl;
 use crate::domain::dkim_selector::Selector;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::host_port::HostPort;
+use crate::domain::issue::post::PostOrder;
 use crate::domain::issue::schedule::{self, ScheduleError};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::trusted_proxies::TrustedProxies;
 
-#[derive(Clone, Debug)]
-pub struct Newsletter {
-    pub name: Option<String>,
-    pub tagline: Option<String>,
-    pub from: Option<Mailbox>,
-    pub reply_to: Option<EmailAddress>,
-    /// May have several lines.
-    pub postal_address: Option<String>,
-    /// A language tag (RFC 5646) such as `en` or `pt-BR`.
-    pub language: String,
-    /// The colour of links and buttons.
-    pub accent: Accent,
-}
-
-impl Newsletter {
-    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
-        let name = reader.optional("newsletter.name", text(one_line));
-        let tagline = reader.optional("newsletter.tagline", text(one_line));
-        let from = reader.optional("newsletter.from", text(Mailbox::parse));
-        let reply_to = reader.optional("newsletter.reply_to", text(EmailAddress::parse));
-        let postal_address = reader.optional("newsletter.postal_address", text(lines));
-        let language = reader.needed("newsletter.language", text(language));
-        let accent = reader.optional("newsletter.accent", text(Accent::parse));
-        Ok(Self {
-            name: name?,
-            tagline: tagline?,
-            from: from?,
-            reply_to: reply_to?,
-            postal_address: postal_address?,
-            language: language?,
-            accent: accent?.unwrap_or_default(),
-        })
+section! {
+    /// Name, sender and appearance of the newsletter.
+    pub struct Newsletter {
+        /// Name of the newsletter. Required before sending.
+        name: Option<String> = optional("newsletter.name", text(one_line)).editable();
+        /// One sentence below the name.
+        tagline: Option<String> = optional("newsletter.tagline", text(one_line)).editable();
+        /// Sender of all mail. Required before sending.
+        from: Option<Mailbox> = optional("newsletter.from", text(Mailbox::parse)).editable();
+        /// Address for replies, if it is not the sender's.
+        reply_to: Option<EmailAddress> =
+            optional("newsletter.reply_to", text(EmailAddress::parse)).editable();
+        /// Postal address in the footer; may have several lines. Required before sending.
+        postal_address: Option<String> =
+            optional("newsletter.postal_address", text(lines)).editable();
+        /// A language tag (RFC 5646) such as `en` or `pt-BR`.
+        language: String = required("newsletter.language", text(language)).editable();
+        /// Color of links and buttons.
+        accent: Accent = or_default("newsletter.accent", text(Accent::parse)).editable();
     }
 }
 
-#[derive(Clone, Debug)]
-pub struct Server {
-    pub listen: SocketAddr,
-    pub public_url: PublicUrl,
-    pub trusted_proxies: TrustedProxies,
-}
-
-impl Server {
-    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
-        let listen = reader.needed("server.listen", text(socket));
-        let public_url = reader.needed("server.public_url", text(PublicUrl::parse));
-        let proxies = reader.list(
-            "server.trusted_proxies",
-            text(|text| TrustedProxies::parse([text]).map(|_| text.to_owned())),
-        );
-        let trusted_proxies = TrustedProxies::parse(proxies?.iter().map(String::as_str))
-            .map_err(|error| reader.fault("server.trusted_proxies", error));
-        Ok(Self {
-            listen: listen?,
-            public_url: public_url?,
-            trusted_proxies: trusted_proxies?,
-        })
+section! {
+    /// The HTTP server.
+    pub struct Server {
+        /// Address and port on which the server listens.
+        listen: SocketAddr = required("server.listen", text(socket_address));
+        /// Address under which subscribers reach the server.
+        public_url: PublicUrl = required("server.public_url", text(PublicUrl::parse)).editable();
+        /// Reverse proxies whose `X-Forwarded-For` header is trusted.
+        trusted_proxies: TrustedProxies = or_default("server.trusted_proxies", trusted_proxies);
     }
 }
 
-#[derive(Clone, Debug)]
-pub struct Database {
-    pub url: DatabaseUrl,
+fn trusted_proxies(value: &Value) -> Result<TrustedProxies, String> {
+    let networks = list(text(any))(value)?;
+    TrustedProxies::parse(networks.iter().map(String::as_str)).map_err(|error| error.to_string())
 }
 
-impl Database {
-    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
-        Ok(Self {
-            url: reader.needed("database.url", text(DatabaseUrl::parse))?,
-        })
+section! {
+    /// The database.
+    pub struct Database {
+        /// Where the database is.
+        url: DatabaseUrl = required("database.url", text(DatabaseUrl::parse)).secret();
     }
 }
 
-#[derive(Clone, Debug)]
-pub struct Feeds {
-    pub urls: Vec<Url>,
-    /// Services on private addresses that may be fetched all the same.
-    pub allow_private: Vec<HostPort>,
-}
-
-impl Feeds {
-    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
-        let urls = reader.list("feeds.urls", text(feed_url));
-        let allow_private = reader.list("feeds.allow_private", text(HostPort::parse));
-        Ok(Self {
-            urls: urls?,
-            allow_private: allow_private?,
-        })
+section! {
+    /// The blog's feeds.
+    pub struct Feeds {
+        /// Feeds in addition to those added by command or in the admin UI.
+        urls: Vec<Url> = or_default("feeds.urls", list(text(feed_url)));
+        /// Hosts with private addresses from which feeds may be fetched.
+        allow_private: Vec<HostPort> =
+            or_default("feeds.allow_private", list(text(HostPort::parse)));
     }
 }
 
-/// Which posts come first, and so into the issue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PostOrder {
-    Newest,
-    Hottest,
-}
-
-#[derive(Clone, Debug)]
-pub struct Digest {
-    pub max_posts: u16,
-    pub min_posts: u16,
-    pub max_age: Duration,
-    pub order: PostOrder,
-    /// Links in issues lead past this server, which counts them per post.
-    pub count_clicks: bool,
-}
-
-impl Digest {
-    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
-        let max_posts = reader.needed("digest.max_posts", number(1..=100));
-        let min_posts = reader.needed("digest.min_posts", number(1..=100));
-        let max_age = reader.needed("digest.max_age_days", number(1..=366));
-        let order = reader.needed("digest.order", text(post_order));
-        let count_clicks = reader.needed("digest.count_clicks", flag);
-        let (max_posts, min_posts) = (max_posts?, min_posts?);
-        if min_posts > max_posts {
-            let says = format!("{min_posts} is more than digest.max_posts, {max_posts}");
-            return Err(reader.fault("digest.min_posts", says));
-        }
-        Ok(Self {
-            max_posts,
-            min_posts,
-            max_age: hours(24 * max_age?),
-            order: order?,
-            count_clicks: count_clicks?,
-        })
+section! {
+    /// Which posts an issue contains.
+    pub struct Digest {
+        /// Maximum number of posts in an issue.
+        max_posts: u16 = required("digest.max_posts", number(1..=100)).editable();
+        /// No issue is created with fewer new posts than this.
+        min_posts: u16 = required("digest.min_posts", number(1..=100)).editable();
+        /// Maximum age of a post.
+        max_age: Duration = required("digest.max_age_days", days(1..=366)).editable();
+        /// Order of the posts, which also decides which posts are included.
+        order: PostOrder = required("digest.order", text(word)).editable();
+        /// Whether links of an issue go through this server, which counts clicks per post.
+        count_clicks: bool = required("digest.count_clicks", boolean).editable();
     }
+    check check_post_limits(max_posts, min_posts)
 }
 
+fn check_post_limits(
+    reader: &mut ConfigReader,
+    max_posts: &u16,
+    min_posts: &u16,
+) -> ReadResult<()> {
+    if min_posts <= max_posts {
+        return Ok(());
+    }
+    let message = format!("{min_posts} is more than digest.max_posts, {max_posts}");
+    Err(reader.invalid("digest.min_posts", message))
+}
+
+section! {
+    struct ScheduleTable {
+        cron: String = required("schedule.cron", text(any)).editable();
+        timezone: String = required("schedule.timezone", text(any)).editable();
+        catch_up: Duration = required("schedule.catch_up_hours", hours(1..=168)).editable();
+        enabled: bool = required("schedule.enabled", boolean).editable();
+    }
+    check parse_plan(cron, timezone)
+}
+
+fn parse_plan(
+    reader: &mut ConfigReader,
+    cron: &str,
+    timezone: &str,
+) -> ReadResult<schedule::Schedule> {
+    schedule::Schedule::parse(cron, timezone).map_err(|error| match error {
+        ScheduleError::Zone(_) => reader.invalid("schedule.timezone", error),
+        _ => reader.invalid("schedule.cron", error),
+    })
+}
+
+/// When issues are created and sent.
 #[derive(Clone, Debug)]
 pub struct Schedule {
+    /// Cron expression and time zone.
     pub plan: schedule::Schedule,
+    /// How long after its time a missed issue is still created.
     pub catch_up: Duration,
-    /// False stops slots, not delivery.
+    /// Whether issues are created automatically. Delivery continues when false.
     pub enabled: bool,
 }
 
-impl Schedule {
-    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
-        let cron = reader.needed("schedule.cron", text(plain));
-        let timezone = reader.needed("schedule.timezone", text(plain));
-        let catch_up = reader.needed("schedule.catch_up_hours", number(1..=168));
-        let enabled = reader.needed("schedule.enabled", flag);
-        let plan = schedule::Schedule::parse(&cron?, &timezone?).map_err(|error| match error {
-            ScheduleError::Zone(_) => reader.fault("schedule.timezone", error),
-            _ => reader.fault("schedule.cron", error),
-        });
+impl Section for Schedule {
+    const KEYS: &'static [Key] = ScheduleTable::KEYS;
+
+    fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
+        let table = ScheduleTable::read(reader)?;
         Ok(Self {
-            plan: plan?,
-            catch_up: hours(catch_up?),
-            enabled: enabled?,
+            plan: parse_plan(reader, &table.cron, &table.timezone)?,
+            catch_up: table.catch_up,
+            enabled: table.enabled,
         })
     }
 }
 
+section! {
+    struct DkimTable {
+        domain: Option<String> = optional("dkim.domain", text(domain));
+        keys: Vec<DkimKey> = or_default("dkim.keys", list(dkim_key));
+    }
+}
+
+/// DKIM signatures.
 #[derive(Clone, Debug)]
 pub struct Dkim {
+    /// Domain in the signatures (tag `d=`).
     pub domain: String,
-    /// At least one.
+    /// At least one key; all of them sign.
     pub keys: Vec<DkimKey>,
 }
 
+/// A DKIM key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DkimKey {
+    /// Name of the DNS record (tag `s=`).
     pub selector: Selector,
+    /// PEM file with the private key.
     pub file: PathBuf,
 }
 
-impl Dkim {
-    /// None when mail is not signed.
-    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Option<Self>> {
-        let domain = reader.optional("dkim.domain", text(domain));
-        let keys = reader.list("dkim.keys", dkim_key);
-        match (domain?, keys?) {
-            (None, keys) if keys.is_empty() => Ok(None),
-            (None, _) => Err(reader.fault(
+/// `None` if mail is not signed.
+impl Section for Option<Dkim> {
+    const KEYS: &'static [Key] = DkimTable::KEYS;
+
+    fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
+        let DkimTable { domain, keys } = DkimTable::read(reader)?;
+        match (domain, keys.is_empty()) {
+            (None, true) => Ok(None),
+            (None, false) => Err(reader.invalid(
                 "dkim.keys",
                 "dkim.domain is missing; set it to the domain of newsletter.from",
             )),
-            (Some(_), keys) if keys.is_empty() => Err(reader.fault(
+            (Some(_), true) => Err(reader.invalid(
                 "dkim.domain",
                 "dkim.keys is missing; expected [{ selector = \"…\", file = \"…\" }]",
             )),
-            (Some(domain), keys) => Ok(Some(Self { domain, keys })),
+            (Some(domain), false) => Ok(Some(Dkim { domain, keys })),
         }
     }
 }
 
-#[derive(Clone, Debug)]
-pub struct Mail {
-    pub outbox: PathBuf,
+fn dkim_key(value: &Value) -> Result<DkimKey, String> {
+    const EXPECTED: &str = "expected { selector = \"broadsheet\", file = \"data/dkim.pem\" }";
+    let table = value.as_table().ok_or(EXPECTED)?;
+    let mut keys = table.keys().map(String::as_str);
+    if let Some(unknown) = keys.find(|key| !matches!(*key, "selector" | "file")) {
+        return Err(format!("unknown key '{unknown}'; {EXPECTED}"));
+    }
+    let field = |name| {
+        let value = table.get(name).and_then(Value::as_str);
+        value.filter(|text| !text.is_empty()).ok_or(EXPECTED)
+    };
+    let (selector, file) = (field("selector")?, field("file")?);
+    Ok(DkimKey {
+        selector: Selector::parse(selector).map_err(|error| error.to_string())?,
+        file: file.into(),
+    })
 }
 
-impl Mail {
-    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
-        Ok(Self {
-            outbox: reader.needed("mail.outbox", text(path))?,
-        })
+section! {
+    /// Mail without an SMTP server.
+    pub struct Mail {
+        /// Directory for messages while `smtp.url` is not set.
+        outbox: PathBuf = required("mail.outbox", text(path));
     }
 }
 
-#[derive(Clone, Debug)]
-pub struct Templates {
-    /// Overrides the built-in mail templates.
-    pub dir: Option<PathBuf>,
-}
-
-impl Templates {
-    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
-        Ok(Self {
-            dir: reader.optional("templates.dir", text(path))?,
-        })
+section! {
+    /// Custom email templates.
+    pub struct Templates {
+        /// Directory with templates that override the built-in ones.
+        dir: Option<PathBuf> = optional("templates.dir", text(path));
     }
 }
 
-#[derive(Clone, Debug)]
-pub struct Limits {
-    pub signups_per_ip_hour: NonZeroU32,
-    pub signups_per_domain_hour: NonZeroU32,
-    pub signups_per_token_hour: NonZeroU32,
-    /// A form filled in faster than this is asked for once more.
-    pub minimum_fill: Duration,
-}
-
-impl Limits {
-    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
-        let per_ip = reader.needed("limits.signups_per_ip_hour", number(1..=1_000_000));
-        let per_domain = reader.needed("limits.signups_per_domain_hour", number(1..=1_000_000));
-        let per_token = reader.needed("limits.signups_per_token_hour", number(1..=1_000_000));
-        let fill = reader.needed("limits.minimum_fill_ms", number(0..=600_000));
-        // The range has no zero; the type need not take our word for it.
-        let not_zero = |number: u32| NonZeroU32::MIN.saturating_add(number.saturating_sub(1));
-        Ok(Self {
-            signups_per_ip_hour: not_zero(per_ip?),
-            signups_per_domain_hour: not_zero(per_domain?),
-            signups_per_token_hour: not_zero(per_token?),
-            minimum_fill: Duration::from_millis(fill?),
-        })
+section! {
+    /// Protection against automated sign-ups.
+    pub struct Limits {
+        /// Maximum sign-ups from one IP address per hour.
+        signups_per_ip_hour: NonZeroU32 =
+            required("limits.signups_per_ip_hour", per_hour).editable();
+        /// Maximum sign-ups with addresses of one domain per hour.
+        signups_per_domain_hour: NonZeroU32 =
+            required("limits.signups_per_domain_hour", per_hour).editable();
+        /// Maximum sign-ups with one API token per hour.
+        signups_per_token_hour: NonZeroU32 =
+            required("limits.signups_per_token_hour", per_hour).editable();
+        /// A form that was filled in faster than this asks for one more click.
+        minimum_fill: Duration =
+            required("limits.minimum_fill_ms", milliseconds(0..=600_000)).editable();
     }
 }
 
-#[derive(Clone, Debug)]
-pub struct Secrets {
-    pub key_file: PathBuf,
-}
-
-impl Secrets {
-    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
-        Ok(Self {
-            key_file: reader.needed("secrets.key_file", text(path))?,
-        })
+section! {
+    /// Secrets.
+    pub struct Secrets {
+        /// File with the key that signs links.
+        key_file: PathBuf = required("secrets.key_file", text(path));
     }
 }
 
-#[derive(Clone, Debug)]
-pub struct Alerts {
-    pub to: Vec<EmailAddress>,
-    /// How long before its slot a draft is told of; zero: not at all.
-    pub draft_before: Duration,
-}
-
-impl Alerts {
-    pub(super) fn read(reader: &mut ConfigReader) -> ReadResult<Self> {
-        let to = reader.list("alerts.to", text(EmailAddress::parse));
-        let before = reader.needed("alerts.draft_hours_before", number(0..=144));
-        Ok(Self {
-            to: to?,
-            draft_before: hours(before?),
-        })
+section! {
+    /// Notifications of the operator by email.
+    pub struct Alerts {
+        /// Addresses that are notified.
+        to: Vec<EmailAddress> = or_default("alerts.to", list(text(EmailAddress::parse))).editable();
+        /// How long before its slot the notification about a draft is sent; zero turns it off.
+        draft_before: Duration = required("alerts.draft_hours_before", hours(0..=144)).editable();
     }
 }

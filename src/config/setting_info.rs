@@ -1,79 +1,74 @@
-//! The settings as people are shown them.
+//! The settings as text, for people.
 
-use figment::value::Value;
+use toml::Value;
 use url::Url;
 
 use crate::config::error::Origin;
-use crate::config::keys;
+use crate::config::keys::Key;
 use crate::config::layers::ConfigLayers;
-use crate::config::reader::shown;
+use crate::config::values::describe;
 
-/// One setting that holds.
+/// A setting with its effective value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingInfo {
+    /// Name of the section.
     pub section: &'static str,
-    /// Without its section.
+    /// Name without the section.
     pub key: &'static str,
-    /// As text, without passwords; none when unset.
+    /// The value as text, without passwords; `None` if unset.
     pub value: Option<String>,
+    /// Where the value was set.
     pub origin: Origin,
-    /// Whether the desk may save it: neither file nor environment have it.
-    pub is_for_the_desk: bool,
+    /// Whether the admin UI may change it: false if the file or environment sets it.
+    pub is_admin_editable: bool,
 }
 
 impl SettingInfo {
-    /// With its section.
+    /// Returns the full name, `section.key`.
     pub fn name(&self) -> String {
         format!("{}.{}", self.section, self.key)
     }
 }
 
-/// Settings that may hold a password.
-const SECRET: &[&str] = &["database.url", "smtp.url", "smtp.password"];
 const HIDDEN: &str = "***";
 
-pub(super) fn of(layers: &ConfigLayers) -> Vec<SettingInfo> {
-    let all = keys::SECTIONS
-        .iter()
-        .flat_map(|(section, keys)| keys.iter().map(move |key| (*section, *key)));
-    all.map(|(section, key)| {
-        let name = format!("{section}.{key}");
-        let value = layers.get(&name).map(|value| text(&value));
+/// Returns all settings in the order of `default.toml`, valid or not.
+pub(super) fn list(layers: &ConfigLayers) -> Vec<SettingInfo> {
+    let info = |key: &Key| {
+        let (section, name) = key.parts();
+        let value = layers.get(key.name).map(to_text);
         let value = value.filter(|text| !text.trim().is_empty());
-        let origin = layers.origin(&name);
+        let origin = layers.origin(key.name);
         SettingInfo {
             section,
-            key,
-            value: value.map(|text| {
-                if SECRET.contains(&name.as_str()) {
-                    without_password(&text)
-                } else {
-                    text
-                }
+            key: name,
+            value: value.map(|text| match key.is_secret {
+                true => without_password(&text),
+                false => text,
             }),
-            is_for_the_desk: keys::is_admin_editable(&name)
+            is_admin_editable: key.is_admin_editable
                 && matches!(origin, Origin::BuiltIn | Origin::Database),
             origin,
         }
-    })
-    .collect()
+    };
+    layers.keys().iter().map(info).collect()
 }
 
-fn text(value: &Value) -> String {
+fn to_text(value: &Value) -> String {
     match value {
-        Value::String(_, text) => text.clone(),
-        Value::Array(_, values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
-        Value::Dict(_, pairs) => {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(to_text).collect::<Vec<_>>().join(", "),
+        Value::Table(pairs) => {
             let pairs = pairs
                 .iter()
-                .map(|(key, value)| format!("{key} = {}", text(value)));
+                .map(|(key, value)| format!("{key} = {}", to_text(value)));
             pairs.collect::<Vec<_>>().join(", ")
         }
-        other => shown(other),
+        other => describe(other),
     }
 }
 
-/// What has a password, or cannot be read well enough to say, shows nothing of it.
+/// Masks the password in a URL, and all of a text that is not a URL with a host.
 fn without_password(text: &str) -> String {
     if text.starts_with("sqlite:") {
         return text.to_owned();
@@ -81,12 +76,12 @@ fn without_password(text: &str) -> String {
     let Some(mut url) = Url::parse(text).ok().filter(Url::has_host) else {
         return HIDDEN.to_owned();
     };
-    let hidden = url.password().is_none() || url.set_password(Some(HIDDEN)).is_ok();
-    // PostgreSQL takes a password among the options, too.
+    let is_masked = url.password().is_none() || url.set_password(Some(HIDDEN)).is_ok();
+    // A PostgreSQL URL may contain the password as a query parameter.
     if url.query().is_some_and(|query| query.contains("pass")) {
         url.set_query(None);
     }
-    if hidden {
+    if is_masked {
         url.to_string()
     } else {
         HIDDEN.to_owned()
@@ -96,9 +91,10 @@ fn without_password(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::settings::KEYS;
 
     #[test]
-    fn every_setting_is_listed_with_where_it_was_set() {
+    fn list_contains_every_setting_with_its_origin() {
         let variables = [
             (
                 "BROADSHEET_FEEDS__URLS",
@@ -110,12 +106,16 @@ mod tests {
             ),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let listed = of(&ConfigLayers::built_in().environment(variables));
-        assert_eq!(listed.len(), keys::all().count());
+        let mut layers = ConfigLayers::built_in(KEYS);
+        layers.add_environment(&variables);
+
+        let listed = list(&layers);
+
+        assert_eq!(listed.len(), KEYS.iter().count());
         let find = |section, key| {
             listed
                 .iter()
-                .find(|it| (it.section, it.key) == (section, key))
+                .find(|setting| (setting.section, setting.key) == (section, key))
                 .unwrap()
         };
         let listen = find("server", "listen");
@@ -137,8 +137,8 @@ mod tests {
     }
 
     #[test]
-    fn no_password_is_shown() {
-        for (text, told) in [
+    fn without_password_masks_passwords() {
+        for (text, expected) in [
             ("sqlite:data/broadsheet.db", "sqlite:data/broadsheet.db"),
             (
                 "postgres://u:pw@db.example/name",
@@ -155,7 +155,7 @@ mod tests {
             ("smtps://mail.example", "smtps://mail.example"),
             ("u:pw@mail.example", "***"),
         ] {
-            assert_eq!(without_password(text), told);
+            assert_eq!(without_password(text), expected);
         }
     }
 }

@@ -1,19 +1,41 @@
-//! Where settings come from, kept so that they can be read again when the desk saves.
+//! The sources of the settings, kept so that they can be combined again after a save.
 
-use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::config::Settings;
 use crate::config::error::{ConfigError, ConfigErrors, Origin};
-use crate::config::layers::ConfigLayers;
+use crate::config::keys;
+use crate::config::layers::{ConfigLayers, Saved};
 use crate::config::reader::ConfigReader;
+use crate::config::settings::{KEYS, Settings};
 
-/// What the desk saved: `section.key` and its value, as text as in the environment.
-pub type Saved = BTreeMap<String, String>;
+const FILE_NAME: &str = "broadsheet.toml";
 
-/// The file and the environment as they were when the program started: a file that is
-/// half edited must not come into force because somebody saves at the desk.
+/// Returns the settings file: `requested` (`--config` or `BROADSHEET_CONFIG`), otherwise
+/// `broadsheet.toml` in `working_dir` if it exists.
+///
+/// A requested file need not exist; [`Sources::settings`] then returns an error.
+pub fn choose_file(requested: Option<PathBuf>, working_dir: &Path) -> Option<PathBuf> {
+    let requested = requested.filter(|path| !path.as_os_str().is_empty());
+    requested.or_else(|| Some(working_dir.join(FILE_NAME)).filter(|path| path.is_file()))
+}
+
+/// Returns the variables that may be settings. `all` is like [`std::env::vars_os`].
+pub fn environment(
+    all: impl IntoIterator<Item = (OsString, OsString)>,
+) -> impl Iterator<Item = (String, String)> {
+    all.into_iter().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        let value = value.to_string_lossy().into_owned();
+        name.starts_with(keys::PREFIX).then_some((name, value))
+    })
+}
+
+/// The settings file and the environment as they were when the program started.
+///
+/// The file is read once: saving a setting in the admin UI must not apply a file that is
+/// being edited.
 #[derive(Clone)]
 pub struct Sources {
     file: Option<SettingsFile>,
@@ -23,18 +45,21 @@ pub struct Sources {
 #[derive(Clone)]
 struct SettingsFile {
     path: PathBuf,
+    /// The content, or the error of reading it.
     text: Result<String, String>,
 }
 
-/// Settings, and what of the saved ones could not be used.
+/// Settings, and the errors in saved settings that were ignored.
 #[derive(Clone, Debug)]
 pub struct LoadedSettings {
+    /// The settings without the ignored ones.
     pub settings: Settings,
+    /// Why saved settings were ignored.
     pub unusable: Vec<ConfigError>,
 }
 
 impl Sources {
-    /// See [`Settings::load`].
+    /// Reads `file`, which must exist if given. `variables` are those of [`environment`].
     pub fn new(file: Option<&Path>, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         Self {
             file: file.map(|path| SettingsFile {
@@ -45,52 +70,54 @@ impl Sources {
         }
     }
 
-    /// The settings with `saved` among them.
+    /// Returns the settings, including `saved`.
     ///
     /// # Errors
-    /// All faults, those of what is saved too.
+    /// [`ConfigErrors`] with all errors: an unreadable file, TOML syntax, unknown keys,
+    /// invalid values.
     pub fn settings(&self, saved: &Saved) -> Result<Settings, ConfigErrors> {
-        let mut layers = ConfigLayers::built_in().desk(saved);
+        let mut layers = ConfigLayers::built_in(KEYS);
+        layers.add_saved(saved);
         if let Some(file) = &self.file {
-            layers = match &file.text {
-                Ok(text) => layers.file(&file.path, text),
-                Err(says) => layers.unreadable(&file.path, says.clone()),
-            };
+            layers.add_file(&file.path, &file.text);
         }
-        let mut reader = ConfigReader::new(layers.environment(self.variables.iter().cloned()));
+        layers.add_environment(&self.variables);
+        let mut reader = ConfigReader { layers };
         let settings = Settings::read(&mut reader);
         reader.finish(settings)
     }
 
-    /// The settings with as much of `saved` as can be used: what a newer version saved, or
-    /// what does not go with the file any more, must not keep the program from starting.
+    /// Returns the settings with as much of `saved` as is valid.
+    ///
+    /// A setting saved by a newer version, or one that contradicts a changed file, must
+    /// not prevent the program from starting.
     ///
     /// # Errors
-    /// All faults of file and environment.
+    /// [`ConfigErrors`] with all errors of file and environment.
     pub fn settings_with(&self, saved: &Saved) -> Result<LoadedSettings, ConfigErrors> {
         let mut saved = saved.clone();
         let mut unusable = Vec::new();
         loop {
-            let error = match self.settings(&saved) {
+            let errors = match self.settings(&saved) {
                 Ok(settings) => return Ok(LoadedSettings { settings, unusable }),
-                Err(error) => error,
+                Err(errors) => errors,
             };
             let before = saved.len();
-            for fault in error.faults() {
-                saved.retain(|key, _| !fault.is_caused_by(key));
+            for error in errors.errors() {
+                saved.retain(|key, _| !error.is_caused_by(key));
             }
             if saved.len() == before {
-                return Err(error);
+                return Err(errors);
             }
-            unusable.extend(error.faults().iter().cloned());
+            unusable.extend(errors.errors().iter().cloned());
         }
     }
 
-    /// `saved` with `changes` (`None` forgets a value), if file and environment leave all
-    /// of them to the desk.
+    /// Returns `saved` with `changes` applied; `None` removes a value.
     ///
     /// # Errors
-    /// A fault for each key that is not the desk's.
+    /// [`ConfigErrors`] with an error for each key that the admin UI may not change,
+    /// because it is not editable there or is set in the file or environment.
     pub fn change(
         &self,
         saved: &Saved,
@@ -98,14 +125,14 @@ impl Sources {
     ) -> Result<Saved, ConfigErrors> {
         let listing = self.settings_with(saved)?.settings.listing;
         let mut changed = saved.clone();
-        let mut faults = Vec::new();
+        let mut errors = Vec::new();
         for (key, value) in changes {
-            let listed = listing.iter().find(|listed| listed.name() == *key);
-            if !listed.is_some_and(|listed| listed.is_for_the_desk) {
-                faults.push(ConfigError::Key {
+            let setting = listing.iter().find(|setting| setting.name() == *key);
+            if !setting.is_some_and(|setting| setting.is_admin_editable) {
+                errors.push(ConfigError::Key {
                     key: key.clone(),
-                    says: "is not changed at the desk".to_owned(),
-                    origin: listed.map_or(Origin::Database, |listed| listed.origin.clone()),
+                    message: "cannot be changed in the admin UI".to_owned(),
+                    origin: setting.map_or(Origin::Database, |setting| setting.origin.clone()),
                 });
             } else if let Some(value) = value {
                 changed.insert(key.clone(), value.clone());
@@ -113,15 +140,15 @@ impl Sources {
                 changed.remove(key);
             }
         }
-        if faults.is_empty() {
+        if errors.is_empty() {
             Ok(changed)
         } else {
-            Err(ConfigErrors::new(faults))
+            Err(ConfigErrors::new(errors))
         }
     }
 }
 
-/// Not shown: there are passwords among them.
+/// Hides the content, which may contain passwords.
 impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sources(…)")

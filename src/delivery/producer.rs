@@ -9,7 +9,6 @@
 
 use std::time::Duration;
 
-use fail::fail_point;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;

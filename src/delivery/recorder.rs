@@ -10,7 +10,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use fail::fail_point;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 

@@ -22,7 +22,7 @@ pub use hotness::Hotness;
 pub use issue_actions::IssueAction;
 pub use manual_post::ManualPost;
 pub use publish::{PublishError, Published};
-pub use select::{Exclusion, Inclusion, Order, Placement, Reason, Rules, Selection};
+pub use select::{Exclusion, Inclusion, Placement, Reason, Rules, Selection};
 pub use summary::SendResult;
 
 use crate::domain::clock::{Clock, Timestamp};

@@ -10,7 +10,7 @@ use crate::digest::author_affinity::AuthorAffinity;
 use crate::digest::hotness::Hotness;
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::draft_edits::{DraftEdits, PostEdit};
-use crate::domain::issue::post::Post;
+use crate::domain::issue::post::{Post, PostOrder};
 use crate::store::Candidate;
 
 /// Rules for the content of an issue, from the settings.
@@ -23,18 +23,9 @@ pub struct Rules {
     /// Maximum age of a post.
     pub max_age: Duration,
     /// Order of the posts.
-    pub order: Order,
+    pub order: PostOrder,
     /// Whether links lead through this server, which counts clicks per post.
     pub count_clicks: bool,
-}
-
-/// Order of the posts that the editor did not place. Posts at the end may not fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// By date of publication, newest first.
-    Newest,
-    /// By [`Hotness`], hottest first.
-    Hottest,
 }
 
 /// Maximum number of issues for which a post is offered if it does not fit.
@@ -163,12 +154,12 @@ struct Contender {
 impl Contender {
     /// Compares two posts by their position in the issue: pinned posts, positioned posts,
     /// then by `order`, newest first among equals.
-    fn cmp(&self, other: &Self, order: Order) -> Ordering {
+    fn cmp(&self, other: &Self, order: PostOrder) -> Ordering {
         let position = |edit: &PostEdit| (!edit.is_pinned, edit.place.unwrap_or(u32::MAX));
         let newest = |post: &Post| Reverse((post.published_at, post.id));
         let by_order = match order {
-            Order::Hottest => other.hotness.score().total_cmp(&self.hotness.score()),
-            Order::Newest => Ordering::Equal,
+            PostOrder::Hottest => other.hotness.score().total_cmp(&self.hotness.score()),
+            PostOrder::Newest => Ordering::Equal,
         };
         position(&self.edit)
             .cmp(&position(&other.edit))
@@ -277,12 +268,12 @@ fn check_rules(
     }
 }
 
-fn placement(edit: &PostEdit, hotness: Hotness, order: Order) -> Placement {
+fn placement(edit: &PostEdit, hotness: Hotness, order: PostOrder) -> Placement {
     match (edit.is_pinned, edit.place, order) {
         (true, ..) => Placement::Pinned,
         (_, Some(_), _) => Placement::Positioned,
-        (.., Order::Hottest) => Placement::ByHotness(hotness),
-        (.., Order::Newest) => Placement::ByAge(hotness),
+        (.., PostOrder::Hottest) => Placement::ByHotness(hotness),
+        (.., PostOrder::Newest) => Placement::ByAge(hotness),
     }
 }
 

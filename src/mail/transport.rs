@@ -156,6 +156,7 @@ async fn write_to_outbox(outbox: Outbox, delivery: &DeliveryId, message: Vec<u8>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::smtp_url::SmtpUrl;
     use crate::mail::smtp::scripted::{Script, ScriptedSmtpServer};
 
     async fn send(transport: &Transport) -> SmtpResult {
@@ -194,7 +195,7 @@ mod tests {
     async fn smtp_transport_delivers_message() {
         let scripted = ScriptedSmtpServer::start(Script::default()).await;
         let url = format!("smtp://127.0.0.1:{}", scripted.port);
-        let server = SmtpServer::parse(&url, None).unwrap();
+        let server = SmtpServer::new(&SmtpUrl::parse(&url).unwrap()).unwrap();
         let transport = Transport::smtp(server, HelloName::parse("client.example.com").unwrap());
 
         assert_eq!(send(&transport).await.outcome, Outcome::Delivered);

@@ -19,6 +19,7 @@ pub use admin::sessions::{Account, OpenSession};
 /// Under which target the driver logs. Its words may bear addresses.
 pub const DRIVER_LOG: &str = "sqlx";
 
+pub use crate::domain::database_url::DatabaseUrl;
 pub use admin::accounts::{Admin, Role, Session};
 pub use admin::api_tokens::ApiToken;
 pub use admin::audit::AuditRow;
@@ -26,7 +27,7 @@ pub use admin::settings::SavedSettings;
 pub use content::clicks::{AuthorClicks, Clicked};
 pub use content::feeds::{FeedOrigin, FeedReading, FeedRow};
 pub use content::posts::{Candidate, ManualPostOutcome, NewPost};
-pub use db::connect::{DatabaseUrl, Store};
+pub use db::connect::Store;
 pub use deliveries::NewDelivery;
 pub use deliveries::filter::{DeliveryFilter, DeliveryRow};
 pub use deliveries::list::ReplyCount;

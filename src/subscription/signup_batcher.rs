@@ -191,7 +191,7 @@ mod tests {
     async fn connect(database: &Database) -> Store {
         let url = match database.url().strip_prefix("sqlite:") {
             Some(path) => DatabaseUrl::Sqlite(path.into()),
-            None => DatabaseUrl::Postgres(database.url().to_owned()),
+            None => DatabaseUrl::Postgres(database.url().into()),
         };
         Store::connect(&url).await.unwrap()
     }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use validator::{Validate, ValidationError};
-
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
@@ -28,26 +26,12 @@ const LONG_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) const MAX_EMAILS_PER_DAY: i64 = 3;
 
 /// Input of the sign-up form.
-#[derive(Clone, Debug, Validate)]
+#[derive(Clone, Debug)]
 pub struct SignUpForm {
     /// Email address as typed.
-    #[validate(custom(function = "validate_address"))]
     pub email: String,
     /// Name as typed; may be empty.
-    #[validate(custom(function = "validate_name"))]
     pub name: String,
-}
-
-fn validate_address(email: &str) -> Result<(), ValidationError> {
-    EmailAddress::parse(email)
-        .map(drop)
-        .map_err(|_| ValidationError::new("address"))
-}
-
-fn validate_name(name: &str) -> Result<(), ValidationError> {
-    SubscriberName::parse(name)
-        .map(drop)
-        .map_err(|_| ValidationError::new("name"))
 }
 
 /// Evidence of consent, stored with the sign-up.
@@ -79,12 +63,10 @@ impl SignUpForm {
     /// Returns the error of the first invalid field: [`SignUpError::Address`] or
     /// [`SignUpError::Name`].
     pub fn parse(&self) -> Result<(EmailAddress, Option<SubscriberName>), SignUpError> {
-        let address = EmailAddress::parse(&self.email)?;
-        let name = SubscriberName::parse(&self.name)?;
-        if self.validate().is_err() {
-            return Err(EmailAddressError::Malformed.into());
-        }
-        Ok((address, name))
+        Ok((
+            EmailAddress::parse(&self.email)?,
+            SubscriberName::parse(&self.name)?,
+        ))
     }
 }
 

@@ -14,7 +14,6 @@ pub mod middleware;
 pub mod public;
 pub mod render;
 mod router;
-pub mod sample_blog;
 mod server;
 mod services;
 pub mod state;

@@ -26,7 +26,7 @@ async fn of_each_issues_result_once_however_many_processes_see_it() {
     let newsletter = newsletter(&server).await;
     let workers = [newsletter.start(&["worker"]), newsletter.start(&["worker"])];
     for worker in &workers {
-        until_logged(worker, "working").await;
+        until_logged(worker, "delivery worker started").await;
     }
     newsletter.send(&[]).await;
     let received = server.wait_for(3).await;

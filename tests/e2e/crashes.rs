@@ -159,8 +159,8 @@ async fn one_of_two_workers_dies_for_good() {
     let server = SmtpServer::unhurried(A_MAIL);
     let newsletter = with_readers(SHARED, &server).await;
     let (doomed, survivor) = (newsletter.start(&["worker"]), newsletter.start(&["worker"]));
-    until_logged(&doomed, "working").await;
-    until_logged(&survivor, "working").await;
+    until_logged(&doomed, "delivery worker started").await;
+    until_logged(&survivor, "delivery worker started").await;
     newsletter.send(&[]).await;
     server.wait_for(SHARED / 2).await;
     doomed.kill().await;

@@ -68,7 +68,7 @@ async fn a_running_worker_begins_within_two_seconds() {
     let server = SmtpServer::start();
     let newsletter = newsletter_with_readers(&server, 2).await;
     let worker = newsletter.start(&["worker"]);
-    until_logged(&worker, "working").await;
+    until_logged(&worker, "delivery worker started").await;
     let (code, result) = newsletter.send(&[]).await;
     let handed_over = Instant::now();
     assert_eq!(

@@ -16,6 +16,7 @@ mod failpoints;
 mod feeds;
 mod import_export;
 mod issue_progress;
+mod log_format;
 mod message_format;
 mod outages;
 mod settings;

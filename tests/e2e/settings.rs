@@ -134,7 +134,7 @@ async fn what_is_saved_holds_at_once_here_and_soon_elsewhere() {
     let (newsletter, address, site) = empty().await;
     let (running, mut desk) = serve(&newsletter, address, &site).await;
     let worker = newsletter.start(&["worker"]);
-    until_logged(&worker, "working").await;
+    until_logged(&worker, "delivery worker started").await;
 
     name_it(&mut desk, &site, "Saved at the desk").await;
     let fields = [
@@ -233,7 +233,7 @@ async fn what_would_break_the_whole_is_refused_and_changes_nothing() {
     ];
     let refused = desk.fill_in(path, path, &fields).await;
     assert!(
-        refused.shows("user name but no password"),
+        refused.shows("user name without a password"),
         "{}",
         refused.html
     );
@@ -286,7 +286,7 @@ async fn broken_templates_of_the_owners_are_told_and_the_last_good_ones_kept() {
     std::fs::write(&subject, "Second\n{{ nonsense }}").expect("a template");
     until_logged(
         &running,
-        "a changed template is not used: mine/alert/subject.txt:2",
+        "changed email template is invalid and not used error=mine/alert/subject.txt:2",
     )
     .await;
     desk.fill_in(page, path, &to).await;
@@ -300,7 +300,7 @@ async fn broken_templates_of_the_owners_are_told_and_the_last_good_ones_kept() {
     );
 
     std::fs::write(&subject, "Third {{ masthead.name }}!").expect("a template");
-    until_logged(&running, "the changed templates are in force").await;
+    until_logged(&running, "email templates reloaded").await;
     desk.fill_in(page, path, &to).await;
     let shown = desk.get(page).await;
     assert!(!shown.shows("mine/alert/subject.txt"));

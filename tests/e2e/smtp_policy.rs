@@ -86,7 +86,7 @@ async fn refusals_by_policy_are_counted_over_all_processes() {
         .with("smtp.connections", "1");
     let workers = [(); 3].map(|()| newsletter.start(&["worker"]));
     for worker in &workers {
-        until_logged(worker, "working").await;
+        until_logged(worker, "delivery worker started").await;
     }
     newsletter.send(&[]).await;
     let paused = async { while newsletter.send(&[]).await.1["result"] != "paused" {} };
@@ -117,7 +117,7 @@ async fn what_one_process_brings_in_ends_the_streak_of_another() {
         .with("smtp.connections", "1");
     let workers = [(); 2].map(|()| newsletter.start(&["worker"]));
     for worker in &workers {
-        until_logged(worker, "working").await;
+        until_logged(worker, "delivery worker started").await;
     }
     newsletter.send(&[]).await;
     let refused = async {

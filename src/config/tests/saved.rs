@@ -1,6 +1,9 @@
-//! What the desk saved, between what is built in and the file.
+//! Settings saved in the admin UI: above the defaults, below the file.
 
-use super::*;
+use std::fs;
+
+use crate::config::tests::{FILE_NAME, vars};
+use crate::config::{ConfigError, Origin, Saved, Settings, Sources};
 
 fn saved(pairs: &[(&str, &str)]) -> Saved {
     vars(pairs).into_iter().collect()
@@ -14,27 +17,29 @@ fn with_file(text: &str, variables: &[(&str, &str)]) -> Sources {
 }
 
 fn origin(settings: &Settings, key: &str) -> Origin {
-    let listed = settings.listing.iter().find(|it| it.name() == key);
-    listed.unwrap().origin.clone()
+    let mut listing = settings.listing.iter();
+    let setting = listing.find(|setting| setting.name() == key);
+    setting.unwrap().origin.clone()
 }
 
-fn keys_of(faults: &[ConfigError]) -> Vec<&str> {
-    let key = |fault: &'_ ConfigError| match fault {
-        ConfigError::Key { key, .. } => Some(key.as_str().to_owned()),
-        _ => None,
-    };
-    let keys: Vec<String> = faults.iter().filter_map(key).collect();
-    keys.into_iter().map(|key| &*key.leak()).collect()
+fn keys_of(errors: &[ConfigError]) -> Vec<&str> {
+    errors
+        .iter()
+        .filter_map(|error| match error {
+            ConfigError::Key { key, .. } => Some(key.as_str()),
+            _ => None,
+        })
+        .collect()
 }
 
 #[test]
-fn the_desk_is_above_what_is_built_in_and_below_the_file() {
+fn saved_settings_override_defaults_but_not_file() {
     let sources = with_file(
         "[newsletter]\nname = 'File'",
         &[("BROADSHEET_DIGEST__MAX_POSTS", "7")],
     );
     let saved = saved(&[
-        ("newsletter.name", "Desk"),
+        ("newsletter.name", "Saved"),
         ("newsletter.tagline", "Saved"),
         ("digest.max_posts", "5"),
         ("smtp.connections", "3"),
@@ -50,11 +55,11 @@ fn the_desk_is_above_what_is_built_in_and_below_the_file() {
     assert_eq!(settings.alerts.to.len(), 2);
     assert_eq!(origin(&settings, "newsletter.tagline"), Origin::Database);
     assert_eq!(origin(&settings, "newsletter.language"), Origin::BuiltIn);
-    assert_eq!(Origin::Database.to_string(), "saved at the desk");
+    assert_eq!(Origin::Database.to_string(), "saved in the admin UI");
 }
 
 #[test]
-fn what_file_or_environment_set_is_not_the_desks() {
+fn change_of_key_set_in_file_is_rejected() {
     let sources = with_file(
         "newsletter.name = 'File'",
         &[("BROADSHEET_SMTP__URL", "smtp://h")],
@@ -75,19 +80,19 @@ fn what_file_or_environment_set_is_not_the_desks() {
         "no.such",
     ] {
         let error = change(key).unwrap_err();
-        assert_eq!(keys_of(error.faults()), [key]);
+        assert_eq!(keys_of(error.errors()), [key]);
     }
     assert_eq!(
         change("newsletter.tagline").unwrap(),
         saved(&[("newsletter.tagline", "x")])
     );
-    let forget = [("newsletter.tagline".to_owned(), None)];
-    let kept = sources.change(&saved(&[("newsletter.tagline", "x")]), &forget);
-    assert!(kept.unwrap().is_empty());
+    let removal = [("newsletter.tagline".to_owned(), None)];
+    let changed = sources.change(&saved(&[("newsletter.tagline", "x")]), &removal);
+    assert!(changed.unwrap().is_empty());
 }
 
 #[test]
-fn the_whole_must_hold_together() {
+fn invalid_saved_setting_is_ignored_at_start() {
     let sources = Sources::new(None, vars(&[("BROADSHEET_DIGEST__MAX_POSTS", "4")]));
     for (pairs, key) in [
         (&[("digest.min_posts", "5")], "digest.min_posts"),
@@ -99,9 +104,9 @@ fn the_whole_must_hold_together() {
     ] {
         let saved = saved(pairs);
         let error = sources.settings(&saved).unwrap_err();
-        assert!(keys_of(error.faults()).contains(&key), "{error}");
+        assert!(keys_of(error.errors()).contains(&key), "{error}");
         assert!(!error.to_string().contains("s3cret"));
-        // At a start it is left out, and told.
+        // A start ignores and reports it.
         let usable = sources.settings_with(&saved).unwrap();
         assert!(keys_of(&usable.unusable).contains(&key));
         assert_eq!(usable.settings.digest.min_posts, 1);
@@ -109,7 +114,7 @@ fn the_whole_must_hold_together() {
 }
 
 #[test]
-fn a_clash_with_the_file_costs_only_its_section() {
+fn saved_setting_contradicting_file_drops_section() {
     let sources = with_file("digest.min_posts = 5", &[]);
     let saved = saved(&[("digest.max_posts", "3"), ("newsletter.name", "Kept")]);
     let usable = sources.settings_with(&saved).unwrap();
@@ -121,19 +126,19 @@ fn a_clash_with_the_file_costs_only_its_section() {
 }
 
 #[test]
-fn a_server_from_the_desk_takes_its_password_from_elsewhere() {
+fn saved_smtp_url_uses_password_of_environment() {
     let sources = Sources::new(None, vars(&[("BROADSHEET_SMTP__PASSWORD", "s3:cret")]));
     assert!(
         sources
             .settings(&Saved::new())
             .unwrap()
             .smtp
-            .login()
+            .resolve_credentials()
             .unwrap()
             .is_none()
     );
     let settings = sources.settings(&saved(&[("smtp.url", "smtp://ada@mail.example")]));
     let smtp = settings.unwrap().smtp;
     assert!(!format!("{smtp:?}").contains("s3"));
-    assert!(smtp.login().unwrap().unwrap().has_password());
+    assert!(smtp.resolve_credentials().unwrap().unwrap().has_password());
 }

@@ -1,6 +1,5 @@
 //! One attempt to send a delivery.
 
-use fail::fail_point;
 
 use crate::delivery::compose::{ComposeError, IssueMailCache};
 use crate::delivery::dispatcher::Dispatcher;

@@ -37,7 +37,7 @@ fn rules(max_posts: usize) -> Rules {
         max_posts,
         min_posts: 1,
         max_age: 14 * DAY,
-        order: Order::Hottest,
+        order: PostOrder::Hottest,
         count_clicks: false,
     }
 }
@@ -87,7 +87,7 @@ fn newest_order_excludes_rest_with_reason() {
     ];
     candidates[2].comments = Some(1000);
     let newest = Rules {
-        order: Order::Newest,
+        order: PostOrder::Newest,
         ..rules(2)
     };
     let selection = select(candidates, &DraftEdits::default(), &newest, now());

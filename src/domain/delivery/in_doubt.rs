@@ -3,7 +3,8 @@
 use crate::domain::delivery::DeliveryKind;
 
 /// What happens to a delivery when the reply after its final dot is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum InDoubtPolicy {
     /// Send the same bytes again.
     ///

@@ -5,6 +5,16 @@ use url::Url;
 use crate::domain::clock::Timestamp;
 pub use crate::domain::ids::{FeedId, PostId};
 
+/// Which posts come first, and so into the issue, where the editor does not decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum PostOrder {
+    /// By date, the newest first.
+    Newest,
+    /// By hotness: recent and most discussed first.
+    Hottest,
+}
+
 /// A post as one reading of a feed gave it, cleaned: plain text only, links http(s)
 /// only, never markup.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use fail::fail_point;
 use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::MailParameter;
 use memchr::memmem;

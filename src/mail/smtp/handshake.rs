@@ -1,6 +1,5 @@
 //! Opens a connection: greeting, EHLO, STARTTLS and authentication.
 
-use fail::fail_point;
 use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use secrecy::ExposeSecret;
 
@@ -10,7 +9,8 @@ use crate::mail::smtp::capabilities::Capabilities;
 use crate::mail::smtp::connection::{Connection, Progress};
 use crate::mail::smtp::error::{StreamError, settings_error};
 use crate::mail::smtp::reply_parser::ReplyLines;
-use crate::mail::smtp::server::{HelloName, SmtpServer, TlsMode};
+use crate::domain::smtp_url::TlsMode;
+use crate::mail::smtp::server::{HelloName, SmtpServer, };
 use crate::mail::smtp::stream::SmtpStream;
 use crate::mail::smtp::timeouts::Timeouts;
 use crate::mail::smtp::{auth, tls};

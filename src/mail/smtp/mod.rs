@@ -33,5 +33,5 @@ pub(super) mod scripted;
 mod tests;
 
 pub use connection::Connection;
-pub use server::{HelloName, HelloNameError, SmtpServer, SmtpUrlError, TlsMode};
+pub use server::{HelloName, HelloNameError, SmtpServer, SmtpServerError};
 pub use timeouts::Timeouts;

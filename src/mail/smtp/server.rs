@@ -1,33 +1,16 @@
-//! Mail server as described by `smtp.url`: address, TLS mode and credentials.
+//! `smtp.url`: which server, how, and as whom.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::extension::ClientId;
-use percent_encoding::percent_decode_str;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio_rustls::TlsConnector;
-use url::Url;
 
+use crate::domain::smtp_url::{SmtpUrl, TlsMode};
 use crate::mail::smtp::tls;
 
-/// When a connection switches to TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsMode {
-    /// Never: `smtp://host` or `?tls=none`.
-    None,
-    /// With STARTTLS if the server offers it: `?tls=opportunistic`.
-    ///
-    /// Without the offer no password is sent, and a failed handshake is an error.
-    Opportunistic,
-    /// Always with STARTTLS: `?tls=required`.
-    Required,
-    /// Before the greeting: `smtps://host`.
-    Implicit,
-}
-
-/// A mail server and how to connect to it.
+/// A mail server, as `smtp.url` describes it.
 #[derive(Clone)]
 pub struct SmtpServer {
     pub(super) host: String,
@@ -38,145 +21,57 @@ pub struct SmtpServer {
     hello: Option<HelloName>,
 }
 
-/// Why `smtp.url` is invalid. The messages never contain the password.
+/// An SMTP server cannot be used although its URL is valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SmtpUrlError {
-    /// The value is not a URL.
-    #[error(
-        "smtp.url: '{0}' is not a valid URL; expected smtp://user:password@host:587?tls=required"
-    )]
-    Malformed(String),
-    /// The URL has no host.
-    #[error("smtp.url: '{0}' has no host; expected smtp://host")]
-    NoHost(String),
-    /// The scheme is unknown.
-    #[error("smtp.url: '{0}://' is not supported; expected smtp:// or smtps://")]
-    Scheme(String),
-    /// The `tls` parameter is unknown.
-    #[error("smtp.url: '{0}' is not a valid tls mode; expected required or opportunistic")]
-    Tls(String),
-    /// A user name without a password.
-    #[error("smtp.url: the user has no password; expected one in smtp.url or smtp.password_file")]
+pub enum SmtpServerError {
+    /// A user name, but no password.
+    #[error("smtp.url: a user name without a password; add it, or set smtp.password_file")]
     NoPassword,
-    /// A password without a user name.
-    #[error("smtp.url: the password has no user; expected smtp://user@host")]
-    NoUser,
-    /// User name or password cannot be decoded.
-    #[error(
-        "smtp.url: user and password must be UTF-8, percent-encoded, without control characters"
-    )]
-    Credentials,
-    /// The path is not a valid EHLO name.
-    #[error("smtp.url: the path is not a valid EHLO name: {0}")]
+    /// The path of the URL is not a name for EHLO.
+    #[error("smtp.url: the path is not a name for EHLO: {0}")]
     Hello(#[from] HelloNameError),
-    /// The system has no root certificates.
+    /// TLS is needed, but the system has no trusted certificates.
     #[error(
-        "smtp.url: TLS needs root certificates, and this system has none; install ca-certificates"
+        "smtp.url: TLS needs trusted certificates, but this system has none; install ca-certificates"
     )]
     NoRoots,
 }
 
 impl SmtpServer {
-    /// Parses a URL of lettre's format.
-    ///
-    /// The format is `smtp://[user:password@]host[:port][/ehlo-name][?tls=required|opportunistic]`
-    /// or `smtps://…`. `password` comes from a file and takes precedence over the URL's.
+    /// Prepares connections to the server of `url`.
     ///
     /// # Errors
-    ///
-    /// Returns an [`SmtpUrlError`] that names the invalid part, and
-    /// [`SmtpUrlError::NoRoots`] if TLS is requested without root certificates.
-    pub fn parse(text: &str, password: Option<SecretString>) -> Result<Self, SmtpUrlError> {
-        let url = Url::parse(text).map_err(|_| SmtpUrlError::Malformed(redacted(text)))?;
-        let tls = url
-            .query_pairs()
-            .find(|(key, _)| key == "tls")
-            .map(|(_, value)| value.into_owned());
-        let (mode, port) = match (url.scheme(), tls.as_deref()) {
-            ("smtp", None | Some("none")) => (TlsMode::None, 25),
-            ("smtp", Some("required")) => (TlsMode::Required, 587),
-            ("smtp", Some("opportunistic")) => (TlsMode::Opportunistic, 587),
-            ("smtps", _) => (TlsMode::Implicit, 465),
-            ("smtp", Some(other)) => return Err(SmtpUrlError::Tls(other.to_owned())),
-            (other, _) => return Err(SmtpUrlError::Scheme(other.to_owned())),
-        };
-        let host = url
-            .host_str()
-            .map(|host| host.trim_matches(['[', ']']))
-            .filter(|host| !host.is_empty())
-            .ok_or_else(|| SmtpUrlError::NoHost(redacted(text)))?;
-        let hello = url.path().trim_matches('/');
+    /// [`SmtpServerError::NoPassword`] if only the user name is known,
+    /// [`SmtpServerError::Hello`] if the URL's path is not a host name, and
+    /// [`SmtpServerError::NoRoots`] if TLS is needed and the system trusts no certificates.
+    pub fn new(url: &SmtpUrl) -> Result<Self, SmtpServerError> {
+        let credentials = url.credentials().map(|(user, password)| {
+            Credentials::new(user.to_owned(), password.expose_secret().to_owned())
+        });
+        if url.has_user() && credentials.is_none() {
+            return Err(SmtpServerError::NoPassword);
+        }
         Ok(Self {
-            host: host.to_owned(),
-            port: url.port().unwrap_or(port),
-            mode,
-            credentials: credentials(&url, password)?,
-            hello: (!hello.is_empty())
-                .then(|| HelloName::parse(hello))
-                .transpose()?,
-            tls: match mode {
+            host: url.host().trim_matches(['[', ']']).to_owned(),
+            port: url.port(),
+            mode: url.tls(),
+            credentials,
+            hello: url.hello().map(HelloName::parse).transpose()?,
+            tls: match url.tls() {
                 TlsMode::None => None,
-                _ => Some(tls::system_connector().ok_or(SmtpUrlError::NoRoots)?),
+                _ => Some(tls::system_connector().ok_or(SmtpServerError::NoRoots)?),
             },
         })
     }
 
-    /// Returns host and port for display.
+    /// Returns host and port for people.
     pub fn display_name(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// Returns when a connection switches to TLS.
-    pub fn mode(&self) -> TlsMode {
-        self.mode
-    }
-
-    /// Returns whether the server runs on this machine.
-    pub fn is_loopback(&self) -> bool {
-        self.host.eq_ignore_ascii_case("localhost")
-            || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    }
-
-    /// Returns the EHLO name in the URL.
+    /// Returns the name for EHLO that the URL specifies.
     pub fn hello_name(&self) -> Option<&HelloName> {
         self.hello.as_ref()
-    }
-}
-
-fn credentials(
-    url: &Url,
-    password: Option<SecretString>,
-) -> Result<Option<Credentials>, SmtpUrlError> {
-    let decode = |text: &str| {
-        let text = percent_decode_str(text)
-            .decode_utf8()
-            .map_err(|_| SmtpUrlError::Credentials)?;
-        if text.chars().any(char::is_control) {
-            return Err(SmtpUrlError::Credentials);
-        }
-        Ok(text.into_owned())
-    };
-    let user = decode(url.username())?;
-    let in_url = url.password().map(decode).transpose()?;
-    let password = password.map(|password| password.expose_secret().to_owned());
-    match (user.is_empty(), password.or(in_url)) {
-        (true, None) => Ok(None),
-        (true, Some(_)) => Err(SmtpUrlError::NoUser),
-        (false, None) => Err(SmtpUrlError::NoPassword),
-        (false, Some(password)) => Ok(Some(Credentials::new(user, password))),
-    }
-}
-
-/// Removes the credentials from a URL.
-///
-/// The URL may be invalid, so everything before the last `@` is removed.
-fn redacted(text: &str) -> String {
-    match text.rsplit_once('@') {
-        Some((before, after)) => {
-            let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
-            format!("{scheme}://…@{after}")
-        }
-        None => text.to_owned(),
     }
 }
 
@@ -186,25 +81,21 @@ impl fmt::Debug for SmtpServer {
     }
 }
 
-/// The client's name in EHLO: a domain name, or an IP address in brackets (RFC 5321
-/// §4.1.1.1).
+/// Who we say we are in EHLO: a full domain name, or an address in brackets
+/// (RFC 5321 §4.1.1.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HelloName(ClientId);
 
-/// The text is neither a host name nor an IP address in brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a host name like mail.example.com or an address like [192.0.2.1]")]
 pub struct HelloNameError;
 
 impl HelloName {
-    /// Parses a host name or an IP address in brackets.
-    ///
     /// # Errors
-    ///
-    /// Returns [`HelloNameError`] if `text` is neither.
+    /// When `text` is neither a host name nor an address in brackets.
     pub fn parse(text: &str) -> Result<Self, HelloNameError> {
-        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
-        if text.is_empty() || text.len() > 255 || !text.bytes().all(is_allowed) {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
+        if text.is_empty() || text.len() > 255 || !text.bytes().all(fits) {
             return Err(HelloNameError);
         }
         let literal = text
@@ -237,18 +128,18 @@ mod tests {
 
     use super::*;
 
-    fn parse(text: &str) -> Result<SmtpServer, SmtpUrlError> {
-        SmtpServer::parse(text, None)
+    fn server(url: &str) -> Result<SmtpServer, SmtpServerError> {
+        SmtpServer::new(&SmtpUrl::parse(url).unwrap())
     }
 
-    /// Returns the PLAIN response, because lettre has no getters for credentials.
-    fn plain_response(server: &SmtpServer) -> String {
+    /// lettre shows credentials in no other way.
+    fn by_plain(server: &SmtpServer) -> String {
         let credentials = server.credentials.as_ref().unwrap();
         Mechanism::Plain.response(credentials, None).unwrap()
     }
 
     #[test]
-    fn hello_name_is_host_name_or_bracketed_address() {
+    fn says_hello_by_name_or_address() {
         for text in [
             "mail.example.com",
             "my_host",
@@ -272,105 +163,22 @@ mod tests {
     }
 
     #[test]
-    fn url_of_lettre_format_is_parsed() {
-        for (text, name, mode) in [
-            ("smtp://localhost", "localhost:25", TlsMode::None),
-            ("smtp://127.0.0.1:2525", "127.0.0.1:2525", TlsMode::None),
-            ("smtp://[::1]:2525", "::1:2525", TlsMode::None),
-            (
-                "smtp://mail.example.com?tls=required",
-                "mail.example.com:587",
-                TlsMode::Required,
-            ),
-            (
-                "smtp://mail.example.com:25?tls=opportunistic",
-                "mail.example.com:25",
-                TlsMode::Opportunistic,
-            ),
-            (
-                "smtps://mail.example.com",
-                "mail.example.com:465",
-                TlsMode::Implicit,
-            ),
-        ] {
-            let server = parse(text).unwrap();
-            assert_eq!(
-                (server.display_name().as_str(), server.mode()),
-                (name, mode),
-                "{text}"
-            );
-        }
-        let server = parse("smtp://user%40example.com:p%3Aw@host/mail.example.org").unwrap();
+    fn new_copies_host_credentials_and_hello_name() {
+        let server = server("smtp://user%40example.com:p%3Aw@[::1]:25/mail.example.org").unwrap();
+
+        assert_eq!(server.display_name(), "::1:25");
         assert_eq!(server.hello_name().unwrap().to_string(), "mail.example.org");
-        assert_eq!(plain_response(&server), "\0user@example.com\0p:w");
+        assert_eq!(by_plain(&server), "\0user@example.com\0p:w");
+        assert!(!format!("{server:?}").contains("p:w"));
     }
 
     #[test]
-    fn password_file_takes_precedence() {
-        let server =
-            SmtpServer::parse("smtp://me:old@host", Some("new".to_owned().into())).unwrap();
-        assert_eq!(plain_response(&server), "\0me\0new");
-        assert_eq!(
-            parse("smtp://me@host").unwrap_err(),
-            SmtpUrlError::NoPassword
-        );
-        assert_eq!(
-            SmtpServer::parse("smtp://host", Some("x".to_owned().into())).unwrap_err(),
-            SmtpUrlError::NoUser
-        );
-    }
-
-    #[test]
-    fn url_errors_never_contain_password() {
-        for (text, expected) in [
-            (
-                "smtp://",
-                "smtp.url: 'smtp://' has no host; expected smtp://host",
-            ),
-            (
-                "smtp://me:hunter2@",
-                "smtp.url: 'smtp://…@' is not a valid URL",
-            ),
-            (
-                "smtp://me:hunter2@host:port",
-                "smtp.url: 'smtp://…@host:port' is not a valid URL",
-            ),
-            ("mail.example.com", "is not a valid URL"),
-            ("http://me:hunter2@host", "'http://' is not supported"),
-            (
-                "smtp://me:hunter2@host?tls=maybe",
-                "'maybe' is not a valid tls mode",
-            ),
-            ("smtp://me:hunter2%0d%0aRSET@host", "control characters"),
-            ("smtp://host/a%20b", "not a valid EHLO name"),
+    fn new_unusable_url_returns_error() {
+        for (url, error) in [
+            ("smtp://me@host", SmtpServerError::NoPassword),
+            ("smtp://host/a%20b", SmtpServerError::Hello(HelloNameError)),
         ] {
-            let error = parse(text)
-                .map(|server| server.display_name())
-                .unwrap_err()
-                .to_string();
-            assert!(error.contains(expected), "{error}");
-            assert!(!error.contains("hunter2"), "{error}");
-        }
-        assert_eq!(
-            parse("smtp://").unwrap_err().to_string(),
-            "smtp.url: 'smtp://' has no host; expected smtp://host"
-        );
-        assert!(!format!("{:?}", parse("smtp://me:hunter2@host").unwrap()).contains("hunter2"));
-    }
-
-    #[test]
-    fn loopback_hosts_are_recognized() {
-        for (host, expected) in [
-            ("localhost", true),
-            ("127.0.0.2", true),
-            ("[::1]", true),
-            ("mail.example.com", false),
-        ] {
-            assert_eq!(
-                parse(&format!("smtp://{host}")).unwrap().is_loopback(),
-                expected,
-                "{host}"
-            );
+            assert_eq!(server(url).unwrap_err(), error, "{url}");
         }
     }
 }

@@ -184,7 +184,7 @@ mod tests {
     async fn store(database: &Database) -> Store {
         let place = match database.url().strip_prefix("sqlite:") {
             Some(path) => DatabaseUrl::Sqlite(path.into()),
-            None => DatabaseUrl::Postgres(database.url().to_owned()),
+            None => DatabaseUrl::Postgres(database.url().into()),
         };
         Store::connect(&place).await.unwrap()
     }

@@ -6,20 +6,14 @@ use std::str::FromStr;
 use std::sync::Once;
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::pool::PoolConnection;
 use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor};
 
+use crate::domain::database_url::DatabaseUrl;
 use crate::store::StoreError;
 use crate::store::db::writer::WriterSlot;
-
-/// Where the database is.
-#[derive(Clone)]
-pub enum DatabaseUrl {
-    Sqlite(PathBuf),
-    /// A `postgres://` URL, which may hold a password.
-    Postgres(String),
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
@@ -98,7 +92,10 @@ impl Store {
 async fn open(place: &DatabaseUrl) -> Result<AnyPool, StoreError> {
     let (url, name) = match place {
         DatabaseUrl::Sqlite(path) => (sqlite_url(path), path.display().to_string()),
-        DatabaseUrl::Postgres(url) => (url.clone(), "the PostgreSQL database".to_owned()),
+        DatabaseUrl::Postgres(url) => (
+            url.expose_secret().to_owned(),
+            "the PostgreSQL database".to_owned(),
+        ),
     };
     let failed = |source| StoreError::Open {
         place: name.clone(),

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use fail::fail_point;
 use sqlx::Row;
 
 use crate::domain::clock::Timestamp;

@@ -1,7 +1,5 @@
 //! Freezing an issue: its number, its posts and the first of its copies, all or nothing.
 
-use fail::fail_point;
-
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::draft_edits::DraftEdits;
 use crate::domain::issue::post::{Post, PostId};

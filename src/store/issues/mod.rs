@@ -8,7 +8,6 @@ pub(crate) mod policy_rejections;
 pub(crate) mod skipped;
 pub(crate) mod state;
 
-use fail::fail_point;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 

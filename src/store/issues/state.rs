@@ -1,7 +1,5 @@
 //! What becomes of an issue once it is frozen: paused, resumed, cancelled, sent.
 
-use fail::fail_point;
-
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::IssueId;
 use crate::store::db::transaction::with_retry;

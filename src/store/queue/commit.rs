@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 
-use fail::fail_point;
 use sqlx::AssertSqlSafe;
 
 use crate::domain::clock::Timestamp;

@@ -1,6 +1,5 @@
 //! Taking deliveries up, and giving them back.
 
-use fail::fail_point;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, Row};

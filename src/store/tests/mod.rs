@@ -15,7 +15,8 @@ pub(crate) mod writer_lock;
 
 use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
 
-use crate::store::db::connect::{Backend, DatabaseUrl, Store};
+use crate::domain::database_url::DatabaseUrl;
+use crate::store::db::connect::{Backend, Store};
 use crate::test_database::Database;
 
 impl Store {
@@ -110,7 +111,7 @@ async fn postgres_takes_every_statement() {
     // tests/main.rs says what is left out without one.
     if database.url().starts_with("postgres") {
         prepare_all(
-            DatabaseUrl::Postgres(database.url().to_owned()),
+            DatabaseUrl::Postgres(database.url().into()),
             Backend::Postgres,
         )
         .await;

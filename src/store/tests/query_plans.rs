@@ -4,11 +4,12 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::domain::clock::Timestamp;
+use crate::domain::database_url::DatabaseUrl;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::ImportRow;
-use crate::store::db::connect::{Backend, DatabaseUrl, Store};
+use crate::store::db::connect::{Backend, Store};
 use crate::store::subscribers::filter;
 use crate::test_database::Database;
 
@@ -97,7 +98,7 @@ async fn postgres_never_reads_the_table_of_subscribers() {
     if !database.url().starts_with("postgres") {
         return; // tests/main.rs says so
     }
-    let place = DatabaseUrl::Postgres(database.url().to_owned());
+    let place = DatabaseUrl::Postgres(database.url().into());
     let store = Store::connect(&place).await.unwrap();
     fill(&store).await;
     let mut faults = Vec::new();

@@ -62,7 +62,7 @@ impl Pair {
         let database = Database::fresh().await;
         let place = match database.url().strip_prefix("sqlite:") {
             Some(path) => DatabaseUrl::Sqlite(path.into()),
-            None => DatabaseUrl::Postgres(database.url().to_owned()),
+            None => DatabaseUrl::Postgres(database.url().into()),
         };
         let one = Store::connect(&place).await.unwrap();
         let other = Store::connect(&place).await.unwrap();

@@ -6,7 +6,8 @@ use sqlx::any::AnyConnectOptions;
 use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions, Row};
 
 use crate::store::StoreError;
-use crate::store::db::connect::{DatabaseUrl, Store};
+use crate::domain::database_url::DatabaseUrl;
+use crate::store::db::connect::Store;
 use crate::test_database::Database;
 
 const PRERELEASE_SQLITE: &str = include_str!("prerelease/sqlite.sql");
@@ -72,7 +73,7 @@ impl Prerelease {
 fn database_url(database: &Database) -> DatabaseUrl {
     match database.url().strip_prefix("sqlite:") {
         Some(path) => DatabaseUrl::Sqlite(path.into()),
-        None => DatabaseUrl::Postgres(database.url().to_owned()),
+        None => DatabaseUrl::Postgres(database.url().into()),
     }
 }
 

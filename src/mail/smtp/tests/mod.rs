@@ -9,9 +9,10 @@ use crate::domain::delivery::outcome::{
     BounceReason, DeferReason, HaltReason, Outcome, SmtpResult,
 };
 use crate::domain::email_address::EmailAddress;
+use crate::domain::smtp_url::{SmtpUrl, TlsMode};
 use crate::mail::smtp::connection::dot_stuffed;
 use crate::mail::smtp::scripted::{Response, Script, ScriptedSmtpServer, reply, roots};
-use crate::mail::smtp::{Connection, HelloName, SmtpServer, Timeouts, TlsMode, tls};
+use crate::mail::smtp::{Connection, HelloName, SmtpServer, Timeouts, tls};
 
 pub(super) const EHLO: &str = "250-scripted\r\n250-SIZE 1000000\r\n250 HELP";
 pub(super) const PIPELINING: &str = "250-scripted\r\n250-PIPELINING\r\n250 SIZE";
@@ -38,8 +39,8 @@ pub(super) fn address(text: &str) -> EmailAddress {
 }
 
 pub(super) fn server(url: &str) -> SmtpServer {
-    let mut server = SmtpServer::parse(url, None).unwrap();
-    if server.mode() != TlsMode::None {
+    let mut server = SmtpServer::new(&SmtpUrl::parse(url).unwrap()).unwrap();
+    if server.mode != TlsMode::None {
         server.tls = Some(tls::connector(roots()));
     }
     server

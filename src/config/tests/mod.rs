@@ -1,10 +1,20 @@
-mod faults;
+mod errors;
 mod saved;
 
 use std::fs;
+use std::path::Path;
 
-use super::*;
+use crate::config::settings::KEYS;
+use crate::config::{
+    ConfigErrors, DEFAULTS, DkimKey, MissingSetting, Saved, Settings, Sources, choose_file,
+    environment,
+};
+use crate::domain::database_url::DatabaseUrl;
+use crate::domain::delivery::in_doubt::InDoubtPolicy;
 use crate::domain::dkim_selector::Selector;
+use crate::domain::issue::post::PostOrder;
+
+const FILE_NAME: &str = "broadsheet.toml";
 
 fn vars(vars: &[(&str, &str)]) -> Vec<(String, String)> {
     vars.iter()
@@ -12,29 +22,33 @@ fn vars(vars: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Settings from a file of this text and these variables.
+fn load_from(file: Option<&Path>, variables: &[(&str, &str)]) -> Result<Settings, ConfigErrors> {
+    Sources::new(file, vars(variables)).settings(&Saved::new())
+}
+
+/// Loads settings from a file with this text and these variables.
 fn load(file: &str, variables: &[(&str, &str)]) -> Result<Settings, ConfigErrors> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(FILE_NAME);
     fs::write(&path, file).unwrap();
-    Settings::load(Some(&path), vars(variables))
+    load_from(Some(&path), variables)
 }
 
-/// Faults as lines, the temporary folder's name left out.
-fn faults(file: &str, variables: &[(&str, &str)]) -> Vec<String> {
+/// Returns the errors as lines, without the name of the temporary directory.
+fn errors(file: &str, variables: &[(&str, &str)]) -> Vec<String> {
     let error = load(file, variables).unwrap_err();
-    let shorter = |line: &str| match (line.find("(in /"), line.rfind('/')) {
+    let shorten = |line: &str| match (line.find("(in /"), line.rfind('/')) {
         (Some(start), Some(end)) if end > start + 3 => {
             format!("{}{}", &line[..start + 4], &line[end + 1..])
         }
         _ => line.to_owned(),
     };
-    error.to_string().lines().map(shorter).collect()
+    error.to_string().lines().map(shorten).collect()
 }
 
 #[test]
-fn the_defaults_are_those_of_the_contract() {
-    let s = Settings::load(None, vars(&[])).unwrap();
+fn defaults_match_documented_contract() {
+    let s = load_from(None, &[]).unwrap();
     assert_eq!(s.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(s.server.public_url.as_str(), "http://127.0.0.1:8080");
     assert_eq!(s.server.trusted_proxies, Default::default());
@@ -87,9 +101,9 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(s.secrets.key_file, Path::new("data/secret.key"));
 }
 
-/// A key that is in the list but not in the sample, or that nothing reads, would show here.
+/// Fails for a key that is missing from the sample or that is never read.
 #[test]
-fn every_key_is_in_the_sample_and_is_read() {
+fn every_key_is_in_sample_and_is_read() {
     let mut section = "";
     let mut shown = Vec::new();
     for line in DEFAULTS.lines() {
@@ -105,25 +119,25 @@ fn every_key_is_in_the_sample_and_is_read() {
             shown.push(format!("{section}.{key}"));
         }
     }
-    let all: Vec<String> = keys::all().collect();
+    let all: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
     assert_eq!(shown, all);
-    for key in &all {
+    for key in all {
         let (section, name) = key.split_once('.').unwrap();
-        let faults = faults(&format!("[{section}]\n{name} = {{ x = 1 }}\n"), &[]);
+        let errors = errors(&format!("[{section}]\n{name} = {{ x = 1 }}\n"), &[]);
         assert!(
-            faults
+            errors
                 .iter()
-                .any(|fault| fault.starts_with(&format!("{key}: expected"))),
-            "{key}: {faults:?}"
+                .any(|error| error.starts_with(&format!("{key}: expected"))),
+            "{key}: {errors:?}"
         );
     }
 }
 
 #[test]
-fn the_sample_with_all_keys_uncommented_is_valid() {
+fn sample_with_all_keys_uncommented_is_valid() {
     let uncommented: Vec<&str> = DEFAULTS
         .lines()
-        // Either the password or its file.
+        // The password and its file exclude each other.
         .filter(|line| !line.starts_with("# password = "))
         .map(|line| match line.strip_prefix("# ") {
             Some(rest)
@@ -149,7 +163,7 @@ fn the_sample_with_all_keys_uncommented_is_valid() {
 }
 
 #[test]
-fn secrets_do_not_show() {
+fn debug_and_errors_hide_secrets() {
     for url in [
         "smtp://u:s3cret@h",
         "smtp://u:s3cret@h?tls=yes",
@@ -167,7 +181,7 @@ fn secrets_do_not_show() {
 }
 
 #[test]
-fn the_environment_wins_and_reads_as_text() {
+fn environment_overrides_file_and_parses_text() {
     let settings = load(
         "[newsletter]\nname = 'File'\ntagline = 'Kept'\n[smtp]\nurl = 'smtp://mail.example'\nconnections = 3",
         &[
@@ -218,7 +232,7 @@ fn the_environment_wins_and_reads_as_text() {
 }
 
 #[test]
-fn which_file() {
+fn choose_file_prefers_requested_file() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(choose_file(None, dir.path()), None);
     let file = dir.path().join(FILE_NAME);
@@ -232,7 +246,7 @@ fn which_file() {
 }
 
 #[test]
-fn only_variables_with_the_prefix_are_taken() {
+fn environment_keeps_only_prefixed_variables() {
     let all =
         [("BROADSHEET_A", "1"), ("PATH", "2")].map(|(name, value)| (name.into(), value.into()));
     assert_eq!(
@@ -244,28 +258,28 @@ fn only_variables_with_the_prefix_are_taken() {
 const READY: &str = "[newsletter]\nname = 'N'\nfrom = 'n@example.com'\npostal_address = 'Town'\n";
 
 #[test]
-fn what_a_send_needs() {
-    let bare = Settings::load(None, vars(&[])).unwrap();
+fn require_sending_settings_lists_missing() {
+    let empty = load_from(None, &[]).unwrap();
     assert_eq!(
-        bare.require_sending_settings().unwrap_err(),
+        empty.require_sending_settings().unwrap_err(),
         [
             MissingSetting::Name,
             MissingSetting::From,
             MissingSetting::PostalAddress
         ]
     );
-    let imprint = load(READY, &[])
+    let sender = load(READY, &[])
         .unwrap()
         .require_sending_settings()
         .unwrap();
     assert_eq!(
-        (imprint.name.as_str(), imprint.postal_address.as_str()),
+        (sender.name.as_str(), sender.postal_address.as_str()),
         ("N", "Town")
     );
 }
 
 #[test]
-fn links_to_this_machine_do_not_leave_it() {
+fn loopback_links_with_remote_smtp_are_rejected() {
     for (smtp, public_url, ready) in [
         ("smtp://mail.example", "http://127.0.0.1:8080", false),
         ("smtp://mail.example", "http://localhost/weekly", false),
@@ -275,20 +289,20 @@ fn links_to_this_machine_do_not_leave_it() {
         ("", "http://127.0.0.1:8080", true),
     ] {
         let text = format!("{READY}[smtp]\nurl = '{smtp}'\n[server]\npublic_url = '{public_url}'");
-        let not_ready = load(&text, &[])
+        let missing = load(&text, &[])
             .unwrap()
             .require_sending_settings()
             .err()
             .unwrap_or_default();
         assert_eq!(
-            not_ready.is_empty(),
+            missing.is_empty(),
             ready,
-            "{smtp} {public_url}: {not_ready:?}"
+            "{smtp} {public_url}: {missing:?}"
         );
         assert!(
-            not_ready
+            missing
                 .iter()
-                .all(|why| matches!(why, MissingSetting::LoopbackLinks { .. }))
+                .all(|missing| matches!(missing, MissingSetting::LoopbackLinks { .. }))
         );
     }
 }

@@ -1,29 +1,35 @@
-//! Which database.
+//! Where the database is.
 
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 use url::Url;
 
-/// A database by its kind. A PostgreSQL URL is a secret: it may hold a password.
+/// The URL of a database.
 #[derive(Clone, Debug)]
 pub enum DatabaseUrl {
+    /// An SQLite file.
     Sqlite(PathBuf),
+    /// A `postgres://` URL; a secret, because it may contain a password.
     Postgres(SecretString),
 }
 
+/// A text is not the URL of a database. Never quotes the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseUrlError {
+    /// Another scheme.
     #[error("expected sqlite:FILE or postgres://user:password@host/name")]
     Form,
+    /// `sqlite:` without a file.
     #[error("the file of sqlite: is missing; expected one like sqlite:data/broadsheet.db")]
     NoFile,
-    #[error(
-        "a database in memory forgets its readers; expected a file like sqlite:data/broadsheet.db"
-    )]
+    /// An SQLite database in memory.
+    #[error("a database in memory is lost at exit; expected a file like sqlite:data/broadsheet.db")]
     Memory,
-    #[error("sqlite: takes a file and no options after '?'")]
+    /// `sqlite:FILE?…`.
+    #[error("expected sqlite:FILE without options after '?'")]
     Options,
+    /// A PostgreSQL URL that cannot be parsed.
     #[error(
         "not a PostgreSQL URL like postgres://user:password@host/name (in a password, @ : / ? # are written %40 %3A %2F %3F %23)"
     )]
@@ -31,14 +37,14 @@ pub enum DatabaseUrlError {
 }
 
 impl DatabaseUrl {
-    /// Reads `sqlite:FILE`, `sqlite://FILE`, `postgres://…` or `postgresql://…`.
+    /// Parses `sqlite:FILE`, `sqlite://FILE`, `postgres://…` or `postgresql://…`.
     ///
     /// # Errors
-    /// What is wrong with `text`, which is never quoted.
+    /// [`DatabaseUrlError`] if the scheme, the file or the PostgreSQL URL is invalid.
     pub fn parse(text: &str) -> Result<Self, DatabaseUrlError> {
         let text = text.trim();
         if let Some(rest) = text.strip_prefix("sqlite:") {
-            return sqlite(rest.strip_prefix("//").unwrap_or(rest));
+            return parse_sqlite(rest.strip_prefix("//").unwrap_or(rest));
         }
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
             return Err(DatabaseUrlError::Form);
@@ -48,7 +54,7 @@ impl DatabaseUrl {
     }
 }
 
-fn sqlite(file: &str) -> Result<DatabaseUrl, DatabaseUrlError> {
+fn parse_sqlite(file: &str) -> Result<DatabaseUrl, DatabaseUrlError> {
     match file {
         "" => Err(DatabaseUrlError::NoFile),
         memory if memory.contains(":memory:") || memory.contains("mode=memory") => {
@@ -64,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_both_kinds() {
+    fn parse_valid_url_returns_kind() {
         for (text, file) in [
             ("sqlite:data/broadsheet.db", "data/broadsheet.db"),
             ("sqlite://data/broadsheet.db", "data/broadsheet.db"),
@@ -88,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn parse_invalid_url_returns_error() {
         use DatabaseUrlError::*;
         for (text, error) in [
             ("data/broadsheet.db", Form),
@@ -105,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_not_printed() {
+    fn debug_hides_password() {
         let url = DatabaseUrl::parse("postgres://user:s3cret@host/name").unwrap();
         assert!(!format!("{url:?}").contains("s3cret"));
     }

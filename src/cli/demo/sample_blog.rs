@@ -1,4 +1,4 @@
-//! A blog to try the newsletter with: a dozen posts, the newest of this morning.
+//! A sample blog with a feed: a dozen posts, the newest from this morning.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const FEED: &str = include_str!("sample_blog/feed.xml");
 const PAGE: &str = include_str!("sample_blog/blog.html");
 
 #[derive(Deserialize)]
-struct Written {
+struct StoredPost {
     slug: String,
     hours_ago: u64,
     author: String,
@@ -34,19 +34,22 @@ struct Post {
     author: String,
     title: String,
     paragraphs: Vec<String>,
-    /// As RSS wants it (RFC 2822).
+    /// Date in the format of RSS (RFC 2822).
     date: String,
 }
 
+/// A built-in file is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleBlogError {
+    /// The posts are not valid JSON.
     #[error("the sample posts: {0}")]
     Posts(#[from] serde_json::Error),
+    /// A page is not a valid template.
     #[error("the sample blog's templates: {0}")]
     Templates(#[from] tera::Error),
 }
 
-/// The blog as it stands at one moment.
+/// The blog with dates relative to its creation.
 #[derive(Clone)]
 pub struct SampleBlog {
     tera: Arc<Tera>,
@@ -56,14 +59,14 @@ pub struct SampleBlog {
 }
 
 impl SampleBlog {
-    /// `address` is where it is served, `newsletter` where its readers can sign up; both
-    /// without a slash at the end.
+    /// Creates the blog. `address` is its own URL and `newsletter` that of the sign-up form,
+    /// both without a slash at the end.
     ///
     /// # Errors
-    /// When a built-in file is broken, which a test rules out.
+    /// [`SampleBlogError`] if a built-in file is invalid, which a test excludes.
     pub fn new(address: &str, newsletter: &str, now: Timestamp) -> Result<Self, SampleBlogError> {
-        let written: Vec<Written> = serde_json::from_str(POSTS)?;
-        let posts = written.into_iter().map(|post| Post {
+        let stored: Vec<StoredPost> = serde_json::from_str(POSTS)?;
+        let posts = stored.into_iter().map(|post| Post {
             date: now
                 .minus(Duration::from_secs(post.hours_ago * 3600))
                 .to_utc()
@@ -84,10 +87,10 @@ impl SampleBlog {
         })
     }
 
-    /// Serves it until `stop`.
+    /// Serves the blog until `stop` is cancelled.
     ///
     /// # Errors
-    /// When the listener fails.
+    /// The error of the listener.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -164,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_feed_is_one() {
+    fn feed_of_sample_blog_is_valid() {
         let now = Timestamp::from_millis(1_795_500_000_000);
         let blog = SampleBlog::new("http://127.0.0.1:1", "http://127.0.0.1:2", now).unwrap();
         let posts: Vec<&Post> = blog.posts.iter().collect();

@@ -3,7 +3,8 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::cli::{CliError, Context};
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
 use crate::domain::api_token::{Lifetime, NewApiToken, Scopes, TokenName, Validity};
 use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
@@ -11,23 +12,24 @@ use crate::store::ApiToken;
 
 #[derive(Debug, Subcommand)]
 pub enum Token {
-    /// Make a token and print it, this once
+    /// Create a token and print it; it cannot be shown again
     Create {
-        /// Where it is used, or by whom
+        /// Name of the token, for example of the program that uses it
         name: String,
-        /// What it may do: read (everything), subscribers (add, unsubscribe and erase
-        /// readers) or issues (edit and send the next issue, pause, resume, cancel and
-        /// repeat a send); none includes another
+        /// Permission: read (everything), subscribers (add, unsubscribe and erase
+        /// subscribers) or issues (edit and send the next issue, pause, resume, cancel and
+        /// repeat a send). Scopes are independent; repeat the option for several
         #[arg(long = "scope", value_name = "SCOPE", required = true)]
         scopes: Vec<String>,
-        /// How long it holds: 12h, 90d, 52w, or never to end before it is revoked
+        /// Validity: 12h, 90d, 52w or never
         #[arg(long, value_name = "TIME", default_value = Lifetime::DEFAULT)]
         expires_in: String,
     },
-    /// Every token, what it may do, and when it was last used; never the token itself
+    /// List all tokens with scopes and last use, without their secrets
     List,
-    /// From now on a token opens nothing
+    /// Revoke a token
     Revoke {
+        /// Id or name of the token
         #[arg(value_name = "ID|NAME")]
         token: String,
     },
@@ -63,16 +65,16 @@ async fn create(
     let token = NewApiToken::new((name, scopes), lifetime, None, moment);
     if !app.store.add_api_token(&token).await? {
         return Err(CliError::Failed(
-            "there is a token of that name; revoke it first, or choose another name".to_owned(),
+            "a token with this name exists; revoke it, or choose another name".to_owned(),
         ));
     }
-    let line = json!({
+    let result = json!({
         "id": token.id.to_string(), "name": token.name.as_str(), "scopes": token.scopes.words(),
         "token": token.secret.expose(), "expires_at": token.expires_at.map(Timestamp::as_millis),
     });
     context
         .output
-        .line(&line, || token.secret.expose().to_owned())?;
+        .print_result(&result, || token.secret.expose().to_owned())?;
     app.audit(AuditAction::TokenMade, token.name).await;
     app.close().await;
     Ok(())
@@ -83,57 +85,62 @@ async fn list(context: &Context) -> Result<(), CliError> {
     let now = app.clock.now();
     for token in app.store.api_tokens().await? {
         let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
-        let line = json!({
+        let result = json!({
             "id": token.id.to_string(), "name": token.name.as_str(), "scopes": token.scopes.words(),
             "state": token.validity(now).as_str(), "created_at": token.created_at.as_millis(),
             "created_by": token.created_by, "last_used_at": millis(token.last_used_at),
             "expires_at": millis(token.expires_at), "revoked_at": millis(token.revoked_at),
         });
-        context.output.line(&line, || words(&token, now))?;
+        context
+            .output
+            .print_result(&result, || token_text(&token, now))?;
     }
     app.close().await;
     Ok(())
 }
 
-fn words(token: &ApiToken, now: Timestamp) -> String {
+fn token_text(token: &ApiToken, now: Timestamp) -> String {
     let day = |at: Timestamp| at.to_utc().format("%Y-%m-%d").to_string();
     let used = match token.last_used_at {
         Some(at) => format!("used {}", at.to_utc().format("%Y-%m-%d %H:%M")),
         None => "never used".to_owned(),
     };
-    let holds = match (token.validity(now), token.revoked_at, token.expires_at) {
+    let validity = match (token.validity(now), token.revoked_at, token.expires_at) {
         (Validity::Revoked, Some(at), _) => format!("revoked {}", day(at)),
         (Validity::Expired, _, Some(at)) => format!("expired {}", day(at)),
-        (_, _, Some(at)) => format!("until {}", day(at)),
-        (_, _, None) => "until it is revoked".to_owned(),
+        (_, _, Some(at)) => format!("valid until {}", day(at)),
+        (_, _, None) => "never expires".to_owned(),
     };
     let (id, scopes, name) = (token.id, &token.scopes, token.name.as_str());
     format!(
-        "{id}  {:<23}  {holds:<19}  {used:<21}  {name}",
+        "{id}  {:<23}  {validity:<19}  {used:<21}  {name}",
         scopes.to_string()
     )
 }
 
-async fn revoke(context: &Context, wanted: &str) -> Result<(), CliError> {
+async fn revoke(context: &Context, id_or_name: &str) -> Result<(), CliError> {
     let app = context.app().await?;
     let tokens = app.store.api_tokens().await?;
-    let held = || tokens.iter().filter(|token| token.revoked_at.is_none());
-    let token = held()
-        .find(|token| token.id.to_string() == wanted)
-        .or_else(|| held().find(|token| token.name.as_str() == wanted.trim()));
-    let nothing = || CliError::Failed("there is no token of that id or name to revoke".to_owned());
-    let token = token.ok_or_else(nothing)?;
+    let active = || tokens.iter().filter(|token| token.revoked_at.is_none());
+    let token = active()
+        .find(|token| token.id.to_string() == id_or_name)
+        .or_else(|| active().find(|token| token.name.as_str() == id_or_name.trim()));
+    let not_found = || CliError::Failed("no active token has this id or name".to_owned());
+    let token = token.ok_or_else(not_found)?;
     if !app
         .store
         .revoke_api_token(&token.id, app.clock.now())
         .await?
     {
-        return Err(nothing());
+        return Err(not_found());
     }
     app.audit(AuditAction::TokenRevoked, token.name.clone())
         .await;
-    let line = json!({ "id": token.id.to_string(), "name": token.name.as_str(), "revoked": true });
-    context.output.line(&line, || "Revoked.".to_owned())?;
+    let result =
+        json!({ "id": token.id.to_string(), "name": token.name.as_str(), "revoked": true });
+    context
+        .output
+        .print_result(&result, || "Revoked.".to_owned())?;
     app.close().await;
     Ok(())
 }

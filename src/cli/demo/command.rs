@@ -1,4 +1,4 @@
-//! `broadsheet demo`: all of it in a throw-away folder.
+//! Runs a complete newsletter in a temporary directory.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,27 +8,29 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::app::App;
-use crate::cli::serve::stop_signal;
-use crate::cli::{CliError, Context};
+use crate::cli::context::Context;
+use crate::cli::demo::sample_blog::SampleBlog;
+use crate::cli::error::CliError;
+use crate::cli::signals::stop_signal;
 use crate::config::Sources;
 use crate::domain::clock::SystemClock;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
 use crate::domain::subscriber::SubscriberName;
 use crate::subscription::ImportOptions;
-use crate::web::sample_blog::SampleBlog;
 
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// Use this folder and leave it there
+    /// Use this directory and keep it
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// Where to listen [default: port 8080, or a free one]
+    /// Port to listen on [default: 8080, or a free one]
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 }
 
-const READERS: [&str; 25] = [
+/// Names of the sample subscribers.
+const SUBSCRIBERS: [&str; 25] = [
     "Ada", "Amir", "Beatriz", "Chidi", "Daria", "Emil", "Fatima", "Goran", "Hana", "Ivo", "Jasmin",
     "Kofi", "Lena", "Mio", "Noor", "Oskar", "Priya", "Quentin", "Rosa", "Sven", "Tala", "Umar",
     "Vera", "Wen", "Zoe",
@@ -37,14 +39,14 @@ const READERS: [&str; 25] = [
 impl Demo {
     pub async fn run(self, context: &Context) -> Result<(), CliError> {
         let random = Random::from_os()?;
-        let folder = Folder::new(self.keep, &random)?;
+        let directory = Directory::new(self.keep, &random)?;
         let web = listen(self.port).await?;
         let blog = TcpListener::bind("127.0.0.1:0").await?;
         let newsletter_url = format!("http://{}", web.local_addr()?);
         let blog_host = blog.local_addr()?.to_string();
         let blog_url = format!("http://{blog_host}");
 
-        let sources = sources(&folder.path, &newsletter_url, &blog_host);
+        let sources = demo_settings(&directory.path, &newsletter_url, &blog_host);
         let app = App::open(sources, Arc::new(SystemClock), Arc::new(random)).await?;
         let stop = stop_signal()?;
         let sample = SampleBlog::new(&blog_url, &newsletter_url, app.clock.now());
@@ -52,21 +54,18 @@ impl Demo {
         let blog_stop = stop.clone();
         let blog = tokio::spawn(async move { sample.serve(blog, blog_stop).await });
 
-        take_in_readers(&app).await?;
+        add_subscribers(&app).await?;
         app.digests()?.collect().await?;
-        let desk = match app.first_run_link().await? {
+        let admin_url = match app.first_run_link().await? {
             Some(link) => link,
             None => format!("{newsletter_url}/admin"),
         };
-        self::tell(
-            context,
-            &Links {
-                form: &newsletter_url,
-                desk: &desk,
-                blog: &blog_url,
-            },
-            &folder,
-        )?;
+        let urls = Urls {
+            form: &newsletter_url,
+            admin: &admin_url,
+            blog: &blog_url,
+        };
+        print_urls(context, &urls, &directory)?;
         app.serve(web, stop.clone()).await?;
         stop.cancel();
         let _ = blog.await;
@@ -75,36 +74,36 @@ impl Demo {
     }
 }
 
-struct Links<'a> {
+struct Urls<'a> {
     form: &'a str,
-    desk: &'a str,
+    admin: &'a str,
     blog: &'a str,
 }
 
-fn tell(context: &Context, links: &Links<'_>, folder: &Folder) -> Result<(), CliError> {
-    let Links { form, desk, blog } = links;
-    let path = folder.path.display();
-    let line = json!({
-        "form": format!("{form}/"), "desk": desk, "outbox": format!("{form}/admin/outbox"), "blog": format!("{blog}/"),
-        "folder": folder.path, "readers": READERS.len(),
+fn print_urls(context: &Context, urls: &Urls<'_>, directory: &Directory) -> Result<(), CliError> {
+    let Urls { form, admin, blog } = urls;
+    let path = directory.path.display();
+    let result = json!({
+        "form": format!("{form}/"), "desk": admin, "outbox": format!("{form}/admin/outbox"), "blog": format!("{blog}/"),
+        "folder": directory.path, "readers": SUBSCRIBERS.len(),
     });
-    context.output.line(&line, || {
-        let end = if folder.is_kept { "it stays" } else { "it is thrown away at the end" };
+    context.output.print_result(&result, || {
+        let end = if directory.is_kept { "kept on exit" } else { "deleted on exit" };
         format!(
-            "Broadsheet demo: {readers} readers, a sample blog, and no mail server: mail is kept as files.\n\
+            "Broadsheet demo: {count} subscribers and a sample blog. Mail is written to files, not sent.\n\
              \n\
-             1  Sign up as a reader       {form}/\n\
-             2  Make your login           {desk}\n\
-             3  Read your mail, confirm   {form}/admin/outbox\n\
-             4  See the next issue, send  {form}/admin/next\n\
+             1  Sign up as a subscriber         {form}/\n\
+             2  Create your login               {admin}\n\
+             3  Read your mail and confirm      {form}/admin/outbox\n\
+             4  Review and send the next issue  {form}/admin/next\n\
              \n\
              The blog is {blog}/ and all files are in {path} ({end}). Stop with Ctrl-C.",
-            readers = READERS.len(),
+            count = SUBSCRIBERS.len(),
         )
     })
 }
 
-/// Port 8080 as in the settings' defaults, or a free one where it is taken.
+/// Listens on `port`, or on the default port 8080, or on a free one if that is in use.
 async fn listen(port: Option<u16>) -> Result<TcpListener, CliError> {
     let bind = async |port: u16| TcpListener::bind(("127.0.0.1", port)).await;
     let bound = match port {
@@ -117,9 +116,9 @@ async fn listen(port: Option<u16>) -> Result<TcpListener, CliError> {
     bound.map_err(|error| CliError::Failed(format!("cannot listen: {error}")))
 }
 
-/// Nothing of whoever runs it: neither their settings file nor their environment.
-fn sources(folder: &Path, public_url: &str, blog_host: &str) -> Sources {
-    let at = |name: &str| folder.join(name).display().to_string();
+/// Returns settings that ignore the user's settings file and environment.
+fn demo_settings(directory: &Path, public_url: &str, blog_host: &str) -> Sources {
+    let at = |name: &str| directory.join(name).display().to_string();
     let pairs = [
         ("SERVER__PUBLIC_URL", public_url.to_owned()),
         ("DATABASE__URL", format!("sqlite:{}", at("broadsheet.db"))),
@@ -145,28 +144,28 @@ fn sources(folder: &Path, public_url: &str, blog_host: &str) -> Sources {
     Sources::new(None, variables)
 }
 
-async fn take_in_readers(app: &App) -> Result<(), CliError> {
+async fn add_subscribers(app: &App) -> Result<(), CliError> {
     let subscriptions = app.subscriptions();
-    let how = ImportOptions {
+    let options = ImportOptions {
         source: "the demo".to_owned(),
         pending: false,
     };
-    for name in READERS {
+    for name in SUBSCRIBERS {
         let address = EmailAddress::parse(&format!("{}@readers.example.com", name.to_lowercase()))?;
         let name =
             SubscriberName::parse(name).map_err(|error| CliError::Failed(error.to_string()))?;
-        subscriptions.import_subscriber(address, name, &how).await?;
+        subscriptions.import_subscriber(address, name, &options).await?;
     }
     Ok(())
 }
 
-/// Where the demo keeps everything.
-struct Folder {
+/// The directory of the demo, deleted on drop unless it is kept.
+struct Directory {
     path: PathBuf,
     is_kept: bool,
 }
 
-impl Folder {
+impl Directory {
     fn new(keep: Option<PathBuf>, random: &Random) -> Result<Self, CliError> {
         let is_kept = keep.is_some();
         let name = format!("broadsheet-demo-{}", hex::encode(random.bytes::<6>()));
@@ -175,15 +174,15 @@ impl Folder {
             .and_then(|()| path.canonicalize())
             .map(|path| Self { path, is_kept })
             .map_err(|error| {
-                CliError::Failed(format!("cannot make a folder for the demo: {error}"))
+                CliError::Failed(format!("cannot create a directory for the demo: {error}"))
             })
     }
 }
 
-impl Drop for Folder {
+impl Drop for Directory {
     fn drop(&mut self) {
         if !self.is_kept {
-            // The system empties its folder of temporary files in time, too.
+            // An error is ignored: the system cleans up its temporary directory.
             let _ = std::fs::remove_dir_all(&self.path);
         }
     }

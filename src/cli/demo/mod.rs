@@ -1,0 +1,6 @@
+//! `broadsheet demo`
+
+mod command;
+mod sample_blog;
+
+pub use command::Demo;
