@@ -165,10 +165,7 @@ fn post_json(post: &FeedPost) -> serde_json::Value {
 fn feed_text(feed: &ParsedFeed) -> String {
     let mut text = format!("{}: {} posts", feed.title, feed.posts.len());
     if feed.skipped > 0 {
-        text.push_str(&format!(
-            " ({} more have no link or no text)",
-            feed.skipped
-        ));
+        text.push_str(&format!(" ({} more have no link or no text)", feed.skipped));
     }
     for post in &feed.posts {
         let day = post.published_at.map_or_else(

@@ -51,9 +51,10 @@ impl Engine {
 
     /// Sends deliveries until `stop` is cancelled.
     ///
-    /// Continues after all failures of the database and the server. After `stop` no message is started, messages in transfer complete within
-    /// [`DRAIN_TIMEOUT`] and all other leases are released. `shutdown` announces the end of
-    /// the process and shortens the time to [`SHUTDOWN_GRACE`].
+    /// Continues after all failures of the database and the server. After `stop` no message
+    /// is started, messages in transfer complete within two minutes, and all other leases
+    /// are released. `shutdown` announces the end of the process and shortens the time to
+    /// six seconds.
     pub async fn run(&self, stop: CancellationToken, shutdown: CancellationToken) {
         while !stop.is_cancelled() {
             let worker = WorkerId::new(self.service.now(), &self.service.random);

@@ -26,7 +26,8 @@ const MIN_POLL: Duration = Duration::from_millis(25);
 
 /// Upper limit of the delay between two claims.
 ///
-/// The delay doubles while the queue is empty. The limit keeps the start of a new issue within two seconds.
+/// The delay doubles while the queue is empty. The limit keeps the start of a new issue
+/// within two seconds.
 const MAX_POLL: Duration = Duration::from_millis(400);
 
 /// Delay between two pings while the database fails.

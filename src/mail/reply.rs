@@ -193,8 +193,8 @@ const MAX_LINE_CHARS: usize = 300;
 
 /// Returns `text` as a single line of at most 300 characters.
 ///
-/// The line is safe to store and to show. Control characters become spaces, bidirectional control characters are removed, and runs
-/// of white space are collapsed.
+/// The line is safe to store and to show. Control characters become spaces, bidirectional
+/// control characters are removed, and runs of white space are collapsed.
 pub fn one_line(text: &str) -> String {
     let clean: String = text
         .chars()

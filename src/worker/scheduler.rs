@@ -73,7 +73,7 @@ pub struct SchedulerState {
 }
 
 impl Scheduler {
-    /// Checks the schedule every [`POLL_INTERVAL`] until `stop` is cancelled.
+    /// Checks the schedule every 15 s until `stop` is cancelled.
     pub async fn run(&self, stop: CancellationToken) {
         let mut state = SchedulerState::default();
         loop {

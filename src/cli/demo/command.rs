@@ -154,7 +154,9 @@ async fn add_subscribers(app: &App) -> Result<(), CliError> {
         let address = EmailAddress::parse(&format!("{}@readers.example.com", name.to_lowercase()))?;
         let name =
             SubscriberName::parse(name).map_err(|error| CliError::Failed(error.to_string()))?;
-        subscriptions.import_subscriber(address, name, &options).await?;
+        subscriptions
+            .import_subscriber(address, name, &options)
+            .await?;
     }
     Ok(())
 }

@@ -90,7 +90,9 @@ impl Sending<'_> {
                     Some(wait) => self.deliver(id, wait).await,
                     None => {
                         wait_until_enqueued(self.app).await?;
-                        self.print_issue(&id, SendResult::from_issue).await.map(drop)
+                        self.print_issue(&id, SendResult::from_issue)
+                            .await
+                            .map(drop)
                     }
                 }
             }

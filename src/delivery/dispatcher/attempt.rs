@@ -1,6 +1,5 @@
 //! One attempt to send a delivery.
 
-
 use crate::delivery::compose::{ComposeError, IssueMailCache};
 use crate::delivery::dispatcher::Dispatcher;
 use crate::delivery::disposition::{decide, defer_uncharged, skip};

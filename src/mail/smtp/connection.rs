@@ -184,7 +184,8 @@ impl Connection {
 
     /// Returns whether the server may have accepted a cancelled message.
     ///
-    /// A message is cancelled by dropping the future of [`send`](Self::send). A message without its final dot cannot have been accepted.
+    /// A message is cancelled by dropping the future of [`send`](Self::send). Without its
+    /// final dot it cannot have been accepted.
     pub fn is_in_doubt(&self) -> bool {
         self.progress == Progress::DotSent
     }

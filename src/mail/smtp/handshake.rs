@@ -4,13 +4,14 @@ use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use secrecy::ExposeSecret;
 
 use crate::domain::delivery::outcome::SmtpResult;
+use crate::domain::smtp_url::TlsMode;
 use crate::mail::reply::{Reply, SmtpPhase};
 use crate::mail::smtp::capabilities::Capabilities;
 use crate::mail::smtp::connection::{Connection, Progress};
 use crate::mail::smtp::error::{StreamError, settings_error};
+use crate::mail::smtp::hello_name::HelloName;
 use crate::mail::smtp::reply_parser::ReplyLines;
-use crate::domain::smtp_url::TlsMode;
-use crate::mail::smtp::server::{HelloName, SmtpServer, };
+use crate::mail::smtp::server::SmtpServer;
 use crate::mail::smtp::stream::SmtpStream;
 use crate::mail::smtp::timeouts::Timeouts;
 use crate::mail::smtp::{auth, tls};

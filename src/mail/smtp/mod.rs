@@ -21,6 +21,7 @@ mod connection;
 mod error;
 mod handshake;
 mod happy_eyeballs;
+mod hello_name;
 mod reply_parser;
 mod server;
 mod stream;
@@ -33,5 +34,6 @@ pub(super) mod scripted;
 mod tests;
 
 pub use connection::Connection;
-pub use server::{HelloName, HelloNameError, SmtpServer, SmtpServerError};
+pub use hello_name::{HelloName, HelloNameError};
+pub use server::{SmtpServer, SmtpServerError};
 pub use timeouts::Timeouts;

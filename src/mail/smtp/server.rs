@@ -1,16 +1,16 @@
-//! `smtp.url`: which server, how, and as whom.
+//! Mail server of `smtp.url`: address, TLS mode and credentials.
 
 use std::fmt;
 
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::extension::ClientId;
 use secrecy::ExposeSecret;
 use tokio_rustls::TlsConnector;
 
 use crate::domain::smtp_url::{SmtpUrl, TlsMode};
+use crate::mail::smtp::hello_name::{HelloName, HelloNameError};
 use crate::mail::smtp::tls;
 
-/// A mail server, as `smtp.url` describes it.
+/// A mail server and how to connect to it.
 #[derive(Clone)]
 pub struct SmtpServer {
     pub(super) host: String,
@@ -64,7 +64,7 @@ impl SmtpServer {
         })
     }
 
-    /// Returns host and port for people.
+    /// Returns host and port for display.
     pub fn display_name(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
@@ -81,47 +81,6 @@ impl fmt::Debug for SmtpServer {
     }
 }
 
-/// Who we say we are in EHLO: a full domain name, or an address in brackets
-/// (RFC 5321 §4.1.1.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HelloName(ClientId);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a host name like mail.example.com or an address like [192.0.2.1]")]
-pub struct HelloNameError;
-
-impl HelloName {
-    /// # Errors
-    /// When `text` is neither a host name nor an address in brackets.
-    pub fn parse(text: &str) -> Result<Self, HelloNameError> {
-        let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
-        if text.is_empty() || text.len() > 255 || !text.bytes().all(fits) {
-            return Err(HelloNameError);
-        }
-        let literal = text
-            .strip_prefix('[')
-            .and_then(|text| text.strip_suffix(']'));
-        let v6 = literal.and_then(|literal| literal.strip_prefix("IPv6:"));
-        let id = match (literal, v6) {
-            (None, _) if !text.contains(['[', ']', ':']) => Some(ClientId::Domain(text.to_owned())),
-            (None, _) => None,
-            (_, Some(v6)) => v6.parse().map(ClientId::Ipv6).ok(),
-            (Some(v4), None) => v4.parse().map(ClientId::Ipv4).ok(),
-        };
-        id.map(Self).ok_or(HelloNameError)
-    }
-
-    pub(super) fn client_id(&self) -> &ClientId {
-        &self.0
-    }
-}
-
-impl fmt::Display for HelloName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use lettre::transport::smtp::authentication::Mechanism;
@@ -132,34 +91,10 @@ mod tests {
         SmtpServer::new(&SmtpUrl::parse(url).unwrap())
     }
 
-    /// lettre shows credentials in no other way.
-    fn by_plain(server: &SmtpServer) -> String {
+    /// Returns the PLAIN response, because lettre has no getters for credentials.
+    fn plain_response(server: &SmtpServer) -> String {
         let credentials = server.credentials.as_ref().unwrap();
         Mechanism::Plain.response(credentials, None).unwrap()
-    }
-
-    #[test]
-    fn says_hello_by_name_or_address() {
-        for text in [
-            "mail.example.com",
-            "my_host",
-            "[192.0.2.1]",
-            "[IPv6:2001:db8::1]",
-        ] {
-            assert_eq!(HelloName::parse(text).unwrap().to_string(), text);
-        }
-        for text in [
-            "",
-            "a b",
-            "mail.example.com\r\nRSET",
-            "[192.0.2]",
-            "[2001:db8::1]",
-            "[a",
-            "a]",
-            "a:25",
-        ] {
-            assert_eq!(HelloName::parse(text), Err(HelloNameError), "{text}");
-        }
     }
 
     #[test]
@@ -168,7 +103,7 @@ mod tests {
 
         assert_eq!(server.display_name(), "::1:25");
         assert_eq!(server.hello_name().unwrap().to_string(), "mail.example.org");
-        assert_eq!(by_plain(&server), "\0user@example.com\0p:w");
+        assert_eq!(plain_response(&server), "\0user@example.com\0p:w");
         assert!(!format!("{server:?}").contains("p:w"));
     }
 

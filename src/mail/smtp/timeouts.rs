@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-
 /// How long each reply may take (RFC 5321 §4.5.3.2).
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {

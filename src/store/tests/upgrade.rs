@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use sqlx::any::AnyConnectOptions;
 use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions, Row};
 
-use crate::store::StoreError;
 use crate::domain::database_url::DatabaseUrl;
+use crate::store::StoreError;
 use crate::store::db::connect::Store;
 use crate::test_database::Database;
 
