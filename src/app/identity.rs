@@ -28,12 +28,12 @@ pub(super) fn identity(settings: &Settings) -> Identity {
             site: host,
             postal_address: newsletter.postal_address.clone(),
             weekly: settings.schedule.enabled
-                && matches!(settings.schedule.plan.rhythm(), Recurrence::Weekly(_)),
+                && matches!(settings.schedule.plan.recurrence(), Recurrence::Weekly(_)),
             accent: newsletter.accent.into(),
         },
         from: from.expect("example.invalid is a domain name"),
         reply_to: newsletter.reply_to.clone().map(Mailbox::from),
         public_url: settings.server.public_url.clone(),
-        zone: settings.schedule.plan.zone(),
+        zone: settings.schedule.plan.zone().clone(),
     }
 }

@@ -108,7 +108,7 @@ const fn origin(origin: FeedOrigin) -> &'static str {
 }
 
 fn words(feed: &FeedRow) -> String {
-    let day = |at: Timestamp| at.to_utc().format("%Y-%m-%d %H:%M").to_string();
+    let day = |at: Timestamp| at.to_utc().strftime("%Y-%m-%d %H:%M").to_string();
     let state = match (&feed.last_error, feed.last_good_at) {
         (Some(error), Some(good)) => {
             format!("could not be read: {error}. Last good: {}", day(good))
@@ -172,7 +172,7 @@ fn feed_words(feed: &ParsedFeed) -> String {
     for post in &feed.posts {
         let day = post.published_at.map_or_else(
             || "no date".to_owned(),
-            |at| at.to_utc().format("%Y-%m-%d").to_string(),
+            |at| at.to_utc().strftime("%Y-%m-%d").to_string(),
         );
         let link = post
             .link

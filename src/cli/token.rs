@@ -96,9 +96,9 @@ async fn list(context: &Context) -> Result<(), CliError> {
 }
 
 fn words(token: &ApiToken, now: Timestamp) -> String {
-    let day = |at: Timestamp| at.to_utc().format("%Y-%m-%d").to_string();
+    let day = |at: Timestamp| at.to_utc().strftime("%Y-%m-%d").to_string();
     let used = match token.last_used_at {
-        Some(at) => format!("used {}", at.to_utc().format("%Y-%m-%d %H:%M")),
+        Some(at) => format!("used {}", at.to_utc().strftime("%Y-%m-%d %H:%M")),
         None => "never used".to_owned(),
     };
     let holds = match (token.validity(now), token.revoked_at, token.expires_at) {

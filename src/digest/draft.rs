@@ -194,7 +194,7 @@ impl DigestService {
         blog_url: Url,
     ) -> DigestMail {
         let url = &self.identity.public_url;
-        let day = now.to_utc().with_timezone(&self.identity.zone).date_naive();
+        let day = now.in_zone(&self.identity.zone).date();
         DigestMail {
             masthead: self.identity.masthead.clone(),
             number: number.get(),

@@ -17,4 +17,5 @@ pub mod random;
 pub mod signed_token;
 pub mod subscriber;
 pub mod subscriber_token;
+pub mod time_zone;
 pub mod trusted_proxies;

@@ -91,6 +91,6 @@ fn author(author: &Value, authors: &Value) -> Option<String> {
 }
 
 fn date(value: &Value) -> Option<Timestamp> {
-    let moment = chrono::DateTime::parse_from_rfc3339(value.as_str()?.trim()).ok()?;
-    Some(moment.to_utc().into())
+    let moment: jiff::Timestamp = value.as_str()?.trim().parse().ok()?;
+    Some(moment.into())
 }

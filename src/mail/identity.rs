@@ -1,6 +1,6 @@
 //! Whose mail it is.
 
-use chrono_tz::Tz;
+use jiff::tz::TimeZone;
 
 use crate::domain::mailbox::Mailbox;
 use crate::domain::public_url::PublicUrl;
@@ -15,7 +15,7 @@ pub struct Identity {
     /// Where the links lead.
     pub public_url: PublicUrl,
     /// In which dates are told.
-    pub zone: Tz,
+    pub zone: TimeZone,
 }
 
 impl Identity {
@@ -23,7 +23,7 @@ impl Identity {
     pub fn alert(&self, event: AlertEvent) -> AlertMail {
         AlertMail {
             masthead: self.masthead.clone(),
-            at: event.at().map(|at| Moment::of(at, self.zone)),
+            at: event.at().map(|at| Moment::new(at, &self.zone)),
             desk_url: self.public_url.join(&event.path()),
             event,
         }

@@ -30,7 +30,7 @@ pub struct MailNameError;
 impl MailName {
     pub fn of(delivery: &DeliveryId) -> Self {
         let hash = hex::encode(Sha256::digest(delivery.as_str()));
-        let time = delivery.made_at().to_utc().format("%Y%m%dT%H%M%S%.3fZ");
+        let time = delivery.made_at().to_utc().strftime("%Y%m%dT%H%M%S%.3fZ");
         Self(format!("{time}-{}.eml", &hash[..16]))
     }
 

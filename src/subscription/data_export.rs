@@ -1,6 +1,5 @@
 //! What a reader gets who asks for all that is kept of them.
 
-use chrono::SecondsFormat;
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
@@ -91,5 +90,5 @@ fn mail(row: DeliveryRow) -> OwnMail {
 }
 
 fn iso(at: Timestamp) -> String {
-    at.to_utc().to_rfc3339_opts(SecondsFormat::Secs, true)
+    at.to_rfc3339()
 }

@@ -76,17 +76,15 @@ impl CsvExport {
 }
 
 fn line(row: &SubscriberRow) -> Vec<u8> {
-    let at = |at: Timestamp| {
-        at.to_utc()
-            .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-    };
     csv::line([
         row.address.as_str(),
         row.name.as_deref().unwrap_or_default(),
         row.state.as_str(),
-        &at(row.since),
+        &row.since.to_rfc3339(),
         &row.source,
-        &at(row.created_at),
-        &row.confirmed_at.map(at).unwrap_or_default(),
+        &row.created_at.to_rfc3339(),
+        &row.confirmed_at
+            .map(Timestamp::to_rfc3339)
+            .unwrap_or_default(),
     ])
 }

@@ -1,14 +1,14 @@
 //! How pages write numbers, dates and addresses.
 
-use chrono::{DateTime, SecondsFormat};
-use chrono_tz::Tz;
+use jiff::tz::TimeZone;
 use tera::{Error, Kwargs, State, Tera, TeraResult, Value};
 
+use crate::domain::clock::Timestamp;
 use crate::mail::markdown;
 
 /// Teaches `tera` these filters: `number`, `date(style=…)`, `query`, `sentence`, `as_text`
 /// and `markdown`.
-pub fn register(tera: &mut Tera, zone: Tz) {
+pub fn register(tera: &mut Tera, zone: TimeZone) {
     tera.register_filter("number", |n: i64, _: Kwargs, _: &State| number(n));
     tera.register_filter("query", |text: &str, _: Kwargs, _: &State| query(text));
     tera.register_filter("sentence", |text: &str, _: Kwargs, _: &State| {
@@ -26,7 +26,7 @@ pub fn register(tera: &mut Tera, zone: Tz) {
         "date",
         move |millis: i64, words: Kwargs, _: &State| -> TeraResult<String> {
             let style = words.get::<&str>("style")?.unwrap_or("day");
-            date(millis, zone, style)
+            date(millis, &zone, style)
                 .ok_or_else(|| Error::message(format!("no date style '{style}'")))
         },
     );
@@ -46,10 +46,8 @@ fn number(n: i64) -> String {
 }
 
 /// `None` for a style there is not.
-fn date(millis: i64, zone: Tz, style: &str) -> Option<String> {
-    let moment = DateTime::from_timestamp_millis(millis)
-        .unwrap_or_default()
-        .with_timezone(&zone);
+fn date(millis: i64, zone: &TimeZone, style: &str) -> Option<String> {
+    let moment = Timestamp::from_millis(millis).in_zone(zone);
     let format = match style {
         "weekday" => "%A",
         "day" => "%A %-d %B",
@@ -59,10 +57,11 @@ fn date(millis: i64, zone: Tz, style: &str) -> Option<String> {
         "month_day" => "%-d %B",
         "clock" => "%H:%M",
         "time" => "%a %-d %b %H:%M",
-        "iso" => return Some(moment.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        "iso" if moment.offset().is_zero() => "%Y-%m-%dT%H:%M:%SZ",
+        "iso" => "%Y-%m-%dT%H:%M:%S%:z",
         _ => return None,
     };
-    Some(moment.format(format).to_string())
+    Some(moment.strftime(format).to_string())
 }
 
 /// Words as errors have them, as a sentence: `no such zone` → `No such zone.` What begins
@@ -99,6 +98,7 @@ fn query(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::time_zone::find_time_zone;
 
     #[test]
     fn thousands_are_set_apart() {
@@ -116,29 +116,30 @@ mod tests {
 
     #[test]
     fn a_date_is_told_in_the_newsletters_zone() {
+        let helsinki = find_time_zone("Europe/Helsinki").unwrap();
         let late_thursday = 1_795_127_400_000; // 2026-11-19 22:30 UTC
         assert_eq!(
-            date(late_thursday, Tz::UTC, "day").unwrap(),
+            date(late_thursday, &TimeZone::UTC, "day").unwrap(),
             "Thursday 19 November"
         );
         assert_eq!(
-            date(late_thursday, Tz::Europe__Helsinki, "day").unwrap(),
+            date(late_thursday, &helsinki, "day").unwrap(),
             "Friday 20 November"
         );
         assert_eq!(
-            date(late_thursday, Tz::Europe__Helsinki, "time").unwrap(),
+            date(late_thursday, &helsinki, "time").unwrap(),
             "Fri 20 Nov 00:30"
         );
         assert_eq!(
-            date(late_thursday, Tz::Europe__Helsinki, "iso").unwrap(),
+            date(late_thursday, &helsinki, "iso").unwrap(),
             "2026-11-20T00:30:00+02:00"
         );
         assert_eq!(
-            date(late_thursday, Tz::UTC, "iso").unwrap(),
+            date(late_thursday, &TimeZone::UTC, "iso").unwrap(),
             "2026-11-19T22:30:00Z"
         );
-        assert_eq!(date(late_thursday, Tz::UTC, "roman"), None);
-        assert!(date(i64::MAX, Tz::UTC, "full").is_some());
+        assert_eq!(date(late_thursday, &TimeZone::UTC, "roman"), None);
+        assert!(date(i64::MAX, &TimeZone::UTC, "full").is_some());
     }
 
     #[test]

@@ -342,6 +342,6 @@ fn identity(public_url: &PublicUrl, schedule: &Schedule) -> Identity {
         from: Mailbox::parse("Example Lab <news@example.com>").unwrap(),
         reply_to: None,
         public_url: public_url.clone(),
-        zone: schedule.zone(),
+        zone: schedule.zone().clone(),
     }
 }

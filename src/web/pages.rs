@@ -59,7 +59,7 @@ impl Pages {
     /// When a built-in template does not parse, which a test rules out.
     pub fn new(site: &Site, assets: &Assets) -> Result<Self, TemplatesError> {
         let mut tera = Tera::new();
-        filters::register(&mut tera, site.zone);
+        filters::register(&mut tera, site.zone.clone());
         let (base, names) = (site.base.clone(), assets.clone());
         tera.register_function(
             "asset",

@@ -1,7 +1,9 @@
 //! What every page knows about its newsletter.
 
-use chrono_tz::Tz;
+use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
+
+use crate::domain::time_zone::time_zone_name;
 
 /// The newsletter as its pages name it.
 #[derive(Clone, Debug, Serialize)]
@@ -20,9 +22,9 @@ pub struct Site {
     pub weekday: Option<String>,
     /// In which days and hours are told.
     #[serde(serialize_with = "zone_name")]
-    pub zone: Tz,
+    pub zone: TimeZone,
 }
 
-fn zone_name<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(zone.name())
+fn zone_name<S: Serializer>(zone: &TimeZone, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(time_zone_name(zone))
 }

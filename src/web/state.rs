@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use chrono::NaiveDate;
+use jiff::civil::ISOWeekDate;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::schedule::Recurrence;
@@ -94,10 +94,12 @@ impl AppState {
 
 fn site(web: &Services) -> Site {
     let masthead = web.digests.identity.masthead.clone();
-    let weekday = match web.schedule.rhythm() {
+    let weekday = match web.schedule.recurrence() {
         Recurrence::Weekly(day) if web.schedule_enabled => {
             // Any date on that day has its name.
-            NaiveDate::from_isoywd_opt(2026, 1, day).map(|date| date.format("%A").to_string())
+            ISOWeekDate::new(2026, 1, day)
+                .ok()
+                .map(|week| week.date().strftime("%A").to_string())
         }
         _ => None,
     };
@@ -109,7 +111,7 @@ fn site(web: &Services) -> Site {
         public_url: web.door.public_url.as_str().to_owned(),
         base: web.door.public_url.path_prefix().to_owned(),
         weekday,
-        zone: web.schedule.zone(),
+        zone: web.schedule.zone().clone(),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::digest::{DigestService, DraftError, FeedResult, PublishError, Publish
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::schedule::{Due, Schedule};
 use crate::domain::issue::slot::Slot;
+use crate::domain::time_zone::time_zone_name;
 use crate::mail::templates::FailedFeed;
 use crate::store::StoreError;
 use crate::worker::alerts::Alerts;
@@ -123,7 +124,11 @@ impl Scheduler {
     /// When the database fails.
     pub async fn due(&self, now: Timestamp) -> Result<Due, StoreError> {
         let plan = &self.plan;
-        let name = format!("{} {}", plan.schedule.cron(), plan.schedule.zone());
+        let name = format!(
+            "{} {}",
+            plan.schedule.cron(),
+            time_zone_name(plan.schedule.zone())
+        );
         let set_at = self.digests.store.schedule_set_at(&name, now).await?;
         let settled = self.digests.store.last_slot().await?;
         Ok(plan.schedule.due(now, set_at, settled, plan.catch_up))

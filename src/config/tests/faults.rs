@@ -71,11 +71,11 @@ fn says_what_is_wrong_in_the_file() {
         ),
         (
             "schedule.cron = '0 10 * * MON,FRI'",
-            "schedule.cron: '0 10 * * 1,5' comes twice in the week 2020-W02; an issue goes out once a week at most, like '0 10 * * FRI' (in broadsheet.toml)",
+            "schedule.cron: '0 10 * * 1,5' matches twice in week 2020-W02; expected at most one time a week, like '0 10 * * FRI' (in broadsheet.toml)",
         ),
         (
             "schedule.timezone = 'Mars'",
-            "schedule.timezone: 'Mars' is no time zone; expected one like Europe/Berlin, America/New_York or UTC (in broadsheet.toml)",
+            "schedule.timezone: unknown time zone 'Mars'; expected one like Europe/Berlin, America/New_York or UTC (in broadsheet.toml)",
         ),
         (
             "schedule.enabled = 'maybe'",

@@ -34,7 +34,7 @@ fn headers(mail: &Mail<'_>, to: &str, id: &str) -> String {
     }
     fields.push_str(&format!("To: {to}\r\n"));
     fields.push_str(&words("Subject", &mail.content.subject));
-    fields.push_str(&format!("Date: {}\r\n", mail.date.to_utc().to_rfc2822()));
+    fields.push_str(&format!("Date: {}\r\n", mail.date.to_rfc2822()));
     fields.push_str(&format!("Message-ID: {id}\r\n"));
     fields.push_str("Auto-Submitted: auto-generated\r\n");
     if let Some(list) = mail.list {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use chrono::DateTime;
+use jiff::fmt::rfc2822;
 use mail_auth::AuthenticatedMessage;
 use mail_auth::common::crypto::{HashAlgorithm, SigningKey};
 use mail_auth::common::headers::{Writable, Writer};
@@ -161,8 +161,8 @@ fn date(headers: &[(&[u8], &[u8])]) -> Option<u64> {
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case(b"Date"))?;
     let text = std::str::from_utf8(value).ok()?;
-    let date = DateTime::parse_from_rfc2822(text.trim()).ok()?;
-    u64::try_from(date.timestamp()).ok()
+    let date = rfc2822::parse(text.trim()).ok()?;
+    u64::try_from(date.timestamp().as_second()).ok()
 }
 
 /// What a signature is over: the fields, and itself without its value (RFC 6376 §3.7).

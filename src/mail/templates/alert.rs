@@ -1,7 +1,6 @@
 //! What the owner is told.
 
-use chrono::{Datelike, Timelike};
-use chrono_tz::Tz;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::clock::Timestamp;
@@ -87,18 +86,18 @@ impl From<&DeliveryCounts> for Counts {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Moment {
     /// From Monday, 0.
-    pub weekday: u32,
+    pub weekday: i8,
     pub day: Day,
-    pub hour: u32,
-    pub minute: u32,
+    pub hour: i8,
+    pub minute: i8,
 }
 
 impl Moment {
-    pub fn of(millis: i64, zone: Tz) -> Self {
-        let local = Timestamp::from_millis(millis).to_utc().with_timezone(&zone);
+    pub fn new(millis: i64, zone: &TimeZone) -> Self {
+        let local = Timestamp::from_millis(millis).in_zone(zone);
         Self {
-            weekday: local.weekday().num_days_from_monday(),
-            day: local.date_naive().into(),
+            weekday: local.weekday().to_monday_zero_offset(),
+            day: local.date().into(),
             hour: local.hour(),
             minute: local.minute(),
         }

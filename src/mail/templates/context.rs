@@ -1,6 +1,6 @@
 //! What each mail says: the values its template gets.
 
-use chrono::{Datelike, NaiveDate};
+use jiff::civil::Date;
 use serde::Serialize;
 use url::Url;
 
@@ -76,14 +76,14 @@ impl Direction {
 /// A day in the newsletter's own zone. The template has the names of the months.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Day {
-    pub year: i32,
+    pub year: i16,
     /// From 1.
-    pub month: u32,
-    pub day: u32,
+    pub month: i8,
+    pub day: i8,
 }
 
-impl From<NaiveDate> for Day {
-    fn from(date: NaiveDate) -> Self {
+impl From<Date> for Day {
+    fn from(date: Date) -> Self {
         Self {
             year: date.year(),
             month: date.month(),

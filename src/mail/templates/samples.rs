@@ -1,6 +1,6 @@
 //! Letters to try templates with: a plain one, a bare one, and a hostile one of each.
 
-use chrono_tz::Tz;
+use jiff::tz::TimeZone;
 use url::Url;
 
 use crate::domain::delivery::ReaderMail;
@@ -185,7 +185,9 @@ pub(super) fn already_subscribed(name: Option<String>) -> AlreadySubscribedMail 
 pub(super) fn alert(event: AlertEvent) -> AlertMail {
     AlertMail {
         masthead: masthead(),
-        at: event.at().map(|at| Moment::of(at, Tz::Europe__Berlin)),
+        at: event
+            .at()
+            .map(|at| Moment::new(at, &TimeZone::fixed(jiff::tz::offset(1)))),
         desk_url: format!("https://n.example.com/{}", event.path()),
         event,
     }

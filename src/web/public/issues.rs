@@ -6,8 +6,7 @@ use std::convert::Infallible;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, header};
-use chrono::Datelike;
-use chrono_tz::Tz;
+use jiff::tz::TimeZone;
 
 use crate::domain::issue::{IssueNumber, IssueState};
 use crate::store::{IssueRow, Store, StoreError};
@@ -33,7 +32,7 @@ pub async fn archive(State(state): State<SharedState>) -> HandlerResult {
         } else {
             None
         },
-        years: by_year(&issues, state.site.zone),
+        years: by_year(&issues, &state.site.zone),
         form: home::blank_form(&state),
     };
     Ok(keep(Keep::Minute, state.pages.html(&page)?))
@@ -162,8 +161,8 @@ pub fn link(issue: &IssueRow) -> IssueLink {
     }
 }
 
-fn by_year(issues: &[IssueRow], zone: Tz) -> Vec<ArchiveYear> {
-    let year = |issue: &IssueRow| issue.frozen_at.to_utc().with_timezone(&zone).year();
+fn by_year(issues: &[IssueRow], zone: &TimeZone) -> Vec<ArchiveYear> {
+    let year = |issue: &IssueRow| i32::from(issue.frozen_at.in_zone(zone).year());
     issues
         .chunk_by(|a, b| year(a) == year(b))
         .filter_map(|of_year| {

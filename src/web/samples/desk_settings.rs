@@ -90,7 +90,7 @@ fn schedule(fill: Fill) -> ScheduleForm {
         day: fill.some("FRI").unwrap_or("other").to_owned(),
         time: fill.text("10:00"),
         next: fill.list(vec![NextDate { at: FRIDAY }]),
-        zones: vec!["UTC", "Europe/Berlin"],
+        zones: vec!["UTC".to_owned(), "Europe/Berlin".to_owned()],
     }
 }
 
