@@ -31,7 +31,7 @@ use crate::feeds::{AllowPrivate, FeedSource, Fetcher};
 use crate::mail::dkim;
 use crate::mail::outbox::Outbox;
 use crate::mail::smtp::{HelloName, HelloNameError, SmtpServer, SmtpUrlError};
-use crate::mail::templates::{TemplateFault, Templates};
+use crate::mail::templates::{TemplateError, Templates};
 use crate::mail::transport::Transport;
 use crate::store::{DatabaseUrl, Store, StoreError};
 use crate::subscription::SubscriptionService;
@@ -69,7 +69,7 @@ pub enum AppError {
     #[error("newsletter.from: {0}")]
     Hello(#[from] HelloNameError),
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Templates(Vec<TemplateFault>),
+    Templates(Vec<TemplateError>),
     #[error("the web server failed: {0}")]
     Web(#[from] std::io::Error),
 }

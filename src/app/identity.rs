@@ -17,14 +17,14 @@ pub(super) fn identity(settings: &Settings) -> Identity {
     };
     let from = newsletter.from.clone().or_else(|| stand_in().ok());
     Identity {
-        masthead: NewsletterContext {
+        newsletter: NewsletterContext {
             name: newsletter
                 .name
                 .clone()
                 .unwrap_or_else(|| "Newsletter".to_owned()),
             tagline: newsletter.tagline.clone(),
             language: newsletter.language.clone(),
-            direction: Direction::of(&newsletter.language),
+            direction: Direction::for_language(&newsletter.language),
             site: host,
             postal_address: newsletter.postal_address.clone(),
             weekly: settings.schedule.enabled

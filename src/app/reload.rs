@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::settings_service::AppSettingsService;
 use crate::app::{App, AppError};
 use crate::delivery::DeliveryService;
-use crate::mail::templates::{Fingerprint, TemplateFault, Templates};
+use crate::mail::templates::{Fingerprint, TemplateError, Templates};
 use crate::web::Server;
 use crate::worker::Scheduler;
 
@@ -51,7 +51,7 @@ pub(super) struct ReloadHandle {
     front: OnceLock<Arc<Server>>,
     /// One change at a time.
     turn: tokio::sync::Mutex<()>,
-    template_faults: Mutex<Vec<TemplateFault>>,
+    template_faults: Mutex<Vec<TemplateError>>,
 }
 
 impl ReloadHandle {
@@ -92,11 +92,11 @@ impl ReloadHandle {
 
     /// What is wrong with the owner's templates since they were changed; others are in
     /// force meanwhile.
-    pub fn template_faults(&self) -> Vec<TemplateFault> {
+    pub fn template_faults(&self) -> Vec<TemplateError> {
         self.faults().clone()
     }
 
-    fn faults(&self) -> std::sync::MutexGuard<'_, Vec<TemplateFault>> {
+    fn faults(&self) -> std::sync::MutexGuard<'_, Vec<TemplateError>> {
         // The list is whole at any moment.
         self.template_faults
             .lock()
@@ -166,7 +166,7 @@ impl ReloadHandle {
     }
 
     fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(self.app().settings.templates.dir.as_deref())
+        Fingerprint::read(self.app().settings.templates.dir.as_deref())
     }
 
     /// Takes the owner's templates anew, unless they are broken.

@@ -16,7 +16,7 @@ impl Templates {
         let settings = context.settings()?;
         let faults = crate::mail::templates::check(settings.templates.dir.as_deref());
         for fault in &faults {
-            let line = json!({ "file": fault.file, "line": fault.line, "error": fault.says });
+            let line = json!({ "file": fault.file, "line": fault.line, "error": fault.message });
             context.output.line(&line, || fault.to_string())?;
         }
         if !faults.is_empty() {

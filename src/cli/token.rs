@@ -67,7 +67,7 @@ async fn create(
         ));
     }
     let line = json!({
-        "id": token.id.to_string(), "name": token.name.as_str(), "scopes": token.scopes.words(),
+        "id": token.id.to_string(), "name": token.name.as_str(), "scopes": token.scopes.names(),
         "token": token.secret.expose(), "expires_at": token.expires_at.map(Timestamp::as_millis),
     });
     context
@@ -84,7 +84,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
     for token in app.store.api_tokens().await? {
         let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
         let line = json!({
-            "id": token.id.to_string(), "name": token.name.as_str(), "scopes": token.scopes.words(),
+            "id": token.id.to_string(), "name": token.name.as_str(), "scopes": token.scopes.names(),
             "state": token.validity(now).as_str(), "created_at": token.created_at.as_millis(),
             "created_by": token.created_by, "last_used_at": millis(token.last_used_at),
             "expires_at": millis(token.expires_at), "revoked_at": millis(token.revoked_at),

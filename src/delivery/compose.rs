@@ -12,7 +12,7 @@ use crate::mail::compose::{
 };
 use crate::mail::dkim::SignError;
 use crate::mail::templates::{
-    AlertEvent, AlreadySubscribedMail, ConfirmationMail, ReaderLinkMail, Rendered, TemplateFault,
+    AlertEvent, AlreadySubscribedMail, ConfirmationMail, ReaderLinkMail, Rendered, TemplateError,
 };
 use crate::store::{ClaimedDelivery, StoreError, Subscriber};
 
@@ -27,7 +27,7 @@ pub enum ComposeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("a template cannot be rendered: {0}")]
-    Template(#[from] TemplateFault),
+    Template(#[from] TemplateError),
     #[error(transparent)]
     Frozen(#[from] FrozenMailError),
     #[error(transparent)]
@@ -76,7 +76,7 @@ impl DeliveryService {
                 let event = job.payload.as_deref().ok_or(ComposeError::NoMail)?;
                 let event: AlertEvent =
                     serde_json::from_str(event).map_err(|_| ComposeError::NoMail)?;
-                let content = self.templates.render(&self.identity.alert(event))?;
+                let content = self.templates.render(&self.identity.alert_mail(event))?;
                 Ok(Some(self.letter(job, &content)))
             }
             (
@@ -141,14 +141,14 @@ impl DeliveryService {
             self.keys.subscriber_token(Purpose::Unsubscribe, &reader),
             self.keys.subscriber_token(Purpose::Preferences, &reader),
         )?;
-        Ok(mail.fill(&recipient))
+        Ok(mail.render_for(&recipient))
     }
 
     fn confirmation(
         &self,
         job: &ClaimedDelivery,
         subscriber: &Subscriber,
-    ) -> Result<Rendered, TemplateFault> {
+    ) -> Result<Rendered, TemplateError> {
         let lasts = Duration::from_secs(u64::from(CONFIRMATION_DAYS) * 24 * 60 * 60);
         let token = self.keys.confirmation_token(
             &subscriber.id,
@@ -156,14 +156,14 @@ impl DeliveryService {
             job.queued_at.plus(lasts),
         );
         self.templates.render(&ConfirmationMail {
-            masthead: self.identity.masthead.clone(),
+            masthead: self.identity.newsletter.clone(),
             name: subscriber.name.clone(),
             confirm_url: self.identity.public_url.join(&format!("confirm/{token}")),
             days: CONFIRMATION_DAYS,
         })
     }
 
-    fn already_subscribed(&self, subscriber: &Subscriber) -> Result<Rendered, TemplateFault> {
+    fn already_subscribed(&self, subscriber: &Subscriber) -> Result<Rendered, TemplateError> {
         let url = &self.identity.public_url;
         let link = |path: &str, purpose| {
             url.join(&format!(
@@ -172,7 +172,7 @@ impl DeliveryService {
             ))
         };
         self.templates.render(&AlreadySubscribedMail {
-            masthead: self.identity.masthead.clone(),
+            masthead: self.identity.newsletter.clone(),
             name: subscriber.name.clone(),
             issues_url: url.join("issues"),
             preferences_url: link("preferences", Purpose::Preferences),
@@ -205,7 +205,7 @@ impl DeliveryService {
             self.identity.public_url.join(&format!("{page}/{token}"))
         });
         let letter = ReaderLinkMail {
-            masthead: self.identity.masthead.clone(),
+            masthead: self.identity.newsletter.clone(),
             about: about.as_str(),
             link,
             minutes: READER_LINK_MINUTES,

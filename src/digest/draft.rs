@@ -16,7 +16,7 @@ use crate::mail::compose::{
 };
 use crate::mail::markdown;
 use crate::mail::size_limit::{TARGET_BYTES, TooLarge, encoded_size, max_posts_within};
-use crate::mail::templates::{Day, DigestMail, DigestPost, Rendered, TemplateFault};
+use crate::mail::templates::{Day, DigestMail, DigestPost, Rendered, TemplateError};
 use crate::store::{Candidate, StoreError};
 
 /// More candidates than any issue has room for.
@@ -50,7 +50,7 @@ pub enum DraftError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("a template cannot be rendered: {0}")]
-    Template(#[from] TemplateFault),
+    Template(#[from] TemplateError),
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
     #[error(transparent)]
@@ -101,8 +101,8 @@ impl DigestService {
             note_html: edits
                 .note
                 .as_ref()
-                .map(|it| markdown::mail_html(it.as_str())),
-            note_text: edits.note.as_ref().map(|it| markdown::text(it.as_str())),
+                .map(|it| markdown::to_mail_html(it.as_str())),
+            note_text: edits.note.as_ref().map(|it| markdown::to_text(it.as_str())),
             posts: posts[..count].to_vec(),
             more: offered + posts.len() - count,
             ..bare.clone()
@@ -196,7 +196,7 @@ impl DigestService {
         let url = &self.identity.public_url;
         let day = now.in_zone(&self.identity.zone).date();
         DigestMail {
-            masthead: self.identity.masthead.clone(),
+            masthead: self.identity.newsletter.clone(),
             number: number.get(),
             day: Day::from(day),
             subject: None,
@@ -225,8 +225,8 @@ impl DigestService {
     pub fn freeze(&self, draft: &Draft) -> FrozenMail {
         let url = &self.identity.public_url;
         let unsubscribe = url.join(&format!("unsubscribe/{}", draft.markers.unsubscribe()));
-        let list = ListHeaders::of_issue(
-            &self.identity.masthead.name,
+        let list = ListHeaders::for_issue(
+            &self.identity.newsletter.name,
             &self.identity.from,
             draft.number,
             &unsubscribe,
@@ -266,7 +266,7 @@ impl DigestService {
             unsubscribe,
             preferences,
         )?;
-        Ok((content, self.freeze(draft).fill(&recipient)))
+        Ok((content, self.freeze(draft).render_for(&recipient)))
     }
 }
 
@@ -279,7 +279,7 @@ fn preheader(edits: &DraftEdits, posts: &[DigestPost]) -> String {
         let titles: Vec<&str> = posts.iter().map(|post| post.title.as_str()).collect();
         return titles.join(" · ");
     }
-    let note = edits.note.as_ref().map(|it| markdown::text(it.as_str()));
+    let note = edits.note.as_ref().map(|it| markdown::to_text(it.as_str()));
     let words: Vec<String> = note
         .iter()
         .flat_map(|it| it.split_whitespace())

@@ -147,7 +147,7 @@ pub fn select(
         comments,
     } in candidates
     {
-        let edit = edits.of(&post.id);
+        let edit = edits.for_post(&post.id);
         let news = is_news(&post, is_history, rules, now);
         edit.apply_to(&mut post);
         if edit.is_hidden {
@@ -172,7 +172,7 @@ pub fn select(
         standing.push((edit, Reason { came, stands }, heat, post));
     }
     standing.sort_by(|(edit, _, heat, post), (other, _, its, its_post)| {
-        let said = |edit: &PostEdit| (!edit.is_pinned, edit.place.unwrap_or(u32::MAX));
+        let said = |edit: &PostEdit| (!edit.is_pinned, edit.position.unwrap_or(u32::MAX));
         let newest = |post: &Post| Reverse((post.published_at, post.id));
         let hottest = match rules.order {
             Order::Hottest => its.score().total_cmp(&heat.score()),
@@ -211,17 +211,17 @@ fn is_news(
         Err(Exclusion::History)
     } else if post.published_at < now.minus(rules.max_age) {
         Err(Exclusion::TooOld)
-    } else if post.offered >= OFFERS {
+    } else if post.times_offered >= OFFERS {
         Err(Exclusion::OfferedEnough)
-    } else if post.offered == 0 {
+    } else if post.times_offered == 0 {
         Ok(Inclusion::New)
     } else {
-        Ok(Inclusion::CarriedOver(post.offered))
+        Ok(Inclusion::CarriedOver(post.times_offered))
     }
 }
 
 fn stands(edit: &PostEdit, heat: Hotness, order: Order) -> Placement {
-    match (edit.is_pinned, edit.place, order) {
+    match (edit.is_pinned, edit.position, order) {
         (true, ..) => Placement::Pinned,
         (_, Some(_), _) => Placement::Placed,
         (.., Order::Hottest) => Placement::ByHeat(heat),

@@ -23,7 +23,7 @@ fn candidate(title: &str, age: Duration, offered: u32) -> Candidate {
         minutes: None,
         published_at: at,
         first_seen_at: at,
-        offered,
+        times_offered: offered,
     };
     Candidate {
         post,
@@ -215,8 +215,8 @@ fn pinned_posts_come_first_and_added_ones_are_in_whatever_the_rule_says() {
     candidates.push(candidate("old", 100 * DAY, 3));
     let (c, old) = (id(&candidates, "c"), id(&candidates, "old"));
     let mut edits = DraftEdits::default();
-    edits.on(c, |edit| edit.is_pinned = true);
-    edits.on(old, |edit| edit.is_added = true);
+    edits.update(c, |edit| edit.is_pinned = true);
+    edits.update(old, |edit| edit.is_added = true);
     let selection = select(candidates.clone(), &edits, &rules(3), now());
     assert_eq!(titles(&selection), "c a old");
     let why = |at: usize| selection.chosen[at].1.to_string();
@@ -232,7 +232,7 @@ fn pinned_posts_come_first_and_added_ones_are_in_whatever_the_rule_says() {
 fn the_editors_words_outlive_the_feeds_change() {
     let mut candidates = posts(&["a"]);
     let mut edits = DraftEdits::default();
-    edits.on(id(&candidates, "a"), |edit| {
+    edits.update(id(&candidates, "a"), |edit| {
         edit.title = Title::parse("Mine").ok();
         edit.excerpt = Excerpt::parse("").ok();
     });

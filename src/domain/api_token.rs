@@ -53,18 +53,18 @@ impl Scopes {
         Ok(Self(scopes))
     }
 
-    pub fn has(&self, scope: Scope) -> bool {
+    pub fn contains(&self, scope: Scope) -> bool {
         self.0.contains(&scope)
     }
 
-    pub fn words(&self) -> Vec<&'static str> {
+    pub fn names(&self) -> Vec<&'static str> {
         self.0.iter().map(|scope| scope.as_str()).collect()
     }
 }
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words().join(" "))
+        f.write_str(&self.names().join(" "))
     }
 }
 
@@ -108,7 +108,7 @@ pub struct Lifetime(Duration);
 pub struct LifetimeError;
 
 impl Lifetime {
-    const LONGEST: u64 = 3660 * 24;
+    const MAX_HOURS: u64 = 3660 * 24;
     /// Unless asked otherwise: a forgotten token ends by itself.
     pub const DEFAULT: &str = "90d";
 
@@ -138,13 +138,13 @@ impl Lifetime {
         let each = hours_of(unit).ok_or(LifetimeError)?;
         let number: u64 = text[..at].parse().map_err(|_| LifetimeError)?;
         let hours = number.checked_mul(each).ok_or(LifetimeError)?;
-        if !(1..=Self::LONGEST).contains(&hours) {
+        if !(1..=Self::MAX_HOURS).contains(&hours) {
             return Err(LifetimeError);
         }
         Ok(Self(Duration::from_secs(hours * 60 * 60)))
     }
 
-    pub fn end(self, now: Timestamp) -> Timestamp {
+    pub fn expires_at(self, now: Timestamp) -> Timestamp {
         now.plus(self.0)
     }
 }
@@ -195,9 +195,9 @@ pub struct NewApiToken {
     pub name: TokenName,
     pub scopes: Scopes,
     pub secret: TokenSecret,
-    pub made_at: Timestamp,
+    pub created_at: Timestamp,
     /// The account that makes it; none: a command.
-    pub made_by: Option<EmailAddress>,
+    pub created_by: Option<EmailAddress>,
     pub expires_at: Option<Timestamp>,
 }
 
@@ -213,9 +213,9 @@ impl NewApiToken {
             name,
             scopes,
             secret: TokenSecret::new(random),
-            made_at: now,
-            made_by,
-            expires_at: lifetime.map(|lifetime| lifetime.end(now)),
+            created_at: now,
+            created_by: made_by,
+            expires_at: lifetime.map(|lifetime| lifetime.expires_at(now)),
         }
     }
 }
@@ -223,13 +223,13 @@ impl NewApiToken {
 /// Whether a token still opens anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validity {
-    Holds,
+    Valid,
     Expired,
     Revoked,
 }
 
 impl Validity {
-    pub fn of(
+    pub fn from_dates(
         expires_at: Option<Timestamp>,
         revoked_at: Option<Timestamp>,
         now: Timestamp,
@@ -239,13 +239,13 @@ impl Validity {
         } else if expires_at.is_some_and(|end| end <= now) {
             Self::Expired
         } else {
-            Self::Holds
+            Self::Valid
         }
     }
 
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Holds => "holds",
+            Self::Valid => "holds",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
         }
@@ -278,7 +278,7 @@ mod tests {
     fn a_token_is_good_for_what_was_named_and_nothing_else() {
         let scopes = Scopes::parse(["issues", "read", "issues"]).unwrap();
         assert_eq!(scopes.to_string(), "read issues");
-        assert!(scopes.has(Scope::Read) && !scopes.has(Scope::Subscribers));
+        assert!(scopes.contains(Scope::Read) && !scopes.contains(Scope::Subscribers));
         assert_eq!(Scopes::parse([]), Err(ScopesError::None));
         assert_eq!(
             Scopes::parse(["read", "all"]).unwrap_err().to_string(),
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn a_lifetime_has_a_unit_and_an_end() {
         let now = Timestamp::EPOCH;
-        let end = |text| Lifetime::parse(text).map(|it| it.end(now).as_millis() / 3_600_000);
+        let end = |text| Lifetime::parse(text).map(|it| it.expires_at(now).as_millis() / 3_600_000);
         assert_eq!(end("12h"), Ok(12));
         assert_eq!(end("90d"), Ok(90 * 24));
         assert_eq!(end("52w"), Ok(364 * 24));
@@ -321,13 +321,13 @@ mod tests {
         let at = |day: i64| Some(Timestamp::from_millis(day));
         let now = Timestamp::from_millis(5);
         for (expires, revoked, validity) in [
-            (None, None, Validity::Holds),
-            (at(6), None, Validity::Holds),
+            (None, None, Validity::Valid),
+            (at(6), None, Validity::Valid),
             (at(5), None, Validity::Expired),
             (at(6), at(4), Validity::Revoked),
             (at(4), at(4), Validity::Revoked),
         ] {
-            assert_eq!(Validity::of(expires, revoked, now), validity);
+            assert_eq!(Validity::from_dates(expires, revoked, now), validity);
         }
     }
 }

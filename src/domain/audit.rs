@@ -100,15 +100,15 @@ pub enum AuditTarget {
 
 impl AuditTarget {
     /// As the list keeps it.
-    pub fn stored(&self) -> Option<String> {
+    pub fn to_stored(&self) -> Option<String> {
         match self {
             Self::Account(address) => Some(address.to_string()),
-            object => object.logged(),
+            object => object.to_logged(),
         }
     }
 
     /// As the log may have it: no address is in it.
-    pub fn logged(&self) -> Option<String> {
+    pub fn to_logged(&self) -> Option<String> {
         match self {
             Self::Nothing | Self::Account(_) => None,
             Self::Issue(number) => Some(number.to_string()),
@@ -163,10 +163,10 @@ mod tests {
     #[test]
     fn the_list_names_an_account_and_the_log_does_not() {
         let account = AuditTarget::Account(EmailAddress::parse("ada@example.com").unwrap());
-        assert_eq!(account.stored().as_deref(), Some("ada@example.com"));
-        assert_eq!(account.logged(), None);
+        assert_eq!(account.to_stored().as_deref(), Some("ada@example.com"));
+        assert_eq!(account.to_logged(), None);
         let issue = AuditTarget::from(IssueNumber::FIRST);
-        assert_eq!(issue.stored(), issue.logged());
-        assert_eq!(AuditTarget::Nothing.stored(), None);
+        assert_eq!(issue.to_stored(), issue.to_logged());
+        assert_eq!(AuditTarget::Nothing.to_stored(), None);
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use csv::{Terminator, WriterBuilder};
 
 /// One line of the table.
-pub fn line<'a>(cells: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+pub fn encode_record<'a>(cells: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     let mut writer = WriterBuilder::new()
         .terminator(Terminator::CRLF)
         .from_writer(Vec::new());
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     fn written(cells: &[&str]) -> String {
-        String::from_utf8(line(cells.iter().copied())).unwrap()
+        String::from_utf8(encode_record(cells.iter().copied())).unwrap()
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub enum Purpose {
     Export,
     Erase,
     /// The hidden field that says when a form was shown.
-    FormStamp,
+    FormTiming,
     /// The short-lived cookie that carries an address from the form to `/check`.
     CheckCookie,
     /// The one-use fields of the desk's forms.
@@ -48,7 +48,7 @@ impl Purpose {
             Self::NewAddress => b"new-address",
             Self::Export => b"export",
             Self::Erase => b"erase",
-            Self::FormStamp => b"form-stamp",
+            Self::FormTiming => b"form-stamp",
             Self::CheckCookie => b"check-cookie",
             Self::Csrf => b"csrf",
             Self::MessageId => b"message-id",
@@ -74,20 +74,20 @@ pub enum KeyError {
 }
 
 const KEY_LEN: usize = 32;
-pub(crate) const NAME_LEN: usize = 4;
+pub(crate) const KEY_ID_LEN: usize = 4;
 /// 128 bits: beyond guessing, and short enough for a link.
 pub(crate) const MAC_LEN: usize = 16;
 
 #[derive(Clone)]
 struct Key {
     bytes: [u8; KEY_LEN],
-    name: [u8; NAME_LEN],
+    name: [u8; KEY_ID_LEN],
 }
 
 impl Key {
     fn new(bytes: [u8; KEY_LEN]) -> Self {
-        let mut name = [0; NAME_LEN];
-        name.copy_from_slice(&digest(&bytes, &[b"key-name"])[..NAME_LEN]);
+        let mut name = [0; KEY_ID_LEN];
+        name.copy_from_slice(&digest(&bytes, &[b"key-name"])[..KEY_ID_LEN]);
         Self { bytes, name }
     }
 }
@@ -172,7 +172,7 @@ impl SecretKeys {
 
     /// A token over `payload` (which it carries) and `bound` (which it does not).
     pub fn sign(&self, purpose: Purpose, payload: &[u8], bound: &[u8]) -> String {
-        let mut token = Vec::with_capacity(NAME_LEN + payload.len() + MAC_LEN);
+        let mut token = Vec::with_capacity(KEY_ID_LEN + payload.len() + MAC_LEN);
         token.extend_from_slice(&self.current.name);
         token.extend_from_slice(payload);
         token.extend_from_slice(&mac(&self.current, purpose, &[payload, bound])[..MAC_LEN]);
@@ -211,7 +211,7 @@ impl SecretKeys {
 
 /// A token taken apart.
 struct Claim {
-    key_name: [u8; NAME_LEN],
+    key_name: [u8; KEY_ID_LEN],
     payload: Vec<u8>,
     mac: [u8; MAC_LEN],
 }
@@ -279,12 +279,13 @@ mod tests {
     #[test]
     fn what_a_token_is_bound_to_must_be_the_same() {
         let keys = SecretKeys::generate(&Random::seeded(1));
-        let token = keys.sign(Purpose::FormStamp, b"payload", b"bound");
+        let token = keys.sign(Purpose::FormTiming, b"payload", b"bound");
         assert_eq!(
-            keys.verify(Purpose::FormStamp, &token, b"bound").as_deref(),
+            keys.verify(Purpose::FormTiming, &token, b"bound")
+                .as_deref(),
             Ok(&b"payload"[..])
         );
-        assert!(keys.verify(Purpose::FormStamp, &token, b"other").is_err());
+        assert!(keys.verify(Purpose::FormTiming, &token, b"other").is_err());
         assert!(keys.verify(Purpose::Csrf, &token, b"bound").is_err());
     }
 }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SubscriberId;
-use crate::domain::signed_token::{MAC_LEN, NAME_LEN, Purpose, SecretKeys, TokenError};
+use crate::domain::signed_token::{KEY_ID_LEN, MAC_LEN, Purpose, SecretKeys, TokenError};
 
 impl SecretKeys {
     /// A link for one reader that never expires (unsubscribe, preferences). Always
@@ -14,7 +14,7 @@ impl SecretKeys {
     }
 
     /// Whose link it is.
-    pub fn open_reader_token(
+    pub fn verify_subscriber_token(
         &self,
         purpose: Purpose,
         token: &str,
@@ -50,7 +50,7 @@ impl SecretKeys {
     /// When the link expires and what rode along, if it was made for this subscriber and
     /// nonce. The caller compares with its clock: a link that was once good may be offered
     /// again.
-    pub fn open_timed(
+    pub fn verify_expiring_token(
         &self,
         purpose: Purpose,
         token: &str,
@@ -71,14 +71,14 @@ impl SecretKeys {
     }
 
     /// When a confirmation link expires, if it holds: see [`Self::open_timed`].
-    pub fn open_confirmation(&self, token: &str, nonce: &str) -> Result<Timestamp, TokenError> {
-        let (expires, _) = self.open_timed(Purpose::Confirm, token, nonce)?;
+    pub fn verify_confirmation(&self, token: &str, nonce: &str) -> Result<Timestamp, TokenError> {
+        let (expires, _) = self.verify_expiring_token(Purpose::Confirm, token, nonce)?;
         Ok(expires)
     }
 }
 
 /// Length of every [`SecretKeys::reader_token`]: 36 bytes in base64.
-pub const READER_TOKEN_LEN: usize = (NAME_LEN + 16 + MAC_LEN).div_ceil(3) * 4;
+pub const SUBSCRIBER_TOKEN_LEN: usize = (KEY_ID_LEN + 16 + MAC_LEN).div_ceil(3) * 4;
 
 fn split_timed(payload: &[u8]) -> Result<(SubscriberId, Timestamp, &[u8]), TokenError> {
     let (id, rest) = payload.split_first_chunk::<16>().ok_or(TokenError)?;
@@ -111,13 +111,13 @@ mod tests {
     fn a_reader_token_names_its_reader_for_its_purpose_only() {
         let keys = keys(1);
         let token = keys.subscriber_token(Purpose::Unsubscribe, &someone());
-        assert_eq!(token.len(), READER_TOKEN_LEN);
+        assert_eq!(token.len(), SUBSCRIBER_TOKEN_LEN);
         assert_eq!(
-            keys.open_reader_token(Purpose::Unsubscribe, &token),
+            keys.verify_subscriber_token(Purpose::Unsubscribe, &token),
             Ok(someone())
         );
         assert_eq!(
-            keys.open_reader_token(Purpose::Preferences, &token),
+            keys.verify_subscriber_token(Purpose::Preferences, &token),
             Err(TokenError)
         );
     }
@@ -127,11 +127,14 @@ mod tests {
         let old = keys(1);
         let token = old.subscriber_token(Purpose::Unsubscribe, &someone());
         let new = keys(2);
-        assert!(new.open_reader_token(Purpose::Unsubscribe, &token).is_err());
+        assert!(
+            new.verify_subscriber_token(Purpose::Unsubscribe, &token)
+                .is_err()
+        );
         let old_line = old.to_file_text().lines().nth(1).unwrap().to_owned();
         let rotated = SecretKeys::parse(&format!("{}{old_line}\n", new.to_file_text())).unwrap();
         assert_eq!(
-            rotated.open_reader_token(Purpose::Unsubscribe, &token),
+            rotated.verify_subscriber_token(Purpose::Unsubscribe, &token),
             Ok(someone())
         );
         assert_eq!(rotated.fingerprint(), new.fingerprint());
@@ -144,8 +147,8 @@ mod tests {
         let expires = Timestamp::from_millis(1_795_500_000_000);
         let token = keys.confirmation_token(&someone(), "nonce", expires);
         assert_eq!(keys.claimed_subscriber(&token), Ok(someone()));
-        assert_eq!(keys.open_confirmation(&token, "nonce"), Ok(expires));
-        assert_eq!(keys.open_confirmation(&token, "other"), Err(TokenError));
+        assert_eq!(keys.verify_confirmation(&token, "nonce"), Ok(expires));
+        assert_eq!(keys.verify_confirmation(&token, "other"), Err(TokenError));
     }
 
     #[test]
@@ -155,30 +158,33 @@ mod tests {
         let reader = (&someone(), "nonce");
         let token = keys.expiring_token(Purpose::NewAddress, reader, expires, b"b@example.com");
         assert_eq!(
-            keys.open_timed(Purpose::NewAddress, &token, "nonce"),
+            keys.verify_expiring_token(Purpose::NewAddress, &token, "nonce"),
             Ok((expires, b"b@example.com".to_vec()))
         );
         for other in [Purpose::ChangeAddress, Purpose::Erase, Purpose::Confirm] {
-            assert_eq!(keys.open_timed(other, &token, "nonce"), Err(TokenError));
+            assert_eq!(
+                keys.verify_expiring_token(other, &token, "nonce"),
+                Err(TokenError)
+            );
         }
     }
 
     proptest! {
         #[test]
-        fn no_changed_token_holds(at in 0usize..READER_TOKEN_LEN, by in 1u8..63) {
+        fn no_changed_token_holds(at in 0usize..SUBSCRIBER_TOKEN_LEN, by in 1u8..63) {
             let keys = keys(1);
             let mut bytes = URL_SAFE_NO_PAD.decode(keys.subscriber_token(Purpose::Unsubscribe, &someone())).unwrap();
             let at = at % bytes.len();
             bytes[at] ^= by;
             let forged = URL_SAFE_NO_PAD.encode(bytes);
-            prop_assert!(keys.open_reader_token(Purpose::Unsubscribe, &forged).is_err());
+            prop_assert!(keys.verify_subscriber_token(Purpose::Unsubscribe, &forged).is_err());
         }
 
         #[test]
         fn garbage_is_an_error_not_a_panic(text in "\\PC{0,100}") {
             let keys = keys(1);
-            prop_assert!(keys.open_reader_token(Purpose::Unsubscribe, &text).is_err());
-            prop_assert!(keys.open_confirmation(&text, "").is_err());
+            prop_assert!(keys.verify_subscriber_token(Purpose::Unsubscribe, &text).is_err());
+            prop_assert!(keys.verify_confirmation(&text, "").is_err());
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::mail::reply::Enhanced;
 
 /// Each has plain words on the desk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
+pub enum FailureReason {
     NoMailbox,
     NoDomain,
     MailboxOff,
@@ -19,9 +19,9 @@ pub enum Reason {
     Refused,
 }
 
-impl Reason {
+impl FailureReason {
     /// Reads `550 5.1.1 no such user` (RFC 3463, RFC 5248).
-    pub fn of(reply: &str) -> Self {
+    pub fn from_reply(reply: &str) -> Self {
         let (code, text) = reply.split_once(' ').unwrap_or((reply, ""));
         let code: u16 = match code.parse() {
             Ok(code) if (200..600).contains(&code) => code,
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn the_servers_words_have_a_reason() {
-        use Reason::*;
+        use FailureReason::*;
         for (reply, reason) in [
             ("550 5.1.1 <a@b.example>: unknown", NoMailbox),
             ("550 5.1.6 moved", NoMailbox),
@@ -84,7 +84,7 @@ mod tests {
             ("999 hm", NoAnswer),
             ("", NoAnswer),
         ] {
-            assert_eq!(Reason::of(reply), reason, "{reply}");
+            assert_eq!(FailureReason::from_reply(reply), reason, "{reply}");
         }
     }
 }

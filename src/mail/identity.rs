@@ -9,7 +9,7 @@ use crate::mail::templates::{AlertEvent, AlertMail, Moment, NewsletterContext};
 /// What every mail of this newsletter has in common.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    pub masthead: NewsletterContext,
+    pub newsletter: NewsletterContext,
     pub from: Mailbox,
     pub reply_to: Option<Mailbox>,
     /// Where the links lead.
@@ -20,11 +20,11 @@ pub struct Identity {
 
 impl Identity {
     /// The mail that tells the owner of `event`.
-    pub fn alert(&self, event: AlertEvent) -> AlertMail {
+    pub fn alert_mail(&self, event: AlertEvent) -> AlertMail {
         AlertMail {
-            masthead: self.masthead.clone(),
+            masthead: self.newsletter.clone(),
             at: event.at().map(|at| Moment::new(at, &self.zone)),
-            desk_url: self.public_url.join(&event.path()),
+            desk_url: self.public_url.join(&event.admin_path()),
             event,
         }
     }

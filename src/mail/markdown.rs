@@ -43,12 +43,12 @@ const PAGE: Look = Look {
 };
 
 /// For a mail.
-pub fn mail_html(markdown: &str) -> String {
+pub fn to_mail_html(markdown: &str) -> String {
     html(markdown, &MAIL)
 }
 
 /// For a page, or a feed: it is XML as well.
-pub fn page_html(markdown: &str) -> String {
+pub fn to_page_html(markdown: &str) -> String {
     html(markdown, &PAGE)
 }
 
@@ -75,7 +75,7 @@ fn html(markdown: &str, look: &Look) -> String {
             Event::HardBreak => html.push_str("<br />\n"),
             Event::Rule => html.push_str(&format!("<hr{} />\n", look.rule)),
             Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => {
-                html.push_str(&escaped(&text));
+                html.push_str(&escaped(&to_text));
             }
             _ => {}
         }
@@ -141,7 +141,8 @@ fn target(tag: &Tag<'_>) -> Option<String> {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
+    to_text
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
@@ -150,7 +151,7 @@ fn escaped(text: &str) -> String {
 
 /// For the text part: what is left when all marks are gone, with each link behind its
 /// words, in the brackets that RFC 3986, appendix C, asks for.
-pub fn text(markdown: &str) -> String {
+pub fn to_text(markdown: &str) -> String {
     let mut writer = TextWriter::default();
     for event in Parser::new_ext(markdown, Options::empty()) {
         writer.take(event);
@@ -216,7 +217,7 @@ impl TextWriter {
             }
             Event::SoftBreak | Event::HardBreak => self.line(),
             Event::Text(text) | Event::Code(text) | Event::Html(text) | Event::InlineHtml(text) => {
-                self.words(&text)
+                self.words(&to_text)
             }
             _ => {}
         }
@@ -224,7 +225,7 @@ impl TextWriter {
 
     fn words(&mut self, text: &str) {
         self.after_bullet = false;
-        let mut lines = text.trim_end_matches('\n').split('\n');
+        let mut lines = to_text.trim_end_matches('\n').split('\n');
         self.out.push_str(lines.next().unwrap_or_default());
         for line in lines {
             self.line();

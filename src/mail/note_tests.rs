@@ -22,7 +22,7 @@ fn markdown_becomes_what_it_means() {
         ),
         ("", ""),
     ] {
-        assert_eq!(page_html(markdown), html, "{markdown}");
+        assert_eq!(to_page_html(markdown), html, "{markdown}");
     }
 }
 
@@ -50,7 +50,7 @@ fn what_could_run_or_track_is_only_text() {
         ("<!-- a -->", "<p>&lt;!-- a --&gt;</p>"),
     ] {
         assert_eq!(
-            page_html(markdown).replace("\n</p>", "</p>"),
+            to_page_html(markdown).replace("\n</p>", "</p>"),
             html,
             "{markdown}"
         );
@@ -59,7 +59,7 @@ fn what_could_run_or_track_is_only_text() {
 
 #[test]
 fn a_mails_html_carries_its_styles() {
-    let html = mail_html("# Hi\n\n[lab](https://example.com)\n\n> - a\n\n---");
+    let html = to_mail_html("# Hi\n\n[lab](https://example.com)\n\n> - a\n\n---");
     for tag in [
         "<h2 style=",
         "<p style=",
@@ -74,10 +74,10 @@ fn a_mails_html_carries_its_styles() {
 
 #[test]
 fn what_nests_without_end_is_cut_short_and_stays_balanced() {
-    let html = page_html(&format!("{}a", "> ".repeat(2000)));
+    let html = to_page_html(&format!("{}a", "> ".repeat(2000)));
     assert_eq!(html.matches("<blockquote>").count(), DEEPEST);
     assert_eq!(html.matches("</blockquote>").count(), DEEPEST);
-    let html = page_html(&"*a **b ".repeat(700));
+    let html = to_page_html(&"*a **b ".repeat(700));
     assert_eq!(html.matches("<em>").count(), html.matches("</em>").count());
 }
 
@@ -100,6 +100,6 @@ fn the_text_reads_as_if_typed() {
         ("a\n\n---\n\n<b>x</b>", "a\n\n---\n\n<b>x</b>"),
         ("![a cat](https://t.example/1.gif)", "a cat"),
     ] {
-        assert_eq!(text(markdown), words, "{markdown}");
+        assert_eq!(to_text(markdown), words, "{markdown}");
     }
 }

@@ -28,7 +28,7 @@ pub struct MailName(String);
 pub struct MailNameError;
 
 impl MailName {
-    pub fn of(delivery: &DeliveryId) -> Self {
+    pub fn for_delivery(delivery: &DeliveryId) -> Self {
         let hash = hex::encode(Sha256::digest(delivery.as_str()));
         let time = delivery.made_at().to_utc().strftime("%Y%m%dT%H%M%S%.3fZ");
         Self(format!("{time}-{}.eml", &hash[..16]))
@@ -100,7 +100,7 @@ impl Outbox {
     ///
     /// # Errors
     /// What the file system says.
-    pub fn keep(&self, name: &MailName, message: &[u8]) -> io::Result<()> {
+    pub fn store(&self, name: &MailName, message: &[u8]) -> io::Result<()> {
         fs::create_dir_all(&self.dir)?;
         let unfinished = self.dir.join(format!(".{}.tmp", name.0));
         let mut file = File::create(&unfinished)?;
@@ -210,7 +210,7 @@ mod tests {
 
     fn name(millis: i64, reader: &str) -> MailName {
         let issue = Random::seeded(1).uuid_v7(Timestamp::from_millis(millis));
-        MailName::of(&DeliveryId::from_stored(format!("{issue}:{reader}")))
+        MailName::for_delivery(&DeliveryId::from_stored(format!("{issue}:{reader}")))
     }
 
     const MAIL: &[u8] = b"From: =?utf-8?b?TMOkYg==?= <news@example.com>\r\nTo: ada@example.org\r\nSubject: =?utf-8?b?w5xiZXI=?= us\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nplain\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>rich\r\n--b--\r\n";
@@ -221,9 +221,9 @@ mod tests {
         let outbox = Outbox::new(dir.path().join("deep/outbox"));
         assert_eq!(outbox.list(0, 10).unwrap().total, 0);
         let (first, second) = (name(1_000, "a:b"), name(2_000, "a:c"));
-        outbox.keep(&second, MAIL).unwrap();
-        outbox.keep(&first, b"no mail at all").unwrap();
-        outbox.keep(&first, MAIL).unwrap();
+        outbox.store(&second, MAIL).unwrap();
+        outbox.store(&first, b"no mail at all").unwrap();
+        outbox.store(&first, MAIL).unwrap();
         fs::write(outbox.dir().join("notes.txt"), "mine").unwrap();
 
         let page = outbox.list(0, 10).unwrap();
@@ -259,14 +259,14 @@ mod tests {
     fn a_folder_that_cannot_be_is_an_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let outbox = Outbox::new(file.path().join("outbox"));
-        assert!(outbox.keep(&name(0, "x"), MAIL).is_err());
+        assert!(outbox.store(&name(0, "x"), MAIL).is_err());
     }
 
     #[test]
     fn garbage_in_a_file_is_shown_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let outbox = Outbox::new(dir.path());
-        outbox.keep(&name(0, "x"), b"\xff\xfe\0").unwrap();
+        outbox.store(&name(0, "x"), b"\xff\xfe\0").unwrap();
         assert_eq!(outbox.list(0, 1).unwrap().entries[0].to, "");
         assert!(outbox.read(&name(0, "x")).unwrap().is_some());
     }
@@ -301,7 +301,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_made_name_parses_and_no_other_has_a_slash(millis in 0i64..4_000_000_000_000, delivery in "\\PC{0,40}", other in "\\PC{0,50}") {
-            for made in [name(millis, &delivery), MailName::of(&DeliveryId::from_stored(delivery))] {
+            for made in [name(millis, &delivery), MailName::for_delivery(&DeliveryId::from_stored(delivery))] {
                 prop_assert_eq!(MailName::parse(made.as_str()), Ok(made.clone()));
             }
             if let Ok(parsed) = MailName::parse(&other) {

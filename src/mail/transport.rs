@@ -80,11 +80,11 @@ impl Channel {
                     .await
             }
             Self::Outbox(outbox) => {
-                let name = MailName::of(mail.delivery);
+                let name = MailName::for_delivery(mail.delivery);
                 let (outbox, message) = (outbox.clone(), mail.message);
                 // Waiting for the disk must not hold up the rest of the process.
                 let kept = tokio::task::spawn_blocking(move || {
-                    outbox.keep(&name, &message).map(|()| name)
+                    outbox.store(&name, &message).map(|()| name)
                 });
                 match kept
                     .await

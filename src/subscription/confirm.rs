@@ -24,7 +24,7 @@ impl SubscriptionService {
             .subscriber(&claimed)
             .await?
             .ok_or(LinkError::Gone)?;
-        let expires = self.keys.open_confirmation(token, &subscriber.nonce)?;
+        let expires = self.keys.verify_confirmation(token, &subscriber.nonce)?;
         if subscriber.state == SubscriberState::Confirmed {
             return Ok(Confirmation::Already(subscriber));
         }

@@ -148,7 +148,9 @@ impl SubscriptionService {
         let claimed = self.keys.claimed_subscriber(token)?;
         let reader = self.store.subscriber(&claimed).await?;
         let reader = reader.ok_or(LinkError::Gone)?;
-        let (expires, more) = self.keys.open_timed(purpose, token, &reader.nonce)?;
+        let (expires, more) = self
+            .keys
+            .verify_expiring_token(purpose, token, &reader.nonce)?;
         if expires <= self.now() {
             return Err(LinkError::Gone);
         }

@@ -58,7 +58,7 @@ impl CsvExport {
     /// When the database fails.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         let (turn, mut lines) = match &self.stand {
-            Stand::Before => (PageDirection::First, csv::line(HEADERS)),
+            Stand::Before => (PageDirection::First, csv::encode_record(HEADERS)),
             Stand::Behind(row) => (PageDirection::After(&row.place), Vec::new()),
             Stand::Done => return Ok(None),
         };
@@ -76,7 +76,7 @@ impl CsvExport {
 }
 
 fn line(row: &SubscriberRow) -> Vec<u8> {
-    csv::line([
+    csv::encode_record([
         row.address.as_str(),
         row.name.as_deref().unwrap_or_default(),
         row.state.as_str(),

@@ -20,7 +20,7 @@ pub fn register(tera: &mut Tera, zone: TimeZone) {
     });
     // The note's own writer lets nothing through that is not its own markup.
     tera.register_filter("markdown", |text: &str, _: Kwargs, _: &State| {
-        Value::safe_string(&markdown::page_html(text))
+        Value::safe_string(&markdown::to_page_html(text))
     });
     tera.register_filter(
         "date",

@@ -229,7 +229,7 @@ impl TestSite {
             minutes: Some(4),
             published_at: self.now().minus(Duration::from_secs(age)),
             first_seen_at: self.now(),
-            offered: 0,
+            times_offered: 0,
         }
     }
 
@@ -329,11 +329,11 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Services {
 
 fn identity(public_url: &PublicUrl, schedule: &Schedule) -> Identity {
     Identity {
-        masthead: NewsletterContext {
+        newsletter: NewsletterContext {
             name: "Example Lab".to_owned(),
             tagline: None,
             language: "en".to_owned(),
-            direction: Direction::of("en"),
+            direction: Direction::for_language("en"),
             site: "example.com".to_owned(),
             postal_address: Some("1 Example Street".to_owned()),
             weekly: true,

@@ -93,7 +93,7 @@ impl AppState {
 }
 
 fn site(web: &Services) -> Site {
-    let masthead = web.digests.identity.masthead.clone();
+    let masthead = web.digests.identity.newsletter.clone();
     let weekday = match web.schedule.recurrence() {
         Recurrence::Weekly(day) if web.schedule_enabled => {
             // Any date on that day has its name.

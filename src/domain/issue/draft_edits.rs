@@ -20,7 +20,7 @@ pub struct DraftEdits {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PostEdit {
     /// Where it stands, counted from 1; posts without a place follow by the rule.
-    pub place: Option<u32>,
+    pub position: Option<u32>,
     /// Not in this issue, nor in a later one.
     pub is_hidden: bool,
     /// Before all others.
@@ -35,7 +35,7 @@ pub struct PostEdit {
 impl PostEdit {
     /// Whether the editor put the post into the issue, whatever the rule says.
     pub fn is_picked(&self) -> bool {
-        !self.is_hidden && (self.is_pinned || self.is_added || self.place.is_some())
+        !self.is_hidden && (self.is_pinned || self.is_added || self.position.is_some())
     }
 
     pub fn has_text(&self) -> bool {
@@ -54,12 +54,12 @@ impl PostEdit {
 }
 
 impl DraftEdits {
-    pub fn of(&self, post: &PostId) -> PostEdit {
+    pub fn for_post(&self, post: &PostId) -> PostEdit {
         self.posts.get(post).cloned().unwrap_or_default()
     }
 
     /// Changes what is said of a post; what says nothing is forgotten.
-    pub fn on(&mut self, post: PostId, change: impl FnOnce(&mut PostEdit)) {
+    pub fn update(&mut self, post: PostId, change: impl FnOnce(&mut PostEdit)) {
         let edit = self.posts.entry(post).or_default();
         change(edit);
         if *edit == PostEdit::default() {
@@ -69,10 +69,10 @@ impl DraftEdits {
 
     /// Takes a post out, and from its place; its words stay.
     pub fn hide(&mut self, post: PostId) {
-        self.on(post, |edit| {
+        self.update(post, |edit| {
             edit.is_hidden = true;
             edit.is_pinned = false;
-            edit.place = None;
+            edit.position = None;
         });
     }
 
@@ -84,11 +84,11 @@ impl DraftEdits {
             return;
         }
         order.swap(upper, upper + 1);
-        let has_place = |post: &PostId| self.of(post).place.is_some();
+        let has_place = |post: &PostId| self.for_post(post).position.is_some();
         let last = order.iter().rposition(has_place).unwrap_or(0);
         let fixed = order.into_iter().take(last.max(upper + 1) + 1);
         for (place, post) in (1..).zip(fixed) {
-            self.on(post, |edit| edit.place = Some(place));
+            self.update(post, |edit| edit.position = Some(place));
         }
     }
 
@@ -96,12 +96,12 @@ impl DraftEdits {
     pub fn clear_positions(&mut self) {
         let placed: Vec<PostId> = self.posts.keys().copied().collect();
         for post in placed {
-            self.on(post, |edit| edit.place = None);
+            self.update(post, |edit| edit.position = None);
         }
     }
 
-    pub fn has_places(&self) -> bool {
-        self.posts.values().any(|edit| edit.place.is_some())
+    pub fn has_positions(&self) -> bool {
+        self.posts.values().any(|edit| edit.position.is_some())
     }
 
     /// What is left once an issue of these posts is made: its words and places are used
@@ -130,7 +130,10 @@ mod tests {
     }
 
     fn places(edits: &DraftEdits, posts: &[PostId]) -> Vec<Option<u32>> {
-        posts.iter().map(|post| edits.of(post).place).collect()
+        posts
+            .iter()
+            .map(|post| edits.for_post(post).position)
+            .collect()
     }
 
     #[test]
@@ -156,17 +159,17 @@ mod tests {
     #[test]
     fn a_hidden_post_keeps_its_words_and_loses_its_place() {
         let mut edits = DraftEdits::default();
-        edits.on(id(1), |edit| {
+        edits.update(id(1), |edit| {
             edit.is_pinned = true;
-            edit.place = Some(1);
+            edit.position = Some(1);
             edit.title = Title::parse("Mine").ok();
         });
-        assert!(edits.of(&id(1)).is_picked());
+        assert!(edits.for_post(&id(1)).is_picked());
         edits.hide(id(1));
-        let edit = edits.of(&id(1));
+        let edit = edits.for_post(&id(1));
         assert!(edit.is_hidden && !edit.is_picked() && edit.has_text());
-        edits.on(id(1), |edit| edit.is_hidden = false);
-        assert!(!edits.of(&id(1)).is_picked());
+        edits.update(id(1), |edit| edit.is_hidden = false);
+        assert!(!edits.for_post(&id(1)).is_picked());
     }
 
     #[test]
@@ -179,7 +182,7 @@ mod tests {
         };
         edits.swap(&[id(1), id(2)], 0);
         edits.hide(id(3));
-        edits.on(id(2), |edit| edit.excerpt = Excerpt::parse("Mine").ok());
+        edits.update(id(2), |edit| edit.excerpt = Excerpt::parse("Mine").ok());
         let went = Post {
             id: id(1),
             title: String::new(),
@@ -190,12 +193,12 @@ mod tests {
             minutes: None,
             published_at: Timestamp::EPOCH,
             first_seen_at: Timestamp::EPOCH,
-            offered: 0,
+            times_offered: 0,
         };
         let left = edits.carry_over(&[went]);
         assert_eq!((left.version, &left.subject, &left.note), (8, &None, &None));
-        assert_eq!(left.of(&id(1)), PostEdit::default());
-        assert!(left.of(&id(3)).is_hidden && left.of(&id(2)).has_text());
-        assert!(!left.has_places());
+        assert_eq!(left.for_post(&id(1)), PostEdit::default());
+        assert!(left.for_post(&id(3)).is_hidden && left.for_post(&id(2)).has_text());
+        assert!(!left.has_positions());
     }
 }

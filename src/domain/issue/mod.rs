@@ -93,7 +93,7 @@ pub enum IssueStatus {
 
 impl IssueStatus {
     /// "Sent" is never said while anyone is not accounted for.
-    pub const fn of(state: IssueState, tally: &DeliveryCounts) -> Self {
+    pub const fn new(state: IssueState, tally: &DeliveryCounts) -> Self {
         match state {
             IssueState::Sending => Self::Sending,
             IssueState::Paused => Self::Paused,
@@ -198,7 +198,7 @@ mod tests {
             (Cancelled, tally(0, 0, 1, 9, 0), IssueStatus::Cancelled),
         ] {
             assert_eq!(
-                IssueStatus::of(state, &tally),
+                IssueStatus::new(state, &tally),
                 standing,
                 "{state:?} {tally:?}"
             );

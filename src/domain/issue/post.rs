@@ -40,5 +40,5 @@ pub struct Post {
     pub published_at: Timestamp,
     pub first_seen_at: Timestamp,
     /// In how many issues' drafts it stood without fitting in.
-    pub offered: u32,
+    pub times_offered: u32,
 }

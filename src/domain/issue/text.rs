@@ -3,8 +3,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{found} characters are too many; at most {most} fit")]
 pub struct TooLong {
-    pub found: usize,
-    pub most: usize,
+    pub chars: usize,
+    pub max: usize,
 }
 
 macro_rules! words {

@@ -6,7 +6,7 @@ use crate::domain::clock::Timestamp;
 
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Weeks that the chart shows.
-pub const WEEKS: usize = 12;
+pub const CHART_WEEKS: usize = 12;
 const DAYS_IN_WEEK: i64 = 7;
 
 /// What happened to the confirmed readers on one day.
@@ -14,8 +14,8 @@ const DAYS_IN_WEEK: i64 = 7;
 pub struct DailyChange {
     /// Days since 1970-01-01, UTC.
     pub day: i64,
-    pub came: i64,
-    pub went: i64,
+    pub joined: i64,
+    pub left: i64,
 }
 
 /// Seven days, the last of them `last_day`.
@@ -23,9 +23,9 @@ pub struct DailyChange {
 pub struct Week {
     pub last_day: i64,
     /// Confirmed at its end.
-    pub readers: i64,
-    pub came: i64,
-    pub went: i64,
+    pub confirmed: i64,
+    pub joined: i64,
+    pub left: i64,
 }
 
 /// The day a moment belongs to, since 1970-01-01, UTC.
@@ -34,21 +34,21 @@ pub fn day_of(moment: Timestamp) -> i64 {
 }
 
 /// The last day before the weeks of a chart that ends `today`.
-pub const fn before_the_weeks(today: i64) -> i64 {
-    today - WEEKS as i64 * DAYS_IN_WEEK
+pub const fn last_day_before_chart(today: i64) -> i64 {
+    today - CHART_WEEKS as i64 * DAYS_IN_WEEK
 }
 
 /// The last [`WEEKS`] weeks, the oldest first; the last one ends `today`. `readers` are
 /// the confirmed ones now, `days` what happened after [`before_the_weeks`].
-pub fn weeks(readers: i64, days: &[DailyChange], today: i64) -> [Week; WEEKS] {
+pub fn weekly_growth(readers: i64, days: &[DailyChange], today: i64) -> [Week; CHART_WEEKS] {
     let mut at_end = readers;
     let mut weeks = [Week {
         last_day: today,
-        readers,
-        came: 0,
-        went: 0,
-    }; WEEKS];
-    for (age, week) in (0..).zip(weeks.iter_mut().rev()) {
+        confirmed: readers,
+        joined: 0,
+        left: 0,
+    }; CHART_WEEKS];
+    for (age, week) in (0..).zip(weekly_growth.iter_mut().rev()) {
         let last_day = today - age * DAYS_IN_WEEK;
         // A clock that went back must not take anyone out of the sums.
         let newest = if age == 0 { i64::MAX } else { last_day };
@@ -56,17 +56,17 @@ pub fn weeks(readers: i64, days: &[DailyChange], today: i64) -> [Week; WEEKS] {
             .iter()
             .filter(|day| day.day > last_day - DAYS_IN_WEEK && day.day <= newest);
         let (came, went) = moved.fold((0, 0), |(came, went), day| {
-            (came + day.came, went + day.went)
+            (came + day.joined, went + day.left)
         });
         *week = Week {
             last_day,
-            readers: at_end,
-            came,
-            went,
+            confirmed: at_end,
+            joined: came,
+            left: went,
         };
         at_end += went - came;
     }
-    weeks
+    weekly_growth
 }
 
 #[cfg(test)]
@@ -74,7 +74,11 @@ mod tests {
     use super::*;
 
     fn day(day: i64, came: i64, went: i64) -> DailyChange {
-        DailyChange { day, came, went }
+        DailyChange {
+            day,
+            joined: came,
+            left: went,
+        }
     }
 
     #[test]
@@ -87,17 +91,17 @@ mod tests {
             day(today - 6, 3, 0),
             day(today, 4, 1),
         ];
-        let weeks = weeks(118, &days, today);
-        assert_eq!(weeks.len(), WEEKS);
-        let last = weeks[11];
+        let weeks = weekly_growth(118, &days, today);
+        assert_eq!(weeks.len(), CHART_WEEKS);
+        let last = weekly_growth[11];
         assert_eq!((last.readers, last.came, last.went), (118, 7, 1));
-        assert_eq!((weeks[10].readers, weeks[10].came), (112, 10));
+        assert_eq!((weeks[10].confirmed, weeks[10].joined), (112, 10));
         assert_eq!(
-            (weeks[0].readers, weeks[0].came, weeks[0].went),
+            (weeks[0].confirmed, weeks[0].joined, weeks[0].left),
             (104, 5, 1)
         );
         assert!(weeks.windows(2).all(|pair| {
-            pair[1].readers == pair[0].readers + pair[1].came - pair[1].went
+            pair[1].confirmed == pair[0].confirmed + pair[1].joined - pair[1].left
                 && pair[1].last_day == pair[0].last_day + 7
         }));
     }

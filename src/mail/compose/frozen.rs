@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
-use crate::domain::subscriber_token::READER_TOKEN_LEN;
+use crate::domain::subscriber_token::SUBSCRIBER_TOKEN_LEN;
 use crate::mail::compose::{Mail, MessageId, encode};
 
 /// Stand-ins for what differs per reader while an issue is rendered: as long as a real
@@ -25,7 +25,7 @@ pub struct Placeholders {
 
 impl Placeholders {
     pub fn new(random: &Random) -> Self {
-        let marker = || URL_SAFE_NO_PAD.encode(random.bytes::<{ READER_TOKEN_LEN / 4 * 3 }>());
+        let marker = || URL_SAFE_NO_PAD.encode(random.bytes::<{ SUBSCRIBER_TOKEN_LEN / 4 * 3 }>());
         Self {
             unsubscribe: marker(),
             preferences: marker(),
@@ -55,7 +55,7 @@ pub struct Recipient {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a reader's token is {READER_TOKEN_LEN} characters of A-Z a-z 0-9 - _")]
+#[error("a reader's token is {SUBSCRIBER_TOKEN_LEN} characters of A-Z a-z 0-9 - _")]
 pub struct RecipientError;
 
 impl Recipient {
@@ -68,7 +68,7 @@ impl Recipient {
         preferences_token: String,
     ) -> Result<Self, RecipientError> {
         let fits = |token: &str| {
-            token.len() == READER_TOKEN_LEN
+            token.len() == SUBSCRIBER_TOKEN_LEN
                 && token
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
@@ -128,13 +128,13 @@ impl FrozenMail {
     }
 
     /// The message for one reader.
-    pub fn fill(&self, recipient: &Recipient) -> Vec<u8> {
+    pub fn render_for(&self, recipient: &Recipient) -> Vec<u8> {
         let to = recipient.to.to_string();
         let id = recipient.message_id.to_string();
         let text = |piece: &'_ Piece| -> usize {
             match piece {
                 Piece::Text(text) => text.len(),
-                _ => READER_TOKEN_LEN,
+                _ => SUBSCRIBER_TOKEN_LEN,
             }
         };
         let size = self.pieces.iter().map(text).sum::<usize>() + to.len() + id.len();
@@ -175,7 +175,7 @@ impl TryFrom<Vec<Piece>> for FrozenMail {
     fn try_from(pieces: Vec<Piece>) -> Result<Self, FrozenMailError> {
         let within = |piece: &Piece| match piece {
             Piece::Unsubscribe(range) | Piece::Preferences(range) => {
-                range.start <= range.end && range.end <= READER_TOKEN_LEN
+                range.start <= range.end && range.end <= SUBSCRIBER_TOKEN_LEN
             }
             Piece::Text(_) | Piece::To | Piece::MessageId => true,
         };

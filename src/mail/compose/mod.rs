@@ -45,7 +45,7 @@ pub struct ListHeaders {
 impl ListHeaders {
     /// For an issue. `unsubscribe_url` carries the marker of the reader's token and
     /// answers a one-click POST (RFC 8058).
-    pub fn of_issue(
+    pub fn for_issue(
         newsletter: &str,
         from: &Mailbox,
         number: IssueNumber,

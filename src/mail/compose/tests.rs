@@ -36,7 +36,7 @@ fn content(text: &str, unsubscribe: &str, preferences: &str) -> Rendered {
 
 fn list(token: &str) -> ListHeaders {
     let url = format!("https://n.example.com/unsubscribe/{token}");
-    ListHeaders::of_issue(
+    ListHeaders::for_issue(
         "Bücher, Lab",
         &sender(),
         IssueNumber::new(42).unwrap(),
@@ -85,7 +85,7 @@ fn tokens() -> (String, String) {
 
 fn fill(frozen: &FrozenMail, tokens: &(String, String)) -> Vec<u8> {
     let (to, id) = reader();
-    frozen.fill(&Recipient::new(to, id, tokens.0.clone(), tokens.1.clone()).unwrap())
+    frozen.render_for(&Recipient::new(to, id, tokens.0.clone(), tokens.1.clone()).unwrap())
 }
 
 #[test]

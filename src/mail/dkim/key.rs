@@ -47,7 +47,7 @@ impl PrivateKey {
     }
 
     /// The value of the TXT record under `selector._domainkey.domain` (RFC 6376 §3.6.1).
-    pub fn record(&self) -> String {
+    pub fn dns_record(&self) -> String {
         match &self.0 {
             DkimKey::Rsa(key) => {
                 let spki = public_key_to_spki(&alg_id::RSA_ENCRYPTION, key.public_key());

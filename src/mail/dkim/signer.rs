@@ -87,10 +87,10 @@ impl Signer {
     }
 
     /// What the DNS must have: the name and the value of each key's TXT record.
-    pub fn records(&self) -> impl Iterator<Item = (String, String)> {
+    pub fn dns_records(&self) -> impl Iterator<Item = (String, String)> {
         self.keys.iter().map(|NamedKey { key, template }| {
             let name = format!("{}._domainkey.{}", template.s, template.d);
-            (name, key.record())
+            (name, key.dns_record())
         })
     }
 

@@ -37,7 +37,7 @@ impl Records {
     fn of_both() -> Self {
         let names = ["rsa._domainkey.example.com.", "ed._domainkey.example.com."];
         let records = names.iter().zip(&*PEMS).map(|(name, pem)| {
-            let record = PrivateKey::from_pem(pem.as_bytes()).unwrap().record();
+            let record = PrivateKey::from_pem(pem.as_bytes()).unwrap().dns_record();
             let key = DomainKey::parse(record.as_bytes()).unwrap();
             ((*name).to_owned(), Arc::new(key))
         });
@@ -99,7 +99,7 @@ fn signer() -> Signer {
 fn issue() -> Vec<u8> {
     let from = Mailbox::parse("Bücher, Lab <news@example.com>").unwrap();
     let url = "https://n.example.com/unsubscribe/token";
-    let list = ListHeaders::of_issue("Bücher", &from, IssueNumber::new(42).unwrap(), url);
+    let list = ListHeaders::for_issue("Bücher", &from, IssueNumber::new(42).unwrap(), url);
     let content = Rendered {
         subject: "No. 42: Über uns, and a subject that is long enough to be folded twice or so"
             .to_owned(),
@@ -254,6 +254,6 @@ fn keys_of_openssl_are_taken() {
         (include_str!("openssl-rsa-pkcs1.pem"), "k=rsa"),
     ] {
         let key = PrivateKey::from_pem(pem.as_bytes()).unwrap();
-        assert!(key.record().contains(kind));
+        assert!(key.dns_record().contains(kind));
     }
 }

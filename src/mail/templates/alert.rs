@@ -24,14 +24,14 @@ pub enum AlertEvent {
         number: i64,
         subject: String,
         cancelled: bool,
-        counts: Counts,
+        counts: AlertCounts,
     },
     IssuePaused {
         number: i64,
         subject: String,
         /// The server's words.
         says: String,
-        counts: Counts,
+        counts: AlertCounts,
     },
     SlotMissed {
         /// When it should have gone out, in Unix milliseconds.
@@ -60,7 +60,7 @@ pub struct FailedFeed {
 
 /// How the recipients of an issue are accounted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+pub struct AlertCounts {
     pub recipients: i64,
     pub delivered: i64,
     pub to_go: i64,
@@ -69,7 +69,7 @@ pub struct Counts {
     pub in_doubt: i64,
 }
 
-impl From<&DeliveryCounts> for Counts {
+impl From<&DeliveryCounts> for AlertCounts {
     fn from(tally: &DeliveryCounts) -> Self {
         Self {
             recipients: tally.recipients(),
@@ -114,7 +114,7 @@ impl AlertEvent {
     }
 
     /// Where on the desk to look, below its address.
-    pub fn path(&self) -> String {
+    pub fn admin_path(&self) -> String {
         match self {
             Self::SendingTried => "admin/settings/sending".to_owned(),
             Self::DraftReady { .. } | Self::IssueNotMade { .. } => "admin/next".to_owned(),
@@ -139,7 +139,7 @@ pub struct AlertMail {
 impl EmailTemplate for AlertMail {
     const NAME: &'static str = "alert";
 
-    fn needed_links(&self) -> Vec<&str> {
+    fn required_links(&self) -> Vec<&str> {
         vec![&self.desk_url]
     }
 }

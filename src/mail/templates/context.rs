@@ -12,7 +12,7 @@ pub trait EmailTemplate: Serialize {
     const NAME: &'static str;
 
     /// Links without which the mail is useless or unlawful: both bodies must have them.
-    fn needed_links(&self) -> Vec<&str>;
+    fn required_links(&self) -> Vec<&str>;
 }
 
 /// What every mail says of the newsletter.
@@ -60,7 +60,7 @@ pub enum Direction {
 
 impl Direction {
     /// By the primary subtag of a BCP 47 language.
-    pub fn of(language: &str) -> Self {
+    pub fn for_language(language: &str) -> Self {
         let primary = language.split(['-', '_']).next().unwrap_or_default();
         let rtl = [
             "ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi",
@@ -130,7 +130,7 @@ pub struct DigestPost {
 impl EmailTemplate for DigestMail {
     const NAME: &'static str = "digest";
 
-    fn needed_links(&self) -> Vec<&str> {
+    fn required_links(&self) -> Vec<&str> {
         let mut links = vec![
             self.unsubscribe_url.as_str(),
             &self.preferences_url,
@@ -155,7 +155,7 @@ pub struct ConfirmationMail {
 impl EmailTemplate for ConfirmationMail {
     const NAME: &'static str = "confirmation";
 
-    fn needed_links(&self) -> Vec<&str> {
+    fn required_links(&self) -> Vec<&str> {
         vec![&self.confirm_url]
     }
 }
@@ -173,7 +173,7 @@ pub struct AlreadySubscribedMail {
 impl EmailTemplate for AlreadySubscribedMail {
     const NAME: &'static str = "already_subscribed";
 
-    fn needed_links(&self) -> Vec<&str> {
+    fn required_links(&self) -> Vec<&str> {
         vec![
             &self.issues_url,
             &self.preferences_url,
@@ -197,7 +197,7 @@ pub struct ReaderLinkMail {
 impl EmailTemplate for ReaderLinkMail {
     const NAME: &'static str = "reader_link";
 
-    fn needed_links(&self) -> Vec<&str> {
+    fn required_links(&self) -> Vec<&str> {
         self.link.as_deref().into_iter().collect()
     }
 }
@@ -208,9 +208,9 @@ mod tests {
 
     #[test]
     fn languages_have_a_direction() {
-        assert_eq!(Direction::of("en"), Direction::Ltr);
-        assert_eq!(Direction::of("ar-EG"), Direction::Rtl);
-        assert_eq!(Direction::of("HE"), Direction::Rtl);
-        assert_eq!(Direction::of(""), Direction::Ltr);
+        assert_eq!(Direction::for_language("en"), Direction::Ltr);
+        assert_eq!(Direction::for_language("ar-EG"), Direction::Rtl);
+        assert_eq!(Direction::for_language("HE"), Direction::Rtl);
+        assert_eq!(Direction::for_language(""), Direction::Ltr);
     }
 }

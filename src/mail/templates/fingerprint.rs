@@ -10,7 +10,7 @@ use crate::mail::templates::BuiltIn;
 pub struct Fingerprint(Vec<(PathBuf, u64, Option<SystemTime>)>);
 
 impl Fingerprint {
-    pub fn of(dir: Option<&Path>) -> Self {
+    pub fn read(dir: Option<&Path>) -> Self {
         let Some(dir) = dir else {
             return Self::default();
         };
@@ -32,7 +32,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let own = dir.path().join("digest/subject.txt");
         std::fs::create_dir(dir.path().join("digest")).unwrap();
-        let look = || Fingerprint::of(Some(dir.path()));
+        let look = || Fingerprint::read(Some(dir.path()));
         let none = look();
         assert_eq!(none, look());
         std::fs::write(&own, "one").unwrap();

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use rust_embed::Embed;
 use tera::{Context, ErrorKind, Tera};
 
-pub use alert::{AlertEvent, AlertMail, Counts, FailedFeed, Moment};
+pub use alert::{AlertCounts, AlertEvent, AlertMail, FailedFeed, Moment};
 pub use context::{
     AccentColors, AlreadySubscribedMail, ConfirmationMail, Day, DigestMail, DigestPost, Direction,
     EmailTemplate, NewsletterContext, ReaderLinkMail,
@@ -39,12 +39,12 @@ pub struct Rendered {
 /// What is wrong with a template, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {says}", Place(file, *line))]
-pub struct TemplateFault {
+pub struct TemplateError {
     /// The owner's file, or `digest/body.html (built in)`.
     pub file: String,
     /// From 1, where the fault has a place.
     pub line: Option<usize>,
-    pub says: String,
+    pub message: String,
 }
 
 struct Place<'a>(&'a str, Option<usize>);
@@ -71,7 +71,7 @@ impl Templates {
     /// # Errors
     /// All that is wrong with them: they are parsed and rendered with sample values, so
     /// that a typo shows at start and not on Friday.
-    pub fn load(dir: Option<&Path>) -> Result<Self, Vec<TemplateFault>> {
+    pub fn load(dir: Option<&Path>) -> Result<Self, Vec<TemplateError>> {
         let mut templates = Self {
             tera: Tera::default(),
             dir: dir.map(Path::to_owned),
@@ -92,7 +92,7 @@ impl Templates {
     }
 
     /// One at a time: of several, Tera tells the first fault alone.
-    fn add(&mut self, name: &str) -> Result<(), TemplateFault> {
+    fn add(&mut self, name: &str) -> Result<(), TemplateError> {
         let source = self.read(name)?;
         self.tera
             .add_raw_template(name, &source)
@@ -103,7 +103,7 @@ impl Templates {
     ///
     /// # Errors
     /// When a template cannot make do with this letter's values.
-    pub fn render<L: EmailTemplate>(&self, letter: &L) -> Result<Rendered, TemplateFault> {
+    pub fn render<L: EmailTemplate>(&self, letter: &L) -> Result<Rendered, TemplateError> {
         let name = |part: &str| format!("{}/{part}", L::NAME);
         let context = Context::from_serialize(letter)
             .map_err(|error| self.fault(&name("body.html"), &error))?;
@@ -119,13 +119,13 @@ impl Templates {
         })
     }
 
-    fn read(&self, name: &str) -> Result<String, TemplateFault> {
+    fn read(&self, name: &str) -> Result<String, TemplateError> {
         let path = self.dir.as_deref().map(|dir| dir.join(name));
         if let Some(path) = path.filter(|path| path.exists()) {
-            return std::fs::read_to_string(&path).map_err(|error| TemplateFault {
+            return std::fs::read_to_string(&path).map_err(|error| TemplateError {
                 file: path.display().to_string(),
                 line: None,
-                says: error.to_string(),
+                message: error.to_string(),
             });
         }
         let data = BuiltIn::get(name).map_or(Cow::default(), |file| file.data);
@@ -141,21 +141,21 @@ impl Templates {
         }
     }
 
-    fn fault(&self, name: &str, error: &tera::Error) -> TemplateFault {
+    fn fault(&self, name: &str, error: &tera::Error) -> TemplateError {
         match error.kind() {
-            ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => TemplateFault {
+            ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => TemplateError {
                 file: self.file(if report.filename().is_empty() {
                     name
                 } else {
                     report.filename()
                 }),
                 line: Some(report.span().start_line),
-                says: report.message().to_owned(),
+                message: report.message().to_owned(),
             },
-            other => TemplateFault {
+            other => TemplateError {
                 file: self.file(name),
                 line: None,
-                says: other.to_string(),
+                message: other.to_string(),
             },
         }
     }
@@ -163,7 +163,7 @@ impl Templates {
 
 /// All that is wrong with the templates as `dir` overrides them; nothing, if they are
 /// fit to send.
-pub fn check(dir: Option<&Path>) -> Vec<TemplateFault> {
+pub fn check(dir: Option<&Path>) -> Vec<TemplateError> {
     Templates::load(dir).err().unwrap_or_default()
 }
 

@@ -5,9 +5,9 @@ use url::Url;
 
 use crate::domain::delivery::ReaderMail;
 use crate::mail::templates::{
-    AlertEvent, AlertMail, AlreadySubscribedMail, ConfirmationMail, Counts, Day, DigestMail,
+    AlertCounts, AlertEvent, AlertMail, AlreadySubscribedMail, ConfirmationMail, Day, DigestMail,
     DigestPost, Direction, EmailTemplate, FailedFeed, Moment, NewsletterContext, ReaderLinkMail,
-    TemplateFault, Templates,
+    TemplateError, Templates,
 };
 
 use crate::domain::accent::Accent;
@@ -15,7 +15,7 @@ use crate::domain::accent::Accent;
 const HOSTILE: &str = "{{7*7}}<script>alert(1)</script>\"'>&";
 
 /// What is wrong with any of the templates, once each.
-pub(super) fn try_all(templates: &Templates) -> Vec<TemplateFault> {
+pub(super) fn try_all(templates: &Templates) -> Vec<TemplateError> {
     let mut faults = Vec::new();
     for digest in [digest(), bare_digest(), hostile_digest()] {
         try_one(templates, &digest, &mut faults);
@@ -36,8 +36,8 @@ pub(super) fn try_all(templates: &Templates) -> Vec<TemplateFault> {
     faults
 }
 
-fn try_one<L: EmailTemplate>(templates: &Templates, letter: &L, faults: &mut Vec<TemplateFault>) {
-    let mut add = |fault: TemplateFault| {
+fn try_one<L: EmailTemplate>(templates: &Templates, letter: &L, faults: &mut Vec<TemplateError>) {
+    let mut add = |fault: TemplateError| {
         if !faults.contains(&fault) {
             faults.push(fault);
         }
@@ -47,10 +47,10 @@ fn try_one<L: EmailTemplate>(templates: &Templates, letter: &L, faults: &mut Vec
         Err(fault) => return add(fault),
     };
     let mut complain = |part: &str, says: String| {
-        add(TemplateFault {
+        add(TemplateError {
             file: templates.file(&format!("{}/{part}", L::NAME)),
             line: None,
-            says,
+            message: says,
         });
     };
     if rendered.subject.is_empty() {
@@ -62,7 +62,7 @@ fn try_one<L: EmailTemplate>(templates: &Templates, letter: &L, faults: &mut Vec
             "a value stands unescaped; remove its `safe`".to_owned(),
         );
     }
-    for link in letter.needed_links() {
+    for link in letter.required_links() {
         if !rendered.text.split_whitespace().any(|word| word == link) {
             complain(
                 "body.txt",
@@ -188,7 +188,7 @@ pub(super) fn alert(event: AlertEvent) -> AlertMail {
         at: event
             .at()
             .map(|at| Moment::new(at, &TimeZone::fixed(jiff::tz::offset(1)))),
-        desk_url: format!("https://n.example.com/{}", event.path()),
+        desk_url: format!("https://n.example.com/{}", event.admin_path()),
         event,
     }
 }
@@ -197,7 +197,7 @@ pub(super) fn alert(event: AlertEvent) -> AlertMail {
 pub(super) fn events(words: &str) -> Vec<AlertEvent> {
     // Friday 27 November 2026, 10:00 in Berlin.
     let at = 1_795_770_000_000;
-    let counts = Counts {
+    let counts = AlertCounts {
         recipients: 1284,
         delivered: 1270,
         to_go: 0,

@@ -70,7 +70,7 @@ fn an_own_mail_is_in_the_frame_or_whole() {
     let html = || {
         let templates = Templates::load(Some(dir.path()))?;
         let rendered = templates.render(&samples::confirmation(None)).unwrap();
-        Ok::<_, Vec<TemplateFault>>(rendered.html)
+        Ok::<_, Vec<TemplateError>>(rendered.html)
     };
     fs::write(&own, "<p>{{ confirm_url }}</p>").unwrap();
     assert!(html().unwrap().starts_with("<p>https://"));
@@ -84,7 +84,10 @@ fn an_own_mail_is_in_the_frame_or_whole() {
     fs::write(&base, "<i>{% block content %}{% endblock %}</i>").unwrap();
     let fault = &html().unwrap_err()[0];
     assert!(fault.file.ends_with("body.html (built in)"), "{fault}");
-    assert!(fault.says.contains("not defined in any parent"), "{fault}");
+    assert!(
+        fault.message.contains("not defined in any parent"),
+        "{fault}"
+    );
 
     fs::write(&base, "<i>\n{% block %}</i>").unwrap();
     let faults = html().unwrap_err();
@@ -124,7 +127,7 @@ fn a_fault_names_file_and_line() {
             .iter()
             .all(|fault| fault.file == body.to_str().unwrap())
     );
-    assert!(faults[0].says.contains("/unsubscribe/"), "{}", faults[0]);
+    assert!(faults[0].message.contains("/unsubscribe/"), "{}", faults[0]);
 }
 
 #[test]
@@ -138,7 +141,7 @@ fn a_safe_too_many_is_a_fault() {
     .unwrap();
     let faults = check(Some(dir.path()));
     assert_eq!(faults.len(), 1, "{faults:?}");
-    assert!(faults[0].says.contains("unescaped"));
+    assert!(faults[0].message.contains("unescaped"));
 }
 
 #[test]

@@ -92,7 +92,7 @@ async fn admit(
         Some(secret) => shared.web.store.api_token(&secret).await?,
         None => None,
     };
-    let held = found.filter(|token| token.validity(now) == Validity::Holds);
+    let held = found.filter(|token| token.validity(now) == Validity::Valid);
     let Some(token) = held else {
         let Ok(ClientIp(ip)) = ClientIp::from_request_parts(parts, shared).await;
         if shared.keeper.count_token(ip).is_err() {
@@ -102,7 +102,7 @@ async fn admit(
         return Err(Refusal::Wrong.into());
     };
     note_use(shared, &token).await;
-    if !token.scopes.has(scope) {
+    if !token.scopes.contains(scope) {
         return Err(Refusal::Scope(scope).into());
     }
     Ok(ApiCaller {
@@ -147,7 +147,7 @@ impl ApiCaller {
         object: impl Into<AuditTarget>,
     ) {
         let (web, object, now) = (&shared.web, object.into(), shared.now());
-        let about = object.logged();
+        let about = object.to_logged();
         tracing::info!(token = %self.id, did = action.as_str(), about, "by a program");
         let id = AuditId::new(now, &web.random);
         let actor = Actor::Token(self.id, self.name.clone());

@@ -21,7 +21,7 @@ pub enum FormTiming {
 
 /// For a form to be filled in. Good for 24 hours and as many uses.
 pub fn for_form(keys: &SecretKeys, now: Timestamp) -> String {
-    keys.sign(Purpose::FormStamp, &now.as_millis().to_be_bytes(), b"")
+    keys.sign(Purpose::FormTiming, &now.as_millis().to_be_bytes(), b"")
 }
 
 /// The stamp of a form that comes back to be mended: the wait is behind it.
@@ -35,7 +35,7 @@ pub fn for_form_again(keys: &SecretKeys, stamp: &str, now: Timestamp) -> String 
 /// For a button that posts `address`: it may be pressed at once.
 pub fn for_button(keys: &SecretKeys, now: Timestamp, address: &EmailAddress) -> String {
     keys.sign(
-        Purpose::FormStamp,
+        Purpose::FormTiming,
         &now.as_millis().to_be_bytes(),
         address.key().as_bytes(),
     )
@@ -61,7 +61,7 @@ impl FormTiming {
 
 /// How long ago a stamp that still holds was made.
 fn shown_for(keys: &SecretKeys, stamp: &str, bound: &[u8], now: Timestamp) -> Option<Duration> {
-    let payload = keys.verify(Purpose::FormStamp, stamp, bound).ok()?;
+    let payload = keys.verify(Purpose::FormTiming, stamp, bound).ok()?;
     let shown_at = payload.try_into().map(i64::from_be_bytes).ok()?;
     let span = now.since(Timestamp::from_millis(shown_at));
     (span <= GOOD_FOR).then_some(span)
