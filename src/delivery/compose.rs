@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::DeliveryService;
-use crate::domain::delivery::{DeliveryKind, ReaderMail, ReaderMailError};
+use crate::domain::delivery::{DeliveryKind, ReaderMail};
+use crate::domain::enum_text::ParseEnumError;
 use crate::domain::ids::IssueId;
 use crate::domain::signed_token::Purpose;
 use crate::mail::compose::{
@@ -35,7 +36,7 @@ pub enum ComposeError {
     #[error(transparent)]
     Sign(#[from] SignError),
     #[error(transparent)]
-    ReaderMail(#[from] ReaderMailError),
+    ReaderMail(#[from] ParseEnumError),
     #[error("the issue has no mail")]
     NoMail,
 }

@@ -1,4 +1,4 @@
-//! Pure types and decisions: no I/O, no framework.
+//! Pure types and rules. Only the time-zone data is read from the system; no framework.
 
 pub mod accent;
 pub mod api_token;
@@ -8,6 +8,7 @@ pub mod csv;
 pub mod delivery;
 pub mod dkim_selector;
 pub mod email_address;
+pub mod enum_text;
 pub mod host_port;
 pub mod ids;
 pub mod issue;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use crate::domain::clock::Timestamp;
+use crate::domain::enum_text::{ParseEnumError, parse_enum};
 use crate::domain::ids::{IssueId, SubscriberId};
 use crate::domain::signed_token::Purpose;
 
@@ -53,73 +54,100 @@ impl fmt::Display for DeliveryId {
     }
 }
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $error:ident, $message:literal { $($(#[$vdoc:meta])* $variant:ident => $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant),+ }
-
-        #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-        #[error($message)]
-        pub struct $error(String);
-
-        impl $name {
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            pub fn parse(text: &str) -> Result<Self, $error> {
-                match text {
-                    $($word => Ok(Self::$variant),)+
-                    other => Err($error(other.to_owned())),
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
+/// Why a message is sent.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum DeliveryKind {
+    /// An issue.
+    Issue,
+    /// Asks a new subscriber to confirm the subscription.
+    Confirmation,
+    /// Reply to a sign-up with an address that is already subscribed.
+    AlreadySubscribed,
+    /// Preview of the next issue, to an address that the editor enters.
+    Test,
+    /// Notifies the operator of an event.
+    Alert,
+    /// Message to a subscriber about their own data: see [`ReaderMail`].
+    ReaderLink,
 }
 
-pub(crate) use words;
+impl DeliveryKind {
+    /// Every variant, in the order of declaration.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-words! {
-    /// Why a mail is sent.
-    DeliveryKind, DeliveryKindError, "'{0}' is no kind of delivery" {
-        Issue => "issue",
-        Confirmation => "confirmation",
-        /// To someone who signs up again: says that they are on the list already.
-        AlreadySubscribed => "already_subscribed",
-        /// A look at an issue before it goes out, to an address the editor names.
-        Test => "test",
-        /// Tells the owner of something.
-        Alert => "alert",
-        /// To a reader, about what belongs to them: see [`ReaderMail`].
-        ReaderLink => "reader_link",
+    /// Returns the word under which it is stored.
+    pub const fn as_str(self) -> &'static str {
+        self.into_str()
+    }
+
+    /// Parses the word under which it is stored.
+    ///
+    /// # Errors
+    /// Returns [`ParseEnumError`] if `text` is not one of the words.
+    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
+        parse_enum("kind of delivery", text)
     }
 }
 
-words! {
-    /// What a mail of the kind `reader_link` is about.
-    ReaderMail, ReaderMailError, "'{0}' is nothing that a reader is written about" {
-        /// A link to the form for another address.
-        ChangeAddress => "change_address",
-        /// To the other address: a link that proves it.
-        NewAddress => "new_address",
-        /// To the address of before: it is not written to any more. Without a link.
-        AddressChanged => "address_changed",
-        Export => "export",
-        Erase => "erase",
-    }
+/// What a message of the kind [`DeliveryKind::ReaderLink`] is about.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum ReaderMail {
+    /// Link to the form for a new address, sent to the current address.
+    ChangeAddress,
+    /// Link that confirms the new address, sent to it.
+    NewAddress,
+    /// Notice to the previous address after a change. Without a link.
+    AddressChanged,
+    /// Link to download the subscriber's data.
+    Export,
+    /// Link to delete the subscriber's data.
+    Erase,
 }
 
 impl ReaderMail {
-    /// What its link is good for.
+    /// Every variant, in the order of declaration.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// Returns the word under which it is stored.
+    pub const fn as_str(self) -> &'static str {
+        self.into_str()
+    }
+
+    /// Parses the word under which it is stored.
+    ///
+    /// # Errors
+    /// Returns [`ParseEnumError`] if `text` is not one of the words.
+    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
+        parse_enum("kind of subscriber message", text)
+    }
+
+    /// Returns the purpose of the token in the message's link, or `None` without a link.
     pub const fn purpose(self) -> Option<Purpose> {
         match self {
             Self::ChangeAddress => Some(Purpose::ChangeAddress),
@@ -131,22 +159,55 @@ impl ReaderMail {
     }
 }
 
-words! {
-    /// Where a delivery stands.
-    DeliveryState, DeliveryStateError, "'{0}' is no delivery state" {
-        Queued => "queued",
-        /// Taken by a process, not begun.
-        Leased => "leased",
-        /// On a connection now: a crash leaves it in doubt.
-        Sending => "sending",
-        /// Refused for now; it is tried again when it falls due.
-        Deferred => "deferred",
-        Delivered => "delivered",
-        Bounced => "bounced",
-        /// Not wanted any more before it was begun.
-        Skipped => "skipped",
-        /// The final dot may have been taken, and no reply was read.
-        InDoubt => "in_doubt",
+/// State of a delivery.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum DeliveryState {
+    /// Waits to be claimed by a worker.
+    Queued,
+    /// Claimed by a worker; sending has not started.
+    Leased,
+    /// Being sent on a connection. A crash leaves the delivery in doubt.
+    Sending,
+    /// Temporarily rejected; retried when it is due.
+    Deferred,
+    /// Accepted by the SMTP server.
+    Delivered,
+    /// Permanently rejected, or given up.
+    Bounced,
+    /// No longer wanted before sending started.
+    Skipped,
+    /// The server may have accepted the message, but its reply was lost.
+    InDoubt,
+}
+
+impl DeliveryState {
+    /// Every variant, in the order of declaration.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// Returns the word under which it is stored.
+    pub const fn as_str(self) -> &'static str {
+        self.into_str()
+    }
+
+    /// Parses the word under which it is stored.
+    ///
+    /// # Errors
+    /// Returns [`ParseEnumError`] if `text` is not one of the words.
+    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
+        parse_enum("delivery state", text)
     }
 }
 
@@ -155,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_read_back() {
+    fn stored_words_parse_back() {
         for state in DeliveryState::ALL {
             assert_eq!(DeliveryState::parse(state.as_str()), Ok(*state));
         }
@@ -167,7 +228,7 @@ mod tests {
         }
         assert_eq!(
             DeliveryState::parse("lost").unwrap_err().to_string(),
-            "'lost' is no delivery state"
+            "'lost' is not a valid delivery state; expected queued, leased, sending, deferred, delivered, bounced, skipped or in_doubt"
         );
     }
 }

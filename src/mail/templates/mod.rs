@@ -38,7 +38,7 @@ pub struct Rendered {
 
 /// What is wrong with a template, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {says}", Place(file, *line))]
+#[error("{}: {message}", Place(file, *line))]
 pub struct TemplateError {
     /// The owner's file, or `digest/body.html (built in)`.
     pub file: String,

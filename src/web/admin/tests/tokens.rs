@@ -96,7 +96,12 @@ async fn what_is_wrong_with_a_token_is_said_and_what_was_typed_stays() {
             "href=\"#name\"",
         ),
         ("blog", "", "at least one thing", "href=\"#scope-read\""),
-        ("blog", "all", "is no scope", "href=\"#scope-read\""),
+        (
+            "blog",
+            "all",
+            "is not a valid scope",
+            "href=\"#scope-read\"",
+        ),
     ] {
         let mut fields = vec![("name", name), ("expires", "never")];
         if !scope.is_empty() {
