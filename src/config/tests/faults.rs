@@ -63,11 +63,11 @@ fn says_what_is_wrong_in_the_file() {
         ),
         (
             "newsletter.accent = '#6fd3b5'",
-            "newsletter.accent: #6fd3b5 is too light to be read on paper (1.6:1, and it takes 4.5:1); the nearest that can be is #407a69 (in broadsheet.toml)",
+            "newsletter.accent: #6fd3b5 is too light to read (contrast 1.6:1; at least 4.5:1 needed). Nearest usable shade: #407a69 (in broadsheet.toml)",
         ),
         (
             "newsletter.accent = 'green'",
-            "newsletter.accent: 'green' is no colour; expected one like #0b5c4a (in broadsheet.toml)",
+            "newsletter.accent: 'green' is not a colour; expected one like #0b5c4a (in broadsheet.toml)",
         ),
         (
             "schedule.cron = '0 10 * * MON,FRI'",
@@ -83,7 +83,7 @@ fn says_what_is_wrong_in_the_file() {
         ),
         (
             "server.public_url = 'example.com'",
-            "server.public_url: 'example.com' is no web address; expected one like https://news.example.com or https://example.com/weekly (in broadsheet.toml)",
+            "server.public_url: 'example.com' is not a web address; expected one like https://news.example.com or https://example.com/weekly (in broadsheet.toml)",
         ),
         (
             "server.listen = 'localhost'",
@@ -91,7 +91,7 @@ fn says_what_is_wrong_in_the_file() {
         ),
         (
             "server.trusted_proxies = ['::1', 'nginx']",
-            "server.trusted_proxies: 'nginx' is no address or network; expected one like 127.0.0.1, 10.0.0.0/8 or fd00::/8 (in broadsheet.toml)",
+            "server.trusted_proxies: 'nginx' is not an address or network; expected one like 127.0.0.1, 10.0.0.0/8 or fd00::/8 (in broadsheet.toml)",
         ),
         (
             "newsletter.name = 42",
@@ -103,7 +103,7 @@ fn says_what_is_wrong_in_the_file() {
         ),
         (
             "newsletter.from = 'news'",
-            "newsletter.from: not an address like name@example.com (in broadsheet.toml)",
+            "newsletter.from: not a valid address; expected one like name@example.com (in broadsheet.toml)",
         ),
         (
             "newsletter.language = 'English (US)'",
@@ -123,7 +123,7 @@ fn says_what_is_wrong_in_the_file() {
         ),
         (
             "feeds.allow_private = ['localhost']",
-            "feeds.allow_private: 'localhost' is no host and port; expected them like blog.internal:80 or [::1]:8000 (in broadsheet.toml)",
+            "feeds.allow_private: 'localhost' is not a host and port; expected one like blog.internal:80 or [::1]:8000 (in broadsheet.toml)",
         ),
         (
             "digest.min_posts = 11",
@@ -147,11 +147,11 @@ fn says_what_is_wrong_in_the_file() {
         ),
         (
             "dkim.keys = [{ selector = 's p', file = 'f' }]",
-            "dkim.keys: 's p' is no selector; expected letters, digits and hyphens (in broadsheet.toml)",
+            "dkim.keys: 's p' is not a valid selector; expected letters, digits and hyphens (in broadsheet.toml)",
         ),
         (
             "alerts.to = ['a@b.com', 'x']",
-            "alerts.to: not an address like name@example.com (in broadsheet.toml)",
+            "alerts.to: not a valid address; expected one like name@example.com (in broadsheet.toml)",
         ),
         (
             "database.url = 'mysql://u:s3cret@h/x'",

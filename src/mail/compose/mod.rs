@@ -1,4 +1,4 @@
-//! Words into a message (RFC 5322, RFC 2045), once per issue.
+//! Encodes messages (RFC 5322, RFC 2045); an issue is encoded once.
 
 mod encode;
 mod frozen;
@@ -14,26 +14,29 @@ use crate::mail::templates::Rendered;
 pub use encode::quoted_printable_len;
 pub use frozen::{FrozenMail, FrozenMailError, Placeholders, Recipient, RecipientError};
 
-/// A mail before it has a recipient.
+/// A message without recipient.
 #[derive(Clone, Debug)]
 pub struct Mail<'a> {
+    /// From header.
     pub from: &'a Mailbox,
+    /// Reply-To header.
     pub reply_to: Option<&'a Mailbox>,
-    /// For an issue: frozen with it, so that a second try is the same mail.
+    /// Date header. Frozen with an issue, so that a retry sends the same bytes.
     pub date: Timestamp,
+    /// Subject and both parts.
     pub content: &'a Rendered,
-    /// Issues have them; no other mail does, since a one-click that does nothing is a lie.
+    /// List headers, for issues only: one-click unsubscribe has no effect on other messages.
     pub list: Option<&'a ListHeaders>,
 }
 
 impl Mail<'_> {
-    /// The message for one recipient: ASCII, CRLF only, no line over 998 octets.
+    /// Encodes the message for one recipient: ASCII, CRLF line ends, at most 998 octets a line.
     pub fn encode(&self, to: &EmailAddress, id: &MessageId) -> Vec<u8> {
         encode::message(self, &to.to_string(), &id.to_string(), &[]).into_bytes()
     }
 }
 
-/// What tells mailbox providers that a mail belongs to a list, and how to leave it.
+/// Headers that identify the mailing list and allow one-click unsubscribing.
 #[derive(Clone, Debug)]
 pub struct ListHeaders {
     /// `Example Lab weekly <weekly.example.com>` (RFC 2919).
@@ -43,8 +46,10 @@ pub struct ListHeaders {
 }
 
 impl ListHeaders {
-    /// For an issue. `unsubscribe_url` carries the marker of the reader's token and
-    /// answers a one-click POST (RFC 8058).
+    /// Creates the headers of an issue.
+    ///
+    /// `unsubscribe_url` contains the placeholder of the recipient's token and handles a
+    /// one-click POST (RFC 8058).
     pub fn for_issue(
         newsletter: &str,
         from: &Mailbox,
@@ -52,14 +57,15 @@ impl ListHeaders {
         unsubscribe_url: &str,
     ) -> Self {
         let domain = from.domain();
-        // Gmail wants the last field to be the same for all mail of a sender, 5 to 15 characters.
+        // Gmail requires that the last field is the same for all messages of a sender and has
+        // 5 to 15 characters.
         let sender: String = domain
             .chars()
             .filter(char::is_ascii_alphanumeric)
             .take(15)
             .collect();
         Self {
-            list_id: format!("{} <weekly.{domain}>", list_phrase(newsletter)),
+            list_id: format!("{} <weekly.{domain}>", list_name(newsletter)),
             unsubscribe_url: unsubscribe_url.to_owned(),
             feedback_id: format!("issue{number}:weekly:digest:{sender}"),
         }
@@ -67,8 +73,9 @@ impl ListHeaders {
 }
 
 /// The list's name for people: the newsletter's, which may say already how often it comes.
-fn list_phrase(newsletter: &str) -> String {
-    let name = phrase(newsletter);
+/// Returns the display name of the list, which ends with "weekly".
+fn list_name(newsletter: &str) -> String {
+    let name = unquoted_phrase(newsletter);
     if name.to_lowercase().ends_with("weekly") {
         name
     } else {
@@ -76,9 +83,8 @@ fn list_phrase(newsletter: &str) -> String {
     }
 }
 
-/// Only what needs no quoting (RFC 5322 §3.2.3): a list's name is for people, its
-/// identifier stands behind it.
-fn phrase(name: &str) -> String {
+/// Removes characters that need quoting in a phrase (RFC 5322 §3.2.3).
+fn unquoted_phrase(name: &str) -> String {
     let plain: String = name
         .chars()
         .map(|c| {
@@ -92,13 +98,14 @@ fn phrase(name: &str) -> String {
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// `<32 hex digits@domain of From>`: the same at every try, and nothing of the reader
-/// can be read from it.
+/// Message-ID of the form `<32 hex digits@domain of From>`.
+///
+/// It is the same for every attempt and does not reveal the subscriber.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageId(String);
 
 impl MessageId {
-    /// From an HMAC over the delivery; 128 bits of it are enough.
+    /// Creates the id from an HMAC of the delivery, of which 128 bits are used.
     pub fn new(mac: &[u8; 32], from: &Mailbox) -> Self {
         Self(format!("<{}@{}>", hex::encode(&mac[..16]), from.domain()))
     }

@@ -150,8 +150,7 @@ fn link_target(tag: &Tag<'_>) -> Option<String> {
 }
 
 fn escape_html(text: &str) -> String {
-    to_text
-        .replace('&', "&amp;")
+    text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")

@@ -108,7 +108,7 @@ fn sending(fill: Fill, tried: Option<TestMailResult>) -> SendingForm {
             address: fill.needed("editor@example.com"),
             fault: tried
                 .is_none()
-                .then(|| fill.maybe("not an address like name@example.com"))
+                .then(|| fill.maybe("not a valid address; expected one like name@example.com"))
                 .flatten(),
         },
         tried,
