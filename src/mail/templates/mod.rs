@@ -1,10 +1,15 @@
-//! The words and markup of every mail: `email-templates/` in the binary, each file
-//! overridable by one of the same name in a folder of the owner's.
+//! Templates of all messages.
+//!
+//! The files of `email-templates/` are embedded in the binary. A file of the same name in the
+//! operator's template folder overrides an embedded one.
 
 mod alert;
 mod context;
 mod fingerprint;
 mod samples;
+
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -24,32 +29,35 @@ pub use fingerprint::Fingerprint;
 #[folder = "email-templates/"]
 struct BuiltIn;
 
-/// The frame that the mails extend.
+/// Layout that the HTML templates extend.
 const BASE: &str = "base.html";
 
-/// A mail in words: what a template made, not yet a message.
+/// A rendered message, not yet encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
-    /// One line, without control characters, at most 250 characters.
+    /// Subject: one line of at most 250 characters, without control characters.
     pub subject: String,
+    /// Text part.
     pub text: String,
+    /// HTML part.
     pub html: String,
 }
 
-/// What is wrong with a template, and where.
+/// An error in a template, with its location.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {message}", Place(file, *line))]
+#[error("{}: {message}", Location(file, *line))]
 pub struct TemplateError {
-    /// The owner's file, or `digest/body.html (built in)`.
+    /// Path of the operator's file, or `digest/body.html (built in)`.
     pub file: String,
-    /// From 1, where the fault has a place.
+    /// Line, from 1; `None` if the error has no line.
     pub line: Option<usize>,
+    /// Description of the error.
     pub message: String,
 }
 
-struct Place<'a>(&'a str, Option<usize>);
+struct Location<'a>(&'a str, Option<usize>);
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for Location<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.1 {
             Some(line) => write!(f, "{}:{line}", self.0),
@@ -58,7 +66,7 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// The templates in force: parsed, and seen to render.
+/// Parsed templates that render with sample values.
 #[derive(Clone, Debug)]
 pub struct Templates {
     tera: Tera,
@@ -66,55 +74,58 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// Those in the binary, with the files in `dir` in place of their namesakes.
+    /// Loads the embedded templates and the files in `dir` that override them.
+    ///
+    /// All templates are parsed and rendered with sample values, so that an error is reported
+    /// at start and not when an issue is sent.
     ///
     /// # Errors
-    /// All that is wrong with them: they are parsed and rendered with sample values, so
-    /// that a typo shows at start and not on Friday.
+    /// Returns all errors found in the templates.
     pub fn load(dir: Option<&Path>) -> Result<Self, Vec<TemplateError>> {
         let mut templates = Self {
             tera: Tera::default(),
             dir: dir.map(Path::to_owned),
         };
-        templates.add(BASE).map_err(|fault| vec![fault])?;
+        templates.add(BASE).map_err(|error| vec![error])?;
         let others = BuiltIn::iter().filter(|name| name != BASE);
-        let mut faults: Vec<_> = others
+        let mut errors: Vec<_> = others
             .filter_map(|name| templates.add(&name).err())
             .collect();
-        if faults.is_empty() {
-            faults = samples::try_all(&templates);
+        if errors.is_empty() {
+            errors = samples::render_all(&templates);
         }
-        if faults.is_empty() {
+        if errors.is_empty() {
             Ok(templates)
         } else {
-            Err(faults)
+            Err(errors)
         }
     }
 
-    /// One at a time: of several, Tera tells the first fault alone.
+    /// Adds one template. They are added one at a time, because Tera reports only the first
+    /// error of several.
     fn add(&mut self, name: &str) -> Result<(), TemplateError> {
         let source = self.read(name)?;
         self.tera
             .add_raw_template(name, &source)
-            .map_err(|error| self.fault(name, &error))
+            .map_err(|error| self.to_template_error(name, &error))
     }
 
-    /// A letter in words.
+    /// Renders a message.
     ///
     /// # Errors
-    /// When a template cannot make do with this letter's values.
-    pub fn render<L: EmailTemplate>(&self, letter: &L) -> Result<Rendered, TemplateError> {
-        let name = |part: &str| format!("{}/{part}", L::NAME);
-        let context = Context::from_serialize(letter)
-            .map_err(|error| self.fault(&name("body.html"), &error))?;
+    /// Returns [`TemplateError`] if a template cannot be rendered with these values.
+    pub fn render<T: EmailTemplate>(&self, mail: &T) -> Result<Rendered, TemplateError> {
+        let name = |part: &str| format!("{}/{part}", T::NAME);
+        let context = Context::from_serialize(mail)
+            .map_err(|error| self.to_template_error(&name("body.html"), &error))?;
         let render = |part: &str| {
             self.tera
                 .render(&name(part), &context)
-                .map_err(|error| self.fault(&name(part), &error))
+                .map_err(|error| self.to_template_error(&name(part), &error))
         };
         Ok(Rendered {
-            subject: one_line(&render("subject.txt")?, SUBJECT_MAX),
-            text: tidy(&render("body.txt")?),
+            subject: to_single_line(&render("subject.txt")?, MAX_SUBJECT_CHARS),
+            text: collapse_blank_lines(&render("body.txt")?),
             html: render("body.html")?,
         })
     }
@@ -132,8 +143,8 @@ impl Templates {
         Ok(String::from_utf8_lossy(&data).into_owned())
     }
 
-    /// Where a person finds the template: their own file if there is one.
-    fn file(&self, name: &str) -> String {
+    /// Returns the path of the overriding file, or the name of the embedded template.
+    fn display_path(&self, name: &str) -> String {
         let own = self.dir.as_deref().map(|dir| dir.join(name));
         match own.filter(|path| path.exists()) {
             Some(path) => path.display().to_string(),
@@ -141,10 +152,10 @@ impl Templates {
         }
     }
 
-    fn fault(&self, name: &str, error: &tera::Error) -> TemplateError {
+    fn to_template_error(&self, name: &str, error: &tera::Error) -> TemplateError {
         match error.kind() {
             ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => TemplateError {
-                file: self.file(if report.filename().is_empty() {
+                file: self.display_path(if report.filename().is_empty() {
                     name
                 } else {
                     report.filename()
@@ -153,7 +164,7 @@ impl Templates {
                 message: report.message().to_owned(),
             },
             other => TemplateError {
-                file: self.file(name),
+                file: self.display_path(name),
                 line: None,
                 message: other.to_string(),
             },
@@ -161,16 +172,17 @@ impl Templates {
     }
 }
 
-/// All that is wrong with the templates as `dir` overrides them; nothing, if they are
-/// fit to send.
+/// Returns all errors in the templates, with the files in `dir` that override them.
 pub fn check(dir: Option<&Path>) -> Vec<TemplateError> {
     Templates::load(dir).err().unwrap_or_default()
 }
 
-const SUBJECT_MAX: usize = 250;
+/// Maximum length of a subject in characters; inboxes show far less.
+const MAX_SUBJECT_CHARS: usize = 250;
 
-/// Words on one line, single spaces between them, nothing that could end a header.
-fn one_line(text: &str, max: usize) -> String {
+/// Replaces control characters and runs of white space with single spaces, so that the text
+/// cannot end a header field, and truncates it to `max` characters.
+fn to_single_line(text: &str, max: usize) -> String {
     let spaced: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -179,19 +191,16 @@ fn one_line(text: &str, max: usize) -> String {
     words.join(" ").chars().take(max).collect()
 }
 
-/// Templates leave blank lines where an `if` was false; a reader should not see them.
-fn tidy(text: &str) -> String {
-    let mut tidy = String::with_capacity(text.len());
+/// Collapses runs of blank lines, which conditional blocks of a template leave behind.
+fn collapse_blank_lines(text: &str) -> String {
+    let mut collapsed = String::with_capacity(text.len());
     let mut blank = 0;
     for line in text.trim().lines().map(str::trim_end) {
         blank = if line.is_empty() { blank + 1 } else { 0 };
         if blank <= 1 {
-            tidy.push_str(line);
-            tidy.push('\n');
+            collapsed.push_str(line);
+            collapsed.push('\n');
         }
     }
-    tidy
+    collapsed
 }
-
-#[cfg(test)]
-mod tests;

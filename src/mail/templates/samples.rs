@@ -1,8 +1,9 @@
-//! Letters to try templates with: a plain one, a bare one, and a hostile one of each.
+//! Sample messages to check templates with: plain, minimal and hostile values of each.
 
 use jiff::tz::TimeZone;
 use url::Url;
 
+use crate::domain::accent::Accent;
 use crate::domain::delivery::ReaderMail;
 use crate::mail::templates::{
     AlertCounts, AlertEvent, AlertMail, AlreadySubscribedMail, ConfirmationMail, Day, DigestMail,
@@ -10,67 +11,70 @@ use crate::mail::templates::{
     TemplateError, Templates,
 };
 
-use crate::domain::accent::Accent;
-
 const HOSTILE: &str = "{{7*7}}<script>alert(1)</script>\"'>&";
 
-/// What is wrong with any of the templates, once each.
-pub(super) fn try_all(templates: &Templates) -> Vec<TemplateError> {
-    let mut faults = Vec::new();
-    for digest in [digest(), bare_digest(), hostile_digest()] {
-        try_one(templates, &digest, &mut faults);
+/// Renders all samples and returns each error once.
+pub(super) fn render_all(templates: &Templates) -> Vec<TemplateError> {
+    let mut errors = Vec::new();
+    for digest in [digest(), minimal_digest(), hostile_digest()] {
+        check_sample(templates, &digest, &mut errors);
     }
     for name in [None, Some("Ada".to_owned()), Some(HOSTILE.to_owned())] {
         let (confirmation, already) = (confirmation(name.clone()), already_subscribed(name));
-        try_one(templates, &confirmation, &mut faults);
-        try_one(templates, &already, &mut faults);
+        check_sample(templates, &confirmation, &mut errors);
+        check_sample(templates, &already, &mut errors);
     }
-    for words in ["A loader that hides in fonts", HOSTILE] {
-        for event in events(words) {
-            try_one(templates, &alert(event), &mut faults);
+    for text in ["A loader that hides in fonts", HOSTILE] {
+        for event in events(text) {
+            check_sample(templates, &alert(event), &mut errors);
         }
     }
     for about in ReaderMail::ALL {
-        try_one(templates, &reader_link(*about), &mut faults);
+        check_sample(templates, &reader_link(*about), &mut errors);
     }
-    faults
+    errors
 }
 
-fn try_one<L: EmailTemplate>(templates: &Templates, letter: &L, faults: &mut Vec<TemplateError>) {
-    let mut add = |fault: TemplateError| {
-        if !faults.contains(&fault) {
-            faults.push(fault);
+/// Renders one sample and checks subject, escaping and links.
+fn check_sample<T: EmailTemplate>(
+    templates: &Templates,
+    mail: &T,
+    errors: &mut Vec<TemplateError>,
+) {
+    let mut add = |error: TemplateError| {
+        if !errors.contains(&error) {
+            errors.push(error);
         }
     };
-    let rendered = match templates.render(letter) {
+    let rendered = match templates.render(mail) {
         Ok(rendered) => rendered,
-        Err(fault) => return add(fault),
+        Err(error) => return add(error),
     };
-    let mut complain = |part: &str, says: String| {
+    let mut report = |part: &str, says: String| {
         add(TemplateError {
-            file: templates.file(&format!("{}/{part}", L::NAME)),
+            file: templates.display_path(&format!("{}/{part}", T::NAME)),
             line: None,
             message: says,
         });
     };
     if rendered.subject.is_empty() {
-        complain("subject.txt", "the subject is empty".to_owned());
+        report("subject.txt", "the subject is empty".to_owned());
     }
     if rendered.html.contains("<script>") {
-        complain(
+        report(
             "body.html",
-            "a value stands unescaped; remove its `safe`".to_owned(),
+            "a value is not escaped; remove its `safe` filter".to_owned(),
         );
     }
-    for link in letter.required_links() {
+    for link in mail.required_links() {
         if !rendered.text.split_whitespace().any(|word| word == link) {
-            complain(
+            report(
                 "body.txt",
-                format!("the link {link} is missing, or no white space follows it"),
+                format!("the link {link} is missing or not followed by white space"),
             );
         }
         if !rendered.html.contains(&link.replace('&', "&amp;")) {
-            complain("body.html", format!("the link {link} is missing"));
+            report("body.html", format!("the link {link} is missing"));
         }
     }
 }
@@ -132,8 +136,8 @@ pub(super) fn digest() -> DigestMail {
     }
 }
 
-/// Everything optional left out.
-fn bare_digest() -> DigestMail {
+/// A digest without optional values.
+fn minimal_digest() -> DigestMail {
     let mut digest = digest();
     digest.masthead.tagline = None;
     digest.masthead.weekly = false;
@@ -193,8 +197,8 @@ pub(super) fn alert(event: AlertEvent) -> AlertMail {
     }
 }
 
-/// One of each.
-pub(super) fn events(words: &str) -> Vec<AlertEvent> {
+/// Returns one event of each kind.
+pub(super) fn events(text: &str) -> Vec<AlertEvent> {
     // Friday 27 November 2026, 10:00 in Berlin.
     let at = 1_795_770_000_000;
     let counts = AlertCounts {
@@ -207,7 +211,7 @@ pub(super) fn events(words: &str) -> Vec<AlertEvent> {
     };
     let ended = |cancelled| AlertEvent::IssueEnded {
         number: 43,
-        subject: words.to_owned(),
+        subject: text.to_owned(),
         cancelled,
         counts,
     };
@@ -215,7 +219,7 @@ pub(super) fn events(words: &str) -> Vec<AlertEvent> {
         slot: "2026-W48".to_owned(),
         feeds: vec![FailedFeed {
             url: "https://example.com/feed.xml".to_owned(),
-            says: words.to_owned(),
+            says: text.to_owned(),
         }],
         number,
     };
@@ -223,15 +227,15 @@ pub(super) fn events(words: &str) -> Vec<AlertEvent> {
         AlertEvent::SendingTried,
         AlertEvent::DraftReady {
             at,
-            subject: words.to_owned(),
-            titles: vec![words.to_owned(), "Spam in the third quarter".to_owned()],
+            subject: text.to_owned(),
+            titles: vec![text.to_owned(), "Spam in the third quarter".to_owned()],
             readers: 1284,
         },
         ended(false),
         ended(true),
         AlertEvent::IssuePaused {
             number: 43,
-            subject: words.to_owned(),
+            subject: text.to_owned(),
             says: "550 5.7.26 This mail has been blocked: the sender is unauthenticated".to_owned(),
             counts,
         },
@@ -241,7 +245,7 @@ pub(super) fn events(words: &str) -> Vec<AlertEvent> {
         },
         AlertEvent::IssueNotMade {
             slot: "2026-W48".to_owned(),
-            says: words.to_owned(),
+            says: text.to_owned(),
         },
         failed(Some(43)),
         failed(None),
