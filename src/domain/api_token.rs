@@ -30,7 +30,7 @@ use crate::domain::random::Random;
     strum::VariantArray,
     strum::VariantNames,
 )]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum(serialize_all = "snake_case")]
 pub enum Scope {
     /// Read everything.
     Read,
@@ -42,8 +42,8 @@ pub enum Scope {
 
 impl Scope {
     /// Returns the word under which it is stored.
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Parses the word under which it is stored.
@@ -279,7 +279,7 @@ impl NewApiToken {
 
 /// Whether a token is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum(serialize_all = "snake_case")]
 pub enum Validity {
     /// The token is accepted. Written `holds`.
     #[strum(serialize = "holds")]
@@ -307,8 +307,8 @@ impl Validity {
     }
 
     /// Returns the word for templates and JSON.
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

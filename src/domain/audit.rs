@@ -32,7 +32,7 @@ pub enum Actor {
     strum::VariantArray,
     strum::VariantNames,
 )]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum(serialize_all = "snake_case")]
 pub enum ActorKind {
     /// [`Actor::Admin`].
     Admin,
@@ -47,8 +47,8 @@ impl ActorKind {
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Returns the word under which it is stored.
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Parses the word under which it is stored.
@@ -74,7 +74,7 @@ impl ActorKind {
     strum::VariantArray,
     strum::VariantNames,
 )]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum(serialize_all = "snake_case")]
 pub enum AuditAction {
     /// Logged in.
     LoggedIn,
@@ -126,7 +126,7 @@ pub enum AuditAction {
     IssueResumed,
     /// Cancelled an issue.
     IssueCancelled,
-    /// Made deferred deliveries of an issue due immediately.
+    /// Retried the deferred deliveries of an issue immediately.
     IssueTriedNow,
     /// Requeued failed deliveries of an issue.
     IssueSentAgain,
@@ -171,8 +171,8 @@ impl AuditAction {
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Returns the word under which it is stored.
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Parses the word under which it is stored.

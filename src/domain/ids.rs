@@ -1,4 +1,4 @@
-//! Identifiers: a type for each kind of row, all stored as UUIDv7 text.
+//! Identifiers: a type for each kind of row, all stored as text of UUID version 7.
 
 use std::fmt;
 

@@ -4,7 +4,7 @@ use crate::mail::reply::Enhanced;
 
 /// Reason of a failed delivery. The admin UI has a description for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum(serialize_all = "snake_case")]
 pub enum FailureReason {
     /// The mailbox does not exist.
     NoMailbox,
@@ -49,8 +49,8 @@ impl FailureReason {
     }
 
     /// Returns the word for templates.
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

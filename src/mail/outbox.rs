@@ -224,9 +224,9 @@ mod tests {
     use super::*;
     use crate::domain::random::Random;
 
-    fn name(millis: i64, reader: &str) -> MailName {
+    fn name(millis: i64, subscriber: &str) -> MailName {
         let issue = Random::seeded(1).uuid_v7(Timestamp::from_millis(millis));
-        MailName::for_delivery(&DeliveryId::from_stored(format!("{issue}:{reader}")))
+        MailName::for_delivery(&DeliveryId::from_stored(format!("{issue}:{subscriber}")))
     }
 
     const MAIL: &[u8] = b"From: =?utf-8?b?TMOkYg==?= <news@example.com>\r\nTo: ada@example.org\r\nSubject: =?utf-8?b?w5xiZXI=?= us\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nplain\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>rich\r\n--b--\r\n";
@@ -317,8 +317,8 @@ mod tests {
     proptest! {
         #[test]
         fn generated_names_parse_and_have_no_slash(millis in 0i64..4_000_000_000_000, delivery in "\\PC{0,40}", other in "\\PC{0,50}") {
-            for made in [name(millis, &delivery), MailName::for_delivery(&DeliveryId::from_stored(delivery))] {
-                prop_assert_eq!(MailName::parse(made.as_str()), Ok(made.clone()));
+            for generated in [name(millis, &delivery), MailName::for_delivery(&DeliveryId::from_stored(delivery))] {
+                prop_assert_eq!(MailName::parse(generated.as_str()), Ok(generated.clone()));
             }
             if let Ok(parsed) = MailName::parse(&other) {
                 prop_assert!(!parsed.as_str().contains(['/', '\\']));

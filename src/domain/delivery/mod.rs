@@ -1,4 +1,4 @@
-//! One subscriber's copy of one mail, and where it stands.
+//! Deliveries: one message to one recipient.
 
 pub mod in_doubt;
 pub mod outcome;
@@ -17,28 +17,31 @@ use crate::domain::enum_text::{ParseEnumError, parse_enum};
 use crate::domain::ids::{IssueId, SubscriberId};
 use crate::domain::signed_token::Purpose;
 
-/// The key of a delivery: `issue:subscriber` for an issue's copy (one each, whoever
-/// asks), a UUID for every other mail.
+/// Key of a delivery: `issue:subscriber` for an issue, which makes it unique per subscriber,
+/// and a UUID for every other message.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(String);
 
 impl DeliveryId {
+    /// Returns the key of the delivery of `issue` to `subscriber`.
     pub fn of_issue(issue: &IssueId, subscriber: &SubscriberId) -> Self {
         Self(format!("{issue}:{subscriber}"))
     }
 
+    /// Creates a key from its stored form.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
+    /// Returns the stored form.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// When the mail came to be, or the issue that it is a copy of: the beginning tells.
+    /// Returns when the message or its issue was created, from the UUID at the start of the key.
     pub fn made_at(&self) -> Timestamp {
-        let begins = self.0.get(..Hyphenated::LENGTH);
-        let uuid = begins.and_then(|text| Uuid::try_parse(text).ok());
+        let uuid_text = self.0.get(..Hyphenated::LENGTH);
+        let uuid = uuid_text.and_then(|text| Uuid::try_parse(text).ok());
         let made = uuid.and_then(|uuid| uuid.get_timestamp());
         made.map_or(Timestamp::EPOCH, |made| {
             let (seconds, nanos) = made.to_unix();
@@ -68,7 +71,7 @@ impl fmt::Display for DeliveryId {
     strum::VariantArray,
     strum::VariantNames,
 )]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum(serialize_all = "snake_case")]
 pub enum DeliveryKind {
     /// An issue.
     Issue,
@@ -89,8 +92,8 @@ impl DeliveryKind {
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Returns the word under which it is stored.
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Parses the word under which it is stored.
@@ -116,7 +119,7 @@ impl DeliveryKind {
     strum::VariantArray,
     strum::VariantNames,
 )]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum(serialize_all = "snake_case")]
 pub enum ReaderMail {
     /// Link to the form for a new address, sent to the current address.
     ChangeAddress,
@@ -135,8 +138,8 @@ impl ReaderMail {
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Returns the word under which it is stored.
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Parses the word under which it is stored.
@@ -173,7 +176,7 @@ impl ReaderMail {
     strum::VariantArray,
     strum::VariantNames,
 )]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum(serialize_all = "snake_case")]
 pub enum DeliveryState {
     /// Waits to be claimed by a worker.
     Queued,
@@ -198,8 +201,8 @@ impl DeliveryState {
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Returns the word under which it is stored.
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Parses the word under which it is stored.

@@ -74,7 +74,7 @@ impl fmt::Display for IssueNumber {
     strum::IntoStaticStr,
     strum::VariantNames,
 )]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum(serialize_all = "snake_case")]
 pub enum IssueState {
     /// Deliveries are being sent.
     Sending,
@@ -88,8 +88,8 @@ pub enum IssueState {
 
 impl IssueState {
     /// Returns the word under which it is stored.
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Parses the word under which it is stored.
@@ -103,7 +103,7 @@ impl IssueState {
 
 /// Status of an issue as shown to users, derived from state and counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum(serialize_all = "snake_case")]
 pub enum IssueStatus {
     /// Deliveries remain.
     Sending,
@@ -131,8 +131,8 @@ impl IssueStatus {
     }
 
     /// Returns the word for templates and JSON.
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Returns whether the issue no longer changes without an action of the editor.

@@ -20,7 +20,7 @@ pub use crate::domain::ids::SubscriberId;
     strum::IntoStaticStr,
     strum::VariantNames,
 )]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum(serialize_all = "snake_case")]
 pub enum SubscriberState {
     /// Signed up, not yet confirmed.
     Pending,
@@ -42,8 +42,8 @@ impl SubscriberState {
     ];
 
     /// Returns the word under which it is stored.
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Parses the word under which it is stored.

@@ -4,16 +4,24 @@ use lettre::message::Mailbox;
 use lettre::message::header::{From, Header, HeaderName, HeaderValue, Headers, ReplyTo};
 use sha2::{Digest, Sha256};
 
+use crate::domain::email_address::EmailAddress;
 use crate::domain::mailbox;
-use crate::mail::compose::{ListHeaders, Mail};
+use crate::mail::compose::message::{ListHeaders, Mail, MessageId};
 
 /// Maximum length of a line without its CRLF, in octets (RFC 5322 §2.1.1).
 const MAX_LINE: usize = 998;
 
+impl Mail<'_> {
+    /// Encodes the message for one recipient: ASCII, CRLF line ends, at most 998 octets a line.
+    pub fn encode(&self, to: &EmailAddress, id: &MessageId) -> Vec<u8> {
+        encode_message(self, &to.to_string(), &id.to_string(), &[]).into_bytes()
+    }
+}
+
 /// Encodes the whole message. `to` and `id` are inserted without encoding.
 ///
 /// `placeholders` do not count towards the boundary, which must not depend on them.
-pub(super) fn message(mail: &Mail<'_>, to: &str, id: &str, placeholders: &[&str]) -> String {
+pub(super) fn encode_message(mail: &Mail<'_>, to: &str, id: &str, placeholders: &[&str]) -> String {
     let text = part("text/plain", &mail.content.text, true);
     let html = part("text/html", &mail.content.html, false);
     let boundary = boundary(mail, placeholders);

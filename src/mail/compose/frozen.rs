@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
 use crate::domain::subscriber_token::SUBSCRIBER_TOKEN_LEN;
-use crate::mail::compose::{Mail, MessageId, encode};
+use crate::mail::compose::encode::encode_message;
+use crate::mail::compose::message::{Mail, MessageId};
 
 /// Placeholders for the recipient's values while an issue is rendered.
 ///
@@ -133,7 +134,7 @@ impl FrozenMail {
     /// Encodes `mail`, which was rendered with `placeholders` instead of tokens.
     pub fn freeze(mail: &Mail<'_>, placeholders: &Placeholders) -> Self {
         let tokens = [placeholders.unsubscribe(), placeholders.preferences()];
-        let message = encode::message(mail, &placeholders.to, &placeholders.message_id, &tokens);
+        let message = encode_message(mail, &placeholders.to, &placeholders.message_id, &tokens);
         Self {
             pieces: split(&message, placeholders),
         }

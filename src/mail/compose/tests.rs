@@ -1,7 +1,14 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::clock::Timestamp;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::issue::IssueNumber;
+use crate::domain::mailbox::Mailbox;
 use crate::domain::random::Random;
+use crate::mail::compose::encode::encode_message;
+use crate::mail::compose::message::unquoted_phrase;
+use crate::mail::templates::Rendered;
 
 fn sender() -> Mailbox {
     Mailbox::parse("Bücher, Lab <news@example.com>").unwrap()
@@ -56,7 +63,7 @@ fn encode(text: &str, tokens: &(String, String)) -> Vec<u8> {
     };
     let (to, id) = recipient();
     // The boundary does not depend on the placeholders, so the tokens are left out, too.
-    encode::message(
+    encode_message(
         &mail,
         &to.to_string(),
         &id.to_string(),

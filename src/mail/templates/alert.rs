@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::DeliveryCounts;
-use crate::mail::templates::{Day, EmailTemplate, NewsletterContext};
+use crate::mail::templates::context::{Day, EmailTemplate, NewsletterContext};
 
 /// An event to notify the operator of. Stored as JSON until its message is rendered.
 ///

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::mail::templates::BuiltIn;
+use crate::mail::templates::engine::BuiltIn;
 
 /// Path, length and modification time of each file that overrides a template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,12 +5,14 @@ use url::Url;
 
 use crate::domain::accent::Accent;
 use crate::domain::delivery::ReaderMail;
-use crate::mail::templates::{
-    AlertCounts, AlertEvent, AlertMail, AlreadySubscribedMail, ConfirmationMail, Day, DigestMail,
-    DigestPost, Direction, EmailTemplate, FailedFeed, Moment, NewsletterContext, ReaderLinkMail,
-    TemplateError, Templates,
+use crate::mail::templates::alert::{AlertCounts, AlertEvent, AlertMail, FailedFeed, Moment};
+use crate::mail::templates::context::{
+    AlreadySubscribedMail, ConfirmationMail, Day, DigestMail, DigestPost, Direction, EmailTemplate,
+    NewsletterContext, ReaderLinkMail,
 };
+use crate::mail::templates::engine::{TemplateError, Templates};
 
+/// Text that shows whether a template escapes its values.
 const HOSTILE: &str = "{{7*7}}<script>alert(1)</script>\"'>&";
 
 /// Renders all samples and returns each error once.
@@ -50,11 +52,11 @@ fn check_sample<T: EmailTemplate>(
         Ok(rendered) => rendered,
         Err(error) => return add(error),
     };
-    let mut report = |part: &str, says: String| {
+    let mut report = |part: &str, message: String| {
         add(TemplateError {
             file: templates.display_path(&format!("{}/{part}", T::NAME)),
             line: None,
-            message: says,
+            message,
         });
     };
     if rendered.subject.is_empty() {
@@ -79,7 +81,7 @@ fn check_sample<T: EmailTemplate>(
     }
 }
 
-pub(super) fn masthead() -> NewsletterContext {
+pub(super) fn newsletter() -> NewsletterContext {
     NewsletterContext {
         name: "Example Lab".to_owned(),
         tagline: Some("Notes on systems that stay up".to_owned()),
@@ -113,7 +115,7 @@ pub(super) fn digest() -> DigestMail {
     let mut last = post(3, "What your router’s keys say about you");
     last.author = None;
     DigestMail {
-        masthead: masthead(),
+        masthead: newsletter(),
         number: 42,
         day: Day {
             year: 2026,
@@ -169,7 +171,7 @@ pub(super) fn hostile_digest() -> DigestMail {
 
 pub(super) fn confirmation(name: Option<String>) -> ConfirmationMail {
     ConfirmationMail {
-        masthead: masthead(),
+        masthead: newsletter(),
         name,
         confirm_url: format!("https://n.example.com/confirm/{}", "C".repeat(60)),
         days: 7,
@@ -178,7 +180,7 @@ pub(super) fn confirmation(name: Option<String>) -> ConfirmationMail {
 
 pub(super) fn already_subscribed(name: Option<String>) -> AlreadySubscribedMail {
     AlreadySubscribedMail {
-        masthead: masthead(),
+        masthead: newsletter(),
         name,
         issues_url: "https://n.example.com/issues".to_owned(),
         preferences_url: format!("https://n.example.com/preferences/{}", "P".repeat(48)),
@@ -188,7 +190,7 @@ pub(super) fn already_subscribed(name: Option<String>) -> AlreadySubscribedMail 
 
 pub(super) fn alert(event: AlertEvent) -> AlertMail {
     AlertMail {
-        masthead: masthead(),
+        masthead: newsletter(),
         at: event
             .at()
             .map(|at| Moment::new(at, &TimeZone::fixed(jiff::tz::offset(1)))),
@@ -257,7 +259,7 @@ pub(super) fn reader_link(about: ReaderMail) -> ReaderLinkMail {
     let token = "R".repeat(80);
     let link = format!("https://n.example.com/{page}/{token}");
     ReaderLinkMail {
-        masthead: masthead(),
+        masthead: newsletter(),
         about: page,
         link: about.purpose().map(|_| link),
         minutes: 60,

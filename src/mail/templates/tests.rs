@@ -2,6 +2,7 @@ use std::fs;
 
 use super::*;
 use crate::domain::delivery::ReaderMail;
+use crate::mail::templates::engine::to_single_line;
 
 fn built_in() -> Templates {
     Templates::load(None).unwrap()
@@ -218,16 +219,16 @@ fn alerts_match_snapshots() {
 
 #[test]
 fn custom_accent_is_in_every_message() {
-    let mut masthead = samples::masthead();
-    masthead.accent = crate::domain::accent::Accent::parse("#7a1f5c")
+    let mut newsletter = samples::newsletter();
+    newsletter.accent = crate::domain::accent::Accent::parse("#7a1f5c")
         .unwrap()
         .into();
     let mut digest = samples::digest();
-    digest.masthead = masthead.clone();
+    digest.masthead = newsletter.clone();
     let mut confirmation = samples::confirmation(None);
-    confirmation.masthead = masthead.clone();
+    confirmation.masthead = newsletter.clone();
     let mut alert = samples::alert(AlertEvent::SendingTried);
-    alert.masthead = masthead;
+    alert.masthead = newsletter;
     let templates = built_in();
     for html in [
         templates.render(&digest).unwrap().html,
