@@ -241,7 +241,7 @@ async fn what_would_break_the_whole_is_refused_and_changes_nothing() {
     let refused = desk
         .fill_in(look, look, &[("newsletter-accent", "#ffd700")])
         .await;
-    assert!(refused.shows("too light to be read") && refused.shows("the nearest that can be read"));
+    assert!(refused.shows("too light to read") && refused.shows("the nearest that can be read"));
 }
 
 #[tokio::test]

@@ -95,7 +95,12 @@ async fn what_is_wrong_with_a_token_is_said_and_what_was_typed_stays() {
             "a token of that name already",
             "href=\"#name\"",
         ),
-        ("blog", "", "at least one thing", "href=\"#scope-read\""),
+        (
+            "blog",
+            "",
+            "at least one permission",
+            "href=\"#scope-read\"",
+        ),
         (
             "blog",
             "all",
