@@ -50,7 +50,7 @@ fn frozen(random: &Random) -> FrozenMail {
         html: format!("{}<a href=\"{unsubscribe}\">x</a> {foot}", POST.repeat(38)),
     };
     let number = IssueNumber::new(42).expect("a number");
-    let list = ListHeaders::of_issue("Example Lab", &sender(), number, &unsubscribe);
+    let list = ListHeaders::for_issue("Example Lab", &sender(), number, &unsubscribe);
     let mail = Mail {
         from: &sender(),
         reply_to: None,
@@ -69,7 +69,7 @@ fn copy(mail: &FrozenMail, keys: &SecretKeys, from: &Mailbox, reader: &Subscribe
         keys.subscriber_token(Purpose::Unsubscribe, reader),
         keys.subscriber_token(Purpose::Preferences, reader),
     );
-    mail.fill(&recipient.expect("a recipient"))
+    mail.render_for(&recipient.expect("a recipient"))
 }
 
 fn signer(folder: &Path, pems: &[SecretString]) -> Signer {

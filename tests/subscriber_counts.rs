@@ -217,7 +217,7 @@ impl List {
         let net: i64 = days
             .expect("the days")
             .iter()
-            .map(|day| day.came - day.went)
+            .map(|day| day.joined - day.left)
             .sum();
         prop_assert_eq!(net, confirmed.copied().unwrap_or(0));
         Ok(())

@@ -101,7 +101,7 @@ impl App {
     fn sending_status(&self) -> Result<web::SendingStatus, AppError> {
         let smtp = &self.settings.smtp;
         let signer = self.signer()?;
-        let records = signer.iter().flat_map(|signer| signer.records());
+        let records = signer.iter().flat_map(|signer| signer.dns_records());
         Ok(web::SendingStatus {
             server: smtp.url.as_ref().map(|url| url.host().to_owned()),
             is_outbox_chosen: smtp.url.is_none()

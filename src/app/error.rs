@@ -3,7 +3,7 @@
 use crate::config::{ConfigError, ConfigErrors, KeyFileError, PasswordFileError};
 use crate::mail::dkim;
 use crate::mail::smtp::{HelloNameError, SmtpServerError};
-use crate::mail::templates::TemplateFault;
+use crate::mail::templates::TemplateError;
 use crate::store::StoreError;
 
 /// The program cannot start or continue.
@@ -47,7 +47,7 @@ pub enum AppError {
     Hello(#[from] HelloNameError),
     /// Custom email templates are invalid; one error per line.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Templates(Vec<TemplateFault>),
+    Templates(Vec<TemplateError>),
     /// The web server failed.
     #[error("the web server failed: {0}")]
     Web(#[from] std::io::Error),

@@ -19,23 +19,23 @@ pub(super) fn identity(settings: &Settings) -> Identity {
     };
     let from = newsletter.from.clone().or_else(|| placeholder().ok());
     Identity {
-        masthead: NewsletterContext {
+        newsletter: NewsletterContext {
             name: newsletter
                 .name
                 .clone()
                 .unwrap_or_else(|| "Newsletter".to_owned()),
             tagline: newsletter.tagline.clone(),
             language: newsletter.language.clone(),
-            direction: Direction::of(&newsletter.language),
+            direction: Direction::for_language(&newsletter.language),
             site: host,
             postal_address: newsletter.postal_address.clone(),
             weekly: settings.schedule.enabled
-                && matches!(settings.schedule.plan.rhythm(), Recurrence::Weekly(_)),
+                && matches!(settings.schedule.plan.recurrence(), Recurrence::Weekly(_)),
             accent: newsletter.accent.into(),
         },
         from: from.expect("example.invalid is a domain name"),
         reply_to: newsletter.reply_to.clone().map(Mailbox::from),
         public_url: settings.server.public_url.clone(),
-        zone: settings.schedule.plan.zone(),
+        zone: settings.schedule.plan.zone().clone(),
     }
 }

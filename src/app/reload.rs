@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::components::Components;
 use crate::app::context::App;
 use crate::app::error::AppError;
-use crate::mail::templates::{Fingerprint, TemplateFault, Templates};
+use crate::mail::templates::{Fingerprint, TemplateError, Templates};
 use crate::web::Server;
 use crate::web::admin::board::SettingsService;
 
@@ -32,7 +32,7 @@ pub(super) struct ReloadHandle {
     server: OnceLock<RunningServer>,
     /// Serializes reloads.
     reloading: tokio::sync::Mutex<()>,
-    template_errors: Mutex<Vec<TemplateFault>>,
+    template_errors: Mutex<Vec<TemplateError>>,
 }
 
 impl ReloadHandle {
@@ -78,11 +78,11 @@ impl ReloadHandle {
 
     /// Returns the errors in custom templates that were changed since the start; the last
     /// valid templates remain in use.
-    pub fn template_errors(&self) -> Vec<TemplateFault> {
+    pub fn template_errors(&self) -> Vec<TemplateError> {
         self.lock_template_errors().clone()
     }
 
-    fn lock_template_errors(&self) -> MutexGuard<'_, Vec<TemplateFault>> {
+    fn lock_template_errors(&self) -> MutexGuard<'_, Vec<TemplateError>> {
         // The list is replaced as a whole, so a panic of another holder leaves it valid.
         self.template_errors
             .lock()
@@ -150,7 +150,7 @@ impl ReloadHandle {
     }
 
     fn template_fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(self.app().settings.templates.dir.as_deref())
+        Fingerprint::read(self.app().settings.templates.dir.as_deref())
     }
 
     /// Loads the custom templates again; keeps the current ones if they are invalid.

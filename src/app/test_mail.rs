@@ -58,7 +58,7 @@ impl App {
 
     fn prepare(&self, to: &EmailAddress) -> Result<(Transport, Vec<u8>, DeliveryId), AppError> {
         let identity = identity(&self.settings);
-        let alert = identity.alert(AlertEvent::SendingTried);
+        let alert = identity.alert_mail(AlertEvent::SendingTried);
         let content = self.templates()?.render(&alert);
         let content = content.map_err(|error| AppError::Templates(vec![error]))?;
         let mail = Mail {

@@ -87,7 +87,7 @@ fn print_delivery(context: &Context, row: &DeliveryRow) -> Result<(), CliError> 
             .map_or_else(|| row.kind.to_string(), |number| format!("No. {number}"));
         let address = row.address.as_deref().unwrap_or("(erased)");
         let reply = row.reply.as_deref().unwrap_or_default();
-        let at = row.at.to_utc().format("%Y-%m-%d %H:%M:%S");
+        let at = row.at.to_utc().strftime("%Y-%m-%d %H:%M:%S");
         format!(
             "{at}  {issue:<12}  {:<9}  {:>2}  {address}  {reply}",
             row.state.as_str(),

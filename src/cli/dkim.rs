@@ -161,7 +161,7 @@ fn create_keys(keys: &[NewKey], out: &Path) -> Result<Vec<String>, CliError> {
         }
     }
     let record = |pem: &SecretString| -> Result<String, KeyError> {
-        Ok(PrivateKey::from_pem(pem.expose_secret().as_bytes())?.record())
+        Ok(PrivateKey::from_pem(pem.expose_secret().as_bytes())?.dns_record())
     };
     Ok(pems.iter().map(record).collect::<Result<_, _>>()?)
 }

@@ -110,7 +110,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
 }
 
 fn feed_row_text(feed: &FeedRow) -> String {
-    let minute = |at: Timestamp| at.to_utc().format("%Y-%m-%d %H:%M").to_string();
+    let minute = |at: Timestamp| at.to_utc().strftime("%Y-%m-%d %H:%M").to_string();
     let state = match (&feed.last_error, feed.last_good_at) {
         (Some(error), Some(success)) => {
             format!("failed: {error}. Last success: {}", minute(success))
@@ -170,7 +170,7 @@ fn feed_text(feed: &ParsedFeed) -> String {
     for post in &feed.posts {
         let day = post.published_at.map_or_else(
             || "no date".to_owned(),
-            |at| at.to_utc().format("%Y-%m-%d").to_string(),
+            |at| at.to_utc().strftime("%Y-%m-%d").to_string(),
         );
         let link = post.link.as_ref().map(ToString::to_string);
         text.push_str(&format!(

@@ -204,7 +204,7 @@ async fn list(
     let app = context.app().await?;
     for_each_subscriber(&app, &filter, |row| {
         context.output.print_result(&row.to_json(), || {
-            let since = row.since.to_utc().format("%Y-%m-%d");
+            let since = row.since.to_utc().strftime("%Y-%m-%d");
             format!(
                 "{since}  {:<12}  {}  ({})",
                 row.state.as_str(),

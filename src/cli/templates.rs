@@ -17,7 +17,7 @@ impl Templates {
         let settings = context.settings()?;
         let errors = crate::mail::templates::check(settings.templates.dir.as_deref());
         for error in &errors {
-            let line = json!({ "file": error.file, "line": error.line, "error": error.says });
+            let line = json!({ "file": error.file, "line": error.line, "error": error.message });
             context.output.print_result(&line, || error.to_string())?;
         }
         if !errors.is_empty() {

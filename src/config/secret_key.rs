@@ -195,7 +195,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .ends_with("line 1 is not 64 hexadecimal digits"),
+                .ends_with("line 1 is not a key; expected 64 hexadecimal digits"),
             "{error}"
         );
         fs::write(&file, "").unwrap();

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::service::DeliveryService;
-use crate::domain::delivery::{DeliveryKind, SubscriberMail, SubscriberMailError};
+use crate::domain::delivery::{DeliveryKind, SubscriberMail};
+use crate::domain::enum_text::ParseEnumError;
 use crate::domain::ids::{IssueId, SubscriberId};
 use crate::domain::signed_token::Purpose;
 use crate::mail::compose::{
@@ -12,7 +13,7 @@ use crate::mail::compose::{
 };
 use crate::mail::dkim::SignError;
 use crate::mail::templates::{
-    AlertEvent, AlreadySubscribedMail, ConfirmationMail, ReaderLinkMail, Rendered, TemplateFault,
+    AlertEvent, AlreadySubscribedMail, ConfirmationMail, ReaderLinkMail, Rendered, TemplateError,
 };
 use crate::store::{ClaimedDelivery, StoreError, Subscriber};
 
@@ -32,7 +33,7 @@ pub(crate) enum ComposeError {
     Store(#[from] StoreError),
     /// A template cannot be rendered.
     #[error("cannot render template: {0}")]
-    Template(#[from] TemplateFault),
+    Template(#[from] TemplateError),
     /// The stored content of the issue is invalid.
     #[error(transparent)]
     Frozen(#[from] FrozenMailError),
@@ -44,7 +45,7 @@ pub(crate) enum ComposeError {
     Sign(#[from] SignError),
     /// The stored subject of a self-service mail is invalid.
     #[error(transparent)]
-    SubscriberMail(#[from] SubscriberMailError),
+    SubscriberMail(#[from] ParseEnumError),
     /// The issue or the delivery has no stored content.
     #[error("the delivery has no content to send")]
     NoContent,
@@ -94,7 +95,7 @@ impl DeliveryService {
                 let event = delivery.payload.as_deref().ok_or(ComposeError::NoContent)?;
                 let event: AlertEvent =
                     serde_json::from_str(event).map_err(|_| ComposeError::NoContent)?;
-                let content = self.templates.render(&self.identity.alert(event))?;
+                let content = self.templates.render(&self.identity.alert_mail(event))?;
                 Ok(Some(self.encode(delivery, &content)))
             }
             (
@@ -167,14 +168,14 @@ impl DeliveryService {
             self.keys
                 .subscriber_token(Purpose::Preferences, &subscriber),
         )?;
-        Ok(mail.fill(&recipient))
+        Ok(mail.render_for(&recipient))
     }
 
     fn confirmation(
         &self,
         delivery: &ClaimedDelivery,
         subscriber: &Subscriber,
-    ) -> Result<Rendered, TemplateFault> {
+    ) -> Result<Rendered, TemplateError> {
         let validity = Duration::from_secs(u64::from(CONFIRMATION_DAYS) * 24 * 60 * 60);
         let token = self.keys.confirmation_token(
             &subscriber.id,
@@ -182,14 +183,14 @@ impl DeliveryService {
             delivery.queued_at.plus(validity),
         );
         self.templates.render(&ConfirmationMail {
-            masthead: self.identity.masthead.clone(),
+            masthead: self.identity.newsletter.clone(),
             name: subscriber.name.clone(),
             confirm_url: self.identity.public_url.join(&format!("confirm/{token}")),
             days: CONFIRMATION_DAYS,
         })
     }
 
-    fn already_subscribed(&self, subscriber: &Subscriber) -> Result<Rendered, TemplateFault> {
+    fn already_subscribed(&self, subscriber: &Subscriber) -> Result<Rendered, TemplateError> {
         let url = &self.identity.public_url;
         let link = |path: &str, purpose| {
             url.join(&format!(
@@ -198,7 +199,7 @@ impl DeliveryService {
             ))
         };
         self.templates.render(&AlreadySubscribedMail {
-            masthead: self.identity.masthead.clone(),
+            masthead: self.identity.newsletter.clone(),
             name: subscriber.name.clone(),
             issues_url: url.join("issues"),
             preferences_url: link("preferences", Purpose::Preferences),
@@ -238,7 +239,7 @@ impl DeliveryService {
             self.identity.public_url.join(&format!("{page}/{token}"))
         });
         let mail = ReaderLinkMail {
-            masthead: self.identity.masthead.clone(),
+            masthead: self.identity.newsletter.clone(),
             about: subject.as_str(),
             link,
             minutes: LINK_MINUTES,

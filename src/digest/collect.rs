@@ -158,7 +158,7 @@ impl DigestService {
                     minutes: found.minutes,
                     published_at,
                     first_seen_at: now,
-                    offered: 0,
+                    times_offered: 0,
                 },
                 comments: found.comments,
                 keys: post_keys::post_keys(&feed.id, found),

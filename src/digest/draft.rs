@@ -16,7 +16,7 @@ use crate::mail::compose::{
 };
 use crate::mail::markdown;
 use crate::mail::size_limit::{TARGET_BYTES, TooLarge, encoded_size, max_posts_within};
-use crate::mail::templates::{Day, DigestMail, DigestPost, Rendered, TemplateFault};
+use crate::mail::templates::{Day, DigestMail, DigestPost, Rendered, TemplateError};
 use crate::store::{Candidate, StoreError};
 
 /// Maximum number of posts considered, newest first. Several times what an issue can contain.
@@ -58,7 +58,7 @@ pub enum DraftError {
     Store(#[from] StoreError),
     /// A template cannot be rendered.
     #[error("a template cannot be rendered: {0}")]
-    Template(#[from] TemplateFault),
+    Template(#[from] TemplateError),
     /// The email is too large even with a single post.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
@@ -115,11 +115,11 @@ impl DigestService {
             note_html: edits
                 .note
                 .as_ref()
-                .map(|note| markdown::mail_html(note.as_str())),
+                .map(|note| markdown::to_mail_html(note.as_str())),
             note_text: edits
                 .note
                 .as_ref()
-                .map(|note| markdown::text(note.as_str())),
+                .map(|note| markdown::to_text(note.as_str())),
             posts: posts[..count].to_vec(),
             more: offered + posts.len() - count,
             ..empty.clone()
@@ -222,9 +222,9 @@ impl DigestService {
         blog_url: Url,
     ) -> DigestMail {
         let url = &self.identity.public_url;
-        let day = now.to_utc().with_timezone(&self.identity.zone).date_naive();
+        let day = now.in_zone(&self.identity.zone).date();
         DigestMail {
-            masthead: self.identity.masthead.clone(),
+            masthead: self.identity.newsletter.clone(),
             number: number.get(),
             day: Day::from(day),
             subject: None,
@@ -254,8 +254,8 @@ impl DigestService {
     pub fn freeze(&self, draft: &Draft) -> FrozenMail {
         let url = &self.identity.public_url;
         let unsubscribe = url.join(&format!("unsubscribe/{}", draft.placeholders.unsubscribe()));
-        let list = ListHeaders::of_issue(
-            &self.identity.masthead.name,
+        let list = ListHeaders::for_issue(
+            &self.identity.newsletter.name,
             &self.identity.from,
             draft.number,
             &unsubscribe,
@@ -298,7 +298,7 @@ impl DigestService {
             unsubscribe,
             preferences,
         )?;
-        Ok((content, self.freeze(draft).fill(&recipient)))
+        Ok((content, self.freeze(draft).render_for(&recipient)))
     }
 }
 
@@ -314,7 +314,7 @@ fn preheader(edits: &DraftEdits, posts: &[DigestPost]) -> String {
     let note = edits
         .note
         .as_ref()
-        .map(|note| markdown::text(note.as_str()));
+        .map(|note| markdown::to_text(note.as_str()));
     let words: Vec<String> = note
         .iter()
         .flat_map(|text| text.split_whitespace())

@@ -43,7 +43,7 @@ impl DigestService {
                 minutes: None,
                 published_at: now,
                 first_seen_at: now,
-                offered: 0,
+                times_offered: 0,
             },
             comments: None,
             keys: vec![post_keys::link_key(&manual.url)],

@@ -155,7 +155,7 @@ impl Contender {
     /// Compares two posts by their position in the issue: pinned posts, positioned posts,
     /// then by `order`, newest first among equals.
     fn cmp(&self, other: &Self, order: PostOrder) -> Ordering {
-        let position = |edit: &PostEdit| (!edit.is_pinned, edit.place.unwrap_or(u32::MAX));
+        let position = |edit: &PostEdit| (!edit.is_pinned, edit.position.unwrap_or(u32::MAX));
         let newest = |post: &Post| Reverse((post.published_at, post.id));
         let by_order = match order {
             PostOrder::Hottest => other.hotness.score().total_cmp(&self.hotness.score()),
@@ -187,7 +187,7 @@ pub fn select(
         comments,
     } in candidates
     {
-        let edit = edits.of(&post.id);
+        let edit = edits.for_post(&post.id);
         let by_rules = check_rules(&post, is_history, rules, now);
         edit.apply_to(&mut post);
         match apply_edit(&edit, by_rules) {
@@ -259,17 +259,17 @@ fn check_rules(
         Err(Exclusion::History)
     } else if post.published_at < now.minus(rules.max_age) {
         Err(Exclusion::TooOld)
-    } else if post.offered >= MAX_OFFERS {
+    } else if post.times_offered >= MAX_OFFERS {
         Err(Exclusion::OfferLimit)
-    } else if post.offered == 0 {
+    } else if post.times_offered == 0 {
         Ok(Inclusion::New)
     } else {
-        Ok(Inclusion::CarriedOver(post.offered))
+        Ok(Inclusion::CarriedOver(post.times_offered))
     }
 }
 
 fn placement(edit: &PostEdit, hotness: Hotness, order: PostOrder) -> Placement {
-    match (edit.is_pinned, edit.place, order) {
+    match (edit.is_pinned, edit.position, order) {
         (true, ..) => Placement::Pinned,
         (_, Some(_), _) => Placement::Positioned,
         (.., PostOrder::Hottest) => Placement::ByHotness(hotness),

@@ -1,45 +1,52 @@
-//! The newsletter's own colour, in shades that can be read.
+//! The newsletter's accent colour, in shades with enough contrast to read.
 
 use std::fmt;
 
-/// Red, green and blue, each of 255.
+/// Red, green and blue, from 0 to 255 each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Colour([u8; 3]);
 
-/// A colour for links and buttons that can be read on paper by day (WCAG 2.2, 1.4.3); its
-/// lighter shade for the night follows from it.
+/// Colour of links and buttons, readable on the light background (WCAG 2.2, 1.4.3).
+///
+/// The lighter shade for dark mode is derived from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accent {
     light: Colour,
     dark: Colour,
 }
 
+/// Error of [`Accent::parse`].
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum AccentError {
-    #[error("'{0}' is no colour; expected one like #0b5c4a")]
+    /// The text is not a colour.
+    #[error("'{0}' is not a colour; expected one like #0b5c4a")]
     Form(String),
+    /// The contrast with the light background is too low.
     #[error(
-        "{asked} is too light to be read on paper ({contrast:.1}:1, and it takes 4.5:1); the nearest that can be is {nearest}"
+        "{colour} is too light to read (contrast {contrast:.1}:1; at least 4.5:1 needed). Nearest usable shade: {nearest}"
     )]
     TooLight {
-        asked: Colour,
+        /// The rejected colour.
+        colour: Colour,
+        /// Its contrast ratio with the light background.
         contrast: f64,
+        /// The lightest shade of it with enough contrast.
         nearest: Colour,
     },
 }
 
-/// Text must stand out by so much from what it stands on.
-const ENOUGH: f64 = 4.5;
-/// The grounds that text in the accent stands on, as in `app.css` and the mails.
+/// Minimum contrast ratio of text and background (WCAG 2.2, 1.4.3, level AA).
+const MIN_CONTRAST: f64 = 4.5;
+// Backbackgrounds of text in the accent colour, as in `app.css` and the email templates.
 const LIGHT_PAPER: Colour = Colour([0xf7, 0xf4, 0xee]);
 const LIGHT_CARD: Colour = Colour([0xff, 0xfd, 0xf9]);
 const DARK_PAPER: Colour = Colour([0x14, 0x12, 0x0f]);
 const DARK_CARD: Colour = Colour([0x1d, 0x1a, 0x16]);
-/// How much of the accent a soft ground has, at most.
-const SOFT: f64 = 0.16;
+/// Maximum share of the accent in a soft background.
+const MAX_SOFT_SHARE: f64 = 0.16;
 
 impl Colour {
-    /// `#rrggbb`, or `rrggbb`.
+    /// Parses `#rrggbb` or `rrggbb`.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let mut bytes = [0; 3];
@@ -47,7 +54,7 @@ impl Colour {
         Some(Self(bytes))
     }
 
-    /// WCAG 2.2's relative luminance, of 1.
+    /// Returns the relative luminance of WCAG 2.2, from 0 to 1.
     fn luminance(self) -> f64 {
         let linear = |byte: u8| {
             let share = f64::from(byte) / 255.0;
@@ -61,32 +68,35 @@ impl Colour {
         0.2126 * red + 0.7152 * green + 0.0722 * blue
     }
 
-    /// WCAG 2.2's contrast ratio, from 1 to 21.
+    /// Returns the contrast ratio of WCAG 2.2, from 1 to 21.
     pub fn contrast(self, other: Self) -> f64 {
-        let (one, two) = (self.luminance(), other.luminance());
-        (one.max(two) + 0.05) / (one.min(two) + 0.05)
+        let (own, its) = (self.luminance(), other.luminance());
+        (own.max(its) + 0.05) / (own.min(its) + 0.05)
     }
 
-    fn mixed(self, other: Self, share: f64) -> Self {
+    fn mix_with(self, other: Self, share: f64) -> Self {
         let mix = |index: usize| {
             let (own, its) = (f64::from(self.0[index]), f64::from(other.0[index]));
-            // Between two bytes lies a byte.
+            // A value between two bytes fits into a byte.
             (own + (its - own) * share).round() as u8
         };
         Self([mix(0), mix(1), mix(2)])
     }
 
-    /// The first shade on the way to `end` that stands out from all of `grounds`.
-    fn darken_until_readable(self, end: Self, grounds: &[Self]) -> Self {
-        let shades = (0..=255).map(|step| self.mixed(end, f64::from(step) / 255.0));
+    /// Returns the first shade between this colour and `end` with enough contrast to all of
+    /// `backbackgrounds`.
+    fn darken_until_readable(self, end: Self, backgrounds: &[Self]) -> Self {
+        let shades = (0..=255).map(|step| self.mix_with(end, f64::from(step) / 255.0));
         shades
             .into_iter()
-            .find(|shade| shade.least_contrast(grounds) >= ENOUGH)
+            .find(|shade| shade.min_contrast(backgrounds) >= MIN_CONTRAST)
             .unwrap_or(end)
     }
 
-    fn least_contrast(self, grounds: &[Self]) -> f64 {
-        let contrasts = grounds.iter().map(|ground| self.contrast(*ground));
+    fn min_contrast(self, backgrounds: &[Self]) -> f64 {
+        let contrasts = backgrounds
+            .iter()
+            .map(|background| self.contrast(*background));
         contrasts.fold(f64::INFINITY, f64::min)
     }
 }
@@ -108,61 +118,65 @@ impl Default for Accent {
 }
 
 impl Accent {
+    /// Parses the colour for light backgrounds, and derives the one for dark mode.
+    ///
     /// # Errors
-    /// When it is no colour, or too light: with the nearest shade that is dark enough.
+    /// Returns [`AccentError::Form`] if `text` is not a colour, and
+    /// [`AccentError::TooLight`], with the nearest usable shade, if its contrast is too low.
     pub fn parse(text: &str) -> Result<Self, AccentError> {
         let form = || AccentError::Form(text.trim().chars().take(40).collect());
-        let asked = Colour::parse(text).ok_or_else(form)?;
-        let grounds = [LIGHT_PAPER, LIGHT_CARD];
-        let contrast = asked.least_contrast(&grounds);
-        if contrast < ENOUGH {
+        let colour = Colour::parse(text).ok_or_else(form)?;
+        let backgrounds = [LIGHT_PAPER, LIGHT_CARD];
+        let contrast = colour.min_contrast(&backgrounds);
+        if contrast < MIN_CONTRAST {
             return Err(AccentError::TooLight {
-                asked,
+                colour,
                 contrast,
-                nearest: asked.darken_until_readable(Colour([0; 3]), &grounds),
+                nearest: colour.darken_until_readable(Colour([0; 3]), &backgrounds),
             });
         }
         let built_in = Self::default();
-        if asked == built_in.light {
+        if colour == built_in.light {
             return Ok(built_in);
         }
         Ok(Self {
-            light: asked,
-            dark: asked.darken_until_readable(Colour([0xff; 3]), &[DARK_PAPER, DARK_CARD]),
+            light: colour,
+            dark: colour.darken_until_readable(Colour([0xff; 3]), &[DARK_PAPER, DARK_CARD]),
         })
     }
 
-    /// By day.
+    /// Returns the colour for light backgrounds.
     pub fn light(self) -> Colour {
         self.light
     }
 
-    /// By night.
+    /// Returns the colour for dark backgrounds.
     pub fn dark(self) -> Colour {
         self.dark
     }
 
-    /// For words on a button by night.
+    /// Returns the text colour of buttons in dark mode.
     pub fn on_dark(self) -> Colour {
         DARK_PAPER
     }
 
-    /// A ground with a touch of the accent by day, on which the accent can be read.
+    /// Returns a light background tinted with the accent, on which the accent is readable.
     pub fn soft_light(self) -> Colour {
-        soft(self.light, LIGHT_PAPER)
+        soft_background(self.light, LIGHT_PAPER)
     }
 
-    /// The same by night.
+    /// Returns the same for dark mode.
     pub fn soft_dark(self) -> Colour {
-        soft(self.dark, DARK_PAPER)
+        soft_background(self.dark, DARK_PAPER)
     }
 }
 
-fn soft(accent: Colour, paper: Colour) -> Colour {
-    let grounds = (0..=16).map(|step| paper.mixed(accent, SOFT * f64::from(16 - step) / 16.0));
-    grounds
+fn soft_background(accent: Colour, paper: Colour) -> Colour {
+    let backgrounds =
+        (0..=16).map(|step| paper.mix_with(accent, MAX_SOFT_SHARE * f64::from(16 - step) / 16.0));
+    backgrounds
         .into_iter()
-        .find(|ground| accent.contrast(*ground) >= ENOUGH)
+        .find(|background| accent.contrast(*background) >= MIN_CONTRAST)
         .unwrap_or(paper)
 }
 
@@ -173,17 +187,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contrast_is_wcags() {
+    fn contrast_matches_wcag_examples() {
         let (black, white) = (Colour([0; 3]), Colour([0xff; 3]));
         assert!((black.contrast(white) - 21.0).abs() < 1e-9);
         assert!((white.contrast(white) - 1.0).abs() < 1e-9);
-        // #767676 on white is the textbook's 4.54.
+        // The well-known example: #767676 on white has 4.54.
         let grey = Colour::parse("#767676").unwrap();
         assert!((grey.contrast(white) - 4.54).abs() < 0.01);
     }
 
     #[test]
-    fn what_is_no_colour_is_told() {
+    fn parse_text_that_is_not_a_colour_returns_error() {
         for text in ["", "green", "#12345", "#1234567", "#12345g", "rgb(1,2,3)"] {
             assert!(
                 matches!(Accent::parse(text), Err(AccentError::Form(_))),
@@ -195,29 +209,29 @@ mod tests {
     }
 
     #[test]
-    fn too_light_a_colour_is_refused_and_the_nearest_passes() {
+    fn too_light_colour_is_rejected_with_usable_shade() {
         let Err(AccentError::TooLight {
             nearest, contrast, ..
         }) = Accent::parse("#6fd3b5")
         else {
             panic!("too light");
         };
-        assert!(contrast < ENOUGH);
+        assert!(contrast < MIN_CONTRAST);
         assert!(Accent::parse(&nearest.to_string()).is_ok());
-        // One shade lighter would not do.
-        assert!(nearest.contrast(LIGHT_PAPER) < ENOUGH + 0.1);
+        // A shade that is one step lighter would not be enough.
+        assert!(nearest.contrast(LIGHT_PAPER) < MIN_CONTRAST + 0.1);
     }
 
     proptest! {
         #[test]
-        fn every_accent_can_be_read_by_day_and_by_night(bytes: [u8; 3]) {
+        fn every_accepted_accent_has_enough_contrast(bytes: [u8; 3]) {
             let colour = Colour(bytes);
             let accent = match Accent::parse(&colour.to_string()) {
                 Ok(accent) => accent,
                 Err(AccentError::TooLight { nearest, .. }) => Accent::parse(&nearest.to_string()).unwrap(),
                 Err(error) => panic!("{error}"),
             };
-            for (text, ground) in [
+            for (text, background) in [
                 (accent.light(), LIGHT_PAPER),
                 (accent.light(), LIGHT_CARD),
                 (accent.light(), accent.soft_light()),
@@ -226,7 +240,7 @@ mod tests {
                 (accent.dark(), accent.soft_dark()),
                 (accent.on_dark(), accent.dark()),
             ] {
-                prop_assert!(text.contrast(ground) >= ENOUGH, "{text} on {ground}");
+                prop_assert!(text.contrast(background) >= MIN_CONTRAST, "{text} on {background}");
             }
         }
     }

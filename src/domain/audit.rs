@@ -1,120 +1,229 @@
-//! Who did what, for the list that admins read.
-
-use std::fmt;
+//! Audit log: which actor did what, for admins to read.
 
 use crate::domain::api_token::{ApiTokenId, TokenName};
-use crate::domain::delivery::words;
 use crate::domain::email_address::EmailAddress;
+use crate::domain::enum_text::{ParseEnumError, parse_enum};
 use crate::domain::ids::{AdminId, SubscriberId};
 use crate::domain::issue::IssueNumber;
 use crate::domain::issue::slot::Slot;
 
-/// Who did it.
+/// The account, API client or command that acted.
 #[derive(Clone, Debug)]
 pub enum Actor {
-    /// Someone at the desk: the account, and the address it had then.
+    /// A user of the admin UI: the account and its address at that time.
     Admin(AdminId, EmailAddress),
-    /// A program, by the name of its token.
+    /// An API client, with the name of its token.
     Token(ApiTokenId, TokenName),
-    /// Whoever may run commands on this machine.
+    /// A command on the server.
     Cli,
 }
 
-words! {
-    /// Of which kind an [`Actor`] was.
-    ActorKind, ActorKindError, "'{0}' is nobody who does anything" {
-        Admin => "admin",
-        Token => "token",
-        Cli => "cli",
+/// Kind of an [`Actor`].
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum ActorKind {
+    /// [`Actor::Admin`].
+    Admin,
+    /// [`Actor::Token`].
+    Token,
+    /// [`Actor::Cli`].
+    Cli,
+}
+
+impl ActorKind {
+    /// Every variant, in the order of declaration.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// Returns the word under which it is stored.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// Parses the word under which it is stored.
+    ///
+    /// # Errors
+    /// Returns [`ParseEnumError`] if `text` is not one of the words.
+    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
+        parse_enum("kind of actor", text)
     }
 }
 
-words! {
-    /// What was done. The desk's template has the words for people.
-    AuditAction, AuditActionError, "'{0}' is nothing that anyone does" {
-        LoggedIn => "logged_in",
-        LoggedOutEverywhere => "logged_out_everywhere",
-        PasswordSet => "password_set",
-        PasswordChanged => "password_changed",
-        AccountInvited => "account_invited",
-        AccountLinkMade => "account_link_made",
-        AccountMadeAdmin => "account_made_admin",
-        AccountMadeEditor => "account_made_editor",
-        AccountRemoved => "account_removed",
-        TokenMade => "token_made",
-        TokenRevoked => "token_revoked",
-        IssueEdited => "issue_edited",
-        PostEdited => "post_edited",
-        PostAdded => "post_added",
-        PostHidden => "post_hidden",
-        PostShown => "post_shown",
-        PostPinned => "post_pinned",
-        PostUnpinned => "post_unpinned",
-        PostsReordered => "posts_reordered",
-        WeekSkipped => "week_skipped",
-        WeekKept => "week_kept",
-        IssueSent => "issue_sent",
-        IssuePaused => "issue_paused",
-        IssueResumed => "issue_resumed",
-        IssueCancelled => "issue_cancelled",
-        IssueTriedNow => "issue_tried_now",
-        IssueSentAgain => "issue_sent_again",
-        TestSent => "test_sent",
-        FeedAdded => "feed_added",
-        FeedRemoved => "feed_removed",
-        SubscriberAdded => "subscriber_added",
-        SubscriberUnsubscribed => "subscriber_unsubscribed",
-        SubscriberAskedAgain => "subscriber_asked_again",
-        SubscriberErased => "subscriber_erased",
-        SuppressionLifted => "suppression_lifted",
-        SubscribersAskedAgain => "subscribers_asked_again",
-        SubscribersUnsubscribed => "subscribers_unsubscribed",
-        SubscribersErased => "subscribers_erased",
-        ImportBegun => "import_begun",
-        SubscribersImported => "subscribers_imported",
-        SubscribersExported => "subscribers_exported",
-        DeliveriesExported => "deliveries_exported",
-        SettingsSaved => "settings_saved",
-        SendingTried => "sending_tried",
+/// What was done. The template of the audit page has the words for it.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum AuditAction {
+    /// Logged in.
+    LoggedIn,
+    /// Ended all other sessions.
+    LoggedOutEverywhere,
+    /// Set the first password with a one-time link, or a new one.
+    PasswordSet,
+    /// Changed their own password.
+    PasswordChanged,
+    /// Created an account.
+    AccountInvited,
+    /// Created a one-time link for an account.
+    AccountLinkMade,
+    /// Gave an account the role admin.
+    AccountMadeAdmin,
+    /// Gave an account the role editor.
+    AccountMadeEditor,
+    /// Deleted an account.
+    AccountRemoved,
+    /// Created an API token.
+    TokenMade,
+    /// Revoked an API token.
+    TokenRevoked,
+    /// Changed subject, preheader or note of the next issue.
+    IssueEdited,
+    /// Changed title or excerpt of a post.
+    PostEdited,
+    /// Added a post to the next issue.
+    PostAdded,
+    /// Hid a post.
+    PostHidden,
+    /// Restored a hidden post.
+    PostShown,
+    /// Pinned a post to the top.
+    PostPinned,
+    /// Unpinned a post.
+    PostUnpinned,
+    /// Changed the order of the posts.
+    PostsReordered,
+    /// Skipped a week.
+    WeekSkipped,
+    /// Undid the skip of a week.
+    WeekKept,
+    /// Sent an issue.
+    IssueSent,
+    /// Paused an issue.
+    IssuePaused,
+    /// Resumed an issue.
+    IssueResumed,
+    /// Cancelled an issue.
+    IssueCancelled,
+    /// Retried the deferred deliveries of an issue immediately.
+    IssueTriedNow,
+    /// Requeued failed deliveries of an issue.
+    IssueSentAgain,
+    /// Sent a test of the next issue.
+    TestSent,
+    /// Added a feed.
+    FeedAdded,
+    /// Removed a feed.
+    FeedRemoved,
+    /// Added a subscriber.
+    SubscriberAdded,
+    /// Unsubscribed a subscriber.
+    SubscriberUnsubscribed,
+    /// Sent a subscriber another confirmation message.
+    SubscriberAskedAgain,
+    /// Deleted a subscriber's personal data.
+    SubscriberErased,
+    /// Removed the suppression of an address.
+    SuppressionLifted,
+    /// Sent several subscribers another confirmation message.
+    SubscribersAskedAgain,
+    /// Unsubscribed several subscribers.
+    SubscribersUnsubscribed,
+    /// Deleted the personal data of several subscribers.
+    SubscribersErased,
+    /// Started an import.
+    ImportBegun,
+    /// Finished an import.
+    SubscribersImported,
+    /// Exported subscribers.
+    SubscribersExported,
+    /// Exported the deliveries of an issue.
+    DeliveriesExported,
+    /// Changed settings.
+    SettingsSaved,
+    /// Sent a test message to check the SMTP settings.
+    SendingTried,
+}
+
+impl AuditAction {
+    /// Every variant, in the order of declaration.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// Returns the word under which it is stored.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// Parses the word under which it is stored.
+    ///
+    /// # Errors
+    /// Returns [`ParseEnumError`] if `text` is not one of the words.
+    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
+        parse_enum("audit action", text)
     }
 }
 
-/// What it was done to. A reader's address has no place in it.
+/// What the action was applied to. Never contains a subscriber's address.
 #[derive(Clone, Debug)]
 pub enum AuditTarget {
+    /// The action has no target.
     Nothing,
+    /// An issue, by its number.
     Issue(IssueNumber),
+    /// A week.
     Week(Slot),
-    /// By their keys; what they were set to is not told.
+    /// Settings by key, without their values.
     Settings(Vec<String>),
-    /// By its address.
+    /// A feed, by its URL.
     Feed(String),
+    /// A subscriber, by id.
     Subscriber(SubscriberId),
-    /// So many readers.
+    /// A number of subscribers.
     Subscribers(u64),
-    /// Someone of the desk, by the address they log in with.
+    /// An account, by the address it logs in with.
     Account(EmailAddress),
-    /// By its name.
+    /// An API token, by name.
     Token(TokenName),
 }
 
 impl AuditTarget {
-    /// As the list keeps it.
-    pub fn stored(&self) -> Option<String> {
+    /// Returns the text stored in the audit log.
+    pub fn to_stored(&self) -> Option<String> {
         match self {
             Self::Account(address) => Some(address.to_string()),
-            object => object.logged(),
+            target => target.to_logged(),
         }
     }
 
-    /// As the log may have it: no address is in it.
-    pub fn logged(&self) -> Option<String> {
+    /// Returns the text for the process log, which never contains an address.
+    pub fn to_logged(&self) -> Option<String> {
         match self {
             Self::Nothing | Self::Account(_) => None,
             Self::Issue(number) => Some(number.to_string()),
             Self::Week(slot) => Some(slot.to_string()),
             Self::Settings(keys) => Some(keys.join(", ")),
-            Self::Feed(address) => Some(address.clone()),
+            Self::Feed(url) => Some(url.clone()),
             Self::Subscriber(id) => Some(id.to_string()),
             Self::Subscribers(count) => Some(count.to_string()),
             Self::Token(name) => Some(name.as_str().to_owned()),
@@ -151,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_read_back() {
+    fn stored_words_parse_back() {
         for kind in ActorKind::ALL {
             assert_eq!(ActorKind::parse(kind.as_str()), Ok(*kind));
         }
@@ -161,12 +270,13 @@ mod tests {
     }
 
     #[test]
-    fn the_list_names_an_account_and_the_log_does_not() {
+    fn account_is_in_audit_log_but_not_in_process_log() {
         let account = AuditTarget::Account(EmailAddress::parse("ada@example.com").unwrap());
-        assert_eq!(account.stored().as_deref(), Some("ada@example.com"));
-        assert_eq!(account.logged(), None);
+        assert_eq!(account.to_stored().as_deref(), Some("ada@example.com"));
+        assert_eq!(account.to_logged(), None);
+
         let issue = AuditTarget::from(IssueNumber::FIRST);
-        assert_eq!(issue.stored(), issue.logged());
-        assert_eq!(AuditTarget::Nothing.stored(), None);
+        assert_eq!(issue.to_stored(), issue.to_logged());
+        assert_eq!(AuditTarget::Nothing.to_stored(), None);
     }
 }

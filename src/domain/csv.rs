@@ -1,15 +1,15 @@
-//! Tables to download (RFC 4180), safe to open in a spreadsheet.
+//! CSV files to download (RFC 4180), safe to open in a spreadsheet.
 
 use std::borrow::Cow;
 
 use csv::{Terminator, WriterBuilder};
 
-/// One line of the table.
-pub fn line<'a>(cells: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+/// Encodes one record, with its line break.
+pub fn encode_record<'a>(cells: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     let mut writer = WriterBuilder::new()
         .terminator(Terminator::CRLF)
         .from_writer(Vec::new());
-    // Writing to memory does not fail, and a line without cells is no line.
+    // Writing to memory does not fail; a record without cells writes nothing.
     let _ = writer.write_record(
         cells
             .into_iter()
@@ -18,7 +18,7 @@ pub fn line<'a>(cells: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     writer.into_inner().unwrap_or_default()
 }
 
-/// Text that a spreadsheet would run as a formula is made text by a leading apostrophe
+/// Prefixes a cell that a spreadsheet would evaluate as a formula with an apostrophe
 /// (OWASP, "CSV Injection").
 fn escape_formula(cell: &str) -> Cow<'_, str> {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
@@ -32,28 +32,28 @@ fn escape_formula(cell: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    fn written(cells: &[&str]) -> String {
-        String::from_utf8(line(cells.iter().copied())).unwrap()
+    fn encode(cells: &[&str]) -> String {
+        String::from_utf8(encode_record(cells.iter().copied())).unwrap()
     }
 
     #[test]
-    fn cells_are_quoted_where_they_must_be() {
-        assert_eq!(written(&["a", "", "c"]), "a,,c\r\n");
+    fn cells_with_special_characters_are_quoted() {
+        assert_eq!(encode(&["a", "", "c"]), "a,,c\r\n");
         assert_eq!(
-            written(&["say \"no\"", "a,b", "two\r\nlines"]),
+            encode(&["say \"no\"", "a,b", "two\r\nlines"]),
             "\"say \"\"no\"\"\",\"a,b\",\"two\r\nlines\"\r\n"
         );
     }
 
     #[test]
-    fn no_cell_is_a_formula() {
+    fn cells_that_look_like_formulas_are_escaped() {
         for cell in ["=1+1@x.example", "+1", "-1", "@a", "\t=1", "＝1", "\r=1"] {
             assert!(
-                written(&[cell]).trim_start_matches('"').starts_with('\''),
+                encode(&[cell]).trim_start_matches('"').starts_with('\''),
                 "{cell}"
             );
         }
-        assert_eq!(written(&["@SUM(A1,B1)"]), "\"'@SUM(A1,B1)\"\r\n");
-        assert_eq!(written(&["a=1", "550 5.1.1 -"]), "a=1,550 5.1.1 -\r\n");
+        assert_eq!(encode(&["@SUM(A1,B1)"]), "\"'@SUM(A1,B1)\"\r\n");
+        assert_eq!(encode(&["a=1", "550 5.1.1 -"]), "a=1,550 5.1.1 -\r\n");
     }
 }

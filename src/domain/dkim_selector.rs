@@ -1,33 +1,37 @@
-//! Which of a domain's DKIM keys (RFC 6376 §3.1).
+//! Selectors of DKIM keys (RFC 6376 §3.1).
 
 use std::fmt;
 
-/// Labels of letters, digits and hyphens, with dots between them.
+/// Name of a DKIM key: labels of letters, digits and hyphens, separated by dots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selector(String);
 
+/// Error of [`Selector::parse`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no selector; expected letters, digits and hyphens")]
+#[error("'{0}' is not a valid selector; expected letters, digits and hyphens")]
 pub struct SelectorError(String);
 
 impl Selector {
+    /// Parses a selector.
+    ///
     /// # Errors
-    /// When `text` cannot stand in a domain name.
+    /// Returns [`SelectorError`] if `text` cannot be part of a domain name.
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
-        let label = |label: &str| {
+        let is_label = |label: &str| {
             !label.is_empty()
                 && label.len() <= 63
                 && label
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b == b'-')
         };
-        // With `._domainkey.` behind it there must be room for a domain.
-        if text.len() > 128 || !text.split('.').all(label) {
+        // At most 128 of 253 octets, so that `._domainkey.` and a domain fit after it.
+        if text.len() > 128 || !text.split('.').all(is_label) {
             return Err(SelectorError(text.to_owned()));
         }
         Ok(Self(text.to_owned()))
     }
 
+    /// Returns the selector.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -44,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_of_a_domain_name() {
+    fn selector_consists_of_domain_labels() {
         for text in ["broadsheet", "2026-11", "a.b"] {
             assert_eq!(Selector::parse(text).unwrap().as_str(), text);
         }

@@ -1,40 +1,53 @@
-//! An address that mail can be sent to.
+//! Email addresses that mail can be sent to.
 
 use std::fmt;
 
 use lettre::Address;
 use validator::ValidateEmail;
 
-/// A mailbox: what validator and lettre both accept, in a dotted domain that is a
-/// name, its domain an A-label (RFC 5891), its local part ASCII of at most 64
-/// octets (RFC 5321 §4.5.3.1.1). The local part keeps the case it was typed in.
+/// An address that both validator and lettre accept.
+///
+/// The domain is a name with at least one dot, as A-labels (RFC 5891) in lower case. The local
+/// part is ASCII of at most 64 octets (RFC 5321 §4.5.3.1.1) and keeps its case.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress {
     local: String,
     domain: String,
 }
 
+/// Error of [`EmailAddress::parse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EmailAddressError {
-    #[error("the address is empty; expected something like name@example.com")]
+    /// The text is empty.
+    #[error("the address is empty; expected one like name@example.com")]
     Empty,
-    #[error("control characters do not belong in an address")]
+    /// The text contains control characters.
+    #[error("the address contains control characters; expected one like name@example.com")]
     Control,
-    #[error("not an address like name@example.com")]
+    /// The text does not have the form of an address.
+    #[error("not a valid address; expected one like name@example.com")]
     Malformed,
+    /// The local part contains characters outside ASCII, which need SMTPUTF8 (RFC 6531).
     #[error(
         "letters outside ASCII before the @ cannot be delivered to everywhere yet; use another address"
     )]
     InternationalLocalPart,
-    #[error("the domain must be a full name like example.com")]
+    /// The domain is an IP address or not a full domain name.
+    #[error("the domain is incomplete or invalid; expected one like example.com")]
     Domain,
-    #[error("the address is too long (64 characters before the @, 254 in all)")]
+    /// The address exceeds the limits of RFC 5321.
+    #[error(
+        "the address is too long; expected at most 64 characters before the @ and 254 in total"
+    )]
     TooLong,
 }
 
 impl EmailAddress {
+    /// Parses an address; surrounding spaces are removed.
+    ///
     /// # Errors
-    /// What is wrong with `text`, in words for the person who typed it.
+    /// Returns the variant of [`EmailAddressError`] that describes what is wrong with `text`;
+    /// its message is shown to the user.
     pub fn parse(text: &str) -> Result<Self, EmailAddressError> {
         let text = text.trim_matches([' ', '\t']);
         if text.is_empty() {
@@ -52,7 +65,7 @@ impl EmailAddress {
             return Err(EmailAddressError::TooLong);
         }
         let whole = format!("{local}@{domain}");
-        // Quoted local parts are legal (RFC 5321 §4.1.2) and practically always a mistake.
+        // Quoted local parts are legal (RFC 5321 §4.1.2), but almost always a typo.
         if local.contains('"') || !whole.validate_email() || whole.parse::<Address>().is_err() {
             return Err(EmailAddressError::Malformed);
         }
@@ -62,24 +75,27 @@ impl EmailAddress {
         })
     }
 
-    /// The form under which an address is unique: all in lower case.
+    /// Returns the form in which addresses are unique: all in lower case.
     pub fn key(&self) -> String {
         self.to_string().to_ascii_lowercase()
     }
 
-    /// The form under which tries are counted: plus-tags and dots of the local part
-    /// are folded, so that one mailbox cannot pass for many.
+    /// Returns the form by which rate limits count.
+    ///
+    /// Removes plus-tags and dots from the local part, so that variants of one mailbox share a
+    /// limit.
     pub fn rate_key(&self) -> String {
         let local = self.local.to_ascii_lowercase();
         let mailbox = local.split('+').next().unwrap_or_default().replace('.', "");
         format!("{mailbox}@{}", self.domain)
     }
 
-    /// The domain, lower case, as an A-label.
+    /// Returns the domain in lower case, as A-labels.
     pub fn domain(&self) -> &str {
         &self.domain
     }
 
+    /// Returns the part before the `@`, in its original case.
     pub fn local_part(&self) -> &str {
         &self.local
     }
@@ -93,7 +109,7 @@ fn parse_domain(text: &str) -> Result<String, EmailAddressError> {
         }
     };
     let labels: Vec<&str> = domain.split('.').collect();
-    let label_ok = |label: &&str| {
+    let is_label = |label: &&str| {
         !label.is_empty()
             && label.len() <= 63
             && !label.starts_with('-')
@@ -105,7 +121,7 @@ fn parse_domain(text: &str) -> Result<String, EmailAddressError> {
     let top_is_a_name = labels
         .last()
         .is_some_and(|top| top.len() >= 2 && !top.bytes().all(|b| b.is_ascii_digit()));
-    if labels.len() < 2 || !labels.iter().all(label_ok) || !top_is_a_name {
+    if labels.len() < 2 || !labels.iter().all(is_label) || !top_is_a_name {
         return Err(EmailAddressError::Domain);
     }
     Ok(domain)
@@ -117,7 +133,7 @@ impl fmt::Display for EmailAddress {
     }
 }
 
-/// Masked: a debug print may end in a log, and a log bears no address.
+/// Hides the local part, because debug output may be logged and logs contain no address.
 impl fmt::Debug for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "EmailAddress(…@{})", self.domain)
@@ -126,7 +142,7 @@ impl fmt::Debug for EmailAddress {
 
 impl From<&EmailAddress> for Address {
     fn from(address: &EmailAddress) -> Self {
-        Address::new(&address.local, &address.domain).expect("lettre accepted it in parse")
+        Address::new(&address.local, &address.domain).expect("lettre accepted the address in parse")
     }
 }
 
@@ -137,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_what_people_have() {
+    fn parse_accepts_common_addresses() {
         for text in [
             "a@x.com",
             "  name@example.com ",
@@ -149,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn parse_invalid_address_returns_error() {
         use EmailAddressError::*;
         for (text, error) in [
             ("", Empty),
@@ -178,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn one_mailbox_has_one_key() {
+    fn key_ignores_case_and_rate_key_ignores_tags() {
         let a = EmailAddress::parse("A.Name@X.COM").unwrap();
         let b = EmailAddress::parse("a.name@x.com").unwrap();
         assert_eq!(a.key(), b.key());
@@ -190,20 +206,20 @@ mod tests {
     }
 
     #[test]
-    fn domains_become_a_labels() {
+    fn domain_is_converted_to_a_labels() {
         let address = EmailAddress::parse("info@bücher.example").unwrap();
         assert_eq!(address.domain(), "xn--bcher-kva.example");
     }
 
     #[test]
-    fn debug_does_not_give_the_reader_away() {
+    fn debug_output_hides_the_local_part() {
         let address = EmailAddress::parse("secret@example.com").unwrap();
         assert!(!format!("{address:?}").contains("secret"));
     }
 
     proptest! {
         #[test]
-        fn never_panics_and_what_it_takes_parses_again(text in "\\PC{0,80}") {
+        fn parse_any_text_is_stable_and_does_not_panic(text in "\\PC{0,80}") {
             if let Ok(address) = EmailAddress::parse(&text) {
                 prop_assert_eq!(EmailAddress::parse(&address.to_string()), Ok(address.clone()));
                 let _ = Address::from(&address);
@@ -211,7 +227,7 @@ mod tests {
         }
 
         #[test]
-        fn ordinary_addresses_pass(local in "[a-z][a-z0-9]{0,20}", domain in "[a-z]{2,12}\\.(com|org|co\\.uk)") {
+        fn parse_accepts_generated_addresses(local in "[a-z][a-z0-9]{0,20}", domain in "[a-z]{2,12}\\.(com|org|co\\.uk)") {
             let address = format!("{local}@{domain}");
             prop_assert!(EmailAddress::parse(&address).is_ok());
         }

@@ -1,23 +1,26 @@
-//! A host and a port, as `host:port`.
+//! Host and port, written `host:port`.
 
 use std::fmt;
 
 use url::Host;
 
-/// Names one service: `127.0.0.1:8000`, `[::1]:8000`, `blog.internal:80`.
+/// Address of a service: `127.0.0.1:8000`, `[::1]:8000`, `blog.internal:80`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostPort {
     host: Host,
     port: u16,
 }
 
+/// Error of [`HostPort::parse`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no host and port; expected them like blog.internal:80 or [::1]:8000")]
+#[error("'{0}' is not a host and port; expected one like blog.internal:80 or [::1]:8000")]
 pub struct HostPortError(String);
 
 impl HostPort {
+    /// Parses `host:port`.
+    ///
     /// # Errors
-    /// When `text` is not of the form `host:port`.
+    /// Returns [`HostPortError`] if `text` has another form or the port is 0.
     pub fn parse(text: &str) -> Result<Self, HostPortError> {
         let error = || HostPortError(text.to_owned());
         let (host, port) = text.trim().rsplit_once(':').ok_or_else(error)?;
@@ -30,11 +33,12 @@ impl HostPort {
         Ok(Self { host, port })
     }
 
-    /// The host as a URL has it: names in lower case, IPv6 addresses without brackets.
+    /// Returns the host: names in lower case, IPv6 addresses without brackets.
     pub fn host(&self) -> &Host {
         &self.host
     }
 
+    /// Returns the port, which is never 0.
     pub const fn port(&self) -> u16 {
         self.port
     }
@@ -51,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_names_and_addresses() {
+    fn parse_accepts_names_and_ip_addresses() {
         for (text, shown) in [
             ("127.0.0.1:8000", "127.0.0.1:8000"),
             ("[::1]:8000", "[::1]:8000"),
@@ -62,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_the_rest() {
+    fn parse_other_text_returns_error() {
         for text in [
             "",
             "blog",

@@ -1,4 +1,4 @@
-//! Identifiers: UUIDv7 as text, each kind a type of its own.
+//! Identifiers: a type for each kind of row, all stored as text of UUID version 7.
 
 use std::fmt;
 
@@ -7,10 +7,12 @@ use uuid::Uuid;
 use crate::domain::clock::Timestamp;
 use crate::domain::random::Random;
 
+/// Error for text that is not a UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an identifier")]
+#[error("not a valid identifier; expected a UUID")]
 pub struct IdError;
 
+/// Defines an identifier type.
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -18,18 +20,25 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
+            /// Generates an identifier that sorts by `now`.
             pub fn new(now: Timestamp, random: &Random) -> Self {
                 Self(random.uuid_v7(now))
             }
 
+            /// Parses a UUID.
+            ///
+            /// # Errors
+            /// Returns [`IdError`] if `text` is not a UUID.
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 Uuid::try_parse(text).map(Self).map_err(|_| IdError)
             }
 
+            /// Creates an identifier from a UUID.
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
             }
 
+            /// Returns the UUID.
             pub const fn as_uuid(&self) -> &Uuid {
                 &self.0
             }
@@ -44,19 +53,34 @@ macro_rules! id {
 }
 
 id!(
-    /// One reader, whatever their state.
+    /// Key of a subscriber.
     SubscriberId
 );
 id!(
-    /// One edition, from its freezing on.
+    /// Key of a frozen issue.
     IssueId
 );
-id!(FeedId);
-id!(PostId);
-id!(AdminId);
-id!(AuditId);
-id!(ApiTokenId);
 id!(
-    /// One running process that delivers; it holds leases under this name.
+    /// Key of a feed.
+    FeedId
+);
+id!(
+    /// Key of a post.
+    PostId
+);
+id!(
+    /// Key of an account of the admin UI.
+    AdminId
+);
+id!(
+    /// Key of an entry of the audit log.
+    AuditId
+);
+id!(
+    /// Key of an API token.
+    ApiTokenId
+);
+id!(
+    /// Key of a running delivery worker, under which it holds leases.
     WorkerId
 );

@@ -1,4 +1,4 @@
-//! Who a mail is from.
+//! Sender of a message.
 
 use std::fmt;
 
@@ -12,23 +12,31 @@ pub struct Mailbox {
     address: EmailAddress,
 }
 
+/// Error of [`Mailbox::parse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MailboxError {
-    #[error("expected Name <name@example.com> or name@example.com")]
+    /// A `<` is not closed.
+    #[error("not a sender; expected Name <name@example.com> or name@example.com")]
     Shape,
-    #[error("control characters do not belong in a sender")]
+    /// The text contains control characters.
+    #[error("the sender contains control characters; expected one line of text")]
     Control,
-    #[error("the name is too long (100 characters)")]
+    /// The display name exceeds 100 characters.
+    #[error("the name is too long; expected at most 100 characters")]
     NameTooLong,
+    /// The address is invalid.
     #[error(transparent)]
     Address(#[from] EmailAddressError),
 }
 
-const NAME_MAX: usize = 100;
+/// Maximum length of a display name in characters.
+const MAX_NAME_CHARS: usize = 100;
 
 impl Mailbox {
+    /// Parses a mailbox. The display name may be quoted.
+    ///
     /// # Errors
-    /// What is wrong with `text`, in words for who wrote the setting.
+    /// Returns the variant of [`MailboxError`] that describes what is wrong with `text`.
     pub fn parse(text: &str) -> Result<Self, MailboxError> {
         let text = text.trim_matches([' ', '\t']);
         if text.chars().any(char::is_control) {
@@ -41,8 +49,8 @@ impl Mailbox {
             });
         };
         let address = rest.strip_suffix('>').ok_or(MailboxError::Shape)?;
-        let name = unquoted(name.trim());
-        if name.chars().count() > NAME_MAX {
+        let name = unquote(name.trim());
+        if name.chars().count() > MAX_NAME_CHARS {
             return Err(MailboxError::NameTooLong);
         }
         Ok(Self {
@@ -51,15 +59,17 @@ impl Mailbox {
         })
     }
 
+    /// Returns the display name.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
+    /// Returns the address.
     pub fn address(&self) -> &EmailAddress {
         &self.address
     }
 
-    /// The domain that Message-IDs and list identifiers are made under.
+    /// Returns the domain of the address, used for Message-IDs and list identifiers.
     pub fn domain(&self) -> &str {
         self.address.domain()
     }
@@ -74,7 +84,7 @@ impl From<EmailAddress> for Mailbox {
     }
 }
 
-fn unquoted(name: &str) -> String {
+fn unquote(name: &str) -> String {
     match name
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'))
@@ -93,10 +103,10 @@ impl fmt::Display for Mailbox {
     }
 }
 
-/// Masked like the address in it.
+/// Hides the local part, like [`EmailAddress`].
 impl fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sender({:?})", self.address)
+        write!(f, "Mailbox({:?})", self.address)
     }
 }
 
@@ -107,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_both_shapes() {
+    fn parse_accepts_both_forms() {
         for (text, name, address) in [
             (
                 "Example Lab <news@example.com>",
@@ -127,16 +137,16 @@ mod tests {
             ("<news@example.com>", None, "news@example.com"),
             (" news@example.com ", None, "news@example.com"),
         ] {
-            let sender = Mailbox::parse(text).unwrap();
+            let mailbox = Mailbox::parse(text).unwrap();
             assert_eq!(
-                (sender.name(), sender.address().to_string().as_str()),
+                (mailbox.name(), mailbox.address().to_string().as_str()),
                 (name, address)
             );
         }
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn parse_invalid_mailbox_returns_error() {
         assert_eq!(
             Mailbox::parse("Lab <news@example.com"),
             Err(MailboxError::Shape)
@@ -161,7 +171,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics(text in "\\PC{0,60}") {
+        fn parse_any_text_does_not_panic(text in "\\PC{0,60}") {
             let _ = Mailbox::parse(&text);
         }
     }

@@ -1,4 +1,4 @@
-//! Pure types and decisions: no I/O, no framework.
+//! Pure types and rules. Only the time-zone data is read from the system; no framework.
 
 pub mod accent;
 pub mod api_token;
@@ -9,6 +9,7 @@ pub mod database_url;
 pub mod delivery;
 pub mod dkim_selector;
 pub mod email_address;
+pub mod enum_text;
 pub mod host_port;
 pub mod ids;
 pub mod issue;
@@ -19,4 +20,5 @@ pub mod signed_token;
 pub mod smtp_url;
 pub mod subscriber;
 pub mod subscriber_token;
+pub mod time_zone;
 pub mod trusted_proxies;

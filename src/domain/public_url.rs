@@ -1,33 +1,42 @@
-//! Where readers find this newsletter on the web.
+//! Public address of the newsletter on the web.
 
 use std::fmt;
 
 use url::{Host, Url};
 
-/// The address under which every page and every link in a mail stands: http or https, a
-/// host, perhaps a path (`https://blog.com/weekly`), nothing after it. Kept without a
-/// slash at its end.
+/// Base URL of all pages and of all links in messages.
+///
+/// Has the scheme http or https, a host and optionally a path (`https://blog.com/weekly`),
+/// but no query or fragment. A trailing slash is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     url: Url,
     base: String,
 }
 
+/// Error of [`PublicUrl::parse`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublicUrlError {
+    /// The text is not an http or https URL with a host.
     #[error(
-        "'{0}' is no web address; expected one like https://news.example.com or https://example.com/weekly"
+        "'{0}' is not a web address; expected one like https://news.example.com or https://example.com/weekly"
     )]
     Form(String),
-    #[error("a user name or password does not belong in it")]
+    /// The URL has a user name or password.
+    #[error("the address contains a user name or password; expected only host and path")]
     Credentials,
-    #[error("'?' and '#' do not belong in it")]
+    /// The URL has a query or a fragment.
+    #[error("the address contains '?' or '#'; expected only host and path")]
     Query,
 }
 
 impl PublicUrl {
+    /// Parses a public URL.
+    ///
     /// # Errors
-    /// What is wrong with `text`. It is quoted only where it holds no password.
+    /// Returns [`PublicUrlError::Credentials`], without quoting `text`, if it has a user name or
+    /// password, [`PublicUrlError::Query`] if it has a query or fragment, and
+    /// [`PublicUrlError::Form`] if it is not an http or https URL with a host.
     pub fn parse(text: &str) -> Result<Self, PublicUrlError> {
         let text = text.trim();
         let form = || PublicUrlError::Form(text.to_owned());
@@ -45,41 +54,46 @@ impl PublicUrl {
         Ok(Self { url, base })
     }
 
-    /// The link to `path`, which is relative to this address: `confirm/abc`.
+    /// Returns the URL of `path`, which is relative to this URL: `confirm/abc`.
     pub fn join(&self, path: &str) -> String {
         format!("{}/{}", self.base, path.trim_start_matches('/'))
     }
 
-    /// What every route begins with: empty, or like `/weekly`.
+    /// Returns the prefix of every route: empty, or like `/weekly`.
     pub fn path_prefix(&self) -> &str {
         self.url.path().trim_end_matches('/')
     }
 
+    /// Returns the host name or IP address.
     pub fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default()
     }
 
+    /// Returns whether the scheme is https.
     pub fn is_https(&self) -> bool {
         self.url.scheme() == "https"
     }
 
-    /// Whether only this machine can follow the links: they must not be mailed to others.
+    /// Returns whether the links work on this machine only, so that they must not be sent.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.url)
     }
 
+    /// Returns the parsed URL.
     pub fn as_url(&self) -> &Url {
         &self.url
     }
 
-    /// Without a slash at its end.
+    /// Returns the URL without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.base
     }
 }
 
-/// Whether a URL's host is this machine: `localhost` (RFC 6761 §6.3), `127.0.0.0/8`, `::1`.
-/// Takes URLs of any scheme, whose IPv4 hosts the URL standard keeps as names.
+/// Returns whether the host is this machine: `localhost` (RFC 6761 §6.3), `127.0.0.0/8`, `::1`.
+///
+/// Accepts any scheme. For schemes other than http and https the URL standard does not parse
+/// IPv4 addresses, so those hosts are names.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -107,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn joins_under_its_path() {
+    fn join_keeps_the_path_prefix() {
         for (text, prefix, link) in [
             ("https://blog.com", "", "https://blog.com/confirm/abc"),
             ("https://blog.com/", "", "https://blog.com/confirm/abc"),
@@ -135,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_this_machine() {
+    fn loopback_hosts_are_recognized() {
         for (text, loopback) in [
             ("http://127.0.0.1:8080", true),
             ("http://127.9.9.9", true),
@@ -163,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn parse_invalid_url_returns_error() {
         for text in [
             "",
             "blog.com",

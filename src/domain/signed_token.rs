@@ -1,7 +1,7 @@
-//! Links that prove themselves: an HMAC over what they are for and whom they concern.
+//! Signed tokens: an HMAC over purpose and payload, as URL-safe text.
 //!
-//! A token is opaque URL-safe text. Nothing of it is stored, so nothing of it can
-//! leak from a backup; the key is named inside, so that old links outlive a new key.
+//! Tokens are not stored, so a database backup contains none. A token contains the id of its
+//! key, so that links stay valid after a new key was added.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,34 +11,41 @@ use subtle::ConstantTimeEq;
 
 use crate::domain::random::Random;
 
-/// What a token is good for. One for another purpose is as bad as a forged one.
+/// What a token is used for. A token for another purpose is rejected like a forged one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
+    /// Link to confirm a subscription.
     Confirm,
+    /// Link to unsubscribe.
     Unsubscribe,
+    /// Link to the preferences page.
     Preferences,
-    /// The form for another address, mailed to the one of before.
+    /// Link to the form for a new address, sent to the current one.
     ChangeAddress,
-    /// Proves the other address, mailed to it.
+    /// Link that confirms a new address, sent to it.
     NewAddress,
+    /// Link to download the stored data.
     Export,
+    /// Link to delete the stored data.
     Erase,
-    /// The hidden field that says when a form was shown.
-    FormStamp,
-    /// The short-lived cookie that carries an address from the form to `/check`.
+    /// Hidden form field with the time when the form was shown.
+    FormTiming,
+    /// Short-lived cookie that carries an address from the form to `/check`.
     CheckCookie,
-    /// The one-use fields of the desk's forms.
+    /// CSRF tokens in the forms of the admin UI.
     Csrf,
+    /// Message-IDs.
     MessageId,
-    /// The address that reports about one copy go to.
+    /// Return path of one delivery (VERP).
     ReturnPath,
-    /// What an erased reader leaves: enough to keep them out of an import, no more.
+    /// Hash of an erased address, which prevents that an import adds it again.
     Suppression,
-    /// A mailbox in the count of sign-up mails, or a reader in that of links.
+    /// Rate-limit key of a mailbox or a subscriber.
     Mailbox,
 }
 
 impl Purpose {
+    /// Returns the label in the HMAC. Changing one invalidates all tokens of that purpose.
     const fn label(self) -> &'static [u8] {
         match self {
             Self::Confirm => b"confirm",
@@ -48,7 +55,7 @@ impl Purpose {
             Self::NewAddress => b"new-address",
             Self::Export => b"export",
             Self::Erase => b"erase",
-            Self::FormStamp => b"form-stamp",
+            Self::FormTiming => b"form-stamp",
             Self::CheckCookie => b"check-cookie",
             Self::Csrf => b"csrf",
             Self::MessageId => b"message-id",
@@ -59,40 +66,46 @@ impl Purpose {
     }
 }
 
-/// A link that does not hold: forged, mangled, for something else, or too old. They
-/// are one error on purpose, since the answer to all of them must be the same.
+/// Error for a token that is forged, damaged, expired or for another purpose.
+///
+/// There is one error for all of them, because the response must be the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this link does not work (any more)")]
+#[error("the link is invalid or has expired")]
 pub struct TokenError;
 
+/// Error of [`SecretKeys::parse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    #[error("no key in it; expected lines of 64 hexadecimal digits")]
+    /// The file has no key.
+    #[error("the file contains no key; expected lines of 64 hexadecimal digits")]
     Empty,
-    #[error("line {0} is not 64 hexadecimal digits")]
+    /// This line, counted from 1, is not a key.
+    #[error("line {0} is not a key; expected 64 hexadecimal digits")]
     Line(usize),
 }
 
+/// Length of a key in bytes.
 const KEY_LEN: usize = 32;
-pub(crate) const NAME_LEN: usize = 4;
-/// 128 bits: beyond guessing, and short enough for a link.
+/// Length of the key id in a token, in bytes. Enough to tell the few keys of a file apart.
+pub(crate) const KEY_ID_LEN: usize = 4;
+/// Length of the MAC in a token, in bytes: 128 bits cannot be guessed and keep links short.
 pub(crate) const MAC_LEN: usize = 16;
 
 #[derive(Clone)]
 struct Key {
     bytes: [u8; KEY_LEN],
-    name: [u8; NAME_LEN],
+    id: [u8; KEY_ID_LEN],
 }
 
 impl Key {
     fn new(bytes: [u8; KEY_LEN]) -> Self {
-        let mut name = [0; NAME_LEN];
-        name.copy_from_slice(&digest(&bytes, &[b"key-name"])[..NAME_LEN]);
-        Self { bytes, name }
+        let mut id = [0; KEY_ID_LEN];
+        id.copy_from_slice(&digest(&bytes, &[b"key-name"])[..KEY_ID_LEN]);
+        Self { bytes, id }
     }
 }
 
-/// The secret key, and the ones before it, which only verify.
+/// The current secret key, and earlier keys that only verify.
 #[derive(Clone)]
 pub struct SecretKeys {
     current: Key,
@@ -106,6 +119,7 @@ impl std::fmt::Debug for SecretKeys {
 }
 
 impl SecretKeys {
+    /// Generates a new key.
     pub fn generate(random: &Random) -> Self {
         Self {
             current: Key::new(random.bytes()),
@@ -113,10 +127,11 @@ impl SecretKeys {
         }
     }
 
-    /// Reads a key file: a key a line in hexadecimal, the current one first.
+    /// Parses a key file: one key per line in hexadecimal, the current one first.
     ///
     /// # Errors
-    /// When there is no key, or a line is none.
+    /// Returns [`KeyError::Empty`] if there is no key, and [`KeyError::Line`] for the first line
+    /// that is not a key.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let mut keys = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -137,10 +152,10 @@ impl SecretKeys {
         })
     }
 
-    /// The key file's text.
+    /// Formats the keys as a key file.
     pub fn to_file_text(&self) -> String {
         let mut text = String::from(
-            "# Broadsheet's secret key. A new one goes on top; keep the old ones for old links.\n",
+            "# Secret key of Broadsheet. Put a new key on top; keep the old ones for old links.\n",
         );
         for key in std::iter::once(&self.current).chain(&self.old) {
             text.push_str(&hex::encode(key.bytes));
@@ -149,80 +164,89 @@ impl SecretKeys {
         text
     }
 
-    /// Names the current key without giving it away: kept in the database, so that a
-    /// wrong key is noticed before it breaks every link.
+    /// Returns a fingerprint of the current key, which does not reveal it.
+    ///
+    /// It is stored in the database, so that a wrong key file is detected at start.
     pub fn fingerprint(&self) -> String {
         fingerprint(&self.current)
     }
 
-    /// Whether `fingerprint` is of one of these keys.
+    /// Returns whether one of the keys has this fingerprint.
     pub fn has_fingerprint(&self, wanted: &str) -> bool {
-        self.all().any(|key| fingerprint(key) == wanted)
+        self.all_keys().any(|key| fingerprint(key) == wanted)
     }
 
-    /// The whole HMAC-SHA256 of `parts` under the current key, for ids and look-ups.
+    /// Returns the full HMAC-SHA256 of `parts` with the current key, for ids and lookups.
     pub fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
         mac(&self.current, purpose, parts)
     }
 
-    /// The same under each key, the current one first: to find what an old key wrote.
+    /// Returns the HMAC with each key, the current one first, to find values of earlier keys.
     pub fn macs(&self, purpose: Purpose, parts: &[&[u8]]) -> Vec<[u8; 32]> {
-        self.all().map(|key| mac(key, purpose, parts)).collect()
+        self.all_keys()
+            .map(|key| mac(key, purpose, parts))
+            .collect()
     }
 
-    /// A token over `payload` (which it carries) and `bound` (which it does not).
+    /// Creates a token that contains `payload` and is also bound to `bound`.
     pub fn sign(&self, purpose: Purpose, payload: &[u8], bound: &[u8]) -> String {
-        let mut token = Vec::with_capacity(NAME_LEN + payload.len() + MAC_LEN);
-        token.extend_from_slice(&self.current.name);
+        let mut token = Vec::with_capacity(KEY_ID_LEN + payload.len() + MAC_LEN);
+        token.extend_from_slice(&self.current.id);
         token.extend_from_slice(payload);
         token.extend_from_slice(&mac(&self.current, purpose, &[payload, bound])[..MAC_LEN]);
         URL_SAFE_NO_PAD.encode(token)
     }
 
-    /// What a token carries, unproven: look up what it is bound to, then [`Self::open`] it.
-    pub(crate) fn decode_unverified(token: &str) -> Result<Vec<u8>, TokenError> {
-        Claim::read(token).map(|claim| claim.payload)
-    }
-
-    /// The payload of a token that [`Self::seal`] made for this purpose.
+    /// Returns the payload without verifying the token, to look up what it is bound to.
+    ///
+    /// Call [`Self::verify`] before using it for anything else.
     ///
     /// # Errors
-    /// When it was not.
+    /// Returns [`TokenError`] if `token` does not have the form of a token.
+    pub(crate) fn decode_unverified(token: &str) -> Result<Vec<u8>, TokenError> {
+        TokenParts::decode(token).map(|parts| parts.payload)
+    }
+
+    /// Verifies a token of [`Self::sign`] and returns its payload.
+    ///
+    /// # Errors
+    /// Returns [`TokenError`] if `token` was not signed by one of the keys for this purpose,
+    /// payload and `bound`.
     pub fn verify(
         &self,
         purpose: Purpose,
         token: &str,
         bound: &[u8],
     ) -> Result<Vec<u8>, TokenError> {
-        let claim = Claim::read(token)?;
+        let parts = TokenParts::decode(token)?;
         let key = self
-            .all()
-            .find(|key| key.name == claim.key_name)
+            .all_keys()
+            .find(|key| key.id == parts.key_id)
             .ok_or(TokenError)?;
-        let expected = mac(key, purpose, &[&claim.payload, bound]);
-        let holds: bool = expected[..MAC_LEN].ct_eq(&claim.mac).into();
-        holds.then_some(claim.payload).ok_or(TokenError)
+        let expected = mac(key, purpose, &[&parts.payload, bound]);
+        let is_valid: bool = expected[..MAC_LEN].ct_eq(&parts.mac).into();
+        is_valid.then_some(parts.payload).ok_or(TokenError)
     }
 
-    fn all(&self) -> impl Iterator<Item = &Key> {
+    fn all_keys(&self) -> impl Iterator<Item = &Key> {
         std::iter::once(&self.current).chain(&self.old)
     }
 }
 
-/// A token taken apart.
-struct Claim {
-    key_name: [u8; NAME_LEN],
+/// Decoded parts of a token, not yet verified.
+struct TokenParts {
+    key_id: [u8; KEY_ID_LEN],
     payload: Vec<u8>,
     mac: [u8; MAC_LEN],
 }
 
-impl Claim {
-    fn read(token: &str) -> Result<Self, TokenError> {
+impl TokenParts {
+    fn decode(token: &str) -> Result<Self, TokenError> {
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| TokenError)?;
-        let (key_name, rest) = bytes.split_first_chunk().ok_or(TokenError)?;
+        let (key_id, rest) = bytes.split_first_chunk().ok_or(TokenError)?;
         let (payload, mac) = rest.split_last_chunk().ok_or(TokenError)?;
         Ok(Self {
-            key_name: *key_name,
+            key_id: *key_id,
             payload: payload.to_vec(),
             mac: *mac,
         })
@@ -240,9 +264,11 @@ fn mac(key: &Key, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
     digest(&key.bytes, &all)
 }
 
-/// Each part goes in behind its length, so that no two lists of parts look alike.
+/// Computes the HMAC-SHA256 of `parts`. Each part is preceded by its length, so that different
+/// lists of parts never have the same input.
 fn digest(key: &[u8; KEY_LEN], parts: &[&[u8]]) -> [u8; 32] {
-    // HMAC pads a short key with zeros to its block (RFC 2104 §2): done here, it cannot fail.
+    // HMAC pads a short key with zeros to its block size (RFC 2104 §2). Padding it here avoids
+    // the fallible constructor.
     let mut block = [0; 64];
     block[..KEY_LEN].copy_from_slice(key);
     let mut hmac = Hmac::<Sha256>::new(&block.into());
@@ -258,7 +284,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_file_says_which_line_is_wrong() {
+    fn key_file_error_has_the_invalid_line() {
         assert_eq!(
             SecretKeys::parse("# nothing\n").unwrap_err(),
             KeyError::Empty
@@ -277,14 +303,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_token_is_bound_to_must_be_the_same() {
+    fn verify_checks_purpose_and_bound_value() {
         let keys = SecretKeys::generate(&Random::seeded(1));
-        let token = keys.sign(Purpose::FormStamp, b"payload", b"bound");
+        let token = keys.sign(Purpose::FormTiming, b"payload", b"bound");
         assert_eq!(
-            keys.verify(Purpose::FormStamp, &token, b"bound").as_deref(),
+            keys.verify(Purpose::FormTiming, &token, b"bound")
+                .as_deref(),
             Ok(&b"payload"[..])
         );
-        assert!(keys.verify(Purpose::FormStamp, &token, b"other").is_err());
+        assert!(keys.verify(Purpose::FormTiming, &token, b"other").is_err());
         assert!(keys.verify(Purpose::Csrf, &token, b"bound").is_err());
     }
 }

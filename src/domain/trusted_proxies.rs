@@ -1,37 +1,41 @@
-//! Whose word is taken for whom a request is from.
+//! Reverse proxies that are trusted to name the client of a request.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// The reverse proxies whose `X-Forwarded-For` is believed.
+/// Addresses of the reverse proxies whose `X-Forwarded-For` header is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
+/// Error of [`TrustedProxies::parse`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no address or network; expected one like 127.0.0.1, 10.0.0.0/8 or fd00::/8")]
+#[error("'{0}' is not an address or network; expected one like 127.0.0.1, 10.0.0.0/8 or fd00::/8")]
 pub struct TrustedProxyError(String);
 
 impl TrustedProxies {
+    /// Parses IP addresses and networks in CIDR form (RFC 4632 §3.1).
+    ///
     /// # Errors
-    /// The first text that is neither an IP address nor a network in CIDR form (RFC 4632 §3.1).
+    /// Returns [`TrustedProxyError`] with the first text that is neither.
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, TrustedProxyError> {
         texts
             .into_iter()
-            .map(network)
+            .map(parse_network)
             .collect::<Result<_, _>>()
             .map(Self)
     }
 
-    /// Whether `ip` is one of them. An IPv4 address mapped into IPv6 (as a dual-stack
-    /// socket reports it) counts as IPv4.
+    /// Returns whether `ip` is a trusted proxy.
+    ///
+    /// An IPv4 address mapped into IPv6, as a dual-stack socket reports it, counts as IPv4.
     pub fn contains(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
         self.0.iter().any(|network| network.contains(&ip))
     }
 }
 
-fn network(text: &str) -> Result<IpNet, TrustedProxyError> {
+fn parse_network(text: &str) -> Result<IpNet, TrustedProxyError> {
     let text = text.trim();
     let address = text
         .parse::<IpAddr>()
@@ -46,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contains_addresses_and_networks() {
+    fn contains_matches_addresses_and_networks() {
         let proxies = TrustedProxies::parse(["127.0.0.1", "10.1.2.3/8", "fd00::/8"]).unwrap();
         for (ip, inside) in [
             ("127.0.0.1", true),
@@ -63,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn names_what_it_cannot_read() {
+    fn parse_error_has_the_invalid_text() {
         for text in ["", "localhost", "10.0.0.0/33", "10.0.0", "127.0.0.1:80"] {
             let error = TrustedProxies::parse(["::1", text]).unwrap_err();
             assert_eq!(error, TrustedProxyError(text.to_owned()));

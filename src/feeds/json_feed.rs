@@ -95,6 +95,6 @@ fn author(author: &Value, authors: &Value) -> Option<String> {
 }
 
 fn date(value: &Value) -> Option<Timestamp> {
-    let date = chrono::DateTime::parse_from_rfc3339(value.as_str()?.trim()).ok()?;
-    Some(date.to_utc().into())
+    let date: jiff::Timestamp = value.as_str()?.trim().parse().ok()?;
+    Some(date.into())
 }

@@ -97,7 +97,10 @@ fn post(entry: Entry, comments: Option<u32>, is_atom: bool) -> RawPost {
         content: content.unwrap_or_default(),
         images: images.into_iter().map(|(_, image)| image).collect(),
         author: entry.authors.into_iter().find_map(|person| person.name),
-        published_at: entry.published.or(entry.updated).map(Timestamp::from),
+        published_at: entry
+            .published
+            .or(entry.updated)
+            .map(|moment| Timestamp::from_millis(moment.timestamp_millis())),
         comments,
     }
 }

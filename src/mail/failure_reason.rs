@@ -1,27 +1,34 @@
-//! Why a copy did not arrive, as far as the server's last words tell it.
+//! Reason of a failed delivery, derived from the server's last reply.
 
 use crate::mail::reply::Enhanced;
 
-/// Each has plain words on the desk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
+/// Reason of a failed delivery. The admin UI has a description for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum FailureReason {
+    /// The mailbox does not exist.
     NoMailbox,
+    /// The domain does not exist or accepts no mail.
     NoDomain,
+    /// The mailbox is disabled.
     MailboxOff,
+    /// The mailbox is full.
     MailboxFull,
+    /// The message is too large.
     TooBig,
-    /// Policy, reputation, spam: about us, not about the reader.
+    /// Rejected by policy, reputation or a spam filter: about the sender, not the recipient.
     Unwelcome,
-    /// Refused for a while, and then it was too late.
+    /// Temporarily rejected until the retries ended.
     GaveUp,
-    /// No reply of the mail server's at all.
+    /// No reply from a server.
     NoAnswer,
+    /// Rejected for another reason.
     Refused,
 }
 
-impl Reason {
-    /// Reads `550 5.1.1 no such user` (RFC 3463, RFC 5248).
-    pub fn of(reply: &str) -> Self {
+impl FailureReason {
+    /// Classifies a reply like `550 5.1.1 no such user` (RFC 3463, RFC 5248).
+    pub fn from_reply(reply: &str) -> Self {
         let (code, text) = reply.split_once(' ').unwrap_or((reply, ""));
         let code: u16 = match code.parse() {
             Ok(code) if (200..600).contains(&code) => code,
@@ -41,18 +48,9 @@ impl Reason {
         }
     }
 
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NoMailbox => "no_mailbox",
-            Self::NoDomain => "no_domain",
-            Self::MailboxOff => "mailbox_off",
-            Self::MailboxFull => "mailbox_full",
-            Self::TooBig => "too_big",
-            Self::Unwelcome => "unwelcome",
-            Self::GaveUp => "gave_up",
-            Self::NoAnswer => "no_answer",
-            Self::Refused => "refused",
-        }
+    /// Returns the word for templates.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -61,8 +59,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_servers_words_have_a_reason() {
-        use Reason::*;
+    fn replies_are_classified_by_code() {
+        use FailureReason::*;
         for (reply, reason) in [
             ("550 5.1.1 <a@b.example>: unknown", NoMailbox),
             ("550 5.1.6 moved", NoMailbox),
@@ -84,7 +82,7 @@ mod tests {
             ("999 hm", NoAnswer),
             ("", NoAnswer),
         ] {
-            assert_eq!(Reason::of(reply), reason, "{reply}");
+            assert_eq!(FailureReason::from_reply(reply), reason, "{reply}");
         }
     }
 }

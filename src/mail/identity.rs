@@ -1,30 +1,33 @@
-//! Whose mail it is.
+//! Identity of the newsletter in its messages.
 
-use chrono_tz::Tz;
+use jiff::tz::TimeZone;
 
 use crate::domain::mailbox::Mailbox;
 use crate::domain::public_url::PublicUrl;
 use crate::mail::templates::{AlertEvent, AlertMail, Moment, NewsletterContext};
 
-/// What every mail of this newsletter has in common.
+/// Values that all messages of the newsletter have in common.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    pub masthead: NewsletterContext,
+    /// Values for the templates.
+    pub newsletter: NewsletterContext,
+    /// Sender.
     pub from: Mailbox,
+    /// Reply-To header; `None` for the sender.
     pub reply_to: Option<Mailbox>,
-    /// Where the links lead.
+    /// Base URL of the links.
     pub public_url: PublicUrl,
-    /// In which dates are told.
-    pub zone: Tz,
+    /// Time zone of dates.
+    pub zone: TimeZone,
 }
 
 impl Identity {
-    /// The mail that tells the owner of `event`.
-    pub fn alert(&self, event: AlertEvent) -> AlertMail {
+    /// Creates the message that notifies the operator of `event`.
+    pub fn alert_mail(&self, event: AlertEvent) -> AlertMail {
         AlertMail {
-            masthead: self.masthead.clone(),
-            at: event.at().map(|at| Moment::of(at, self.zone)),
-            desk_url: self.public_url.join(&event.path()),
+            masthead: self.newsletter.clone(),
+            at: event.at().map(|at| Moment::new(at, &self.zone)),
+            desk_url: self.public_url.join(&event.admin_path()),
             event,
         }
     }

@@ -1,13 +1,13 @@
-//! From words to the wire: templates, composing, SMTP, and what a server's reply means.
+//! Email: templates, message encoding, DKIM, SMTP, and classification of SMTP replies.
 //!
 //! ```text
-//! templates ─► Rendered ─► compose ─► FrozenMail ─ fill ─► bytes ─ dkim ─► transport: smtp or outbox
-//!                                                                             │
-//!                                                             reply ─► Report ◄┘
+//! templates ─► Rendered ─► compose ─► FrozenMail ─ render_for ─► bytes ─ dkim ─► transport: smtp or outbox
+//!                                                                                   │
+//!                                                               reply ─► SmtpResult ◄┘
 //! ```
 //!
-//! An issue is encoded once and frozen; for each reader only the few differing places
-//! are filled in. This room knows nothing of stores, settings or pages.
+//! An issue is encoded once and frozen; only the parts that differ between recipients are
+//! filled in for each of them. This module does not use the store, settings or pages.
 
 pub mod compose;
 pub mod dkim;

@@ -1,5 +1,4 @@
-//! Mail kept as files, for as long as no mail server is set: the same bytes, to be
-//! looked at.
+//! Outbox: messages written to files while no SMTP server is configured.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,31 +10,38 @@ use sha2::{Digest, Sha256};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryId;
 
-/// A folder of `.eml` files.
+/// A directory of `.eml` files.
 #[derive(Clone, Debug)]
 pub struct Outbox {
     dir: PathBuf,
 }
 
-/// The name of a mail in the outbox, like `20261120T100000.000Z-0123456789abcdef.eml`:
-/// sorts by time, is the same when a delivery is sent again, and cannot lead out of the
-/// folder.
+/// File name of a message, like `20261120T100000.000Z-0123456789abcdef.eml`.
+///
+/// It sorts by time, is the same when a delivery is repeated, and cannot leave the directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MailName(String);
 
+/// Error of [`MailName::parse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no mail has such a name")]
+#[error("not the name of a message in the outbox")]
 pub struct MailNameError;
 
 impl MailName {
-    pub fn of(delivery: &DeliveryId) -> Self {
+    /// Returns the name for a delivery.
+    pub fn for_delivery(delivery: &DeliveryId) -> Self {
         let hash = hex::encode(Sha256::digest(delivery.as_str()));
-        let time = delivery.created_at().to_utc().format("%Y%m%dT%H%M%S%.3fZ");
+        let time = delivery
+            .created_at()
+            .to_utc()
+            .strftime("%Y%m%dT%H%M%S%.3fZ");
         Self(format!("{time}-{}.eml", &hash[..16]))
     }
 
+    /// Parses a name, which may come from a URL.
+    ///
     /// # Errors
-    /// When `text`, which may come from the web, is not exactly such a name.
+    /// Returns [`MailNameError`] if `text` does not have exactly the form of a name.
     pub fn parse(text: &str) -> Result<Self, MailNameError> {
         const SHAPE: &[u8] = b"00000000T000000.000Z-xxxxxxxxxxxxxxxx.eml";
         let fits = |(byte, shape): (u8, &u8)| match shape {
@@ -50,70 +56,83 @@ impl MailName {
         }
     }
 
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// One line of the list.
+/// A message in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxEntry {
+    /// File name.
     pub name: MailName,
+    /// Address in the To header.
     pub to: String,
+    /// Subject.
     pub subject: String,
-    /// The mail's own date, if it has one that can be read.
+    /// Date header, if it is valid.
     pub date: Option<Timestamp>,
 }
 
-/// A piece of the list, the newest mail first.
+/// A page of the list, newest message first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxPage {
+    /// Messages on this page.
     pub entries: Vec<OutboxEntry>,
-    /// How many mails there are in all.
+    /// Number of all messages.
     pub total: usize,
 }
 
-/// A mail as a reader's program would take it apart.
+/// A parsed message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxMail {
+    /// File name, recipient, subject and date.
     pub entry: OutboxEntry,
-    /// The name, as it reads, and the address.
+    /// Decoded name and address of the sender.
     pub from: String,
-    /// As they stand in the source, names and values.
+    /// Names and values of all header fields, not decoded.
     pub headers: Vec<(String, String)>,
+    /// Text part.
     pub text: Option<String>,
+    /// HTML part.
     pub html: Option<String>,
+    /// The whole file.
     pub source: String,
 }
 
 impl Outbox {
+    /// Creates an outbox in `dir`, which need not exist yet.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
     }
 
+    /// Returns the directory.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Keeps a message. Once this returns it survives a power cut; before that it is
-    /// not there at all.
+    /// Stores a message atomically and durably: it is written to a temporary file, synced and
+    /// renamed.
     ///
     /// # Errors
-    /// What the file system says.
-    pub fn keep(&self, name: &MailName, message: &[u8]) -> io::Result<()> {
+    /// Returns the I/O error if the directory or file cannot be written.
+    pub fn store(&self, name: &MailName, message: &[u8]) -> io::Result<()> {
         fs::create_dir_all(&self.dir)?;
-        let unfinished = self.dir.join(format!(".{}.tmp", name.0));
-        let mut file = File::create(&unfinished)?;
+        let temporary = self.dir.join(format!(".{}.tmp", name.0));
+        let mut file = File::create(&temporary)?;
         file.write_all(message)?;
         file.sync_all()?;
-        fs::rename(&unfinished, self.dir.join(&name.0))?;
+        fs::rename(&temporary, self.dir.join(&name.0))?;
         File::open(&self.dir)?.sync_all()
     }
 
-    /// `count` mails from the `skip`th newest on.
+    /// Returns up to `count` messages after the `skip` newest ones.
+    ///
+    /// A directory that does not exist yet is empty.
     ///
     /// # Errors
-    /// What the file system says. A folder that is not there yet is merely empty.
+    /// Returns the I/O error if the directory or a file cannot be read.
     pub fn list(&self, skip: usize, count: usize) -> io::Result<OutboxPage> {
         let files = match fs::read_dir(&self.dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -135,7 +154,7 @@ impl Outbox {
         let mut entries = Vec::new();
         for name in names.into_iter().skip(skip).take(count) {
             let source = fs::read(self.dir.join(&name.0))?;
-            entries.push(entry(
+            entries.push(parse_entry(
                 name,
                 MessageParser::default().parse_headers(&source).as_ref(),
             ));
@@ -143,10 +162,10 @@ impl Outbox {
         Ok(OutboxPage { entries, total })
     }
 
-    /// One mail; `None` when there is none of this name.
+    /// Returns a message, or `None` if it does not exist.
     ///
     /// # Errors
-    /// What the file system says.
+    /// Returns the I/O error if the file cannot be read.
     pub fn read(&self, name: &MailName) -> io::Result<Option<OutboxMail>> {
         let source = match fs::read(self.dir.join(&name.0)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -155,12 +174,12 @@ impl Outbox {
         let message = MessageParser::default().parse(&source);
         let part = |body: fn(&Message<'_>) -> Option<String>| message.as_ref().and_then(body);
         Ok(Some(OutboxMail {
-            entry: entry(name.clone(), message.as_ref()),
-            from: part(|message| message.from()?.first().map(mailbox)).unwrap_or_default(),
+            entry: parse_entry(name.clone(), message.as_ref()),
+            from: part(|message| message.from()?.first().map(format_mailbox)).unwrap_or_default(),
             headers: message
                 .iter()
                 .flat_map(Message::headers_raw)
-                .map(header)
+                .map(unfold_header)
                 .collect(),
             text: part(|message| message.body_text(0).map(|text| text.into_owned())),
             html: part(|message| message.body_html(0).map(|html| html.into_owned())),
@@ -169,14 +188,14 @@ impl Outbox {
     }
 }
 
-fn header((name, value): (&str, &str)) -> (String, String) {
+fn unfold_header((name, value): (&str, &str)) -> (String, String) {
     (
         name.to_owned(),
         value.split_whitespace().collect::<Vec<_>>().join(" "),
     )
 }
 
-fn mailbox(from: &Addr<'_>) -> String {
+fn format_mailbox(from: &Addr<'_>) -> String {
     let address = from.address().unwrap_or_default();
     match from.name() {
         Some(name) => format!("{name} <{address}>"),
@@ -184,7 +203,7 @@ fn mailbox(from: &Addr<'_>) -> String {
     }
 }
 
-fn entry(name: MailName, message: Option<&Message<'_>>) -> OutboxEntry {
+fn parse_entry(name: MailName, message: Option<&Message<'_>>) -> OutboxEntry {
     let to = message.and_then(Message::to).and_then(Address::first);
     let date = message.and_then(Message::date);
     OutboxEntry {
@@ -208,22 +227,22 @@ mod tests {
     use super::*;
     use crate::domain::random::Random;
 
-    fn name(millis: i64, reader: &str) -> MailName {
+    fn name(millis: i64, subscriber: &str) -> MailName {
         let issue = Random::seeded(1).uuid_v7(Timestamp::from_millis(millis));
-        MailName::of(&DeliveryId::from_stored(format!("{issue}:{reader}")))
+        MailName::for_delivery(&DeliveryId::from_stored(format!("{issue}:{subscriber}")))
     }
 
     const MAIL: &[u8] = b"From: =?utf-8?b?TMOkYg==?= <news@example.com>\r\nTo: ada@example.org\r\nSubject: =?utf-8?b?w5xiZXI=?= us\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nplain\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>rich\r\n--b--\r\n";
 
     #[test]
-    fn what_is_kept_can_be_listed_and_read() {
+    fn stored_messages_can_be_listed_and_read() {
         let dir = tempfile::tempdir().unwrap();
         let outbox = Outbox::new(dir.path().join("deep/outbox"));
         assert_eq!(outbox.list(0, 10).unwrap().total, 0);
         let (first, second) = (name(1_000, "a:b"), name(2_000, "a:c"));
-        outbox.keep(&second, MAIL).unwrap();
-        outbox.keep(&first, b"no mail at all").unwrap();
-        outbox.keep(&first, MAIL).unwrap();
+        outbox.store(&second, MAIL).unwrap();
+        outbox.store(&first, b"no mail at all").unwrap();
+        outbox.store(&first, MAIL).unwrap();
         fs::write(outbox.dir().join("notes.txt"), "mine").unwrap();
 
         let page = outbox.list(0, 10).unwrap();
@@ -252,27 +271,27 @@ mod tests {
         assert_eq!(mail.headers[5].1, "multipart/alternative; boundary=b");
         assert_eq!(outbox.read(&name(3_000, "x")).unwrap(), None);
         let left = fs::read_dir(outbox.dir()).unwrap().count();
-        assert_eq!(left, 3, "nothing unfinished is left behind");
+        assert_eq!(left, 3, "no temporary file remains");
     }
 
     #[test]
-    fn a_folder_that_cannot_be_is_an_error() {
+    fn store_in_invalid_directory_returns_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let outbox = Outbox::new(file.path().join("outbox"));
-        assert!(outbox.keep(&name(0, "x"), MAIL).is_err());
+        assert!(outbox.store(&name(0, "x"), MAIL).is_err());
     }
 
     #[test]
-    fn garbage_in_a_file_is_shown_as_it_is() {
+    fn file_that_is_not_a_message_is_readable() {
         let dir = tempfile::tempdir().unwrap();
         let outbox = Outbox::new(dir.path());
-        outbox.keep(&name(0, "x"), b"\xff\xfe\0").unwrap();
+        outbox.store(&name(0, "x"), b"\xff\xfe\0").unwrap();
         assert_eq!(outbox.list(0, 1).unwrap().entries[0].to, "");
         assert!(outbox.read(&name(0, "x")).unwrap().is_some());
     }
 
     #[test]
-    fn names_are_one_per_delivery_and_sort_by_time() {
+    fn names_are_unique_per_delivery_and_sort_by_time() {
         assert_eq!(name(0, "a"), name(0, "a"));
         assert_ne!(name(0, "a"), name(0, "b"));
         assert!(name(999, "z") < name(1_000, "a"));
@@ -282,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_leads_out_of_the_folder() {
+    fn parse_name_that_leaves_directory_returns_error() {
         let good = name(0, "a").as_str().to_owned();
         for bad in [
             "",
@@ -300,9 +319,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_made_name_parses_and_no_other_has_a_slash(millis in 0i64..4_000_000_000_000, delivery in "\\PC{0,40}", other in "\\PC{0,50}") {
-            for made in [name(millis, &delivery), MailName::of(&DeliveryId::from_stored(delivery))] {
-                prop_assert_eq!(MailName::parse(made.as_str()), Ok(made.clone()));
+        fn generated_names_parse_and_have_no_slash(millis in 0i64..4_000_000_000_000, delivery in "\\PC{0,40}", other in "\\PC{0,50}") {
+            for generated in [name(millis, &delivery), MailName::for_delivery(&DeliveryId::from_stored(delivery))] {
+                prop_assert_eq!(MailName::parse(generated.as_str()), Ok(generated.clone()));
             }
             if let Ok(parsed) = MailName::parse(&other) {
                 prop_assert!(!parsed.as_str().contains(['/', '\\']));

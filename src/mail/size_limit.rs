@@ -1,39 +1,43 @@
-//! How large a mail may be: Gmail cuts off what is near 102 KB and hides the footer
-//! with its unsubscribe link.
+//! Size limit of an issue.
+//!
+//! Gmail clips messages near 102 KB, which hides the footer with the unsubscribe link.
 
 use crate::mail::compose::quoted_printable_len;
 
-/// What an issue should stay under, as the encoded HTML part, in bytes.
+/// Target size of the encoded HTML part, in bytes. Leaves room for tokens and rewritten links.
 pub const TARGET_BYTES: usize = 60_000;
-/// What no issue may exceed.
+/// Maximum size of the encoded HTML part, in bytes. Below the 102 KB at which Gmail clips.
 pub const MAX_BYTES: usize = 90_000;
 
-/// How many of an issue's posts go in.
+/// Number of posts that fit into an issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fit {
+    /// Number of posts.
     pub posts: usize,
-    /// Of the encoded HTML part.
+    /// Size of the encoded HTML part with these posts.
     pub bytes: usize,
 }
 
-/// Even one post makes the mail too large (an enormous note, or a template gone wrong).
+/// Error for an issue that is too large even with one post, for example because of its note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the mail would be {} KB, and mail programs cut off what is over {} KB", .bytes / 1000, MAX_BYTES / 1000)]
+#[error("the message would be {} KB; expected at most {} KB, because mail programs clip larger ones", .bytes / 1000, MAX_BYTES / 1000)]
 pub struct TooLarge {
+    /// Size of the encoded HTML part.
     pub bytes: usize,
 }
 
-/// The encoded size of an HTML part, in bytes.
+/// Returns the encoded size of an HTML part, in bytes.
 pub fn encoded_size(html: &str) -> usize {
     quoted_printable_len(html)
 }
 
-/// The most posts, of `posts` in all, with which the mail stays under [`BUDGET`]; one
-/// post may use all up to [`HARD_STOP`]. `size_with` tells the encoded size with the
-/// first n posts, and grows with n.
+/// Returns the maximum number of posts, up to `posts`, with which the message stays within
+/// [`TARGET_BYTES`]. A single post may use up to [`MAX_BYTES`].
+///
+/// `size_with` returns the encoded size with the first n posts and must not decrease with n.
 ///
 /// # Errors
-/// When even one is too large, or what `size_with` failed with.
+/// Returns [`TooLarge`] if one post exceeds [`MAX_BYTES`], or the error of `size_with`.
 pub fn max_posts_within<E: From<TooLarge>>(
     posts: usize,
     mut size_with: impl FnMut(usize) -> Result<usize, E>,
@@ -60,13 +64,13 @@ pub fn max_posts_within<E: From<TooLarge>>(
     if let Some(fit) = fits {
         return Ok(fit);
     }
-    let least = posts.min(1);
-    let bytes = size_with(least)?;
+    let single = posts.min(1);
+    let bytes = size_with(single)?;
     if bytes > MAX_BYTES {
         return Err(TooLarge { bytes }.into());
     }
     Ok(Fit {
-        posts: least,
+        posts: single,
         bytes,
     })
 }
@@ -75,49 +79,49 @@ pub fn max_posts_within<E: From<TooLarge>>(
 mod tests {
     use super::*;
 
-    fn with(frame: usize, each: usize, posts: usize) -> Result<Fit, TooLarge> {
+    fn fit(frame: usize, each: usize, posts: usize) -> Result<Fit, TooLarge> {
         max_posts_within(posts, |n| Ok(frame + n * each))
     }
 
     #[test]
-    fn takes_as_many_as_the_budget_holds() {
+    fn max_posts_within_fills_the_target_size() {
         assert_eq!(
-            with(5_000, 1_000, 10),
+            fit(5_000, 1_000, 10),
             Ok(Fit {
                 posts: 10,
                 bytes: 15_000
             })
         );
         assert_eq!(
-            with(10_000, 10_000, 5),
+            fit(10_000, 10_000, 5),
             Ok(Fit {
                 posts: 5,
                 bytes: 60_000
             })
         );
         assert_eq!(
-            with(10_000, 10_000, 6),
+            fit(10_000, 10_000, 6),
             Ok(Fit {
                 posts: 5,
                 bytes: 60_000
             })
         );
         assert_eq!(
-            with(10_000, 10_000, 400),
+            fit(10_000, 10_000, 400),
             Ok(Fit {
                 posts: 5,
                 bytes: 60_000
             })
         );
         assert_eq!(
-            with(10_000, 40_000, 3),
+            fit(10_000, 40_000, 3),
             Ok(Fit {
                 posts: 1,
                 bytes: 50_000
             })
         );
         assert_eq!(
-            with(10_000, 1, 0),
+            fit(10_000, 1, 0),
             Ok(Fit {
                 posts: 0,
                 bytes: 10_000
@@ -126,15 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn one_long_post_may_pass_the_budget_but_not_the_stop() {
+    fn single_post_may_exceed_target_but_not_maximum() {
         assert_eq!(
-            with(10_000, 70_000, 3),
+            fit(10_000, 70_000, 3),
             Ok(Fit {
                 posts: 1,
                 bytes: 80_000
             })
         );
-        assert_eq!(with(10_000, 80_001, 3), Err(TooLarge { bytes: 90_001 }));
-        assert_eq!(with(100_000, 1, 0), Err(TooLarge { bytes: 100_000 }));
+        assert_eq!(fit(10_000, 80_001, 3), Err(TooLarge { bytes: 90_001 }));
+        assert_eq!(fit(100_000, 1, 0), Err(TooLarge { bytes: 100_000 }));
     }
 }

@@ -135,9 +135,9 @@ impl Channel {
 }
 
 async fn write_to_outbox(outbox: Outbox, delivery: &DeliveryId, message: Vec<u8>) -> SmtpResult {
-    let name = MailName::of(delivery);
+    let name = MailName::for_delivery(delivery);
     // On a blocking thread, so that disk I/O does not block other tasks.
-    let written = tokio::task::spawn_blocking(move || outbox.keep(&name, &message).map(|()| name))
+    let written = tokio::task::spawn_blocking(move || outbox.store(&name, &message).map(|()| name))
         .await
         .unwrap_or_else(|error| Err(std::io::Error::other(error)));
     match written {

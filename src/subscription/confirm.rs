@@ -27,7 +27,7 @@ impl SubscriptionService {
             .subscriber(&claimed)
             .await?
             .ok_or(LinkError::Invalid)?;
-        let expires_at = self.keys.open_confirmation(token, &subscriber.nonce)?;
+        let expires_at = self.keys.verify_confirmation(token, &subscriber.nonce)?;
         if subscriber.state == SubscriberState::Confirmed {
             return Ok(Confirmation::AlreadyConfirmed(subscriber));
         }

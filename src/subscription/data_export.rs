@@ -1,6 +1,5 @@
 //! Export of all data stored about one subscriber (GDPR Art. 15 and 20).
 
-use chrono::SecondsFormat;
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
@@ -93,5 +92,5 @@ impl From<DeliveryRow> for Mail {
 }
 
 fn rfc3339(at: Timestamp) -> String {
-    at.to_utc().to_rfc3339_opts(SecondsFormat::Secs, true)
+    at.to_rfc3339()
 }

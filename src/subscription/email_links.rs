@@ -175,7 +175,9 @@ impl SubscriptionService {
         let claimed = self.keys.claimed_subscriber(token)?;
         let subscriber = self.store.subscriber(&claimed).await?;
         let subscriber = subscriber.ok_or(LinkError::Invalid)?;
-        let (expires_at, data) = self.keys.open_timed(purpose, token, &subscriber.nonce)?;
+        let (expires_at, data) =
+            self.keys
+                .verify_expiring_token(purpose, token, &subscriber.nonce)?;
         if expires_at <= self.now() {
             return Err(LinkError::Invalid);
         }

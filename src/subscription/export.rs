@@ -1,7 +1,5 @@
 //! Export of subscribers as a CSV file (RFC 4180).
 
-use chrono::SecondsFormat;
-
 use crate::domain::clock::Timestamp;
 use crate::domain::csv;
 use crate::store::{PageDirection, StoreError, SubscriberFilter, SubscriberRow};
@@ -61,7 +59,7 @@ impl CsvExport {
     /// stored value cannot be parsed.
     pub async fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         let (direction, mut chunk) = match &self.position {
-            Position::Start => (PageDirection::First, csv::line(HEADERS)),
+            Position::Start => (PageDirection::First, csv::encode_record(HEADERS)),
             Position::After(row) => (PageDirection::After(&row.place), Vec::new()),
             Position::Done => return Ok(None),
         };
@@ -81,14 +79,15 @@ impl CsvExport {
 }
 
 fn csv_line(row: &SubscriberRow) -> Vec<u8> {
-    let rfc3339 = |at: Timestamp| at.to_utc().to_rfc3339_opts(SecondsFormat::Secs, true);
-    csv::line([
+    csv::encode_record([
         row.address.as_str(),
         row.name.as_deref().unwrap_or_default(),
         row.state.as_str(),
-        &rfc3339(row.since),
+        &row.since.to_rfc3339(),
         &row.source,
-        &rfc3339(row.created_at),
-        &row.confirmed_at.map(rfc3339).unwrap_or_default(),
+        &row.created_at.to_rfc3339(),
+        &row.confirmed_at
+            .map(Timestamp::to_rfc3339)
+            .unwrap_or_default(),
     ])
 }

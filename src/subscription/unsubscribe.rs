@@ -47,7 +47,7 @@ impl SubscriptionService {
         purpose: Purpose,
         token: &str,
     ) -> Result<Subscriber, LinkError> {
-        let id = self.keys.open_reader_token(purpose, token)?;
+        let id = self.keys.verify_subscriber_token(purpose, token)?;
         self.store.subscriber(&id).await?.ok_or(LinkError::Invalid)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use chrono::NaiveDate;
+use jiff::civil::ISOWeekDate;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::schedule::Recurrence;
@@ -113,11 +113,13 @@ impl AppState {
 }
 
 fn build_site(services: &Services) -> Site {
-    let newsletter = services.digests.identity.masthead.clone();
-    let weekday = match services.schedule.rhythm() {
+    let newsletter = services.digests.identity.newsletter.clone();
+    let weekday = match services.schedule.recurrence() {
         Recurrence::Weekly(day) if services.schedule_enabled => {
             // The week is arbitrary: only the name of the day is used.
-            NaiveDate::from_isoywd_opt(2026, 1, day).map(|date| date.format("%A").to_string())
+            ISOWeekDate::new(2026, 1, day)
+                .ok()
+                .map(|week| week.date().strftime("%A").to_string())
         }
         _ => None,
     };
@@ -130,7 +132,7 @@ fn build_site(services: &Services) -> Site {
         public_url: public_url.as_str().to_owned(),
         base: public_url.path_prefix().to_owned(),
         weekday,
-        zone: services.schedule.zone(),
+        zone: services.schedule.zone().clone(),
     }
 }
 

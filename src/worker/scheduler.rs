@@ -8,6 +8,7 @@ use crate::digest::{DigestService, DraftError, FeedResult, PublishError, Publish
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::schedule::{Due, Schedule};
 use crate::domain::issue::slot::Slot;
+use crate::domain::time_zone::time_zone_name;
 use crate::mail::templates::FailedFeed;
 use crate::store::StoreError;
 use crate::worker::alerts::Alerts;
@@ -144,7 +145,7 @@ impl Scheduler {
         let ScheduleConfig {
             schedule, catch_up, ..
         } = &self.config;
-        let name = format!("{} {}", schedule.cron(), schedule.zone());
+        let name = format!("{} {}", schedule.cron(), time_zone_name(schedule.zone()));
         let set_at = self.digests.store.schedule_set_at(&name, now).await?;
         let last_slot = self.digests.store.last_slot().await?;
         Ok(schedule.due(now, set_at, last_slot, *catch_up))

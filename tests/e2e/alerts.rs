@@ -32,7 +32,7 @@ async fn of_each_issues_result_once_however_many_processes_see_it() {
     let received = server.wait_for(3).await;
     let alert = told(&received)[0];
     let mail = parse(&alert.message);
-    assert_eq!(mail.subject(), Some("No. 1 went out to 2"));
+    assert_eq!(mail.subject(), Some("No. 1 was sent to 2"));
     let text = plain_text(&mail);
     assert!(
         text.contains("2 delivered") && text.contains("/weekly/admin/issues/1"),
@@ -65,6 +65,9 @@ async fn of_a_paused_issue_with_the_servers_words_while_readers_are_refused() {
     let received = server.wait_for(1).await;
     assert!(refused.load(Ordering::Relaxed) > 0);
     let mail = parse(&told(&received)[0].message);
-    assert_eq!(mail.subject(), Some("No. 1 is paused and needs you"));
+    assert_eq!(
+        mail.subject(),
+        Some("No. 1 is paused and needs your attention")
+    );
     assert!(plain_text(&mail).contains("530 5.7.0 Log in first"));
 }

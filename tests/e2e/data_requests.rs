@@ -53,7 +53,7 @@ async fn a_reader_moves_gets_their_data_and_is_erased() {
     );
     let (to, told) = mail(&server, 4).await;
     assert_eq!(to, ADA);
-    assert!(told.contains("goes to another address") && !told.contains(NEW));
+    assert!(told.contains("now goes to another address") && !told.contains(NEW));
     assert_eq!(state_of(&newsletter, ADA).await, "");
     assert_eq!(state_of(&newsletter, NEW).await, "confirmed");
 

@@ -69,7 +69,7 @@ async fn create(
         ));
     }
     let result = json!({
-        "id": token.id.to_string(), "name": token.name.as_str(), "scopes": token.scopes.words(),
+        "id": token.id.to_string(), "name": token.name.as_str(), "scopes": token.scopes.names(),
         "token": token.secret.expose(), "expires_at": token.expires_at.map(Timestamp::as_millis),
     });
     context
@@ -86,7 +86,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
     for token in app.store.api_tokens().await? {
         let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
         let result = json!({
-            "id": token.id.to_string(), "name": token.name.as_str(), "scopes": token.scopes.words(),
+            "id": token.id.to_string(), "name": token.name.as_str(), "scopes": token.scopes.names(),
             "state": token.validity(now).as_str(), "created_at": token.created_at.as_millis(),
             "created_by": token.created_by, "last_used_at": millis(token.last_used_at),
             "expires_at": millis(token.expires_at), "revoked_at": millis(token.revoked_at),
@@ -100,9 +100,9 @@ async fn list(context: &Context) -> Result<(), CliError> {
 }
 
 fn token_text(token: &ApiToken, now: Timestamp) -> String {
-    let day = |at: Timestamp| at.to_utc().format("%Y-%m-%d").to_string();
+    let day = |at: Timestamp| at.to_utc().strftime("%Y-%m-%d").to_string();
     let used = match token.last_used_at {
-        Some(at) => format!("used {}", at.to_utc().format("%Y-%m-%d %H:%M")),
+        Some(at) => format!("used {}", at.to_utc().strftime("%Y-%m-%d %H:%M")),
         None => "never used".to_owned(),
     };
     let validity = match (token.validity(now), token.revoked_at, token.expires_at) {

@@ -69,7 +69,6 @@ impl SampleBlog {
         let posts = stored.into_iter().map(|post| Post {
             date: now
                 .minus(Duration::from_secs(post.hours_ago * 3600))
-                .to_utc()
                 .to_rfc2822(),
             slug: post.slug,
             author: post.author,

@@ -23,7 +23,7 @@ fn candidate(title: &str, age: Duration, offered: u32) -> Candidate {
         minutes: None,
         published_at: at,
         first_seen_at: at,
-        offered,
+        times_offered: offered,
     };
     Candidate {
         post,
@@ -221,8 +221,8 @@ fn pinned_post_is_first_and_added_post_is_included() {
     candidates.push(candidate("old", 100 * DAY, 3));
     let (c, old) = (id(&candidates, "c"), id(&candidates, "old"));
     let mut edits = DraftEdits::default();
-    edits.on(c, |edit| edit.is_pinned = true);
-    edits.on(old, |edit| edit.is_added = true);
+    edits.update(c, |edit| edit.is_pinned = true);
+    edits.update(old, |edit| edit.is_added = true);
     let selection = select(candidates.clone(), &edits, &rules(3), now());
     assert_eq!(titles(&selection), "c a old");
     let reason = |index: usize| selection.chosen[index].1.to_string();
@@ -240,7 +240,7 @@ fn pinned_post_is_first_and_added_post_is_included() {
 fn edited_text_replaces_changed_feed_text() {
     let mut candidates = posts(&["a"]);
     let mut edits = DraftEdits::default();
-    edits.on(id(&candidates, "a"), |edit| {
+    edits.update(id(&candidates, "a"), |edit| {
         edit.title = Title::parse("Mine").ok();
         edit.excerpt = Excerpt::parse("").ok();
     });

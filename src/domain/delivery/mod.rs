@@ -1,4 +1,4 @@
-//! Deliveries: one row per message and recipient, with kind and state.
+//! Deliveries: one message to one recipient.
 
 pub mod in_doubt;
 pub mod outcome;
@@ -13,13 +13,12 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use crate::domain::clock::Timestamp;
+use crate::domain::enum_text::{ParseEnumError, parse_enum};
 use crate::domain::ids::{IssueId, SubscriberId};
 use crate::domain::signed_token::Purpose;
 
-/// Primary key of a delivery.
-///
-/// `issue:subscriber` for an issue, so that a subscriber cannot get two deliveries of one
-/// issue; a version 7 UUID for other mail.
+/// Key of a delivery: `issue:subscriber` for an issue, which makes it unique per subscriber,
+/// and a UUID for every other message.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(String);
 
@@ -29,25 +28,23 @@ impl DeliveryId {
         Self(format!("{issue}:{subscriber}"))
     }
 
-    /// Wraps a stored key without validation.
+    /// Creates a key from its stored form.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// Returns the key as it is stored.
+    /// Returns the stored form.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns when the issue or the other mail was created.
-    ///
-    /// The time is that of the version 7 UUID with which the key begins; 1970 if there is none.
+    /// Returns when the message or its issue was created, from the UUID at the start of the key.
     pub fn created_at(&self) -> Timestamp {
-        let prefix = self.0.get(..Hyphenated::LENGTH);
-        let uuid = prefix.and_then(|text| Uuid::try_parse(text).ok());
-        let created = uuid.and_then(|uuid| uuid.get_timestamp());
-        created.map_or(Timestamp::EPOCH, |created| {
-            let (seconds, nanos) = created.to_unix();
+        let uuid_text = self.0.get(..Hyphenated::LENGTH);
+        let uuid = uuid_text.and_then(|text| Uuid::try_parse(text).ok());
+        let made = uuid.and_then(|uuid| uuid.get_timestamp());
+        made.map_or(Timestamp::EPOCH, |made| {
+            let (seconds, nanos) = made.to_unix();
             let millis = seconds * 1000 + u64::from(nanos / 1_000_000);
             Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
         })
@@ -60,77 +57,101 @@ impl fmt::Display for DeliveryId {
     }
 }
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $error:ident, $message:literal { $($(#[$vdoc:meta])* $variant:ident => $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant),+ }
-
-        #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-        #[error($message)]
-        pub struct $error(String);
-
-        impl $name {
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            pub fn parse(text: &str) -> Result<Self, $error> {
-                match text {
-                    $($word => Ok(Self::$variant),)+
-                    other => Err($error(other.to_owned())),
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
+/// Why a message is sent.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum DeliveryKind {
+    /// An issue.
+    Issue,
+    /// Asks a new subscriber to confirm the subscription.
+    Confirmation,
+    /// Reply to a sign-up with an address that is already subscribed.
+    AlreadySubscribed,
+    /// Preview of the next issue, to an address that the editor enters.
+    Test,
+    /// Notifies the operator of an event.
+    Alert,
+    /// Message to a subscriber about their own data: see [`SubscriberMail`].
+    #[strum(serialize = "reader_link")]
+    SubscriberLink,
 }
 
-pub(crate) use words;
+impl DeliveryKind {
+    /// Every variant, in the order of declaration.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-words! {
-    /// What kind of mail a delivery contains.
-    DeliveryKind, DeliveryKindError, "'{0}' is not a valid delivery kind; expected issue, confirmation, already_subscribed, test, alert or reader_link" {
-        /// An issue to a subscriber.
-        Issue => "issue",
-        /// Asks a new subscriber to confirm.
-        Confirmation => "confirmation",
-        /// Reply to a sign-up with an address that is already subscribed.
-        AlreadySubscribed => "already_subscribed",
-        /// Test message of the draft, to an address that the editor enters.
-        Test => "test",
-        /// Notification to the operator.
-        Alert => "alert",
-        /// Self-service mail to a subscriber; its subject is a [`SubscriberMail`].
-        SubscriberLink => "reader_link",
+    /// Returns the word under which it is stored.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// Parses the word under which it is stored.
+    ///
+    /// # Errors
+    /// Returns [`ParseEnumError`] if `text` is not one of the words.
+    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
+        parse_enum("kind of delivery", text)
     }
 }
 
-words! {
-    /// Subject of a self-service mail ([`DeliveryKind::SubscriberLink`]).
-    SubscriberMail, SubscriberMailError, "'{0}' is not a valid self-service mail; expected change_address, new_address, address_changed, export or erase" {
-        /// Link to the form that changes the address.
-        ChangeAddress => "change_address",
-        /// Link that confirms the new address, sent to it.
-        NewAddress => "new_address",
-        /// Notice to the previous address after a change. Contains no link.
-        AddressChanged => "address_changed",
-        /// Link to the export of the subscriber's data.
-        Export => "export",
-        /// Link that erases the subscriber's data.
-        Erase => "erase",
-    }
+/// What a message of the kind [`DeliveryKind::SubscriberLink`] is about.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum SubscriberMail {
+    /// Link to the form for a new address, sent to the current address.
+    ChangeAddress,
+    /// Link that confirms the new address, sent to it.
+    NewAddress,
+    /// Notice to the previous address after a change. Without a link.
+    AddressChanged,
+    /// Link to download the subscriber's data.
+    Export,
+    /// Link to delete the subscriber's data.
+    Erase,
 }
 
 impl SubscriberMail {
-    /// Returns the purpose of the link's token; `None` if the mail contains no link.
+    /// Every variant, in the order of declaration.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// Returns the word under which it is stored.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// Parses the word under which it is stored.
+    ///
+    /// # Errors
+    /// Returns [`ParseEnumError`] if `text` is not one of the words.
+    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
+        parse_enum("kind of subscriber message", text)
+    }
+
+    /// Returns the purpose of the token in the message's link, or `None` without a link.
     pub const fn purpose(self) -> Option<Purpose> {
         match self {
             Self::ChangeAddress => Some(Purpose::ChangeAddress),
@@ -142,25 +163,55 @@ impl SubscriberMail {
     }
 }
 
-words! {
-    /// State of a delivery.
-    DeliveryState, DeliveryStateError, "'{0}' is not a valid delivery state; expected queued, leased, sending, deferred, delivered, bounced, skipped or in_doubt" {
-        /// Due, and not claimed by a worker.
-        Queued => "queued",
-        /// Claimed by a worker, and not started.
-        Leased => "leased",
-        /// A connection may have started it; a crash leaves it in doubt.
-        Sending => "sending",
-        /// Rejected for now; retried at its due time.
-        Deferred => "deferred",
-        /// Accepted by the server.
-        Delivered => "delivered",
-        /// Rejected permanently.
-        Bounced => "bounced",
-        /// Not sent, because it was no longer wanted.
-        Skipped => "skipped",
-        /// Sent, and the reply was lost.
-        InDoubt => "in_doubt",
+/// State of a delivery.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum DeliveryState {
+    /// Waits to be claimed by a worker.
+    Queued,
+    /// Claimed by a worker; sending has not started.
+    Leased,
+    /// Being sent on a connection. A crash leaves the delivery in doubt.
+    Sending,
+    /// Temporarily rejected; retried when it is due.
+    Deferred,
+    /// Accepted by the SMTP server.
+    Delivered,
+    /// Permanently rejected, or given up.
+    Bounced,
+    /// No longer wanted before sending started.
+    Skipped,
+    /// The server may have accepted the message, but its reply was lost.
+    InDoubt,
+}
+
+impl DeliveryState {
+    /// Every variant, in the order of declaration.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// Returns the word under which it is stored.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// Parses the word under which it is stored.
+    ///
+    /// # Errors
+    /// Returns [`ParseEnumError`] if `text` is not one of the words.
+    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
+        parse_enum("delivery state", text)
     }
 }
 
@@ -176,13 +227,9 @@ mod tests {
         for kind in DeliveryKind::ALL {
             assert_eq!(DeliveryKind::parse(kind.as_str()), Ok(*kind));
         }
-        for subject in SubscriberMail::ALL {
-            assert_eq!(SubscriberMail::parse(subject.as_str()), Ok(*subject));
+        for about in SubscriberMail::ALL {
+            assert_eq!(SubscriberMail::parse(about.as_str()), Ok(*about));
         }
-    }
-
-    #[test]
-    fn unknown_state_error_lists_valid_states() {
         assert_eq!(
             DeliveryState::parse("lost").unwrap_err().to_string(),
             "'lost' is not a valid delivery state; expected queued, leased, sending, deferred, delivered, bounced, skipped or in_doubt"

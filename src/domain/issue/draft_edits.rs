@@ -1,48 +1,57 @@
-//! What the editor changed about the next issue. Nothing of the posts is copied: what
-//! the feeds bring later still flows in, and what the editor said stays on top.
+//! The editor's changes to the next issue.
+//!
+//! Posts are not copied: later changes of the feeds still appear, with the editor's changes
+//! applied on top.
 
 use std::collections::BTreeMap;
 
 use crate::domain::issue::post::{Post, PostId};
 use crate::domain::issue::text::{Excerpt, Note, Preheader, Subject, Title};
 
+/// All changes to one draft.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DraftEdits {
-    /// Grows with every change: who saves a form that was made from an older one is told.
+    /// Incremented with every change; a form based on an older version is rejected.
     pub version: i64,
+    /// Subject; `None` for the default.
     pub subject: Option<Subject>,
+    /// Preview text; `None` for the titles of the posts.
     pub preheader: Option<Preheader>,
+    /// Note above the posts.
     pub note: Option<Note>,
+    /// Changes by post.
     pub posts: BTreeMap<PostId, PostEdit>,
 }
 
-/// What the editor said of one post.
+/// Changes to one post.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PostEdit {
-    /// Where it stands, counted from 1; posts without a place follow by the rule.
-    pub place: Option<u32>,
-    /// Not in this issue, nor in a later one.
+    /// Fixed position, from 1; posts without a position follow in automatic order.
+    pub position: Option<u32>,
+    /// Excluded from this issue and all later ones.
     pub is_hidden: bool,
-    /// Before all others.
+    /// Placed before all other posts.
     pub is_pinned: bool,
-    /// In, whatever the rule says.
+    /// Included even if the automatic selection leaves it out.
     pub is_added: bool,
+    /// Title; `None` for the title in the feed.
     pub title: Option<Title>,
-    /// May be empty: no excerpt.
+    /// Excerpt; `None` for the one in the feed, an empty text for none.
     pub excerpt: Option<Excerpt>,
 }
 
 impl PostEdit {
-    /// Whether the editor put the post into the issue, whatever the rule says.
+    /// Returns whether the editor included the post regardless of the automatic selection.
     pub fn is_picked(&self) -> bool {
-        !self.is_hidden && (self.is_pinned || self.is_added || self.place.is_some())
+        !self.is_hidden && (self.is_pinned || self.is_added || self.position.is_some())
     }
 
+    /// Returns whether the title or the excerpt was changed.
     pub fn has_text(&self) -> bool {
         self.title.is_some() || self.excerpt.is_some()
     }
 
-    /// Puts the editor's words in place of the feed's.
+    /// Replaces the texts of `post` with the editor's.
     pub fn apply_to(&self, post: &mut Post) {
         if let Some(title) = &self.title {
             post.title = title.as_str().to_owned();
@@ -54,12 +63,13 @@ impl PostEdit {
 }
 
 impl DraftEdits {
-    pub fn of(&self, post: &PostId) -> PostEdit {
+    /// Returns the changes to `post`; the default if there are none.
+    pub fn for_post(&self, post: &PostId) -> PostEdit {
         self.posts.get(post).cloned().unwrap_or_default()
     }
 
-    /// Changes what is said of a post; what says nothing is forgotten.
-    pub fn on(&mut self, post: PostId, change: impl FnOnce(&mut PostEdit)) {
+    /// Applies `change` to the changes of `post`, and removes them if they equal the default.
+    pub fn update(&mut self, post: PostId, change: impl FnOnce(&mut PostEdit)) {
         let edit = self.posts.entry(post).or_default();
         change(edit);
         if *edit == PostEdit::default() {
@@ -67,56 +77,62 @@ impl DraftEdits {
         }
     }
 
-    /// Takes a post out, and from its place; its words stay.
+    /// Hides a post and clears its position. Changed texts are kept.
     pub fn hide(&mut self, post: PostId) {
-        self.on(post, |edit| {
+        self.update(post, |edit| {
             edit.is_hidden = true;
             edit.is_pinned = false;
-            edit.place = None;
+            edit.position = None;
         });
     }
 
-    /// Swaps two neighbours. They, what stands before them and what had a place get fixed
-    /// places; what follows stays with the rule, so that newer posts can still come in.
+    /// Swaps the posts at `upper` and `upper + 1` of `order`.
+    ///
+    /// Both posts, all posts before them and all posts up to the last fixed one get fixed
+    /// positions. The following posts stay in automatic order, so that newer posts can still
+    /// be placed before them.
     pub fn swap(&mut self, order: &[PostId], upper: usize) {
         let mut order = order.to_vec();
         if upper + 1 >= order.len() {
             return;
         }
         order.swap(upper, upper + 1);
-        let has_place = |post: &PostId| self.of(post).place.is_some();
-        let last = order.iter().rposition(has_place).unwrap_or(0);
+        let has_position = |post: &PostId| self.for_post(post).position.is_some();
+        let last = order.iter().rposition(has_position).unwrap_or(0);
         let fixed = order.into_iter().take(last.max(upper + 1) + 1);
-        for (place, post) in (1..).zip(fixed) {
-            self.on(post, |edit| edit.place = Some(place));
+        for (position, post) in (1..).zip(fixed) {
+            self.update(post, |edit| edit.position = Some(position));
         }
     }
 
-    /// Gives all places back to the rule.
+    /// Returns all posts to the automatic order.
     pub fn clear_positions(&mut self) {
-        let placed: Vec<PostId> = self.posts.keys().copied().collect();
-        for post in placed {
-            self.on(post, |edit| edit.place = None);
+        let posts: Vec<PostId> = self.posts.keys().copied().collect();
+        for post in posts {
+            self.update(post, |edit| edit.position = None);
         }
     }
 
-    pub fn has_places(&self) -> bool {
-        self.posts.values().any(|edit| edit.place.is_some())
+    /// Returns whether a post has a fixed position.
+    pub fn has_positions(&self) -> bool {
+        self.posts.values().any(|edit| edit.position.is_some())
     }
 
-    /// What is left once an issue of these posts is made: its words and places are used
-    /// up; what was said of posts that stay outside still holds.
+    /// Returns the changes that remain after an issue with `posts` was frozen.
+    ///
+    /// Subject, preheader, note, positions and the changes to these posts are consumed;
+    /// changes to other posts are kept.
     pub fn carry_over(&self, posts: &[Post]) -> Self {
-        let mut left = Self {
+        let mut remaining = Self {
             version: self.version + 1,
             posts: self.posts.clone(),
             ..Self::default()
         };
         for post in posts {
-            left.posts.remove(&post.id);
+            remaining.posts.remove(&post.id);
         }
-        left.clear_positions();
-        left
+        remaining.clear_positions();
+        remaining
     }
 }
 
@@ -129,48 +145,51 @@ mod tests {
         PostId::from_uuid(uuid::Uuid::from_u128(n))
     }
 
-    fn places(edits: &DraftEdits, posts: &[PostId]) -> Vec<Option<u32>> {
-        posts.iter().map(|post| edits.of(post).place).collect()
+    fn positions(edits: &DraftEdits, posts: &[PostId]) -> Vec<Option<u32>> {
+        posts
+            .iter()
+            .map(|post| edits.for_post(post).position)
+            .collect()
     }
 
     #[test]
-    fn a_swap_fixes_what_stands_before_it_and_no_more() {
+    fn swap_fixes_positions_up_to_the_swapped_posts() {
         let order = [id(1), id(2), id(3), id(4)];
         let mut edits = DraftEdits::default();
         edits.swap(&order, 1);
         assert_eq!(
-            places(&edits, &order),
+            positions(&edits, &order),
             [Some(1), Some(3), Some(2), None],
-            "the fourth may still be overtaken"
+            "the fourth post stays in automatic order"
         );
         let order = [id(1), id(3), id(2), id(4)];
         edits.swap(&order, 0);
-        assert_eq!(places(&edits, &order), [Some(2), Some(1), Some(3), None]);
+        assert_eq!(positions(&edits, &order), [Some(2), Some(1), Some(3), None]);
         edits.swap(&order, 3);
         edits.swap(&[], 0);
-        assert_eq!(places(&edits, &order), [Some(2), Some(1), Some(3), None]);
+        assert_eq!(positions(&edits, &order), [Some(2), Some(1), Some(3), None]);
         edits.clear_positions();
         assert_eq!(edits, DraftEdits::default());
     }
 
     #[test]
-    fn a_hidden_post_keeps_its_words_and_loses_its_place() {
+    fn hidden_post_keeps_text_and_loses_position() {
         let mut edits = DraftEdits::default();
-        edits.on(id(1), |edit| {
+        edits.update(id(1), |edit| {
             edit.is_pinned = true;
-            edit.place = Some(1);
+            edit.position = Some(1);
             edit.title = Title::parse("Mine").ok();
         });
-        assert!(edits.of(&id(1)).is_picked());
+        assert!(edits.for_post(&id(1)).is_picked());
         edits.hide(id(1));
-        let edit = edits.of(&id(1));
+        let edit = edits.for_post(&id(1));
         assert!(edit.is_hidden && !edit.is_picked() && edit.has_text());
-        edits.on(id(1), |edit| edit.is_hidden = false);
-        assert!(!edits.of(&id(1)).is_picked());
+        edits.update(id(1), |edit| edit.is_hidden = false);
+        assert!(!edits.for_post(&id(1)).is_picked());
     }
 
     #[test]
-    fn an_issue_uses_up_what_was_said_of_it() {
+    fn carry_over_keeps_changes_to_other_posts() {
         let mut edits = DraftEdits {
             version: 7,
             subject: Subject::parse("Three").ok(),
@@ -179,8 +198,8 @@ mod tests {
         };
         edits.swap(&[id(1), id(2)], 0);
         edits.hide(id(3));
-        edits.on(id(2), |edit| edit.excerpt = Excerpt::parse("Mine").ok());
-        let went = Post {
+        edits.update(id(2), |edit| edit.excerpt = Excerpt::parse("Mine").ok());
+        let sent = Post {
             id: id(1),
             title: String::new(),
             url: "https://example.com/".parse().unwrap(),
@@ -190,12 +209,12 @@ mod tests {
             minutes: None,
             published_at: Timestamp::EPOCH,
             first_seen_at: Timestamp::EPOCH,
-            offered: 0,
+            times_offered: 0,
         };
-        let left = edits.carry_over(&[went]);
+        let left = edits.carry_over(&[sent]);
         assert_eq!((left.version, &left.subject, &left.note), (8, &None, &None));
-        assert_eq!(left.of(&id(1)), PostEdit::default());
-        assert!(left.of(&id(3)).is_hidden && left.of(&id(2)).has_text());
-        assert!(!left.has_places());
+        assert_eq!(left.for_post(&id(1)), PostEdit::default());
+        assert!(left.for_post(&id(3)).is_hidden && left.for_post(&id(2)).has_text());
+        assert!(!left.has_positions());
     }
 }

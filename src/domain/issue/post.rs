@@ -1,11 +1,11 @@
-//! What a blog published: as read from a feed, and as kept.
+//! Posts of a blog, as read from a feed and as stored.
 
 use url::Url;
 
 use crate::domain::clock::Timestamp;
 pub use crate::domain::ids::{FeedId, PostId};
 
-/// Which posts come first, and so into the issue, where the editor does not decide.
+/// Order of posts that the editor did not place; posts at the end may not fit into the issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum PostOrder {
@@ -15,40 +15,50 @@ pub enum PostOrder {
     Hottest,
 }
 
-/// A post as one reading of a feed gave it, cleaned: plain text only, links http(s)
-/// only, never markup.
+/// A post as read from a feed, cleaned: plain text without markup, http(s) links only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedPost {
-    /// The feed's own identifier for it, if the feed gave one (never one that a parser
-    /// invented).
+    /// Identifier of the post in the feed. Never one that the parser generated.
     pub guid: Option<String>,
+    /// Address of the post.
     pub link: Option<Url>,
+    /// Title.
     pub title: String,
-    /// Two or three whole sentences; empty when the feed has no text for it.
+    /// Two or three whole sentences; empty if the feed has no text.
     pub excerpt: String,
+    /// Address of the lead image.
     pub image: Option<Url>,
+    /// Name of the author.
     pub author: Option<String>,
-    /// As the feed says; `None` when it says nothing or nonsense.
+    /// Date in the feed; `None` if it is missing or invalid.
     pub published_at: Option<Timestamp>,
-    /// `slash:comments`, where the feed has them.
+    /// Number of comments (`slash:comments`), if the feed has it.
     pub comments: Option<u32>,
-    /// Reading time in minutes, when the feed carried the whole text.
+    /// Reading time in minutes, if the feed has the full text.
     pub minutes: Option<u32>,
 }
 
-/// A post as it is kept.
+/// A stored post.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Post {
+    /// Key of the post.
     pub id: PostId,
+    /// Title.
     pub title: String,
+    /// Address of the post.
     pub url: Url,
+    /// Two or three whole sentences, or empty.
     pub excerpt: String,
+    /// Address of the lead image.
     pub image: Option<Url>,
+    /// Name of the author.
     pub author: Option<String>,
+    /// Reading time in minutes.
     pub minutes: Option<u32>,
-    /// The feed's date, or when it was first seen; never in the future.
+    /// Date in the feed, or when the post was first seen; never in the future.
     pub published_at: Timestamp,
+    /// When the post was first read from the feed.
     pub first_seen_at: Timestamp,
-    /// In how many issues' drafts it stood without fitting in.
-    pub offered: u32,
+    /// Number of issues for which the post was a candidate but did not fit.
+    pub times_offered: u32,
 }

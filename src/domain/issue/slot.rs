@@ -2,34 +2,45 @@
 
 use std::fmt;
 
-use chrono::{Datelike, NaiveDate, Weekday};
-use chrono_tz::Tz;
+use jiff::civil::{Date, ISOWeekDate, Weekday};
+use jiff::tz::TimeZone;
 
 use crate::domain::clock::Timestamp;
 
-/// An ISO 8601 week, written `2026-W48`. Slots order as the weeks do.
+/// An ISO 8601 week, written `2026-W48`. Slots are ordered by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot {
     year: u16,
     week: u8,
 }
 
+/// Error of [`Slot::parse`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SlotError {
-    #[error("'{0}' is no week; expected one like 2026-W48")]
+    /// The text does not have the form `2026-W48`.
+    #[error("'{0}' is not a week; expected one like 2026-W48")]
     Form(String),
-    #[error("{year} has no week {week}; its last is {last}")]
-    NoSuchWeek { year: u16, week: u8, last: u8 },
+    /// The year does not have a week of this number.
+    #[error("{year} has no week {week}; its last week is {last}")]
+    NoSuchWeek {
+        /// The ISO year.
+        year: u16,
+        /// The number that does not exist.
+        week: u8,
+        /// The last week of the year, 52 or 53.
+        last: u8,
+    },
 }
 
-/// 0001-01-01 and 9999-12-30 in Unix milliseconds: four digits hold every year between,
-/// in every time zone.
-const FIRST_MOMENT: i64 = -62_135_596_800_000 + 86_400_000;
-const LAST_MOMENT: i64 = 253_402_300_799_000 - 86_400_000;
+/// 0001-01-02T00:00:00Z in Unix milliseconds: in every time zone the year is positive.
+const MIN_MILLIS: i64 = -62_135_596_800_000 + 86_400_000;
 
 impl Slot {
+    /// Parses a week of the form `2026-W48`.
+    ///
     /// # Errors
-    /// When `text` is not of the form `2026-W48`, or that year has no such week.
+    /// Returns [`SlotError::Form`] if `text` has another form, and [`SlotError::NoSuchWeek`]
+    /// if the year does not have that week.
     pub fn parse(text: &str) -> Result<Self, SlotError> {
         let form = || SlotError::Form(text.chars().take(40).collect());
         let (year, week) = text.split_once("-W").ok_or_else(form)?;
@@ -44,36 +55,45 @@ impl Slot {
         if year == 0 {
             return Err(form());
         }
-        let last = weeks_of(year);
+        let last = weeks_in_year(year);
         if week == 0 || week > last {
             return Err(SlotError::NoSuchWeek { year, week, last });
         }
         Ok(Self { year, week })
     }
 
-    /// The week that `moment` lies in, on the calendar of `zone`. A moment outside the
-    /// years 1 to 9999 is taken for the nearest one inside.
-    pub fn of(moment: Timestamp, zone: Tz) -> Self {
-        let inside = Timestamp::from_millis(moment.as_millis().clamp(FIRST_MOMENT, LAST_MOMENT));
-        let week = inside.to_utc().with_timezone(&zone).date_naive().iso_week();
+    /// Returns the week that contains `instant` on the calendar of `zone`.
+    ///
+    /// An instant outside the years 1 to 9999 is treated as the nearest one inside.
+    pub fn containing(instant: Timestamp, zone: &TimeZone) -> Self {
+        let max = jiff::Timestamp::MAX.as_millisecond();
+        let inside = Timestamp::from_millis(instant.as_millis().clamp(MIN_MILLIS, max));
+        Self::from_date(inside.in_zone(zone).date())
+    }
+
+    /// Returns the week that contains `date`.
+    pub fn from_date(date: Date) -> Self {
+        let week = date.iso_week_date();
         Self {
-            year: u16::try_from(week.year()).unwrap_or(1),
-            week: u8::try_from(week.week()).unwrap_or(1),
+            year: week.year().unsigned_abs(),
+            week: week.week().unsigned_abs(),
         }
     }
 
+    /// Returns the ISO year, which differs from the calendar year around New Year.
     pub const fn year(self) -> u16 {
         self.year
     }
 
-    /// 1 to 53.
+    /// Returns the number of the week, from 1 to 53.
     pub const fn week(self) -> u8 {
         self.week
     }
 }
 
-fn weeks_of(year: u16) -> u8 {
-    let has_53 = NaiveDate::from_isoywd_opt(i32::from(year), 53, Weekday::Mon).is_some();
+fn weeks_in_year(year: u16) -> u8 {
+    let has_53 =
+        i16::try_from(year).is_ok_and(|year| ISOWeekDate::new(year, 53, Weekday::Monday).is_ok());
     if has_53 { 53 } else { 52 }
 }
 
@@ -85,24 +105,30 @@ impl fmt::Display for Slot {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{TimeZone, Utc};
+    use jiff::civil::date;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::time_zone::find_time_zone;
 
-    fn at(y: i32, mo: u32, d: u32, h: u32) -> Timestamp {
-        Utc.with_ymd_and_hms(y, mo, d, h, 0, 0).unwrap().into()
+    fn at(year: i16, month: i8, day: i8, hour: i8) -> Timestamp {
+        let wall = date(year, month, day).at(hour, 0, 0, 0);
+        TimeZone::UTC.to_timestamp(wall).unwrap().into()
+    }
+
+    fn zone(name: &str) -> TimeZone {
+        find_time_zone(name).unwrap()
     }
 
     #[test]
-    fn reads_what_it_writes() {
+    fn slot_display_parses_back() {
         for text in ["2026-W48", "2026-W53", "2020-W53", "0001-W01", "9999-W52"] {
             assert_eq!(Slot::parse(text).unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn parse_invalid_text_returns_error() {
         for text in [
             "",
             "2026",
@@ -120,47 +146,50 @@ mod tests {
                 "{text}"
             );
         }
-        for (text, words) in [
-            ("2025-W53", "2025 has no week 53; its last is 52"),
-            ("2026-W54", "2026 has no week 54; its last is 53"),
-            ("2026-W00", "2026 has no week 0; its last is 53"),
+        for (text, message) in [
+            ("2025-W53", "2025 has no week 53; its last week is 52"),
+            ("2026-W54", "2026 has no week 54; its last week is 53"),
+            ("2026-W00", "2026 has no week 0; its last week is 53"),
         ] {
-            assert_eq!(Slot::parse(text).unwrap_err().to_string(), words);
+            assert_eq!(Slot::parse(text).unwrap_err().to_string(), message);
         }
     }
 
     #[test]
-    fn the_year_is_that_of_the_week() {
+    fn slot_around_new_year_has_the_iso_year() {
         assert_eq!(
-            Slot::of(at(2027, 1, 1, 12), Tz::UTC).to_string(),
+            Slot::containing(at(2027, 1, 1, 12), &TimeZone::UTC).to_string(),
             "2026-W53"
         );
         assert_eq!(
-            Slot::of(at(2024, 12, 30, 12), Tz::UTC).to_string(),
+            Slot::containing(at(2024, 12, 30, 12), &TimeZone::UTC).to_string(),
             "2025-W01"
         );
         assert!(Slot::parse("2026-W53").unwrap() < Slot::parse("2027-W01").unwrap());
     }
 
     #[test]
-    fn the_week_is_that_of_the_zone() {
+    fn slot_depends_on_the_time_zone() {
         let sunday_night = at(2026, 11, 22, 23);
-        assert_eq!(Slot::of(sunday_night, Tz::UTC).to_string(), "2026-W47");
         assert_eq!(
-            Slot::of(sunday_night, Tz::Europe__Berlin).to_string(),
+            Slot::containing(sunday_night, &TimeZone::UTC).to_string(),
+            "2026-W47"
+        );
+        assert_eq!(
+            Slot::containing(sunday_night, &zone("Europe/Berlin")).to_string(),
             "2026-W48"
         );
         assert_eq!(
-            Slot::of(at(2026, 11, 23, 3), Tz::America__New_York).to_string(),
+            Slot::containing(at(2026, 11, 23, 3), &zone("America/New_York")).to_string(),
             "2026-W47"
         );
     }
 
     proptest! {
         #[test]
-        fn any_moment_has_a_week_that_parses(millis in any::<i64>()) {
-            for zone in [Tz::UTC, Tz::Pacific__Kiritimati, Tz::Pacific__Pago_Pago] {
-                let slot = Slot::of(Timestamp::from_millis(millis), zone);
+        fn slot_of_any_instant_parses_back(millis in any::<i64>()) {
+            for name in ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"] {
+                let slot = Slot::containing(Timestamp::from_millis(millis), &zone(name));
                 prop_assert_eq!(Slot::parse(&slot.to_string()), Ok(slot));
             }
         }

@@ -1,37 +1,46 @@
-//! What the editor writes: cleaned of control characters, and no longer than fits.
+//! Texts written by the editor, without control characters and with a maximum length.
 
+/// Error for a text that exceeds its maximum length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{found} characters are too many; at most {most} fit")]
+#[error("{chars} characters are too many; at most {max} are allowed")]
 pub struct TooLong {
-    pub found: usize,
-    pub most: usize,
+    /// Length of the text in characters.
+    pub chars: usize,
+    /// Maximum length in characters.
+    pub max: usize,
 }
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident: $clean:ident, $most:literal) => {
+/// Defines a text type that is normalized by `$normalize` and limited to `$max` characters.
+macro_rules! bounded_text {
+    ($(#[$doc:meta])* $name:ident: $normalize:ident, $max:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name(String);
 
         impl $name {
-            /// In characters.
-            pub const MAX_CHARS: usize = $most;
+            /// Maximum length in characters.
+            pub const MAX_CHARS: usize = $max;
 
+            /// Parses and normalizes `text`.
+            ///
             /// # Errors
-            /// When more is left than fits.
+            /// Returns [`TooLong`] if the normalized text exceeds
+            /// [`MAX_CHARS`](Self::MAX_CHARS).
             pub fn parse(text: &str) -> Result<Self, TooLong> {
-                let text = $clean(text);
-                let (found, most) = (text.chars().count(), Self::MAX_CHARS);
-                if found > most {
-                    return Err(TooLong { found, most });
+                let text = $normalize(text);
+                let (chars, max) = (text.chars().count(), Self::MAX_CHARS);
+                if chars > max {
+                    return Err(TooLong { chars, max });
                 }
                 Ok(Self(text))
             }
 
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
+            /// Returns whether the text is empty.
             pub fn is_empty(&self) -> bool {
                 self.0.is_empty()
             }
@@ -39,29 +48,30 @@ macro_rules! words {
     };
 }
 
-words!(
-    /// An issue's subject, on one line.
-    Subject: one_line, 200
+bounded_text!(
+    /// Subject of an issue, on one line.
+    Subject: to_single_line, 200
 );
-words!(
-    /// What inboxes show behind the subject, on one line.
-    Preheader: one_line, 200
+bounded_text!(
+    /// Preview text that inboxes show after the subject, on one line.
+    Preheader: to_single_line, 200
 );
-words!(
-    /// The editor's own words before the posts, in Markdown.
-    Note: lines, 5000
+bounded_text!(
+    /// The editor's note above the posts, in Markdown.
+    Note: to_lines, 5000
 );
-words!(
-    /// A post's title, on one line.
-    Title: one_line, 300
+bounded_text!(
+    /// Title of a post, on one line.
+    Title: to_single_line, 300
 );
-words!(
-    /// What a mail says of a post, in one paragraph.
-    Excerpt: one_line, 1500
+bounded_text!(
+    /// Summary of a post, in one paragraph.
+    Excerpt: to_single_line, 1500
 );
 
-/// Single spaces, nothing that could end a header.
-fn one_line(text: &str) -> String {
+/// Replaces control characters and runs of white space with single spaces, so that the text
+/// cannot end a header field.
+fn to_single_line(text: &str) -> String {
     let spaced: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -69,7 +79,8 @@ fn one_line(text: &str) -> String {
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn lines(text: &str) -> String {
+/// Converts line breaks to `\n` and removes control characters except tabs.
+fn to_lines(text: &str) -> String {
     let unix = text.replace("\r\n", "\n").replace('\r', "\n");
     let kept = unix
         .chars()
@@ -82,24 +93,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subject_is_one_line_that_no_header_ends_in() {
+    fn subject_line_breaks_become_spaces() {
         let subject = Subject::parse(" Three\r\nBcc: x\u{0}\tposts ").unwrap();
         assert_eq!(subject.as_str(), "Three Bcc: x posts");
         assert!(Subject::parse(" \n ").unwrap().is_empty());
     }
 
     #[test]
-    fn a_note_keeps_its_lines_and_no_nul() {
+    fn note_keeps_line_breaks_and_drops_control_characters() {
         let note = Note::parse("\r\n# Hello\r\n\r\n\tcode\u{0}\u{7}\r\n").unwrap();
         assert_eq!(note.as_str(), "# Hello\n\n\tcode");
     }
 
     #[test]
-    fn what_is_too_long_says_by_how_much() {
+    fn too_long_text_error_has_length_and_limit() {
         assert!(Subject::parse(&"é".repeat(200)).is_ok());
         assert_eq!(
             Subject::parse(&"é".repeat(201)).unwrap_err().to_string(),
-            "201 characters are too many; at most 200 fit"
+            "201 characters are too many; at most 200 are allowed"
         );
     }
 }

@@ -1,70 +1,81 @@
-//! How the list grew: weeks made of the days on which readers came and went.
+//! Growth of the subscriber list, in weeks summed from daily changes.
 
 use std::time::Duration;
 
 use crate::domain::clock::Timestamp;
 
+/// Length of a day.
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Weeks that the chart shows.
-pub const WEEKS: usize = 12;
+
+/// Number of weeks in the growth chart.
+pub const CHART_WEEKS: usize = 12;
+
 const DAYS_IN_WEEK: i64 = 7;
 
-/// What happened to the confirmed readers on one day.
+/// Changes of the confirmed subscribers on one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DailyChange {
-    /// Days since 1970-01-01, UTC.
+    /// Days since 1970-01-01, in UTC.
     pub day: i64,
-    pub came: i64,
-    pub went: i64,
+    /// Subscribers who became confirmed.
+    pub joined: i64,
+    /// Subscribers who stopped being confirmed.
+    pub left: i64,
 }
 
-/// Seven days, the last of them `last_day`.
+/// Seven days that end with `last_day`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Week {
+    /// Last day, in days since 1970-01-01, in UTC.
     pub last_day: i64,
-    /// Confirmed at its end.
-    pub readers: i64,
-    pub came: i64,
-    pub went: i64,
+    /// Confirmed subscribers at the end of the last day.
+    pub confirmed: i64,
+    /// Subscribers who became confirmed in these days.
+    pub joined: i64,
+    /// Subscribers who stopped being confirmed in these days.
+    pub left: i64,
 }
 
-/// The day a moment belongs to, since 1970-01-01, UTC.
-pub fn day_of(moment: Timestamp) -> i64 {
-    moment.as_millis().div_euclid(DAY.as_millis() as i64)
+/// Returns the day of `instant`, in days since 1970-01-01, in UTC.
+pub fn day_of(instant: Timestamp) -> i64 {
+    instant.as_millis().div_euclid(DAY.as_millis() as i64)
 }
 
-/// The last day before the weeks of a chart that ends `today`.
-pub const fn before_the_weeks(today: i64) -> i64 {
-    today - WEEKS as i64 * DAYS_IN_WEEK
+/// Returns the last day before the weeks of a chart that ends `today`.
+pub const fn last_day_before_chart(today: i64) -> i64 {
+    today - CHART_WEEKS as i64 * DAYS_IN_WEEK
 }
 
-/// The last [`WEEKS`] weeks, the oldest first; the last one ends `today`. `readers` are
-/// the confirmed ones now, `days` what happened after [`before_the_weeks`].
-pub fn weeks(readers: i64, days: &[DailyChange], today: i64) -> [Week; WEEKS] {
-    let mut at_end = readers;
+/// Returns the last [`CHART_WEEKS`] weeks, oldest first; the last one ends `today`.
+///
+/// `confirmed` is the current number of confirmed subscribers, `days` are the changes after
+/// [`last_day_before_chart`].
+pub fn weekly_growth(confirmed: i64, days: &[DailyChange], today: i64) -> [Week; CHART_WEEKS] {
+    let mut at_end = confirmed;
     let mut weeks = [Week {
         last_day: today,
-        readers,
-        came: 0,
-        went: 0,
-    }; WEEKS];
+        confirmed,
+        joined: 0,
+        left: 0,
+    }; CHART_WEEKS];
     for (age, week) in (0..).zip(weeks.iter_mut().rev()) {
         let last_day = today - age * DAYS_IN_WEEK;
-        // A clock that went back must not take anyone out of the sums.
+        // The newest week includes days after today: after the clock was set back, their
+        // changes must not be missing from the sums.
         let newest = if age == 0 { i64::MAX } else { last_day };
-        let moved = days
+        let (joined, left) = days
             .iter()
-            .filter(|day| day.day > last_day - DAYS_IN_WEEK && day.day <= newest);
-        let (came, went) = moved.fold((0, 0), |(came, went), day| {
-            (came + day.came, went + day.went)
-        });
+            .filter(|day| day.day > last_day - DAYS_IN_WEEK && day.day <= newest)
+            .fold((0, 0), |(joined, left), day| {
+                (joined + day.joined, left + day.left)
+            });
         *week = Week {
             last_day,
-            readers: at_end,
-            came,
-            went,
+            confirmed: at_end,
+            joined,
+            left,
         };
-        at_end += went - came;
+        at_end += left - joined;
     }
     weeks
 }
@@ -73,12 +84,12 @@ pub fn weeks(readers: i64, days: &[DailyChange], today: i64) -> [Week; WEEKS] {
 mod tests {
     use super::*;
 
-    fn day(day: i64, came: i64, went: i64) -> DailyChange {
-        DailyChange { day, came, went }
+    fn day(day: i64, joined: i64, left: i64) -> DailyChange {
+        DailyChange { day, joined, left }
     }
 
     #[test]
-    fn each_week_ends_where_the_next_begins() {
+    fn weekly_growth_sums_each_day_once() {
         let today = 20_000;
         let days = [
             day(today - 84, 500, 0),
@@ -87,23 +98,23 @@ mod tests {
             day(today - 6, 3, 0),
             day(today, 4, 1),
         ];
-        let weeks = weeks(118, &days, today);
-        assert_eq!(weeks.len(), WEEKS);
+        let weeks = weekly_growth(118, &days, today);
+        assert_eq!(weeks.len(), CHART_WEEKS);
         let last = weeks[11];
-        assert_eq!((last.readers, last.came, last.went), (118, 7, 1));
-        assert_eq!((weeks[10].readers, weeks[10].came), (112, 10));
+        assert_eq!((last.confirmed, last.joined, last.left), (118, 7, 1));
+        assert_eq!((weeks[10].confirmed, weeks[10].joined), (112, 10));
         assert_eq!(
-            (weeks[0].readers, weeks[0].came, weeks[0].went),
+            (weeks[0].confirmed, weeks[0].joined, weeks[0].left),
             (104, 5, 1)
         );
         assert!(weeks.windows(2).all(|pair| {
-            pair[1].readers == pair[0].readers + pair[1].came - pair[1].went
+            pair[1].confirmed == pair[0].confirmed + pair[1].joined - pair[1].left
                 && pair[1].last_day == pair[0].last_day + 7
         }));
     }
 
     #[test]
-    fn days_are_cut_at_midnight_utc() {
+    fn day_of_changes_at_midnight_utc() {
         assert_eq!(day_of(Timestamp::from_millis(86_399_999)), 0);
         assert_eq!(day_of(Timestamp::from_millis(86_400_000)), 1);
         assert_eq!(day_of(Timestamp::from_millis(-1)), -1);

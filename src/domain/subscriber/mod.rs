@@ -1,25 +1,39 @@
-//! Who reads: states and the name a reader may leave.
+//! Subscribers: state and name.
 
 pub mod growth;
 
 use std::fmt;
 
+use crate::domain::enum_text::{ParseEnumError, parse_enum};
 pub use crate::domain::ids::SubscriberId;
 
-/// Where a subscriber stands. Only `Confirmed` ones get issues.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// State of a subscription. Only `Confirmed` subscribers receive issues.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum SubscriberState {
+    /// Signed up, not yet confirmed.
     Pending,
+    /// Confirmed: receives issues.
     Confirmed,
+    /// Unsubscribed.
     Unsubscribed,
+    /// The address bounced or complained: nothing is sent to it.
     Suppressed,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no subscriber state; expected pending, confirmed, unsubscribed or suppressed")]
-pub struct SubscriberStateError(String);
-
 impl SubscriberState {
+    /// Every state.
     pub const ALL: [Self; 4] = [
         Self::Pending,
         Self::Confirmed,
@@ -27,49 +41,45 @@ impl SubscriberState {
         Self::Suppressed,
     ];
 
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Confirmed => "confirmed",
-            Self::Unsubscribed => "unsubscribed",
-            Self::Suppressed => "suppressed",
-        }
+    /// Returns the word under which it is stored.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
-    pub fn parse(text: &str) -> Result<Self, SubscriberStateError> {
-        Self::ALL
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or_else(|| SubscriberStateError(text.to_owned()))
+    /// Parses the word under which it is stored.
+    ///
+    /// # Errors
+    /// Returns [`ParseEnumError`] if `text` is not one of the words.
+    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
+        parse_enum("subscriber state", text)
     }
 }
 
-impl fmt::Display for SubscriberState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// What a reader wants to be called: one line, at most 100 characters, never markup
-/// to us. It is escaped wherever it is shown.
+/// Name of a subscriber: one line of plain text, escaped wherever it is shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SubscriberName(String);
 
+/// Error of [`SubscriberName::parse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubscriberNameError {
-    #[error("the name is longer than 100 characters")]
+    /// The name exceeds [`SubscriberName::MAX_CHARS`].
+    #[error("the name is too long; expected at most 100 characters")]
     TooLong,
-    #[error("control characters do not belong in a name")]
+    /// The name contains control characters.
+    #[error("the name contains control characters; expected plain text on one line")]
     Control,
 }
 
 impl SubscriberName {
+    /// Maximum length in characters; fits the first line of a message.
     pub const MAX_CHARS: usize = 100;
 
-    /// `None` for a name that was left empty.
+    /// Parses a name; `None` if it is empty.
     ///
     /// # Errors
-    /// When it is too long or has control characters (a line break would be a header).
+    /// Returns [`SubscriberNameError::Control`] for control characters, because a line break
+    /// would end a header field, and [`SubscriberNameError::TooLong`] for more than 100
+    /// characters.
     pub fn parse(text: &str) -> Result<Option<Self>, SubscriberNameError> {
         let text = text.trim_matches([' ', '\t']);
         if text.chars().any(char::is_control) {
@@ -81,6 +91,7 @@ impl SubscriberName {
         Ok((!text.is_empty()).then(|| Self(text.to_owned())))
     }
 
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -97,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_one_short_line() {
+    fn name_is_one_short_line() {
         assert_eq!(SubscriberName::parse("  "), Ok(None));
         assert_eq!(
             SubscriberName::parse(" Ada ").unwrap().unwrap().as_str(),
@@ -114,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn states_read_back() {
+    fn stored_states_parse_back() {
         for state in SubscriberState::ALL {
             assert_eq!(SubscriberState::parse(state.as_str()), Ok(state));
         }

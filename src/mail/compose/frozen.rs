@@ -1,4 +1,4 @@
-//! An issue's message, encoded once, with the places that differ from reader to reader.
+//! An issue's message, encoded once, with placeholders for what differs between recipients.
 
 use std::ops::Range;
 
@@ -9,12 +9,14 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
-use crate::domain::subscriber_token::READER_TOKEN_LEN;
-use crate::mail::compose::{Mail, MessageId, encode};
+use crate::domain::subscriber_token::SUBSCRIBER_TOKEN_LEN;
+use crate::mail::compose::encode::encode_message;
+use crate::mail::compose::message::{Mail, MessageId};
 
-/// Stand-ins for what differs per reader while an issue is rendered: as long as a real
-/// token and of the same characters, so that every line breaks where it will break, and
-/// 288 random bits each, so that no content can hold one.
+/// Placeholders for the recipient's values while an issue is rendered.
+///
+/// They have the length and the characters of real tokens, so that lines break in the same
+/// places, and 288 random bits, so that no content contains them.
 #[derive(Clone, Debug)]
 pub struct Placeholders {
     unsubscribe: String,
@@ -24,28 +26,30 @@ pub struct Placeholders {
 }
 
 impl Placeholders {
+    /// Generates random placeholders.
     pub fn new(random: &Random) -> Self {
-        let marker = || URL_SAFE_NO_PAD.encode(random.bytes::<{ READER_TOKEN_LEN / 4 * 3 }>());
+        let placeholder =
+            || URL_SAFE_NO_PAD.encode(random.bytes::<{ SUBSCRIBER_TOKEN_LEN / 4 * 3 }>());
         Self {
-            unsubscribe: marker(),
-            preferences: marker(),
-            to: marker(),
-            message_id: marker(),
+            unsubscribe: placeholder(),
+            preferences: placeholder(),
+            to: placeholder(),
+            message_id: placeholder(),
         }
     }
 
-    /// Goes where the reader's unsubscribe token belongs.
+    /// Returns the placeholder of the unsubscribe token.
     pub fn unsubscribe(&self) -> &str {
         &self.unsubscribe
     }
 
-    /// Goes where the reader's preferences token belongs.
+    /// Returns the placeholder of the preferences token.
     pub fn preferences(&self) -> &str {
         &self.preferences
     }
 }
 
-/// Who a copy is for, and what is theirs alone in it.
+/// Recipient of an issue, with the values that replace the placeholders.
 #[derive(Clone, Debug)]
 pub struct Recipient {
     to: EmailAddress,
@@ -54,26 +58,30 @@ pub struct Recipient {
     preferences_token: String,
 }
 
+/// Error of [`Recipient::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a reader's token is {READER_TOKEN_LEN} characters of A-Z a-z 0-9 - _")]
+#[error("invalid token; expected {SUBSCRIBER_TOKEN_LEN} characters of A-Z a-z 0-9 - _")]
 pub struct RecipientError;
 
 impl Recipient {
+    /// Creates a recipient.
+    ///
     /// # Errors
-    /// When a token is not of the form that the mail was frozen for.
+    /// Returns [`RecipientError`] if a token does not have the length and characters of the
+    /// placeholders.
     pub fn new(
         to: EmailAddress,
         message_id: MessageId,
         unsubscribe_token: String,
         preferences_token: String,
     ) -> Result<Self, RecipientError> {
-        let fits = |token: &str| {
-            token.len() == READER_TOKEN_LEN
+        let is_valid = |token: &str| {
+            token.len() == SUBSCRIBER_TOKEN_LEN
                 && token
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         };
-        if !fits(&unsubscribe_token) || !fits(&preferences_token) {
+        if !is_valid(&unsubscribe_token) || !is_valid(&preferences_token) {
             return Err(RecipientError);
         }
         Ok(Self {
@@ -84,20 +92,23 @@ impl Recipient {
         })
     }
 
+    /// Returns the address.
     pub fn to(&self) -> &EmailAddress {
         &self.to
     }
 }
 
-/// A message with gaps. Filling them gives, byte for byte, what composing the mail
-/// afresh for that reader would give.
+/// An encoded message with placeholders.
+///
+/// Rendering it for a recipient returns the same bytes as encoding the message for that
+/// recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Piece>", into = "Vec<Piece>")]
 pub struct FrozenMail {
     pieces: Vec<Piece>,
 }
 
-/// A token may fall apart at soft line breaks, hence the ranges.
+/// A piece of the message. A soft line break may split a token, so tokens have ranges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Piece {
@@ -108,37 +119,39 @@ enum Piece {
     Preferences(Range<usize>),
 }
 
-/// The stored form is none that this program wrote.
+/// Error for a stored message that [`FrozenMail::to_json`] did not write.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrozenMailError {
-    #[error("the frozen mail cannot be read: {0}")]
+    /// The text is not valid JSON, or has another structure.
+    #[error("invalid frozen message: {0}")]
     Json(String),
-    #[error("the frozen mail asks for a part of a token that is none")]
+    /// A range exceeds the length of a token.
+    #[error("invalid frozen message: token range out of bounds")]
     Range,
 }
 
 impl FrozenMail {
-    /// Encodes `mail`, rendered with `markers` in place of the reader's tokens.
-    pub fn freeze(mail: &Mail<'_>, markers: &Placeholders) -> Self {
-        let tokens = [markers.unsubscribe(), markers.preferences()];
-        let message = encode::message(mail, &markers.to, &markers.message_id, &tokens);
+    /// Encodes `mail`, which was rendered with `placeholders` instead of tokens.
+    pub fn freeze(mail: &Mail<'_>, placeholders: &Placeholders) -> Self {
+        let tokens = [placeholders.unsubscribe(), placeholders.preferences()];
+        let message = encode_message(mail, &placeholders.to, &placeholders.message_id, &tokens);
         Self {
-            pieces: split(&message, markers),
+            pieces: split(&message, placeholders),
         }
     }
 
-    /// The message for one reader.
-    pub fn fill(&self, recipient: &Recipient) -> Vec<u8> {
+    /// Returns the message for one recipient.
+    pub fn render_for(&self, recipient: &Recipient) -> Vec<u8> {
         let to = recipient.to.to_string();
         let id = recipient.message_id.to_string();
-        let text = |piece: &'_ Piece| -> usize {
+        let length = |piece: &Piece| -> usize {
             match piece {
                 Piece::Text(text) => text.len(),
-                _ => READER_TOKEN_LEN,
+                _ => SUBSCRIBER_TOKEN_LEN,
             }
         };
-        let size = self.pieces.iter().map(text).sum::<usize>() + to.len() + id.len();
-        let mut message = Vec::with_capacity(size + ROOM);
+        let size = self.pieces.iter().map(length).sum::<usize>() + to.len() + id.len();
+        let mut message = Vec::with_capacity(size + TERMINATOR_ROOM);
         for piece in &self.pieces {
             message.extend_from_slice(match piece {
                 Piece::Text(text) => text.as_bytes(),
@@ -151,19 +164,21 @@ impl FrozenMail {
         message
     }
 
-    /// The form it is stored in with its issue.
+    /// Returns the stored form.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("strings and numbers always serialise")
+        serde_json::to_string(self).expect("strings and numbers can be serialized")
     }
 
+    /// Parses the stored form.
+    ///
     /// # Errors
-    /// When `json` did not come from [`Self::to_json`].
+    /// Returns [`FrozenMailError::Json`] if `json` was not written by [`Self::to_json`].
     pub fn from_json(json: &str) -> Result<Self, FrozenMailError> {
         serde_json::from_str(json).map_err(|error| FrozenMailError::Json(error.to_string()))
     }
 
-    /// SHA-256 over all that is the same for every reader, and where it is not; in
-    /// hexadecimal.
+    /// Returns the SHA-256 hash of the stored form in hexadecimal. It does not depend on the
+    /// placeholders.
     pub fn content_hash(&self) -> String {
         hex::encode(Sha256::digest(self.to_json()))
     }
@@ -173,13 +188,13 @@ impl TryFrom<Vec<Piece>> for FrozenMail {
     type Error = FrozenMailError;
 
     fn try_from(pieces: Vec<Piece>) -> Result<Self, FrozenMailError> {
-        let within = |piece: &Piece| match piece {
+        let is_in_bounds = |piece: &Piece| match piece {
             Piece::Unsubscribe(range) | Piece::Preferences(range) => {
-                range.start <= range.end && range.end <= READER_TOKEN_LEN
+                range.start <= range.end && range.end <= SUBSCRIBER_TOKEN_LEN
             }
             Piece::Text(_) | Piece::To | Piece::MessageId => true,
         };
-        if pieces.iter().all(within) {
+        if pieces.iter().all(is_in_bounds) {
             Ok(Self { pieces })
         } else {
             Err(FrozenMailError::Range)
@@ -193,27 +208,30 @@ impl From<FrozenMail> for Vec<Piece> {
     }
 }
 
-/// For the line that ends a message on the wire, so that it is not copied for that.
-const ROOM: usize = 8;
+/// Spare capacity in bytes for the line that ends a message in SMTP, which avoids a copy.
+const TERMINATOR_ROOM: usize = 8;
 
+/// Soft line break of quoted-printable.
 const SOFT_BREAK: &str = "=\r\n";
 
+/// Creates the piece for a range of a placeholder.
 type MakePiece = fn(Range<usize>) -> Piece;
 
-fn split(message: &str, markers: &Placeholders) -> Vec<Piece> {
+/// Splits an encoded message at its placeholders.
+fn split(message: &str, placeholders: &Placeholders) -> Vec<Piece> {
     let kinds: [(&str, MakePiece); 4] = [
-        (&markers.unsubscribe, Piece::Unsubscribe),
-        (&markers.preferences, Piece::Preferences),
-        (&markers.to, |_| Piece::To),
-        (&markers.message_id, |_| Piece::MessageId),
+        (&placeholders.unsubscribe, Piece::Unsubscribe),
+        (&placeholders.preferences, Piece::Preferences),
+        (&placeholders.to, |_| Piece::To),
+        (&placeholders.message_id, |_| Piece::MessageId),
     ];
     let mut pieces = Vec::new();
     let mut text_from = 0;
     let mut at = 0;
     while at < message.len() {
-        let found = kinds
-            .iter()
-            .find_map(|(marker, piece)| Some((find_at(&message[at..], marker)?, piece)));
+        let found = kinds.iter().find_map(|(placeholder, piece)| {
+            Some((match_placeholder(&message[at..], placeholder)?, piece))
+        });
         let Some(((parts, length), piece)) = found else {
             at += 1;
             continue;
@@ -238,19 +256,20 @@ fn push_text(pieces: &mut Vec<Piece>, text: &str) {
     }
 }
 
-/// Whether `message` begins with `marker`, soft line breaks inside it not counting: the
-/// unbroken ranges of the marker, and how many bytes of the message they and the
-/// breaks take.
-fn find_at(message: &str, marker: &str) -> Option<(Vec<Range<usize>>, usize)> {
+/// Returns whether `message` starts with `placeholder`, ignoring soft line breaks in it.
+///
+/// The result has the ranges of the placeholder between the breaks, and the number of bytes
+/// of the message that they and the breaks use.
+fn match_placeholder(message: &str, placeholder: &str) -> Option<(Vec<Range<usize>>, usize)> {
     let mut parts = Vec::new();
     let (mut from, mut matched, mut at) = (0, 0, 0);
-    while matched < marker.len() {
+    while matched < placeholder.len() {
         if matched > from && message[at..].starts_with(SOFT_BREAK) {
             parts.push(from..matched);
             from = matched;
             at += SOFT_BREAK.len();
         }
-        if message.as_bytes().get(at) != marker.as_bytes().get(matched) {
+        if message.as_bytes().get(at) != placeholder.as_bytes().get(matched) {
             return None;
         }
         matched += 1;

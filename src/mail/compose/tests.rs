@@ -1,7 +1,14 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::clock::Timestamp;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::issue::IssueNumber;
+use crate::domain::mailbox::Mailbox;
 use crate::domain::random::Random;
+use crate::mail::compose::encode::encode_message;
+use crate::mail::compose::message::unquoted_phrase;
+use crate::mail::templates::Rendered;
 
 fn sender() -> Mailbox {
     Mailbox::parse("Bücher, Lab <news@example.com>").unwrap()
@@ -11,14 +18,14 @@ fn date() -> Timestamp {
     Timestamp::from_millis(1_795_428_000_000)
 }
 
-fn reader() -> (EmailAddress, MessageId) {
+fn recipient() -> (EmailAddress, MessageId) {
     (
         EmailAddress::parse("ada@example.org").unwrap(),
         MessageId::new(&[0xab; 32], &sender()),
     )
 }
 
-/// The content as a template would give it, with two tokens in it.
+/// Content with two tokens.
 fn content(text: &str, unsubscribe: &str, preferences: &str) -> Rendered {
     let with = |shape: &str| {
         shape
@@ -36,7 +43,7 @@ fn content(text: &str, unsubscribe: &str, preferences: &str) -> Rendered {
 
 fn list(token: &str) -> ListHeaders {
     let url = format!("https://n.example.com/unsubscribe/{token}");
-    ListHeaders::of_issue(
+    ListHeaders::for_issue(
         "Bücher, Lab",
         &sender(),
         IssueNumber::new(42).unwrap(),
@@ -44,9 +51,9 @@ fn list(token: &str) -> ListHeaders {
     )
 }
 
-fn afresh(text: &str, recipient: &(String, String)) -> Vec<u8> {
-    let content = content(text, &recipient.0, &recipient.1);
-    let (list, from) = (list(&recipient.0), sender());
+fn encode(text: &str, tokens: &(String, String)) -> Vec<u8> {
+    let content = content(text, &tokens.0, &tokens.1);
+    let (list, from) = (list(&tokens.0), sender());
     let mail = Mail {
         from: &from,
         reply_to: None,
@@ -54,21 +61,21 @@ fn afresh(text: &str, recipient: &(String, String)) -> Vec<u8> {
         content: &content,
         list: Some(&list),
     };
-    let (to, id) = reader();
-    // The boundary depends on the frozen content alone, so the tokens are left out here too.
-    encode::message(
+    let (to, id) = recipient();
+    // The boundary does not depend on the placeholders, so the tokens are left out, too.
+    encode_message(
         &mail,
         &to.to_string(),
         &id.to_string(),
-        &[&recipient.0, &recipient.1],
+        &[&tokens.0, &tokens.1],
     )
     .into_bytes()
 }
 
 fn frozen(text: &str) -> FrozenMail {
-    let markers = Placeholders::new(&Random::seeded(7));
-    let content = content(text, markers.unsubscribe(), markers.preferences());
-    let (list, from) = (list(markers.unsubscribe()), sender());
+    let placeholders = Placeholders::new(&Random::seeded(7));
+    let content = content(text, placeholders.unsubscribe(), placeholders.preferences());
+    let (list, from) = (list(placeholders.unsubscribe()), sender());
     let mail = Mail {
         from: &from,
         reply_to: None,
@@ -76,21 +83,21 @@ fn frozen(text: &str) -> FrozenMail {
         content: &content,
         list: Some(&list),
     };
-    FrozenMail::freeze(&mail, &markers)
+    FrozenMail::freeze(&mail, &placeholders)
 }
 
 fn tokens() -> (String, String) {
     ("-_aZ09".repeat(8), "P".repeat(48))
 }
 
-fn fill(frozen: &FrozenMail, tokens: &(String, String)) -> Vec<u8> {
-    let (to, id) = reader();
-    frozen.fill(&Recipient::new(to, id, tokens.0.clone(), tokens.1.clone()).unwrap())
+fn render(frozen: &FrozenMail, tokens: &(String, String)) -> Vec<u8> {
+    let (to, id) = recipient();
+    frozen.render_for(&Recipient::new(to, id, tokens.0.clone(), tokens.1.clone()).unwrap())
 }
 
 #[test]
-fn an_issue_has_its_headers_and_both_parts() {
-    let message = String::from_utf8(fill(
+fn issue_has_list_headers_and_both_parts() {
+    let message = String::from_utf8(render(
         &frozen("Hello\nhttps://n.example.com/unsubscribe/{U}\n"),
         &tokens(),
     ))
@@ -99,7 +106,7 @@ fn an_issue_has_its_headers_and_both_parts() {
 }
 
 #[test]
-fn other_mail_carries_no_list_headers() {
+fn other_messages_have_no_list_headers() {
     let content = content("Hello\n", "", "");
     let from = sender();
     let reply_to = Mailbox::parse("desk@example.com").unwrap();
@@ -110,7 +117,7 @@ fn other_mail_carries_no_list_headers() {
         content: &content,
         list: None,
     };
-    let (to, id) = reader();
+    let (to, id) = recipient();
     let message = String::from_utf8(mail.encode(&to, &id)).unwrap();
     assert!(message.contains("\r\nReply-To: desk@example.com\r\n"));
     assert!(
@@ -121,7 +128,7 @@ fn other_mail_carries_no_list_headers() {
 }
 
 #[test]
-fn keeps_through_storage() {
+fn stored_form_parses_back() {
     let mail = frozen("{U} ü {P}\n");
     assert_eq!(FrozenMail::from_json(&mail.to_json()), Ok(mail.clone()));
     assert_eq!(mail.content_hash(), frozen("{U} ü {P}\n").content_hash());
@@ -130,7 +137,7 @@ fn keeps_through_storage() {
 }
 
 #[test]
-fn a_damaged_stored_mail_is_an_error_not_a_panic() {
+fn damaged_stored_form_returns_error() {
     for json in [
         "",
         "{}",
@@ -143,10 +150,14 @@ fn a_damaged_stored_mail_is_an_error_not_a_panic() {
 }
 
 #[test]
-fn hash_does_not_depend_on_the_markers() {
+fn content_hash_does_not_depend_on_placeholders() {
     let hash = |seed| {
-        let markers = Placeholders::new(&Random::seeded(seed));
-        let content = content("{U} ü {P}\n", markers.unsubscribe(), markers.preferences());
+        let placeholders = Placeholders::new(&Random::seeded(seed));
+        let content = content(
+            "{U} ü {P}\n",
+            placeholders.unsubscribe(),
+            placeholders.preferences(),
+        );
         let from = sender();
         let mail = Mail {
             from: &from,
@@ -155,14 +166,14 @@ fn hash_does_not_depend_on_the_markers() {
             content: &content,
             list: None,
         };
-        FrozenMail::freeze(&mail, &markers).content_hash()
+        FrozenMail::freeze(&mail, &placeholders).content_hash()
     };
     assert_eq!(hash(1), hash(2));
 }
 
 #[test]
-fn a_token_of_another_form_is_refused() {
-    let (to, id) = reader();
+fn recipient_with_malformed_token_returns_error() {
+    let (to, id) = recipient();
     for bad in [
         "",
         "short",
@@ -177,12 +188,14 @@ fn a_token_of_another_form_is_refused() {
 }
 
 #[test]
-fn list_names_need_no_quotes() {
-    assert_eq!(phrase("Lab, \"the\" <x@y>\r\nBcc: z"), "Lab the x y Bcc z");
+fn unquoted_phrase_drops_special_characters() {
+    assert_eq!(
+        unquoted_phrase("Lab, \"the\" <x@y>\r\nBcc: z"),
+        "Lab the x y Bcc z"
+    );
 }
 
-/// Text as it comes and as nobody would write it: dots, long lines, letters of every
-/// width, tokens anywhere.
+/// Arbitrary text with dots, long lines, characters of every width and tokens.
 fn any_text() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         Just("{U}".to_owned()),
@@ -200,24 +213,24 @@ fn any_text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn filling_is_composing_afresh(
+    fn render_for_equals_encoding_for_recipient(
         text in any_text(),
         unsubscribe in "[A-Za-z0-9_-]{48}",
         preferences in "[A-Za-z0-9_-]{48}",
     ) {
         let tokens = (unsubscribe, preferences);
-        let filled = fill(&frozen(&text), &tokens);
-        let fresh = String::from_utf8(afresh(&text, &tokens)).unwrap();
-        let message = String::from_utf8(filled).unwrap();
+        let rendered = render(&frozen(&text), &tokens);
+        let fresh = String::from_utf8(encode(&text, &tokens)).unwrap();
+        let message = String::from_utf8(rendered).unwrap();
         prop_assert_eq!(&message, &fresh);
         prop_assert!(message.is_ascii());
         prop_assert!(message.split("\r\n").all(|line| line.len() <= 998 && !line.contains(['\r', '\n'])));
     }
 
     #[test]
-    fn what_was_written_is_what_is_read(text in any_text()) {
-        let filled = fill(&frozen(&text), &tokens());
-        let parsed = mail_parser::MessageParser::default().parse(&filled).unwrap();
+    fn rendered_message_parses_to_its_content(text in any_text()) {
+        let rendered = render(&frozen(&text), &tokens());
+        let parsed = mail_parser::MessageParser::default().parse(&rendered).unwrap();
         let sent = content(&text, &tokens().0, &tokens().1);
         let lines = |text: &str| text.replace("\r\n", "\n").replace('\r', "\n");
         prop_assert_eq!(lines(&parsed.body_text(0).unwrap()), lines(&sent.text));

@@ -1,4 +1,4 @@
-//! The files that keys live in.
+//! Key files.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -7,18 +7,32 @@ use std::path::{Path, PathBuf};
 
 use crate::mail::dkim::key::{KeyError, PrivateKey};
 
+/// Error for a key file; the message names the setting and the file.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
+    /// The file cannot be read.
     #[error("dkim.keys: {} cannot be read: {error}", file.display())]
-    Unreadable { file: PathBuf, error: io::Error },
+    Unreadable {
+        /// Path of the file.
+        file: PathBuf,
+        /// Cause.
+        error: io::Error,
+    },
+    /// The file does not contain a usable key.
     #[error("dkim.keys: {}: {error}", file.display())]
-    Malformed { file: PathBuf, error: KeyError },
+    Malformed {
+        /// Path of the file.
+        file: PathBuf,
+        /// Cause.
+        error: KeyError,
+    },
 }
 
-/// A key file that was read.
+/// Contents of a key file.
 pub(super) struct KeyFile {
     pub key: PrivateKey,
-    /// A reason to warn. (No reason to stop: secrets are mounted into containers like that.)
+    /// Whether group or others may read the file. Only a warning, because container platforms
+    /// mount secrets with such permissions.
     pub readable_by_others: bool,
 }
 
@@ -39,10 +53,11 @@ pub(super) fn read(file: &Path) -> Result<KeyFile, KeyFileError> {
     })
 }
 
-/// Writes `pem` to a new file for its owner alone to read.
+/// Writes `pem` to a new file with mode 0600.
 ///
 /// # Errors
-/// [`io::ErrorKind::AlreadyExists`] where there is a file: a key is never overwritten.
+/// Returns [`io::ErrorKind::AlreadyExists`] if the file exists, because a key is never
+/// overwritten, and other I/O errors if it cannot be written.
 pub fn create(file: &Path, pem: &str) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)

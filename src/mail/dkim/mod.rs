@@ -1,9 +1,10 @@
-//! Signing mail for its domain (DKIM: RFC 6376, RFC 8301, RFC 8463).
+//! Signs messages with DKIM (RFC 6376, RFC 8301, RFC 8463).
 //!
-//! Every key signs every mail, relaxed/relaxed and to the end of the body: an RSA key for
-//! all receivers, an Ed25519 key for those that know it. mail-auth canonicalises and aws-lc
-//! signs. The time of a signature is the mail's own Date, so that a second try has the
-//! same bytes; this is why mail-auth's `sign`, which asks the machine's clock, is not used.
+//! Every key signs every message with relaxed/relaxed canonicalization and no body limit: an
+//! RSA key for all receivers, an Ed25519 key for those that support it. mail-auth
+//! canonicalizes and aws-lc signs. The time of a signature is the Date of the message, so that
+//! a retry has the same bytes; therefore mail-auth's `sign`, which reads the system clock, is
+//! not used.
 
 mod generate;
 mod key;

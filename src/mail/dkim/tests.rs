@@ -23,21 +23,21 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueNumber;
 use crate::domain::mailbox::Mailbox;
 use crate::mail::compose::{ListHeaders, Mail, MessageId};
-use crate::mail::dkim::signer::SIGNED;
+use crate::mail::dkim::signer::SIGNED_FIELDS;
 use crate::mail::templates::Rendered;
 
-/// Made once: an RSA key takes a while.
+/// Generated once, because an RSA key takes a while.
 static PEMS: LazyLock<[String; 2]> =
     LazyLock::new(|| [rsa_pem(), ed25519_pem()].map(|pem| pem.unwrap().expose_secret().to_owned()));
 
-/// The DNS, with one record for each key.
-struct Records(HashMap<String, Arc<DomainKey>>);
+/// DNS cache with one record for each key.
+struct DnsRecords(HashMap<String, Arc<DomainKey>>);
 
-impl Records {
-    fn of_both() -> Self {
+impl DnsRecords {
+    fn with_both_keys() -> Self {
         let names = ["rsa._domainkey.example.com.", "ed._domainkey.example.com."];
         let records = names.iter().zip(&*PEMS).map(|(name, pem)| {
-            let record = PrivateKey::from_pem(pem.as_bytes()).unwrap().record();
+            let record = PrivateKey::from_pem(pem.as_bytes()).unwrap().dns_record();
             let key = DomainKey::parse(record.as_bytes()).unwrap();
             ((*name).to_owned(), Arc::new(key))
         });
@@ -45,7 +45,7 @@ impl Records {
     }
 }
 
-impl ResolverCache<Box<str>, Txt> for Records {
+impl ResolverCache<Box<str>, Txt> for DnsRecords {
     fn get<Q: Hash + Eq + ?Sized>(&self, name: &Q) -> Option<Txt>
     where
         Box<str>: Borrow<Q>,
@@ -67,17 +67,18 @@ impl ResolverCache<Box<str>, Txt> for Records {
     fn insert(&self, _: Box<str>, _: Txt, _: Instant) {}
 }
 
-/// What a receiver makes of each signature, in their order.
-async fn verdicts(message: &[u8]) -> Vec<DkimResult> {
+/// Verifies each signature as a receiver does.
+async fn verify(message: &[u8]) -> Vec<DkimResult> {
     let message = AuthenticatedMessage::parse(message).unwrap();
     let dns = MessageAuthenticator::new(ResolverConfig::default(), ResolverOpts::default());
-    let records = Records::of_both();
-    let asked = Parameters::<_, NoCache<_, _>, _, _, _, _>::new(&message).with_txt_cache(&records);
-    let outputs = dns.unwrap().verify_dkim(asked).await;
+    let records = DnsRecords::with_both_keys();
+    let parameters =
+        Parameters::<_, NoCache<_, _>, _, _, _, _>::new(&message).with_txt_cache(&records);
+    let outputs = dns.unwrap().verify_dkim(parameters).await;
     outputs.iter().map(|it| it.result().clone()).collect()
 }
 
-fn place(dir: &Path, selector: &str, pem: &str) -> KeySource {
+fn write_key(dir: &Path, selector: &str, pem: &str) -> KeySource {
     let file = dir.join(selector);
     create(&file, pem).unwrap();
     KeySource {
@@ -89,17 +90,17 @@ fn place(dir: &Path, selector: &str, pem: &str) -> KeySource {
 fn signer() -> Signer {
     let dir = tempfile::tempdir().unwrap();
     let keys = [
-        place(dir.path(), "rsa", &PEMS[0]),
-        place(dir.path(), "ed", &PEMS[1]),
+        write_key(dir.path(), "rsa", &PEMS[0]),
+        write_key(dir.path(), "ed", &PEMS[1]),
     ];
     Signer::load("example.com", &keys).unwrap()
 }
 
-/// An issue's mail with lines of dots, trailing blanks and empty lines at its end.
+/// An issue with lines of dots, trailing blanks and empty lines at its end.
 fn issue() -> Vec<u8> {
     let from = Mailbox::parse("Bücher, Lab <news@example.com>").unwrap();
     let url = "https://n.example.com/unsubscribe/token";
-    let list = ListHeaders::of_issue("Bücher", &from, IssueNumber::new(42).unwrap(), url);
+    let list = ListHeaders::for_issue("Bücher", &from, IssueNumber::new(42).unwrap(), url);
     let content = Rendered {
         subject: "No. 42: Über uns, and a subject that is long enough to be folded twice or so"
             .to_owned(),
@@ -125,17 +126,14 @@ async fn both_signatures_verify() {
     for message in [&issue()[..], plain] {
         let signed = signer().sign(message).unwrap();
         assert!(signed.ends_with(message));
-        assert_eq!(
-            verdicts(&signed).await,
-            [DkimResult::Pass, DkimResult::Pass]
-        );
+        assert_eq!(verify(&signed).await, [DkimResult::Pass, DkimResult::Pass]);
     }
 }
 
 #[tokio::test]
-async fn nothing_signed_can_be_changed_or_added() {
+async fn changed_or_added_field_fails_verification() {
     let signed = String::from_utf8(signer().sign(&issue()).unwrap()).unwrap();
-    let mut forged: Vec<String> = SIGNED
+    let mut forged: Vec<String> = SIGNED_FIELDS
         .iter()
         .map(|name| format!("{name}: new\r\n{signed}"))
         .collect();
@@ -145,20 +143,20 @@ async fn nothing_signed_can_be_changed_or_added() {
     forged.push(format!("{signed}more\r\n"));
     for message in forged {
         assert_ne!(message, signed);
-        for verdict in verdicts(message.as_bytes()).await {
+        for verdict in verify(message.as_bytes()).await {
             assert_ne!(verdict, DkimResult::Pass, "{}", &message[..80]);
         }
     }
 }
 
 #[test]
-fn the_same_mail_has_the_same_bytes() {
+fn signing_is_deterministic_and_uses_the_date() {
     let signer = signer();
     let signed = signer.sign(&issue()).unwrap();
     assert_eq!(signed, signer.sign(&issue()).unwrap());
     let text = String::from_utf8(signed).unwrap();
     let signatures = &text[..text.find("\r\nFrom:").unwrap()];
-    // The mail's own Date.
+    // The Date of the message.
     assert_eq!(
         signatures.matches("t=1795428000;").count(),
         2,
@@ -177,22 +175,22 @@ fn the_same_mail_has_the_same_bytes() {
 }
 
 #[test]
-fn names_every_field_once_more_than_it_is_there() {
+fn signature_lists_each_field_once_more() {
     let text = String::from_utf8(signer().sign(&issue()).unwrap()).unwrap();
     let signature = &text[..text.find("bh=").unwrap()];
     let names = signature.rsplit_once("h=").unwrap().1.split(';').next();
     let names: Vec<&str> = names.unwrap().split(':').map(str::trim).collect();
-    for name in SIGNED {
-        let there = text.matches(&format!("\r\n{name}: ")).count();
+    for name in SIGNED_FIELDS {
+        let present = text.matches(&format!("\r\n{name}: ")).count();
         // The parts of a multipart have a Content-Type, too.
-        let there = there.min(1);
+        let present = present.min(1);
         let named = names.iter().filter(|it| it.eq_ignore_ascii_case(name));
-        assert_eq!(named.count(), there + 1, "{name}");
+        assert_eq!(named.count(), present + 1, "{name}");
     }
 }
 
 #[test]
-fn a_mail_without_a_date_is_not_signed() {
+fn message_without_date_is_not_signed() {
     for message in ["From: a@example.com\r\n\r\nx\r\n", "Date: soon\r\n\r\n", ""] {
         assert!(matches!(
             signer().sign(message.as_bytes()),
@@ -202,25 +200,25 @@ fn a_mail_without_a_date_is_not_signed() {
 }
 
 #[test]
-fn a_key_file_that_others_can_read_is_told() {
+fn key_file_readable_by_others_is_reported() {
     let dir = tempfile::tempdir().unwrap();
-    let keys = [place(dir.path(), "ed", &PEMS[1])];
-    let told = |signer: Signer| signer.readable_by_others().count();
-    assert_eq!(told(Signer::load("example.com", &keys).unwrap()), 0);
+    let keys = [write_key(dir.path(), "ed", &PEMS[1])];
+    let readable = |signer: Signer| signer.readable_by_others().count();
+    assert_eq!(readable(Signer::load("example.com", &keys).unwrap()), 0);
     for mode in [0o640, 0o604] {
         fs::set_permissions(&keys[0].file, fs::Permissions::from_mode(mode)).unwrap();
-        assert_eq!(told(Signer::load("example.com", &keys).unwrap()), 1);
+        assert_eq!(readable(Signer::load("example.com", &keys).unwrap()), 1);
     }
 }
 
 #[test]
-fn a_file_that_is_no_key_is_named() {
+fn invalid_key_file_error_names_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let ec = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\n";
     let public = "-----BEGIN PUBLIC KEY-----\nMHcCAQEE\n-----END PUBLIC KEY-----\n";
     let rsa_1024 = include_str!("rsa-1024.pem");
     let rsa_4104 = include_str!("rsa-4104.pem");
-    for (index, (pem, says)) in [
+    for (index, (pem, message)) in [
         ("", "no private key"),
         (public, "no private key"),
         (ec, "neither"),
@@ -230,12 +228,15 @@ fn a_file_that_is_no_key_is_named() {
     .iter()
     .enumerate()
     {
-        let place = place(dir.path(), &format!("s{index}"), pem);
-        let error = Signer::load("example.com", &[place])
+        let source = write_key(dir.path(), &format!("s{index}"), pem);
+        let error = Signer::load("example.com", &[source])
             .unwrap_err()
             .to_string();
         let named = format!("dkim.keys: {}/s{index}: ", dir.path().display());
-        assert!(error.starts_with(&named) && error.contains(says), "{error}");
+        assert!(
+            error.starts_with(&named) && error.contains(message),
+            "{error}"
+        );
     }
     let missing = KeySource {
         selector: Selector::parse("s").unwrap(),
@@ -248,12 +249,12 @@ fn a_file_that_is_no_key_is_named() {
 }
 
 #[test]
-fn keys_of_openssl_are_taken() {
+fn openssl_keys_are_accepted() {
     for (pem, kind) in [
         (include_str!("openssl-ed25519.pem"), "k=ed25519"),
         (include_str!("openssl-rsa-pkcs1.pem"), "k=rsa"),
     ] {
         let key = PrivateKey::from_pem(pem.as_bytes()).unwrap();
-        assert!(key.record().contains(kind));
+        assert!(key.dns_record().contains(kind));
     }
 }

@@ -1,104 +1,137 @@
-//! What the owner is told.
+//! Alerts: messages that notify the operator of an event.
 
-use chrono::{Datelike, Timelike};
-use chrono_tz::Tz;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::DeliveryCounts;
-use crate::mail::templates::{Day, EmailTemplate, NewsletterContext};
+use crate::mail::templates::context::{Day, EmailTemplate, NewsletterContext};
 
-/// Something that the owner wants to know of. Kept as JSON until its mail is written.
+/// An event to notify the operator of. Stored as JSON until its message is rendered.
+///
+/// The serialized names are used by templates and in stored rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum AlertEvent {
-    /// The desk tries whether mail leaves.
+    /// Test message, sent from the admin UI to check the SMTP settings.
     SendingTried,
+    /// The draft can be reviewed before it is sent.
     DraftReady {
-        /// When it goes out, in Unix milliseconds.
+        /// When the issue is sent, in Unix milliseconds.
         at: i64,
+        /// Subject of the draft.
         subject: String,
+        /// Titles of the posts in the draft.
         titles: Vec<String>,
+        /// Number of confirmed subscribers.
         readers: i64,
     },
+    /// An issue was sent completely, or cancelled.
     IssueEnded {
+        /// Number of the issue.
         number: i64,
+        /// Subject of the issue.
         subject: String,
+        /// Whether it was cancelled.
         cancelled: bool,
-        counts: Counts,
+        /// Result of the deliveries.
+        counts: AlertCounts,
     },
+    /// An issue was paused because of an SMTP error that is not about single recipients.
     IssuePaused {
+        /// Number of the issue.
         number: i64,
+        /// Subject of the issue.
         subject: String,
-        /// The server's words.
+        /// Last reply of the SMTP server.
         says: String,
-        counts: Counts,
+        /// State of the deliveries.
+        counts: AlertCounts,
     },
+    /// An issue was not sent within the catch-up window.
     SlotMissed {
-        /// When it should have gone out, in Unix milliseconds.
+        /// When the issue was due, in Unix milliseconds.
         at: i64,
+        /// Week of the issue.
         slot: String,
     },
-    /// The week's issue is due, and something in it stands in the way.
+    /// The issue is due but cannot be created.
     IssueNotMade {
+        /// Week of the issue.
         slot: String,
-        /// What stands in the way.
+        /// The error.
         says: String,
     },
+    /// Feeds could not be read when the issue was due.
     FeedsFailed {
+        /// Week of the issue.
         slot: String,
+        /// The feeds and their errors.
         feeds: Vec<FailedFeed>,
-        /// The issue that was made of what the other feeds brought.
+        /// Number of the issue created from the other feeds; `None` if they had no new post.
         number: Option<i64>,
     },
 }
 
+/// A feed that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedFeed {
+    /// Address of the feed.
     pub url: String,
+    /// The error.
     pub says: String,
 }
 
-/// How the recipients of an issue are accounted for.
+/// Delivery counts of an issue under the names that templates and stored alerts use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+pub struct AlertCounts {
+    /// All recipients.
     pub recipients: i64,
+    /// Accepted by an SMTP server.
     pub delivered: i64,
+    /// Not yet completed.
     pub to_go: i64,
+    /// Failed permanently.
     pub bounced: i64,
+    /// No longer wanted before they were sent.
     pub skipped: i64,
+    /// The final reply was lost.
     pub in_doubt: i64,
 }
 
-impl From<&DeliveryCounts> for Counts {
-    fn from(tally: &DeliveryCounts) -> Self {
+impl From<&DeliveryCounts> for AlertCounts {
+    fn from(counts: &DeliveryCounts) -> Self {
         Self {
-            recipients: tally.recipients(),
-            delivered: tally.delivered,
-            to_go: tally.remaining(),
-            bounced: tally.bounced,
-            skipped: tally.skipped,
-            in_doubt: tally.in_doubt,
+            recipients: counts.recipients(),
+            delivered: counts.delivered,
+            to_go: counts.remaining(),
+            bounced: counts.bounced,
+            skipped: counts.skipped,
+            in_doubt: counts.in_doubt,
         }
     }
 }
 
-/// A moment in the newsletter's own zone. The template has the names.
+/// Date and time in the newsletter's time zone. The template has the names of days and months.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Moment {
-    /// From Monday, 0.
-    pub weekday: u32,
+    /// Days since Monday, from 0 to 6.
+    pub weekday: i8,
+    /// Date.
     pub day: Day,
-    pub hour: u32,
-    pub minute: u32,
+    /// Hour, from 0 to 23.
+    pub hour: i8,
+    /// Minute, from 0 to 59.
+    pub minute: i8,
 }
 
 impl Moment {
-    pub fn of(millis: i64, zone: Tz) -> Self {
-        let local = Timestamp::from_millis(millis).to_utc().with_timezone(&zone);
+    /// Converts Unix milliseconds to the date and time in `zone`.
+    pub fn new(millis: i64, zone: &TimeZone) -> Self {
+        let local = Timestamp::from_millis(millis).in_zone(zone);
         Self {
-            weekday: local.weekday().num_days_from_monday(),
-            day: local.date_naive().into(),
+            weekday: local.weekday().to_monday_zero_offset(),
+            day: local.date().into(),
             hour: local.hour(),
             minute: local.minute(),
         }
@@ -106,7 +139,7 @@ impl Moment {
 }
 
 impl AlertEvent {
-    /// The moment that the event is about, in Unix milliseconds.
+    /// Returns the time that the event is about, in Unix milliseconds.
     pub const fn at(&self) -> Option<i64> {
         match self {
             Self::DraftReady { at, .. } | Self::SlotMissed { at, .. } => Some(*at),
@@ -114,8 +147,8 @@ impl AlertEvent {
         }
     }
 
-    /// Where on the desk to look, below its address.
-    pub fn path(&self) -> String {
+    /// Returns the path of the page in the admin UI that shows the event.
+    pub fn admin_path(&self) -> String {
         match self {
             Self::SendingTried => "admin/settings/sending".to_owned(),
             Self::DraftReady { .. } | Self::IssueNotMade { .. } => "admin/next".to_owned(),
@@ -128,19 +161,23 @@ impl AlertEvent {
     }
 }
 
-/// Tells the owner.
+/// Message that notifies the operator of an event.
 #[derive(Clone, Debug, Serialize)]
 pub struct AlertMail {
+    /// The newsletter.
     pub masthead: NewsletterContext,
+    /// The event.
     pub event: AlertEvent,
+    /// [`AlertEvent::at`] in the time zone of the newsletter.
     pub at: Option<Moment>,
+    /// Address of the page in the admin UI.
     pub desk_url: String,
 }
 
 impl EmailTemplate for AlertMail {
     const NAME: &'static str = "alert";
 
-    fn needed_links(&self) -> Vec<&str> {
+    fn required_links(&self) -> Vec<&str> {
         vec![&self.desk_url]
     }
 }

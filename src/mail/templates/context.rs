@@ -1,42 +1,52 @@
-//! What each mail says: the values its template gets.
+//! Values that the email templates receive.
+//!
+//! The names of the fields are part of the contract: users override the templates.
 
-use chrono::{Datelike, NaiveDate};
+use jiff::civil::Date;
 use serde::Serialize;
 use url::Url;
 
 use crate::domain::accent::Accent;
 
-/// A mail with a template of its own.
+/// A message that is rendered by its own template.
 pub trait EmailTemplate: Serialize {
-    /// The folder of its three templates.
+    /// Folder of the three templates: subject.txt, body.txt and body.html.
     const NAME: &'static str;
 
-    /// Links without which the mail is useless or unlawful: both bodies must have them.
-    fn needed_links(&self) -> Vec<&str>;
+    /// Returns the links that both bodies must contain, because the message is useless or
+    /// unlawful without them.
+    fn required_links(&self) -> Vec<&str>;
 }
 
-/// What every mail says of the newsletter.
+/// The newsletter, for all templates.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewsletterContext {
+    /// Name of the newsletter.
     pub name: String,
+    /// Tagline below the headline.
     pub tagline: Option<String>,
-    /// BCP 47, like `en`.
+    /// Language tag (BCP 47), like `en`.
     pub language: String,
+    /// Direction of the language.
     pub direction: Direction,
-    /// Where readers subscribe, in words: the host of the form.
+    /// Host name of the sign-up form, to show where the subscriber signed up.
     pub site: String,
+    /// Postal address for the footer.
     pub postal_address: Option<String>,
-    /// Whether it comes each week, and by itself.
+    /// Whether issues are sent automatically every week.
     pub weekly: bool,
+    /// Accent colour.
     pub accent: AccentColors,
 }
 
-/// The newsletter's colour as `#rrggbb`, by day and by night.
+/// The accent colour as `#rrggbb`.
 #[derive(Clone, Debug, Serialize)]
 pub struct AccentColors {
+    /// For light backgrounds.
     pub light: String,
+    /// For dark backgrounds.
     pub dark: String,
-    /// For words on a button by night.
+    /// Text of buttons in dark mode.
     pub on_dark: String,
 }
 
@@ -50,17 +60,19 @@ impl From<Accent> for AccentColors {
     }
 }
 
-/// Which way the language is written.
+/// Writing direction of a language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
+    /// Left to right.
     Ltr,
+    /// Right to left.
     Rtl,
 }
 
 impl Direction {
-    /// By the primary subtag of a BCP 47 language.
-    pub fn of(language: &str) -> Self {
+    /// Returns the direction of a BCP 47 language tag, by its primary subtag.
+    pub fn for_language(language: &str) -> Self {
         let primary = language.split(['-', '_']).next().unwrap_or_default();
         let rtl = [
             "ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi",
@@ -73,17 +85,19 @@ impl Direction {
     }
 }
 
-/// A day in the newsletter's own zone. The template has the names of the months.
+/// A date in the newsletter's time zone. The template has the names of the months.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Day {
-    pub year: i32,
-    /// From 1.
-    pub month: u32,
-    pub day: u32,
+    /// Year.
+    pub year: i16,
+    /// Month, from 1 to 12.
+    pub month: i8,
+    /// Day of the month.
+    pub day: i8,
 }
 
-impl From<NaiveDate> for Day {
-    fn from(date: NaiveDate) -> Self {
+impl From<Date> for Day {
+    fn from(date: Date) -> Self {
         Self {
             year: date.year(),
             month: date.month(),
@@ -92,45 +106,58 @@ impl From<NaiveDate> for Day {
     }
 }
 
-/// An issue.
+/// Message with an issue.
 #[derive(Clone, Debug, Serialize)]
 pub struct DigestMail {
+    /// The newsletter.
     pub masthead: NewsletterContext,
+    /// Number of the issue.
     pub number: i64,
+    /// Date of the issue.
     pub day: Day,
-    /// The editor's; the template has one of its own.
+    /// Subject by the editor; `None` for the default of the template.
     pub subject: Option<String>,
-    /// The editor's; the titles stand in for it.
+    /// Preview text by the editor; `None` for the titles of the posts.
     pub preheader: Option<String>,
-    /// The editor's note, already made safe.
+    /// The editor's note as safe HTML.
     pub note_html: Option<String>,
+    /// The editor's note as plain text.
     pub note_text: Option<String>,
+    /// The posts in order.
     pub posts: Vec<DigestPost>,
-    /// How many posts did not fit.
+    /// Number of posts that did not fit.
     pub more: usize,
+    /// Address of the blog.
     pub blog_url: Url,
-    /// Carries the reader's token, or the marker that stands for it.
+    /// Unsubscribe link with the token of the subscriber or its placeholder.
     pub unsubscribe_url: String,
-    /// As `unsubscribe_url`.
+    /// Link to the preferences, with a token like `unsubscribe_url`.
     pub preferences_url: String,
-    /// The issue on the web: the same for everyone.
+    /// Address of the issue on the web, without a token.
     pub web_url: String,
 }
 
+/// A post of an issue.
 #[derive(Clone, Debug, Serialize)]
 pub struct DigestPost {
+    /// Title.
     pub title: String,
+    /// Link to the post.
     pub url: Url,
+    /// Summary; may be empty.
     pub excerpt: String,
+    /// Address of the lead image.
     pub image: Option<Url>,
+    /// Name of the author.
     pub author: Option<String>,
+    /// Reading time in minutes.
     pub minutes: Option<u32>,
 }
 
 impl EmailTemplate for DigestMail {
     const NAME: &'static str = "digest";
 
-    fn needed_links(&self) -> Vec<&str> {
+    fn required_links(&self) -> Vec<&str> {
         let mut links = vec![
             self.unsubscribe_url.as_str(),
             &self.preferences_url,
@@ -142,38 +169,46 @@ impl EmailTemplate for DigestMail {
     }
 }
 
-/// Asks a reader whether they want the newsletter.
+/// Message that asks for confirmation of a subscription.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConfirmationMail {
+    /// The newsletter.
     pub masthead: NewsletterContext,
+    /// Name of the subscriber.
     pub name: Option<String>,
+    /// Confirmation link.
     pub confirm_url: String,
-    /// How long the link works.
+    /// Validity of the link in days.
     pub days: u32,
 }
 
 impl EmailTemplate for ConfirmationMail {
     const NAME: &'static str = "confirmation";
 
-    fn needed_links(&self) -> Vec<&str> {
+    fn required_links(&self) -> Vec<&str> {
         vec![&self.confirm_url]
     }
 }
 
-/// Answers a sign-up of someone who is on the list.
+/// Reply to a sign-up with an address that is already subscribed.
 #[derive(Clone, Debug, Serialize)]
 pub struct AlreadySubscribedMail {
+    /// The newsletter.
     pub masthead: NewsletterContext,
+    /// Name of the subscriber.
     pub name: Option<String>,
+    /// Address of the archive.
     pub issues_url: String,
+    /// Link to the preferences.
     pub preferences_url: String,
+    /// Unsubscribe link.
     pub unsubscribe_url: String,
 }
 
 impl EmailTemplate for AlreadySubscribedMail {
     const NAME: &'static str = "already_subscribed";
 
-    fn needed_links(&self) -> Vec<&str> {
+    fn required_links(&self) -> Vec<&str> {
         vec![
             &self.issues_url,
             &self.preferences_url,
@@ -182,22 +217,23 @@ impl EmailTemplate for AlreadySubscribedMail {
     }
 }
 
-/// Answers what a reader asked for on their preferences page.
+/// Message about the subscriber's own data, requested on the preferences page.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReaderLinkMail {
+    /// The newsletter.
     pub masthead: NewsletterContext,
-    /// `SubscriberMail::as_str`
+    /// Word of a [`ReaderMail`](crate::domain::delivery::ReaderMail).
     pub about: &'static str,
-    /// None for `address_changed`, which only tells.
+    /// The link; `None` for `address_changed`.
     pub link: Option<String>,
-    /// How long the link works.
+    /// Validity of the link in minutes.
     pub minutes: u32,
 }
 
 impl EmailTemplate for ReaderLinkMail {
     const NAME: &'static str = "reader_link";
 
-    fn needed_links(&self) -> Vec<&str> {
+    fn required_links(&self) -> Vec<&str> {
         self.link.as_deref().into_iter().collect()
     }
 }
@@ -207,10 +243,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn languages_have_a_direction() {
-        assert_eq!(Direction::of("en"), Direction::Ltr);
-        assert_eq!(Direction::of("ar-EG"), Direction::Rtl);
-        assert_eq!(Direction::of("HE"), Direction::Rtl);
-        assert_eq!(Direction::of(""), Direction::Ltr);
+    fn direction_follows_the_primary_subtag() {
+        assert_eq!(Direction::for_language("en"), Direction::Ltr);
+        assert_eq!(Direction::for_language("ar-EG"), Direction::Rtl);
+        assert_eq!(Direction::for_language("HE"), Direction::Rtl);
+        assert_eq!(Direction::for_language(""), Direction::Ltr);
     }
 }

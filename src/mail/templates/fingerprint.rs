@@ -1,16 +1,17 @@
-//! Whether the owner's files are still those that were read.
+//! Detects changes of the files that override templates.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::mail::templates::BuiltIn;
+use crate::mail::templates::engine::BuiltIn;
 
-/// Which of the templates a folder overrides, and each file's length and time of change.
+/// Path, length and modification time of each file that overrides a template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint(Vec<(PathBuf, u64, Option<SystemTime>)>);
 
 impl Fingerprint {
-    pub fn of(dir: Option<&Path>) -> Self {
+    /// Reads the metadata of the files in `dir`.
+    pub fn read(dir: Option<&Path>) -> Self {
         let Some(dir) = dir else {
             return Self::default();
         };
@@ -28,21 +29,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_a_changed_and_a_removed_file_are_seen() {
+    fn new_changed_and_removed_files_are_detected() {
         let dir = tempfile::tempdir().unwrap();
-        let own = dir.path().join("digest/subject.txt");
+        let subject = dir.path().join("digest/subject.txt");
         std::fs::create_dir(dir.path().join("digest")).unwrap();
-        let look = || Fingerprint::of(Some(dir.path()));
-        let none = look();
-        assert_eq!(none, look());
-        std::fs::write(&own, "one").unwrap();
-        let one = look();
+        let read = || Fingerprint::read(Some(dir.path()));
+        let none = read();
+        assert_eq!(none, read());
+        std::fs::write(&subject, "one").unwrap();
+        let one = read();
         assert_ne!(one, none);
-        std::fs::write(&own, "three").unwrap();
-        assert_ne!(look(), one);
-        std::fs::remove_file(&own).unwrap();
-        assert_eq!(look(), none);
+        std::fs::write(&subject, "three").unwrap();
+        assert_ne!(read(), one);
+        std::fs::remove_file(&subject).unwrap();
+        assert_eq!(read(), none);
         std::fs::write(dir.path().join("notes.txt"), "mine").unwrap();
-        assert_eq!(look(), none);
+        assert_eq!(read(), none);
     }
 }

@@ -1,81 +1,87 @@
-//! Letters to try templates with: a plain one, a bare one, and a hostile one of each.
+//! Sample messages to check templates with: plain, minimal and hostile values of each.
 
-use chrono_tz::Tz;
+use jiff::tz::TimeZone;
 use url::Url;
 
-use crate::domain::delivery::SubscriberMail;
-use crate::mail::templates::{
-    AlertEvent, AlertMail, AlreadySubscribedMail, ConfirmationMail, Counts, Day, DigestMail,
-    DigestPost, Direction, EmailTemplate, FailedFeed, Moment, NewsletterContext, ReaderLinkMail,
-    TemplateFault, Templates,
-};
-
 use crate::domain::accent::Accent;
+use crate::domain::delivery::SubscriberMail;
+use crate::mail::templates::alert::{AlertCounts, AlertEvent, AlertMail, FailedFeed, Moment};
+use crate::mail::templates::context::{
+    AlreadySubscribedMail, ConfirmationMail, Day, DigestMail, DigestPost, Direction, EmailTemplate,
+    NewsletterContext, ReaderLinkMail,
+};
+use crate::mail::templates::engine::{TemplateError, Templates};
 
+/// Text that shows whether a template escapes its values.
 const HOSTILE: &str = "{{7*7}}<script>alert(1)</script>\"'>&";
 
-/// What is wrong with any of the templates, once each.
-pub(super) fn try_all(templates: &Templates) -> Vec<TemplateFault> {
-    let mut faults = Vec::new();
-    for digest in [digest(), bare_digest(), hostile_digest()] {
-        try_one(templates, &digest, &mut faults);
+/// Renders all samples and returns each error once.
+pub(super) fn render_all(templates: &Templates) -> Vec<TemplateError> {
+    let mut errors = Vec::new();
+    for digest in [digest(), minimal_digest(), hostile_digest()] {
+        check_sample(templates, &digest, &mut errors);
     }
     for name in [None, Some("Ada".to_owned()), Some(HOSTILE.to_owned())] {
         let (confirmation, already) = (confirmation(name.clone()), already_subscribed(name));
-        try_one(templates, &confirmation, &mut faults);
-        try_one(templates, &already, &mut faults);
+        check_sample(templates, &confirmation, &mut errors);
+        check_sample(templates, &already, &mut errors);
     }
-    for words in ["A loader that hides in fonts", HOSTILE] {
-        for event in events(words) {
-            try_one(templates, &alert(event), &mut faults);
+    for text in ["A loader that hides in fonts", HOSTILE] {
+        for event in events(text) {
+            check_sample(templates, &alert(event), &mut errors);
         }
     }
     for about in SubscriberMail::ALL {
-        try_one(templates, &reader_link(*about), &mut faults);
+        check_sample(templates, &reader_link(*about), &mut errors);
     }
-    faults
+    errors
 }
 
-fn try_one<L: EmailTemplate>(templates: &Templates, letter: &L, faults: &mut Vec<TemplateFault>) {
-    let mut add = |fault: TemplateFault| {
-        if !faults.contains(&fault) {
-            faults.push(fault);
+/// Renders one sample and checks subject, escaping and links.
+fn check_sample<T: EmailTemplate>(
+    templates: &Templates,
+    mail: &T,
+    errors: &mut Vec<TemplateError>,
+) {
+    let mut add = |error: TemplateError| {
+        if !errors.contains(&error) {
+            errors.push(error);
         }
     };
-    let rendered = match templates.render(letter) {
+    let rendered = match templates.render(mail) {
         Ok(rendered) => rendered,
-        Err(fault) => return add(fault),
+        Err(error) => return add(error),
     };
-    let mut complain = |part: &str, says: String| {
-        add(TemplateFault {
-            file: templates.file(&format!("{}/{part}", L::NAME)),
+    let mut report = |part: &str, message: String| {
+        add(TemplateError {
+            file: templates.display_path(&format!("{}/{part}", T::NAME)),
             line: None,
-            says,
+            message,
         });
     };
     if rendered.subject.is_empty() {
-        complain("subject.txt", "the subject is empty".to_owned());
+        report("subject.txt", "the subject is empty".to_owned());
     }
     if rendered.html.contains("<script>") {
-        complain(
+        report(
             "body.html",
-            "a value stands unescaped; remove its `safe`".to_owned(),
+            "a value is not escaped; remove its `safe` filter".to_owned(),
         );
     }
-    for link in letter.needed_links() {
+    for link in mail.required_links() {
         if !rendered.text.split_whitespace().any(|word| word == link) {
-            complain(
+            report(
                 "body.txt",
-                format!("the link {link} is missing, or no white space follows it"),
+                format!("the link {link} is missing or not followed by white space"),
             );
         }
         if !rendered.html.contains(&link.replace('&', "&amp;")) {
-            complain("body.html", format!("the link {link} is missing"));
+            report("body.html", format!("the link {link} is missing"));
         }
     }
 }
 
-pub(super) fn masthead() -> NewsletterContext {
+pub(super) fn newsletter() -> NewsletterContext {
     NewsletterContext {
         name: "Example Lab".to_owned(),
         tagline: Some("Notes on systems that stay up".to_owned()),
@@ -109,7 +115,7 @@ pub(super) fn digest() -> DigestMail {
     let mut last = post(3, "What your router’s keys say about you");
     last.author = None;
     DigestMail {
-        masthead: masthead(),
+        masthead: newsletter(),
         number: 42,
         day: Day {
             year: 2026,
@@ -132,8 +138,8 @@ pub(super) fn digest() -> DigestMail {
     }
 }
 
-/// Everything optional left out.
-fn bare_digest() -> DigestMail {
+/// A digest without optional values.
+fn minimal_digest() -> DigestMail {
     let mut digest = digest();
     digest.masthead.tagline = None;
     digest.masthead.weekly = false;
@@ -165,7 +171,7 @@ pub(super) fn hostile_digest() -> DigestMail {
 
 pub(super) fn confirmation(name: Option<String>) -> ConfirmationMail {
     ConfirmationMail {
-        masthead: masthead(),
+        masthead: newsletter(),
         name,
         confirm_url: format!("https://n.example.com/confirm/{}", "C".repeat(60)),
         days: 7,
@@ -174,7 +180,7 @@ pub(super) fn confirmation(name: Option<String>) -> ConfirmationMail {
 
 pub(super) fn already_subscribed(name: Option<String>) -> AlreadySubscribedMail {
     AlreadySubscribedMail {
-        masthead: masthead(),
+        masthead: newsletter(),
         name,
         issues_url: "https://n.example.com/issues".to_owned(),
         preferences_url: format!("https://n.example.com/preferences/{}", "P".repeat(48)),
@@ -184,18 +190,20 @@ pub(super) fn already_subscribed(name: Option<String>) -> AlreadySubscribedMail 
 
 pub(super) fn alert(event: AlertEvent) -> AlertMail {
     AlertMail {
-        masthead: masthead(),
-        at: event.at().map(|at| Moment::of(at, Tz::Europe__Berlin)),
-        desk_url: format!("https://n.example.com/{}", event.path()),
+        masthead: newsletter(),
+        at: event
+            .at()
+            .map(|at| Moment::new(at, &TimeZone::fixed(jiff::tz::offset(1)))),
+        desk_url: format!("https://n.example.com/{}", event.admin_path()),
         event,
     }
 }
 
-/// One of each.
-pub(super) fn events(words: &str) -> Vec<AlertEvent> {
+/// Returns one event of each kind.
+pub(super) fn events(text: &str) -> Vec<AlertEvent> {
     // Friday 27 November 2026, 10:00 in Berlin.
     let at = 1_795_770_000_000;
-    let counts = Counts {
+    let counts = AlertCounts {
         recipients: 1284,
         delivered: 1270,
         to_go: 0,
@@ -205,7 +213,7 @@ pub(super) fn events(words: &str) -> Vec<AlertEvent> {
     };
     let ended = |cancelled| AlertEvent::IssueEnded {
         number: 43,
-        subject: words.to_owned(),
+        subject: text.to_owned(),
         cancelled,
         counts,
     };
@@ -213,7 +221,7 @@ pub(super) fn events(words: &str) -> Vec<AlertEvent> {
         slot: "2026-W48".to_owned(),
         feeds: vec![FailedFeed {
             url: "https://example.com/feed.xml".to_owned(),
-            says: words.to_owned(),
+            says: text.to_owned(),
         }],
         number,
     };
@@ -221,15 +229,15 @@ pub(super) fn events(words: &str) -> Vec<AlertEvent> {
         AlertEvent::SendingTried,
         AlertEvent::DraftReady {
             at,
-            subject: words.to_owned(),
-            titles: vec![words.to_owned(), "Spam in the third quarter".to_owned()],
+            subject: text.to_owned(),
+            titles: vec![text.to_owned(), "Spam in the third quarter".to_owned()],
             readers: 1284,
         },
         ended(false),
         ended(true),
         AlertEvent::IssuePaused {
             number: 43,
-            subject: words.to_owned(),
+            subject: text.to_owned(),
             says: "550 5.7.26 This mail has been blocked: the sender is unauthenticated".to_owned(),
             counts,
         },
@@ -239,7 +247,7 @@ pub(super) fn events(words: &str) -> Vec<AlertEvent> {
         },
         AlertEvent::IssueNotMade {
             slot: "2026-W48".to_owned(),
-            says: words.to_owned(),
+            says: text.to_owned(),
         },
         failed(Some(43)),
         failed(None),
@@ -251,7 +259,7 @@ pub(super) fn reader_link(about: SubscriberMail) -> ReaderLinkMail {
     let token = "R".repeat(80);
     let link = format!("https://n.example.com/{page}/{token}");
     ReaderLinkMail {
-        masthead: masthead(),
+        masthead: newsletter(),
         about: page,
         link: about.purpose().map(|_| link),
         minutes: 60,

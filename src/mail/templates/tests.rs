@@ -2,18 +2,19 @@ use std::fs;
 
 use super::*;
 use crate::domain::delivery::SubscriberMail;
+use crate::mail::templates::engine::to_single_line;
 
 fn built_in() -> Templates {
     Templates::load(None).unwrap()
 }
 
 #[test]
-fn the_built_in_templates_have_no_fault() {
+fn built_in_templates_have_no_errors() {
     assert_eq!(check(None), vec![]);
 }
 
 #[test]
-fn hostile_values_stay_literal() {
+fn hostile_values_are_escaped() {
     let rendered = built_in().render(&samples::hostile_digest()).unwrap();
     assert!(
         rendered.subject.starts_with("{{7*7}}<script>"),
@@ -31,18 +32,24 @@ fn hostile_values_stay_literal() {
 }
 
 #[test]
-fn posts_are_of_the_week_only_where_one_comes_each_week() {
+fn headline_names_the_week_only_if_weekly() {
     let mut digest = samples::digest();
-    for (weekly, told) in [(true, "Three posts this week"), (false, "Three new posts")] {
+    for (weekly, headline) in [(true, "Three posts this week"), (false, "Three new posts")] {
         digest.masthead.weekly = weekly;
         let rendered = built_in().render(&digest).unwrap();
-        assert!(rendered.html.contains(&format!(">{told}</h1>")), "{told}");
-        assert!(rendered.text.contains(&format!("\n{told}\n")), "{told}");
+        assert!(
+            rendered.html.contains(&format!(">{headline}</h1>")),
+            "{headline}"
+        );
+        assert!(
+            rendered.text.contains(&format!("\n{headline}\n")),
+            "{headline}"
+        );
     }
 }
 
 #[test]
-fn an_own_file_takes_the_place_of_its_namesake() {
+fn file_in_folder_overrides_built_in_template() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("confirmation")).unwrap();
     fs::write(
@@ -63,72 +70,76 @@ fn an_own_file_takes_the_place_of_its_namesake() {
 }
 
 #[test]
-fn an_own_mail_is_in_the_frame_or_whole() {
+fn custom_body_may_extend_the_layout_or_not() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("confirmation")).unwrap();
-    let own = dir.path().join("confirmation/body.html");
+    let body = dir.path().join("confirmation/body.html");
     let html = || {
         let templates = Templates::load(Some(dir.path()))?;
         let rendered = templates.render(&samples::confirmation(None)).unwrap();
-        Ok::<_, Vec<TemplateFault>>(rendered.html)
+        Ok::<_, Vec<TemplateError>>(rendered.html)
     };
-    fs::write(&own, "<p>{{ confirm_url }}</p>").unwrap();
+    fs::write(&body, "<p>{{ confirm_url }}</p>").unwrap();
     assert!(html().unwrap().starts_with("<p>https://"));
 
-    let framed = "{% extends \"base.html\" %}\n{% block content %}{{ confirm_url }}{% endblock %}";
-    fs::write(&own, framed).unwrap();
-    let in_frame = html().unwrap();
-    assert!(in_frame.contains("</h1>https://") && in_frame.contains("1 Example Street"));
+    let extending =
+        "{% extends \"base.html\" %}\n{% block content %}{{ confirm_url }}{% endblock %}";
+    fs::write(&body, extending).unwrap();
+    let in_layout = html().unwrap();
+    assert!(in_layout.contains("</h1>https://") && in_layout.contains("1 Example Street"));
 
     let base = dir.path().join("base.html");
     fs::write(&base, "<i>{% block content %}{% endblock %}</i>").unwrap();
-    let fault = &html().unwrap_err()[0];
-    assert!(fault.file.ends_with("body.html (built in)"), "{fault}");
-    assert!(fault.says.contains("not defined in any parent"), "{fault}");
+    let error = &html().unwrap_err()[0];
+    assert!(error.file.ends_with("body.html (built in)"), "{error}");
+    assert!(
+        error.message.contains("not defined in any parent"),
+        "{error}"
+    );
 
     fs::write(&base, "<i>\n{% block %}</i>").unwrap();
-    let faults = html().unwrap_err();
-    let [fault] = faults.as_slice() else {
-        panic!("{faults:?}");
+    let errors = html().unwrap_err();
+    let [error] = errors.as_slice() else {
+        panic!("{errors:?}");
     };
-    let place = (fault.file.as_str(), fault.line);
-    assert_eq!(place, (base.to_str().unwrap(), Some(2)));
+    let location = (error.file.as_str(), error.line);
+    assert_eq!(location, (base.to_str().unwrap(), Some(2)));
 }
 
 #[test]
-fn a_fault_names_file_and_line() {
+fn error_has_file_and_line() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("digest")).unwrap();
     let subject = dir.path().join("digest/subject.txt");
     let body = dir.path().join("digest/body.txt");
     fs::write(&subject, "one\n{% if %}").unwrap();
     fs::write(&body, "fine").unwrap();
-    let faults = check(Some(dir.path()));
-    assert_eq!(faults.len(), 1, "{faults:?}");
+    let errors = check(Some(dir.path()));
+    assert_eq!(errors.len(), 1, "{errors:?}");
     assert_eq!(
-        (faults[0].file.as_str(), faults[0].line),
+        (errors[0].file.as_str(), errors[0].line),
         (subject.to_str().unwrap(), Some(2))
     );
 
     fs::write(&subject, "{{ masthead.name }}\n\n{{ nonsense }}").unwrap();
-    let faults = check(Some(dir.path()));
+    let errors = check(Some(dir.path()));
     assert_eq!(
-        (faults[0].file.as_str(), faults[0].line),
+        (errors[0].file.as_str(), errors[0].line),
         (subject.to_str().unwrap(), Some(3))
     );
 
     fs::write(&subject, "fine").unwrap();
-    let faults = check(Some(dir.path()));
+    let errors = check(Some(dir.path()));
     assert!(
-        faults
+        errors
             .iter()
-            .all(|fault| fault.file == body.to_str().unwrap())
+            .all(|error| error.file == body.to_str().unwrap())
     );
-    assert!(faults[0].says.contains("/unsubscribe/"), "{}", faults[0]);
+    assert!(errors[0].message.contains("/unsubscribe/"), "{}", errors[0]);
 }
 
 #[test]
-fn a_safe_too_many_is_a_fault() {
+fn unescaped_value_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("confirmation")).unwrap();
     fs::write(
@@ -136,30 +147,30 @@ fn a_safe_too_many_is_a_fault() {
         "{% if name %}{{ name | safe }}{% endif %}{{ confirm_url }}",
     )
     .unwrap();
-    let faults = check(Some(dir.path()));
-    assert_eq!(faults.len(), 1, "{faults:?}");
-    assert!(faults[0].says.contains("unescaped"));
+    let errors = check(Some(dir.path()));
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].message.contains("not escaped"));
 }
 
 #[test]
-fn subjects_are_one_clean_line() {
+fn subject_is_one_line_without_control_characters() {
     assert_eq!(
-        one_line(" a\r\nBcc: b\u{0}\u{7f}\tc\u{2028}d ", 100),
+        to_single_line(" a\r\nBcc: b\u{0}\u{7f}\tc\u{2028}d ", 100),
         "a Bcc: b c d"
     );
-    assert_eq!(one_line(&"é".repeat(300), 250).chars().count(), 250);
+    assert_eq!(to_single_line(&"é".repeat(300), 250).chars().count(), 250);
 }
 
 #[test]
-fn the_words_of_every_mail() {
+fn messages_match_snapshots() {
     let templates = built_in();
     insta::assert_snapshot!(
         "digest_text",
-        words(&templates.render(&samples::digest()).unwrap())
+        with_subject(&templates.render(&samples::digest()).unwrap())
     );
     insta::assert_snapshot!(
         "confirmation_text",
-        words(
+        with_subject(
             &templates
                 .render(&samples::confirmation(Some("Ada".to_owned())))
                 .unwrap()
@@ -167,7 +178,7 @@ fn the_words_of_every_mail() {
     );
     insta::assert_snapshot!(
         "already_subscribed_text",
-        words(
+        with_subject(
             &templates
                 .render(&samples::already_subscribed(None))
                 .unwrap()
@@ -175,7 +186,7 @@ fn the_words_of_every_mail() {
     );
     let links = SubscriberMail::ALL.iter().map(|about| {
         let mail = templates.render(&samples::reader_link(*about)).unwrap();
-        words(&mail)
+        with_subject(&mail)
     });
     insta::assert_snapshot!(
         "reader_link_text",
@@ -187,19 +198,19 @@ fn the_words_of_every_mail() {
     );
 }
 
-fn words(rendered: &Rendered) -> String {
+fn with_subject(rendered: &Rendered) -> String {
     format!("Subject: {}\n\n{}", rendered.subject, rendered.text)
 }
 
 #[test]
-fn the_alerts() {
+fn alerts_match_snapshots() {
     let templates = built_in();
-    let told = |event| {
+    let render = |event| {
         let rendered = templates.render(&samples::alert(event)).unwrap();
         format!("Subject: {}\n\n{}", rendered.subject, rendered.text)
     };
     let events = samples::events("A loader that hides in fonts").into_iter();
-    let texts: Vec<String> = events.map(told).collect();
+    let texts: Vec<String> = events.map(render).collect();
     insta::assert_snapshot!("alerts_text", texts.join("\n==========\n\n"));
     let draft = samples::events("A loader that hides in fonts").remove(1);
     let rendered = templates.render(&samples::alert(draft)).unwrap();
@@ -207,17 +218,17 @@ fn the_alerts() {
 }
 
 #[test]
-fn a_colour_of_ones_own_is_in_every_mail() {
-    let mut masthead = samples::masthead();
-    masthead.accent = crate::domain::accent::Accent::parse("#7a1f5c")
+fn custom_accent_is_in_every_message() {
+    let mut newsletter = samples::newsletter();
+    newsletter.accent = crate::domain::accent::Accent::parse("#7a1f5c")
         .unwrap()
         .into();
     let mut digest = samples::digest();
-    digest.masthead = masthead.clone();
+    digest.masthead = newsletter.clone();
     let mut confirmation = samples::confirmation(None);
-    confirmation.masthead = masthead.clone();
+    confirmation.masthead = newsletter.clone();
     let mut alert = samples::alert(AlertEvent::SendingTried);
-    alert.masthead = masthead;
+    alert.masthead = newsletter;
     let templates = built_in();
     for html in [
         templates.render(&digest).unwrap().html,

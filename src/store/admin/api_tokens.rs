@@ -27,7 +27,7 @@ pub struct ApiToken {
 
 impl ApiToken {
     pub fn validity(&self, now: Timestamp) -> Validity {
-        Validity::of(self.expires_at, self.revoked_at, now)
+        Validity::from_dates(self.expires_at, self.revoked_at, now)
     }
 }
 
@@ -66,8 +66,8 @@ impl Store {
                 .bind(token.name.as_str().to_owned())
                 .bind(token.secret.hash())
                 .bind(token.scopes.to_string())
-                .bind(token.made_at.as_millis())
-                .bind(token.made_by.as_ref().map(ToString::to_string))
+                .bind(token.created_at.as_millis())
+                .bind(token.created_by.as_ref().map(ToString::to_string))
                 .bind(token.expires_at.map(Timestamp::as_millis))
         });
         Ok(added.await? > 0)

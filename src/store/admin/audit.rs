@@ -44,7 +44,7 @@ impl Store {
                 .bind(kind.as_str())
                 .bind(actor.clone())
                 .bind(action.as_str())
-                .bind(object.stored())
+                .bind(object.to_stored())
         })
         .await?;
         Ok(())

@@ -246,7 +246,7 @@ fn post(row: &AnyRow) -> Result<Post, StoreError> {
         minutes: small(row, "minutes")?,
         published_at: Timestamp::from_millis(row.try_get("published_at")?),
         first_seen_at: Timestamp::from_millis(row.try_get("first_seen_at")?),
-        offered: u32::try_from(row.try_get::<i64, _>("times_offered")?).unwrap_or(u32::MAX),
+        times_offered: u32::try_from(row.try_get::<i64, _>("times_offered")?).unwrap_or(u32::MAX),
     })
 }
 

@@ -86,7 +86,7 @@ fn json(edits: &DraftEdits) -> String {
 fn kept_post((id, edit): (&PostId, &PostEdit)) -> KeptPost {
     KeptPost {
         id: id.to_string(),
-        place: edit.place,
+        place: edit.position,
         is_hidden: edit.is_hidden,
         is_pinned: edit.is_pinned,
         is_added: edit.is_added,
@@ -106,14 +106,14 @@ fn edits(version: i64, kept: Kept) -> Result<DraftEdits, StoreError> {
     for post in kept.posts {
         let id = decode("post id", post.id, PostId::parse)?;
         let edit = PostEdit {
-            place: post.place,
+            position: post.place,
             is_hidden: post.is_hidden,
             is_pinned: post.is_pinned,
             is_added: post.is_added,
             title: words(post.title, Title::parse)?,
             excerpt: words(post.excerpt, Excerpt::parse)?,
         };
-        edits.on(id, |kept| *kept = edit);
+        edits.update(id, |kept| *kept = edit);
     }
     Ok(edits)
 }
@@ -140,8 +140,8 @@ mod tests {
             note: Note::parse("a\n\nb").ok(),
             ..DraftEdits::default()
         };
-        before.on(post, |edit| {
-            edit.place = Some(3);
+        before.update(post, |edit| {
+            edit.position = Some(3);
             edit.is_pinned = true;
             edit.excerpt = Excerpt::parse("").ok();
         });

@@ -43,7 +43,7 @@ pub struct IssueRow {
 
 impl IssueRow {
     pub const fn standing(&self) -> IssueStatus {
-        IssueStatus::of(self.state, &self.tally)
+        IssueStatus::new(self.state, &self.tally)
     }
 }
 

@@ -120,8 +120,8 @@ impl Store {
             .map(|row| {
                 Ok(DailyChange {
                     day: row.try_get("day")?,
-                    came: row.try_get("came")?,
-                    went: row.try_get("went")?,
+                    joined: row.try_get("came")?,
+                    left: row.try_get("went")?,
                 })
             })
             .collect()

@@ -10,11 +10,12 @@ use futures_util::stream::{self, Stream};
 use serde::Deserialize;
 
 use crate::domain::audit::AuditAction;
+use crate::domain::clock::Timestamp;
 use crate::domain::csv;
 use crate::domain::delivery::DeliveryState::{self, *};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueId;
-use crate::mail::failure_reason::Reason;
+use crate::mail::failure_reason::FailureReason;
 use crate::store::{DeliveryRow, Store, StoreError};
 use crate::web::admin::editor::CurrentUser;
 use crate::web::admin::views::{DeliveryLine, FailureGroup, LookUp, Looked};
@@ -100,7 +101,7 @@ pub async fn failures(store: &Store, issue: &IssueId) -> Result<Vec<FailureGroup
         for reply in store.replies(issue, state).await? {
             let reason = match state {
                 InDoubt => "in_doubt",
-                _ => Reason::of(&reply.example).as_str(),
+                _ => FailureReason::from_reply(&reply.example).as_str(),
             };
             let group = groups.entry(reason).or_insert_with(|| FailureGroup {
                 count: 0,
@@ -171,7 +172,7 @@ fn lines(
     issue: IssueId,
     filter: Filter,
 ) -> impl Stream<Item = Result<Vec<u8>, StoreError>> {
-    let head = csv::line(["address", "state", "attempts", "at", "reply"]);
+    let head = csv::encode_record(["address", "state", "attempts", "at", "reply"]);
     let first = Some((head, None));
     stream::try_unfold(first, move |next: Option<(Vec<u8>, Option<String>)>| {
         let store = store.clone();
@@ -193,12 +194,21 @@ fn lines(
     })
 }
 
+/// Formats as RFC 3339 with `+00:00`, and with milliseconds unless they are zero.
+fn rfc3339_with_offset(at: Timestamp) -> String {
+    let format = match at.as_millis() % 1000 {
+        0 => "%Y-%m-%dT%H:%M:%S+00:00",
+        _ => "%Y-%m-%dT%H:%M:%S%.3f+00:00",
+    };
+    at.to_utc().strftime(format).to_string()
+}
+
 fn record(row: &DeliveryRow) -> Vec<u8> {
-    csv::line([
+    csv::encode_record([
         row.address.as_deref().unwrap_or_default(),
         row.state.as_str(),
         &row.attempts.to_string(),
-        &row.at.to_utc().to_rfc3339(),
+        &rfc3339_with_offset(row.at),
         row.reply.as_deref().unwrap_or_default(),
     ])
 }

@@ -80,11 +80,11 @@ impl DraftAction {
                 }
             }
             PostAction::Pin | PostAction::Unpin => {
-                edits.on(post, |edit| edit.is_pinned = deed == PostAction::Pin);
+                edits.update(post, |edit| edit.is_pinned = deed == PostAction::Pin);
             }
             PostAction::Hide => edits.hide(post),
-            PostAction::Show => edits.on(post, |edit| edit.is_hidden = false),
-            PostAction::Add => edits.on(post, |edit| edit.is_added = true),
+            PostAction::Show => edits.update(post, |edit| edit.is_hidden = false),
+            PostAction::Add => edits.update(post, |edit| edit.is_added = true),
             PostAction::Edit => {}
         }
     }
@@ -110,7 +110,7 @@ pub(super) fn may_swap(draft: &Draft, upper: usize) -> bool {
     let chosen = &draft.selection.chosen;
     let is_pinned = |at: usize| {
         let post = chosen.get(at);
-        post.map(|(post, _)| draft.edits.of(&post.id).is_pinned)
+        post.map(|(post, _)| draft.edits.for_post(&post.id).is_pinned)
     };
     is_pinned(upper + 1).is_some() && is_pinned(upper) == is_pinned(upper + 1)
 }

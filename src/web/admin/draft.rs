@@ -182,7 +182,7 @@ pub(super) async fn view(
                 is_hidden: *why == digest::Exclusion::Hidden,
             })
             .collect(),
-        has_places: draft.edits.has_places(),
+        has_places: draft.edits.has_positions(),
         is_enough: web.digests.has_enough_content(draft),
         min_posts: web.digests.rules.min_posts,
         look: told.look,
@@ -208,7 +208,7 @@ fn chosen(draft: &Draft) -> Vec<ChosenPost> {
     let posts = &draft.selection.chosen;
     let line = |at: usize| {
         let (post, why) = &posts[at];
-        let edit = draft.edits.of(&post.id);
+        let edit = draft.edits.for_post(&post.id);
         ChosenPost {
             id: post.id.to_string(),
             title: post.title.clone(),

@@ -26,7 +26,7 @@ pub async fn show(
     let post = find(&shared, &id).await?;
     let edits = shared.web.store.draft_edits().await?;
     let mut written = post.clone();
-    edits.of(&post.id).apply_to(&mut written);
+    edits.for_post(&post.id).apply_to(&mut written);
     let words = PostFields {
         title: written.title,
         excerpt: written.excerpt,
@@ -51,10 +51,10 @@ pub async fn change(
     let mut typed = typed(&posted);
     let mut after = before.clone();
     if posted.fields.text("do") == "restore" {
-        after.on(post.id, |edit| (edit.title, edit.excerpt) = (None, None));
+        after.update(post.id, |edit| (edit.title, edit.excerpt) = (None, None));
     } else if let Some((title, excerpt)) = parse(&mut typed) {
         // What is the feed's own goes on following the feed.
-        after.on(post.id, |edit| {
+        after.update(post.id, |edit| {
             edit.title = Some(title).filter(|it| it.as_str() != post.title);
             edit.excerpt = Some(excerpt).filter(|it| it.as_str() != post.excerpt);
         });
@@ -103,7 +103,7 @@ pub async fn add(State(shared): State<SharedState>, posted: VerifiedForm) -> Han
         }
     };
     let added = |edits: &mut DraftEdits| {
-        edits.on(id, |edit| {
+        edits.update(id, |edit| {
             edit.is_added = true;
             edit.is_hidden = false;
             edit.title = Some(made.title.clone());
@@ -175,7 +175,7 @@ async fn view(
     post: &Post,
     words: PostFields,
 ) -> Result<EditPost, HttpError> {
-    let edit = edits.of(&post.id);
+    let edit = edits.for_post(&post.id);
     Ok(EditPost {
         desk: editor.desk(shared),
         number: shared.web.store.next_number().await?.get(),

@@ -106,7 +106,7 @@ pub(super) async fn note(
     object: impl Into<AuditTarget>,
 ) {
     let (object, now) = (object.into(), web.clock.now());
-    let about = object.logged();
+    let about = object.to_logged();
     tracing::info!(admin = %admin.id, did = action.as_str(), about, "at the desk");
     let id = AuditId::new(now, &web.random);
     let actor = Actor::Admin(admin.id, admin.address.clone());

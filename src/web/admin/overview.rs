@@ -25,13 +25,15 @@ pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> Han
     let recent = issues::lines(&shared, recent).await?;
     let last = recent.iter().find(|issue| is_sent(issue.state));
     let today = growth::day_of(web.clock.now());
-    let moved = web.store.confirmed_by_day(growth::before_the_weeks(today));
-    let weeks = growth::weeks(counts.confirmed, &moved.await?, today);
-    let this_week = weeks[growth::WEEKS - 1];
+    let moved = web
+        .store
+        .confirmed_by_day(growth::last_day_before_chart(today));
+    let weeks = growth::weekly_growth(counts.confirmed, &moved.await?, today);
+    let this_week = weeks[growth::CHART_WEEKS - 1];
     let figures = Figures {
         subscribers: counts.confirmed,
-        new_this_week: this_week.came,
-        left_this_week: this_week.went,
+        new_this_week: this_week.joined,
+        left_this_week: this_week.left,
         delivered_per_mille: last.and_then(|issue| issue.tally.delivered_per_mille()),
     };
     let next = web.digests.draft().await?;

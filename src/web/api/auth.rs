@@ -92,7 +92,7 @@ async fn authenticate(
         Some(secret) => state.web.store.api_token(&secret).await?,
         None => None,
     };
-    let Some(token) = token.filter(|token| token.validity(now) == Validity::Holds) else {
+    let Some(token) = token.filter(|token| token.validity(now) == Validity::Valid) else {
         let Ok(ClientIp(ip)) = ClientIp::from_request_parts(parts, state).await;
         if state.keeper.count_token(ip).is_err() {
             tracing::warn!("API request rejected: too many invalid tokens");
@@ -101,7 +101,7 @@ async fn authenticate(
         return Err(AuthError::Invalid.into());
     };
     record_use(state, &token).await;
-    if !token.scopes.has(scope) {
+    if !token.scopes.contains(scope) {
         return Err(AuthError::MissingScope(scope).into());
     }
     Ok(ApiCaller {
@@ -149,7 +149,7 @@ impl ApiCaller {
         target: impl Into<AuditTarget>,
     ) {
         let (web, target, now) = (&state.web, target.into(), state.now());
-        let about = target.logged();
+        let about = target.to_logged();
         tracing::info!(token = %self.id, action = action.as_str(), resource = about, "API action");
         let id = AuditId::new(now, &web.random);
         let actor = Actor::Token(self.id, self.name.clone());

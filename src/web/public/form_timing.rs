@@ -24,7 +24,7 @@ pub enum FormTiming {
 
 /// Returns the stamp of a form, valid for 24 hours and any number of submissions.
 pub fn stamp_form(keys: &SecretKeys, now: Timestamp) -> String {
-    keys.sign(Purpose::FormStamp, &now.as_millis().to_be_bytes(), b"")
+    keys.sign(Purpose::FormTiming, &now.as_millis().to_be_bytes(), b"")
 }
 
 /// Returns the stamp of a form that is shown again with an error: the submitted one if it is
@@ -39,7 +39,7 @@ pub fn renew_stamp(keys: &SecretKeys, stamp: &str, now: Timestamp) -> String {
 /// Returns the stamp of a button that submits `address`. It has no minimum time.
 pub fn stamp_button(keys: &SecretKeys, now: Timestamp, address: &EmailAddress) -> String {
     keys.sign(
-        Purpose::FormStamp,
+        Purpose::FormTiming,
         &now.as_millis().to_be_bytes(),
         address.key().as_bytes(),
     )
@@ -66,7 +66,7 @@ impl FormTiming {
 
 /// Returns the age of a valid stamp that was issued for `bound` (an address, or empty).
 fn stamp_age(keys: &SecretKeys, stamp: &str, bound: &[u8], now: Timestamp) -> Option<Duration> {
-    let payload = keys.verify(Purpose::FormStamp, stamp, bound).ok()?;
+    let payload = keys.verify(Purpose::FormTiming, stamp, bound).ok()?;
     let shown_at = payload.try_into().map(i64::from_be_bytes).ok()?;
     let age = now.since(Timestamp::from_millis(shown_at));
     (age <= STAMP_LIFETIME).then_some(age)

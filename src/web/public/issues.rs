@@ -8,8 +8,7 @@ use std::convert::Infallible;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, header};
-use chrono::Datelike;
-use chrono_tz::Tz;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
@@ -162,7 +161,7 @@ pub async fn show_archive(State(state): State<SharedState>) -> HandlerResult {
         } else {
             None
         },
-        years: group_by_year(&issues, state.site.zone),
+        years: group_by_year(&issues, &state.site.zone),
         form: SignupForm::blank(&state),
     };
     Ok(with_cache(CachePolicy::OneMinute, state.pages.html(&page)?))
@@ -294,8 +293,8 @@ async fn issue_posts(state: &AppState, issue: &IssueRow) -> Result<Vec<PostItem>
 }
 
 /// Groups issues, which are ordered by time, by their year in `zone`.
-fn group_by_year(issues: &[IssueRow], zone: Tz) -> Vec<ArchiveYear> {
-    let year = |issue: &IssueRow| issue.frozen_at.to_utc().with_timezone(&zone).year();
+fn group_by_year(issues: &[IssueRow], zone: &TimeZone) -> Vec<ArchiveYear> {
+    let year = |issue: &IssueRow| i32::from(issue.frozen_at.in_zone(zone).year());
     issues
         .chunk_by(|a, b| year(a) == year(b))
         .filter_map(|chunk| {

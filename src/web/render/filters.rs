@@ -1,14 +1,14 @@
 //! Template filters for numbers, dates and text.
 
-use chrono::{DateTime, SecondsFormat};
-use chrono_tz::Tz;
+use jiff::tz::TimeZone;
 use tera::{Error, Kwargs, State, Tera, TeraResult, Value};
 
+use crate::domain::clock::Timestamp;
 use crate::mail::markdown;
 
 /// Registers the filters `number`, `date(style=…)`, `query`, `sentence`, `as_text` and
 /// `markdown`. Dates are shown in `zone`.
-pub fn register(tera: &mut Tera, zone: Tz) {
+pub fn register(tera: &mut Tera, zone: TimeZone) {
     tera.register_filter("number", |n: i64, _: Kwargs, _: &State| format_number(n));
     tera.register_filter("query", |text: &str, _: Kwargs, _: &State| {
         encode_query(text)
@@ -22,13 +22,13 @@ pub fn register(tera: &mut Tera, zone: Tz) {
     });
     // The Markdown renderer emits only its own markup.
     tera.register_filter("markdown", |text: &str, _: Kwargs, _: &State| {
-        Value::safe_string(&markdown::page_html(text))
+        Value::safe_string(&markdown::to_page_html(text))
     });
     tera.register_filter(
         "date",
         move |millis: i64, arguments: Kwargs, _: &State| -> TeraResult<String> {
             let style = arguments.get::<&str>("style")?.unwrap_or("day");
-            format_date(millis, zone, style)
+            format_date(millis, &zone, style)
                 .ok_or_else(|| Error::message(format!("unknown date style '{style}'")))
         },
     );
@@ -48,10 +48,8 @@ fn format_number(n: i64) -> String {
 }
 
 /// Formats a timestamp, or returns `None` for an unknown style.
-fn format_date(millis: i64, zone: Tz, style: &str) -> Option<String> {
-    let date = DateTime::from_timestamp_millis(millis)
-        .unwrap_or_default()
-        .with_timezone(&zone);
+fn format_date(millis: i64, zone: &TimeZone, style: &str) -> Option<String> {
+    let date = Timestamp::from_millis(millis).in_zone(zone);
     let format = match style {
         "weekday" => "%A",
         "day" => "%A %-d %B",
@@ -61,10 +59,11 @@ fn format_date(millis: i64, zone: Tz, style: &str) -> Option<String> {
         "month_day" => "%-d %B",
         "clock" => "%H:%M",
         "time" => "%a %-d %b %H:%M",
-        "iso" => return Some(date.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        "iso" if date.offset().is_zero() => "%Y-%m-%dT%H:%M:%SZ",
+        "iso" => "%Y-%m-%dT%H:%M:%S%:z",
         _ => return None,
     };
-    Some(date.format(format).to_string())
+    Some(date.strftime(format).to_string())
 }
 
 /// Formats an error message as a sentence: `no such zone` → `No such zone.`
@@ -99,6 +98,7 @@ fn encode_query(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::time_zone::find_time_zone;
 
     #[test]
     fn format_number_separates_thousands() {
@@ -117,28 +117,29 @@ mod tests {
     #[test]
     fn format_date_uses_time_zone() {
         let late_thursday = 1_795_127_400_000; // 2026-11-19 22:30 UTC
+        let helsinki = find_time_zone("Europe/Helsinki").unwrap();
         assert_eq!(
-            format_date(late_thursday, Tz::UTC, "day").unwrap(),
+            format_date(late_thursday, &TimeZone::UTC, "day").unwrap(),
             "Thursday 19 November"
         );
         assert_eq!(
-            format_date(late_thursday, Tz::Europe__Helsinki, "day").unwrap(),
+            format_date(late_thursday, &helsinki, "day").unwrap(),
             "Friday 20 November"
         );
         assert_eq!(
-            format_date(late_thursday, Tz::Europe__Helsinki, "time").unwrap(),
+            format_date(late_thursday, &helsinki, "time").unwrap(),
             "Fri 20 Nov 00:30"
         );
         assert_eq!(
-            format_date(late_thursday, Tz::Europe__Helsinki, "iso").unwrap(),
+            format_date(late_thursday, &helsinki, "iso").unwrap(),
             "2026-11-20T00:30:00+02:00"
         );
         assert_eq!(
-            format_date(late_thursday, Tz::UTC, "iso").unwrap(),
+            format_date(late_thursday, &TimeZone::UTC, "iso").unwrap(),
             "2026-11-19T22:30:00Z"
         );
-        assert_eq!(format_date(late_thursday, Tz::UTC, "roman"), None);
-        assert!(format_date(i64::MAX, Tz::UTC, "full").is_some());
+        assert_eq!(format_date(late_thursday, &TimeZone::UTC, "roman"), None);
+        assert!(format_date(i64::MAX, &TimeZone::UTC, "full").is_some());
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Pages {
     /// out.
     pub fn new(site: &Site, assets: &Assets) -> Result<Self, TemplatesError> {
         let mut tera = Tera::new();
-        filters::register(&mut tera, site.zone);
+        filters::register(&mut tera, site.zone.clone());
         let (base, assets) = (site.base.clone(), assets.clone());
         tera.register_function(
             "asset",

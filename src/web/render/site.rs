@@ -1,7 +1,9 @@
 //! The newsletter as pages show it.
 
-use chrono_tz::Tz;
+use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
+
+use crate::domain::time_zone::time_zone_name;
 
 /// The newsletter as pages show it. Each template can use it as `site`.
 #[derive(Clone, Debug, Serialize)]
@@ -22,9 +24,9 @@ pub struct Site {
     pub weekday: Option<String>,
     /// Time zone of the dates shown.
     #[serde(serialize_with = "zone_name")]
-    pub zone: Tz,
+    pub zone: TimeZone,
 }
 
-fn zone_name<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(zone.name())
+fn zone_name<S: Serializer>(zone: &TimeZone, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(time_zone_name(zone))
 }

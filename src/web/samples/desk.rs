@@ -187,9 +187,9 @@ fn growth() -> Growth {
     let days: Vec<DailyChange> = (0..84)
         .map(|day| DailyChange {
             day: 20_700 - day,
-            came: 3 + day % 5,
-            went: day % 3,
+            joined: 3 + day % 5,
+            left: day % 3,
         })
         .collect();
-    Growth::new(&growth::weeks(1284, &days, 20_700)).unwrap()
+    Growth::new(&growth::weekly_growth(1284, &days, 20_700)).unwrap()
 }

@@ -37,7 +37,7 @@ fn accounts(album: &mut Album<'_>, fill: Fill) {
     let invite = InviteForm {
         address: fill.text("nobody"),
         role: "admin",
-        fault: fill.maybe("not an address like name@example.com"),
+        fault: fill.maybe("not a valid address; expected one like name@example.com"),
     };
     album.add("accounts", page.clone());
     album.add(

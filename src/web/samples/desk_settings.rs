@@ -90,7 +90,7 @@ fn schedule(fill: Fill) -> ScheduleForm {
         day: fill.some("FRI").unwrap_or("other").to_owned(),
         time: fill.text("10:00"),
         next: fill.list(vec![NextDate { at: FRIDAY }]),
-        zones: vec!["UTC", "Europe/Berlin"],
+        zones: vec!["UTC".to_owned(), "Europe/Berlin".to_owned()],
     }
 }
 
@@ -108,7 +108,7 @@ fn sending(fill: Fill, tried: Option<TestMailResult>) -> SendingForm {
             address: fill.needed("editor@example.com"),
             fault: tried
                 .is_none()
-                .then(|| fill.maybe("not an address like name@example.com"))
+                .then(|| fill.maybe("not a valid address; expected one like name@example.com"))
                 .flatten(),
         },
         tried,

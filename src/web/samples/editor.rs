@@ -38,8 +38,8 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
 fn next(album: &mut Album<'_>, fill: Fill) {
     let page = page(fill);
     let faulty = Words {
-        subject_fault: fill.maybe("201 characters are too many; at most 200 fit"),
-        preheader_fault: fill.maybe("201 characters are too many; at most 200 fit"),
+        subject_fault: fill.maybe("201 characters are too many; at most 200 are allowed"),
+        preheader_fault: fill.maybe("201 characters are too many; at most 200 are allowed"),
         note_fault: fill.maybe("with this note the email has 80 KB; the maximum is 60"),
         ..page.words.clone()
     };
@@ -172,7 +172,7 @@ fn post(album: &mut Album<'_>, fill: Fill) {
         let faults = PostFaults {
             title: fault("enter a title"),
             url: fault("enter an address like https://example.com/post"),
-            excerpt: fault("1501 characters are too many; at most 1500 fit"),
+            excerpt: fault("1501 characters are too many; at most 1500 are allowed"),
         };
         let page = EditPost {
             desk: desk(fill),

@@ -175,7 +175,7 @@ fn import(album: &mut Album<'_>, fill: Fill) {
             rows: fill.list(vec![
                 RefusedLine {
                     row: 17,
-                    why: fill.needed("not an address like name@example.com"),
+                    why: fill.needed("not a valid address; expected one like name@example.com"),
                 };
                 3
             ]),

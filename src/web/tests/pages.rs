@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use chrono_tz::Tz;
-
 use crate::domain::accent::Accent;
+use crate::domain::time_zone::find_time_zone;
 use crate::web::Site;
 use crate::web::assets::Assets;
 use crate::web::render::{Pages, sources};
@@ -24,7 +23,7 @@ fn site(fill: Fill) -> Site {
         public_url: "https://example.com/weekly".to_owned(),
         base: "/weekly".to_owned(),
         weekday: fill.some("Friday".to_owned()),
-        zone: Tz::Europe__Berlin,
+        zone: find_time_zone("Europe/Berlin").unwrap(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::accent::{Accent, AccentError};
 use crate::domain::issue::schedule::Schedule;
+use crate::domain::time_zone::time_zone_names;
 use crate::web::admin::board::{SettingError, TestMailResult};
 use crate::web::admin::editor::CurrentUser;
 use crate::web::admin::fields::FormFields;
@@ -113,7 +114,7 @@ fn schedule(
         day,
         time,
         next: next_dates(&shared.web.schedule, shared),
-        zones: zones(),
+        zones: time_zone_names(),
     }
 }
 
@@ -121,17 +122,6 @@ fn next_dates(schedule: &Schedule, shared: &SharedState) -> Vec<NextDate> {
     let first = schedule.next_after(shared.now());
     let dates = std::iter::successors(first, |at| schedule.next_after(*at));
     dates.take(DATES).map(|at| NextDate { at }).collect()
-}
-
-/// Those that people know: a continent and a city, and UTC.
-fn zones() -> Vec<&'static str> {
-    let old = [
-        "Etc/", "SystemV/", "US/", "Brazil/", "Canada/", "Chile/", "Mexico/",
-    ];
-    let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-    let known =
-        names.filter(|name| name.contains('/') && !old.iter().any(|it| name.starts_with(it)));
-    std::iter::once("UTC").chain(known).collect()
 }
 
 fn sending(

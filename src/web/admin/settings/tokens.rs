@@ -155,7 +155,7 @@ fn line(token: ApiToken, now: Timestamp) -> TokenLine {
     TokenLine {
         id: token.id.to_string(),
         state: token.validity(now).as_str(),
-        scopes: token.scopes.words(),
+        scopes: token.scopes.names(),
         name: token.name.as_str().to_owned(),
         made_at: token.created_at,
         made_by: token.created_by,

@@ -12,9 +12,9 @@ const MAIL: &str = "From: Lab <news@example.com>\r\nTo: r1@example.org\r\nSubjec
 
 fn keep(house: &House, delivery: &str, mail: &str) -> String {
     let delivery = DeliveryId::from_stored(delivery.to_owned());
-    let name = MailName::of(&delivery);
+    let name = MailName::for_delivery(&delivery);
     let outbox = house.site.web.outbox.as_ref().unwrap();
-    outbox.keep(&name, mail.as_bytes()).unwrap();
+    outbox.store(&name, mail.as_bytes()).unwrap();
     name.as_str().to_owned()
 }
 

@@ -37,8 +37,8 @@ async fn a_token_is_made_shown_once_and_revoked() {
     assert_eq!(shown(&ada.get(PAGE).await), None, "shown once");
 
     let token = house.store().api_token(&secret).await.unwrap().unwrap();
-    assert!(token.scopes.has(Scope::Read) && token.scopes.has(Scope::Subscribers));
-    assert!(!token.scopes.has(Scope::Issues));
+    assert!(token.scopes.contains(Scope::Read) && token.scopes.contains(Scope::Subscribers));
+    assert!(!token.scopes.contains(Scope::Issues));
     let month = Duration::from_secs(30 * 24 * 60 * 60);
     assert_eq!(token.expires_at, Some(NOW.plus(month)));
     assert_eq!(token.created_by.as_deref(), Some(ADA));
@@ -95,8 +95,18 @@ async fn what_is_wrong_with_a_token_is_said_and_what_was_typed_stays() {
             "a token of that name already",
             "href=\"#name\"",
         ),
-        ("blog", "", "at least one thing", "href=\"#scope-read\""),
-        ("blog", "all", "is no scope", "href=\"#scope-read\""),
+        (
+            "blog",
+            "",
+            "at least one permission",
+            "href=\"#scope-read\"",
+        ),
+        (
+            "blog",
+            "all",
+            "is not a valid scope",
+            "href=\"#scope-read\"",
+        ),
     ] {
         let mut fields = vec![("name", name), ("expires", "never")];
         if !scope.is_empty() {

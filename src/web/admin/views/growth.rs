@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::subscriber::growth::{DAY, WEEKS, Week};
+use crate::domain::subscriber::growth::{CHART_WEEKS, DAY, Week};
 use crate::web::render::millis;
 
 /// The drawing's own units; the page stretches it.
@@ -36,11 +36,14 @@ pub struct Growth {
 
 impl Growth {
     /// `None` while nobody ever read.
-    pub fn new(weeks: &[Week; WEEKS]) -> Option<Self> {
-        if weeks.iter().all(|week| week.readers == 0 && week.went == 0) {
+    pub fn new(weeks: &[Week; CHART_WEEKS]) -> Option<Self> {
+        if weeks
+            .iter()
+            .all(|week| week.confirmed == 0 && week.left == 0)
+        {
             return None;
         }
-        let readers = || weeks.iter().map(|week| week.readers);
+        let readers = || weeks.iter().map(|week| week.confirmed);
         let (bottom, top) = scale(
             readers().min().unwrap_or(0).max(0),
             readers().max().unwrap_or(0).max(0),
@@ -48,7 +51,7 @@ impl Growth {
         let points: Vec<String> = (0..)
             .zip(readers())
             .map(|(index, readers)| {
-                let x = index * WIDTH / (WEEKS as i64 - 1);
+                let x = index * WIDTH / (CHART_WEEKS as i64 - 1);
                 let down = (top - readers) as f64 / (top - bottom) as f64;
                 format!("{x},{:.1}", down * HEIGHT as f64)
             })
@@ -70,9 +73,9 @@ impl From<&Week> for GrowthWeek {
         Self {
             // Noon, so that the date is that day's in nearly every zone.
             ends_at: Timestamp::from_millis(week.last_day * day + day / 2),
-            readers: week.readers,
-            came: week.came,
-            went: week.went,
+            readers: week.confirmed,
+            came: week.joined,
+            went: week.left,
         }
     }
 }
@@ -93,12 +96,12 @@ fn scale(least: i64, most: i64) -> (i64, i64) {
 mod tests {
     use super::*;
 
-    fn weeks(readers: [i64; WEEKS]) -> [Week; WEEKS] {
+    fn weeks(readers: [i64; CHART_WEEKS]) -> [Week; CHART_WEEKS] {
         readers.map(|readers| Week {
             last_day: 20_000,
-            readers,
-            came: 0,
-            went: 0,
+            confirmed: readers,
+            joined: 0,
+            left: 0,
         })
     }
 
@@ -120,6 +123,6 @@ mod tests {
         let growth = Growth::new(&weeks([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3])).unwrap();
         assert!(growth.line.starts_with("0,100.0 60,100.0 ") && growth.line.ends_with(" 660,25.0"));
         assert!(growth.area.ends_with(" 660,100"));
-        assert!(Growth::new(&weeks([0; WEEKS])).is_none());
+        assert!(Growth::new(&weeks([0; CHART_WEEKS])).is_none());
     }
 }

@@ -58,7 +58,7 @@ pub struct ScheduleForm {
     pub time: String,
     /// The next issues under what holds.
     pub next: Vec<NextDate>,
-    pub zones: Vec<&'static str>,
+    pub zones: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]

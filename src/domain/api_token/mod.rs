@@ -1,6 +1,7 @@
-//! Keys for programs: what one is called, what it is good for, and for how long.
+//! API tokens: name, scopes, validity and secret.
 
-use std::collections::BTreeSet;
+mod scope;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -9,69 +10,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::domain::clock::Timestamp;
-use crate::domain::delivery::words;
 use crate::domain::email_address::EmailAddress;
 pub use crate::domain::ids::ApiTokenId;
 use crate::domain::random::Random;
+pub use scope::{Scope, Scopes, ScopesError};
 
-words! {
-    /// What a token is good for. None includes another.
-    #[derive(PartialOrd, Ord)]
-    Scope, ScopeError, "'{0}' is no scope; expected read, subscribers or issues" {
-        /// To read everything.
-        Read => "read",
-        /// To add readers, end their subscriptions and erase them.
-        Subscribers => "subscribers",
-        /// To edit and send the next issue, and to pause, resume, cancel and repeat a send.
-        Issues => "issues",
-    }
-}
-
-/// At least one scope, each once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scopes(BTreeSet<Scope>);
-
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ScopesError {
-    #[error("choose at least one thing that it may do")]
-    None,
-    #[error(transparent)]
-    Unknown(#[from] ScopeError),
-}
-
-impl Scopes {
-    /// # Errors
-    /// When a word is no scope, or there is none.
-    pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, ScopesError> {
-        let scopes: BTreeSet<Scope> = words
-            .into_iter()
-            .map(Scope::parse)
-            .collect::<Result<_, _>>()?;
-        if scopes.is_empty() {
-            return Err(ScopesError::None);
-        }
-        Ok(Self(scopes))
-    }
-
-    pub fn has(&self, scope: Scope) -> bool {
-        self.0.contains(&scope)
-    }
-
-    pub fn words(&self) -> Vec<&'static str> {
-        self.0.iter().map(|scope| scope.as_str()).collect()
-    }
-}
-
-impl fmt::Display for Scopes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words().join(" "))
-    }
-}
-
-/// What a token is called, on one line: where it is used, or by whom.
+/// Name of a token on one line, for example the program that uses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenName(String);
 
+/// Error of [`TokenName::parse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "give it a name of at most {} characters, on one line",
@@ -80,11 +28,14 @@ pub struct TokenName(String);
 pub struct TokenNameError;
 
 impl TokenName {
-    /// In characters.
+    /// Maximum length in characters; fits one line of the list of tokens.
     pub const MAX_CHARS: usize = 60;
 
+    /// Parses a name; surrounding white space is removed.
+    ///
     /// # Errors
-    /// When it is empty, too long, or more than a line.
+    /// Returns [`TokenNameError`] if the name is empty, longer than
+    /// [`MAX_CHARS`](Self::MAX_CHARS) or contains control characters.
     pub fn parse(text: &str) -> Result<Self, TokenNameError> {
         let text = text.trim();
         let length = text.chars().count();
@@ -94,28 +45,32 @@ impl TokenName {
         Ok(Self(text.to_owned()))
     }
 
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// How long a token holds from when it is made.
+/// How long a token is valid after its creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime(Duration);
 
+/// Error of [`Lifetime::parse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a time like 90d, 12h or 52w, at most ten years, or never")]
 pub struct LifetimeError;
 
 impl Lifetime {
-    const LONGEST: u64 = 3660 * 24;
-    /// Unless asked otherwise: a forgotten token ends by itself.
+    /// Maximum lifetime in hours: ten years and some days.
+    const MAX_HOURS: u64 = 3660 * 24;
+
+    /// Default lifetime, so that a token that is no longer used expires automatically.
     pub const DEFAULT: &str = "90d";
 
-    /// As [`Self::parse`]; `None` for `never`, which holds until it is revoked.
+    /// Parses a lifetime, or `None` for `never`: the token is valid until it is revoked.
     ///
     /// # Errors
-    /// When it is neither.
+    /// Returns [`LifetimeError`] if `text` is neither.
     pub fn parse_or_never(text: &str) -> Result<Option<Self>, LifetimeError> {
         match text {
             "never" => Ok(None),
@@ -123,33 +78,34 @@ impl Lifetime {
         }
     }
 
-    /// Hours, days or weeks: `12h`, `90d`, `52w`.
+    /// Parses a number of hours, days or weeks: `12h`, `90d`, `52w`.
     ///
     /// # Errors
-    /// When it is none, or longer than ten years.
+    /// Returns [`LifetimeError`] if `text` has another form, is zero, or exceeds ten years.
     pub fn parse(text: &str) -> Result<Self, LifetimeError> {
-        let hours_of = |unit| match unit {
+        let hours_per_unit = |unit| match unit {
             'h' => Some(1),
             'd' => Some(24),
             'w' => Some(7 * 24),
             _ => None,
         };
-        let (at, unit) = text.char_indices().last().ok_or(LifetimeError)?;
-        let each = hours_of(unit).ok_or(LifetimeError)?;
-        let number: u64 = text[..at].parse().map_err(|_| LifetimeError)?;
-        let hours = number.checked_mul(each).ok_or(LifetimeError)?;
-        if !(1..=Self::LONGEST).contains(&hours) {
+        let (unit_at, unit) = text.char_indices().last().ok_or(LifetimeError)?;
+        let factor = hours_per_unit(unit).ok_or(LifetimeError)?;
+        let number: u64 = text[..unit_at].parse().map_err(|_| LifetimeError)?;
+        let hours = number.checked_mul(factor).ok_or(LifetimeError)?;
+        if !(1..=Self::MAX_HOURS).contains(&hours) {
             return Err(LifetimeError);
         }
         Ok(Self(Duration::from_secs(hours * 60 * 60)))
     }
 
-    pub fn end(self, now: Timestamp) -> Timestamp {
+    /// Returns when a token created at `now` expires.
+    pub fn expires_at(self, now: Timestamp) -> Timestamp {
         now.plus(self.0)
     }
 }
 
-/// The token itself: known to who holds it, and kept nowhere.
+/// The secret of a token. It is shown once and only its hash is stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenSecret(String);
 
@@ -159,53 +115,65 @@ impl fmt::Debug for TokenSecret {
     }
 }
 
-/// Says what it is to whoever finds one, and to programs that look for lost keys.
+/// Prefix that identifies a Broadsheet token, also for tools that scan for leaked secrets.
 const PREFIX: &str = "bs_";
+
+/// Random bytes in a secret: 256 bits, as many as the hash has.
 const RANDOM_BYTES: usize = 32;
 
 impl TokenSecret {
+    /// Generates a secret.
     pub fn new(random: &Random) -> Self {
         let key = URL_SAFE_NO_PAD.encode(random.bytes::<RANDOM_BYTES>());
         Self(format!("{PREFIX}{key}"))
     }
 
-    /// What looks like one; whether it is one tells the list.
+    /// Returns `text` as a secret if it has the right form. Does not check that the token
+    /// exists.
     pub fn parse(text: &str) -> Option<Self> {
         let key = text.strip_prefix(PREFIX)?;
         let bytes = URL_SAFE_NO_PAD.decode(key).ok()?;
         (bytes.len() == RANDOM_BYTES).then(|| Self(text.to_owned()))
     }
 
-    /// To be shown to who is to have it, once.
+    /// Returns the secret in plain text, to be shown once.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// What is kept of it: it is as random as the hash is long, so no salt and no slow
-    /// hashing is needed.
+    /// Returns the SHA-256 hash in hexadecimal, which is stored.
+    ///
+    /// The secret has 256 random bits, so neither a salt nor a slow hash is needed.
     pub fn hash(&self) -> String {
         hex::encode(Sha256::digest(&self.0))
     }
 }
 
-/// A token before it is kept.
+/// A token that is not yet stored.
 #[derive(Clone, Debug)]
 pub struct NewApiToken {
+    /// Key of the token.
     pub id: ApiTokenId,
+    /// Name for the list of tokens and the audit log.
     pub name: TokenName,
+    /// Permissions.
     pub scopes: Scopes,
+    /// Secret to show once.
     pub secret: TokenSecret,
-    pub made_at: Timestamp,
-    /// The account that makes it; none: a command.
-    pub made_by: Option<EmailAddress>,
+    /// When the token was created.
+    pub created_at: Timestamp,
+    /// Account that created the token; `None` for the command line.
+    pub created_by: Option<EmailAddress>,
+    /// When the token expires; `None` for never.
     pub expires_at: Option<Timestamp>,
 }
 
 impl NewApiToken {
+    /// Creates a token with a new id and secret.
     pub fn new(
         (name, scopes): (TokenName, Scopes),
         lifetime: Option<Lifetime>,
-        made_by: Option<EmailAddress>,
+        created_by: Option<EmailAddress>,
         (random, now): (&Random, Timestamp),
     ) -> Self {
         Self {
@@ -213,23 +181,29 @@ impl NewApiToken {
             name,
             scopes,
             secret: TokenSecret::new(random),
-            made_at: now,
-            made_by,
-            expires_at: lifetime.map(|lifetime| lifetime.end(now)),
+            created_at: now,
+            created_by,
+            expires_at: lifetime.map(|lifetime| lifetime.expires_at(now)),
         }
     }
 }
 
-/// Whether a token still opens anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether a token is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Validity {
-    Holds,
+    /// The token is accepted. Written `holds`.
+    #[strum(serialize = "holds")]
+    Valid,
+    /// The lifetime has ended.
     Expired,
+    /// The token was revoked.
     Revoked,
 }
 
 impl Validity {
-    pub fn of(
+    /// Returns the validity at `now` of a token with these dates.
+    pub fn from_dates(
         expires_at: Option<Timestamp>,
         revoked_at: Option<Timestamp>,
         now: Timestamp,
@@ -239,16 +213,13 @@ impl Validity {
         } else if expires_at.is_some_and(|end| end <= now) {
             Self::Expired
         } else {
-            Self::Holds
+            Self::Valid
         }
     }
 
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Holds => "holds",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
+    /// Returns the word for templates and JSON.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -257,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_long_known_by_its_beginning_and_shown_by_nothing() {
+    fn secret_has_prefix_and_is_not_in_debug_output() {
         let secret = TokenSecret::new(&Random::seeded(1));
         assert_eq!(secret.expose().len(), PREFIX.len() + 43);
         assert_eq!(TokenSecret::parse(secret.expose()).as_ref(), Some(&secret));
@@ -275,19 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_for_what_was_named_and_nothing_else() {
-        let scopes = Scopes::parse(["issues", "read", "issues"]).unwrap();
-        assert_eq!(scopes.to_string(), "read issues");
-        assert!(scopes.has(Scope::Read) && !scopes.has(Scope::Subscribers));
-        assert_eq!(Scopes::parse([]), Err(ScopesError::None));
-        assert_eq!(
-            Scopes::parse(["read", "all"]).unwrap_err().to_string(),
-            "'all' is no scope; expected read, subscribers or issues"
-        );
-    }
-
-    #[test]
-    fn a_name_is_one_short_line() {
+    fn token_name_is_one_short_line() {
         assert_eq!(TokenName::parse(" blog ").unwrap().as_str(), "blog");
         for wrong in ["", "  ", "a\nb", &"x".repeat(61)] {
             assert_eq!(TokenName::parse(wrong), Err(TokenNameError));
@@ -295,9 +254,9 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_has_a_unit_and_an_end() {
+    fn lifetime_has_a_unit_and_a_limit() {
         let now = Timestamp::EPOCH;
-        let end = |text| Lifetime::parse(text).map(|it| it.end(now).as_millis() / 3_600_000);
+        let end = |text| Lifetime::parse(text).map(|it| it.expires_at(now).as_millis() / 3_600_000);
         assert_eq!(end("12h"), Ok(12));
         assert_eq!(end("90d"), Ok(90 * 24));
         assert_eq!(end("52w"), Ok(364 * 24));
@@ -317,17 +276,17 @@ mod tests {
     }
 
     #[test]
-    fn what_was_revoked_holds_no_more_nor_what_is_past_its_end() {
+    fn validity_depends_on_expiry_and_revocation() {
         let at = |day: i64| Some(Timestamp::from_millis(day));
         let now = Timestamp::from_millis(5);
         for (expires, revoked, validity) in [
-            (None, None, Validity::Holds),
-            (at(6), None, Validity::Holds),
+            (None, None, Validity::Valid),
+            (at(6), None, Validity::Valid),
             (at(5), None, Validity::Expired),
             (at(6), at(4), Validity::Revoked),
             (at(4), at(4), Validity::Revoked),
         ] {
-            assert_eq!(Validity::of(expires, revoked, now), validity);
+            assert_eq!(Validity::from_dates(expires, revoked, now), validity);
         }
     }
 }

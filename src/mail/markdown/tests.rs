@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn markdown_becomes_what_it_means() {
+fn page_html_renders_commonmark() {
     for (markdown, html) in [
         (
             "Hello *you*\nand **all**",
@@ -22,12 +22,12 @@ fn markdown_becomes_what_it_means() {
         ),
         ("", ""),
     ] {
-        assert_eq!(page_html(markdown), html, "{markdown}");
+        assert_eq!(to_page_html(markdown), html, "{markdown}");
     }
 }
 
 #[test]
-fn what_could_run_or_track_is_only_text() {
+fn page_html_escapes_scripts_and_drops_images() {
     for (markdown, html) in [
         (
             "<script>alert(1)</script>",
@@ -50,7 +50,7 @@ fn what_could_run_or_track_is_only_text() {
         ("<!-- a -->", "<p>&lt;!-- a --&gt;</p>"),
     ] {
         assert_eq!(
-            page_html(markdown).replace("\n</p>", "</p>"),
+            to_page_html(markdown).replace("\n</p>", "</p>"),
             html,
             "{markdown}"
         );
@@ -58,8 +58,8 @@ fn what_could_run_or_track_is_only_text() {
 }
 
 #[test]
-fn a_mails_html_carries_its_styles() {
-    let html = mail_html("# Hi\n\n[lab](https://example.com)\n\n> - a\n\n---");
+fn mail_html_has_inline_styles() {
+    let html = to_mail_html("# Hi\n\n[lab](https://example.com)\n\n> - a\n\n---");
     for tag in [
         "<h2 style=",
         "<p style=",
@@ -73,17 +73,17 @@ fn a_mails_html_carries_its_styles() {
 }
 
 #[test]
-fn what_nests_without_end_is_cut_short_and_stays_balanced() {
-    let html = page_html(&format!("{}a", "> ".repeat(2000)));
-    assert_eq!(html.matches("<blockquote>").count(), DEEPEST);
-    assert_eq!(html.matches("</blockquote>").count(), DEEPEST);
-    let html = page_html(&"*a **b ".repeat(700));
+fn page_html_limits_nesting_and_stays_balanced() {
+    let html = to_page_html(&format!("{}a", "> ".repeat(2000)));
+    assert_eq!(html.matches("<blockquote>").count(), MAX_DEPTH);
+    assert_eq!(html.matches("</blockquote>").count(), MAX_DEPTH);
+    let html = to_page_html(&"*a **b ".repeat(700));
     assert_eq!(html.matches("<em>").count(), html.matches("</em>").count());
 }
 
 #[test]
-fn the_text_reads_as_if_typed() {
-    for (markdown, words) in [
+fn text_keeps_lists_quotes_and_link_targets() {
+    for (markdown, expected) in [
         (
             "# Hello\nWe *are* at\n[the **lab**](https://example.com/lab).",
             "Hello\n\nWe are at\nthe lab <https://example.com/lab>.",
@@ -100,6 +100,6 @@ fn the_text_reads_as_if_typed() {
         ("a\n\n---\n\n<b>x</b>", "a\n\n---\n\n<b>x</b>"),
         ("![a cat](https://t.example/1.gif)", "a cat"),
     ] {
-        assert_eq!(text(markdown), words, "{markdown}");
+        assert_eq!(to_text(markdown), expected, "{markdown}");
     }
 }
