@@ -10,7 +10,6 @@ mod content;
 mod db;
 mod deliveries;
 mod error;
-mod intake;
 mod issues;
 mod queue;
 mod subscribers;
@@ -49,4 +48,6 @@ pub use subscribers::import::{ImportRow, ImportTally};
 pub use subscribers::list::SubscriberRow;
 pub use subscribers::record::{LastDelivery, SubscriberRecord};
 pub use subscribers::removal::{Erase, Unsubscribe};
-pub use subscribers::signup::{ConfirmationIds, ConsentRecord, RecentMails, SignUp};
+pub use subscribers::signup::{
+    ConfirmationIds, ConsentRecord, RateWindows, RecentMails, SelectEmail, SignUp,
+};

@@ -13,7 +13,6 @@ use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor};
 use crate::store::StoreError;
 use crate::store::db::backend::Backend;
 use crate::store::db::writer::WriterSlot;
-use crate::store::intake::SignupBatcher;
 
 /// Where the database is.
 #[derive(Clone)]
@@ -30,7 +29,6 @@ pub struct Store {
     pub(crate) backend: Backend,
     pub(crate) writer_slot: WriterSlot,
     pub(crate) claim_slot: WriterSlot,
-    pub(in crate::store) intake: SignupBatcher,
 }
 
 /// How long a writer waits for another process's transaction on the same SQLite file.
@@ -61,7 +59,6 @@ impl Store {
             backend,
             writer_slot: WriterSlot::default(),
             claim_slot: WriterSlot::default(),
-            intake: SignupBatcher::default(),
         };
         store.migrate().await?;
         drop(guard);

@@ -19,6 +19,16 @@ use crate::store::db::backend::Backend;
 use crate::store::db::connect::{DatabaseUrl, Store};
 use crate::test_database::Database;
 
+impl Store {
+    /// Replaces every subscriber's address with text that cannot be parsed.
+    pub(crate) async fn corrupt_subscriber_addresses(&self) {
+        sqlx::query("UPDATE subscribers SET address = 'no address'")
+            .execute(&self.pool)
+            .await
+            .unwrap();
+    }
+}
+
 pub(crate) fn statements(backend: Backend) -> Vec<String> {
     let fixed = [
         crate::store::admin::sessions::STATEMENTS,
