@@ -302,7 +302,7 @@ async fn insert_all(
             payload: None,
         };
         let mails: Vec<NewDelivery> = arrivals.iter().filter(new).map(mail).collect();
-        crate::store::deliveries::insert(tx, &mails, now).await?;
+        crate::store::deliveries::enqueue::insert(tx, &mails, now).await?;
     }
     Ok(inserted.len() as u64)
 }

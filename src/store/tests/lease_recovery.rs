@@ -41,7 +41,7 @@ async fn who_moves_while_an_issue_is_frozen_gets_it_where_they_are() {
         pair.delivery, pair.issue
     );
     let freezing = [
-        crate::store::issues::freeze::RECIPIENTS_LOCK.to_owned(),
+        crate::store::db::locks::RECIPIENTS_LOCK.to_owned(),
         copy,
     ];
     let tx = pair.execute_uncommitted(&freezing).await;

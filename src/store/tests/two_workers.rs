@@ -183,7 +183,7 @@ impl TwoWorkers {
             self.subscriber
         );
         vec![
-            crate::store::issues::freeze::RECIPIENTS_LOCK.to_owned(),
+            crate::store::db::locks::RECIPIENTS_LOCK.to_owned(),
             left,
         ]
     }
