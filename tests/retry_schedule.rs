@@ -137,7 +137,7 @@ async fn the_time_of_a_pause_is_not_held_against_a_copy() {
     }
     let store = weeks.app.app.store.clone();
     let issue = weeks.newest_issue().await;
-    let paused = store.pause_issue_by(&issue, "ada@blog.test").await;
+    let paused = store.pause_issue(&issue, "ada@blog.test").await;
     assert!(paused.expect("an answer"));
     weeks.app.later(3 * 24 * HOUR);
     let now = weeks.app.clock.now();

@@ -147,7 +147,7 @@ async fn what_the_editor_changed_goes_out_at_the_slot_with_what_came_since() {
     let saved = store.save_draft_edits(&edits).await.expect("a database");
     assert_eq!(saved, SaveOutcome::Saved);
     let later = store.save_draft_edits(&edits).await.expect("a database");
-    assert_eq!(later, SaveOutcome::Outrun, "made from an older version");
+    assert_eq!(later, SaveOutcome::Conflict, "made from an older version");
     app.later(TO_SLOT);
     blog.publish(Item::new("two", "Post two", WEDNESDAY.plus(HOUR)));
     app.scheduler_looks().await;

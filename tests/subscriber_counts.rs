@@ -148,11 +148,11 @@ impl List {
                     charged: true,
                     lost_reply: false,
                     suppress: Some(reader.id),
-                    refusal: None,
+                    soft_bounce: None,
                 };
                 // Two outcomes in one commit must not count one reader twice.
                 let both = GroupCommit {
-                    outcomes: vec![bounced.clone(), bounced],
+                    updates: vec![bounced.clone(), bounced],
                     ..GroupCommit::default()
                 };
                 store.record(&worker, &both, now).await.map(drop)

@@ -139,7 +139,7 @@ impl DeliveryService {
             None => {
                 let json = self
                     .store
-                    .issue_mail(id)
+                    .issue_message(id)
                     .await?
                     .ok_or(ComposeError::NoContent)?;
                 let mail = Arc::new(FrozenMail::from_json(&json)?);

@@ -194,7 +194,7 @@ mod tests {
             id: DeliveryId::from_stored("d".into()),
             kind: DeliveryKind::Issue,
             issue: Some(IssueId::new(NOW, &random)),
-            number: Some(IssueNumber::FIRST),
+            issue_number: Some(IssueNumber::FIRST),
             subscriber: Some(SubscriberId::new(NOW, &random)),
             address: EmailAddress::parse("a@example.com").unwrap(),
             attempts: 0,

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use crate::delivery::outcome::AttemptResult;
 use crate::domain::delivery::outcome::{BounceReason, Outcome};
 use crate::domain::ids::IssueId;
-use crate::store::{GroupCommit, PolicyRefusal};
+use crate::store::{GroupCommit, PolicyRejection};
 
 /// What this worker knows about runs of policy rejections.
 #[derive(Debug, Default)]
@@ -77,8 +77,8 @@ mod tests {
                 rejections.record(issue, &result, &mut commit);
             }
             (
-                commit.accepted.len(),
-                commit.refused.len(),
+                commit.accepted_issues.len(),
+                commit.rejections.len(),
                 commit.requeued.len(),
             )
         };

@@ -107,16 +107,16 @@ impl DigestService {
         }
         let issue = self.new_issue(&draft, slot, is_reviewed);
         Ok(match self.store.freeze(&issue, self.now()).await? {
-            FreezeOutcome::Made { recipients } => {
+            FreezeOutcome::Frozen { recipients } => {
                 tracing::info!(issue = %issue.number, recipients, "issue frozen");
                 Some(Published::Created {
                     id: issue.id,
                     number: issue.number,
                 })
             }
-            FreezeOutcome::NobodyReads => Some(Published::NothingNew(Box::new(draft))),
-            FreezeOutcome::Skipped => Some(Published::Skipped),
-            FreezeOutcome::SlotTaken | FreezeOutcome::Outrun => None,
+            FreezeOutcome::NoRecipients => Some(Published::NothingNew(Box::new(draft))),
+            FreezeOutcome::SlotSkipped => Some(Published::Skipped),
+            FreezeOutcome::SlotTaken | FreezeOutcome::Conflict => None,
         })
     }
 
@@ -132,7 +132,7 @@ impl DigestService {
             subject: draft.subject.clone(),
             preheader: draft.preheader.clone(),
             content_hash: mail.content_hash(),
-            mail: mail.to_json(),
+            message: mail.to_json(),
             posts: chosen.map(|(post, _)| post.clone()).collect(),
             readers: draft.recipients,
             left_over: left_over.map(|(post, _)| post.id).collect(),

@@ -38,8 +38,8 @@ pub struct ProgressSnapshot {
 impl ProgressSnapshot {
     fn new(sight: IssueProgress, throughput: &ThroughputEstimator, now: Timestamp) -> Self {
         let issue = &sight.issue;
-        let is_sending = issue.standing() == IssueStatus::Sending;
-        let answered_at = issue.answered_at.unwrap_or(issue.frozen_at);
+        let is_sending = issue.status() == IssueStatus::Sending;
+        let answered_at = issue.last_reply_at.unwrap_or(issue.frozen_at);
         let silent = stalled_for(now, answered_at, sight.first_due);
         Self {
             per_second: throughput.per_second().filter(|_| is_sending),
@@ -52,7 +52,7 @@ impl ProgressSnapshot {
 
     /// Returns the status of the issue.
     pub const fn standing(&self) -> IssueStatus {
-        self.sight.issue.standing()
+        self.sight.issue.status()
     }
 }
 
@@ -133,7 +133,7 @@ impl ProgressHub {
         self: &Arc<Self>,
         issue: IssueRow,
     ) -> Result<Arc<ProgressSnapshot>, HttpError> {
-        if issue.standing().is_over() && issue.tally.remaining() == 0 {
+        if issue.status().is_over() && issue.counts.remaining() == 0 {
             let sight = IssueProgress {
                 issue,
                 first_due: None,

@@ -2,9 +2,8 @@
 
 use crate::domain::clock::Timestamp;
 use crate::store::db::transaction::with_retry;
-use crate::store::deliveries::insert;
-use crate::store::issues::{ENDED, issue_row};
-use crate::store::{IssueRow, NewDelivery, Store, StoreError};
+use crate::store::deliveries::enqueue::insert;
+use crate::store::{NewDelivery, Store, StoreError};
 
 const TELL: &str =
     "INSERT INTO alerts (event, raised_at) VALUES ($1, $2) ON CONFLICT (event) DO NOTHING";
@@ -40,14 +39,7 @@ impl Store {
         let query = sqlx::query(IS_TOLD).bind(event.to_owned());
         Ok(query.fetch_optional(&self.pool).await?.is_some())
     }
-
-    /// The issues that came to their end since then, the earliest first.
-    pub async fn issues_ended_since(&self, since: Timestamp) -> Result<Vec<IssueRow>, StoreError> {
-        let query = sqlx::query(ENDED).bind(since.as_millis());
-        let rows = query.fetch_all(&self.pool).await?;
-        rows.iter().map(issue_row).collect()
-    }
 }
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[TELL, IS_TOLD, ENDED];
+pub(crate) const STATEMENTS: &[&str] = &[TELL, IS_TOLD];

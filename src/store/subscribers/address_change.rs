@@ -9,9 +9,10 @@ use crate::domain::delivery::DeliveryId;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::db::batch;
+use crate::store::db::locks::RECIPIENTS_LOCK;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::deliveries::insert;
-use crate::store::issues::freeze::RECIPIENTS_LOCK;
+use crate::store::deliveries::enqueue::insert;
+use crate::store::deliveries::sql::update_address_sql;
 use crate::store::subscribers::signup::RateWindows;
 use crate::store::subscribers::signup_rows::{note, recent};
 use crate::store::subscribers::soft_bounces;
@@ -50,27 +51,9 @@ const MOVE: &str = "UPDATE subscribers
 const REDIRECT: &str = "UPDATE deliveries SET address = CASE WHEN state = 'sending' THEN address ELSE $2 END
     WHERE subscriber_id = $1 AND kind = 'issue' AND state IN ('queued', 'leased', 'deferred', 'sending')";
 
-/// Sends what is tried again to where its reader is now: they may have moved while it was on
-/// a connection. `$at` is the time, the rest says which copies.
-macro_rules! follow_reader {
-    ($at:literal, $which:literal) => {
-        concat!(
-            "UPDATE deliveries SET at = ",
-            $at,
-            ", address = (SELECT s.address FROM subscribers s WHERE s.id = deliveries.subscriber_id)
-            WHERE ",
-            $which,
-            " AND state IN ('queued', 'deferred') AND kind = 'issue' AND id = issue_id || ':' || subscriber_id
-              AND EXISTS (SELECT 1 FROM subscribers s
-                WHERE s.id = deliveries.subscriber_id AND s.address <> deliveries.address)"
-        )
-    };
-}
-pub(crate) use follow_reader;
-
 fn follow_reader_sql(count: usize) -> String {
     format!(
-        follow_reader!("$1", "id IN ({})"),
+        update_address_sql!("$1", "id IN ({})"),
         batch::placeholders(2, count)
     )
 }

@@ -8,8 +8,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
+use crate::store::db::backend::Backend;
 use crate::store::db::batch;
-use crate::store::db::connect::Backend;
 use crate::store::db::transaction::{WriteTx, with_retry};
 use crate::store::subscribers::state_log::StateChanges;
 use crate::store::{NewDelivery, Store, StoreError, decode};
@@ -302,7 +302,7 @@ async fn insert_all(
             payload: None,
         };
         let mails: Vec<NewDelivery> = arrivals.iter().filter(new).map(mail).collect();
-        crate::store::deliveries::insert(tx, &mails, now).await?;
+        crate::store::deliveries::enqueue::insert(tx, &mails, now).await?;
     }
     Ok(inserted.len() as u64)
 }

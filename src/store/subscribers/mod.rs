@@ -18,9 +18,9 @@ use sqlx::any::AnyRow;
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::store::db::locks::RECIPIENTS_LOCK;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::deliveries::skip;
-use crate::store::issues::freeze::RECIPIENTS_LOCK;
+use crate::store::deliveries::sql::skip_sql;
 use crate::store::subscribers::state_log::StateChanges;
 use crate::store::{Store, StoreError, decode};
 
@@ -70,8 +70,8 @@ const FORGET_LEAVING: &str = "UPDATE deliveries SET unsubscribed_at = NULL WHERE
     AND unsubscribed_at = (SELECT state_at FROM subscribers WHERE id = $1 AND state = 'unsubscribed')";
 const PAUSE: &str =
     "UPDATE subscribers SET paused_until = $2 WHERE id = $1 AND state = 'confirmed'";
-const SKIP_ISSUES: &str = skip!("$2", "subscriber_id = $1 AND kind = 'issue'");
-pub(crate) const SKIP_ALL: &str = skip!("$2", "subscriber_id = $1");
+const SKIP_ISSUES: &str = skip_sql!("$2", "subscriber_id = $1 AND kind = 'issue'");
+pub(crate) const SKIP_ALL: &str = skip_sql!("$2", "subscriber_id = $1");
 pub(crate) const CLEAR_ERASED: &str = "DELETE FROM erased_addresses WHERE address_mac = $1";
 // Of their mails only the rows stay, as of one who is erased.
 const FORGET_PENDING: &str = "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL, reply = NULL,

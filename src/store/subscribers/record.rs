@@ -9,7 +9,6 @@ use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::issue::IssueId;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::db::batch;
-use crate::store::deliveries::filter::delivery_row;
 use crate::store::{DeliveryRow, Store, StoreError, decode};
 
 /// The address is text: what is stored is shown.
@@ -102,13 +101,11 @@ impl Store {
         after: Option<&str>,
         limit: i64,
     ) -> Result<Vec<DeliveryRow>, StoreError> {
-        let rows = sqlx::query(DELIVERIES)
-            .bind(subscriber.to_string())
-            .bind(after.map(str::to_owned))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(delivery_row).collect()
+        let query = sqlx::query_as(DELIVERIES)
+            .bind(subscriber)
+            .bind(after)
+            .bind(limit);
+        Ok(query.fetch_all(&self.pool).await?)
     }
 
     /// The newest of the last `issues` issues that each of these readers had a copy of.

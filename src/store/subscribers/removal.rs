@@ -5,9 +5,9 @@ use sqlx::{AssertSqlSafe, Row};
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::db::batch;
+use crate::store::db::locks::RECIPIENTS_LOCK;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::deliveries;
-use crate::store::issues::freeze::RECIPIENTS_LOCK;
+use crate::store::deliveries::sql;
 use crate::store::subscribers::NOTE_LEAVING;
 use crate::store::subscribers::soft_bounces;
 use crate::store::subscribers::state_log::StateChanges;
@@ -38,7 +38,7 @@ fn unsubscribe_sql(count: usize) -> String {
     )
 }
 
-const SKIP: &str = deliveries::skip!("$1", "subscriber_id IN ($readers)");
+const SKIP: &str = sql::skip_sql!("$1", "subscriber_id IN ($readers)");
 
 fn skip_sql(count: usize) -> String {
     SKIP.replace("$readers", &batch::placeholders(2, count))

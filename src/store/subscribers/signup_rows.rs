@@ -8,7 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::db::batch::{self, SizedStatement};
 use crate::store::db::transaction::WriteTx;
-use crate::store::deliveries;
+use crate::store::deliveries::enqueue;
 use crate::store::subscribers::signup::{RateWindows, RecentMails, SignUp};
 use crate::store::subscribers::state_log::StateChanges;
 use crate::store::subscribers::{Subscriber, subscriber, subscriber_rows};
@@ -83,7 +83,9 @@ pub(crate) async fn known(
     for request in requests {
         query = query.bind(request.address.key());
     }
-    let rows = batch::pad(query, padding).fetch_all(&mut **tx).await?;
+    let rows = batch::bind_nulls(query, padding)
+        .fetch_all(&mut **tx)
+        .await?;
     rows.iter()
         .map(|row| subscriber(row).map(|known| (known.address.key(), known)))
         .collect()
@@ -133,7 +135,7 @@ pub(crate) async fn insert_or_update(
             .bind(request.consent.ip.clone())
             .bind(request.consent.form_version.clone());
     }
-    query = batch::pad(query, 8 * padding);
+    query = batch::bind_nulls(query, 8 * padding);
     for _ in 0..3 {
         query = query.bind(now.as_millis());
     }
@@ -156,7 +158,7 @@ pub(crate) async fn recent(
     let query = mailbox_macs
         .iter()
         .fold(query, |query, mac| query.bind((*mac).to_owned()));
-    let query = batch::pad(query, padding);
+    let query = batch::bind_nulls(query, padding);
     let mut recent = HashMap::new();
     for row in query.fetch_all(&mut **tx).await? {
         let mails = RecentMails {
@@ -179,7 +181,7 @@ pub(crate) async fn note(
     for (id, mac) in mails {
         query = query.bind(id.clone()).bind((*mac).to_owned());
     }
-    batch::pad(query, 2 * padding)
+    batch::bind_nulls(query, 2 * padding)
         .bind(now.as_millis())
         .execute(&mut **tx)
         .await?;
@@ -201,14 +203,14 @@ pub(crate) async fn queue(
         .zip(macs)
         .map(|(mail, mac)| (mail.id.to_string(), mac));
     note(tx, &counted.collect::<Vec<_>>(), now).await?;
-    deliveries::insert(tx, &mails, now).await
+    enqueue::insert(tx, &mails, now).await
 }
 
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&str] = &[ASKED_AGAIN, ASKED_BY_PROGRAM];
 
 #[cfg(test)]
-pub(crate) fn statements(backend: crate::store::db::connect::Backend) -> Vec<String> {
+pub(crate) fn statements(backend: crate::store::db::backend::Backend) -> Vec<String> {
     [&KNOWN, &INSERT_PENDING, &RECENT, &NOTE]
         .map(|statement| statement.for_rows(backend, 8).0.to_owned())
         .into()

@@ -3,8 +3,9 @@
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::StoreError;
+use crate::store::db::locks::SUPPRESSION_LOCK;
 use crate::store::db::transaction::WriteTx;
-use crate::store::queue::commit::DeliveryUpdate;
+use crate::store::deliveries::types::DeliveryUpdate;
 use crate::store::subscribers::soft_bounces;
 use crate::store::subscribers::state_log::StateChanges;
 use crate::store::subscribers::{self, SKIP_ALL};
@@ -16,10 +17,6 @@ const SUPPRESS: &str = "UPDATE subscribers
       AND address = COALESCE((SELECT address FROM deliveries WHERE id = $4), address) RETURNING former_state";
 const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
     WHERE id = $1 AND state = 'deferred'";
-// Whoever suppresses does not go through the row of those who leave: they hold it while they
-// wait for copies whose outcome it is just writing. It goes through this one, at its end, and so does a freeze: the later
-// of the two sees what the earlier has done.
-pub(crate) const SUPPRESSION_LOCK: &str = "INSERT INTO metadata (name, value) VALUES ('suppressing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
 
 /// Ends whatever waits for this reader. False when they have moved or are suppressed already:
 /// then nothing of theirs ends for it.
@@ -70,4 +67,4 @@ pub(crate) async fn skip_concurrent_issue(
 }
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[SUPPRESS, BOUNCE, SUPPRESSION_LOCK];
+pub(crate) const STATEMENTS: &[&str] = &[SUPPRESS, BOUNCE];

@@ -1,4 +1,4 @@
-//! An issue that two processes send, for the tests of this room.
+//! Test harness: an issue that two workers of two processes send.
 
 use sqlx::AssertSqlSafe;
 
@@ -11,144 +11,181 @@ use crate::domain::issue::slot::Slot;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::random::Random;
 use crate::domain::subscriber::SubscriberId;
+use crate::store::db::backend::Backend;
+use crate::store::db::locks::RECIPIENTS_LOCK;
 use crate::store::db::transaction::WriteTx;
 use crate::store::{
-    DatabaseUrl, DeliveryUpdate, GroupCommit, ImportRow, NewIssue, SendIntent, Store, StoreError,
+    DatabaseUrl, DeliveryUpdate, GroupCommit, ImportRow, IssueRow, NewIssue, SendIntent, Store,
+    StoreError,
 };
-
 use crate::test_database::Database;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
-const WAITING: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM pg_stat_activity
+
+const BLOCKED_CONNECTIONS: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM pg_stat_activity
     WHERE wait_event_type = 'Lock' AND datname = current_database()";
 
-/// Two processes, each with a worker; the first reader and her copy are at hand.
-pub(crate) struct Pair {
-    pub one: Store,
-    pub other: Store,
+/// Two processes with one worker each, and a frozen issue.
+pub(crate) struct TwoWorkers {
+    pub store: Store,
+    pub other_store: Store,
     pub worker: WorkerId,
     pub other_worker: WorkerId,
     pub issue: IssueId,
-    pub reader: SubscriberId,
-    pub copy: DeliveryId,
+    /// The first recipient.
+    pub subscriber: SubscriberId,
+    /// The delivery of the issue to the first recipient.
+    pub delivery: DeliveryId,
     _database: Database,
 }
 
-/// An issue of no posts.
-fn bread(id: IssueId, number: IssueNumber, slot: Option<Slot>) -> NewIssue {
+/// Returns an issue without posts.
+fn empty_issue(id: IssueId, number: IssueNumber, slot: Option<Slot>) -> NewIssue {
     NewIssue {
         id,
         number,
         slot,
         subject: "Bread".to_owned(),
         preheader: String::new(),
-        mail: "[]".to_owned(),
+        message: "[]".to_owned(),
         content_hash: String::new(),
         posts: Vec::new(),
-        left_over: Vec::new(),
-        readers: 1,
+        omitted_posts: Vec::new(),
+        estimated_recipients: 1,
         edits: DraftEdits::default(),
-        by_hand: true,
+        is_manual: true,
     }
 }
 
-impl Pair {
-    /// An issue to one reader.
+impl TwoWorkers {
+    /// Freezes an issue with one recipient.
     pub async fn new() -> Self {
-        Self::with_readers(1).await
+        Self::with_subscribers(1).await
     }
 
-    pub async fn with_readers(readers: usize) -> Self {
+    /// Freezes an issue with this number of recipients.
+    pub async fn with_subscribers(count: usize) -> Self {
         let database = Database::fresh().await;
-        let place = match database.url().strip_prefix("sqlite:") {
+        let url = match database.url().strip_prefix("sqlite:") {
             Some(path) => DatabaseUrl::Sqlite(path.into()),
             None => DatabaseUrl::Postgres(database.url().into()),
         };
-        let one = Store::connect(&place).await.unwrap();
-        let other = Store::connect(&place).await.unwrap();
+        let store = Store::connect(&url).await.unwrap();
+        let other_store = Store::connect(&url).await.unwrap();
         let random = Random::seeded(1);
         let issue = IssueId::new(NOW, &random);
-        let arrival = |number| ImportRow {
+        let import_row = |number| ImportRow {
             id: SubscriberId::new(NOW, &random),
             nonce: String::new(),
             address: EmailAddress::parse(&format!("reader{number}@example.org")).unwrap(),
             name: None,
             address_macs: Vec::new(),
         };
-        let arrivals: Vec<ImportRow> = (0..readers).map(arrival).collect();
-        one.import(&arrivals, "test", false, NOW).await.unwrap();
-        let reader = arrivals[0].id;
-        let frozen = bread(issue, IssueNumber::FIRST, None);
-        one.freeze(&frozen, NOW).await.unwrap();
+        let rows: Vec<ImportRow> = (0..count).map(import_row).collect();
+        store.import(&rows, "test", false, NOW).await.unwrap();
+        let subscriber = rows[0].id;
+        let new_issue = empty_issue(issue, IssueNumber::FIRST, None);
+        store.freeze(&new_issue, NOW).await.unwrap();
         let [worker, other_worker] = [(); 2].map(|()| WorkerId::new(NOW, &random));
-        one.register_worker(&worker, NOW).await.unwrap();
-        other.register_worker(&other_worker, NOW).await.unwrap();
+        store.register_worker(&worker, NOW).await.unwrap();
+        other_store
+            .register_worker(&other_worker, NOW)
+            .await
+            .unwrap();
         Self {
-            copy: DeliveryId::for_issue(&issue, &reader),
-            one,
-            other,
+            delivery: DeliveryId::of_issue(&issue, &subscriber),
+            store,
+            other_store,
             worker,
             other_worker,
             issue,
-            reader,
+            subscriber,
             _database: database,
         }
     }
 
-    pub fn next(&self) -> SendIntent {
+    /// Returns the intent to send the first delivery.
+    pub fn intent(&self) -> SendIntent {
         SendIntent {
-            id: self.copy.clone(),
+            id: self.delivery.clone(),
             to: EmailAddress::parse("reader0@example.org").unwrap(),
         }
     }
 
-    /// Another issue of no posts, as it would be frozen now.
+    /// Returns another issue without posts, with the next number.
     pub async fn next_issue(&self, id: IssueId, slot: Option<Slot>) -> NewIssue {
-        let number = self.one.next_number().await.unwrap();
+        let number = self.store.next_number().await.unwrap();
         NewIssue {
-            edits: self.one.draft_edits().await.unwrap(),
-            ..bread(id, number, slot)
+            edits: self.store.draft_edits().await.unwrap(),
+            ..empty_issue(id, number, slot)
         }
     }
 
-    pub async fn begins_to_send(&self) {
-        let claimed = self
-            .one
+    /// The first worker claims all deliveries and marks the first one as being sent.
+    pub async fn mark_sending(&self) {
+        let claim = self
+            .store
             .claim_issue(&self.worker, &self.issue, Timestamp::EPOCH, 9, NOW);
-        assert!(claimed.await.unwrap().iter().any(|job| job.id == self.copy));
+        let claimed = claim.await.unwrap();
+        assert!(claimed.iter().any(|it| it.id == self.delivery));
         let commit = GroupCommit {
-            next: vec![self.next()],
+            intents: vec![self.intent()],
             ..GroupCommit::default()
         };
-        let recorded = self.one.record(&self.worker, &commit, NOW).await.unwrap();
-        assert!(recorded.may_send.contains(&self.copy));
+        let result = self.store.record(&self.worker, &commit, NOW).await.unwrap();
+        assert!(result.may_send.contains(&self.delivery));
     }
 
-    pub fn bounced(&self) -> DeliveryUpdate {
+    /// Returns the result that the first delivery bounced.
+    pub fn bounced_update(&self) -> DeliveryUpdate {
         DeliveryUpdate {
-            id: self.copy.clone(),
+            id: self.delivery.clone(),
             state: DeliveryState::Bounced,
             due_at: None,
             reply: "550 5.7.1 no".to_owned(),
             charged: true,
             lost_reply: false,
             suppress: None,
-            refusal: None,
+            soft_bounce: None,
         }
     }
 
-    pub async fn bounces(&self) {
-        self.begins_to_send().await;
-        let commit = GroupCommit {
-            outcomes: vec![self.bounced()],
-            ..GroupCommit::default()
-        };
-        self.one.record(&self.worker, &commit, NOW).await.unwrap();
+    /// Returns the result that the first delivery was deferred.
+    pub fn deferred_update(&self) -> DeliveryUpdate {
+        DeliveryUpdate {
+            state: DeliveryState::Deferred,
+            due_at: Some(NOW),
+            ..self.bounced_update()
+        }
     }
 
-    /// One process has done this and not committed it.
-    pub async fn in_the_middle_of(&self, statements: &[String]) -> WriteTx {
-        let mut tx = self.one.begin_write().await.unwrap();
+    /// The first worker records a result.
+    pub async fn record_update(&self, update: DeliveryUpdate) {
+        let commit = GroupCommit {
+            updates: vec![update],
+            ..GroupCommit::default()
+        };
+        self.store.record(&self.worker, &commit, NOW).await.unwrap();
+    }
+
+    /// The first worker sends the first delivery, which bounces.
+    pub async fn bounce(&self) {
+        self.mark_sending().await;
+        self.record_update(self.bounced_update()).await;
+    }
+
+    /// Returns the commit that pauses the issue and requeues the first delivery.
+    pub fn pause_and_requeue(&self) -> GroupCommit {
+        GroupCommit {
+            pauses: vec![(self.issue, "554 no".to_owned())],
+            requeued: vec![self.delivery.clone()],
+            ..GroupCommit::default()
+        }
+    }
+
+    /// Executes statements in a transaction of the first process that is not committed.
+    pub async fn execute_uncommitted(&self, statements: &[String]) -> WriteTx {
+        let mut tx = self.store.begin_write().await.unwrap();
         for statement in statements {
             let query = sqlx::query(AssertSqlSafe(statement.clone()));
             query.execute(&mut *tx).await.unwrap();
@@ -156,47 +193,48 @@ impl Pair {
         tx
     }
 
-    pub fn put_off(&self) -> String {
+    /// Returns the statement that defers the first delivery.
+    pub fn defer_sql(&self) -> String {
         format!(
             "UPDATE deliveries SET state = 'deferred', due_at = 1, lease = NULL WHERE id = '{}'",
-            self.copy
+            self.delivery
         )
     }
 
-    /// As by whoever ends what was not begun, when it is on a connection.
-    pub fn is_touched(&self) -> String {
+    /// Returns the statement that locks the row of the first delivery, as an unsubscribe does
+    /// while it is being sent.
+    pub fn touch_sql(&self) -> String {
         format!(
             "UPDATE deliveries SET state = state WHERE id = '{}'",
-            self.copy
+            self.delivery
         )
     }
 
-    pub fn leaves(&self) -> Vec<String> {
-        let left = format!(
+    /// Returns the statements that unsubscribe the first recipient.
+    pub fn unsubscribe_sql(&self) -> Vec<String> {
+        let unsubscribe = format!(
             "UPDATE subscribers SET state = 'unsubscribed' WHERE id = '{}'",
-            self.reader
+            self.subscriber
         );
-        vec![
-            crate::store::issues::freeze::RECIPIENTS_LOCK.to_owned(),
-            left,
-        ]
+        vec![RECIPIENTS_LOCK.to_owned(), unsubscribe]
     }
 
-    /// The other process does `work`, as far as it gets, before `tx` is committed.
-    pub async fn meanwhile<T: Send + 'static>(
+    /// Runs `work` in another task until it waits for a row lock of `tx` or finishes, then
+    /// commits `tx` and returns the result of `work`.
+    ///
+    /// On SQLite `work` starts after the commit, because `tx` holds the write lock.
+    pub async fn run_before_commit<T: Send + 'static>(
         &self,
         tx: WriteTx,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> T {
         let work = tokio::spawn(work);
-        while self.one.backend == crate::store::db::connect::Backend::Postgres
-            && !work.is_finished()
-        {
-            let waiting: i64 = sqlx::query_scalar(WAITING)
-                .fetch_one(&self.one.pool)
+        while self.store.backend == Backend::Postgres && !work.is_finished() {
+            let blocked: i64 = sqlx::query_scalar(BLOCKED_CONNECTIONS)
+                .fetch_one(&self.store.pool)
                 .await
                 .unwrap();
-            if waiting > 0 {
+            if blocked > 0 {
                 break;
             }
         }
@@ -204,8 +242,15 @@ impl Pair {
         work.await.unwrap().unwrap()
     }
 
-    pub async fn state(&self) -> DeliveryState {
-        let copy = self.one.issue_delivery(&self.issue, &self.reader).await;
-        copy.unwrap().unwrap().state
+    /// Returns the issue.
+    pub async fn issue_row(&self) -> IssueRow {
+        let row = self.store.issue_by_id(&self.issue).await;
+        row.unwrap().unwrap()
+    }
+
+    /// Returns the state of the first delivery.
+    pub async fn delivery_state(&self) -> DeliveryState {
+        let delivery = self.store.issue_delivery(&self.issue, &self.subscriber);
+        delivery.await.unwrap().unwrap().state
     }
 }

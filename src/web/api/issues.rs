@@ -106,7 +106,7 @@ impl From<IssueRow> for IssueResponse {
             preheader: issue.preheader,
             begun_at: issue.frozen_at.as_millis(),
             finished_at: issue.finished_at.map(Timestamp::as_millis),
-            paused_why: issue.paused_why,
+            paused_why: issue.pause_reason,
             paused_by: issue.paused_by,
             recipients: issue.recipients,
             delivered: issue.tally.delivered,

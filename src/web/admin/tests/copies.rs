@@ -212,8 +212,8 @@ async fn who_leaves_is_counted_with_the_last_issue_they_had() {
     let left = async || {
         let store = house.store();
         let (first, second) = (
-            store.unsubscribes_after(&first),
-            store.unsubscribes_after(&second),
+            store.count_unsubscribes(&first),
+            store.count_unsubscribes(&second),
         );
         (first.await.unwrap(), second.await.unwrap())
     };
@@ -253,7 +253,7 @@ async fn the_tally_follows_what_changes_later() {
     let store = house.store();
     let stands = async || {
         let row = store.issue_by_id(&issue).await.unwrap().unwrap();
-        (row.state, row.tally)
+        (row.state, row.counts)
     };
     let tally = DeliveryCounts {
         delivered: 1,
@@ -316,6 +316,6 @@ async fn a_cancelled_issue_is_not_sent_again() {
     let now = house.site.now();
     assert!(house.store().cancel_issue(&issue, now).await.unwrap());
     assert_eq!(house.store().requeue_failed(&issue, now).await.unwrap(), 0);
-    let tally = house.store().tally(&issue).await.unwrap();
+    let tally = house.store().verified_counts(&issue).await.unwrap();
     assert_eq!((tally.bounced, tally.skipped, tally.remaining()), (1, 1, 0));
 }

@@ -63,7 +63,7 @@ async fn cancelled_issue_without_recipients_is_not_listed() {
     let (paused, _) = site.issue(&["Gamma"]).await;
     site.web
         .store
-        .pause_issue_by(&paused, "ada@example.com")
+        .pause_issue(&paused, "ada@example.com")
         .await
         .unwrap();
 
