@@ -153,7 +153,7 @@ async fn what_the_editor_changed_goes_out_at_the_slot_with_what_came_since() {
     app.scheduler_looks().await;
     let issue = app.issues().await.remove(0);
     assert_eq!(issue.subject, "Mine");
-    let posts = store.posts_of(&issue.id).await.expect("posts");
+    let posts = store.issue_posts(&issue.id).await.expect("posts");
     assert_eq!(posts.len(), 2);
     let note = store.issue_note(&issue.id).await.expect("a note");
     assert_eq!(note.as_deref(), Some("Hello"));

@@ -206,7 +206,7 @@ impl List {
             .collect();
         prop_assert_eq!(&ledger, &table);
         let confirmed = table.get(SubscriberState::Confirmed.as_str());
-        let days = store.confirmed_by_day(growth::day_of(FRIDAY) - 1).await;
+        let days = store.daily_changes(growth::day_of(FRIDAY) - 1).await;
         let net: i64 = days
             .expect("the days")
             .iter()

@@ -246,7 +246,7 @@ async fn each(
         for row in &page {
             visit(row)?;
         }
-        let after = PageDirection::After(&last.place);
+        let after = PageDirection::After(&last.cursor);
         page = app.store.subscribers(filter, after, PAGE).await?;
     }
     Ok(())

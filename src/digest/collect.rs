@@ -110,7 +110,7 @@ impl DigestService {
                 validators,
             }) => {
                 let posts = self.stored_posts(feed, &parsed, now);
-                let new = self.store.keep_posts(&feed.id, &posts, now).await?;
+                let new = self.store.upsert_posts(&feed.id, &posts, now).await?;
                 let noted = FeedReading::Read {
                     title: Some(parsed.title).filter(|title| !title.is_empty()),
                     home: parsed.home.map(|home| home.to_string()),
@@ -129,7 +129,9 @@ impl DigestService {
                 )
             }
         };
-        self.store.note_reading(&feed.id, &noted, now).await?;
+        self.store
+            .record_feed_reading(&feed.id, &noted, now)
+            .await?;
         Ok(result)
     }
 

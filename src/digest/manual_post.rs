@@ -40,6 +40,6 @@ impl DigestService {
             keys: vec![post_keys::link_key(&made.url)],
             is_history: false,
         };
-        self.store.keep_by_hand(&stored, now).await
+        self.store.insert_manual_post(&stored, now).await
     }
 }

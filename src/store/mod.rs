@@ -24,7 +24,7 @@ pub use admin::accounts::{Admin, Role, Session};
 pub use admin::api_tokens::ApiToken;
 pub use admin::audit::AuditRow;
 pub use admin::settings::SavedSettings;
-pub use content::clicks::{AuthorClicks, Clicked};
+pub use content::clicks::{AuthorClicks, PostClicks};
 pub use content::feeds::{FeedOrigin, FeedReading, FeedRow};
 pub use content::posts::{Candidate, ManualPostOutcome, NewPost};
 pub use db::connect::{DatabaseUrl, Store};

@@ -57,7 +57,7 @@ impl OwnData {
             name: record.name,
             state: record.state.as_str(),
             state_since: iso(record.since),
-            suppressed_why: record.suppressed_why,
+            suppressed_why: record.suppression_reason,
             paused_until: record.paused_until.map(iso),
             source: record.source,
             created_at: iso(record.created_at),

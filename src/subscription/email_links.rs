@@ -70,8 +70,8 @@ impl SubscriptionService {
         let by_reader = self.count_of(&reader, ReaderMail::NewAddress, NO_SHORT_COUNT);
         let by_mailbox = RateLimitKey {
             mac: self.mailbox_mac(address),
-            most_in_short: 1,
-            most_in_day: MOST_IN_DAY,
+            max_short_term: 1,
+            max_per_day: MOST_IN_DAY,
         };
         self.enqueue_counted(&mail, &[by_reader, by_mailbox])
             .await?;
@@ -102,11 +102,11 @@ impl SubscriptionService {
         let NewAddress { reader, address } = self.look_up_new_address(token).await?;
         let before = reader.address.clone();
         let step = AddressChange {
-            to: &address,
+            new_address: &address,
             ip: ip.map(str::to_owned),
             nonce: self.nonce(),
             address_macs: self.address_macs(&address),
-            farewell: self.mail_to(&reader, before, ReaderMail::AddressChanged),
+            notice: self.mail_to(&reader, before, ReaderMail::AddressChanged),
         };
         let moved = self
             .store
@@ -126,7 +126,10 @@ impl SubscriptionService {
     pub async fn own_data(&self, token: &str) -> Result<OwnData, LinkError> {
         let reader = self.look_up_fresh(Purpose::Export, token).await?.id;
         let record = self.store.subscriber_record(&reader).await?;
-        let mails = self.store.deliveries_to(&reader, None, i64::MAX).await?;
+        let mails = self
+            .store
+            .subscriber_deliveries(&reader, None, i64::MAX)
+            .await?;
         Ok(OwnData::of(record.ok_or(LinkError::Gone)?, mails))
     }
 
@@ -174,8 +177,8 @@ impl SubscriptionService {
         let parts = [about.as_str().as_bytes(), reader.id.as_uuid().as_bytes()];
         RateLimitKey {
             mac: hex::encode(self.keys.mac(Purpose::Mailbox, &parts)),
-            most_in_short,
-            most_in_day: MOST_IN_DAY,
+            max_short_term: most_in_short,
+            max_per_day: MOST_IN_DAY,
         }
     }
 
@@ -186,7 +189,7 @@ impl SubscriptionService {
     ) -> Result<(), StoreError> {
         let now = self.now();
         let spans = (now.minus(SHORT), now.minus(DAY), now);
-        let queued = self.store.enqueue_counted(mail, counts, spans).await?;
+        let queued = self.store.enqueue_rate_limited(mail, counts, spans).await?;
         let reader = mail.subscriber.map(|id| id.to_string());
         tracing::info!(subscriber = reader, queued, "asked for a link");
         Ok(())

@@ -59,7 +59,7 @@ impl CsvExport {
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         let (turn, mut lines) = match &self.stand {
             Stand::Before => (PageDirection::First, csv::line(HEADERS)),
-            Stand::Behind(row) => (PageDirection::After(&row.place), Vec::new()),
+            Stand::Behind(row) => (PageDirection::After(&row.cursor), Vec::new()),
             Stand::Done => return Ok(None),
         };
         let store = &self.subscriptions.store;

@@ -211,7 +211,7 @@ impl TestSite {
                 is_history: false,
             };
             store
-                .keep_posts(&feed, &[stored], self.now())
+                .upsert_posts(&feed, &[stored], self.now())
                 .await
                 .unwrap();
         }

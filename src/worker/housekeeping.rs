@@ -48,9 +48,9 @@ impl Housekeeping {
             tracing::info!(purged, "sign-ups that nobody confirmed are forgotten");
         }
         self.store.compact_state_log().await?;
-        self.store.forget_sign_up_mails(now.minus(DAY)).await?;
-        self.store.forget_audit(now.minus(AUDIT)).await?;
-        self.store.forget_api_tokens(now.minus(AUDIT)).await?;
-        self.store.forget_sessions(now).await
+        self.store.purge_signup_mails(now.minus(DAY)).await?;
+        self.store.purge_audit(now.minus(AUDIT)).await?;
+        self.store.purge_api_tokens(now.minus(AUDIT)).await?;
+        self.store.purge_sessions(now).await
     }
 }

@@ -164,7 +164,7 @@ impl Store {
 
     /// Uses a link up, sets the password, and ends every session of the account. False
     /// when someone was quicker.
-    pub async fn set_password(
+    pub async fn set_password_with_link(
         &self,
         link_hash: &str,
         admin: &AdminId,
@@ -197,7 +197,7 @@ impl Store {
     /// Uses the first run's link up and makes the first account, or gives it to the one of
     /// that address that was never logged in to. `None` when the link is gone, or someone
     /// can log in already.
-    pub async fn make_first_admin(
+    pub async fn create_first_admin(
         &self,
         link_hash: &str,
         (id, address): (&AdminId, &EmailAddress),
@@ -275,7 +275,7 @@ impl Store {
         Ok(())
     }
 
-    pub async fn forget_sessions(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn purge_sessions(&self, now: Timestamp) -> Result<(), StoreError> {
         for statement in [FORGET, FORGET_LINKS] {
             sqlx::query(statement)
                 .bind(now.as_millis())

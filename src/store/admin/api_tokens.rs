@@ -120,7 +120,7 @@ impl Store {
     }
 
     /// Forgets what was revoked before then.
-    pub async fn forget_api_tokens(&self, before: Timestamp) -> Result<(), StoreError> {
+    pub async fn purge_api_tokens(&self, before: Timestamp) -> Result<(), StoreError> {
         let forget = self.execute_write(FORGET, |delete| delete.bind(before.as_millis()));
         forget.await.map(drop)
     }
@@ -218,7 +218,7 @@ mod tests {
                 .unwrap(),
             "its name is free"
         );
-        store.forget_api_tokens(NOW).await.unwrap();
+        store.purge_api_tokens(NOW).await.unwrap();
         assert_eq!(store.api_tokens().await.unwrap().len(), 1);
     }
 

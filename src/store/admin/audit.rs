@@ -12,11 +12,11 @@ use crate::store::{Store, StoreError, decode};
 pub struct AuditRow {
     pub id: AuditId,
     pub at: Timestamp,
-    pub kind: ActorKind,
+    pub actor_kind: ActorKind,
     /// An account's address or a token's name, as it was then; none on the command line.
     pub actor: Option<String>,
     pub action: AuditAction,
-    pub object: Option<String>,
+    pub target: Option<String>,
 }
 
 const NOTE: &str = "INSERT INTO audit (id, at, actor_kind, actor, action, target)
@@ -51,7 +51,7 @@ impl Store {
     }
 
     /// A page of the list, the newest first, from behind the row `after`.
-    pub async fn audit(
+    pub async fn audit_entries(
         &self,
         after: Option<&AuditId>,
         limit: i64,
@@ -64,7 +64,7 @@ impl Store {
         rows.iter().map(audit_row).collect()
     }
 
-    pub async fn forget_audit(&self, before: Timestamp) -> Result<(), StoreError> {
+    pub async fn purge_audit(&self, before: Timestamp) -> Result<(), StoreError> {
         sqlx::query(FORGET)
             .bind(before.as_millis())
             .execute(&self.pool)
@@ -77,10 +77,10 @@ fn audit_row(row: &AnyRow) -> Result<AuditRow, StoreError> {
     Ok(AuditRow {
         id: decode("audit id", row.try_get("id")?, AuditId::parse)?,
         at: Timestamp::from_millis(row.try_get("at")?),
-        kind: decode("actor kind", row.try_get("actor_kind")?, ActorKind::parse)?,
+        actor_kind: decode("actor kind", row.try_get("actor_kind")?, ActorKind::parse)?,
         actor: row.try_get("actor")?,
         action: decode("action", row.try_get("action")?, AuditAction::parse)?,
-        object: row.try_get("target")?,
+        target: row.try_get("target")?,
     })
 }
 

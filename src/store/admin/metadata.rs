@@ -108,12 +108,12 @@ impl Store {
     }
 
     /// Whether it was this one that took a mail when last asked to.
-    pub async fn has_spoken_to(&self, server: &str) -> Result<bool, StoreError> {
+    pub async fn has_smtp_success(&self, server: &str) -> Result<bool, StoreError> {
         Ok(self.metadata(SPOKE).await?.as_deref() == Some(server))
     }
 
     /// Remembers when somebody first came to the form from another site.
-    pub async fn form_was_seen(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn record_form_seen(&self, now: Timestamp) -> Result<(), StoreError> {
         self.set_fact(SET_ONCE, FORM_SEEN, now.as_millis().to_string())
             .await
     }

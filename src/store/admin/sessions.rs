@@ -20,7 +20,7 @@ pub struct Account {
 #[derive(Clone, Debug)]
 pub struct OpenSession {
     pub token_hash: String,
-    pub begun_at: Timestamp,
+    pub started_at: Timestamp,
 }
 
 const LIST: &str =
@@ -128,7 +128,7 @@ impl Store {
     }
 
     /// The newest first.
-    pub async fn sessions_of(
+    pub async fn admin_sessions(
         &self,
         id: &AdminId,
         now: Timestamp,
@@ -142,14 +142,14 @@ impl Store {
             .map(|row| {
                 Ok(OpenSession {
                     token_hash: row.try_get("token_hash")?,
-                    begun_at: Timestamp::from_millis(row.try_get("created_at")?),
+                    started_at: Timestamp::from_millis(row.try_get("created_at")?),
                 })
             })
             .collect()
     }
 
     /// Ends all sessions of an account, and the links to it.
-    pub async fn close_sessions_of(&self, id: &AdminId) -> Result<(), StoreError> {
+    pub async fn close_admin_sessions(&self, id: &AdminId) -> Result<(), StoreError> {
         for statement in [CLOSE_ALL, DROP_LINKS] {
             sqlx::query(statement)
                 .bind(id.to_string())

@@ -10,7 +10,7 @@ use crate::store::{Store, StoreError, decode};
 
 /// A post of an issue, and how often it was opened from there.
 #[derive(Clone, Debug)]
-pub struct Clicked {
+pub struct PostClicks {
     pub title: String,
     pub clicks: i64,
 }
@@ -43,21 +43,21 @@ impl Store {
     }
 
     /// Counts that somebody opened a post, if it stands in an issue.
-    pub async fn count_click(&self, post: &PostId) -> Result<(), StoreError> {
+    pub async fn record_click(&self, post: &PostId) -> Result<(), StoreError> {
         let update = sqlx::query(COUNT).bind(post.to_string());
         update.execute(&self.pool).await?;
         Ok(())
     }
 
     /// The posts of an issue, in their order.
-    pub async fn clicks_of(&self, issue: &IssueId) -> Result<Vec<Clicked>, StoreError> {
+    pub async fn issue_clicks(&self, issue: &IssueId) -> Result<Vec<PostClicks>, StoreError> {
         let rows = sqlx::query(OF_ISSUE)
             .bind(issue.to_string())
             .fetch_all(&self.pool)
             .await?;
         rows.iter()
             .map(|row| {
-                Ok(Clicked {
+                Ok(PostClicks {
                     title: row.try_get("title")?,
                     clicks: row.try_get("clicks")?,
                 })

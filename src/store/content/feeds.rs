@@ -103,7 +103,7 @@ impl Store {
             > 0)
     }
 
-    pub async fn note_reading(
+    pub async fn record_feed_reading(
         &self,
         feed: &FeedId,
         reading: &FeedReading,

@@ -34,9 +34,9 @@ pub struct Candidate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ManualPostOutcome {
     /// It is there, perhaps from a feed.
-    Kept(PostId),
+    Stored(PostId),
     /// It stood in this issue.
-    Sent(IssueNumber),
+    InIssue(IssueNumber),
 }
 
 const KNOWN: &str = "SELECT post_id FROM post_keys WHERE post_key = $1";
@@ -70,7 +70,7 @@ const TITLES: &str = "SELECT p.title, i.number FROM posts p JOIN issues i ON i.i
 
 impl Store {
     /// Keeps what a reading found. Returns how many posts were new.
-    pub async fn keep_posts(
+    pub async fn upsert_posts(
         &self,
         feed: &FeedId,
         posts: &[NewPost],
@@ -110,7 +110,7 @@ impl Store {
     }
 
     /// Keeps a post that no feed has brought, unless it is known by one of its keys.
-    pub async fn keep_by_hand(
+    pub async fn insert_manual_post(
         &self,
         stored: &NewPost,
         now: Timestamp,
@@ -131,13 +131,13 @@ impl Store {
                 .await?;
             tx.commit().await?;
             let sent = sent.and_then(|number| IssueNumber::new(number).ok());
-            Ok(sent.map_or(ManualPostOutcome::Kept(id), ManualPostOutcome::Sent))
+            Ok(sent.map_or(ManualPostOutcome::Stored(id), ManualPostOutcome::InIssue))
         })
         .await
     }
 
     /// The posts of an issue, in their order.
-    pub async fn posts_of(&self, issue: &IssueId) -> Result<Vec<Post>, StoreError> {
+    pub async fn issue_posts(&self, issue: &IssueId) -> Result<Vec<Post>, StoreError> {
         sqlx::query(OF_ISSUE)
             .bind(issue.to_string())
             .fetch_all(&self.pool)
@@ -148,7 +148,7 @@ impl Store {
     }
 
     /// The titles in the issues from `newest` down to, and without, `before`.
-    pub async fn titles(
+    pub async fn issue_titles(
         &self,
         newest: IssueNumber,
         before: i64,

@@ -24,21 +24,21 @@ use crate::store::{NewDelivery, Store, StoreError};
 #[derive(Clone, Debug)]
 pub struct RateLimitKey {
     pub mac: String,
-    pub most_in_short: i64,
-    pub most_in_day: i64,
+    pub max_short_term: i64,
+    pub max_per_day: i64,
 }
 
 /// Another address for a reader, who has proven it.
 #[derive(Clone, Debug)]
 pub struct AddressChange<'a> {
-    pub to: &'a EmailAddress,
+    pub new_address: &'a EmailAddress,
     pub ip: Option<String>,
     /// Makes every link void that was mailed to the address of before.
     pub nonce: String,
     /// Of the new address: whoever was erased under it is welcome back.
     pub address_macs: Vec<String>,
     /// What tells the address of before.
-    pub farewell: NewDelivery,
+    pub notice: NewDelivery,
 }
 
 const MOVE: &str = "UPDATE subscribers
@@ -81,7 +81,7 @@ const GIVE_WAY: &str =
 
 impl Store {
     /// Queues a mail unless one of its counts is full. False when there is no mail.
-    pub async fn enqueue_counted(
+    pub async fn enqueue_rate_limited(
         &self,
         mail: &NewDelivery,
         counts: &[RateLimitKey],
@@ -92,7 +92,7 @@ impl Store {
             for (index, count) in counts.iter().enumerate() {
                 let seen = recent(&mut tx, &[&count.mac], spans).await?;
                 let seen = seen.get(&count.mac).copied().unwrap_or_default();
-                if seen.in_short >= count.most_in_short || seen.in_day >= count.most_in_day {
+                if seen.in_short >= count.max_short_term || seen.in_day >= count.max_per_day {
                     return Ok(false);
                 }
                 let counted = (format!("{}:{index}", mail.id), count.mac.as_str());
@@ -117,14 +117,14 @@ impl Store {
         with_retry(|| async {
             let mut tx = self.begin_write().await?;
             sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
-            if !release_address(&mut tx, reader, step.to, now).await? {
+            if !release_address(&mut tx, reader, step.new_address, now).await? {
                 return Ok(false);
             }
             let moved = sqlx::query(MOVE)
                 .bind(reader.id.to_string())
                 .bind(reader.nonce.clone())
-                .bind(step.to.to_string())
-                .bind(step.to.key())
+                .bind(step.new_address.to_string())
+                .bind(step.new_address.key())
                 .bind(step.nonce.clone())
                 .bind(now.as_millis())
                 .bind(step.ip.clone())
@@ -135,7 +135,7 @@ impl Store {
             }
             sqlx::query(REDIRECT)
                 .bind(reader.id.to_string())
-                .bind(step.to.to_string())
+                .bind(step.new_address.to_string())
                 .execute(&mut *tx)
                 .await?;
             // What was said of the mailbox of before.
@@ -146,7 +146,7 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
             }
-            insert(&mut tx, slice::from_ref(&step.farewell), now).await?;
+            insert(&mut tx, slice::from_ref(&step.notice), now).await?;
             tx.commit().await?;
             Ok(true)
         })

@@ -61,13 +61,13 @@ impl Search {
 
 /// What a list is sorted by; each is the end of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Key {
+pub(crate) enum SortKey {
     Id,
     Address,
     Domain,
 }
 
-impl Key {
+impl SortKey {
     /// For the domain as in the index of migration 4, to the letter.
     const fn sql(self) -> &'static str {
         match self {
@@ -87,11 +87,11 @@ pub(crate) const COLUMNS: &str =
 const ABOVE: char = '\u{7f}';
 
 impl SubscriberFilter {
-    pub(crate) fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> SortKey {
         match (&self.search, self.order) {
-            (Some(Search::Domain(_)), _) => Key::Domain,
-            (Some(Search::Address(_)), _) | (None, Order::Address) => Key::Address,
-            (None, Order::Newest | Order::Oldest) => Key::Id,
+            (Some(Search::Domain(_)), _) => SortKey::Domain,
+            (Some(Search::Address(_)), _) | (None, Order::Address) => SortKey::Address,
+            (None, Order::Newest | Order::Oldest) => SortKey::Id,
         }
     }
 
@@ -100,7 +100,7 @@ impl SubscriberFilter {
     }
 
     /// The statement of a page, read forwards or backwards, and what is bound to it.
-    pub(crate) fn page(&self, turn: PageDirection<'_>, limit: usize) -> Statement {
+    pub(crate) fn page(&self, turn: PageDirection<'_>, limit: usize) -> FilterQuery {
         let key = self.key();
         let backwards = matches!(turn, PageDirection::Before(_));
         let descending = self.is_descending() != backwards;
@@ -136,9 +136,9 @@ impl SubscriberFilter {
         };
         let sql = match (self.state, key) {
             (Some(state), _) => select(&format!("state = '{state}'")),
-            (None, Key::Id | Key::Address) => select(""),
+            (None, SortKey::Id | SortKey::Address) => select(""),
             // The index has the state first: the first rows of each state, and of those the first.
-            (None, Key::Domain) => {
+            (None, SortKey::Domain) => {
                 let of_each = SubscriberState::ALL.map(|state| {
                     format!(
                         "SELECT * FROM ({}) AS {state}_ones",
@@ -152,10 +152,10 @@ impl SubscriberFilter {
                 )
             }
         };
-        Statement { sql, bound }
+        FilterQuery { sql, bound }
     }
 
-    pub(crate) fn count(&self, most: i64) -> Statement {
+    pub(crate) fn count(&self, most: i64) -> FilterQuery {
         let key = self.key().sql();
         let (mut matching, mut bound) = (Vec::new(), Vec::new());
         if let Some(search) = &self.search {
@@ -175,12 +175,12 @@ impl SubscriberFilter {
                 (SELECT id FROM subscribers WHERE {} LIMIT {most}) AS found",
             matching.join(" AND ")
         );
-        Statement { sql, bound }
+        FilterQuery { sql, bound }
     }
 }
 
 /// A statement, and the texts bound to it.
-pub(crate) struct Statement {
+pub(crate) struct FilterQuery {
     pub(crate) sql: String,
     pub(crate) bound: Vec<String>,
 }

@@ -8,7 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::db::batch;
 use crate::store::subscribers::filter::{
-    COLUMNS, Cursor, Key, PageDirection, Statement, SubscriberFilter,
+    COLUMNS, Cursor, FilterQuery, PageDirection, SortKey, SubscriberFilter,
 };
 use crate::store::{Store, StoreError, decode};
 
@@ -26,7 +26,7 @@ pub struct SubscriberRow {
     pub confirmed_at: Option<Timestamp>,
     pub paused_until: Option<Timestamp>,
     /// Where it stands in the list's order.
-    pub place: Cursor,
+    pub cursor: Cursor,
 }
 
 impl SubscriberRow {
@@ -59,7 +59,7 @@ impl Store {
         turn: PageDirection<'_>,
         limit: usize,
     ) -> Result<Vec<SubscriberRow>, StoreError> {
-        let Statement { sql, bound } = filter.page(turn, limit);
+        let FilterQuery { sql, bound } = filter.page(turn, limit);
         let query = bound
             .into_iter()
             .fold(sqlx::query(AssertSqlSafe(sql)), |query, text| {
@@ -104,7 +104,7 @@ impl Store {
         id: &SubscriberId,
         filter: &SubscriberFilter,
     ) -> Result<Option<Cursor>, StoreError> {
-        if filter.key() == Key::Id {
+        if filter.key() == SortKey::Id {
             return Ok(Some(Cursor(id.to_string())));
         }
         let row = sqlx::query(PLACE)
@@ -116,9 +116,9 @@ impl Store {
         };
         let address: String = row.try_get("address_key")?;
         Ok(Some(Cursor(match filter.key() {
-            Key::Id => id.to_string(),
-            Key::Address => address,
-            Key::Domain => {
+            SortKey::Id => id.to_string(),
+            SortKey::Address => address,
+            SortKey::Domain => {
                 let domain = address.rfind('@').map_or("", |at| &address[at..]);
                 format!("{domain} {address}")
             }
@@ -131,7 +131,7 @@ impl Store {
         filter: &SubscriberFilter,
         most: i64,
     ) -> Result<i64, StoreError> {
-        let Statement { sql, bound } = filter.count(most);
+        let FilterQuery { sql, bound } = filter.count(most);
         let query = bound
             .into_iter()
             .fold(sqlx::query_scalar(AssertSqlSafe(sql)), |query, text| {
@@ -170,7 +170,7 @@ fn subscriber_row(row: &AnyRow) -> Result<SubscriberRow, StoreError> {
         created_at: Timestamp::from_millis(row.try_get("created_at")?),
         confirmed_at: at(row.try_get("confirmed_at")?),
         paused_until: at(row.try_get("paused_until")?),
-        place: Cursor(row.try_get("place")?),
+        cursor: Cursor(row.try_get("place")?),
     })
 }
 

@@ -24,7 +24,7 @@ pub struct SubscriberRecord {
     pub created_at: Timestamp,
     pub paused_until: Option<Timestamp>,
     /// The server's words that ended it.
-    pub suppressed_why: Option<String>,
+    pub suppression_reason: Option<String>,
     pub asked_at: Option<Timestamp>,
     pub asked_ip: Option<String>,
     pub form_version: Option<String>,
@@ -86,7 +86,7 @@ impl Store {
             source: row.try_get("source")?,
             created_at: Timestamp::from_millis(row.try_get("created_at")?),
             paused_until: at("paused_until")?,
-            suppressed_why: row.try_get("suppression_reason")?,
+            suppression_reason: row.try_get("suppression_reason")?,
             asked_at: at("asked_at")?,
             asked_ip: row.try_get("asked_ip")?,
             form_version: row.try_get("form_version")?,
@@ -96,7 +96,7 @@ impl Store {
     }
 
     /// The mails to one reader, the newest first, from behind the row `after`.
-    pub async fn deliveries_to(
+    pub async fn subscriber_deliveries(
         &self,
         subscriber: &SubscriberId,
         after: Option<&str>,
@@ -112,7 +112,7 @@ impl Store {
     }
 
     /// The newest of the last `issues` issues that each of these readers had a copy of.
-    pub async fn last_copies(
+    pub async fn last_deliveries(
         &self,
         subscribers: &[SubscriberId],
         issues: i64,

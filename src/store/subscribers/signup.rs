@@ -123,7 +123,7 @@ impl Store {
         .await
     }
 
-    pub async fn forget_sign_up_mails(&self, before: Timestamp) -> Result<(), StoreError> {
+    pub async fn purge_signup_mails(&self, before: Timestamp) -> Result<(), StoreError> {
         sqlx::query(FORGET_MAILS)
             .bind(before.as_millis())
             .execute(&self.pool)

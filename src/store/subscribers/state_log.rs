@@ -114,7 +114,7 @@ impl Store {
 
     /// How many came to be confirmed and how many ceased to be, on each day after `day`
     /// (since 1970-01-01, UTC) on which there were any.
-    pub async fn confirmed_by_day(&self, after: i64) -> Result<Vec<DailyChange>, StoreError> {
+    pub async fn daily_changes(&self, after: i64) -> Result<Vec<DailyChange>, StoreError> {
         let rows = sqlx::query(DAYS).bind(after).fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
@@ -128,7 +128,7 @@ impl Store {
     }
 
     /// Whether anyone was ever waiting for confirmation.
-    pub async fn has_sign_up(&self) -> Result<bool, StoreError> {
+    pub async fn has_signup(&self) -> Result<bool, StoreError> {
         let query = sqlx::query(EVER_PENDING);
         Ok(query.fetch_optional(&self.pool).await?.is_some())
     }

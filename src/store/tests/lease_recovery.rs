@@ -12,11 +12,11 @@ pub(crate) async fn moves(store: crate::store::Store) -> Result<bool, crate::sto
     let reader = store.subscriber_by_address(&old).await?.unwrap();
     let to = EmailAddress::parse("new@example.org").unwrap();
     let step = AddressChange {
-        to: &to,
+        new_address: &to,
         ip: None,
         nonce: "another".to_owned(),
         address_macs: Vec::new(),
-        farewell: NewDelivery {
+        notice: NewDelivery {
             id: DeliveryId::from_stored("farewell".to_owned()),
             kind: DeliveryKind::ReaderLink,
             subscriber: Some(reader.id),

@@ -91,7 +91,7 @@ fn told(record: &SubscriberRecord) -> Value {
         "id": record.id.to_string(), "address": record.address, "name": record.name,
         "state": record.state.as_str(), "since": record.since.as_millis(), "source": record.source,
         "created_at": record.created_at.as_millis(), "paused_until": millis(record.paused_until),
-        "suppressed_why": record.suppressed_why,
+        "suppressed_why": record.suppression_reason,
         "consent": {
             "asked_at": millis(record.asked_at), "asked_ip": record.asked_ip,
             "form_version": record.form_version,

@@ -33,7 +33,7 @@ pub async fn page(state: &AppState, form: SignupForm) -> Result<Html<String>, Ht
         Some(issue) => state
             .web
             .store
-            .posts_of(&issue.id)
+            .issue_posts(&issue.id)
             .await?
             .iter()
             .take(POSTS)

@@ -146,7 +146,7 @@ async fn published(store: &Store, most: usize) -> Result<Vec<IssueRow>, StoreErr
 }
 
 async fn posts(state: &AppState, issue: &IssueRow) -> Result<Vec<PostLine>, StoreError> {
-    let posts = state.web.store.posts_of(&issue.id).await?;
+    let posts = state.web.store.issue_posts(&issue.id).await?;
     let line = |post| PostLine {
         url: state.web.digests.link_to(post).to_string(),
         ..PostLine::from(post)

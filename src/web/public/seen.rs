@@ -14,7 +14,7 @@ pub async fn note(state: &AppState, headers: &HeaderMap) -> Result<(), StoreErro
     let is_news = is_from_elsewhere(headers, &state.web.door.public_url)
         && !state.form_seen.swap(true, Ordering::Relaxed);
     if is_news {
-        state.web.store.form_was_seen(state.now()).await?;
+        state.web.store.record_form_seen(state.now()).await?;
     }
     Ok(())
 }
