@@ -34,7 +34,7 @@ use crate::mail::smtp::{HelloName, HelloNameError, SmtpServer, SmtpUrlError};
 use crate::mail::templates::{TemplateFault, Templates};
 use crate::mail::transport::Transport;
 use crate::store::{DatabaseUrl, Store, StoreError};
-use crate::subscription::SubscriptionService;
+use crate::subscription::{SignupBatcher, SubscriptionService};
 use crate::web::BackgroundTasks;
 use crate::web::admin::one_time_link;
 use identity::identity;
@@ -100,6 +100,8 @@ pub struct App {
     pub keys: Arc<SecretKeys>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
+    /// Shared by all components of this process, across reloads.
+    signup_batcher: SignupBatcher,
     list_work: Arc<BackgroundTasks>,
     sources: Arc<Sources>,
     /// Of what the desk saved.
@@ -135,6 +137,7 @@ impl App {
         let imports = settings.secrets.key_file.with_file_name("imports");
         let app = Self {
             list_work: Arc::new(BackgroundTasks::new(imports)),
+            signup_batcher: SignupBatcher::new(store.clone()),
             settings: Arc::new(settings),
             store,
             keys: Arc::new(keys),
@@ -171,6 +174,7 @@ impl App {
     pub fn subscriptions(&self) -> SubscriptionService {
         SubscriptionService {
             store: self.store.clone(),
+            signup_batcher: self.signup_batcher.clone(),
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),

@@ -14,7 +14,9 @@ use broadsheet::domain::subscriber::{SubscriberState, growth};
 use broadsheet::store::{
     DatabaseUrl, DeliveryUpdate, GroupCommit, PageDirection, Store, Subscriber, SubscriberFilter,
 };
-use broadsheet::subscription::{BulkAction, Consent, ImportOptions, SubscriptionService};
+use broadsheet::subscription::{
+    BulkAction, Consent, ImportOptions, SignupBatcher, SubscriptionService,
+};
 use proptest::prelude::*;
 
 use crate::support::database::Database;
@@ -76,8 +78,10 @@ impl List {
         };
         let random = Arc::new(Random::seeded(1));
         let clock = Arc::new(ManualClock::at(FRIDAY));
+        let store = Store::connect(&place).await.expect("a database");
         let readers = SubscriptionService {
-            store: Store::connect(&place).await.expect("a database"),
+            signup_batcher: SignupBatcher::new(store.clone()),
+            store,
             keys: Arc::new(SecretKeys::generate(&random)),
             clock: clock.clone(),
             random,

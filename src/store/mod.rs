@@ -9,7 +9,6 @@ mod admin;
 mod content;
 mod db;
 mod deliveries;
-mod intake;
 mod issues;
 mod queue;
 mod subscribers;
@@ -46,7 +45,9 @@ pub use subscribers::import::{ImportRow, ImportTally};
 pub use subscribers::list::SubscriberRow;
 pub use subscribers::record::{LastDelivery, SubscriberRecord};
 pub use subscribers::removal::{Erase, Unsubscribe};
-pub use subscribers::signup::{ConfirmationIds, ConsentRecord, RecentMails, SignUp};
+pub use subscribers::signup::{
+    ConfirmationIds, ConsentRecord, RateWindows, RecentMails, SelectEmail, SignUp,
+};
 
 /// The database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +91,7 @@ impl StoreError {
     }
 
     /// As when the database is lost between doing what was asked and saying so.
-    fn ack_lost() -> Self {
+    pub(crate) fn ack_lost() -> Self {
         Self::Database(sqlx::Error::PoolTimedOut)
     }
 

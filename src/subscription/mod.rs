@@ -12,6 +12,7 @@ mod export;
 mod pasted;
 mod preferences;
 mod rate_limits;
+mod signup_batcher;
 mod subscribe;
 mod unsubscribe;
 
@@ -27,6 +28,7 @@ pub use export::CsvExport;
 pub use pasted::as_csv;
 pub use preferences::PAUSE;
 pub use rate_limits::{CapLimits, RateLimited, SignupLimits};
+pub use signup_batcher::SignupBatcher;
 pub use subscribe::{Consent, SignUpError, SignUpForm};
 
 use crate::domain::clock::{Clock, Timestamp};
@@ -38,7 +40,10 @@ use crate::store::{Store, StoreError};
 /// The use cases of a reader's life.
 #[derive(Clone, Debug)]
 pub struct SubscriptionService {
+    /// The database.
     pub store: Store,
+    /// Commits concurrent sign-ups together. One per process.
+    pub signup_batcher: SignupBatcher,
     pub keys: Arc<SecretKeys>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,

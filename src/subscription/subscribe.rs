@@ -100,7 +100,10 @@ impl SubscriptionService {
             source: consent.source.clone(),
             letter: self.envelope(address),
         };
-        let kind = self.store.sign_up(request, spans(now), letter).await?;
+        let kind = self
+            .signup_batcher
+            .sign_up(request, spans(now), letter)
+            .await?;
         tracing::info!(mail = kind.map(DeliveryKind::as_str), "sign-up taken in");
         Ok(())
     }

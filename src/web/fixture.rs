@@ -36,7 +36,7 @@ use crate::store::{
     DatabaseUrl, DeliveryFilter, DeliveryRow, FanOutBatch, FeedOrigin, FreezeOutcome, NewIssue,
     NewPost, Store, Subscriber,
 };
-use crate::subscription::{CapLimits, ImportOptions, SubscriptionService};
+use crate::subscription::{CapLimits, ImportOptions, SignupBatcher, SubscriptionService};
 use crate::test_database::Database;
 use crate::web::{BackgroundTasks, RequestPolicy, SendingStatus, Services, router};
 
@@ -292,6 +292,7 @@ fn web(store: Store, clock: Arc<ManualClock>) -> Services {
         random: Arc::clone(&random),
     };
     let subscriptions = SubscriptionService {
+        signup_batcher: SignupBatcher::new(store.clone()),
         store: store.clone(),
         keys: Arc::clone(&keys),
         clock: clock.clone(),

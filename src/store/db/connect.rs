@@ -12,7 +12,6 @@ use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor};
 
 use crate::store::StoreError;
 use crate::store::db::writer::WriterSlot;
-use crate::store::intake::SignupBatcher;
 
 /// Where the database is.
 #[derive(Clone)]
@@ -35,7 +34,6 @@ pub struct Store {
     pub(crate) backend: Backend,
     pub(crate) pen: WriterSlot,
     pub(crate) claiming_pen: WriterSlot,
-    pub(in crate::store) intake: SignupBatcher,
 }
 
 /// How long a writer waits for another process's transaction on the same SQLite file.
@@ -66,7 +64,6 @@ impl Store {
             backend,
             pen: WriterSlot::default(),
             claiming_pen: WriterSlot::default(),
-            intake: SignupBatcher::default(),
         };
         store.migrate().await?;
         drop(guard);

@@ -18,6 +18,16 @@ use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
 use crate::store::db::connect::{Backend, DatabaseUrl, Store};
 use crate::test_database::Database;
 
+impl Store {
+    /// Replaces every subscriber's address with text that cannot be parsed.
+    pub(crate) async fn corrupt_subscriber_addresses(&self) {
+        sqlx::query("UPDATE subscribers SET address = 'no address'")
+            .execute(&self.pool)
+            .await
+            .unwrap();
+    }
+}
+
 pub(crate) fn statements(backend: Backend) -> Vec<String> {
     let fixed = [
         crate::store::admin::sessions::STATEMENTS,
