@@ -6,6 +6,7 @@ use sqlx::any::AnyRow;
 use crate::domain::clock::Timestamp;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
+use crate::store::db::codec::text_column;
 use crate::store::{Store, StoreError, decode};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ impl Role {
         }
     }
 }
+
+text_column!(Role, "role", |role| role.as_str(), Role::parse);
 
 #[derive(Clone, Debug)]
 pub struct Admin {
@@ -218,7 +221,7 @@ impl Store {
             .bind(id.to_string())
             .bind(address.to_string())
             .bind(address.key())
-            .bind(Role::Admin.as_str().to_owned())
+            .bind(Role::Admin)
             .bind(now.as_millis())
             .execute(&mut *tx)
             .await?;
@@ -290,7 +293,7 @@ pub(crate) fn admin(row: &AnyRow) -> Result<Admin, StoreError> {
     Ok(Admin {
         id: decode("admin id", row.try_get("id")?, AdminId::parse)?,
         address: decode("address", row.try_get("address")?, EmailAddress::parse)?,
-        role: decode("role", row.try_get("role")?, Role::parse)?,
+        role: row.try_get("role")?,
         password_hash: row.try_get("password_hash")?,
     })
 }

@@ -7,7 +7,7 @@ use sqlx::Any;
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 
-use crate::store::db::connect::Backend;
+use crate::store::db::backend::Backend;
 
 /// The sizes a batch is cut to. PostgreSQL takes at most 65,535 parameters and SQLite
 /// 32,766; the largest batch here stays far below.

@@ -11,6 +11,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor};
 
 use crate::store::StoreError;
+use crate::store::db::backend::Backend;
 use crate::store::db::writer::WriterSlot;
 
 /// Where the database is.
@@ -19,12 +20,6 @@ pub enum DatabaseUrl {
     Sqlite(PathBuf),
     /// A `postgres://` URL, which may hold a password.
     Postgres(String),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Backend {
-    Sqlite,
-    Postgres,
 }
 
 /// The handle to all that is kept. Cheap to clone.

@@ -9,7 +9,8 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AssertSqlSafe, Row, SqlSafeStr};
 
 use crate::store::StoreError;
-use crate::store::db::connect::{Backend, Store};
+use crate::store::db::backend::Backend;
+use crate::store::db::connect::Store;
 
 #[derive(RustEmbed)]
 #[folder = "migrations"]

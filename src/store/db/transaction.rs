@@ -9,7 +9,7 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, Transaction};
 
-use crate::store::db::connect::Backend;
+use crate::store::db::backend::Backend;
 use crate::store::db::writer::WriterLock;
 use crate::store::{Store, StoreError};
 

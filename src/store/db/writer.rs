@@ -6,7 +6,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Executor};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::store::db::connect::Backend;
+use crate::store::db::backend::Backend;
 use crate::store::{Store, StoreError};
 
 /// Kept from one write to the next, since the pool asks a connection for a sign of life
@@ -65,7 +65,9 @@ impl Store {
             None => {
                 let mut connection = self.pool.acquire().await?;
                 connection.close_on_drop();
-                connection.execute(self.for_backend(&SESSION_SETUP)).await?;
+                connection
+                    .execute(self.backend.select(&SESSION_SETUP))
+                    .await?;
                 connection
             }
         };

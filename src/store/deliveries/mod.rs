@@ -136,6 +136,6 @@ impl Store {
 pub(crate) const STATEMENTS: &[&str] = &[DUE_AGAIN, BRING_NEAR, BRING_MAILS_NEAR, REMAINING_COUNT];
 
 #[cfg(test)]
-pub(crate) fn statements(backend: crate::store::db::connect::Backend) -> Vec<String> {
+pub(crate) fn statements(backend: crate::store::db::backend::Backend) -> Vec<String> {
     vec![INSERT.for_rows(backend, 8).0.to_owned()]
 }

@@ -143,7 +143,7 @@ impl Store {
 }
 
 #[cfg(test)]
-pub(crate) fn statements(backend: crate::store::db::connect::Backend) -> Vec<String> {
+pub(crate) fn statements(backend: crate::store::db::backend::Backend) -> Vec<String> {
     [&RECORD, &BEGUN]
         .map(|statement| statement.for_rows(backend, 8).0.to_owned())
         .into()

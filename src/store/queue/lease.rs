@@ -12,7 +12,6 @@ use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::subscriber::SubscriberId;
-use crate::store::db::connect::Backend;
 use crate::store::db::transaction::WriteTx;
 use crate::store::queue::commit::{given_up, outdated, unwanted};
 use crate::store::subscribers::address_change::follow_reader;
@@ -97,13 +96,6 @@ const HOLD: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease
     WHERE lease = $1 AND state = 'sending'";
 
 impl Store {
-    pub(crate) fn for_backend(&self, statements: &[&'static str; 2]) -> &'static str {
-        match self.backend {
-            Backend::Sqlite => statements[0],
-            Backend::Postgres => statements[1],
-        }
-    }
-
     /// Takes up to `limit` due mails that belong to no issue.
     pub async fn claim_transactional(
         &self,
@@ -111,7 +103,7 @@ impl Store {
         limit: i64,
         now: Timestamp,
     ) -> Result<Vec<ClaimedDelivery>, StoreError> {
-        let claim = sqlx::query(self.for_backend(&CLAIM_MAIL))
+        let claim = sqlx::query(self.backend.select(&CLAIM_MAIL))
             .bind(worker.to_string())
             .bind(now.as_millis())
             .bind(limit);
@@ -128,7 +120,7 @@ impl Store {
         limit: i64,
         now: Timestamp,
     ) -> Result<Vec<ClaimedDelivery>, StoreError> {
-        let claim = sqlx::query(self.for_backend(&CLAIM_ISSUE))
+        let claim = sqlx::query(self.backend.select(&CLAIM_ISSUE))
             .bind(worker.to_string())
             .bind(now.as_millis())
             .bind(limit)
@@ -299,8 +291,8 @@ fn leased(row: &AnyRow) -> Result<ClaimedDelivery, StoreError> {
 }
 
 #[cfg(test)]
-pub(crate) fn statements(backend: Backend) -> Vec<&'static str> {
-    let index = usize::from(backend == Backend::Postgres);
+pub(crate) fn statements(backend: crate::store::db::backend::Backend) -> Vec<&'static str> {
+    let index = usize::from(backend == crate::store::db::backend::Backend::Postgres);
     vec![
         CLAIM_MAIL[index],
         CLAIM_ISSUE[index],

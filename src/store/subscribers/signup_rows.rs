@@ -208,7 +208,7 @@ pub(crate) async fn queue(
 pub(crate) const STATEMENTS: &[&str] = &[ASKED_AGAIN, ASKED_BY_PROGRAM];
 
 #[cfg(test)]
-pub(crate) fn statements(backend: crate::store::db::connect::Backend) -> Vec<String> {
+pub(crate) fn statements(backend: crate::store::db::backend::Backend) -> Vec<String> {
     [&KNOWN, &INSERT_PENDING, &RECENT, &NOTE]
         .map(|statement| statement.for_rows(backend, 8).0.to_owned())
         .into()

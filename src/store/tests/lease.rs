@@ -10,7 +10,7 @@ use crate::domain::ids::WorkerId;
 use crate::domain::issue::IssueId;
 use crate::domain::issue::slot::Slot;
 use crate::domain::random::Random;
-use crate::store::db::connect::Backend;
+use crate::store::db::backend::Backend;
 use crate::store::queue::lease;
 use crate::store::tests::two_workers::Pair;
 use crate::store::{

@@ -15,7 +15,8 @@ pub(crate) mod writer_lock;
 
 use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
 
-use crate::store::db::connect::{Backend, DatabaseUrl, Store};
+use crate::store::db::backend::Backend;
+use crate::store::db::connect::{DatabaseUrl, Store};
 use crate::test_database::Database;
 
 impl Store {

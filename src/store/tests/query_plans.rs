@@ -8,7 +8,8 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::ImportRow;
-use crate::store::db::connect::{Backend, DatabaseUrl, Store};
+use crate::store::db::backend::Backend;
+use crate::store::db::connect::{DatabaseUrl, Store};
 use crate::store::subscribers::filter;
 use crate::test_database::Database;
 

@@ -189,7 +189,7 @@ impl Pair {
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> T {
         let work = tokio::spawn(work);
-        while self.one.backend == crate::store::db::connect::Backend::Postgres
+        while self.one.backend == crate::store::db::backend::Backend::Postgres
             && !work.is_finished()
         {
             let waiting: i64 = sqlx::query_scalar(WAITING)

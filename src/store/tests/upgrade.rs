@@ -86,11 +86,11 @@ async fn execute(connection: &mut AnyConnection, sql: &str) {
 /// Returns `table.column` of every column and the name of every index.
 async fn schema(store: &Store) -> BTreeSet<String> {
     let sql = match store.backend {
-        crate::store::db::connect::Backend::Sqlite => {
+        crate::store::db::backend::Backend::Sqlite => {
             "SELECT m.name || '.' || c.name AS name FROM sqlite_master m, pragma_table_xinfo(m.name) c WHERE m.type = 'table' \
              UNION SELECT name FROM sqlite_master WHERE type <> 'table' AND name NOT LIKE 'sqlite_autoindex%'"
         }
-        crate::store::db::connect::Backend::Postgres => {
+        crate::store::db::backend::Backend::Postgres => {
             "SELECT CAST(table_name || '.' || column_name AS TEXT) AS name FROM information_schema.columns WHERE table_schema = 'public' \
              UNION SELECT CAST(indexname AS TEXT) FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT LIKE '%key' \
              UNION SELECT CAST(tgname AS TEXT) FROM pg_trigger WHERE NOT tgisinternal \

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 
-use crate::store::db::connect::Backend;
+use crate::store::db::backend::Backend;
 use crate::store::tests::two_workers::{NOW, Pair};
 use crate::store::{DatabaseUrl, Store};
 
