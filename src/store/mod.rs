@@ -42,12 +42,11 @@ pub use issues::policy_rejections::PolicyRefusal;
 pub use queue::commit::{CommitResult, DeliveryUpdate, GroupCommit, SendIntent};
 pub use queue::lease::ClaimedDelivery;
 pub use subscribers::Subscriber;
-pub use subscribers::address_change::{AddressChange, RateLimitKey};
+pub use subscribers::address_change::AddressChange;
 pub use subscribers::filter::{Order, PageDirection, Search, SubscriberFilter};
 pub use subscribers::import::{ImportRow, ImportTally};
 pub use subscribers::list::SubscriberRow;
 pub use subscribers::record::{LastDelivery, SubscriberRecord};
 pub use subscribers::removal::{Erase, Unsubscribe};
-pub use subscribers::signup::{
-    ConfirmationIds, ConsentRecord, RateWindows, RecentMails, SelectEmail, SignUp,
-};
+pub use subscribers::signup::{ConfirmationIds, ConsentRecord, SelectEmail, SignUp};
+pub use subscribers::signup_limits::{RateLimitKey, RateWindows, RecentMails};

@@ -19,7 +19,6 @@ use crate::store::issues::policy_rejections;
 use crate::store::issues::state::PAUSE;
 use crate::store::queue::commit_rows::Row;
 use crate::store::subscribers::address_change::update_pending_addresses;
-use crate::store::subscribers::soft_bounces;
 use crate::store::subscribers::suppression;
 use crate::store::{ClaimedDelivery, PolicyRefusal, Store, StoreError};
 
@@ -290,7 +289,8 @@ async fn apply_side_effects(
     let is_dead = match (&settled.suppress, &settled.refusal) {
         (Some(reader), _) => Some(reader),
         (None, Some((reader, refusal))) => {
-            let settles_it = soft_bounces::note(tx, reader, *refusal, &settled.id, now).await?;
+            let settles_it =
+                suppression::record_soft_bounce(tx, reader, *refusal, &settled.id, now).await?;
             settles_it.then_some(reader)
         }
         (None, None) => None,

@@ -14,7 +14,7 @@ use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::subscriber::SubscriberId;
 use crate::store::db::transaction::WriteTx;
 use crate::store::queue::commit::{given_up, outdated, unwanted};
-use crate::store::subscribers::address_change::follow_reader;
+use crate::store::subscribers::address_change::update_address_sql;
 use crate::store::{Store, StoreError, decode};
 
 /// A delivery that a process has taken up.
@@ -90,7 +90,7 @@ const DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, at =
     WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < CASE WHEN kind = 'issue' THEN CAST($3 AS BIGINT) ELSE CAST($4 AS BIGINT) END";
 const DOUBT_UNWANTED: &str = unwanted!("lease = $1");
 const DOUBT_OUTDATED: &str = outdated!("lease = $1");
-const DOUBT_FOLLOWS: &str = follow_reader!("$2", "lease = $1");
+const DOUBT_FOLLOWS: &str = update_address_sql!("$2", "lease = $1");
 const LET_GO: &str = "UPDATE deliveries SET lease = NULL WHERE lease = $1 AND state = 'deferred'";
 const HOLD: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'in_doubt', due_at = NULL
     WHERE lease = $1 AND state = 'sending'";
