@@ -16,14 +16,15 @@ mod subscribers;
 #[cfg(test)]
 mod tests;
 
-pub use admin::sessions::{Account, OpenSession};
 /// Under which target the driver logs. Its words may bear addresses.
 pub const DRIVER_LOG: &str = "sqlx";
 
-pub use admin::accounts::{Admin, Role, Session};
+pub use admin::accounts::Account;
 pub use admin::api_tokens::ApiToken;
 pub use admin::audit::AuditRow;
+pub use admin::sessions::{OpenSession, Session};
 pub use admin::settings::SavedSettings;
+pub use admin::types::{Admin, Role};
 pub use content::clicks::{AuthorClicks, PostClicks};
 pub use content::feeds::{FeedOrigin, FeedReading, FeedRow};
 pub use content::posts::{Candidate, ManualPostOutcome, NewPost};

@@ -36,6 +36,7 @@ pub(crate) fn statements(backend: Backend) -> Vec<String> {
         crate::store::admin::alerts::STATEMENTS,
         crate::store::admin::api_tokens::STATEMENTS,
         crate::store::admin::audit::STATEMENTS,
+        crate::store::admin::credentials::STATEMENTS,
         crate::store::content::clicks::STATEMENTS,
         crate::store::deliveries::STATEMENTS,
         crate::store::deliveries::filter::STATEMENTS,
