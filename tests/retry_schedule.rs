@@ -149,7 +149,7 @@ async fn time_while_paused_does_not_expire_delivery() {
 
     let store = weeks.app.app.store.clone();
     let issue = weeks.newest_issue().await;
-    let paused = store.pause_issue_by(&issue, "ada@blog.test").await;
+    let paused = store.pause_issue(&issue, "ada@blog.test").await;
     assert!(paused.expect("issue to pause"));
     weeks.app.later(3 * 24 * HOUR);
     let now = weeks.app.clock.now();

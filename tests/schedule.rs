@@ -181,7 +181,7 @@ async fn slot_uses_draft_edits_and_later_posts() {
     let saved = store.save_draft_edits(&edits).await.expect("saved edits");
     assert_eq!(saved, SaveOutcome::Saved);
     let stale = store.save_draft_edits(&edits).await.expect("a conflict");
-    assert_eq!(stale, SaveOutcome::Outrun, "edits of an outdated version");
+    assert_eq!(stale, SaveOutcome::Conflict, "edits of an outdated version");
 
     app.later(TO_SLOT);
     blog.publish(Item::new("two", "Post two", WEDNESDAY.plus(HOUR)));

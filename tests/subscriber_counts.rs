@@ -153,11 +153,11 @@ impl TestList {
                     charged: true,
                     lost_reply: false,
                     suppress: Some(subscriber.id),
-                    refusal: None,
+                    soft_bounce: None,
                 };
                 // Two results of one subscriber in one commit must be counted once.
                 let commit = GroupCommit {
-                    outcomes: vec![bounced.clone(), bounced],
+                    updates: vec![bounced.clone(), bounced],
                     ..GroupCommit::default()
                 };
                 store.record(&worker, &commit, now).await.map(drop)

@@ -98,7 +98,7 @@ async fn retry(context: &Context, issue: &str, deferred_only: bool) -> Result<()
     let issue = issue.ok_or_else(|| CliError::Failed(format!("there is no issue {number}")))?;
     let now = app.clock.now();
     let resumed = app.store.resume_issue(&issue.id, now).await?;
-    let sooner = app.store.retry_now(&issue.id, now).await?;
+    let sooner = app.store.retry_deferred_now(&issue.id, now).await?;
     let again = if deferred_only {
         0
     } else {

@@ -25,7 +25,7 @@ pub async fn wait_until_enqueued(app: &App) -> Result<(), StoreError> {
         if others {
             tokio::time::sleep(LOOK).await;
         } else {
-            app.store.run_fan_outs(FanOutBatch::Long).await?;
+            app.store.run_fan_outs(FanOutBatch::Large).await?;
         }
     }
     Ok(())

@@ -172,15 +172,15 @@ async fn print(
     if issue.state == IssueState::Paused {
         Err(CliError::Told)
     } else {
-        Ok(issue.tally)
+        Ok(issue.counts)
     }
 }
 
 fn words(result: &str, issue: &IssueRow) -> String {
-    let tally = &issue.tally;
+    let tally = &issue.counts;
     let head = match result {
         "already_sent" => format!("No. {} was sent already", issue.number),
-        "paused" => match &issue.paused_why {
+        "paused" => match &issue.pause_reason {
             Some(why) => format!("No. {} is paused: {why}", issue.number),
             None => format!("No. {} is paused", issue.number),
         },

@@ -47,9 +47,9 @@ pub async fn wait_until_settled(
                 let bar = bar.get_or_insert_with(|| {
                     progress_bar(issue.recipients.unsigned_abs(), "Sending")
                 });
-                bar.set_position(issue.tally.completed().unsigned_abs());
+                bar.set_position(issue.counts.completed().unsigned_abs());
                 patience.note(Progress::of(&issue), began);
-                let over = issue.tally.remaining() == 0 || issue.state != IssueState::Sending;
+                let over = issue.counts.remaining() == 0 || issue.state != IssueState::Sending;
                 let is_due = first_due.is_some_and(|due| due <= app.clock.now());
                 if over || !patience.should_wait(is_due, began) || stop.is_cancelled() {
                     bar.finish_and_clear();
@@ -96,8 +96,8 @@ struct Progress {
 impl Progress {
     fn of(issue: &IssueRow) -> Self {
         Self {
-            settled: issue.tally.completed(),
-            answered_at: issue.answered_at,
+            settled: issue.counts.completed(),
+            answered_at: issue.last_reply_at,
         }
     }
 }

@@ -186,7 +186,7 @@ fn skipped(job: &ClaimedDelivery) -> AttemptResult {
         charged: false,
         lost_reply: false,
         suppress: None,
-        refusal: None,
+        soft_bounce: None,
     };
     // Nothing was asked of any server, so nothing is learnt of it.
     AttemptResult {

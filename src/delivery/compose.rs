@@ -120,7 +120,7 @@ impl DeliveryService {
             None => {
                 let json = self
                     .store
-                    .issue_mail(id)
+                    .issue_message(id)
                     .await?
                     .ok_or(ComposeError::NoMail)?;
                 let mail = Arc::new(FrozenMail::from_json(&json)?);

@@ -34,20 +34,20 @@ pub fn decide(
         charged: true,
         lost_reply: false,
         suppress: None,
-        refusal: None,
+        soft_bounce: None,
     };
     let mut pause = None;
     match report.outcome {
         Outcome::Delivered => {}
         Outcome::Deferred(why) => {
-            settled.refusal =
+            settled.soft_bounce =
                 refusal(job, SoftBounce::MailboxFull).filter(|_| why == DeferReason::MailboxFull);
             wait(&mut settled, job, retry(tried, job.queued_at, now, jitter));
         }
         Outcome::Bounced(verdict) => {
             settled.state = DeliveryState::Bounced;
             settled.suppress = suppressed_by(job).filter(|_| verdict == BounceReason::Dead);
-            settled.refusal =
+            settled.soft_bounce =
                 refusal(job, SoftBounce::Unclear).filter(|_| verdict == BounceReason::Unclear);
         }
         Outcome::InDoubt => {
@@ -91,7 +91,7 @@ pub fn unreached(
         charged: false,
         lost_reply: false,
         suppress: None,
-        refusal: None,
+        soft_bounce: None,
     };
     wait(&mut settled, job, uncounted(job, now, jitter));
     settled
@@ -154,7 +154,7 @@ mod tests {
             id: DeliveryId::from_stored("d".into()),
             kind: DeliveryKind::Issue,
             issue: Some(IssueId::new(NOW, &random)),
-            number: Some(IssueNumber::FIRST),
+            issue_number: Some(IssueNumber::FIRST),
             subscriber: Some(SubscriberId::new(NOW, &random)),
             address: EmailAddress::parse("a@example.com").unwrap(),
             attempts: 0,
@@ -309,7 +309,9 @@ mod tests {
     #[test]
     fn issues_refused_without_a_clear_word_are_noted() {
         let noted = |job: &ClaimedDelivery, outcome| {
-            let refusal = decided(job, outcome, InDoubtPolicy::Resend).settled.refusal;
+            let refusal = decided(job, outcome, InDoubtPolicy::Resend)
+                .settled
+                .soft_bounce;
             refusal.map(|(_, refusal)| refusal)
         };
         let unclear = Outcome::Bounced(BounceReason::Unclear);

@@ -78,7 +78,7 @@ impl DeliveryService {
 
     /// What other processes were refused; not known while the database fails.
     pub(super) async fn open_streaks(&self) -> Vec<IssueId> {
-        match tokio::time::timeout(PATIENCE, self.store.policy_streaks()).await {
+        match tokio::time::timeout(PATIENCE, self.store.issues_with_policy_rejections()).await {
             Ok(Ok(issues)) => issues,
             _ => Vec::new(),
         }
@@ -102,7 +102,7 @@ mod tests {
             charged: true,
             lost_reply: false,
             suppress: None,
-            refusal: None,
+            soft_bounce: None,
         };
         AttemptResult {
             settled,

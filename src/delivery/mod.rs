@@ -82,7 +82,7 @@ impl DeliveryService {
     /// The reverse-path (RFC 5321 §2.3.1): it tells whose copy a report is about.
     fn envelope_from(&self, job: &ClaimedDelivery) -> EmailAddress {
         match (&self.return_path, &job.subscriber) {
-            (Some(path), Some(reader)) => path.encode(&self.keys, reader, job.number),
+            (Some(path), Some(reader)) => path.encode(&self.keys, reader, job.issue_number),
             (Some(path), None) => path.address().clone(),
             (None, _) => self.identity.from.address().clone(),
         }

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use crate::delivery::recorder::AttemptResult;
 use crate::domain::delivery::outcome::{BounceReason, Outcome};
 use crate::domain::ids::IssueId;
-use crate::store::{GroupCommit, PolicyRefusal};
+use crate::store::{GroupCommit, PolicyRejection};
 
 /// What this process knows of the streaks.
 #[derive(Debug, Default)]
@@ -23,17 +23,17 @@ impl PolicyRejections {
         match done.outcome {
             Outcome::Delivered => {
                 if self.quiet.insert(issue) {
-                    commit.refused.retain(|refusal| refusal.issue != issue);
-                    commit.accepted.push(issue);
+                    commit.rejections.retain(|refusal| refusal.issue != issue);
+                    commit.accepted_issues.push(issue);
                 }
             }
             Outcome::Bounced(BounceReason::Policy) => {
                 self.quiet.remove(&issue);
                 commit.requeued.push(done.settled.id.clone());
-                commit.refused.push(PolicyRefusal {
+                commit.rejections.push(PolicyRejection {
                     issue,
                     delivery: done.settled.id.clone(),
-                    says: done.settled.reply.clone(),
+                    reply: done.settled.reply.clone(),
                 });
             }
             Outcome::Deferred(_) | Outcome::Bounced(_) | Outcome::InDoubt | Outcome::Halted(_) => {}
@@ -68,7 +68,7 @@ mod tests {
                 charged: true,
                 lost_reply: false,
                 suppress: None,
-                refusal: None,
+                soft_bounce: None,
             },
             issue: None,
             outcome,
@@ -87,8 +87,8 @@ mod tests {
                 streaks.note(issue, &done(*outcome), &mut commit);
             }
             (
-                commit.accepted.len(),
-                commit.refused.len(),
+                commit.accepted_issues.len(),
+                commit.rejections.len(),
                 commit.requeued.len(),
             )
         };

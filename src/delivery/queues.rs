@@ -12,7 +12,7 @@ impl DeliveryService {
     /// Until it is aborted. Whatever is not made then, another process makes.
     pub(super) async fn keep_queues(&self) {
         loop {
-            if let Err(error) = self.store.run_fan_outs(FanOutBatch::Short).await {
+            if let Err(error) = self.store.run_fan_outs(FanOutBatch::Small).await {
                 tracing::warn!(%error, "the queue is made later: the database does not answer");
             }
             tokio::time::sleep(LOOK).await;

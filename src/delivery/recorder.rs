@@ -87,7 +87,7 @@ impl DeliveryService {
         commit: &GroupCommit,
         give_up: &CancellationToken,
     ) -> HashSet<DeliveryId> {
-        let held = commit.outcomes.len();
+        let held = commit.updates.len();
         loop {
             fail_point!("before-commit");
             let committed = tokio::select! {
@@ -136,9 +136,9 @@ async fn last_moment(give_up: &CancellationToken) {
 fn group_commit(batch: &[CommitRequest], streaks: &mut PolicyRejections) -> GroupCommit {
     let mut commit = GroupCommit::default();
     for request in batch {
-        commit.next.extend(request.next.clone());
+        commit.intents.extend(request.next.clone());
         let Some(done) = &request.done else { continue };
-        commit.outcomes.push(done.settled.clone());
+        commit.updates.push(done.settled.clone());
         let Some(issue) = done.issue else { continue };
         if let Some(why) = &done.pause {
             commit.pauses.push((issue, why.clone()));

@@ -87,7 +87,7 @@ impl DigestService {
             if let Some(issue) = self.store.issue_of_slot(slot).await? {
                 return Ok(Some(Published::AlreadyThere(Box::new(issue))));
             }
-            if !by_hand && self.store.is_skipped(slot).await? {
+            if !by_hand && self.store.is_slot_skipped(slot).await? {
                 return Ok(Some(Published::Skipped));
             }
         }
@@ -96,16 +96,16 @@ impl DigestService {
         }
         let issue = self.new_issue(&draft, slot, by_hand);
         Ok(match self.store.freeze(&issue, self.now()).await? {
-            FreezeOutcome::Made { recipients } => {
+            FreezeOutcome::Frozen { recipients } => {
                 tracing::info!(issue = %issue.number, recipients, "issue frozen");
                 Some(Published::Made {
                     id: issue.id,
                     number: issue.number,
                 })
             }
-            FreezeOutcome::NobodyReads => Some(Published::NothingNew(Box::new(draft))),
-            FreezeOutcome::Skipped => Some(Published::Skipped),
-            FreezeOutcome::SlotTaken | FreezeOutcome::Outrun => None,
+            FreezeOutcome::NoRecipients => Some(Published::NothingNew(Box::new(draft))),
+            FreezeOutcome::SlotSkipped => Some(Published::Skipped),
+            FreezeOutcome::SlotTaken | FreezeOutcome::Conflict => None,
         })
     }
 
@@ -121,12 +121,12 @@ impl DigestService {
             subject: draft.subject.clone(),
             preheader: draft.preheader.clone(),
             content_hash: mail.content_hash(),
-            mail: mail.to_json(),
+            message: mail.to_json(),
             posts: chosen.map(|(post, _)| post.clone()).collect(),
-            readers: draft.readers,
-            left_over: left_over.map(|(post, _)| post.id).collect(),
+            estimated_recipients: draft.readers,
+            omitted_posts: left_over.map(|(post, _)| post.id).collect(),
             edits: draft.edits.clone(),
-            by_hand,
+            is_manual: by_hand,
         }
     }
 }

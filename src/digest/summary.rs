@@ -59,7 +59,7 @@ impl SendResult {
             issue: Some(issue.number.get()),
             slot: issue.slot.as_ref().map(ToString::to_string),
             recipients: issue.recipients,
-            sums: (&issue.tally).into(),
+            sums: (&issue.counts).into(),
         }
     }
 

@@ -39,7 +39,7 @@ pub use issues::counts::IssueProgress;
 pub use issues::drafts::SaveOutcome;
 pub use issues::fanout::FanOutBatch;
 pub use issues::freeze::{FreezeOutcome, NewIssue};
-pub use issues::policy_rejections::PolicyRefusal;
+pub use issues::policy_rejections::PolicyRejection;
 pub use queue::commit::{CommitResult, DeliveryUpdate, GroupCommit, SendIntent};
 pub use queue::lease::ClaimedDelivery;
 pub use subscribers::Subscriber;

@@ -246,19 +246,22 @@ impl TestSite {
             slot: None,
             subject: titles.join(", "),
             preheader: String::new(),
-            mail: "{}".to_owned(),
+            message: "{}".to_owned(),
             content_hash: "0".repeat(64),
             posts,
-            left_over: Vec::new(),
-            readers: 1,
+            omitted_posts: Vec::new(),
+            estimated_recipients: 1,
             edits: self.web.store.draft_edits().await.unwrap(),
-            by_hand: false,
+            is_manual: false,
         };
         let claimed = self.web.store.freeze(&issue, self.now()).await.unwrap();
-        assert!(matches!(claimed, FreezeOutcome::Made { .. }), "{claimed:?}");
+        assert!(
+            matches!(claimed, FreezeOutcome::Frozen { .. }),
+            "{claimed:?}"
+        );
         self.web
             .store
-            .run_fan_outs(FanOutBatch::Long)
+            .run_fan_outs(FanOutBatch::Large)
             .await
             .unwrap();
         (issue.id, issue.number)

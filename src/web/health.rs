@@ -53,7 +53,7 @@ async fn metrics(State(state): State<SharedState>, _: Neighbour) -> Result<Respo
         )
     });
     let unfinished = i64::try_from(store.unfinished_issues().await?.len()).unwrap_or(i64::MAX);
-    let to_go = store.deliveries_to_go().await?;
+    let to_go = store.remaining_deliveries().await?;
     let mut text = String::new();
     gauge(&mut text, "up", &[(String::new(), 1)]);
     gauge(&mut text, "subscribers", &subscribers);

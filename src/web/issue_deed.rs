@@ -48,10 +48,10 @@ impl IssueAction {
     ) -> Result<u64, StoreError> {
         let (store, now) = (&state.web.store, state.now());
         let changed = match self {
-            Self::Pause => store.pause_issue_by(&issue.id, by).await?.into(),
+            Self::Pause => store.pause_issue(&issue.id, by).await?.into(),
             Self::Resume => store.resume_issue(&issue.id, now).await?.into(),
             Self::Cancel => store.cancel_issue(&issue.id, now).await?.into(),
-            Self::TryNow => store.retry_now(&issue.id, now).await?,
+            Self::TryNow => store.retry_deferred_now(&issue.id, now).await?,
             Self::SendAgain => store.requeue_failed(&issue.id, now).await?,
         };
         if changed > 0 {

@@ -33,12 +33,12 @@ pub struct ProgressSnapshot {
 impl ProgressSnapshot {
     fn new(sight: IssueProgress, pace: &ThroughputEstimator, now: Timestamp) -> Self {
         let issue = &sight.issue;
-        let is_sending = issue.standing() == IssueStatus::Sending;
-        let answered_at = issue.answered_at.unwrap_or(issue.frozen_at);
+        let is_sending = issue.status() == IssueStatus::Sending;
+        let answered_at = issue.last_reply_at.unwrap_or(issue.frozen_at);
         let silent = stalled_for(now, answered_at, sight.first_due);
         Self {
             per_second: pace.per_second().filter(|_| is_sending),
-            time_left: pace.eta(issue.tally.queued).filter(|_| is_sending),
+            time_left: pace.eta(issue.counts.queued).filter(|_| is_sending),
             silent: silent.filter(|_| is_sending),
             at: now,
             sight,
@@ -46,7 +46,7 @@ impl ProgressSnapshot {
     }
 
     pub const fn standing(&self) -> IssueStatus {
-        self.sight.issue.standing()
+        self.sight.issue.status()
     }
 }
 
@@ -119,7 +119,7 @@ impl ProgressHub {
         self: &Arc<Self>,
         issue: IssueRow,
     ) -> Result<Arc<ProgressSnapshot>, HttpError> {
-        if issue.standing().is_over() && issue.tally.remaining() == 0 {
+        if issue.status().is_over() && issue.counts.remaining() == 0 {
             let sight = IssueProgress {
                 issue,
                 first_due: None,
@@ -192,7 +192,7 @@ impl ProgressHub {
         match sight {
             Ok(Some(sight)) => {
                 let now = self.clock.now();
-                watched.pace.note(now, sight.issue.tally.completed());
+                watched.pace.note(now, sight.issue.counts.completed());
                 let look = Arc::new(ProgressSnapshot::new(sight, &watched.pace, now));
                 watched.seen.send_replace(ProgressState::Look(look));
             }

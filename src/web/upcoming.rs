@@ -37,7 +37,7 @@ async fn open_slots(web: &Services) -> Result<Vec<UpcomingSlot>, StoreError> {
                 slot: slot.to_string(),
                 at,
                 is_this_week: slot == this_week,
-                is_skipped: web.store.is_skipped(&slot).await?,
+                is_skipped: web.store.is_slot_skipped(&slot).await?,
             });
         }
         from = at;

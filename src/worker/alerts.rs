@@ -66,7 +66,7 @@ impl Alerts {
         Ok(is_time
             && !self.to.is_empty()
             && !self.store.alert_exists(&draft_key(slot)).await?
-            && !self.store.is_skipped(slot).await?
+            && !self.store.is_slot_skipped(slot).await?
             && self.store.issue_of_slot(slot).await?.is_none())
     }
 
@@ -132,17 +132,17 @@ impl Alerts {
             number: issue.number.get(),
             subject: issue.subject.clone(),
             cancelled: issue.state == IssueState::Cancelled,
-            counts: (&issue.tally).into(),
+            counts: (&issue.counts).into(),
         };
         self.enqueue(&key, &event).await
     }
 
     /// Who pauses by hand gives no reason, and knows.
     async fn notify_paused(&self, issue: &IssueRow) -> Result<(), StoreError> {
-        let Some(says) = issue.paused_why.clone() else {
+        let Some(says) = issue.pause_reason.clone() else {
             return Ok(());
         };
-        let key = format!("paused {} {}", issue.id, issue.pauses);
+        let key = format!("paused {} {}", issue.id, issue.pause_count);
         if self.store.alert_exists(&key).await? {
             return Ok(());
         }
@@ -150,7 +150,7 @@ impl Alerts {
             number: issue.number.get(),
             subject: issue.subject.clone(),
             says,
-            counts: (&issue.tally).into(),
+            counts: (&issue.counts).into(),
         };
         self.enqueue(&key, &event).await
     }

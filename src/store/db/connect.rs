@@ -27,8 +27,8 @@ pub enum DatabaseUrl {
 pub struct Store {
     pub(crate) pool: AnyPool,
     pub(crate) backend: Backend,
-    pub(crate) pen: WriterSlot,
-    pub(crate) claiming_pen: WriterSlot,
+    pub(crate) writer_slot: WriterSlot,
+    pub(crate) claim_slot: WriterSlot,
 }
 
 /// How long a writer waits for another process's transaction on the same SQLite file.
@@ -57,8 +57,8 @@ impl Store {
         let store = Self {
             pool,
             backend,
-            pen: WriterSlot::default(),
-            claiming_pen: WriterSlot::default(),
+            writer_slot: WriterSlot::default(),
+            claim_slot: WriterSlot::default(),
         };
         store.migrate().await?;
         drop(guard);
@@ -73,7 +73,7 @@ impl Store {
 
     /// Ends every connection; SQLite folds its log into the file.
     pub async fn close(&self) {
-        for pen in [&self.pen, &self.claiming_pen] {
+        for pen in [&self.writer_slot, &self.claim_slot] {
             pen.lock().await.take();
         }
         // SQLite folds when the last one ends, and two that end at one moment both take the

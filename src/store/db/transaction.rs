@@ -55,7 +55,7 @@ impl Store {
     pub(crate) async fn begin_write(&self) -> Result<WriteTx, StoreError> {
         let (turn, transaction) = match self.backend {
             Backend::Sqlite => {
-                let turn = Arc::clone(&self.pen).lock_owned().await;
+                let turn = Arc::clone(&self.writer_slot).lock_owned().await;
                 (Some(turn), self.pool.begin_with("BEGIN IMMEDIATE").await?)
             }
             Backend::Postgres => (None, self.begin_uncancellable().await?),

@@ -47,14 +47,14 @@ impl WriterGuard {
 
 impl Store {
     pub(crate) async fn writer(&self) -> Result<WriterGuard, StoreError> {
-        self.take(&self.pen).await
+        self.take(&self.writer_slot).await
     }
 
     /// To claim with. On PostgreSQL what is sent meanwhile need not wait for that.
     pub(crate) async fn claim_connection(&self) -> Result<WriterGuard, StoreError> {
         match self.backend {
-            Backend::Sqlite => self.take(&self.pen).await,
-            Backend::Postgres => self.take(&self.claiming_pen).await,
+            Backend::Sqlite => self.take(&self.writer_slot).await,
+            Backend::Postgres => self.take(&self.claim_slot).await,
         }
     }
 

@@ -96,7 +96,7 @@ impl Store {
     }
 
     /// The replies with which copies came into `state`, counted by how they begin.
-    pub async fn replies(
+    pub async fn count_replies(
         &self,
         issue: &IssueId,
         state: DeliveryState,
@@ -118,7 +118,7 @@ impl Store {
     }
 
     /// How many unsubscribed while this was the last issue they had.
-    pub async fn unsubscribes_after(&self, issue: &IssueId) -> Result<i64, StoreError> {
+    pub async fn count_unsubscribes(&self, issue: &IssueId) -> Result<i64, StoreError> {
         let query = sqlx::query_scalar(LEFT).bind(issue.to_string());
         Ok(query.fetch_one(&self.pool).await?)
     }

@@ -104,7 +104,7 @@ impl Store {
     }
 
     /// How many mails of all kinds have not come to their end.
-    pub async fn deliveries_to_go(&self) -> Result<i64, StoreError> {
+    pub async fn remaining_deliveries(&self) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar(REMAINING_COUNT)
             .fetch_one(&self.pool)
             .await?)
@@ -124,7 +124,11 @@ impl Store {
     }
 
     /// Makes what waits for a later try of this issue fall due now. Returns how many.
-    pub async fn retry_now(&self, issue: &IssueId, now: Timestamp) -> Result<u64, StoreError> {
+    pub async fn retry_deferred_now(
+        &self,
+        issue: &IssueId,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
         self.execute_write(DUE_AGAIN, |update| {
             update.bind(issue.to_string()).bind(now.as_millis())
         })

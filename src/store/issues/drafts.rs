@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError, decode};
 pub enum SaveOutcome {
     Saved,
     /// Someone else was quicker; nothing was changed.
-    Outrun,
+    Conflict,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ impl Store {
         Ok(if changed > 0 {
             SaveOutcome::Saved
         } else {
-            SaveOutcome::Outrun
+            SaveOutcome::Conflict
         })
     }
 }

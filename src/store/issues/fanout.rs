@@ -17,16 +17,16 @@ use crate::store::{Store, StoreError, decode};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FanOutBatch {
     /// A few milliseconds of writing: others write in between.
-    Short,
+    Small,
     /// Where nobody else is at work.
-    Long,
+    Large,
 }
 
 impl FanOutBatch {
     const fn copies(self) -> i64 {
         match self {
-            Self::Short => 1_000,
-            Self::Long => 50_000,
+            Self::Small => 1_000,
+            Self::Large => 50_000,
         }
     }
 }
@@ -139,7 +139,7 @@ impl FanOut {
 
 impl Store {
     /// Makes the next copies of an issue. False when it has all of them.
-    pub(crate) async fn lengthen_queue(
+    pub(crate) async fn run_fan_out_batch(
         &self,
         issue: &IssueId,
         stride: FanOutBatch,
@@ -177,7 +177,7 @@ impl Store {
     /// Makes what is left of every queue, however many others do so at the same time.
     pub async fn run_fan_outs(&self, stride: FanOutBatch) -> Result<(), StoreError> {
         while let Some((issue, _)) = self.pending_fan_out().await? {
-            self.lengthen_queue(&issue, stride).await?;
+            self.run_fan_out_batch(&issue, stride).await?;
         }
         Ok(())
     }
@@ -230,7 +230,7 @@ pub(crate) async fn begin(
     };
     let mut is_whole = false;
     while !is_whole && queue.copies == 0 {
-        is_whole = queue.insert_next(tx, FanOutBatch::Short).await?;
+        is_whole = queue.insert_next(tx, FanOutBatch::Small).await?;
     }
     let mut recipients = queue.copies;
     if !is_whole {

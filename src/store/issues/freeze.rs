@@ -25,24 +25,24 @@ pub struct NewIssue {
     pub slot: Option<Slot>,
     pub subject: String,
     pub preheader: String,
-    pub mail: String,
+    pub message: String,
     pub content_hash: String,
     /// In the order and the words in which they stand.
     pub posts: Vec<Post>,
     /// How many would get it when it was drafted.
-    pub readers: i64,
+    pub estimated_recipients: i64,
     /// Posts that were news and did not fit.
-    pub left_over: Vec<PostId>,
+    pub omitted_posts: Vec<PostId>,
     /// What it was drafted with; it is used up by the issue.
     pub edits: DraftEdits,
     /// A person asks for it: that its week is to be skipped does not hold any more.
-    pub by_hand: bool,
+    pub is_manual: bool,
 }
 
 /// What came of freezing an issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreezeOutcome {
-    Made {
+    Frozen {
         /// As reckoned when it was drafted, while there are copies [to be
         /// made](Store::make_queues).
         recipients: i64,
@@ -50,12 +50,12 @@ pub enum FreezeOutcome {
     /// This week has its issue already, whoever made it.
     SlotTaken,
     /// The editor wants no issue in this week.
-    Skipped,
+    SlotSkipped,
     /// Another issue took the number or a post meanwhile, or the editor changed something:
     /// draft and render again.
-    Outrun,
+    Conflict,
     /// Nobody would get it. The slot stays unused.
-    NobodyReads,
+    NoRecipients,
 }
 
 // Whoever freezes an issue or sends it again goes through this one row, one after the other;
@@ -104,7 +104,7 @@ impl Store {
             let mut tx = self.begin_write().await?;
             sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
             if let Some(slot) = &issue.slot
-                && let Some(refused) = claim_slot(&mut tx, slot, issue.by_hand).await?
+                && let Some(refused) = claim_slot(&mut tx, slot, issue.is_manual).await?
             {
                 return Ok(refused);
             }
@@ -113,11 +113,11 @@ impl Store {
             if next != issue.number.get()
                 || !drafts::consume(&mut tx, issue.edits.version, &left).await?
             {
-                return Ok(FreezeOutcome::Outrun);
+                return Ok(FreezeOutcome::Conflict);
             }
             insert(&mut tx, issue, now).await?;
-            if !take_posts(&mut tx, issue).await? {
-                return Ok(FreezeOutcome::Outrun);
+            if !assign_posts(&mut tx, issue).await? {
+                return Ok(FreezeOutcome::Conflict);
             }
             if issue.slot.is_some() {
                 sqlx::query(GIVE_UP_OLDER)
@@ -126,14 +126,15 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
             }
-            let recipients = fanout::begin(&mut tx, &issue.id, issue.readers, now).await?;
+            let recipients =
+                fanout::begin(&mut tx, &issue.id, issue.estimated_recipients, now).await?;
             if recipients == 0 {
-                return Ok(FreezeOutcome::NobodyReads);
+                return Ok(FreezeOutcome::NoRecipients);
             }
             fail_point!("freezing");
             tx.commit().await?;
             fail_point!("frozen");
-            Ok(FreezeOutcome::Made { recipients })
+            Ok(FreezeOutcome::Frozen { recipients })
         })
         .await
     }
@@ -157,7 +158,7 @@ async fn claim_slot(
     }
     let query = sqlx::query(skipped::IS_SKIPPED).bind(slot);
     let skipped = query.fetch_optional(&mut **tx).await?;
-    Ok(skipped.map(|_| FreezeOutcome::Skipped))
+    Ok(skipped.map(|_| FreezeOutcome::SlotSkipped))
 }
 
 async fn insert(tx: &mut WriteTx, issue: &NewIssue, now: Timestamp) -> Result<(), StoreError> {
@@ -168,7 +169,7 @@ async fn insert(tx: &mut WriteTx, issue: &NewIssue, now: Timestamp) -> Result<()
         .bind(issue.subject.clone())
         .bind(issue.preheader.clone())
         .bind(issue.edits.note.as_ref().map(|it| it.as_str().to_owned()))
-        .bind(issue.mail.clone())
+        .bind(issue.message.clone())
         .bind(issue.content_hash.clone())
         .bind(now.as_millis())
         .execute(&mut **tx)
@@ -177,7 +178,7 @@ async fn insert(tx: &mut WriteTx, issue: &NewIssue, now: Timestamp) -> Result<()
 }
 
 /// False when a post stands in another issue already.
-async fn take_posts(tx: &mut WriteTx, issue: &NewIssue) -> Result<bool, StoreError> {
+async fn assign_posts(tx: &mut WriteTx, issue: &NewIssue) -> Result<bool, StoreError> {
     for (position, post) in (1i64..).zip(&issue.posts) {
         let update = sqlx::query(TAKE_POST)
             .bind(post.id.to_string())
@@ -190,7 +191,7 @@ async fn take_posts(tx: &mut WriteTx, issue: &NewIssue) -> Result<bool, StoreErr
             return Ok(false);
         }
     }
-    for post in &issue.left_over {
+    for post in &issue.omitted_posts {
         sqlx::query(INCREMENT_OFFERED)
             .bind(post.to_string())
             .execute(&mut **tx)

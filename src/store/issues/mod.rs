@@ -24,27 +24,27 @@ pub struct IssueRow {
     pub slot: Option<Slot>,
     pub state: IssueState,
     /// The mail server's words, when they were the reason.
-    pub paused_why: Option<String>,
+    pub pause_reason: Option<String>,
     /// How often such words paused it.
-    pub pauses: i64,
+    pub pause_count: i64,
     /// Who paused it: the address of an account, or a token, by name, as `the token shop`.
     pub paused_by: Option<String>,
     /// When the mail server last answered about a copy, or sending was taken up again.
-    pub answered_at: Option<Timestamp>,
+    pub last_reply_at: Option<Timestamp>,
     /// What was last heard of the mail server.
-    pub last_words: Option<String>,
+    pub last_reply: Option<String>,
     pub subject: String,
     pub preheader: String,
     pub content_hash: String,
     pub recipients: i64,
     pub frozen_at: Timestamp,
     pub finished_at: Option<Timestamp>,
-    pub tally: DeliveryCounts,
+    pub counts: DeliveryCounts,
 }
 
 impl IssueRow {
-    pub const fn standing(&self) -> IssueStatus {
-        IssueStatus::of(self.state, &self.tally)
+    pub const fn status(&self) -> IssueStatus {
+        IssueStatus::of(self.state, &self.counts)
     }
 }
 
@@ -136,7 +136,7 @@ impl Store {
     }
 
     /// The frozen mail of an issue.
-    pub async fn issue_mail(&self, id: &IssueId) -> Result<Option<String>, StoreError> {
+    pub async fn issue_message(&self, id: &IssueId) -> Result<Option<String>, StoreError> {
         fail_point!("mail-unread", |_| Err(StoreError::ack_lost()));
         Ok(sqlx::query_scalar(MESSAGE)
             .bind(id.to_string())
@@ -172,18 +172,18 @@ pub(crate) fn issue_row(row: &AnyRow) -> Result<IssueRow, StoreError> {
             .map(|slot| decode("slot", slot, Slot::parse))
             .transpose()?,
         state: decode("issue state", row.try_get("state")?, IssueState::parse)?,
-        paused_why: row.try_get("pause_reason")?,
-        pauses: row.try_get("pause_count")?,
+        pause_reason: row.try_get("pause_reason")?,
+        pause_count: row.try_get("pause_count")?,
         paused_by: row.try_get("paused_by")?,
-        answered_at: at("last_reply_at")?,
-        last_words: row.try_get("last_reply")?,
+        last_reply_at: at("last_reply_at")?,
+        last_reply: row.try_get("last_reply")?,
         subject: row.try_get("subject")?,
         preheader: row.try_get("preheader")?,
         content_hash: row.try_get("content_hash")?,
         recipients,
         frozen_at: Timestamp::from_millis(row.try_get("frozen_at")?),
         finished_at: at("finished_at")?,
-        tally: counts::tally(row, recipients)?,
+        counts: counts::tally(row, recipients)?,
     })
 }
 

@@ -23,23 +23,23 @@ const OPEN: &str = "SELECT DISTINCT issue_id FROM policy_rejections";
 
 /// A copy that was refused for what is about us.
 #[derive(Clone, Debug)]
-pub struct PolicyRefusal {
+pub struct PolicyRejection {
     pub issue: IssueId,
     pub delivery: DeliveryId,
     /// In the server's words.
-    pub says: String,
+    pub reply: String,
 }
 
 /// A streak that is long enough.
 pub(crate) struct RejectionRun {
     pub issue: IssueId,
-    pub refused: Vec<DeliveryId>,
-    pub says: String,
+    pub deliveries: Vec<DeliveryId>,
+    pub last_reply: String,
 }
 
 impl Store {
     /// The issues that are in a streak, whoever was refused.
-    pub async fn policy_streaks(&self) -> Result<Vec<IssueId>, StoreError> {
+    pub async fn issues_with_policy_rejections(&self) -> Result<Vec<IssueId>, StoreError> {
         let issues: Vec<String> = sqlx::query_scalar(OPEN).fetch_all(&self.pool).await?;
         issues
             .into_iter()
@@ -49,7 +49,10 @@ impl Store {
 }
 
 /// Holds the issues of these refusals until the transaction ends.
-pub(crate) async fn hold(tx: &mut WriteTx, refusals: &[PolicyRefusal]) -> Result<(), StoreError> {
+pub(crate) async fn lock_issues(
+    tx: &mut WriteTx,
+    refusals: &[PolicyRejection],
+) -> Result<(), StoreError> {
     for issue in issues_of(refusals) {
         sqlx::query(HOLD)
             .bind(issue.to_string())
@@ -60,7 +63,7 @@ pub(crate) async fn hold(tx: &mut WriteTx, refusals: &[PolicyRefusal]) -> Result
 }
 
 /// Something of the issue was accepted, or nothing of it is to go, or it is cancelled.
-pub(crate) async fn end(tx: &mut WriteTx, issue: &str) -> Result<(), StoreError> {
+pub(crate) async fn clear(tx: &mut WriteTx, issue: &str) -> Result<(), StoreError> {
     sqlx::query(END)
         .bind(issue.to_owned())
         .execute(&mut **tx)
@@ -69,9 +72,9 @@ pub(crate) async fn end(tx: &mut WriteTx, issue: &str) -> Result<(), StoreError>
 }
 
 /// Notes refusals, and gives back the streaks that have become long enough; those are over.
-pub(crate) async fn note(
+pub(crate) async fn record(
     tx: &mut WriteTx,
-    refusals: &[PolicyRefusal],
+    refusals: &[PolicyRejection],
 ) -> Result<Vec<RejectionRun>, StoreError> {
     for refusal in refusals {
         sqlx::query(NOTE)
@@ -86,19 +89,21 @@ pub(crate) async fn note(
         if refused.len() < ENOUGH {
             continue;
         }
-        end(tx, &issue.to_string()).await?;
+        clear(tx, &issue.to_string()).await?;
         let last = refusals.iter().rfind(|refusal| refusal.issue == issue);
         streaks.push(RejectionRun {
             issue,
-            refused: refused.into_iter().map(DeliveryId::from_stored).collect(),
-            says: last.map(|refusal| refusal.says.clone()).unwrap_or_default(),
+            deliveries: refused.into_iter().map(DeliveryId::from_stored).collect(),
+            last_reply: last
+                .map(|refusal| refusal.reply.clone())
+                .unwrap_or_default(),
         });
     }
     Ok(streaks)
 }
 
 /// In one order for everybody, so that no two wait for each other.
-fn issues_of(refusals: &[PolicyRefusal]) -> Vec<IssueId> {
+fn issues_of(refusals: &[PolicyRejection]) -> Vec<IssueId> {
     let mut issues: Vec<IssueId> = refusals.iter().map(|refusal| refusal.issue).collect();
     issues.sort();
     issues.dedup();

@@ -26,7 +26,7 @@ impl Store {
         Ok(())
     }
 
-    pub async fn is_skipped(&self, slot: &Slot) -> Result<bool, StoreError> {
+    pub async fn is_slot_skipped(&self, slot: &Slot) -> Result<bool, StoreError> {
         let query = sqlx::query(IS_SKIPPED).bind(slot.to_string());
         Ok(query.fetch_optional(&self.pool).await?.is_some())
     }

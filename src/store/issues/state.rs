@@ -47,7 +47,7 @@ const HEARD: &str =
 impl Store {
     /// Nothing more of it begins until it is resumed, because somebody said so: an admin by
     /// their address, or a token by its name. False when it was not sending.
-    pub async fn pause_issue_by(&self, id: &IssueId, somebody: &str) -> Result<bool, StoreError> {
+    pub async fn pause_issue(&self, id: &IssueId, somebody: &str) -> Result<bool, StoreError> {
         let pause = self.execute_write(PAUSE_BY, |pause| {
             pause.bind(id.to_string()).bind(somebody.to_owned())
         });
@@ -90,7 +90,7 @@ impl Store {
                 .bind(now.as_millis())
                 .execute(&mut *tx)
                 .await?;
-            policy_rejections::end(&mut tx, &id.to_string()).await?;
+            policy_rejections::clear(&mut tx, &id.to_string()).await?;
             tx.commit().await?;
             Ok(true)
         })
@@ -111,7 +111,7 @@ impl Store {
                 .fetch_all(&mut *tx)
                 .await?;
             for id in &finished {
-                policy_rejections::end(&mut tx, id).await?;
+                policy_rejections::clear(&mut tx, id).await?;
             }
             tx.commit().await?;
             Ok(finished.len() as u64)

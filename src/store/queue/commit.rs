@@ -20,7 +20,7 @@ use crate::store::issues::state::PAUSE;
 use crate::store::queue::commit_rows::Row;
 use crate::store::subscribers::address_change::update_pending_addresses;
 use crate::store::subscribers::suppression;
-use crate::store::{ClaimedDelivery, PolicyRefusal, Store, StoreError};
+use crate::store::{ClaimedDelivery, PolicyRejection, Store, StoreError};
 
 /// What is written of one try.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub struct DeliveryUpdate {
     /// The address is dead: never write to it again.
     pub suppress: Option<SubscriberId>,
     /// What makes the address dead when it comes again with later issues.
-    pub refusal: Option<(SubscriberId, SoftBounce)>,
+    pub soft_bounce: Option<(SubscriberId, SoftBounce)>,
 }
 
 /// What a connection would send, and to where: its reader may have moved meanwhile.
@@ -61,16 +61,16 @@ impl From<&ClaimedDelivery> for SendIntent {
 pub struct GroupCommit {
     /// Issues that must stop, and why. None of what is marked next is of them.
     pub pauses: Vec<(IssueId, String)>,
-    pub outcomes: Vec<DeliveryUpdate>,
+    pub updates: Vec<DeliveryUpdate>,
     /// Bounced for what may be our fault: if their issue is paused by now, they go back to
     /// the queue and the try is not counted.
     pub requeued: Vec<DeliveryId>,
     /// Those of them that lengthen a streak …
-    pub refused: Vec<PolicyRefusal>,
+    pub rejections: Vec<PolicyRejection>,
     /// … and the issues of which something was accepted before.
-    pub accepted: Vec<IssueId>,
+    pub accepted_issues: Vec<IssueId>,
     /// What each connection would send next.
-    pub next: Vec<SendIntent>,
+    pub intents: Vec<SendIntent>,
 }
 
 /// What came of a group commit.
@@ -180,13 +180,16 @@ impl Store {
         now: Timestamp,
     ) -> Result<CommitResult, StoreError> {
         let mut pen = self.writer().await?;
-        let rows = commit.outcomes.iter().map(Row::of_outcome);
-        let rows: Vec<Row<'_>> = rows.chain(commit.next.iter().map(Row::of_mark)).collect();
+        let rows = commit.updates.iter().map(Row::of_outcome);
+        let rows: Vec<Row<'_>> = rows
+            .chain(commit.intents.iter().map(Row::of_mark))
+            .collect();
         let written = self.write(pen.connection(), worker, &rows, now).await?;
         let begun = if written == rows.len() as u64 {
-            commit.next.iter().map(|next| next.id.clone()).collect()
+            commit.intents.iter().map(|next| next.id.clone()).collect()
         } else {
-            self.begun(pen.connection(), worker, &commit.next).await?
+            self.begun(pen.connection(), worker, &commit.intents)
+                .await?
         };
         pen.release();
         fail_point!("commit-unanswered", |_| Err(StoreError::ack_lost()));
@@ -204,28 +207,28 @@ impl Store {
         now: Timestamp,
     ) -> Result<CommitResult, StoreError> {
         let mut tx = self.begin_write().await?;
-        policy_rejections::hold(&mut tx, &commit.refused).await?;
+        policy_rejections::lock_issues(&mut tx, &commit.rejections).await?;
         let mut paused = pause(&mut tx, &commit.pauses).await?;
-        let outcomes: Vec<Row<'_>> = commit.outcomes.iter().map(Row::of_outcome).collect();
+        let outcomes: Vec<Row<'_>> = commit.updates.iter().map(Row::of_outcome).collect();
         self.write(&mut tx, worker, &outcomes, now).await?;
         fail_point!("outcomes-written");
         let mut suppressed = Vec::new();
-        for settled in &commit.outcomes {
+        for settled in &commit.updates {
             apply_side_effects(&mut tx, settled, &mut suppressed, now).await?;
         }
         // Behind all that is said of an address, which is the one that was tried.
         update_pending_addresses(&mut tx, &commit.waiting(), now).await?;
         requeue(&mut tx, &commit.requeued, now).await?;
-        for issue in &commit.accepted {
-            policy_rejections::end(&mut tx, &issue.to_string()).await?;
+        for issue in &commit.accepted_issues {
+            policy_rejections::clear(&mut tx, &issue.to_string()).await?;
         }
-        for streak in policy_rejections::note(&mut tx, &commit.refused).await? {
-            paused.extend(pause(&mut tx, &[(streak.issue, streak.says)]).await?);
-            requeue(&mut tx, &streak.refused, now).await?;
+        for streak in policy_rejections::record(&mut tx, &commit.rejections).await? {
+            paused.extend(pause(&mut tx, &[(streak.issue, streak.last_reply)]).await?);
+            requeue(&mut tx, &streak.deliveries, now).await?;
         }
-        let marks: Vec<Row<'_>> = commit.next.iter().map(Row::of_mark).collect();
+        let marks: Vec<Row<'_>> = commit.intents.iter().map(Row::of_mark).collect();
         self.write(&mut tx, worker, &marks, now).await?;
-        let begun = self.begun(&mut tx, worker, &commit.next).await?;
+        let begun = self.begun(&mut tx, worker, &commit.intents).await?;
         suppression::skip_concurrent_issue(&mut tx, &suppressed, now).await?;
         fail_point!("marks-written");
         tx.commit().await?;
@@ -240,20 +243,20 @@ impl Store {
 impl GroupCommit {
     /// What is tried again.
     fn waiting(&self) -> Vec<&DeliveryId> {
-        let waiting = self.outcomes.iter().filter(|it| it.due_at.is_some());
+        let waiting = self.updates.iter().filter(|it| it.due_at.is_some());
         waiting.map(|settled| &settled.id).collect()
     }
 
     /// Whether its rows are all there is to write, and few enough for one statement.
     fn is_plain(&self) -> bool {
         let has_consequences = |settled: &DeliveryUpdate| {
-            settled.due_at.is_some() || settled.suppress.is_some() || settled.refusal.is_some()
+            settled.due_at.is_some() || settled.suppress.is_some() || settled.soft_bounce.is_some()
         };
         self.pauses.is_empty()
             && self.requeued.is_empty()
-            && self.accepted.is_empty()
-            && !self.outcomes.iter().any(has_consequences)
-            && self.outcomes.len() + self.next.len() <= batch::MOST
+            && self.accepted_issues.is_empty()
+            && !self.updates.iter().any(has_consequences)
+            && self.updates.len() + self.intents.len() <= batch::MOST
     }
 }
 
@@ -286,7 +289,7 @@ async fn apply_side_effects(
             on_delivery(tx, statement, &settled.id, now).await?;
         }
     }
-    let is_dead = match (&settled.suppress, &settled.refusal) {
+    let is_dead = match (&settled.suppress, &settled.soft_bounce) {
         (Some(reader), _) => Some(reader),
         (None, Some((reader, refusal))) => {
             let settles_it =

@@ -168,7 +168,7 @@ mod tests {
             charged: true,
             lost_reply: false,
             suppress: None,
-            refusal: None,
+            soft_bounce: None,
         }
     }
 
@@ -208,17 +208,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (store, worker, ids) = with_three_leased(folder.path()).await;
         let first = GroupCommit {
-            next: to_ada(&ids[..2]),
+            intents: to_ada(&ids[..2]),
             ..GroupCommit::default()
         };
         let second = GroupCommit {
-            outcomes: vec![delivered(&ids[0])],
-            next: to_ada(&ids[2..]),
+            updates: vec![delivered(&ids[0])],
+            intents: to_ada(&ids[2..]),
             ..GroupCommit::default()
         };
         for commit in [first, second] {
             let wanted: HashSet<DeliveryId> =
-                commit.next.iter().map(|next| next.id.clone()).collect();
+                commit.intents.iter().map(|next| next.id.clone()).collect();
             for _ in 0..2 {
                 let recorded = store.record(&worker, &commit, NOW).await.unwrap();
                 assert_eq!(recorded.may_send, wanted);
@@ -245,8 +245,8 @@ mod tests {
         let (store, worker, ids) = with_three_leased(folder.path()).await;
         let other = WorkerId::new(NOW, &Random::seeded(2));
         let commit = GroupCommit {
-            outcomes: vec![delivered(&ids[0])],
-            next: to_ada(&ids[1..]),
+            updates: vec![delivered(&ids[0])],
+            intents: to_ada(&ids[1..]),
             ..GroupCommit::default()
         };
         let recorded = store.record(&other, &commit, NOW).await.unwrap();

@@ -23,7 +23,7 @@ pub struct ClaimedDelivery {
     pub id: DeliveryId,
     pub kind: DeliveryKind,
     pub issue: Option<IssueId>,
-    pub number: Option<IssueNumber>,
+    pub issue_number: Option<IssueNumber>,
     pub subscriber: Option<SubscriberId>,
     pub address: EmailAddress,
     /// Tries that were begun before this one.
@@ -275,7 +275,7 @@ fn leased(row: &AnyRow) -> Result<ClaimedDelivery, StoreError> {
         issue: parsed("issue_id")?
             .map(|id| decode("issue id", id, IssueId::parse))
             .transpose()?,
-        number: row
+        issue_number: row
             .try_get::<Option<i64>, _>("number")?
             .and_then(|number| IssueNumber::new(number).ok()),
         subscriber: parsed("subscriber_id")?

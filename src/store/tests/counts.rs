@@ -14,7 +14,7 @@ use crate::domain::issue::DeliveryCounts;
 use crate::domain::issue::slot::Slot;
 use crate::domain::random::Random;
 use crate::domain::subscriber::SubscriberId;
-use crate::store::tests::two_workers::{NOW, Pair};
+use crate::store::tests::two_workers::{NOW, TwoWorkers};
 use crate::store::{
     DeliveryUpdate, Erase, FreezeOutcome, GroupCommit, SendIntent, Store, StoreError, Unsubscribe,
 };
@@ -44,7 +44,7 @@ impl Store {
                 InDoubt => &mut counted.in_doubt,
             } += 1;
         }
-        assert_eq!(row.tally, counted);
+        assert_eq!(row.counts, counted);
         assert_eq!(row.recipients, counted.recipients());
         Ok(counted)
     }
@@ -52,7 +52,7 @@ impl Store {
 
 /// Two processes that do whatever chance says.
 struct Chance {
-    pair: Pair,
+    pair: TwoWorkers,
     random: Random,
     issues: Vec<IssueId>,
     now: Timestamp,
@@ -65,8 +65,8 @@ impl Chance {
 
     fn store(&self) -> (&Store, WorkerId) {
         match self.below(2) {
-            0 => (&self.pair.one, self.pair.worker),
-            _ => (&self.pair.other, self.pair.other_worker),
+            0 => (&self.pair.store, self.pair.worker),
+            _ => (&self.pair.other_store, self.pair.other_worker),
         }
     }
 
@@ -76,7 +76,7 @@ impl Chance {
 
     async fn reader(&self) -> Option<SubscriberId> {
         let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM subscribers ORDER BY id")
-            .fetch_all(&self.pair.one.pool)
+            .fetch_all(&self.pair.store.pool)
             .await
             .unwrap();
         let id = ids.get(self.below(READERS))?;
@@ -87,7 +87,7 @@ impl Chance {
     async fn held(&self, worker: WorkerId) -> HashMap<String, Vec<(DeliveryId, Option<String>)>> {
         let mut held: HashMap<String, Vec<_>> = HashMap::new();
         for row in sqlx::query(COPIES)
-            .fetch_all(&self.pair.one.pool)
+            .fetch_all(&self.pair.store.pool)
             .await
             .unwrap()
         {
@@ -115,7 +115,7 @@ impl Chance {
             suppress: reader
                 .and_then(Result::ok)
                 .filter(|_| state == Bounced && self.below(3) == 0),
-            refusal: None,
+            soft_bounce: None,
         }
     }
 
@@ -139,8 +139,8 @@ impl Chance {
                 0 => vec![(self.issue(), "554 no".to_owned())],
                 _ => Vec::new(),
             },
-            next: leased.into_iter().map(next).collect(),
-            outcomes,
+            intents: leased.into_iter().map(next).collect(),
+            updates: outcomes,
             ..GroupCommit::default()
         };
         store.record(&worker, &commit, self.now).await.unwrap();
@@ -161,12 +161,12 @@ impl Chance {
 
     async fn next_issue(&mut self) {
         let id = IssueId::new(self.now, &self.random);
-        let number = self.pair.one.next_number().await.unwrap();
+        let number = self.pair.store.next_number().await.unwrap();
         let slot = Slot::parse(&format!("2026-W{:02}", number.get() + 1)).unwrap();
         let issue = self.pair.next_issue(id, Some(slot)).await;
-        match self.pair.one.freeze(&issue, self.now).await.unwrap() {
-            FreezeOutcome::Made { .. } => self.issues.push(id),
-            claimed => assert_eq!(claimed, FreezeOutcome::NobodyReads),
+        match self.pair.store.freeze(&issue, self.now).await.unwrap() {
+            FreezeOutcome::Frozen { .. } => self.issues.push(id),
+            claimed => assert_eq!(claimed, FreezeOutcome::NoRecipients),
         }
     }
 
@@ -238,7 +238,7 @@ impl Chance {
 async fn whatever_happens_the_sums_are_those_of_the_copies() {
     let mut seen = DeliveryCounts::default();
     for seed in 0..6 {
-        let pair = Pair::with_readers(READERS).await;
+        let pair = TwoWorkers::with_subscribers(READERS).await;
         let mut chance = Chance {
             issues: vec![pair.issue],
             random: Random::seeded(seed),
@@ -251,16 +251,16 @@ async fn whatever_happens_the_sums_are_those_of_the_copies() {
             chance.now = chance.now.plus(Duration::from_millis(1));
             let mut to_go = 0;
             for issue in &chance.issues {
-                let tally = chance.pair.one.tally(issue).await.unwrap();
+                let tally = chance.pair.store.tally(issue).await.unwrap();
                 to_go += tally.remaining();
                 seen.add(&tally);
             }
-            let figure = chance.pair.one.deliveries_to_go().await.unwrap();
+            let figure = chance.pair.store.remaining_deliveries().await.unwrap();
             assert_eq!(figure, to_go);
         }
-        chance.pair.one.compact_counts().await.unwrap();
+        chance.pair.store.compact_counts().await.unwrap();
         let parts: i64 = sqlx::query_scalar(PARTS)
-            .fetch_one(&chance.pair.one.pool)
+            .fetch_one(&chance.pair.store.pool)
             .await
             .unwrap();
         assert_eq!(parts.cast_unsigned(), chance.issues.len() as u64);

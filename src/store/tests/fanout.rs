@@ -6,14 +6,14 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::{DeliveryCounts, IssueId, IssueState};
 use crate::domain::random::Random;
 use crate::domain::subscriber::SubscriberId;
-use crate::store::tests::two_workers::{NOW, Pair};
+use crate::store::tests::two_workers::{NOW, TwoWorkers};
 use crate::store::{Erase, FanOutBatch, FreezeOutcome, ImportRow, IssueRow, NewIssue, Unsubscribe};
 
 /// More than are written to at once.
 const READERS: usize = 2_500;
 
 struct House {
-    pair: Pair,
+    pair: TwoWorkers,
     issue: NewIssue,
     made: FreezeOutcome,
 }
@@ -21,18 +21,18 @@ struct House {
 impl House {
     /// Another issue has its first copies. When it was drafted it had so many `readers`.
     async fn new(readers: i64) -> Self {
-        let pair = Pair::with_readers(READERS).await;
+        let pair = TwoWorkers::with_subscribers(READERS).await;
         let id = IssueId::new(NOW, &Random::seeded(2));
         let issue = NewIssue {
-            readers,
+            estimated_recipients: readers,
             ..pair.next_issue(id, None).await
         };
-        let made = pair.one.freeze(&issue, NOW).await.unwrap();
+        let made = pair.store.freeze(&issue, NOW).await.unwrap();
         Self { pair, issue, made }
     }
 
     async fn row(&self) -> IssueRow {
-        let row = self.pair.one.issue_by_id(&self.issue.id).await;
+        let row = self.pair.store.issue_by_id(&self.issue.id).await;
         row.unwrap().unwrap()
     }
 
@@ -42,7 +42,7 @@ impl House {
             "SELECT subscriber_id FROM deliveries WHERE issue_id = '{}' AND {which} ORDER BY due_at",
             self.issue.id
         );
-        let ids = sqlx::query_scalar(AssertSqlSafe(ids)).fetch_all(&self.pair.one.pool);
+        let ids = sqlx::query_scalar(AssertSqlSafe(ids)).fetch_all(&self.pair.store.pool);
         ids.await.unwrap()
     }
 
@@ -53,7 +53,7 @@ impl House {
                 (SELECT subscriber_id FROM deliveries WHERE issue_id = '{}') ORDER BY id",
             self.issue.id
         );
-        let ids = sqlx::query_scalar(AssertSqlSafe(ids)).fetch_all(&self.pair.one.pool);
+        let ids = sqlx::query_scalar(AssertSqlSafe(ids)).fetch_all(&self.pair.store.pool);
         let ids: Vec<String> = ids.await.unwrap();
         ids.iter()
             .map(|id| SubscriberId::parse(id).unwrap())
@@ -61,7 +61,7 @@ impl House {
     }
 
     async fn does(&self, statement: String) {
-        let done = sqlx::query(AssertSqlSafe(statement)).execute(&self.pair.one.pool);
+        let done = sqlx::query(AssertSqlSafe(statement)).execute(&self.pair.store.pool);
         done.await.unwrap();
     }
 
@@ -75,8 +75,8 @@ impl House {
 
     async fn queue_is_made(&self) {
         self.pair
-            .one
-            .run_fan_outs(FanOutBatch::Short)
+            .store
+            .run_fan_outs(FanOutBatch::Small)
             .await
             .unwrap();
     }
@@ -85,7 +85,7 @@ impl House {
 #[tokio::test]
 async fn every_reader_has_one_copy_however_many_make_the_queue() {
     let house = House::new(READERS as i64).await;
-    let begun = FreezeOutcome::Made {
+    let begun = FreezeOutcome::Frozen {
         recipients: READERS as i64,
     };
     assert_eq!(house.made, begun);
@@ -94,10 +94,10 @@ async fn every_reader_has_one_copy_however_many_make_the_queue() {
         (first.len(), house.copies("1 = 1").await.len()),
         (1_000, 1_000)
     );
-    let (one, other) = (&house.pair.one, &house.pair.other);
+    let (one, other) = (&house.pair.store, &house.pair.other_store);
     let (one, other) = tokio::join!(
-        one.run_fan_outs(FanOutBatch::Short),
-        other.run_fan_outs(FanOutBatch::Short)
+        one.run_fan_outs(FanOutBatch::Small),
+        other.run_fan_outs(FanOutBatch::Small)
     );
     one.and(other).unwrap();
     let copies = house.copies("1 = 1").await;
@@ -105,7 +105,7 @@ async fn every_reader_has_one_copy_however_many_make_the_queue() {
     assert!(copies.is_sorted_by(|before, after| before < after));
     assert_eq!(house.copies("due_at > 2500").await.len(), 0);
     assert_eq!(house.row().await.recipients, READERS as i64);
-    let unfinished = house.pair.one.pending_fan_out().await;
+    let unfinished = house.pair.store.pending_fan_out().await;
     assert_eq!(unfinished.unwrap(), None);
 }
 
@@ -121,33 +121,33 @@ async fn no_issue_is_sent_while_copies_of_it_are_to_be_made() {
         .await;
     for made in [1_000, 2_000] {
         house.all_are_delivered().await;
-        assert_eq!(house.pair.one.finish_issues(NOW).await.unwrap(), 0);
+        assert_eq!(house.pair.store.finish_issues(NOW).await.unwrap(), 0);
         let row = house.row().await;
-        assert_eq!((row.tally.delivered, row.tally.remaining()), (made, 1));
+        assert_eq!((row.counts.delivered, row.counts.remaining()), (made, 1));
         assert!(
             house
                 .pair
-                .one
-                .lengthen_queue(&house.issue.id, FanOutBatch::Short)
+                .store
+                .run_fan_out_batch(&house.issue.id, FanOutBatch::Small)
                 .await
                 .unwrap()
                 == (made == 1_000)
         );
     }
     house.all_are_delivered().await;
-    assert_eq!(house.pair.one.finish_issues(NOW).await.unwrap(), 1);
+    assert_eq!(house.pair.store.finish_issues(NOW).await.unwrap(), 1);
     let row = house.row().await;
     let all = DeliveryCounts {
         delivered: READERS as i64,
         ..DeliveryCounts::default()
     };
-    assert_eq!((row.state, row.tally), (IssueState::Sent, all));
+    assert_eq!((row.state, row.counts), (IssueState::Sent, all));
 }
 
 #[tokio::test]
 async fn who_is_no_reader_any_more_when_their_copy_is_made_gets_none() {
     let house = House::new(READERS as i64).await;
-    let store = &house.pair.one;
+    let store = &house.pair.store;
     let without = house.without().await;
     let [leaver, erased, suppressed, pauser] = [0, 1, 2, 3].map(|nth| without[nth]);
     let leaving = Unsubscribe {
@@ -196,7 +196,7 @@ async fn who_is_no_reader_any_more_when_their_copy_is_made_gets_none() {
 #[tokio::test]
 async fn what_is_cancelled_gets_no_more_copies() {
     let house = House::new(READERS as i64).await;
-    let store = &house.pair.other;
+    let store = &house.pair.other_store;
     assert!(store.cancel_issue(&house.issue.id, NOW).await.unwrap());
     house.queue_is_made().await;
     let row = house.row().await;
@@ -204,34 +204,37 @@ async fn what_is_cancelled_gets_no_more_copies() {
         skipped: 1_000,
         ..DeliveryCounts::default()
     };
-    assert_eq!((row.recipients, row.tally), (1_000, all));
+    assert_eq!((row.recipients, row.counts), (1_000, all));
     assert!(!store.cancel_issue(&house.issue.id, NOW).await.unwrap());
 }
 
 #[tokio::test]
 async fn nobody_is_reckoned_who_is_not_there() {
     for (readers, copies) in [(1, 1), (1_000, 1_000), (2_000, 1_000)] {
-        let pair = Pair::with_readers(readers).await;
+        let pair = TwoWorkers::with_subscribers(readers).await;
         let id = IssueId::new(NOW, &Random::seeded(2));
         let issue = NewIssue {
-            readers: readers as i64,
+            estimated_recipients: readers as i64,
             ..pair.next_issue(id, None).await
         };
-        let made = pair.one.freeze(&issue, NOW).await.unwrap();
+        let made = pair.store.freeze(&issue, NOW).await.unwrap();
         let recipients = readers as i64;
-        assert_eq!(made, FreezeOutcome::Made { recipients });
-        pair.one
-            .lengthen_queue(&pair.issue, FanOutBatch::Long)
+        assert_eq!(made, FreezeOutcome::Frozen { recipients });
+        pair.store
+            .run_fan_out_batch(&pair.issue, FanOutBatch::Large)
             .await
             .unwrap();
-        let unfinished = pair.one.pending_fan_out().await.unwrap();
+        let unfinished = pair.store.pending_fan_out().await.unwrap();
         assert_eq!(
             unfinished,
             (copies < readers).then_some((id, copies as i64))
         );
-        pair.one.run_fan_outs(FanOutBatch::Short).await.unwrap();
-        let row = pair.one.issue_by_id(&id).await.unwrap().unwrap();
-        assert_eq!((row.recipients, row.tally.queued), (recipients, recipients));
+        pair.store.run_fan_outs(FanOutBatch::Small).await.unwrap();
+        let row = pair.store.issue_by_id(&id).await.unwrap().unwrap();
+        assert_eq!(
+            (row.recipients, row.counts.queued),
+            (recipients, recipients)
+        );
     }
 }
 
@@ -249,5 +252,5 @@ async fn what_was_called_sent_too_early_is_sent_to_the_others_too() {
     house.queue_is_made().await;
     let row = house.row().await;
     assert_eq!((row.state, row.finished_at), (IssueState::Sending, None));
-    assert_eq!(row.tally.queued, READERS as i64 - 1_000);
+    assert_eq!(row.counts.queued, READERS as i64 - 1_000);
 }

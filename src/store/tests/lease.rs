@@ -12,7 +12,7 @@ use crate::domain::issue::slot::Slot;
 use crate::domain::random::Random;
 use crate::store::db::backend::Backend;
 use crate::store::queue::lease;
-use crate::store::tests::two_workers::Pair;
+use crate::store::tests::two_workers::TwoWorkers;
 use crate::store::{
     DatabaseUrl, DeliveryUpdate, FreezeOutcome, GroupCommit, NewDelivery, SendIntent, Store,
 };
@@ -46,7 +46,7 @@ async fn sending(folder: &tempfile::TempDir) -> (Store, WorkerId, DeliveryId) {
         1
     );
     let commit = GroupCommit {
-        next: vec![SendIntent {
+        intents: vec![SendIntent {
             id: mail.id.clone(),
             to: mail.address.clone(),
         }],
@@ -85,19 +85,19 @@ async fn what_a_dead_process_was_sending_is_not_tried_again_behind_the_next_week
         (None, DeliveryState::Deferred),
         (Slot::parse("2026-W48").ok(), DeliveryState::InDoubt),
     ] {
-        let pair = Pair::new().await;
-        pair.begins_to_send().await;
+        let pair = TwoWorkers::new().await;
+        pair.mark_sending().await;
         let next = IssueId::new(NOW, &Random::seeded(2));
         let next = pair.next_issue(next, slot).await;
-        let made = pair.other.freeze(&next, NOW).await.unwrap();
-        assert_eq!(made, FreezeOutcome::Made { recipients: 1 });
+        let made = pair.other_store.freeze(&next, NOW).await.unwrap();
+        assert_eq!(made, FreezeOutcome::Frozen { recipients: 1 });
         let dead = &pair.worker;
         let taken_up = pair
-            .other
+            .other_store
             .reclaim_leases(dead, 0, InDoubtPolicy::Resend, NOW)
             .await;
         assert!(taken_up.unwrap());
-        assert_eq!(pair.state().await, state);
+        assert_eq!(pair.delivery_state().await, state);
     }
 }
 
@@ -113,10 +113,10 @@ async fn who_has_written_everything_is_gone_at_once() {
         charged: true,
         lost_reply: false,
         suppress: None,
-        refusal: None,
+        soft_bounce: None,
     };
     let commit = GroupCommit {
-        outcomes: vec![delivered],
+        updates: vec![delivered],
         ..GroupCommit::default()
     };
     store.record(&worker, &commit, NOW).await.unwrap();
@@ -128,13 +128,13 @@ async fn who_has_written_everything_is_gone_at_once() {
 /// and sorts all of it for each claim.
 #[tokio::test]
 async fn a_claim_goes_along_the_index_however_long_the_queue_has_become() {
-    let pair = Pair::with_readers(5_000).await;
-    let backend = pair.one.backend;
+    let pair = TwoWorkers::with_subscribers(5_000).await;
+    let backend = pair.store.backend;
     let (explain, column) = match backend {
         Backend::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
         Backend::Postgres => ("EXPLAIN", "QUERY PLAN"),
     };
-    let mut pen = pair.one.claim_connection().await.unwrap();
+    let mut pen = pair.store.claim_connection().await.unwrap();
     for (claim, of_an_issue) in lease::statements(backend).into_iter().zip([false, true]) {
         let mut query = sqlx::query(AssertSqlSafe(format!("{explain} {claim}")))
             .bind(pair.worker.to_string())

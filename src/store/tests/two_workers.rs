@@ -23,42 +23,42 @@ const WAITING: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM pg_stat_activity
     WHERE wait_event_type = 'Lock' AND datname = current_database()";
 
 /// Two processes, each with a worker; the first reader and her copy are at hand.
-pub(crate) struct Pair {
-    pub one: Store,
-    pub other: Store,
+pub(crate) struct TwoWorkers {
+    pub store: Store,
+    pub other_store: Store,
     pub worker: WorkerId,
     pub other_worker: WorkerId,
     pub issue: IssueId,
-    pub reader: SubscriberId,
-    pub copy: DeliveryId,
+    pub subscriber: SubscriberId,
+    pub delivery: DeliveryId,
     _database: Database,
 }
 
 /// An issue of no posts.
-fn bread(id: IssueId, number: IssueNumber, slot: Option<Slot>) -> NewIssue {
+fn empty_issue(id: IssueId, number: IssueNumber, slot: Option<Slot>) -> NewIssue {
     NewIssue {
         id,
         number,
         slot,
         subject: "Bread".to_owned(),
         preheader: String::new(),
-        mail: "[]".to_owned(),
+        message: "[]".to_owned(),
         content_hash: String::new(),
         posts: Vec::new(),
-        left_over: Vec::new(),
-        readers: 1,
+        omitted_posts: Vec::new(),
+        estimated_recipients: 1,
         edits: DraftEdits::default(),
-        by_hand: true,
+        is_manual: true,
     }
 }
 
-impl Pair {
+impl TwoWorkers {
     /// An issue to one reader.
     pub async fn new() -> Self {
-        Self::with_readers(1).await
+        Self::with_subscribers(1).await
     }
 
-    pub async fn with_readers(readers: usize) -> Self {
+    pub async fn with_subscribers(readers: usize) -> Self {
         let database = Database::fresh().await;
         let place = match database.url().strip_prefix("sqlite:") {
             Some(path) => DatabaseUrl::Sqlite(path.into()),
@@ -78,77 +78,83 @@ impl Pair {
         let arrivals: Vec<ImportRow> = (0..readers).map(arrival).collect();
         one.import(&arrivals, "test", false, NOW).await.unwrap();
         let reader = arrivals[0].id;
-        let frozen = bread(issue, IssueNumber::FIRST, None);
+        let frozen = empty_issue(issue, IssueNumber::FIRST, None);
         one.freeze(&frozen, NOW).await.unwrap();
         let [worker, other_worker] = [(); 2].map(|()| WorkerId::new(NOW, &random));
         one.register_worker(&worker, NOW).await.unwrap();
         other.register_worker(&other_worker, NOW).await.unwrap();
         Self {
-            copy: DeliveryId::of_issue(&issue, &reader),
-            one,
-            other,
+            delivery: DeliveryId::of_issue(&issue, &reader),
+            store: one,
+            other_store: other,
             worker,
             other_worker,
             issue,
-            reader,
+            subscriber: reader,
             _database: database,
         }
     }
 
-    pub fn next(&self) -> SendIntent {
+    pub fn intent(&self) -> SendIntent {
         SendIntent {
-            id: self.copy.clone(),
+            id: self.delivery.clone(),
             to: EmailAddress::parse("reader0@example.org").unwrap(),
         }
     }
 
     /// Another issue of no posts, as it would be frozen now.
     pub async fn next_issue(&self, id: IssueId, slot: Option<Slot>) -> NewIssue {
-        let number = self.one.next_number().await.unwrap();
+        let number = self.store.next_number().await.unwrap();
         NewIssue {
-            edits: self.one.draft_edits().await.unwrap(),
-            ..bread(id, number, slot)
+            edits: self.store.draft_edits().await.unwrap(),
+            ..empty_issue(id, number, slot)
         }
     }
 
-    pub async fn begins_to_send(&self) {
+    pub async fn mark_sending(&self) {
         let claimed = self
-            .one
+            .store
             .claim_issue(&self.worker, &self.issue, Timestamp::EPOCH, 9, NOW);
-        assert!(claimed.await.unwrap().iter().any(|job| job.id == self.copy));
+        assert!(
+            claimed
+                .await
+                .unwrap()
+                .iter()
+                .any(|job| job.id == self.delivery)
+        );
         let commit = GroupCommit {
-            next: vec![self.next()],
+            intents: vec![self.intent()],
             ..GroupCommit::default()
         };
-        let recorded = self.one.record(&self.worker, &commit, NOW).await.unwrap();
-        assert!(recorded.may_send.contains(&self.copy));
+        let recorded = self.store.record(&self.worker, &commit, NOW).await.unwrap();
+        assert!(recorded.may_send.contains(&self.delivery));
     }
 
-    pub fn bounced(&self) -> DeliveryUpdate {
+    pub fn bounced_update(&self) -> DeliveryUpdate {
         DeliveryUpdate {
-            id: self.copy.clone(),
+            id: self.delivery.clone(),
             state: DeliveryState::Bounced,
             due_at: None,
             reply: "550 5.7.1 no".to_owned(),
             charged: true,
             lost_reply: false,
             suppress: None,
-            refusal: None,
+            soft_bounce: None,
         }
     }
 
-    pub async fn bounces(&self) {
-        self.begins_to_send().await;
+    pub async fn bounce(&self) {
+        self.mark_sending().await;
         let commit = GroupCommit {
-            outcomes: vec![self.bounced()],
+            updates: vec![self.bounced_update()],
             ..GroupCommit::default()
         };
-        self.one.record(&self.worker, &commit, NOW).await.unwrap();
+        self.store.record(&self.worker, &commit, NOW).await.unwrap();
     }
 
     /// One process has done this and not committed it.
-    pub async fn in_the_middle_of(&self, statements: &[String]) -> WriteTx {
-        let mut tx = self.one.begin_write().await.unwrap();
+    pub async fn execute_uncommitted(&self, statements: &[String]) -> WriteTx {
+        let mut tx = self.store.begin_write().await.unwrap();
         for statement in statements {
             let query = sqlx::query(AssertSqlSafe(statement.clone()));
             query.execute(&mut *tx).await.unwrap();
@@ -156,25 +162,25 @@ impl Pair {
         tx
     }
 
-    pub fn put_off(&self) -> String {
+    pub fn defer_sql(&self) -> String {
         format!(
             "UPDATE deliveries SET state = 'deferred', due_at = 1, lease = NULL WHERE id = '{}'",
-            self.copy
+            self.delivery
         )
     }
 
     /// As by whoever ends what was not begun, when it is on a connection.
-    pub fn is_touched(&self) -> String {
+    pub fn touch_sql(&self) -> String {
         format!(
             "UPDATE deliveries SET state = state WHERE id = '{}'",
-            self.copy
+            self.delivery
         )
     }
 
-    pub fn leaves(&self) -> Vec<String> {
+    pub fn unsubscribe_sql(&self) -> Vec<String> {
         let left = format!(
             "UPDATE subscribers SET state = 'unsubscribed' WHERE id = '{}'",
-            self.reader
+            self.subscriber
         );
         vec![
             crate::store::issues::freeze::RECIPIENTS_LOCK.to_owned(),
@@ -183,17 +189,17 @@ impl Pair {
     }
 
     /// The other process does `work`, as far as it gets, before `tx` is committed.
-    pub async fn meanwhile<T: Send + 'static>(
+    pub async fn run_before_commit<T: Send + 'static>(
         &self,
         tx: WriteTx,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> T {
         let work = tokio::spawn(work);
-        while self.one.backend == crate::store::db::backend::Backend::Postgres
+        while self.store.backend == crate::store::db::backend::Backend::Postgres
             && !work.is_finished()
         {
             let waiting: i64 = sqlx::query_scalar(WAITING)
-                .fetch_one(&self.one.pool)
+                .fetch_one(&self.store.pool)
                 .await
                 .unwrap();
             if waiting > 0 {
@@ -204,8 +210,11 @@ impl Pair {
         work.await.unwrap().unwrap()
     }
 
-    pub async fn state(&self) -> DeliveryState {
-        let copy = self.one.issue_delivery(&self.issue, &self.reader).await;
+    pub async fn delivery_state(&self) -> DeliveryState {
+        let copy = self
+            .store
+            .issue_delivery(&self.issue, &self.subscriber)
+            .await;
         copy.unwrap().unwrap().state
     }
 }

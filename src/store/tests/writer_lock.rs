@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 
 use crate::store::db::backend::Backend;
-use crate::store::tests::two_workers::{NOW, Pair};
+use crate::store::tests::two_workers::{NOW, TwoWorkers};
 use crate::store::{DatabaseUrl, Store};
 
 /// Longer than any write takes that need not wait.
@@ -20,24 +20,24 @@ async fn waits<T>(write: impl Future<Output = T>) -> bool {
 /// SQLite lets whoever asks again at the right moment go before, which is the engine.
 #[tokio::test]
 async fn what_the_desk_does_to_an_issue_takes_its_turn_on_sqlite() {
-    let pair = Pair::new().await;
-    if pair.one.backend != Backend::Sqlite {
+    let pair = TwoWorkers::new().await;
+    if pair.store.backend != Backend::Sqlite {
         return; // there nobody waits for a turn
     }
-    let store = pair.one.clone();
+    let store = pair.store.clone();
     let in_use = store.writer().await.unwrap();
-    assert!(waits(store.pause_issue_by(&pair.issue, "ada@example.org")).await);
-    assert!(waits(store.retry_now(&pair.issue, NOW)).await);
-    assert!(waits(store.release_lease(&pair.worker, &pair.copy)).await);
+    assert!(waits(store.pause_issue(&pair.issue, "ada@example.org")).await);
+    assert!(waits(store.retry_deferred_now(&pair.issue, NOW)).await);
+    assert!(waits(store.release_lease(&pair.worker, &pair.delivery)).await);
     in_use.release();
-    assert_eq!(store.retry_now(&pair.issue, NOW).await.unwrap(), 0);
+    assert_eq!(store.retry_deferred_now(&pair.issue, NOW).await.unwrap(), 0);
 }
 
 /// What a pen was told at its beginning is for the engine's statements alone.
 #[tokio::test]
 async fn a_pen_that_is_dropped_is_thrown_away() {
-    let pair = Pair::new().await;
-    let store = &pair.one;
+    let pair = TwoWorkers::new().await;
+    let store = &pair.store;
     drop(store.writer().await.unwrap());
     drop(store.claim_connection().await.unwrap());
     tokio::time::sleep(A_WHILE).await;

@@ -97,7 +97,7 @@ pub async fn look_up(
 pub async fn failures(store: &Store, issue: &IssueId) -> Result<Vec<FailureGroup>, StoreError> {
     let mut groups: HashMap<&'static str, FailureGroup> = HashMap::new();
     for state in [Bounced, InDoubt] {
-        for reply in store.replies(issue, state).await? {
+        for reply in store.count_replies(issue, state).await? {
             let reason = match state {
                 InDoubt => "in_doubt",
                 _ => Reason::of(&reply.example).as_str(),

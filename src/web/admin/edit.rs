@@ -108,7 +108,7 @@ async fn save(
             }
             Ok(Saving::Saved)
         }
-        SaveOutcome::Outrun => conflict(shared, posted).await.map(Saving::Answered),
+        SaveOutcome::Conflict => conflict(shared, posted).await.map(Saving::Answered),
     }
 }
 

@@ -62,7 +62,7 @@ pub async fn change(
         let view = view(&shared, &posted.editor, &before, &post, typed).await?;
         return refused(&shared, &view);
     }
-    if is_stale || store.save_draft_edits(&after).await? == SaveOutcome::Outrun {
+    if is_stale || store.save_draft_edits(&after).await? == SaveOutcome::Conflict {
         let now = store.draft_edits().await?;
         let mut view = view(&shared, &posted.editor, &now, &post, typed).await?;
         view.is_conflict = true;

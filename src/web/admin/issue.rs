@@ -64,7 +64,7 @@ pub async fn show(
         begun_at: issue.frozen_at,
         finished_at: issue.finished_at,
         failures,
-        left: store.unsubscribes_after(&id).await?,
+        left: store.count_unsubscribes(&id).await?,
         look_up,
         filter: filter.as_str(),
         deliveries: rows.into_iter().map(copies::line).collect(),

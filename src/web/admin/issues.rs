@@ -67,7 +67,7 @@ pub(super) async fn lines(
             title: issue.subject.clone(),
             begun_at: issue.frozen_at,
             state: look.standing().as_str(),
-            tally: (&issue.tally).into(),
+            tally: (&issue.counts).into(),
         });
     }
     Ok(lines)

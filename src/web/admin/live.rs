@@ -196,7 +196,7 @@ struct Progress<'a> {
 
 fn figures(shared: &SharedState, look: &ProgressSnapshot) -> Result<String, PageError> {
     let live = Live::new(look, &shared.web.mail_goes_to);
-    let tally = &look.sight.issue.tally;
+    let tally = &look.sight.issue.counts;
     let parts = BTreeMap::from([
         (
             "progress",

@@ -47,13 +47,13 @@ impl From<IssueRow> for Told {
         Self {
             number: issue.number.get(),
             slot: issue.slot.as_ref().map(ToString::to_string),
-            state: issue.standing().as_str(),
-            sums: (&issue.tally).into(),
+            state: issue.status().as_str(),
+            sums: (&issue.counts).into(),
             subject: issue.subject,
             preheader: issue.preheader,
             begun_at: issue.frozen_at.as_millis(),
             finished_at: issue.finished_at.map(Timestamp::as_millis),
-            paused_why: issue.paused_why,
+            paused_why: issue.pause_reason,
             paused_by: issue.paused_by,
             recipients: issue.recipients,
         }
@@ -102,14 +102,14 @@ pub async fn act(
         IssueAction::TryNow | IssueAction::SendAgain => Some(changed),
         IssueAction::Pause | IssueAction::Resume | IssueAction::Cancel => None,
     };
-    let state = issue.standing().as_str();
+    let state = issue.status().as_str();
     let told = json!({ "issue": issue.number.get(), "state": state, "copies": copies });
     answer(StatusCode::OK, &told)
 }
 
 fn why_not(deed: IssueAction, issue: &IssueRow) -> String {
     let number = issue.number;
-    let state = match issue.standing() {
+    let state = match issue.status() {
         IssueStatus::SentWithFailures => "sent",
         standing => standing.as_str(),
     };

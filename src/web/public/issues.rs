@@ -100,7 +100,7 @@ fn is_published(issue: &IssueRow) -> bool {
 
 /// A copy that came before an issue was cancelled leads to it still; nothing else does.
 fn is_in_an_inbox(issue: &IssueRow) -> bool {
-    issue.tally.delivered + issue.tally.in_doubt > 0
+    issue.counts.delivered + issue.counts.in_doubt > 0
 }
 
 /// The newest issue, or the newest one below a number.

@@ -204,8 +204,8 @@ async fn who_leaves_is_counted_with_the_last_issue_they_had() {
     let left = async || {
         let store = house.store();
         let (first, second) = (
-            store.unsubscribes_after(&first),
-            store.unsubscribes_after(&second),
+            store.count_unsubscribes(&first),
+            store.count_unsubscribes(&second),
         );
         (first.await.unwrap(), second.await.unwrap())
     };
@@ -237,7 +237,7 @@ async fn the_tally_follows_what_changes_later() {
     let store = house.store();
     let stands = async || {
         let row = store.issue_by_id(&issue).await.unwrap().unwrap();
-        (row.state, row.tally)
+        (row.state, row.counts)
     };
     let tally = DeliveryCounts {
         delivered: 1,

@@ -201,7 +201,7 @@ async fn all_watch_through_one_reader_which_ends_after_them() {
     let row = house.first_issue().await;
     let first = live.look(row.clone()).await.unwrap();
     let second = live.look(row).await.unwrap();
-    assert_eq!(first.sight.issue.tally.queued, 1);
+    assert_eq!(first.sight.issue.counts.queued, 1);
     assert!(
         std::sync::Arc::ptr_eq(&first, &second),
         "counted once for both"

@@ -171,15 +171,15 @@ impl House {
             charged: true,
             lost_reply: false,
             suppress: None,
-            refusal: None,
+            soft_bounce: None,
         };
         let outcomes = claimed.iter().map(delivered).collect();
         let begin = GroupCommit {
-            next: claimed.iter().map(Into::into).collect(),
+            intents: claimed.iter().map(Into::into).collect(),
             ..GroupCommit::default()
         };
         let end = GroupCommit {
-            outcomes,
+            updates: outcomes,
             ..GroupCommit::default()
         };
         store.record(&worker, &begin, now).await.unwrap();
@@ -213,20 +213,20 @@ impl House {
                 charged: true,
                 lost_reply: false,
                 suppress: None,
-                refusal: None,
+                soft_bounce: None,
             })
             .collect();
         let begin = GroupCommit {
-            next: outcomes
+            intents: outcomes
                 .iter()
                 .map(|(address, ..)| copy_of(address).into())
                 .collect(),
             ..GroupCommit::default()
         };
         let begun = store.record(&worker, &begin, now).await.unwrap();
-        assert_eq!(begun.may_send.len(), begin.next.len());
+        assert_eq!(begun.may_send.len(), begin.intents.len());
         let end = GroupCommit {
-            outcomes: settled,
+            updates: settled,
             ..GroupCommit::default()
         };
         store.record(&worker, &end, now).await.unwrap();

@@ -66,7 +66,12 @@ async fn the_draft_is_shown_tried_and_sent() {
     let issue = house.first_issue().await;
     assert_eq!(issue.slot.unwrap().to_string(), "2026-W48");
     assert_eq!((issue.recipients, issue.state), (2, IssueState::Sending));
-    let mail = house.store().issue_mail(&issue.id).await.unwrap().unwrap();
+    let mail = house
+        .store()
+        .issue_message(&issue.id)
+        .await
+        .unwrap()
+        .unwrap();
     assert!(FrozenMail::from_json(&mail).is_ok());
 
     let page = ada.get("/admin/issues/1?done=sending_begun").await;

@@ -33,7 +33,7 @@ pub struct Live {
 impl Live {
     pub fn new(look: &ProgressSnapshot, server: &str) -> Self {
         let issue = &look.sight.issue;
-        let tally = &issue.tally;
+        let tally = &issue.counts;
         let rate = look.per_second.filter(|rate| *rate > 0.0);
         let waits = tally.queued == 0 && tally.deferred > 0;
         let next_try = look.sight.first_due.filter(|at| waits && *at > look.at);
@@ -48,9 +48,9 @@ impl Live {
             seconds_left: look.time_left.and_then(seconds),
             silent: look.silent.and_then(seconds),
             server: server.to_owned(),
-            last: issue.last_words.clone(),
+            last: issue.last_reply.clone(),
             next_try,
-            paused_why: issue.paused_why.clone(),
+            paused_why: issue.pause_reason.clone(),
             paused_by: issue.paused_by.clone(),
         }
     }

@@ -61,7 +61,7 @@ async fn issues_can_be_read_and_what_was_cancelled_before_it_came_to_anyone_cann
     let (paused, _) = site.issue(&["Gamma"]).await;
     site.web
         .store
-        .pause_issue_by(&paused, "ada@example.com")
+        .pause_issue(&paused, "ada@example.com")
         .await
         .unwrap();
 
