@@ -1,9 +1,8 @@
-//! What is kept: the only place that knows sqlx and SQL.
+//! The database: the only module that imports sqlx and contains SQL.
 //!
-//! One SQL text serves SQLite and PostgreSQL through `sqlx::Any`: `TEXT` and `BIGINT`
-//! columns, `$n` parameters, times bound from the clock. Each statement is a `const`
-//! beside its function; a test prepares every one on both databases. PostgreSQL is the
-//! strict referee.
+//! One SQL text serves SQLite and PostgreSQL through `sqlx::Any`: `TEXT` and `BIGINT` columns,
+//! `$n` parameters, times bound from the clock. Each statement is a `const` next to its function;
+//! a test prepares every statement on both databases. PostgreSQL is the stricter of the two.
 
 mod admin;
 mod content;
@@ -16,9 +15,6 @@ mod subscribers;
 #[cfg(test)]
 mod tests;
 
-/// Under which target the driver logs. Its words may bear addresses.
-pub const DRIVER_LOG: &str = "sqlx";
-
 pub use admin::accounts::Account;
 pub use admin::api_tokens::ApiToken;
 pub use admin::audit::AuditRow;
@@ -29,19 +25,15 @@ pub use content::clicks::{AuthorClicks, PostClicks};
 pub use content::feeds::{FeedOrigin, FeedReading, FeedRow};
 pub use content::posts::{Candidate, ManualPostOutcome, NewPost};
 pub use db::connect::{DatabaseUrl, Store};
-pub use deliveries::NewDelivery;
-pub use deliveries::filter::{DeliveryFilter, DeliveryRow};
-pub use deliveries::list::ReplyCount;
+pub use deliveries::list::{DeliveryFilter, DeliveryRow, ReplyCount};
+pub use deliveries::types::{ClaimedDelivery, DeliveryUpdate, NewDelivery, SendIntent};
 pub use error::StoreError;
-pub(crate) use error::decode;
-pub use issues::IssueRow;
-pub use issues::counts::IssueProgress;
 pub use issues::drafts::SaveOutcome;
 pub use issues::fanout::FanOutBatch;
 pub use issues::freeze::{FreezeOutcome, NewIssue};
+pub use issues::list::{IssueProgress, IssueRow};
 pub use issues::policy_rejections::PolicyRejection;
-pub use queue::commit::{CommitResult, DeliveryUpdate, GroupCommit, SendIntent};
-pub use queue::lease::ClaimedDelivery;
+pub use queue::commit::{CommitResult, GroupCommit};
 pub use subscribers::Subscriber;
 pub use subscribers::address_change::AddressChange;
 pub use subscribers::filter::{Order, PageDirection, Search, SubscriberFilter};
@@ -51,3 +43,6 @@ pub use subscribers::record::{LastDelivery, SubscriberRecord};
 pub use subscribers::removal::{Erase, Unsubscribe};
 pub use subscribers::signup::{ConfirmationIds, ConsentRecord, SelectEmail, SignUp};
 pub use subscribers::signup_limits::{RateLimitKey, RateWindows, RecentMails};
+
+/// Log target of the database driver, whose messages may contain addresses.
+pub const DRIVER_LOG: &str = "sqlx";

@@ -8,8 +8,9 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
 use crate::store::admin::api_tokens::revoke_account_tokens;
 use crate::store::admin::types::{Admin, Role};
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::{Store, StoreError};
+use crate::store::error::StoreError;
 
 /// An account as the list of accounts shows it.
 #[derive(Clone, Debug)]

@@ -1,10 +1,11 @@
 //! Raised alerts, so that each event raises one alert however many processes see it.
 
 use crate::domain::clock::Timestamp;
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::with_retry;
-use crate::store::deliveries::insert;
-use crate::store::issues::{ENDED, issue_row};
-use crate::store::{IssueRow, NewDelivery, Store, StoreError};
+use crate::store::deliveries::enqueue::insert;
+use crate::store::deliveries::types::NewDelivery;
+use crate::store::error::StoreError;
 
 const RAISE: &str =
     "INSERT INTO alerts (event, raised_at) VALUES ($1, $2) ON CONFLICT (event) DO NOTHING";
@@ -48,18 +49,7 @@ impl Store {
         let query = sqlx::query(FIND).bind(event);
         Ok(query.fetch_optional(&self.pool).await?.is_some())
     }
-
-    /// Returns the issues that ended at or after `since`, earliest first.
-    ///
-    /// # Errors
-    /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if
-    /// a stored value cannot be parsed.
-    pub async fn issues_ended_since(&self, since: Timestamp) -> Result<Vec<IssueRow>, StoreError> {
-        let query = sqlx::query(ENDED).bind(since);
-        let rows = query.fetch_all(&self.pool).await?;
-        rows.iter().map(issue_row).collect()
-    }
 }
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[RAISE, FIND, ENDED];
+pub(crate) const STATEMENTS: &[&str] = &[RAISE, FIND];

@@ -8,8 +8,9 @@ use sqlx::{FromRow, Row};
 use crate::domain::api_token::{ApiTokenId, NewApiToken, Scopes, TokenName, TokenSecret, Validity};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AdminId;
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::WriteTx;
-use crate::store::{Store, StoreError};
+use crate::store::error::StoreError;
 
 /// A stored API token.
 #[derive(Clone, Debug)]

@@ -6,7 +6,8 @@ use sqlx::{FromRow, Row};
 use crate::domain::audit::{Actor, ActorKind, AuditAction, AuditTarget};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AuditId;
-use crate::store::{Store, StoreError};
+use crate::store::db::connect::Store;
+use crate::store::error::StoreError;
 
 /// An entry of the audit log.
 #[derive(Clone, Debug)]

@@ -11,7 +11,8 @@ use crate::store::admin::sessions::{
     DELETE_EXPIRED_SESSIONS, DELETE_OTHER_SESSIONS, DELETE_SESSIONS,
 };
 use crate::store::admin::types::{Admin, Role};
-use crate::store::{Store, StoreError};
+use crate::store::db::connect::Store;
+use crate::store::error::StoreError;
 
 const SET_PASSWORD: &str = "UPDATE admins SET password_hash = $2 WHERE id = $1";
 const SET_PASSWORD_BY_KEY: &str = "UPDATE admins SET password_hash = $2 WHERE address_key = $1";

@@ -1,7 +1,8 @@
 //! Single values of the installation, by name.
 
 use crate::domain::clock::Timestamp;
-use crate::store::{Store, StoreError, decode};
+use crate::store::db::connect::Store;
+use crate::store::error::{StoreError, decode};
 
 const GET: &str = "SELECT value FROM metadata WHERE name = $1";
 /// Stores a value unless the name has one.

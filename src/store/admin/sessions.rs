@@ -3,7 +3,8 @@
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AdminId;
 use crate::store::admin::types::Admin;
-use crate::store::{Store, StoreError};
+use crate::store::db::connect::Store;
+use crate::store::error::StoreError;
 
 /// A session that has not expired.
 #[derive(Clone, Debug)]

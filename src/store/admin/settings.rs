@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use crate::domain::clock::Timestamp;
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::with_retry;
-use crate::store::{Store, StoreError};
+use crate::store::error::StoreError;
 
 /// The saved settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

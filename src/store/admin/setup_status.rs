@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::issue::post::FeedId;
-use crate::store::{Store, StoreError};
+use crate::store::db::connect::Store;
+use crate::store::error::StoreError;
 
 const DELIVERED: &str = "SELECT id FROM deliveries WHERE issue_id IS NULL AND kind = $1 AND settled_state = 'delivered' LIMIT 1";
 /// The outbox stores a reply of its own (`mail::transport`).

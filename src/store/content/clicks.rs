@@ -4,7 +4,8 @@ use url::Url;
 
 use crate::domain::issue::post::PostId;
 use crate::domain::issue::{IssueId, IssueNumber};
-use crate::store::{Store, StoreError, decode};
+use crate::store::db::connect::Store;
+use crate::store::error::{StoreError, decode};
 
 /// A post of an issue with its clicks.
 #[derive(Clone, Debug)]

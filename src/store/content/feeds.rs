@@ -6,7 +6,8 @@ use sqlx::{FromRow, Row};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::FeedId;
 use crate::store::db::codec::text_column;
-use crate::store::{Store, StoreError};
+use crate::store::db::connect::Store;
+use crate::store::error::StoreError;
 
 /// How a feed came into the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

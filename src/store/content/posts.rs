@@ -7,8 +7,9 @@ use url::Url;
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::{FeedId, Post, PostId};
 use crate::domain::issue::{IssueId, IssueNumber};
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::{Store, StoreError, decode};
+use crate::store::error::{StoreError, decode};
 
 /// A post as it was read from a feed or entered by an editor.
 #[derive(Clone, Debug)]

@@ -1,4 +1,5 @@
-//! Many rows in one statement, in a few fixed sizes, so that each is prepared once.
+//! Statements for many rows, in a few fixed sizes, so that the prepared statement cache of each
+//! connection holds all of them.
 
 use std::fmt::Write;
 use std::sync::OnceLock;
@@ -9,64 +10,72 @@ use sqlx::query::Query;
 
 use crate::store::db::backend::Backend;
 
-/// The sizes a batch is cut to. PostgreSQL takes at most 65,535 parameters and SQLite
-/// 32,766; the largest batch here stays far below.
-const SIZES: [usize; 4] = [1, 10, 100, 500];
+/// Sizes into which [`chunks`] cuts a batch, in rows.
+///
+/// PostgreSQL allows 65,535 parameters in a statement and SQLite 32,766; the largest batch here
+/// has far fewer.
+const CHUNK_SIZES: [usize; 4] = [1, 10, 100, 500];
 
-/// Cuts `items` into runs of the fixed sizes, the largest first.
+/// Cuts `items` into chunks of the sizes in [`CHUNK_SIZES`], largest first.
 pub(crate) fn chunks<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let size = SIZES.into_iter().rev().find(|size| *size <= items.len())?;
-        let (run, rest) = items.split_at(size);
+        let size = CHUNK_SIZES
+            .into_iter()
+            .rev()
+            .find(|size| *size <= items.len())?;
+        let (chunk, rest) = items.split_at(size);
         items = rest;
-        Some(run)
+        Some(chunk)
     })
 }
 
-/// The sizes of a statement that is run for a batch of any size: close enough that little
-/// is too much, and few enough that a connection keeps all of them prepared.
-const PADDED: [usize; 14] = [1, 2, 4, 8, 16, 24, 32, 48, 64, 100, 150, 250, 500, 1000];
-/// What one statement takes.
-pub(crate) const MOST: usize = PADDED[PADDED.len() - 1];
+/// Sizes of a [`SizedStatement`], in rows: close enough that few rows are bound to NULL, and few
+/// enough that the prepared statement cache of a connection holds all of them.
+const STATEMENT_SIZES: [usize; 14] = [1, 2, 4, 8, 16, 24, 32, 48, 64, 100, 150, 250, 500, 1000];
 
-/// A statement in several sizes, the text of each made once for either database.
+/// Maximum number of rows of a [`SizedStatement`].
+pub(crate) const MAX_ROWS: usize = STATEMENT_SIZES[STATEMENT_SIZES.len() - 1];
+
+/// A statement in several sizes. The text of each size is built once per database.
 pub(crate) struct SizedStatement {
-    make: fn(usize) -> String,
-    texts: [[OnceLock<String>; PADDED.len()]; 2],
+    build: fn(usize) -> String,
+    texts: [[OnceLock<String>; STATEMENT_SIZES.len()]; 2],
 }
 
 impl SizedStatement {
-    pub const fn new(make: fn(usize) -> String) -> Self {
+    /// Creates a statement; `build` returns its text for a number of rows.
+    pub const fn new(build: fn(usize) -> String) -> Self {
         Self {
-            make,
-            texts: [const { [const { OnceLock::new() }; PADDED.len()] }; 2],
+            build,
+            texts: [const { [const { OnceLock::new() }; STATEMENT_SIZES.len()] }; 2],
         }
     }
 
-    /// The text for at least `rows` rows, of which there are at most [`MOST`], and how many
-    /// more it takes: those must be bound to NULL, which no row is equal to.
+    /// Returns the text for at least `rows` rows (at most [`MAX_ROWS`]) and the number of
+    /// surplus rows, whose columns the caller must bind to NULL: NULL equals no value.
     pub fn for_rows(&'static self, backend: Backend, rows: usize) -> (&'static str, usize) {
-        let index = PADDED
+        let index = STATEMENT_SIZES
             .partition_point(|size| *size < rows)
-            .min(PADDED.len() - 1);
-        let size = PADDED[index];
+            .min(STATEMENT_SIZES.len() - 1);
+        let size = STATEMENT_SIZES[index];
         let text = &self.texts[usize::from(backend == Backend::Postgres)][index];
-        let text = text.get_or_init(|| for_backend(backend, (self.make)(size)));
+        let text = text.get_or_init(|| for_backend(backend, (self.build)(size)));
         (text, size.saturating_sub(rows))
     }
 }
 
-/// Binds the texts of rows that there are not.
-pub(crate) fn pad(
+/// Binds `count` text parameters to NULL.
+pub(crate) fn bind_nulls(
     query: Query<'static, Any, AnyArguments>,
-    texts: usize,
+    count: usize,
 ) -> Query<'static, Any, AnyArguments> {
-    (0..texts).fold(query, |query, _| query.bind(None::<String>))
+    (0..count).fold(query, |query, _| query.bind(None::<String>))
 }
 
-/// The same statement as each database reads it fastest. SQLite takes `$7` for a name, and
-/// looks every name up in the list of all: thousands of them cost more than the rows.
-/// Hence there `?` stands for each, and in `sql` every number must stand once, in order.
+/// Rewrites `$n` to `?` for SQLite; each number must occur once and in order.
+///
+/// SQLite resolves `$n` as a named parameter by linear search, which is quadratic for large
+/// batches.
 pub(crate) fn for_backend(backend: Backend, sql: String) -> String {
     if backend == Backend::Postgres {
         return sql;
@@ -82,8 +91,10 @@ pub(crate) fn for_backend(backend: Backend, sql: String) -> String {
     text
 }
 
-/// `($3, $4), ($5, $6)`: `rows` rows, numbered from `first`, each column wrapped as
-/// `columns` says (`"$"`, or `"CAST($ AS BIGINT)"` where the database cannot guess).
+/// Returns the rows of a `VALUES` list, for example `($3, $4), ($5, $6)`, numbered from `first`.
+///
+/// `columns` holds the expression of each column, `"$"` or, where PostgreSQL cannot infer the
+/// type, `"CAST($ AS BIGINT)"`.
 pub(crate) fn value_rows(first: usize, rows: usize, columns: &[&str]) -> String {
     let mut text = String::new();
     let mut number = first;
@@ -102,7 +113,7 @@ pub(crate) fn value_rows(first: usize, rows: usize, columns: &[&str]) -> String 
     text
 }
 
-/// `$3, $4, $5`
+/// Returns `count` placeholders numbered from `first`, for example `$3, $4, $5`.
 pub(crate) fn placeholders(first: usize, count: usize) -> String {
     let numbers: Vec<String> = (first..first + count)
         .map(|number| format!("${number}"))
@@ -115,17 +126,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cuts_into_fixed_sizes() {
+    fn chunks_have_fixed_sizes() {
         let items: Vec<u32> = (0..723).collect();
+
         let sizes: Vec<usize> = chunks(&items).map(<[u32]>::len).collect();
+
         assert_eq!(sizes, [500, 100, 100, 10, 10, 1, 1, 1]);
         assert_eq!(chunks(&items).flatten().count(), 723);
     }
 
     #[test]
-    fn takes_the_next_larger_size() {
-        static SIZES: SizedStatement = SizedStatement::new(|size| size.to_string());
-        let sizes = [1, 3, 4, 17, 999, MOST].map(|rows| SIZES.for_rows(Backend::Sqlite, rows));
+    fn sized_statement_uses_next_larger_size() {
+        static STATEMENT: SizedStatement = SizedStatement::new(|size| size.to_string());
+
+        let sizes = [1, 3, 4, 17, 999, MAX_ROWS];
+        let sizes = sizes.map(|rows| STATEMENT.for_rows(Backend::Sqlite, rows));
+
         let expected = [
             ("1", 0),
             ("4", 1),
@@ -138,13 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn sqlite_gets_no_names() {
+    fn for_backend_on_sqlite_removes_parameter_numbers() {
         let sql = || {
             format!(
                 "INSERT INTO t VALUES {} -- $3",
                 value_rows(1, 1, &["$", "$"])
             )
         };
+
         assert_eq!(
             for_backend(Backend::Sqlite, sql()),
             "INSERT INTO t VALUES (?, ?) -- ?"
@@ -153,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_parameters() {
+    fn value_rows_numbers_parameters() {
         assert_eq!(
             value_rows(3, 2, &["$", "CAST($ AS BIGINT)"]),
             "($3, CAST($4 AS BIGINT)), ($5, CAST($6 AS BIGINT))"

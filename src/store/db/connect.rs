@@ -1,4 +1,4 @@
-//! Opening the database and bringing it up to date.
+//! Opens the database and applies migrations.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,74 +10,100 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::pool::PoolConnection;
 use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor};
 
-use crate::store::StoreError;
 use crate::store::db::backend::Backend;
-use crate::store::db::writer::WriterSlot;
+use crate::store::db::writer::{WriterGuard, WriterSlot};
+use crate::store::error::StoreError;
 
-/// Where the database is.
+/// Location of the database.
 #[derive(Clone)]
 pub enum DatabaseUrl {
+    /// The path of a SQLite file.
     Sqlite(PathBuf),
-    /// A `postgres://` URL, which may hold a password.
+    /// A `postgres://` URL, which may contain a password.
     Postgres(String),
 }
 
-/// The handle to all that is kept. Cheap to clone.
+/// Handle to the database. Cheap to clone; clones share one connection pool.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) pool: AnyPool,
     pub(crate) backend: Backend,
     pub(crate) writer_slot: WriterSlot,
+    /// Used on PostgreSQL only.
     pub(crate) claim_slot: WriterSlot,
 }
 
-/// How long a writer waits for another process's transaction on the same SQLite file.
+/// How long SQLite's busy handler waits for the write lock of another process.
+///
+/// Longer than the largest transaction takes, an import or a fan-out batch of 50,000 rows.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a request waits for a connection of the pool.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Maximum number of connections in the pool.
 const MAX_CONNECTIONS: u32 = 16;
 
 static DRIVERS: Once = Once::new();
 
 impl Store {
-    /// Opens the database, makes it if need be, and brings it up to date.
+    /// Opens the database, creating the SQLite file if necessary, and applies migrations.
     ///
     /// # Errors
-    /// When it cannot be opened or written, or a newer version made it.
-    pub async fn connect(place: &DatabaseUrl) -> Result<Self, StoreError> {
+    /// Returns [`StoreError::Folder`] or [`StoreError::Open`] if the database cannot be opened,
+    /// [`StoreError::Newer`], [`StoreError::Edited`] or [`StoreError::Prerelease`] if its schema
+    /// is not one that this version can upgrade, and [`StoreError::Migration`] if the upgrade
+    /// fails.
+    pub async fn connect(url: &DatabaseUrl) -> Result<Self, StoreError> {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
-        let backend = match place {
-            DatabaseUrl::Sqlite(_) => Backend::Sqlite,
-            DatabaseUrl::Postgres(_) => Backend::Postgres,
+        // Hold the lock while opening the first connection: switching to WAL needs exclusive
+        // access.
+        let (backend, lock) = match url {
+            DatabaseUrl::Sqlite(path) => (Backend::Sqlite, Some(lock_file(path).await?)),
+            DatabaseUrl::Postgres(_) => (Backend::Postgres, None),
         };
-        // Held over the first connection too: turning on WAL needs the file alone.
-        let guard = match place {
-            DatabaseUrl::Sqlite(path) => Some(lock_file(path).await?),
-            DatabaseUrl::Postgres(_) => None,
-        };
-        let pool = open(place).await?;
         let store = Self {
-            pool,
+            pool: open_pool(url).await?,
             backend,
             writer_slot: WriterSlot::default(),
             claim_slot: WriterSlot::default(),
         };
         store.migrate().await?;
-        drop(guard);
+        drop(lock);
         Ok(store)
     }
 
-    /// Whether the database answers.
+    /// Checks that the database responds.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.pool.execute("SELECT 1").await?;
         Ok(())
     }
 
-    /// Ends every connection; SQLite folds its log into the file.
+    /// Acquires the writer connection.
+    pub(crate) async fn writer(&self) -> Result<WriterGuard, StoreError> {
+        self.writer_slot.acquire(&self.pool, self.backend).await
+    }
+
+    /// Acquires the connection for claims. PostgreSQL has a separate one, so that claims and
+    /// commits run concurrently.
+    pub(crate) async fn claim_connection(&self) -> Result<WriterGuard, StoreError> {
+        let slot = match self.backend {
+            Backend::Sqlite => &self.writer_slot,
+            Backend::Postgres => &self.claim_slot,
+        };
+        slot.acquire(&self.pool, self.backend).await
+    }
+
+    /// Closes every connection. SQLite then checkpoints the WAL into the file.
     pub async fn close(&self) {
-        for pen in [&self.writer_slot, &self.claim_slot] {
-            pen.lock().await.take();
+        for slot in [&self.writer_slot, &self.claim_slot] {
+            slot.lock().await.take();
         }
-        // SQLite folds when the last one ends, and two that end at one moment both take the
-        // other for a reader.
+        // SQLite checkpoints the WAL when the last connection closes. Keep one open until the
+        // others are closed, since connections closing concurrently both skip the checkpoint.
         let last = match self.backend {
             Backend::Sqlite => self.pool.acquire().await.ok(),
             Backend::Postgres => None,
@@ -90,23 +116,23 @@ impl Store {
     }
 }
 
-async fn open(place: &DatabaseUrl) -> Result<AnyPool, StoreError> {
-    let (url, name) = match place {
+async fn open_pool(url: &DatabaseUrl) -> Result<AnyPool, StoreError> {
+    let (driver_url, place) = match url {
         DatabaseUrl::Sqlite(path) => (sqlite_url(path), path.display().to_string()),
         DatabaseUrl::Postgres(url) => (url.clone(), "the PostgreSQL database".to_owned()),
     };
-    let failed = |source| StoreError::Open {
-        place: name.clone(),
+    let open_error = |source| StoreError::Open {
+        place: place.clone(),
         source,
     };
-    let options = AnyConnectOptions::from_str(&url).map_err(failed)?;
-    let sqlite = matches!(place, DatabaseUrl::Sqlite(_));
+    let options = AnyConnectOptions::from_str(&driver_url).map_err(open_error)?;
+    let is_sqlite = matches!(url, DatabaseUrl::Sqlite(_));
     AnyPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
-        .acquire_timeout(Duration::from_secs(30))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                if sqlite {
+                if is_sqlite {
                     let pragmas = format!(
                         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000",
                         BUSY_TIMEOUT.as_millis()
@@ -116,15 +142,15 @@ async fn open(place: &DatabaseUrl) -> Result<AnyPool, StoreError> {
                 Ok(())
             })
         })
-        // After a commit that found no room on the disk sqlx counts a transaction that is none,
-        // and such a connection would never begin one again.
+        // After a COMMIT that failed because the disk was full, sqlx still counts a transaction
+        // as open, and the connection could never begin another one.
         .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
         .await
-        .map_err(failed)
+        .map_err(open_error)
 }
 
-/// A path may hold characters that mean something in a URL.
+/// Returns the driver's URL for `path`, with the characters escaped that have a meaning in URLs.
 fn sqlite_url(path: &Path) -> String {
     let path = path.to_string_lossy();
     let escaped = path
@@ -134,33 +160,35 @@ fn sqlite_url(path: &Path) -> String {
     format!("sqlite:{escaped}?mode=rwc")
 }
 
-/// Two first starts on one file must not race, and sqlx's own lock does nothing on
-/// SQLite: a lock on a file beside the database, let go when dropped.
+/// Creates the folder of the database and locks the file `DATABASE.lock` next to it until the
+/// returned file is dropped.
+///
+/// Serializes processes that create or upgrade the same file at the same time: sqlx's migration
+/// lock does nothing on SQLite.
 async fn lock_file(database: &Path) -> Result<File, StoreError> {
     let folder = match database.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),
     };
-    let mut lock = database.as_os_str().to_owned();
-    lock.push(".lock");
-    let name = folder.display().to_string();
+    let mut lock_path = database.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let folder_name = folder.display().to_string();
     let locked = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&folder)?;
         let file = File::options()
             .create(true)
             .truncate(false)
             .write(true)
-            .open(lock)?;
+            .open(lock_path)?;
         file.lock()?;
         Ok(file)
     });
-    let failed = |source| StoreError::Folder {
-        folder: name,
-        source,
+    let result = match locked.await {
+        Ok(result) => result,
+        Err(error) => Err(std::io::Error::other(error)),
     };
-    match locked.await {
-        Ok(Ok(file)) => Ok(file),
-        Ok(Err(source)) => Err(failed(source)),
-        Err(error) => Err(failed(std::io::Error::other(error))),
-    }
+    result.map_err(|source| StoreError::Folder {
+        folder: folder_name,
+        source,
+    })
 }

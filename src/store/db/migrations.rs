@@ -8,9 +8,9 @@ use rust_embed::RustEmbed;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AssertSqlSafe, Row, SqlSafeStr};
 
-use crate::store::StoreError;
 use crate::store::db::backend::Backend;
 use crate::store::db::connect::Store;
+use crate::store::error::StoreError;
 
 #[derive(RustEmbed)]
 #[folder = "migrations"]
@@ -26,13 +26,15 @@ const UPGRADE_LOCK: &str = "SELECT pg_advisory_xact_lock(5738206471)";
 const UPGRADE: &str = include_str!("upgrade_from_prerelease.sql");
 
 /// The counting triggers are recreated by the schema's backend-specific file.
-const DROP_TRIGGER_POSTGRES: &str =
-    "DROP TRIGGER deliveries_counted ON deliveries; DROP FUNCTION count_copies();";
-const DROP_TRIGGER_SQLITE: &str = "DROP TRIGGER deliveries_counted;";
+const DROP_TRIGGER: [&str; 2] = [
+    "DROP TRIGGER deliveries_counted;",
+    "DROP TRIGGER deliveries_counted ON deliveries; DROP FUNCTION count_copies();",
+];
 
-const HAS_HISTORY_POSTGRES: &str =
-    "SELECT 1 FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')";
-const HAS_HISTORY_SQLITE: &str = "SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'";
+const HAS_HISTORY: [&str; 2] = [
+    "SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'",
+    "SELECT 1 FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')",
+];
 const NEWEST_PRERELEASE: &str = "SELECT MAX(version) FROM _sqlx_migrations WHERE version < $1";
 const CLEAR_HISTORY: &str = "DELETE FROM _sqlx_migrations";
 const RECORD_BASELINE: &str = "INSERT INTO _sqlx_migrations \
@@ -68,10 +70,7 @@ impl Store {
     /// Renames tables and columns of a pre-release database and records the first migration as
     /// applied. Does nothing on other databases.
     async fn upgrade_prerelease(&self, baseline: &Migration) -> Result<(), StoreError> {
-        let has_history = match self.backend {
-            Backend::Sqlite => HAS_HISTORY_SQLITE,
-            Backend::Postgres => HAS_HISTORY_POSTGRES,
-        };
+        let has_history = self.backend.select(&HAS_HISTORY);
         let history = sqlx::query(has_history).fetch_optional(&self.pool).await?;
         if history.is_none() {
             return Ok(());
@@ -85,10 +84,7 @@ impl Store {
             Some(PRERELEASE_VERSION) => {}
             Some(version) => return Err(StoreError::Prerelease(version)),
         }
-        let drop_trigger = match self.backend {
-            Backend::Sqlite => DROP_TRIGGER_SQLITE,
-            Backend::Postgres => DROP_TRIGGER_POSTGRES,
-        };
+        let drop_trigger = self.backend.select(&DROP_TRIGGER);
         let backend_file = backend_file(baseline.version, self.backend);
         for sql in [drop_trigger, UPGRADE, backend_file.as_str()] {
             sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))

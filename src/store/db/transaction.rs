@@ -1,8 +1,7 @@
-//! Write transactions: how they begin, and when they are tried again.
+//! Write transactions and their retry after contention.
 
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::AnyArguments;
@@ -10,24 +9,27 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, Transaction};
 
 use crate::store::db::backend::Backend;
+use crate::store::db::connect::Store;
 use crate::store::db::writer::WriterLock;
-use crate::store::{Store, StoreError};
+use crate::store::error::StoreError;
 
-/// Tries before contention is reported as an error.
-const TRIES: u32 = 6;
+/// Maximum number of attempts before contention is returned as an error. The delays between them
+/// double from 20 ms and add up to 620 ms.
+const MAX_ATTEMPTS: u32 = 6;
 
-/// A statement and what is bound to it.
+/// A statement with bound parameters.
 type Statement = Query<'static, Any, AnyArguments>;
 
-/// A transaction that writes. Dropped before its commit, it has written nothing.
+/// A write transaction. Rolled back on drop unless committed.
 pub(crate) struct WriteTx {
-    // Ended before the turn is.
+    // Declared before the lock, because fields are dropped in this order.
     transaction: Transaction<'static, Any>,
     pub backend: Backend,
-    _turn: Option<WriterLock>,
+    _lock: Option<WriterLock>,
 }
 
 impl WriteTx {
+    /// Commits the transaction.
     pub async fn commit(self) -> Result<(), StoreError> {
         Ok(self.transaction.commit().await?)
     }
@@ -48,26 +50,29 @@ impl DerefMut for WriteTx {
 }
 
 impl Store {
-    /// Begins a transaction that will write. On SQLite the write lock is taken at once:
-    /// a transaction that reads first and writes later would fail where it now waits. And
-    /// it waits for its turn in this process first: SQLite lets whoever asks again at the
-    /// right moment go before, and an engine at work would be that one for seconds.
+    /// Begins a write transaction.
+    ///
+    /// SQLite: `BEGIN IMMEDIATE`, because a transaction that reads first and then upgrades to a
+    /// writer fails where this one waits. Queues on an in-process FIFO lock first, because
+    /// SQLite's busy handler is not fair: a delivery worker that commits continuously would keep
+    /// other writers waiting for seconds.
     pub(crate) async fn begin_write(&self) -> Result<WriteTx, StoreError> {
-        let (turn, transaction) = match self.backend {
+        let (lock, transaction) = match self.backend {
             Backend::Sqlite => {
-                let turn = Arc::clone(&self.writer_slot).lock_owned().await;
-                (Some(turn), self.pool.begin_with("BEGIN IMMEDIATE").await?)
+                let lock = self.writer_slot.lock().await;
+                (Some(lock), self.pool.begin_with("BEGIN IMMEDIATE").await?)
             }
             Backend::Postgres => (None, self.begin_uncancellable().await?),
         };
         Ok(WriteTx {
             transaction,
             backend: self.backend,
-            _turn: turn,
+            _lock: lock,
         })
     }
 
-    /// A transaction of one statement. Returns how many rows it changed.
+    /// Executes one statement in its own write transaction and returns the number of rows that it
+    /// changed.
     pub(crate) async fn execute_write(
         &self,
         statement: &'static str,
@@ -75,16 +80,18 @@ impl Store {
     ) -> Result<u64, StoreError> {
         with_retry(|| async {
             let mut tx = self.begin_write().await?;
-            let done = bind(sqlx::query(statement)).execute(&mut *tx).await?;
+            let result = bind(sqlx::query(statement)).execute(&mut *tx).await?;
             tx.commit().await?;
-            Ok(done.rows_affected())
+            Ok(result.rows_affected())
         })
         .await
     }
 
-    /// In a task of its own, which goes on when whoever asked is gone: of a BEGIN whose
-    /// answer was not read sqlx knows nothing, and the next one on that connection would
-    /// write into a transaction that never ends. SQLite's connections take it back.
+    /// Runs `BEGIN` in a spawned task, so that cancelling the caller cannot leave an open
+    /// transaction on a pooled connection.
+    ///
+    /// sqlx does not track a `BEGIN` whose response was not read: the next user of the connection
+    /// would write into a transaction that never ends. The SQLite driver rolls it back.
     async fn begin_uncancellable(&self) -> Result<Transaction<'static, Any>, StoreError> {
         let pool = self.pool.clone();
         let begun = tokio::spawn(async move { pool.begin().await }).await;
@@ -92,19 +99,19 @@ impl Store {
     }
 }
 
-/// Does `work` (a whole transaction) again when another transaction stood in its way.
+/// Runs `work`, a whole transaction, and repeats it after contention with another transaction.
 pub(crate) async fn with_retry<T, F>(mut work: impl FnMut() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
-    let mut tries = 1;
+    let mut attempt = 1;
     loop {
         match work().await {
-            Err(error) if error.is_contention() && tries < TRIES => {
-                tokio::time::sleep(Duration::from_millis(10 << tries)).await;
-                tries += 1;
+            Err(error) if error.is_contention() && attempt < MAX_ATTEMPTS => {
+                tokio::time::sleep(Duration::from_millis(10 << attempt)).await;
+                attempt += 1;
             }
-            done => return done,
+            result => return result,
         }
     }
 }

@@ -1,52 +1,159 @@
-//! The copies of one issue: who has it, who has not, and why.
+//! Reads deliveries: filtered pages, the deliveries of one issue, and their replies.
 
-use sqlx::Row;
+use serde_json::{Value, json};
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row};
 
-use crate::domain::delivery::{DeliveryId, DeliveryState};
-use crate::domain::issue::IssueId;
+use crate::domain::clock::Timestamp;
+use crate::domain::delivery::{DeliveryId, DeliveryKind, DeliveryState};
+use crate::domain::issue::{IssueId, IssueNumber};
 use crate::domain::subscriber::SubscriberId;
-use crate::store::deliveries::filter::delivery_row;
-use crate::store::{DeliveryRow, Store, StoreError};
+use crate::store::db::connect::Store;
+use crate::store::error::StoreError;
 
-/// How often one beginning of a reply ended a delivery.
+/// A delivery as it is listed.
+#[derive(Clone, Debug)]
+pub struct DeliveryRow {
+    /// Key of the delivery, which pages are ordered by.
+    pub id: String,
+    /// Number of the issue, or `None` for transactional mail.
+    pub issue: Option<i64>,
+    /// Kind of message.
+    pub kind: DeliveryKind,
+    /// Address of the recipient, or `None` after erasure.
+    pub address: Option<String>,
+    /// State of the delivery.
+    pub state: DeliveryState,
+    /// Number of attempts.
+    pub attempts: i64,
+    /// Last reply of the SMTP server.
+    pub reply: Option<String>,
+    /// When the delivery entered its state.
+    pub at: Timestamp,
+    /// When the next attempt is due; also set for queued deliveries.
+    pub due_at: Option<Timestamp>,
+}
+
+impl FromRow<'_, AnyRow> for DeliveryRow {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            issue: row.try_get("issue")?,
+            kind: row.try_get("kind")?,
+            address: row.try_get("address")?,
+            state: row.try_get("state")?,
+            attempts: row.try_get("attempts")?,
+            reply: row.try_get("reply")?,
+            at: row.try_get("at")?,
+            due_at: row.try_get("due_at")?,
+        })
+    }
+}
+
+impl DeliveryRow {
+    /// Returns the JSON object that commands and the API output. `due_at` is set for deferred
+    /// deliveries only.
+    pub fn to_json(&self) -> Value {
+        let due_at = self
+            .due_at
+            .filter(|_| self.state == DeliveryState::Deferred);
+        json!({
+            "id": self.id, "issue": self.issue, "kind": self.kind.as_str(), "address": self.address,
+            "state": self.state.as_str(), "attempts": self.attempts, "reply": self.reply,
+            "at": self.at.as_millis(), "due_at": due_at.map(Timestamp::as_millis),
+        })
+    }
+}
+
+/// Criteria for a list of deliveries. `None` matches every delivery.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeliveryFilter {
+    /// Number of the issue.
+    pub issue: Option<IssueNumber>,
+    /// State of the delivery.
+    pub state: Option<DeliveryState>,
+}
+
+/// Number of deliveries whose replies have the same beginning.
 #[derive(Clone, Debug)]
 pub struct ReplyCount {
+    /// Number of deliveries.
     pub count: i64,
-    /// One whole reply of them.
+    /// One of the replies.
     pub example: String,
 }
 
-macro_rules! copies {
-    ($rest:literal) => {
+macro_rules! select_deliveries {
+    ($join:literal, $rest:literal) => {
         concat!(
             "SELECT d.id, i.number AS issue, d.kind, d.address, d.state, d.attempts, d.reply, d.at, d.due_at
-             FROM deliveries d JOIN issues i ON i.id = d.issue_id ",
+             FROM deliveries d ",
+            $join,
+            " issues i ON i.id = d.issue_id ",
             $rest
         )
     };
 }
-// By the key alone, which begins with the issue: a page of a million copies costs no
-// more than a page of ten. No digit of a UUID comes behind 'g' in any collation.
-const ALL: &str =
-    copies!("WHERE d.id > $1 AND d.id < CAST($2 AS TEXT) || ':g' ORDER BY d.id LIMIT $3");
-// What is on its way rests nowhere, and has a lease.
-const AT_REST: &str = copies!(
+
+const FILTERED: &str = select_deliveries!(
+    "LEFT JOIN",
+    "WHERE (CAST($1 AS BIGINT) IS NULL OR i.number = $1)
+      AND (CAST($2 AS TEXT) IS NULL OR d.state = $2)
+      AND (CAST($3 AS TEXT) IS NULL OR d.id > $3)
+    ORDER BY d.id LIMIT $4"
+);
+
+// A range of the primary key, which begins with the issue id, so that a page costs the same for
+// any number of deliveries. ':g' is greater than ':' with any UUID in every collation.
+const OF_ISSUE: &str = select_deliveries!(
+    "JOIN",
+    "WHERE d.id > $1 AND d.id < CAST($2 AS TEXT) || ':g' ORDER BY d.id LIMIT $3"
+);
+// `settled_state` is NULL while a delivery is leased or being sent.
+const OF_ISSUE_SETTLED: &str = select_deliveries!(
+    "JOIN",
     "WHERE d.issue_id = $2 AND d.settled_state = $4 AND d.id > $1
      ORDER BY d.id LIMIT $3"
 );
-const ON_ITS_WAY: &str = copies!(
+const OF_ISSUE_LEASED: &str = select_deliveries!(
+    "JOIN",
     "WHERE d.id IN (SELECT id FROM deliveries WHERE lease IS NOT NULL AND issue_id = $2 AND state = $4)
        AND d.id > $1 ORDER BY d.id LIMIT $3"
 );
-const ONE: &str = copies!("WHERE d.id = $1");
-// Code and enhanced code are the first ten characters of a reply, or a little less.
-const REPLIES: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n, MIN(reply) AS example FROM deliveries
+const BY_ID: &str = select_deliveries!("JOIN", "WHERE d.id = $1");
+
+// The first ten characters of a reply contain its code and its enhanced status code.
+const COUNT_REPLIES: &str =
+    "SELECT CAST(COUNT(*) AS BIGINT) AS n, MIN(reply) AS example FROM deliveries
     WHERE issue_id = $1 AND settled_state = $2 GROUP BY SUBSTR(reply, 1, 10)";
-const LEFT: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE issue_id = $1 AND unsubscribed_at IS NOT NULL";
+const COUNT_UNSUBSCRIBES: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE issue_id = $1 AND unsubscribed_at IS NOT NULL";
 
 impl Store {
-    /// A page of an issue's copies in these states (none: in any), in the order of ids,
-    /// from behind the row `after`.
+    /// Returns a page of deliveries ordered by id, starting after the id `after`.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if a
+    /// stored value cannot be parsed.
+    pub async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        after: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
+        let query = sqlx::query_as(FILTERED)
+            .bind(filter.issue)
+            .bind(filter.state)
+            .bind(after)
+            .bind(limit);
+        Ok(query.fetch_all(&self.pool).await?)
+    }
+
+    /// Returns a page of an issue's deliveries in the given states, or in any state if `states`
+    /// is empty, ordered by id and starting after the id `after`.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
+    /// stored value cannot be parsed.
     pub async fn issue_deliveries(
         &self,
         issue: &IssueId,
@@ -56,73 +163,83 @@ impl Store {
     ) -> Result<Vec<DeliveryRow>, StoreError> {
         let after = after.map_or_else(|| format!("{issue}:"), str::to_owned);
         let page = |statement| {
-            sqlx::query(statement)
-                .bind(after.clone())
-                .bind(issue.to_string())
+            sqlx::query_as(statement)
+                .bind(after.as_str())
+                .bind(issue)
                 .bind(limit)
         };
-        let mut rows = Vec::new();
         if states.is_empty() {
-            rows = page(ALL).fetch_all(&self.pool).await?;
+            return Ok(page(OF_ISSUE).fetch_all(&self.pool).await?);
         }
-        // One state after the other, each in the order of its index.
+        // One query per state, so that each follows the order of its index without a sort.
+        let mut rows: Vec<DeliveryRow> = Vec::new();
         for state in states {
             let statement = match state {
-                DeliveryState::Leased | DeliveryState::Sending => ON_ITS_WAY,
-                _ => AT_REST,
+                DeliveryState::Leased | DeliveryState::Sending => OF_ISSUE_LEASED,
+                _ => OF_ISSUE_SETTLED,
             };
-            let query = page(statement).bind(state.as_str().to_owned());
-            rows.extend(query.fetch_all(&self.pool).await?);
+            rows.extend(page(statement).bind(state).fetch_all(&self.pool).await?);
         }
-        let rows: Result<Vec<_>, _> = rows.iter().map(delivery_row).collect();
-        let mut rows = rows?;
-        rows.sort_by(|one, other| one.id.cmp(&other.id));
+        rows.sort_by(|a, b| a.id.cmp(&b.id));
         rows.truncate(usize::try_from(limit).unwrap_or_default());
         Ok(rows)
     }
 
-    /// The copy that a reader got or is to get.
+    /// Returns the delivery of an issue to a subscriber.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if a
+    /// stored value cannot be parsed.
     pub async fn issue_delivery(
         &self,
         issue: &IssueId,
         subscriber: &SubscriberId,
     ) -> Result<Option<DeliveryRow>, StoreError> {
-        let id = DeliveryId::of_issue(issue, subscriber);
-        let row = sqlx::query(ONE)
-            .bind(id.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
-        row.as_ref().map(delivery_row).transpose()
+        let query = sqlx::query_as(BY_ID).bind(DeliveryId::of_issue(issue, subscriber));
+        Ok(query.fetch_optional(&self.pool).await?)
     }
 
-    /// The replies with which copies came into `state`, counted by how they begin.
+    /// Counts the replies of an issue's deliveries in `state` by code and enhanced status code.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
     pub async fn count_replies(
         &self,
         issue: &IssueId,
         state: DeliveryState,
     ) -> Result<Vec<ReplyCount>, StoreError> {
-        let query = sqlx::query(REPLIES)
-            .bind(issue.to_string())
-            .bind(state.as_str().to_owned());
+        let query = sqlx::query(COUNT_REPLIES).bind(issue).bind(state);
         let rows = query.fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
+                let example: Option<String> = row.try_get("example")?;
                 Ok(ReplyCount {
                     count: row.try_get("n")?,
-                    example: row
-                        .try_get::<Option<String>, _>("example")?
-                        .unwrap_or_default(),
+                    example: example.unwrap_or_default(),
                 })
             })
             .collect()
     }
 
-    /// How many unsubscribed while this was the last issue they had.
+    /// Counts the subscribers who unsubscribed while this was the newest issue they had received.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
     pub async fn count_unsubscribes(&self, issue: &IssueId) -> Result<i64, StoreError> {
-        let query = sqlx::query_scalar(LEFT).bind(issue.to_string());
+        let query = sqlx::query_scalar(COUNT_UNSUBSCRIBES).bind(issue);
         Ok(query.fetch_one(&self.pool).await?)
     }
 }
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[ALL, AT_REST, ON_ITS_WAY, ONE, REPLIES, LEFT];
+pub(crate) const STATEMENTS: &[&str] = &[
+    OF_ISSUE,
+    OF_ISSUE_SETTLED,
+    OF_ISSUE_LEASED,
+    BY_ID,
+    COUNT_REPLIES,
+    COUNT_UNSUBSCRIBES,
+];
+
+#[cfg(test)]
+pub(crate) const FILTERED_STATEMENTS: &[&str] = &[FILTERED];

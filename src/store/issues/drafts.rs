@@ -1,5 +1,4 @@
-//! What the editor changed about the next issue: one row, kept as JSON, that only who
-//! saw its present version may replace.
+//! The editor's changes to the next issue: one row of JSON with a version for optimistic locking.
 
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
@@ -7,29 +6,31 @@ use sqlx::Row;
 use crate::domain::issue::draft_edits::{DraftEdits, PostEdit};
 use crate::domain::issue::post::PostId;
 use crate::domain::issue::text::{Excerpt, Note, Preheader, Subject, Title};
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::WriteTx;
-use crate::store::{Store, StoreError, decode};
+use crate::store::error::{StoreError, decode};
 
-/// What became of a change.
+/// Result of saving a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaveOutcome {
+    /// The change is stored.
     Saved,
-    /// Someone else was quicker; nothing was changed.
+    /// Another change was saved in the meantime; nothing was stored.
     Conflict,
 }
 
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Kept {
+struct StoredEdits {
     subject: Option<String>,
     preheader: Option<String>,
     note: Option<String>,
-    posts: Vec<KeptPost>,
+    posts: Vec<StoredPostEdit>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-struct KeptPost {
+struct StoredPostEdit {
     id: String,
     place: Option<u32>,
     is_hidden: bool,
@@ -39,52 +40,61 @@ struct KeptPost {
     excerpt: Option<String>,
 }
 
-const GET: &str = "SELECT version, edits FROM draft_edits";
-const SAVE: &str = "UPDATE draft_edits SET version = version + 1, edits = $2 WHERE version = $1";
+const SELECT: &str = "SELECT version, edits FROM draft_edits";
+const UPDATE: &str = "UPDATE draft_edits SET version = version + 1, edits = $2 WHERE version = $1";
 
 impl Store {
+    /// Returns the editor's changes to the next issue.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if the
+    /// stored edits cannot be parsed.
     pub async fn draft_edits(&self) -> Result<DraftEdits, StoreError> {
-        let row = sqlx::query(GET).fetch_one(&self.pool).await?;
-        let kept = decode("draft", row.try_get("edits")?, |text| {
-            serde_json::from_str::<Kept>(text)
+        let row = sqlx::query(SELECT).fetch_one(&self.pool).await?;
+        let stored = decode("draft", row.try_get("edits")?, |text| {
+            serde_json::from_str::<StoredEdits>(text)
         })?;
-        edits(row.try_get("version")?, kept)
+        from_stored(row.try_get("version")?, stored)
     }
 
-    /// Replaces the edits of the version that `edits` was made from.
+    /// Stores `edits`, unless the version that they were made from is outdated.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
     pub async fn save_draft_edits(&self, edits: &DraftEdits) -> Result<SaveOutcome, StoreError> {
-        let save = self.execute_write(SAVE, |save| save.bind(edits.version).bind(json(edits)));
-        let changed = save.await?;
-        Ok(if changed > 0 {
-            SaveOutcome::Saved
-        } else {
-            SaveOutcome::Conflict
+        let update = self.execute_write(UPDATE, |update| {
+            update.bind(edits.version).bind(to_json(edits))
+        });
+        Ok(match update.await? {
+            0 => SaveOutcome::Conflict,
+            _ => SaveOutcome::Saved,
         })
     }
 }
 
-/// Leaves only what outlives an issue. False when `drafted` is no longer what stands.
+/// Replaces the edits of a frozen issue by those that remain for the next one. Returns false if
+/// `version` is outdated.
 pub(crate) async fn consume(
     tx: &mut WriteTx,
-    drafted: i64,
-    left: &DraftEdits,
+    version: i64,
+    remaining: &DraftEdits,
 ) -> Result<bool, StoreError> {
-    let update = sqlx::query(SAVE).bind(drafted).bind(json(left));
+    let update = sqlx::query(UPDATE).bind(version).bind(to_json(remaining));
     Ok(update.execute(&mut **tx).await?.rows_affected() > 0)
 }
 
-fn json(edits: &DraftEdits) -> String {
-    let kept = Kept {
+fn to_json(edits: &DraftEdits) -> String {
+    let stored = StoredEdits {
         subject: edits.subject.as_ref().map(|it| it.as_str().to_owned()),
         preheader: edits.preheader.as_ref().map(|it| it.as_str().to_owned()),
         note: edits.note.as_ref().map(|it| it.as_str().to_owned()),
-        posts: edits.posts.iter().map(kept_post).collect(),
+        posts: edits.posts.iter().map(to_stored_post).collect(),
     };
-    serde_json::to_string(&kept).expect("text, numbers and flags are JSON")
+    serde_json::to_string(&stored).expect("text, numbers and flags are JSON")
 }
 
-fn kept_post((id, edit): (&PostId, &PostEdit)) -> KeptPost {
-    KeptPost {
+fn to_stored_post((id, edit): (&PostId, &PostEdit)) -> StoredPostEdit {
+    StoredPostEdit {
         id: id.to_string(),
         place: edit.place,
         is_hidden: edit.is_hidden,
@@ -95,30 +105,30 @@ fn kept_post((id, edit): (&PostId, &PostEdit)) -> KeptPost {
     }
 }
 
-fn edits(version: i64, kept: Kept) -> Result<DraftEdits, StoreError> {
+fn from_stored(version: i64, stored: StoredEdits) -> Result<DraftEdits, StoreError> {
     let mut edits = DraftEdits {
         version,
-        subject: words(kept.subject, Subject::parse)?,
-        preheader: words(kept.preheader, Preheader::parse)?,
-        note: words(kept.note, Note::parse)?,
+        subject: parse_text(stored.subject, Subject::parse)?,
+        preheader: parse_text(stored.preheader, Preheader::parse)?,
+        note: parse_text(stored.note, Note::parse)?,
         ..DraftEdits::default()
     };
-    for post in kept.posts {
+    for post in stored.posts {
         let id = decode("post id", post.id, PostId::parse)?;
-        let edit = PostEdit {
+        let post_edit = PostEdit {
             place: post.place,
             is_hidden: post.is_hidden,
             is_pinned: post.is_pinned,
             is_added: post.is_added,
-            title: words(post.title, Title::parse)?,
-            excerpt: words(post.excerpt, Excerpt::parse)?,
+            title: parse_text(post.title, Title::parse)?,
+            excerpt: parse_text(post.excerpt, Excerpt::parse)?,
         };
-        edits.on(id, |kept| *kept = edit);
+        edits.on(id, |edit| *edit = post_edit);
     }
     Ok(edits)
 }
 
-fn words<T, E>(
+fn parse_text<T, E>(
     text: Option<String>,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<Option<T>, StoreError> {
@@ -126,28 +136,30 @@ fn words<T, E>(
 }
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[GET, SAVE];
+pub(crate) const STATEMENTS: &[&str] = &[SELECT, UPDATE];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_reads_back() {
+    fn stored_edits_read_back_unchanged() {
         let post = PostId::from_uuid(uuid::Uuid::from_u128(1));
-        let mut before = DraftEdits {
+        let mut edits = DraftEdits {
             subject: Subject::parse("Three “posts”").ok(),
             note: Note::parse("a\n\nb").ok(),
             ..DraftEdits::default()
         };
-        before.on(post, |edit| {
+        edits.on(post, |edit| {
             edit.place = Some(3);
             edit.is_pinned = true;
             edit.excerpt = Excerpt::parse("").ok();
         });
-        let kept = serde_json::from_str(&json(&before)).unwrap();
-        assert_eq!(edits(0, kept).unwrap(), before);
-        let nothing = serde_json::from_str("{}").unwrap();
-        assert_eq!(edits(0, nothing).unwrap(), DraftEdits::default());
+
+        let stored = serde_json::from_str(&to_json(&edits)).unwrap();
+        let empty = serde_json::from_str("{}").unwrap();
+
+        assert_eq!(from_stored(0, stored).unwrap(), edits);
+        assert_eq!(from_stored(0, empty).unwrap(), DraftEdits::default());
     }
 }

@@ -1,29 +1,32 @@
-//! The queue of an issue: a copy for every reader. It is made some at a time, and between
-//! two others write: who signs up or leaves does not wait for a million copies.
+//! Fan-out: inserts one delivery per subscriber of an issue.
+//!
+//! Runs in batches, each in its own transaction, so that sign-ups and unsubscribes do not wait
+//! for a million rows.
 
 use std::time::Duration;
 
 use fail::fail_point;
-use sqlx::Row;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::IssueId;
+use crate::store::db::connect::Store;
+use crate::store::db::locks::{RECIPIENTS_LOCK, SUPPRESSION_LOCK};
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::issues::freeze::RECIPIENTS_LOCK;
-use crate::store::subscribers::suppression;
-use crate::store::{Store, StoreError, decode};
+use crate::store::error::StoreError;
 
-/// How many copies are made at once.
+/// Number of deliveries that one transaction of a fan-out inserts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FanOutBatch {
-    /// A few milliseconds of writing: others write in between.
+    /// 1,000 deliveries, a few milliseconds during which other writers wait.
     Small,
-    /// Where nobody else is at work.
+    /// 50,000 deliveries, for a process without concurrent writers.
     Large,
 }
 
 impl FanOutBatch {
-    const fn copies(self) -> i64 {
+    const fn max_deliveries(self) -> i64 {
         match self {
             Self::Small => 1_000,
             Self::Large => 50_000,
@@ -31,230 +34,235 @@ impl FanOutBatch {
     }
 }
 
-// Whoever is to have a copy, by when they became a reader. Those who come after the freeze
-// stand behind the last one.
-macro_rules! readers {
+// The recipients with ids after the cursor $3, up to $4. Ids are ordered by sign-up: subscribers
+// who sign up after the freeze have ids greater than the last one.
+macro_rules! from_recipients_sql {
     () => {
         "FROM subscribers WHERE state = 'confirmed' AND (paused_until IS NULL OR paused_until <= $2)
             AND id > $3 AND id <= $4"
     };
 }
 
-const LAST_READER: &str = "SELECT MAX(id) FROM subscribers WHERE state = 'confirmed'";
-const NEXT_READERS: &str = concat!(
-    "SELECT MAX(id) AS cursor_id, CAST(COUNT(*) AS BIGINT) AS readers FROM (SELECT id ",
-    readers!(),
-    " ORDER BY id LIMIT $1) AS following"
+const LAST_RECIPIENT: &str = "SELECT MAX(id) FROM subscribers WHERE state = 'confirmed'";
+const NEXT_CURSOR: &str = concat!(
+    "SELECT MAX(id) AS cursor_id, CAST(COUNT(*) AS BIGINT) AS n FROM (SELECT id ",
+    from_recipients_sql!(),
+    " ORDER BY id LIMIT $1) AS batch"
 );
 
-// What was never tried is due whatever a clock says: at a moment of 1970 of its own, which is
-// its place in the queue. That is the order of ids: it mixes the domains, whose servers do not
-// like to get all of theirs at once, and the copies that are written together then stand
-// together in every index.
-const ENQUEUE: &str = concat!(
+// New deliveries get a due time in 1970 that encodes their queue position, so they are due
+// regardless of clock skew. Ordered by id, which interleaves recipient domains and so avoids
+// bursts to one server; deliveries inserted together are then adjacent in every index.
+const INSERT_DELIVERIES: &str = concat!(
     "INSERT INTO deliveries
         (id, kind, issue_id, subscriber_id, address, state, due_at, attempts, lost_replies, queued_at, at)
     SELECT CAST($1 AS TEXT) || ':' || id, 'issue', $1, id, address, 'queued', $5 + ROW_NUMBER() OVER (ORDER BY id),
         0, 0, $2, $2 ",
-    readers!()
+    from_recipients_sql!()
 );
 
-// Whoever was suppressed while these copies were made. Their clock may be apart from ours;
-// those of a whole day are few.
-const LEAVE_OUT: &str = "DELETE FROM deliveries WHERE id IN (SELECT CAST($1 AS TEXT) || ':' || id
+// Subscribers who were suppressed while the deliveries were inserted. The time limit keeps the
+// statement cheap and is wide because the clocks of the processes may differ.
+const DELETE_SUPPRESSED: &str =
+    "DELETE FROM deliveries WHERE id IN (SELECT CAST($1 AS TEXT) || ':' || id
     FROM subscribers WHERE state = 'suppressed' AND state_at >= $2 AND id > $3 AND id <= $4)";
-const CLOCKS_APART: Duration = Duration::from_secs(24 * 60 * 60);
 
-const BEGIN: &str =
+/// Maximum difference assumed between the clocks of two processes.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(24 * 60 * 60);
+
+const START: &str =
     "INSERT INTO issue_fan_outs (issue_id, cursor_id, last_id, enqueued) VALUES ($1, $2, $3, $4)";
-// Held until the end: of two who make the same queue one waits for the other.
-const HOLD: &str = "UPDATE issue_fan_outs SET enqueued = enqueued WHERE issue_id = $1
-    RETURNING cursor_id, last_id, enqueued, (SELECT frozen_at FROM issues WHERE id = $1) AS frozen_at";
-// A process of an older version knows nothing of this, and may have called the issue sent.
-// And the issue comes before where suppressions meet, as in every commit of outcomes.
+// Takes the row lock, so that processes that run the same fan-out insert one batch at a time.
+const LOCK: &str = "UPDATE issue_fan_outs SET enqueued = enqueued WHERE issue_id = $1
+    RETURNING issue_id, cursor_id, last_id, enqueued, (SELECT frozen_at FROM issues WHERE id = $1) AS frozen_at";
+// Reopens an issue that a worker of an older version marked as sent during fan-out. Lock order:
+// issue, then suppression lock.
 const REOPEN: &str =
     "UPDATE issues SET state = CASE WHEN state = 'sent' THEN 'sending' ELSE state END,
         finished_at = CASE WHEN state = 'sent' THEN NULL ELSE finished_at END
     WHERE id = $1";
-const REACHED: &str = "UPDATE issue_fan_outs SET cursor_id = $2, enqueued = $3 WHERE issue_id = $1";
-const END: &str = "DELETE FROM issue_fan_outs WHERE issue_id = $1 RETURNING enqueued";
-const IN_THE_MAKING: &str = "SELECT issue_id, enqueued FROM issue_fan_outs LIMIT 1";
-const ALL_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1";
-// One more than there are, as long as there may be one more: nothing that goes by the sums
-// takes such an issue for sent.
-const SOME_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1 AND recipients < $2";
+const SAVE_CURSOR: &str =
+    "UPDATE issue_fan_outs SET cursor_id = $2, enqueued = $3 WHERE issue_id = $1";
+const FINISH: &str = "DELETE FROM issue_fan_outs WHERE issue_id = $1 RETURNING enqueued";
+const PENDING: &str = "SELECT issue_id, enqueued FROM issue_fan_outs LIMIT 1";
+const SET_RECIPIENTS: &str = "UPDATE issues SET recipients = $2 WHERE id = $1";
+// During fan-out the stored recipient count is at least one too high, so that no completion check
+// by counts can succeed early.
+const RAISE_RECIPIENTS: &str =
+    "UPDATE issues SET recipients = $2 WHERE id = $1 AND recipients < $2";
 
-/// How far the queue of one issue is made.
+/// Progress of a fan-out.
 #[derive(Debug)]
 struct FanOut {
-    issue: String,
+    issue: IssueId,
     frozen_at: Timestamp,
-    reached: String,
+    /// Id of the last subscriber that was processed; empty at the start.
+    cursor: String,
+    /// Id of the last recipient.
     last: String,
-    copies: i64,
+    /// Number of deliveries that were inserted.
+    enqueued: i64,
+}
+
+impl FromRow<'_, AnyRow> for FanOut {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            issue: row.try_get("issue_id")?,
+            frozen_at: row.try_get("frozen_at")?,
+            cursor: row.try_get("cursor_id")?,
+            last: row.try_get("last_id")?,
+            enqueued: row.try_get("enqueued")?,
+        })
+    }
 }
 
 impl FanOut {
-    /// Makes the copies that come next. True when these were the last.
+    /// Inserts the next batch of deliveries. Returns true if it was the last one.
     async fn insert_next(
         &mut self,
         tx: &mut WriteTx,
-        stride: FanOutBatch,
+        batch: FanOutBatch,
     ) -> Result<bool, StoreError> {
-        let next = sqlx::query(NEXT_READERS)
-            .bind(stride.copies())
-            .bind(self.frozen_at.as_millis())
-            .bind(self.reached.clone())
-            .bind(self.last.clone())
+        let next = sqlx::query(NEXT_CURSOR)
+            .bind(batch.max_deliveries())
+            .bind(self.frozen_at)
+            .bind(&self.cursor)
+            .bind(&self.last)
             .fetch_one(&mut **tx)
             .await?;
-        let readers: i64 = next.try_get("readers")?;
-        let Some(reached) = next.try_get::<Option<String>, _>("cursor_id")? else {
+        let recipients: i64 = next.try_get("n")?;
+        let Some(cursor) = next.try_get::<Option<String>, _>("cursor_id")? else {
             return Ok(true);
         };
-        let made = sqlx::query(ENQUEUE)
-            .bind(self.issue.clone())
-            .bind(self.frozen_at.as_millis())
-            .bind(self.reached.clone())
-            .bind(reached.clone())
-            .bind(self.copies)
+        let inserted = sqlx::query(INSERT_DELIVERIES)
+            .bind(self.issue)
+            .bind(self.frozen_at)
+            .bind(&self.cursor)
+            .bind(&cursor)
+            .bind(self.enqueued)
             .execute(&mut **tx)
             .await?;
-        // Of those who are suppressed later, the copies are found and skipped.
-        sqlx::query(suppression::SUPPRESSION_LOCK)
+        // A suppression that takes the lock later sees these deliveries and skips them.
+        sqlx::query(SUPPRESSION_LOCK).execute(&mut **tx).await?;
+        let deleted = sqlx::query(DELETE_SUPPRESSED)
+            .bind(self.issue)
+            .bind(self.frozen_at.minus(MAX_CLOCK_SKEW))
+            .bind(&self.cursor)
+            .bind(&cursor)
             .execute(&mut **tx)
             .await?;
-        let left_out = sqlx::query(LEAVE_OUT)
-            .bind(self.issue.clone())
-            .bind(self.frozen_at.minus(CLOCKS_APART).as_millis())
-            .bind(self.reached.clone())
-            .bind(reached.clone())
-            .execute(&mut **tx)
-            .await?;
-        self.copies += made.rows_affected().cast_signed() - left_out.rows_affected().cast_signed();
-        self.reached = reached;
-        Ok(readers < stride.copies() || self.reached == self.last)
+        self.enqueued +=
+            inserted.rows_affected().cast_signed() - deleted.rows_affected().cast_signed();
+        self.cursor = cursor;
+        Ok(recipients < batch.max_deliveries() || self.cursor == self.last)
     }
 }
 
 impl Store {
-    /// Makes the next copies of an issue. False when it has all of them.
+    /// Inserts the next batch of an issue's deliveries. Returns false if none remain.
     pub(crate) async fn run_fan_out_batch(
         &self,
         issue: &IssueId,
-        stride: FanOutBatch,
+        batch: FanOutBatch,
     ) -> Result<bool, StoreError> {
-        Ok(!with_retry(|| self.lengthen(issue, stride)).await?)
+        with_retry(|| async {
+            let mut tx = self.begin_write().await?;
+            sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
+            let lock = sqlx::query_as(LOCK).bind(issue);
+            let fan_out: Option<FanOut> = lock.fetch_optional(&mut *tx).await?;
+            let Some(mut fan_out) = fan_out else {
+                return Ok(false);
+            };
+            let reopen = sqlx::query(REOPEN).bind(issue);
+            reopen.execute(&mut *tx).await?;
+            let is_complete = fan_out.insert_next(&mut tx, batch).await?;
+            if is_complete {
+                let finish = sqlx::query(FINISH).bind(issue);
+                finish.execute(&mut *tx).await?;
+                set_recipients(&mut tx, SET_RECIPIENTS, issue, fan_out.enqueued).await?;
+            } else {
+                let save = sqlx::query(SAVE_CURSOR)
+                    .bind(issue)
+                    .bind(fan_out.cursor)
+                    .bind(fan_out.enqueued);
+                save.execute(&mut *tx).await?;
+                set_recipients(&mut tx, RAISE_RECIPIENTS, issue, fan_out.enqueued + 1).await?;
+            }
+            fail_point!("lengthening");
+            tx.commit().await?;
+            Ok(!is_complete)
+        })
+        .await
     }
 
-    async fn lengthen(&self, issue: &IssueId, stride: FanOutBatch) -> Result<bool, StoreError> {
-        let mut tx = self.begin_write().await?;
-        sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
-        let Some(mut queue) = hold(&mut tx, issue).await? else {
-            return Ok(true);
-        };
-        let reopen = sqlx::query(REOPEN).bind(queue.issue.clone());
-        reopen.execute(&mut *tx).await?;
-        let is_made = queue.insert_next(&mut tx, stride).await?;
-        if is_made {
-            let end = sqlx::query(END).bind(queue.issue.clone());
-            end.execute(&mut *tx).await?;
-            set_recipients(&mut tx, ALL_RECIPIENTS, queue.issue, queue.copies).await?;
-        } else {
-            sqlx::query(REACHED)
-                .bind(queue.issue.clone())
-                .bind(queue.reached)
-                .bind(queue.copies)
-                .execute(&mut *tx)
-                .await?;
-            set_recipients(&mut tx, SOME_RECIPIENTS, queue.issue, queue.copies + 1).await?;
-        }
-        fail_point!("lengthening");
-        tx.commit().await?;
-        Ok(is_made)
-    }
-
-    /// Makes what is left of every queue, however many others do so at the same time.
-    pub async fn run_fan_outs(&self, stride: FanOutBatch) -> Result<(), StoreError> {
+    /// Completes all pending fan-outs. Several processes may run this concurrently.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
+    /// stored id cannot be parsed.
+    pub async fn run_fan_outs(&self, batch: FanOutBatch) -> Result<(), StoreError> {
         while let Some((issue, _)) = self.pending_fan_out().await? {
-            self.run_fan_out_batch(&issue, stride).await?;
+            self.run_fan_out_batch(&issue, batch).await?;
         }
         Ok(())
     }
 
-    /// An issue that has not all of its copies yet, and how many it has.
+    /// Returns an issue whose fan-out is not complete, and the number of its deliveries.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if a
+    /// stored id cannot be parsed.
     pub async fn pending_fan_out(&self) -> Result<Option<(IssueId, i64)>, StoreError> {
-        let row = sqlx::query(IN_THE_MAKING)
-            .fetch_optional(&self.pool)
-            .await?;
-        row.map(|row| {
-            let issue = decode("issue id", row.try_get("issue_id")?, IssueId::parse)?;
-            Ok((issue, row.try_get("enqueued")?))
-        })
-        .transpose()
+        let query = sqlx::query(PENDING);
+        let row = query.fetch_optional(&self.pool).await?;
+        row.map(|row| Ok((row.try_get("issue_id")?, row.try_get("enqueued")?)))
+            .transpose()
     }
 }
 
-async fn hold(tx: &mut WriteTx, issue: &IssueId) -> Result<Option<FanOut>, StoreError> {
-    let row = sqlx::query(HOLD)
-        .bind(issue.to_string())
-        .fetch_optional(&mut **tx)
-        .await?;
-    let queue = row.map(|row| {
-        Ok::<_, sqlx::Error>(FanOut {
-            issue: issue.to_string(),
-            frozen_at: Timestamp::from_millis(row.try_get("frozen_at")?),
-            reached: row.try_get("cursor_id")?,
-            last: row.try_get("last_id")?,
-            copies: row.try_get("enqueued")?,
-        })
-    });
-    Ok(queue.transpose()?)
-}
-
-/// Makes the first copies of an issue that would go to so many readers. Gives how many
-/// recipients it has; none when there are no readers.
-pub(crate) async fn begin(
+/// Inserts the first deliveries of an issue and returns its number of recipients: the exact number
+/// if the fan-out is complete, otherwise `estimated_recipients` or one more than was inserted.
+///
+/// Returns 0 if there are no recipients.
+pub(crate) async fn start(
     tx: &mut WriteTx,
     issue: &IssueId,
-    readers: i64,
+    estimated_recipients: i64,
     frozen_at: Timestamp,
 ) -> Result<i64, StoreError> {
-    let last: Option<String> = sqlx::query_scalar(LAST_READER).fetch_one(&mut **tx).await?;
-    let mut queue = FanOut {
-        issue: issue.to_string(),
+    let query = sqlx::query_scalar(LAST_RECIPIENT);
+    let last: Option<String> = query.fetch_one(&mut **tx).await?;
+    let mut fan_out = FanOut {
+        issue: *issue,
         frozen_at,
-        reached: String::new(),
+        cursor: String::new(),
         last: last.unwrap_or_default(),
-        copies: 0,
+        enqueued: 0,
     };
-    let mut is_whole = false;
-    while !is_whole && queue.copies == 0 {
-        is_whole = queue.insert_next(tx, FanOutBatch::Small).await?;
+    let mut is_complete = false;
+    while !is_complete && fan_out.enqueued == 0 {
+        is_complete = fan_out.insert_next(tx, FanOutBatch::Small).await?;
     }
-    let mut recipients = queue.copies;
-    if !is_whole {
-        recipients = readers.max(recipients + 1);
-        sqlx::query(BEGIN)
-            .bind(queue.issue.clone())
-            .bind(queue.reached)
-            .bind(queue.last)
-            .bind(queue.copies)
+    let mut recipients = fan_out.enqueued;
+    if !is_complete {
+        recipients = estimated_recipients.max(recipients + 1);
+        sqlx::query(START)
+            .bind(issue)
+            .bind(fan_out.cursor)
+            .bind(fan_out.last)
+            .bind(fan_out.enqueued)
             .execute(&mut **tx)
             .await?;
     }
-    set_recipients(tx, ALL_RECIPIENTS, queue.issue, recipients).await?;
+    set_recipients(tx, SET_RECIPIENTS, issue, recipients).await?;
     Ok(recipients)
 }
 
-/// No more copies are made of it; those who have none are no recipients.
-pub(crate) async fn end(tx: &mut WriteTx, issue: &IssueId) -> Result<(), StoreError> {
-    let copies: Option<i64> = sqlx::query_scalar(END)
-        .bind(issue.to_string())
-        .fetch_optional(&mut **tx)
-        .await?;
-    if let Some(copies) = copies {
-        set_recipients(tx, ALL_RECIPIENTS, issue.to_string(), copies).await?;
+/// Stops the fan-out of an issue; its recipients are the deliveries that were inserted.
+pub(crate) async fn stop(tx: &mut WriteTx, issue: &IssueId) -> Result<(), StoreError> {
+    let finish = sqlx::query_scalar(FINISH).bind(issue);
+    if let Some(enqueued) = finish.fetch_optional(&mut **tx).await? {
+        set_recipients(tx, SET_RECIPIENTS, issue, enqueued).await?;
     }
     Ok(())
 }
@@ -262,7 +270,7 @@ pub(crate) async fn end(tx: &mut WriteTx, issue: &IssueId) -> Result<(), StoreEr
 async fn set_recipients(
     tx: &mut WriteTx,
     statement: &'static str,
-    issue: String,
+    issue: &IssueId,
     recipients: i64,
 ) -> Result<(), StoreError> {
     let update = sqlx::query(statement).bind(issue).bind(recipients);
@@ -272,16 +280,16 @@ async fn set_recipients(
 
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&str] = &[
-    LAST_READER,
-    NEXT_READERS,
-    ENQUEUE,
-    LEAVE_OUT,
-    BEGIN,
-    HOLD,
+    LAST_RECIPIENT,
+    NEXT_CURSOR,
+    INSERT_DELIVERIES,
+    DELETE_SUPPRESSED,
+    START,
+    LOCK,
     REOPEN,
-    REACHED,
-    END,
-    IN_THE_MAKING,
-    ALL_RECIPIENTS,
-    SOME_RECIPIENTS,
+    SAVE_CURSOR,
+    FINISH,
+    PENDING,
+    SET_RECIPIENTS,
+    RAISE_RECIPIENTS,
 ];

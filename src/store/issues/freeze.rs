@@ -1,4 +1,4 @@
-//! Freezing an issue: its number, its posts and the first of its copies, all or nothing.
+//! Freezes an issue: assigns its number, slot and posts, and starts the fan-out, atomically.
 
 use fail::fail_point;
 
@@ -6,95 +6,100 @@ use crate::domain::clock::Timestamp;
 use crate::domain::issue::draft_edits::DraftEdits;
 use crate::domain::issue::post::{Post, PostId};
 use crate::domain::issue::slot::Slot;
+use crate::domain::issue::text::Note;
 use crate::domain::issue::{DeliveryCounts, IssueId, IssueNumber};
+use crate::store::db::connect::Store;
+use crate::store::db::locks::RECIPIENTS_LOCK;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::issues::counts;
-use crate::store::issues::drafts;
-use crate::store::issues::fanout;
-use crate::store::issues::skipped;
-use crate::store::queue::commit::given_up;
-use crate::store::{Store, StoreError};
+use crate::store::deliveries::sql::give_up_sql;
+use crate::store::error::StoreError;
+use crate::store::issues::{counts, drafts, fanout, skipped};
 
-/// An issue rendered and ready to be frozen.
+/// A rendered issue that is ready to be frozen.
 #[derive(Clone, Debug)]
 pub struct NewIssue {
+    /// Key of the issue.
     pub id: IssueId,
-    /// The number it was rendered with.
+    /// The number that the message was rendered with.
     pub number: IssueNumber,
-    /// The week it belongs to; `None` for one beside the week's.
+    /// Slot of a weekly issue, or `None` for an additional issue.
     pub slot: Option<Slot>,
+    /// Subject of the message.
     pub subject: String,
+    /// Preheader of the message.
     pub preheader: String,
+    /// The message as JSON.
     pub message: String,
+    /// Hash of the content, which identifies the reviewed draft.
     pub content_hash: String,
-    /// In the order and the words in which they stand.
+    /// Posts in the order of the issue, with the texts that it shows.
     pub posts: Vec<Post>,
-    /// How many would get it when it was drafted.
+    /// Number of recipients when the issue was drafted.
     pub estimated_recipients: i64,
-    /// Posts that were news and did not fit.
+    /// New posts that exceeded the limit of the issue.
     pub omitted_posts: Vec<PostId>,
-    /// What it was drafted with; it is used up by the issue.
+    /// The edits that the draft was made with. They are consumed by the issue.
     pub edits: DraftEdits,
-    /// A person asks for it: that its week is to be skipped does not hold any more.
+    /// Whether a user requested the issue. Then a skipped slot does not prevent it.
     pub is_manual: bool,
 }
 
-/// What came of freezing an issue.
+/// Result of freezing an issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreezeOutcome {
+    /// The issue is frozen and sending.
     Frozen {
-        /// As reckoned when it was drafted, while there are copies [to be
-        /// made](Store::make_queues).
+        /// Number of recipients; an estimate while the [fan-out](Store::run_fan_outs) is pending.
         recipients: i64,
     },
-    /// This week has its issue already, whoever made it.
+    /// The slot already has an issue.
     SlotTaken,
-    /// The editor wants no issue in this week.
+    /// The editor skips the slot.
     SlotSkipped,
-    /// Another issue took the number or a post meanwhile, or the editor changed something:
-    /// draft and render again.
+    /// The issue number or a post was taken concurrently, or the draft changed. The caller
+    /// rebuilds the draft and retries.
     Conflict,
-    /// Nobody would get it. The slot stays unused.
+    /// There are no recipients. The slot remains free.
     NoRecipients,
 }
 
-// Whoever freezes an issue or sends it again goes through this one row, one after the other;
-// and whoever leaves the list or moves: what is queued meanwhile would not be seen, and be
-// sent to them, or to where they were.
-pub(crate) const RECIPIENTS_LOCK: &str = "INSERT INTO metadata (name, value) VALUES ('freezing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
 const SLOT_ISSUE: &str = "SELECT id FROM issues WHERE slot = $1";
 const NEXT_NUMBER: &str =
     "SELECT CAST(COALESCE(MAX(number), 0) + 1 AS BIGINT) AS number FROM issues";
 const INSERT: &str = "INSERT INTO issues
     (id, number, slot, state, subject, preheader, note, message, content_hash, recipients, frozen_at)
     VALUES ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, 0, $9)";
-// The archive shows what was sent, whatever the feed said in between.
-const TAKE_POST: &str =
+// Stores the texts that were sent, because the archive shows them even if the feed changes.
+const ASSIGN_POST: &str =
     "UPDATE posts SET issue_id = $2, position = $3, title = $4, url = $5, excerpt = $6
     WHERE id = $1 AND issue_id IS NULL";
 const INCREMENT_OFFERED: &str = "UPDATE posts SET times_offered = times_offered + 1 WHERE id = $1";
 
-// A week's issue makes the older ones stale: who is still waiting for one gets this instead.
-const GIVE_UP_OLDER: &str = given_up!(
+// A weekly issue supersedes older ones: their deferred deliveries are not retried.
+const EXPIRE_OLDER: &str = give_up_sql!(
     "bounced",
     "settled_state = 'deferred'",
     "issue_id IN (SELECT id FROM issues WHERE number < $1 AND state IN ('sending', 'paused'))"
 );
 
 impl Store {
-    /// The number the next issue would have.
+    /// Returns the number of the next issue.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if a
+    /// stored number is not valid.
     pub async fn next_number(&self) -> Result<IssueNumber, StoreError> {
-        let number: i64 = sqlx::query_scalar(NEXT_NUMBER)
-            .fetch_one(&self.pool)
-            .await?;
-        IssueNumber::new(number).map_err(|_| StoreError::Corrupt {
-            what: "issue number",
-            value: number.to_string(),
-        })
+        let query = sqlx::query_scalar(NEXT_NUMBER);
+        Ok(query.fetch_one(&self.pool).await?)
     }
 
-    /// Freezes an issue and begins to queue a copy for every reader, all or nothing. Whoever
-    /// asks at the same moment, one slot gets one issue.
+    /// Freezes an issue and inserts its first deliveries, all or nothing.
+    ///
+    /// Concurrent calls for one slot create one issue.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
+    /// stored value cannot be parsed.
     pub async fn freeze(
         &self,
         issue: &NewIssue,
@@ -104,14 +109,14 @@ impl Store {
             let mut tx = self.begin_write().await?;
             sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
             if let Some(slot) = &issue.slot
-                && let Some(refused) = claim_slot(&mut tx, slot, issue.is_manual).await?
+                && let Some(rejected) = claim_slot(&mut tx, slot, issue.is_manual).await?
             {
-                return Ok(refused);
+                return Ok(rejected);
             }
             let next: i64 = sqlx::query_scalar(NEXT_NUMBER).fetch_one(&mut *tx).await?;
-            let left = issue.edits.carry_over(&issue.posts);
+            let remaining_edits = issue.edits.carry_over(&issue.posts);
             if next != issue.number.get()
-                || !drafts::consume(&mut tx, issue.edits.version, &left).await?
+                || !drafts::consume(&mut tx, issue.edits.version, &remaining_edits).await?
             {
                 return Ok(FreezeOutcome::Conflict);
             }
@@ -120,14 +125,11 @@ impl Store {
                 return Ok(FreezeOutcome::Conflict);
             }
             if issue.slot.is_some() {
-                sqlx::query(GIVE_UP_OLDER)
-                    .bind(issue.number.get())
-                    .bind(now.as_millis())
-                    .execute(&mut *tx)
-                    .await?;
+                let expire = sqlx::query(EXPIRE_OLDER).bind(issue.number).bind(now);
+                expire.execute(&mut *tx).await?;
             }
             let recipients =
-                fanout::begin(&mut tx, &issue.id, issue.estimated_recipients, now).await?;
+                fanout::start(&mut tx, &issue.id, issue.estimated_recipients, now).await?;
             if recipients == 0 {
                 return Ok(FreezeOutcome::NoRecipients);
             }
@@ -140,18 +142,18 @@ impl Store {
     }
 }
 
-/// Why the week may have no issue now, if so.
+/// Checks that a slot may have an issue now, and returns the outcome if not. A manual issue
+/// reverts the skip of its slot.
 async fn claim_slot(
     tx: &mut WriteTx,
     slot: &Slot,
-    by_hand: bool,
+    is_manual: bool,
 ) -> Result<Option<FreezeOutcome>, StoreError> {
-    let slot = slot.to_string();
-    let query = sqlx::query(SLOT_ISSUE).bind(slot.clone());
+    let query = sqlx::query(SLOT_ISSUE).bind(slot);
     if query.fetch_optional(&mut **tx).await?.is_some() {
         return Ok(Some(FreezeOutcome::SlotTaken));
     }
-    if by_hand {
+    if is_manual {
         let unskip = sqlx::query(skipped::UNSKIP).bind(slot);
         unskip.execute(&mut **tx).await?;
         return Ok(None);
@@ -163,50 +165,47 @@ async fn claim_slot(
 
 async fn insert(tx: &mut WriteTx, issue: &NewIssue, now: Timestamp) -> Result<(), StoreError> {
     sqlx::query(INSERT)
-        .bind(issue.id.to_string())
-        .bind(issue.number.get())
-        .bind(issue.slot.map(|slot| slot.to_string()))
-        .bind(issue.subject.clone())
-        .bind(issue.preheader.clone())
-        .bind(issue.edits.note.as_ref().map(|it| it.as_str().to_owned()))
-        .bind(issue.message.clone())
-        .bind(issue.content_hash.clone())
-        .bind(now.as_millis())
+        .bind(issue.id)
+        .bind(issue.number)
+        .bind(issue.slot)
+        .bind(&issue.subject)
+        .bind(&issue.preheader)
+        .bind(issue.edits.note.as_ref().map(Note::as_str))
+        .bind(&issue.message)
+        .bind(&issue.content_hash)
+        .bind(now)
         .execute(&mut **tx)
         .await?;
-    counts::begin(tx, &issue.id.to_string(), &DeliveryCounts::default()).await
+    counts::insert(tx, &issue.id, &DeliveryCounts::default()).await
 }
 
-/// False when a post stands in another issue already.
+/// Assigns the posts to the issue. Returns false if another issue already has one of them.
 async fn assign_posts(tx: &mut WriteTx, issue: &NewIssue) -> Result<bool, StoreError> {
     for (position, post) in (1i64..).zip(&issue.posts) {
-        let update = sqlx::query(TAKE_POST)
-            .bind(post.id.to_string())
-            .bind(issue.id.to_string())
+        let update = sqlx::query(ASSIGN_POST)
+            .bind(post.id)
+            .bind(issue.id)
             .bind(position)
-            .bind(post.title.clone())
-            .bind(post.url.to_string())
-            .bind(post.excerpt.clone());
+            .bind(&post.title)
+            .bind(post.url.as_str())
+            .bind(&post.excerpt);
         if update.execute(&mut **tx).await?.rows_affected() == 0 {
             return Ok(false);
         }
     }
     for post in &issue.omitted_posts {
-        sqlx::query(INCREMENT_OFFERED)
-            .bind(post.to_string())
-            .execute(&mut **tx)
-            .await?;
+        let update = sqlx::query(INCREMENT_OFFERED).bind(post);
+        update.execute(&mut **tx).await?;
     }
     Ok(true)
 }
 
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&str] = &[
-    RECIPIENTS_LOCK,
     SLOT_ISSUE,
     NEXT_NUMBER,
     INSERT,
-    TAKE_POST,
+    ASSIGN_POST,
     INCREMENT_OFFERED,
-    GIVE_UP_OLDER,
+    EXPIRE_OLDER,
 ];

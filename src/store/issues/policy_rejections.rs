@@ -1,36 +1,40 @@
-//! Copies of an issue that were refused by policy, one after the other: counted here, so
-//! that it is one count for all processes.
+//! Consecutive rejections by policy of an issue's deliveries, counted in the database for all
+//! workers together.
 
 use crate::domain::delivery::DeliveryId;
 use crate::domain::issue::IssueId;
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::WriteTx;
-use crate::store::{Store, StoreError, decode};
+use crate::store::error::StoreError;
 
-/// So many refusals without an acceptance between pause the issue.
-const ENOUGH: usize = 20;
+/// Number of rejections without an accepted delivery in between that pause an issue.
+const MAX_CONSECUTIVE_REJECTIONS: usize = 20;
 
-// Whoever counts does so alone, and before it touches any copy, as whoever cancels does.
-const HOLD: &str = "UPDATE issues SET state = state WHERE id = $1";
-// A commit that is written twice finds those bounced no more that it has requeued. Of an issue
-// that is cancelled nothing could end a streak.
-const NOTE: &str = "INSERT INTO policy_rejections (issue_id, delivery_id)
+// Locks the issue row before any delivery row, the same order as cancel, and serializes workers
+// that count rejections of the same issue.
+const LOCK_ISSUE: &str = "UPDATE issues SET state = state WHERE id = $1";
+// A repeated commit finds the deliveries that it requeued no longer bounced. An accepted delivery
+// could not end the run of a cancelled issue.
+const INSERT: &str = "INSERT INTO policy_rejections (issue_id, delivery_id)
     SELECT issue_id, id FROM deliveries WHERE id = $1 AND issue_id IS NOT NULL AND state = 'bounced'
       AND issue_id IN (SELECT id FROM issues WHERE state <> 'cancelled')
     ON CONFLICT (issue_id, delivery_id) DO NOTHING";
-const STREAK: &str = "SELECT delivery_id FROM policy_rejections WHERE issue_id = $1";
-const END: &str = "DELETE FROM policy_rejections WHERE issue_id = $1";
-const OPEN: &str = "SELECT DISTINCT issue_id FROM policy_rejections";
+const SELECT: &str = "SELECT delivery_id FROM policy_rejections WHERE issue_id = $1";
+const DELETE: &str = "DELETE FROM policy_rejections WHERE issue_id = $1";
+const ISSUES: &str = "SELECT DISTINCT issue_id FROM policy_rejections";
 
-/// A copy that was refused for what is about us.
+/// A delivery that the server rejected by policy, that is because of the sender.
 #[derive(Clone, Debug)]
 pub struct PolicyRejection {
+    /// The issue of the delivery.
     pub issue: IssueId,
+    /// Key of the delivery.
     pub delivery: DeliveryId,
-    /// In the server's words.
+    /// Reply of the SMTP server.
     pub reply: String,
 }
 
-/// A streak that is long enough.
+/// A run of rejections that pauses its issue.
 pub(crate) struct RejectionRun {
     pub issue: IssueId,
     pub deliveries: Vec<DeliveryId>,
@@ -38,77 +42,71 @@ pub(crate) struct RejectionRun {
 }
 
 impl Store {
-    /// The issues that are in a streak, whoever was refused.
+    /// Returns the issues whose last results are rejections by policy, of any worker.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if a
+    /// stored id cannot be parsed.
     pub async fn issues_with_policy_rejections(&self) -> Result<Vec<IssueId>, StoreError> {
-        let issues: Vec<String> = sqlx::query_scalar(OPEN).fetch_all(&self.pool).await?;
-        issues
-            .into_iter()
-            .map(|id| decode("issue id", id, IssueId::parse))
-            .collect()
+        let query = sqlx::query_scalar(ISSUES);
+        Ok(query.fetch_all(&self.pool).await?)
     }
 }
 
-/// Holds the issues of these refusals until the transaction ends.
+/// Locks the issues of the rejections until the transaction ends.
 pub(crate) async fn lock_issues(
     tx: &mut WriteTx,
-    refusals: &[PolicyRejection],
+    rejections: &[PolicyRejection],
 ) -> Result<(), StoreError> {
-    for issue in issues_of(refusals) {
-        sqlx::query(HOLD)
-            .bind(issue.to_string())
-            .execute(&mut **tx)
-            .await?;
+    for issue in issues_of(rejections) {
+        let lock = sqlx::query(LOCK_ISSUE).bind(issue);
+        lock.execute(&mut **tx).await?;
     }
     Ok(())
 }
 
-/// Something of the issue was accepted, or nothing of it is to go, or it is cancelled.
-pub(crate) async fn clear(tx: &mut WriteTx, issue: &str) -> Result<(), StoreError> {
-    sqlx::query(END)
-        .bind(issue.to_owned())
-        .execute(&mut **tx)
-        .await?;
+/// Ends the run of an issue: a delivery was accepted, or the issue is finished.
+pub(crate) async fn clear(tx: &mut WriteTx, issue: &IssueId) -> Result<(), StoreError> {
+    let delete = sqlx::query(DELETE).bind(issue);
+    delete.execute(&mut **tx).await?;
     Ok(())
 }
 
-/// Notes refusals, and gives back the streaks that have become long enough; those are over.
+/// Records rejections, and ends and returns the runs that have reached the limit.
 pub(crate) async fn record(
     tx: &mut WriteTx,
-    refusals: &[PolicyRejection],
+    rejections: &[PolicyRejection],
 ) -> Result<Vec<RejectionRun>, StoreError> {
-    for refusal in refusals {
-        sqlx::query(NOTE)
-            .bind(refusal.delivery.to_string())
-            .execute(&mut **tx)
-            .await?;
+    for rejection in rejections {
+        let insert = sqlx::query(INSERT).bind(&rejection.delivery);
+        insert.execute(&mut **tx).await?;
     }
-    let mut streaks = Vec::new();
-    for issue in issues_of(refusals) {
-        let streak = sqlx::query_scalar(STREAK).bind(issue.to_string());
-        let refused: Vec<String> = streak.fetch_all(&mut **tx).await?;
-        if refused.len() < ENOUGH {
+    let mut runs = Vec::new();
+    for issue in issues_of(rejections) {
+        let query = sqlx::query_scalar(SELECT).bind(issue);
+        let deliveries: Vec<DeliveryId> = query.fetch_all(&mut **tx).await?;
+        if deliveries.len() < MAX_CONSECUTIVE_REJECTIONS {
             continue;
         }
-        clear(tx, &issue.to_string()).await?;
-        let last = refusals.iter().rfind(|refusal| refusal.issue == issue);
-        streaks.push(RejectionRun {
+        clear(tx, &issue).await?;
+        let last = rejections.iter().rfind(|it| it.issue == issue);
+        runs.push(RejectionRun {
             issue,
-            deliveries: refused.into_iter().map(DeliveryId::from_stored).collect(),
-            last_reply: last
-                .map(|refusal| refusal.reply.clone())
-                .unwrap_or_default(),
+            deliveries,
+            last_reply: last.map(|it| it.reply.clone()).unwrap_or_default(),
         });
     }
-    Ok(streaks)
+    Ok(runs)
 }
 
-/// In one order for everybody, so that no two wait for each other.
-fn issues_of(refusals: &[PolicyRejection]) -> Vec<IssueId> {
-    let mut issues: Vec<IssueId> = refusals.iter().map(|refusal| refusal.issue).collect();
+/// Returns the issues of the rejections, sorted, so that concurrent transactions lock them in the
+/// same order.
+fn issues_of(rejections: &[PolicyRejection]) -> Vec<IssueId> {
+    let mut issues: Vec<IssueId> = rejections.iter().map(|it| it.issue).collect();
     issues.sort();
     issues.dedup();
     issues
 }
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[HOLD, NOTE, STREAK, END, OPEN];
+pub(crate) const STATEMENTS: &[&str] = &[LOCK_ISSUE, INSERT, SELECT, DELETE, ISSUES];

@@ -1,4 +1,4 @@
-//! The rows of a group commit: what became of some deliveries, and which are sent next.
+//! The rows of a group commit: results of attempts and send intents in one statement.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -8,18 +8,20 @@ use sqlx::AnyConnection;
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
-use crate::store::db::batch;
-use crate::store::db::batch::SizedStatement;
-use crate::store::queue::commit::{DeliveryUpdate, SendIntent};
-use crate::store::{Store, StoreError};
+use crate::store::db::batch::{self, SizedStatement};
+use crate::store::db::connect::Store;
+use crate::store::deliveries::types::{DeliveryUpdate, SendIntent};
+use crate::store::error::StoreError;
 
 const BIGINT: &str = "CAST($ AS BIGINT)";
 
-// Outcomes and marks in one statement, which is a transaction by itself: one round trip to
-// PostgreSQL, one turn of SQLite's thread. A row that becomes `sending` is a mark, and must
-// still be leased: leaving and pausing skip what was not begun. In place of a reply it has
-// the address that it would go to, which the reader may have left meanwhile. COALESCE keeps PostgreSQL,
-// whose statistics know of no lease yet, from going through all that is leased.
+/// Returns the statement that writes `rows` rows.
+///
+/// One statement without an explicit transaction: one round trip to PostgreSQL, one request to
+/// SQLite's thread. Rows set to `sending` must still be leased, so a prior unsubscribe or pause
+/// wins; their `reply` parameter carries the expected address. `COALESCE` hides the lease
+/// predicate from PostgreSQL's planner, which would choose the lease index, because its
+/// statistics do not know of the leases yet.
 fn record_sql(rows: usize) -> String {
     let (at, lease) = (6 * rows + 1, 6 * rows + 2);
     format!(
@@ -39,7 +41,7 @@ fn record_sql(rows: usize) -> String {
     )
 }
 
-fn begun_sql(rows: usize) -> String {
+fn sending_sql(rows: usize) -> String {
     format!(
         "SELECT id FROM deliveries WHERE id IN ({}) AND COALESCE(lease, '') = ${} AND state = 'sending'",
         batch::placeholders(1, rows),
@@ -48,103 +50,106 @@ fn begun_sql(rows: usize) -> String {
 }
 
 static RECORD: SizedStatement = SizedStatement::new(record_sql);
-static BEGUN: SizedStatement = SizedStatement::new(begun_sql);
+static SENDING: SizedStatement = SizedStatement::new(sending_sql);
 
-/// What the statement changes in one delivery.
-pub(crate) struct Row<'a> {
+/// Changes of one delivery.
+pub(crate) struct CommitRow<'a> {
     id: &'a DeliveryId,
     state: DeliveryState,
     due_at: Option<Timestamp>,
+    /// The reply, or the expected address of a send intent.
     reply: Cow<'a, str>,
-    tries: i64,
-    lost: bool,
+    /// Added to the number of attempts: 1 when an attempt starts, -1 when it does not count.
+    attempts: i64,
+    lost_reply: bool,
 }
 
-impl<'a> Row<'a> {
-    pub fn of_outcome(settled: &'a DeliveryUpdate) -> Self {
+impl<'a> CommitRow<'a> {
+    /// Creates the row that records the result of an attempt.
+    pub fn from_update(update: &'a DeliveryUpdate) -> Self {
         Self {
-            id: &settled.id,
-            state: settled.state,
-            due_at: settled.due_at,
-            reply: Cow::Borrowed(&settled.reply),
-            tries: if settled.charged { 0 } else { -1 },
-            lost: settled.lost_reply,
+            id: &update.id,
+            state: update.state,
+            due_at: update.due_at,
+            reply: Cow::Borrowed(&update.reply),
+            attempts: if update.charged { 0 } else { -1 },
+            lost_reply: update.lost_reply,
         }
     }
 
-    pub fn of_mark(next: &'a SendIntent) -> Self {
+    /// Creates the row that marks a delivery as being sent.
+    pub fn from_intent(intent: &'a SendIntent) -> Self {
         Self {
-            id: &next.id,
+            id: &intent.id,
             state: DeliveryState::Sending,
             due_at: None,
-            reply: Cow::Owned(next.to.to_string()),
-            tries: 1,
-            lost: false,
+            reply: Cow::Owned(intent.to.to_string()),
+            attempts: 1,
+            lost_reply: false,
         }
     }
 }
 
 impl Store {
-    /// How many of `rows` were still in this worker's hands and are written.
-    pub(crate) async fn write(
+    /// Writes the rows whose deliveries `worker` still has leased, and returns their number.
+    pub(crate) async fn write_rows(
         &self,
         connection: &mut AnyConnection,
         worker: &WorkerId,
-        rows: &[Row<'_>],
+        rows: &[CommitRow<'_>],
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let mut written = 0;
-        for run in rows.chunks(batch::MOST) {
-            let (sql, padding) = RECORD.for_rows(self.backend, run.len());
+        for chunk in rows.chunks(batch::MAX_ROWS) {
+            let (sql, surplus) = RECORD.for_rows(self.backend, chunk.len());
             let mut query = sqlx::query(sql);
-            for row in run {
+            for row in chunk {
                 query = query
-                    .bind(row.id.to_string())
-                    .bind(row.state.as_str().to_owned())
-                    .bind(row.due_at.map(Timestamp::as_millis))
-                    .bind(row.reply.clone().into_owned())
-                    .bind(row.tries)
-                    .bind(i64::from(row.lost));
+                    .bind(row.id)
+                    .bind(row.state)
+                    .bind(row.due_at)
+                    .bind(row.reply.as_ref())
+                    .bind(row.attempts)
+                    .bind(i64::from(row.lost_reply));
             }
-            for _ in 0..padding {
+            for _ in 0..surplus {
                 query = query.bind(None::<String>).bind(None::<String>);
                 query = query.bind(None::<i64>).bind(None::<String>);
                 query = query.bind(None::<i64>).bind(None::<i64>);
             }
-            query = query.bind(now.as_millis()).bind(worker.to_string());
+            let query = query.bind(now).bind(worker);
             written += query.execute(&mut *connection).await?.rows_affected();
         }
         Ok(written)
     }
 
-    /// Those of `next` that this worker may send now.
-    pub(crate) async fn begun(
+    /// Returns the deliveries of `intents` that `worker` may send now.
+    pub(crate) async fn sending(
         &self,
         connection: &mut AnyConnection,
         worker: &WorkerId,
-        next: &[SendIntent],
+        intents: &[SendIntent],
     ) -> Result<HashSet<DeliveryId>, StoreError> {
-        let mut begun = HashSet::with_capacity(next.len());
-        for run in next.chunks(batch::MOST) {
-            let (sql, padding) = BEGUN.for_rows(self.backend, run.len());
+        let mut sending = HashSet::with_capacity(intents.len());
+        for chunk in intents.chunks(batch::MAX_ROWS) {
+            let (sql, surplus) = SENDING.for_rows(self.backend, chunk.len());
             let mut query = sqlx::query_scalar(sql);
-            for next in run {
-                query = query.bind(next.id.to_string());
+            for intent in chunk {
+                query = query.bind(&intent.id);
             }
-            for _ in 0..padding {
+            for _ in 0..surplus {
                 query = query.bind(None::<String>);
             }
-            query = query.bind(worker.to_string());
-            let found: Vec<String> = query.fetch_all(&mut *connection).await?;
-            begun.extend(found.into_iter().map(DeliveryId::from_stored));
+            let found: Vec<DeliveryId> = query.bind(worker).fetch_all(&mut *connection).await?;
+            sending.extend(found);
         }
-        Ok(begun)
+        Ok(sending)
     }
 }
 
 #[cfg(test)]
 pub(crate) fn statements(backend: crate::store::db::backend::Backend) -> Vec<String> {
-    [&RECORD, &BEGUN]
+    [&RECORD, &SENDING]
         .map(|statement| statement.for_rows(backend, 8).0.to_owned())
         .into()
 }
@@ -172,58 +177,62 @@ mod tests {
         }
     }
 
-    fn to_ada(ids: &[DeliveryId]) -> Vec<SendIntent> {
-        let next = |id: &DeliveryId| SendIntent {
+    fn intents(ids: &[DeliveryId]) -> Vec<SendIntent> {
+        let intent = |id: &DeliveryId| SendIntent {
             id: id.clone(),
             to: EmailAddress::parse("ada@example.org").unwrap(),
         };
-        ids.iter().map(next).collect()
+        ids.iter().map(intent).collect()
     }
 
-    async fn with_three_leased(folder: &std::path::Path) -> (Store, WorkerId, Vec<DeliveryId>) {
+    async fn store_with_three_leased(
+        folder: &std::path::Path,
+    ) -> (Store, WorkerId, Vec<DeliveryId>) {
         let store = Store::connect(&DatabaseUrl::Sqlite(folder.join("test.db")))
             .await
             .unwrap();
         let worker = WorkerId::new(NOW, &Random::seeded(1));
         store.register_worker(&worker, NOW).await.unwrap();
         for id in ["a", "b", "c"] {
-            let mail = NewDelivery {
+            let delivery = NewDelivery {
                 id: DeliveryId::from_stored(id.to_owned()),
                 kind: DeliveryKind::Test,
                 subscriber: None,
                 address: EmailAddress::parse("ada@example.org").unwrap(),
                 payload: Some("{}".to_owned()),
             };
-            store.enqueue(&mail, NOW).await.unwrap();
+            store.enqueue(&delivery, NOW).await.unwrap();
         }
-        let leased = store.claim_transactional(&worker, 10, NOW).await.unwrap();
-        assert_eq!(leased.len(), 3);
-        let mut ids: Vec<DeliveryId> = leased.into_iter().map(|job| job.id).collect();
+        let claimed = store.claim_transactional(&worker, 10, NOW).await.unwrap();
+        assert_eq!(claimed.len(), 3);
+        let mut ids: Vec<DeliveryId> = claimed.into_iter().map(|it| it.id).collect();
         ids.sort();
         (store, worker, ids)
     }
 
     #[tokio::test]
-    async fn a_commit_whose_answer_was_lost_answers_the_same_again() {
+    async fn repeated_commit_returns_same_result() {
         let folder = tempfile::tempdir().unwrap();
-        let (store, worker, ids) = with_three_leased(folder.path()).await;
+        let (store, worker, ids) = store_with_three_leased(folder.path()).await;
         let first = GroupCommit {
-            intents: to_ada(&ids[..2]),
+            intents: intents(&ids[..2]),
             ..GroupCommit::default()
         };
         let second = GroupCommit {
             updates: vec![delivered(&ids[0])],
-            intents: to_ada(&ids[2..]),
+            intents: intents(&ids[2..]),
             ..GroupCommit::default()
         };
+
         for commit in [first, second] {
-            let wanted: HashSet<DeliveryId> =
-                commit.intents.iter().map(|next| next.id.clone()).collect();
+            let expected: HashSet<DeliveryId> =
+                commit.intents.iter().map(|it| it.id.clone()).collect();
             for _ in 0..2 {
-                let recorded = store.record(&worker, &commit, NOW).await.unwrap();
-                assert_eq!(recorded.may_send, wanted);
+                let result = store.record(&worker, &commit, NOW).await.unwrap();
+                assert_eq!(result.may_send, expected);
             }
         }
+
         let rows = store.deliveries(&Default::default(), None, 10).await;
         let states: Vec<_> = rows
             .unwrap()
@@ -240,20 +249,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_another_worker_holds_is_neither_marked_nor_recorded() {
+    async fn commit_without_lease_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let (store, worker, ids) = with_three_leased(folder.path()).await;
-        let other = WorkerId::new(NOW, &Random::seeded(2));
+        let (store, worker, ids) = store_with_three_leased(folder.path()).await;
+        let other_worker = WorkerId::new(NOW, &Random::seeded(2));
         let commit = GroupCommit {
             updates: vec![delivered(&ids[0])],
-            intents: to_ada(&ids[1..]),
+            intents: intents(&ids[1..]),
             ..GroupCommit::default()
         };
-        let recorded = store.record(&other, &commit, NOW).await.unwrap();
-        assert!(recorded.may_send.is_empty());
+
+        let result = store.record(&other_worker, &commit, NOW).await.unwrap();
+        assert!(result.may_send.is_empty());
+
         store.release_lease(&worker, &ids[1]).await.unwrap();
-        let recorded = store.record(&worker, &commit, NOW).await.unwrap();
-        assert_eq!(recorded.may_send, HashSet::from([ids[2].clone()]));
+        let result = store.record(&worker, &commit, NOW).await.unwrap();
+        assert_eq!(result.may_send, HashSet::from([ids[2].clone()]));
+
         let rows = store
             .deliveries(&Default::default(), None, 10)
             .await

@@ -1,4 +1,4 @@
-//! Taking deliveries up, and giving them back.
+//! Leases: claiming deliveries, releasing them, and reclaiming them from dead workers.
 
 use fail::fail_point;
 use sqlx::any::{AnyArguments, AnyRow};
@@ -8,46 +8,27 @@ use sqlx::{Any, Row};
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::in_doubt::InDoubtPolicy;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
-use crate::domain::email_address::{EmailAddress, EmailAddressError};
+use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::{IssueId, IssueNumber};
-use crate::domain::subscriber::SubscriberId;
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::WriteTx;
-use crate::store::queue::commit::{given_up, outdated, unwanted};
-use crate::store::subscribers::address_change::update_address_sql;
-use crate::store::{Store, StoreError, decode};
+use crate::store::deliveries::sql::{expire_superseded_sql, skip_unwanted_sql, update_address_sql};
+use crate::store::deliveries::types::ClaimedDelivery;
+use crate::store::error::StoreError;
 
-/// A delivery that a process has taken up.
-#[derive(Clone, Debug)]
-pub struct ClaimedDelivery {
-    pub id: DeliveryId,
-    pub kind: DeliveryKind,
-    pub issue: Option<IssueId>,
-    pub issue_number: Option<IssueNumber>,
-    pub subscriber: Option<SubscriberId>,
-    pub address: EmailAddress,
-    /// Tries that were begun before this one.
-    pub attempts: u32,
-    /// How often no reply was read after the final dot.
-    pub lost_replies: u32,
-    pub queued_at: Timestamp,
-    /// Since when it could have been taken up; a place in the queue, if it was never tried.
-    pub due_at: Timestamp,
-    pub payload: Option<String>,
-}
-
-/// A claim is one statement. The two databases differ in one thing: on PostgreSQL
-/// claims that run side by side must pass over each other's rows, or an empty claim
-/// would not mean an empty queue.
+/// Builds the statement that claims due deliveries; a claim is this one statement.
 ///
-/// The order is the index's own. In it PostgreSQL still has what ended before `$5`, and
-/// would have to pass over it each time.
-macro_rules! claim {
-    ($stream:literal, $locking:literal) => {
+/// PostgreSQL adds `FOR UPDATE SKIP LOCKED`, so that an empty result means an empty queue.
+///
+/// Ordered by the columns of the index. PostgreSQL keeps dead entries of finished deliveries in
+/// the index until the next vacuum; the lower bound `$5` of an issue's claim skips them.
+macro_rules! claim_sql {
+    ($filter:literal, $locking:literal) => {
         concat!(
             "UPDATE deliveries SET state = 'leased', lease = $1, at = $2 WHERE id IN (
                 SELECT id FROM deliveries WHERE ",
-            $stream,
+            $filter,
             " AND due_at <= $2 AND lease IS NULL AND address IS NOT NULL
                 ORDER BY issue_id, due_at LIMIT $3",
             $locking,
@@ -59,59 +40,74 @@ macro_rules! claim {
     };
 }
 
-const CLAIM_MAIL: [&str; 2] = [
-    claim!("issue_id IS NULL", ""),
-    claim!("issue_id IS NULL", " FOR UPDATE SKIP LOCKED"),
+const CLAIM_TRANSACTIONAL: [&str; 2] = [
+    claim_sql!("issue_id IS NULL", ""),
+    claim_sql!("issue_id IS NULL", " FOR UPDATE SKIP LOCKED"),
 ];
 const CLAIM_ISSUE: [&str; 2] = [
-    claim!("issue_id = $4 AND due_at >= $5", ""),
-    claim!("issue_id = $4 AND due_at >= $5", " FOR UPDATE SKIP LOCKED"),
+    claim_sql!("issue_id = $4 AND due_at >= $5", ""),
+    claim_sql!("issue_id = $4 AND due_at >= $5", " FOR UPDATE SKIP LOCKED"),
 ];
 
-const GIVE_BACK: &str = "UPDATE deliveries
+const RELEASE_ALL: &str = "UPDATE deliveries
     SET state = CASE WHEN attempts > 0 THEN 'deferred' ELSE 'queued' END, lease = NULL
     WHERE lease = $1 AND state = 'leased'";
-const GIVE_BACK_ONE: &str = "UPDATE deliveries
+const RELEASE: &str = "UPDATE deliveries
     SET state = CASE WHEN attempts > 0 THEN 'deferred' ELSE 'queued' END, lease = NULL
     WHERE id = $2 AND lease = $1 AND state = 'leased'";
-const SET_ASIDE: &str =
+const MARK_CORRUPT: &str =
     "UPDATE deliveries SET state = 'bounced', due_at = NULL, lease = NULL, reply = $2
     WHERE id = $1 AND state = 'leased'";
-// Whoever leaves outcomes behind that could not be written is taken for dead by the others,
-// who know what to do with them.
-const RESIGN: &str = "DELETE FROM workers WHERE id = $1
+
+// Unregisters the worker unless it still has `sending` rows; those are recovered by the failure
+// detector of another worker.
+const UNREGISTER: &str = "DELETE FROM workers WHERE id = $1
     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE lease = $1 AND state = 'sending')";
-const IS_STILL: &str = "DELETE FROM workers WHERE id = $1 AND heartbeat = $2";
-// What the dead one had on a connection may have arrived. `$3` is how many lost replies
-// are too many to send a copy of an issue once more, `$4` any other mail. The lease stays until
-// the statements behind this one have looked whether it is still wanted, and where: this
-// one may wait for whoever leaves, and would not see that they have.
-const DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, at = $2, state = 'deferred', due_at = $2
+// Matches only while the heartbeat has not changed.
+const UNREGISTER_DEAD: &str = "DELETE FROM workers WHERE id = $1 AND heartbeat = $2";
+
+// A worker registers before its first claim, and a worker id is never reused.
+const ORPHANED_LEASES: &str = "SELECT DISTINCT lease FROM deliveries
+    WHERE lease IS NOT NULL AND lease NOT IN (SELECT id FROM workers)";
+
+// Requeues deliveries that a dead worker was sending, until the limit of lost replies ($3 for
+// issues, $4 for other mail). Keeps the lease; the next statements re-check subscriber state with
+// a fresh snapshot, because this one may wait for the row lock of a concurrent unsubscribe and
+// would not see its changes.
+const REQUEUE_SENDING: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, at = $2, state = 'deferred', due_at = $2
     WHERE lease = $1 AND state = 'sending' AND lost_replies + 1 < CASE WHEN kind = 'issue' THEN CAST($3 AS BIGINT) ELSE CAST($4 AS BIGINT) END";
-const DOUBT_UNWANTED: &str = unwanted!("lease = $1");
-const DOUBT_OUTDATED: &str = outdated!("lease = $1");
-const DOUBT_FOLLOWS: &str = update_address_sql!("$2", "lease = $1");
-const LET_GO: &str = "UPDATE deliveries SET lease = NULL WHERE lease = $1 AND state = 'deferred'";
-const HOLD: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'in_doubt', due_at = NULL
+const SKIP_UNWANTED: &str = skip_unwanted_sql!("lease = $1");
+const EXPIRE_SUPERSEDED: &str = expire_superseded_sql!("lease = $1");
+const UPDATE_ADDRESSES: &str = update_address_sql!("$2", "lease = $1");
+const MARK_IN_DOUBT: &str = "UPDATE deliveries SET lost_replies = lost_replies + 1, lease = NULL, at = $2, state = 'in_doubt', due_at = NULL
     WHERE lease = $1 AND state = 'sending'";
+const RELEASE_DEFERRED: &str =
+    "UPDATE deliveries SET lease = NULL WHERE lease = $1 AND state = 'deferred'";
 
 impl Store {
-    /// Takes up to `limit` due mails that belong to no issue.
+    /// Claims up to `limit` due deliveries that belong to no issue.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails; the claim may then have been
+    /// committed.
     pub async fn claim_transactional(
         &self,
         worker: &WorkerId,
         limit: i64,
         now: Timestamp,
     ) -> Result<Vec<ClaimedDelivery>, StoreError> {
-        let claim = sqlx::query(self.backend.select(&CLAIM_MAIL))
-            .bind(worker.to_string())
-            .bind(now.as_millis())
+        let claim = sqlx::query(self.backend.select(&CLAIM_TRANSACTIONAL))
+            .bind(worker)
+            .bind(now)
             .bind(limit);
         self.claim(claim).await
     }
 
-    /// Takes up to `limit` copies of one issue that are due, the first of those that fell
-    /// due at `from` or later.
+    /// Claims up to `limit` due deliveries of an issue, in the order of their due times and
+    /// starting with those that became due at `from`.
+    ///
+    /// # Errors
+    /// As for [`claim_transactional`](Self::claim_transactional).
     pub async fn claim_issue(
         &self,
         worker: &WorkerId,
@@ -121,11 +117,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<ClaimedDelivery>, StoreError> {
         let claim = sqlx::query(self.backend.select(&CLAIM_ISSUE))
-            .bind(worker.to_string())
-            .bind(now.as_millis())
+            .bind(worker)
+            .bind(now)
             .bind(limit)
-            .bind(issue.to_string())
-            .bind(from.as_millis());
+            .bind(issue)
+            .bind(from);
         self.claim(claim).await
     }
 
@@ -133,80 +129,81 @@ impl Store {
         &self,
         claim: Query<'_, Any, AnyArguments>,
     ) -> Result<Vec<ClaimedDelivery>, StoreError> {
-        let mut pen = self.claim_connection().await?;
-        let rows = claim.fetch_all(pen.connection()).await?;
-        pen.release();
+        let mut writer = self.claim_connection().await?;
+        let rows = claim.fetch_all(writer.connection()).await?;
+        writer.release();
         fail_point!("claim-unanswered", |_| Err(StoreError::ack_lost()));
-        let mut jobs = Vec::with_capacity(rows.len());
+        let mut deliveries = Vec::with_capacity(rows.len());
         for row in &rows {
-            match leased(row) {
-                Ok(job) => jobs.push(job),
+            match claimed_delivery(row) {
+                Ok(delivery) => deliveries.push(delivery),
                 Err(error) => self.mark_corrupt(row, &error).await?,
             }
         }
-        Ok(jobs)
+        Ok(deliveries)
     }
 
-    /// A damaged row must not stand in the way of all others.
+    /// Bounces a delivery that cannot be parsed, so that it does not fail every claim.
     async fn mark_corrupt(&self, row: &AnyRow, error: &StoreError) -> Result<(), StoreError> {
-        let id: String = row.try_get("id")?;
-        tracing::error!(delivery = %id, "a delivery is damaged and cannot be sent");
-        self.execute_write(SET_ASIDE, |update| {
-            update.bind(id.clone()).bind(error.to_string())
+        let id: DeliveryId = row.try_get("id")?;
+        tracing::error!(delivery.id = %id, "delivery contains an invalid value and is bounced");
+        self.execute_write(MARK_CORRUPT, |update| {
+            update.bind(&id).bind(error.to_string())
         })
         .await?;
         Ok(())
     }
 
-    /// Puts one delivery back that was taken up and not begun.
+    /// Returns a leased delivery to the queue.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
     pub async fn release_lease(
         &self,
         worker: &WorkerId,
         delivery: &DeliveryId,
     ) -> Result<(), StoreError> {
-        self.execute_write(GIVE_BACK_ONE, |update| {
-            update.bind(worker.to_string()).bind(delivery.to_string())
-        })
-        .await?;
+        self.execute_write(RELEASE, |update| update.bind(worker).bind(delivery))
+            .await?;
         Ok(())
     }
 
-    /// The orderly end of a process: all it had not begun goes back.
+    /// Releases all leases of a worker that shuts down, and unregisters it unless it still has
+    /// deliveries in state `sending`.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails.
     pub async fn shutdown_worker(&self, worker: &WorkerId) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await?;
-        // A claim may still be at work in the database; what it takes up then is taken up
-        // again as what nobody owns.
-        sqlx::query(GIVE_BACK)
-            .bind(worker.to_string())
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query(RESIGN)
-            .bind(worker.to_string())
-            .execute(&mut *tx)
-            .await?;
+        // A claim may still be running in the database. Its leases are orphaned then, and
+        // `reclaim_orphans` finds them.
+        for statement in [RELEASE_ALL, UNREGISTER] {
+            let query = sqlx::query(statement).bind(worker);
+            query.execute(&mut *tx).await?;
+        }
         fail_point!("resigning");
         tx.commit().await?;
         fail_point!("resigned");
         Ok(())
     }
 
-    /// Takes up what a dead process had leased, unless its heart beat meanwhile: `beat`
-    /// is the count at which it was seen standing still. What it was sending is in
-    /// doubt, and `policy` says what becomes of it.
+    /// Unregisters a dead worker and resolves its leases; `policy` decides about the deliveries
+    /// that it was sending.
+    ///
+    /// Returns false and does nothing if the worker's counter is no longer `heartbeat`.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails.
     pub async fn reclaim_leases(
         &self,
         dead: &WorkerId,
-        beat: i64,
+        heartbeat: i64,
         policy: InDoubtPolicy,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin_write().await?;
-        let ended = sqlx::query(IS_STILL)
-            .bind(dead.to_string())
-            .bind(beat)
-            .execute(&mut *tx)
-            .await?;
-        if ended.rows_affected() == 0 {
+        let delete = sqlx::query(UNREGISTER_DEAD).bind(dead).bind(heartbeat);
+        if delete.execute(&mut *tx).await?.rows_affected() == 0 {
             return Ok(false);
         }
         resolve_leases(&mut tx, &dead.to_string(), policy, now).await?;
@@ -215,97 +212,109 @@ impl Store {
         fail_point!("taken-up");
         Ok(true)
     }
+
+    /// Resolves leases whose worker is not registered, as [`reclaim_leases`](Self::reclaim_leases)
+    /// does. Returns the number of those workers.
+    ///
+    /// A claim that was still running in the database when its worker was unregistered leaves
+    /// such leases.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails.
+    pub async fn reclaim_orphans(
+        &self,
+        policy: InDoubtPolicy,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let query = sqlx::query_scalar(ORPHANED_LEASES);
+        let leases: Vec<String> = query.fetch_all(&self.pool).await?;
+        for lease in &leases {
+            let mut tx = self.begin_write().await?;
+            resolve_leases(&mut tx, lease, policy, now).await?;
+            tx.commit().await?;
+        }
+        Ok(leases.len())
+    }
 }
 
-/// What nobody works on any more is in doubt, or goes back.
-pub(crate) async fn resolve_leases(
+/// Releases the deliveries under a lease; those in state `sending` are requeued or in doubt.
+async fn resolve_leases(
     tx: &mut WriteTx,
     lease: &str,
     policy: InDoubtPolicy,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(DOUBT)
-        .bind(lease.to_owned())
-        .bind(now.as_millis())
+    sqlx::query(REQUEUE_SENDING)
+        .bind(lease)
+        .bind(now)
         .bind(i64::from(policy.max_lost_replies(DeliveryKind::Issue)))
         .bind(i64::from(
             policy.max_lost_replies(DeliveryKind::Confirmation),
         ))
         .execute(&mut **tx)
         .await?;
-    for statement in [DOUBT_UNWANTED, DOUBT_OUTDATED, DOUBT_FOLLOWS, HOLD] {
-        sqlx::query(statement)
-            .bind(lease.to_owned())
-            .bind(now.as_millis())
-            .execute(&mut **tx)
-            .await?;
+    for statement in [
+        SKIP_UNWANTED,
+        EXPIRE_SUPERSEDED,
+        UPDATE_ADDRESSES,
+        MARK_IN_DOUBT,
+    ] {
+        let update = sqlx::query(statement).bind(lease).bind(now);
+        update.execute(&mut **tx).await?;
     }
-    for statement in [LET_GO, GIVE_BACK] {
-        sqlx::query(statement)
-            .bind(lease.to_owned())
-            .execute(&mut **tx)
-            .await?;
+    for statement in [RELEASE_DEFERRED, RELEASE_ALL] {
+        let update = sqlx::query(statement).bind(lease);
+        update.execute(&mut **tx).await?;
     }
     Ok(())
 }
 
-/// Marked is only what is stored as it would be sent.
-fn as_stored(text: &str) -> Result<EmailAddress, EmailAddressError> {
-    let address = EmailAddress::parse(text)?;
-    if address.to_string() == text {
-        Ok(address)
-    } else {
-        Err(EmailAddressError::Malformed)
+fn claimed_delivery(row: &AnyRow) -> Result<ClaimedDelivery, StoreError> {
+    let address: EmailAddress = row.try_get("address")?;
+    // A send intent is compared with the stored text, which must therefore be canonical.
+    let stored: &str = row.try_get("address")?;
+    if address.to_string() != stored {
+        return Err(StoreError::Corrupt {
+            what: "address",
+            value: stored.to_owned(),
+        });
     }
-}
-
-fn leased(row: &AnyRow) -> Result<ClaimedDelivery, StoreError> {
-    let count = |name: &str| {
-        row.try_get::<i64, _>(name)
-            .map(|n| u32::try_from(n).unwrap_or(u32::MAX))
+    let count = |column: &str| {
+        row.try_get::<i64, _>(column)
+            .map(|count| u32::try_from(count).unwrap_or(u32::MAX))
     };
-    let parsed = |name: &str| row.try_get::<Option<String>, _>(name);
+    let number: Option<i64> = row.try_get("number")?;
     Ok(ClaimedDelivery {
-        id: DeliveryId::from_stored(row.try_get("id")?),
-        kind: decode(
-            "kind of delivery",
-            row.try_get("kind")?,
-            DeliveryKind::parse,
-        )?,
-        issue: parsed("issue_id")?
-            .map(|id| decode("issue id", id, IssueId::parse))
-            .transpose()?,
-        issue_number: row
-            .try_get::<Option<i64>, _>("number")?
-            .and_then(|number| IssueNumber::new(number).ok()),
-        subscriber: parsed("subscriber_id")?
-            .map(|id| decode("subscriber id", id, SubscriberId::parse))
-            .transpose()?,
-        address: decode("address", row.try_get("address")?, as_stored)?,
+        id: row.try_get("id")?,
+        kind: row.try_get("kind")?,
+        issue: row.try_get("issue_id")?,
+        issue_number: number.and_then(|number| IssueNumber::new(number).ok()),
+        subscriber: row.try_get("subscriber_id")?,
+        address,
         attempts: count("attempts")?,
         lost_replies: count("lost_replies")?,
-        queued_at: Timestamp::from_millis(row.try_get("queued_at")?),
-        due_at: Timestamp::from_millis(row.try_get("due_at")?),
+        queued_at: row.try_get("queued_at")?,
+        due_at: row.try_get("due_at")?,
         payload: row.try_get("payload")?,
     })
 }
 
 #[cfg(test)]
 pub(crate) fn statements(backend: crate::store::db::backend::Backend) -> Vec<&'static str> {
-    let index = usize::from(backend == crate::store::db::backend::Backend::Postgres);
     vec![
-        CLAIM_MAIL[index],
-        CLAIM_ISSUE[index],
-        GIVE_BACK,
-        GIVE_BACK_ONE,
-        SET_ASIDE,
-        RESIGN,
-        IS_STILL,
-        DOUBT,
-        DOUBT_UNWANTED,
-        DOUBT_OUTDATED,
-        DOUBT_FOLLOWS,
-        LET_GO,
-        HOLD,
+        backend.select(&CLAIM_TRANSACTIONAL),
+        backend.select(&CLAIM_ISSUE),
+        RELEASE_ALL,
+        RELEASE,
+        MARK_CORRUPT,
+        UNREGISTER,
+        UNREGISTER_DEAD,
+        ORPHANED_LEASES,
+        REQUEUE_SENDING,
+        SKIP_UNWANTED,
+        EXPIRE_SUPERSEDED,
+        UPDATE_ADDRESSES,
+        MARK_IN_DOUBT,
+        RELEASE_DEFERRED,
     ]
 }

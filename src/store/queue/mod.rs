@@ -3,5 +3,4 @@
 pub(crate) mod commit;
 pub(crate) mod commit_rows;
 pub(crate) mod lease;
-pub(crate) mod orphans;
 pub(crate) mod workers;

@@ -9,14 +9,18 @@ use crate::domain::delivery::DeliveryId;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::db::batch;
+use crate::store::db::connect::Store;
+use crate::store::db::locks::RECIPIENTS_LOCK;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::deliveries::insert;
-use crate::store::issues::freeze::RECIPIENTS_LOCK;
+use crate::store::deliveries::enqueue::insert;
+use crate::store::deliveries::sql::update_address_sql;
+use crate::store::deliveries::types::NewDelivery;
+use crate::store::error::StoreError;
 use crate::store::subscribers::state_log;
 use crate::store::subscribers::status::CLEAR_ERASED;
 use crate::store::subscribers::suppression::{delete_soft_bounces, skip_all_deliveries};
 use crate::store::subscribers::types::SUBSCRIBER_BY_KEY;
-use crate::store::{NewDelivery, Store, StoreError, Subscriber};
+use crate::store::subscribers::types::Subscriber;
 
 /// A change to a new address that the subscriber has confirmed.
 #[derive(Clone, Debug)]
@@ -44,26 +48,6 @@ const CHANGE_ADDRESS: &str = "UPDATE subscribers
 /// update waits for the row lock of a concurrent commit and then sees its result.
 const REDIRECT: &str = "UPDATE deliveries SET address = CASE WHEN state = 'sending' THEN address ELSE $2 END
     WHERE subscriber_id = $1 AND kind = 'issue' AND state IN ('queued', 'leased', 'deferred', 'sending')";
-
-/// SQL that sets open issue deliveries to their subscriber's current address.
-///
-/// For deliveries that will be attempted again: the address may have changed while they were
-/// being sent. `$at` is the parameter of the time, `$condition` selects the deliveries.
-macro_rules! update_address_sql {
-    ($at:literal, $condition:literal) => {
-        concat!(
-            "UPDATE deliveries SET at = ",
-            $at,
-            ", address = (SELECT s.address FROM subscribers s WHERE s.id = deliveries.subscriber_id)
-            WHERE ",
-            $condition,
-            " AND state IN ('queued', 'deferred') AND kind = 'issue' AND id = issue_id || ':' || subscriber_id
-              AND EXISTS (SELECT 1 FROM subscribers s
-                WHERE s.id = deliveries.subscriber_id AND s.address <> deliveries.address)"
-        )
-    };
-}
-pub(crate) use update_address_sql;
 
 fn update_addresses_sql(count: usize) -> String {
     format!(

@@ -10,10 +10,12 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
 use crate::store::db::backend::Backend;
 use crate::store::db::batch;
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::deliveries;
+use crate::store::deliveries::enqueue;
+use crate::store::deliveries::types::NewDelivery;
+use crate::store::error::StoreError;
 use crate::store::subscribers::state_log::StateChanges;
-use crate::store::{NewDelivery, Store, StoreError};
 
 /// A subscriber to import.
 #[derive(Clone, Debug)]
@@ -292,7 +294,7 @@ async fn insert_all(
                 payload: None,
             })
             .collect();
-        deliveries::insert(tx, &messages, now).await?;
+        enqueue::insert(tx, &messages, now).await?;
     }
     Ok(inserted.len() as u64)
 }

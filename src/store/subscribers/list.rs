@@ -7,10 +7,11 @@ use sqlx::{AssertSqlSafe, FromRow, Row};
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::db::batch;
+use crate::store::db::connect::Store;
+use crate::store::error::StoreError;
 use crate::store::subscribers::filter::{
     COLUMNS, Cursor, FilterQuery, PageDirection, SortKey, SubscriberFilter,
 };
-use crate::store::{Store, StoreError};
 
 /// A row of the subscriber list.
 ///

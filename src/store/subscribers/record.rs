@@ -11,9 +11,11 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::issue::IssueId;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::db::batch;
-use crate::store::deliveries::filter::delivery_row;
+use crate::store::db::connect::Store;
+use crate::store::deliveries::list::DeliveryRow;
+use crate::store::error::StoreError;
+use crate::store::subscribers::types::Subscriber;
 use crate::store::subscribers::types::{SUBSCRIBER_BY_ID, SUBSCRIBER_BY_KEY};
-use crate::store::{DeliveryRow, Store, StoreError, Subscriber};
 
 /// A subscriber with the consent record and the reason of a suppression.
 ///
@@ -148,13 +150,11 @@ impl Store {
         after: Option<&str>,
         limit: i64,
     ) -> Result<Vec<DeliveryRow>, StoreError> {
-        let rows = sqlx::query(DELIVERIES)
+        let query = sqlx::query_as(DELIVERIES)
             .bind(subscriber)
             .bind(after)
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(delivery_row).collect()
+            .bind(limit);
+        Ok(query.fetch_all(&self.pool).await?)
     }
 
     /// Returns each subscriber's newest delivery of the last `issues` issues.

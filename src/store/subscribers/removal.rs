@@ -5,12 +5,13 @@ use sqlx::AssertSqlSafe;
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::db::batch;
+use crate::store::db::connect::Store;
+use crate::store::db::locks::RECIPIENTS_LOCK;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::deliveries;
-use crate::store::issues::freeze::RECIPIENTS_LOCK;
+use crate::store::deliveries::sql::skip_sql;
+use crate::store::error::StoreError;
 use crate::store::subscribers::state_log::StateChanges;
 use crate::store::subscribers::suppression::delete_soft_bounces;
-use crate::store::{Store, StoreError};
 
 /// A subscriber to unsubscribe.
 #[derive(Clone, Debug)]
@@ -45,9 +46,9 @@ fn unsubscribe_sql(count: usize) -> String {
 const ATTRIBUTE_UNSUBSCRIBE: &str = "UPDATE deliveries SET unsubscribed_at = $2 WHERE id = (SELECT id FROM deliveries
     WHERE subscriber_id = $1 AND kind = 'issue' AND state = 'delivered' ORDER BY queued_at DESC LIMIT 1)";
 
-const SKIP: &str = deliveries::skip!("$1", "subscriber_id IN ($ids)");
+const SKIP: &str = skip_sql!("$1", "subscriber_id IN ($ids)");
 
-fn skip_sql(count: usize) -> String {
+fn skip_deliveries_sql(count: usize) -> String {
     SKIP.replace("$ids", &batch::placeholders(2, count))
 }
 
@@ -211,7 +212,7 @@ async fn skip_deliveries(
     subscribers: &[SubscriberId],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let update = sqlx::query(AssertSqlSafe(skip_sql(subscribers.len()))).bind(now);
+    let update = sqlx::query(AssertSqlSafe(skip_deliveries_sql(subscribers.len()))).bind(now);
     subscribers
         .iter()
         .fold(update, |query, id| query.bind(id))
@@ -225,7 +226,7 @@ pub(crate) fn statements() -> Vec<String> {
     vec![
         unsubscribe_sql(10),
         ATTRIBUTE_UNSUBSCRIBE.to_owned(),
-        skip_sql(10),
+        skip_deliveries_sql(10),
         anonymize_deliveries_sql(10),
         insert_erased_sql(10),
         delete_sql(10),

@@ -12,14 +12,17 @@ use crate::domain::delivery::{DeliveryId, DeliveryKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
 use crate::store::db::batch::{self, SizedStatement};
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::deliveries;
+use crate::store::deliveries::enqueue;
+use crate::store::deliveries::types::NewDelivery;
+use crate::store::error::StoreError;
 use crate::store::subscribers::signup_limits::{
     RateWindows, RecentMails, recent_mails, record_mails,
 };
 use crate::store::subscribers::state_log::StateChanges;
+use crate::store::subscribers::types::Subscriber;
 use crate::store::subscribers::types::select_subscriber_sql;
-use crate::store::{NewDelivery, Store, StoreError, Subscriber};
 
 /// The proof that a subscriber requested the newsletter.
 #[derive(Clone, Debug, Default)]
@@ -144,7 +147,7 @@ impl Store {
                 }
                 kinds.push(kind);
             }
-            enqueue(&mut tx, messages, now).await?;
+            enqueue_messages(&mut tx, messages, now).await?;
             tx.commit().await?;
             Ok(kinds)
         })
@@ -177,7 +180,7 @@ impl Store {
                 let recent = recent.get(mailbox).copied().unwrap_or_default();
                 if let Some(kind) = select_email(Some(SubscriberState::Pending), recent) {
                     let message = ids.new_delivery(kind, subscriber.id, &subscriber.address);
-                    enqueue(&mut tx, vec![(mailbox, message)], now).await?;
+                    enqueue_messages(&mut tx, vec![(mailbox, message)], now).await?;
                     enqueued += 1;
                 }
             }
@@ -214,7 +217,9 @@ async fn known_subscribers(
     let query = requests.iter().fold(sqlx::query(sql), |query, request| {
         query.bind(request.address.key())
     });
-    let rows = batch::pad(query, padding).fetch_all(&mut **tx).await?;
+    let rows = batch::bind_nulls(query, padding)
+        .fetch_all(&mut **tx)
+        .await?;
     rows.iter()
         .map(|row| {
             let known = Subscriber::from_row(row)?;
@@ -277,7 +282,7 @@ async fn insert_pending(
             .bind(&request.consent.ip)
             .bind(&request.consent.form_version);
     }
-    batch::pad(query, 8 * padding)
+    batch::bind_nulls(query, 8 * padding)
         .bind(now)
         .bind(now)
         .bind(now)
@@ -289,7 +294,7 @@ async fn insert_pending(
 }
 
 /// Enqueues messages and records them under the HMACs of their mailboxes.
-async fn enqueue(
+async fn enqueue_messages(
     tx: &mut WriteTx,
     messages: Vec<(&str, NewDelivery)>,
     now: Timestamp,
@@ -300,7 +305,7 @@ async fn enqueue(
     let (macs, messages): (Vec<&str>, Vec<NewDelivery>) = messages.into_iter().unzip();
     let ids = messages.iter().map(|message| message.id.to_string());
     record_mails(tx, &ids.zip(macs).collect::<Vec<_>>(), now).await?;
-    deliveries::insert(tx, &messages, now).await
+    enqueue::insert(tx, &messages, now).await
 }
 
 #[cfg(test)]

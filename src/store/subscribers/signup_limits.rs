@@ -10,9 +10,11 @@ use sqlx::FromRow;
 
 use crate::domain::clock::Timestamp;
 use crate::store::db::batch::{self, SizedStatement};
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::deliveries;
-use crate::store::{NewDelivery, Store, StoreError};
+use crate::store::deliveries::enqueue;
+use crate::store::deliveries::types::NewDelivery;
+use crate::store::error::StoreError;
 
 /// The start of the short window, the start of the day-long window, and the current time.
 ///
@@ -92,7 +94,7 @@ impl Store {
                 let row = (format!("{}:{index}", message.id), limit.mac.as_str());
                 record_mails(&mut tx, &[row], now).await?;
             }
-            deliveries::insert(&mut tx, slice::from_ref(message), now).await?;
+            enqueue::insert(&mut tx, slice::from_ref(message), now).await?;
             tx.commit().await?;
             Ok(true)
         })
@@ -120,7 +122,9 @@ pub(crate) async fn recent_mails(
     let query = mailbox_macs
         .iter()
         .fold(query, |query, mac| query.bind(*mac));
-    let rows = batch::pad(query, padding).fetch_all(&mut **tx).await?;
+    let rows = batch::bind_nulls(query, padding)
+        .fetch_all(&mut **tx)
+        .await?;
     rows.iter()
         .map(|row| {
             let (mac, in_short, in_day) = FromRow::from_row(row)?;
@@ -140,7 +144,7 @@ pub(crate) async fn record_mails(
     for (id, mac) in mails {
         query = query.bind(id).bind(*mac);
     }
-    batch::pad(query, 2 * padding)
+    batch::bind_nulls(query, 2 * padding)
         .bind(now)
         .execute(&mut **tx)
         .await?;

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::SubscriberState;
 use crate::domain::subscriber::growth::{DAY, DailyChange};
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::{Store, StoreError};
+use crate::store::error::StoreError;
 
 /// Stored instead of a state for an address that is not in the table of subscribers.
 const ABSENT: &str = "absent";

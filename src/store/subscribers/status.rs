@@ -2,11 +2,13 @@
 
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::store::db::connect::Store;
+use crate::store::db::locks::RECIPIENTS_LOCK;
 use crate::store::db::transaction::with_retry;
-use crate::store::deliveries::skip;
-use crate::store::issues::freeze::RECIPIENTS_LOCK;
+use crate::store::deliveries::sql::skip_sql;
+use crate::store::error::StoreError;
 use crate::store::subscribers::state_log;
-use crate::store::{Store, StoreError, Subscriber};
+use crate::store::subscribers::types::Subscriber;
 
 const CONFIRM: &str =
     "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $3,
@@ -20,7 +22,7 @@ const CLEAR_UNSUBSCRIBE: &str = "UPDATE deliveries SET unsubscribed_at = NULL WH
     AND unsubscribed_at = (SELECT state_at FROM subscribers WHERE id = $1 AND state = 'unsubscribed')";
 const PAUSE: &str =
     "UPDATE subscribers SET paused_until = $2 WHERE id = $1 AND state = 'confirmed'";
-const SKIP_ISSUES: &str = skip!("$2", "subscriber_id = $1 AND kind = 'issue'");
+const SKIP_ISSUES: &str = skip_sql!("$2", "subscriber_id = $1 AND kind = 'issue'");
 /// Allows imports to add an address again that was erased.
 pub(crate) const CLEAR_ERASED: &str = "DELETE FROM erased_addresses WHERE address_mac = $1";
 

@@ -4,10 +4,13 @@ use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::delivery::soft_bounce::SoftBounce;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
+use crate::store::db::connect::Store;
+use crate::store::db::locks::SUPPRESSION_LOCK;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::deliveries::skip;
+use crate::store::deliveries::sql::skip_sql;
+use crate::store::deliveries::types::DeliveryUpdate;
+use crate::store::error::StoreError;
 use crate::store::subscribers::state_log;
-use crate::store::{DeliveryUpdate, Store, StoreError};
 
 /// Suppresses the subscriber, unless the delivery went to an address that they have since
 /// replaced.
@@ -17,7 +20,7 @@ const SUPPRESS: &str = "UPDATE subscribers
       AND address = COALESCE((SELECT address FROM deliveries WHERE id = $4), address) RETURNING former_state";
 const BOUNCE_DEFERRED: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
     WHERE id = $1 AND state = 'deferred'";
-const SKIP_ALL: &str = skip!("$2", "subscriber_id = $1");
+const SKIP_ALL: &str = skip_sql!("$2", "subscriber_id = $1");
 /// Restores the state before the suppression: `confirmed` only if the subscriber was
 /// confirmed then, otherwise `pending`.
 const LIFT: &str =
@@ -25,13 +28,6 @@ const LIFT: &str =
     state = CASE WHEN confirmed_at IS NOT NULL AND COALESCE(former_state, 'confirmed') = 'confirmed'
         THEN 'confirmed' ELSE 'pending' END
     WHERE id = $1 AND state = 'suppressed' RETURNING state";
-
-/// Row lock taken last by suppression and freeze.
-///
-/// Serializes the two, so that the later one sees the other's rows. Suppression cannot take
-/// `RECIPIENTS_LOCK`: its holders wait for deliveries whose results are being committed, so
-/// that would be a deadlock.
-pub(crate) const SUPPRESSION_LOCK: &str = "INSERT INTO metadata (name, value) VALUES ('suppressing', '') ON CONFLICT (name) DO UPDATE SET value = ''";
 
 /// The conflict clause counts several attempts of one delivery once.
 const INSERT_SOFT_BOUNCE: &str =
@@ -186,7 +182,6 @@ pub(crate) const STATEMENTS: &[&str] = &[
     BOUNCE_DEFERRED,
     SKIP_ALL,
     LIFT,
-    SUPPRESSION_LOCK,
     INSERT_SOFT_BOUNCE,
     DELETE_DISPROVED,
     SOFT_BOUNCE_COUNT,

@@ -40,10 +40,7 @@ async fn who_moves_while_an_issue_is_frozen_gets_it_where_they_are() {
          SELECT '{}', 'issue', '{}', id, address, 'queued', 0, 0, 0, 0, 0 FROM subscribers",
         pair.delivery, pair.issue
     );
-    let freezing = [
-        crate::store::issues::freeze::RECIPIENTS_LOCK.to_owned(),
-        copy,
-    ];
+    let freezing = [crate::store::db::locks::RECIPIENTS_LOCK.to_owned(), copy];
     let tx = pair.execute_uncommitted(&freezing).await;
     assert!(
         pair.run_before_commit(tx, moves(pair.other_store.clone()))

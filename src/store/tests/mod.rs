@@ -38,16 +38,17 @@ pub(crate) fn statements(backend: Backend) -> Vec<String> {
         crate::store::admin::audit::STATEMENTS,
         crate::store::admin::credentials::STATEMENTS,
         crate::store::content::clicks::STATEMENTS,
-        crate::store::deliveries::STATEMENTS,
-        crate::store::deliveries::filter::STATEMENTS,
+        crate::store::db::locks::STATEMENTS,
+        crate::store::deliveries::enqueue::STATEMENTS,
+        crate::store::deliveries::list::FILTERED_STATEMENTS,
         crate::store::admin::setup_status::STATEMENTS,
         crate::store::issues::drafts::STATEMENTS,
         crate::store::admin::metadata::STATEMENTS,
         crate::store::content::feeds::STATEMENTS,
         crate::store::issues::freeze::STATEMENTS,
-        crate::store::queue::orphans::STATEMENTS,
         crate::store::issues::state::STATEMENTS,
-        crate::store::issues::STATEMENTS,
+        crate::store::issues::list::STATEMENTS,
+        &[crate::store::issues::list::FIRST_DUE],
         crate::store::issues::policy_rejections::STATEMENTS,
         crate::store::content::posts::STATEMENTS,
         crate::store::issues::fanout::STATEMENTS,
@@ -68,7 +69,7 @@ pub(crate) fn statements(backend: Backend) -> Vec<String> {
     ];
     let made = [
         crate::store::queue::commit_rows::statements(backend),
-        crate::store::deliveries::statements(backend),
+        crate::store::deliveries::enqueue::statements(backend),
         crate::store::subscribers::signup::statements(backend),
         crate::store::subscribers::signup_limits::statements(backend),
         crate::store::queue::commit::statements(),
@@ -130,7 +131,7 @@ async fn the_desk_looks_issues_up_in_an_index() {
         .iter()
         .chain(crate::store::issues::counts::STATEMENTS)
         .chain(crate::store::admin::setup_status::STATEMENTS)
-        .chain(&[crate::store::deliveries::REMAINING_COUNT])
+        .chain(&[crate::store::deliveries::enqueue::COUNT_REMAINING])
         .filter(|statement| statement.contains("deliveries") || statement.contains("issues"))
     {
         let plan = format!("EXPLAIN QUERY PLAN {statement}");

@@ -8,8 +8,8 @@ use crate::domain::delivery::in_doubt::InDoubtPolicy;
 use crate::domain::ids::IssueId;
 use crate::domain::issue::IssueState;
 use crate::domain::random::Random;
-use crate::store::issues::freeze::RECIPIENTS_LOCK;
-use crate::store::subscribers::suppression::SUPPRESSION_LOCK;
+use crate::store::db::locks::RECIPIENTS_LOCK;
+use crate::store::db::locks::SUPPRESSION_LOCK;
 use crate::store::tests::two_workers::{NOW, TwoWorkers};
 use crate::store::{DeliveryUpdate, FreezeOutcome, GroupCommit, Unsubscribe};
 

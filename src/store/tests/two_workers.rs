@@ -182,10 +182,7 @@ impl TwoWorkers {
             "UPDATE subscribers SET state = 'unsubscribed' WHERE id = '{}'",
             self.subscriber
         );
-        vec![
-            crate::store::issues::freeze::RECIPIENTS_LOCK.to_owned(),
-            left,
-        ]
+        vec![crate::store::db::locks::RECIPIENTS_LOCK.to_owned(), left]
     }
 
     /// The other process does `work`, as far as it gets, before `tx` is committed.
