@@ -10,9 +10,9 @@ use crate::store::db::codec::text_column;
 /// What an account may do in the admin UI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Everything, including settings, accounts and API tokens.
+    /// All pages, including settings, accounts, API tokens and the audit log.
     Admin,
-    /// Everything about issues, subscribers and feeds.
+    /// All pages except those.
     Editor,
 }
 
