@@ -183,7 +183,7 @@ impl Store {
     }
 }
 
-/// Returns the state that an import gives a new subscriber.
+/// Returns the state of a subscriber that an import inserts.
 const fn initial_state(as_pending: bool) -> SubscriberState {
     if as_pending {
         SubscriberState::Pending
