@@ -1,4 +1,4 @@
-//! What the triggers keep, beside what counting every copy gives.
+//! The delivery counts of the triggers equal a count of the deliveries.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,23 +19,25 @@ use crate::store::{
     DeliveryUpdate, Erase, FreezeOutcome, GroupCommit, SendIntent, Store, StoreError, Unsubscribe,
 };
 
-const COPIES: &str = "SELECT id, state, lease, address FROM deliveries WHERE issue_id IS NOT NULL";
-const PARTS: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM issue_counts";
-const READERS: usize = 12;
+const DELIVERIES: &str =
+    "SELECT id, state, lease, address FROM deliveries WHERE issue_id IS NOT NULL";
+const COUNT_ROWS: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM issue_counts";
+const SUBSCRIBERS: usize = 12;
 const STEPS: usize = 120;
 
 impl Store {
-    /// How an issue's recipients are accounted for, as everybody is told and as every copy
-    /// says.
-    pub async fn tally(&self, issue: &IssueId) -> Result<DeliveryCounts, StoreError> {
+    /// Returns the counts of an issue after comparing them with its deliveries.
+    pub async fn verified_counts(&self, issue: &IssueId) -> Result<DeliveryCounts, StoreError> {
         let row = self.issue_by_id(issue).await?.expect("an issue");
         let mut counted = DeliveryCounts::default();
-        let copies =
-            sqlx::query("SELECT state FROM deliveries WHERE issue_id = $1").bind(issue.to_string());
-        for copy in copies.fetch_all(&self.pool).await? {
-            let state: String = copy.try_get("state")?;
+        let states: Vec<DeliveryState> =
+            sqlx::query_scalar("SELECT state FROM deliveries WHERE issue_id = $1")
+                .bind(issue)
+                .fetch_all(&self.pool)
+                .await?;
+        for state in states {
             use DeliveryState::*;
-            *match DeliveryState::parse(&state).unwrap() {
+            *match state {
                 Queued | Leased | Sending => &mut counted.queued,
                 Deferred => &mut counted.deferred,
                 Delivered => &mut counted.delivered,
@@ -50,23 +52,23 @@ impl Store {
     }
 }
 
-/// Two processes that do whatever chance says.
-struct Chance {
-    pair: TwoWorkers,
+/// Two workers that execute random operations.
+struct RandomOperations {
+    workers: TwoWorkers,
     random: Random,
     issues: Vec<IssueId>,
     now: Timestamp,
 }
 
-impl Chance {
-    fn below(&self, most: usize) -> usize {
-        usize::from(u16::from_le_bytes(self.random.bytes())) % most
+impl RandomOperations {
+    fn below(&self, limit: usize) -> usize {
+        usize::from(u16::from_le_bytes(self.random.bytes())) % limit
     }
 
-    fn store(&self) -> (&Store, WorkerId) {
+    fn worker(&self) -> (&Store, WorkerId) {
         match self.below(2) {
-            0 => (&self.pair.store, self.pair.worker),
-            _ => (&self.pair.other_store, self.pair.other_worker),
+            0 => (&self.workers.store, self.workers.worker),
+            _ => (&self.workers.other_store, self.workers.other_worker),
         }
     }
 
@@ -74,37 +76,33 @@ impl Chance {
         self.issues[self.below(self.issues.len())]
     }
 
-    async fn reader(&self) -> Option<SubscriberId> {
-        let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM subscribers ORDER BY id")
-            .fetch_all(&self.pair.store.pool)
-            .await
-            .unwrap();
-        let id = ids.get(self.below(READERS))?;
-        Some(SubscriberId::parse(id).unwrap())
+    async fn subscriber(&self) -> Option<SubscriberId> {
+        let query = sqlx::query_scalar("SELECT id FROM subscribers ORDER BY id");
+        let ids: Vec<SubscriberId> = query.fetch_all(&self.workers.store.pool).await.unwrap();
+        ids.get(self.below(SUBSCRIBERS)).copied()
     }
 
-    /// What this worker has, by state.
-    async fn held(&self, worker: WorkerId) -> HashMap<String, Vec<(DeliveryId, Option<String>)>> {
-        let mut held: HashMap<String, Vec<_>> = HashMap::new();
-        for row in sqlx::query(COPIES)
-            .fetch_all(&self.pair.store.pool)
-            .await
-            .unwrap()
-        {
-            let lease: Option<String> = row.try_get("lease").unwrap();
-            if lease == Some(worker.to_string()) {
-                let copies = held.entry(row.try_get("state").unwrap()).or_default();
-                let id = DeliveryId::from_stored(row.try_get("id").unwrap());
-                copies.push((id, row.try_get("address").unwrap()));
+    /// Returns the deliveries that a worker has leased, with their addresses, by state.
+    async fn leased(
+        &self,
+        worker: WorkerId,
+    ) -> HashMap<DeliveryState, Vec<(DeliveryId, Option<String>)>> {
+        let rows = sqlx::query(DELIVERIES).fetch_all(&self.workers.store.pool);
+        let mut leased: HashMap<DeliveryState, Vec<_>> = HashMap::new();
+        for row in rows.await.unwrap() {
+            let lease: Option<WorkerId> = row.try_get("lease").unwrap();
+            if lease == Some(worker) {
+                let deliveries = leased.entry(row.try_get("state").unwrap()).or_default();
+                deliveries.push((row.try_get("id").unwrap(), row.try_get("address").unwrap()));
             }
         }
-        held
+        leased
     }
 
-    fn outcome(&self, id: &DeliveryId) -> DeliveryUpdate {
+    fn update(&self, id: &DeliveryId) -> DeliveryUpdate {
         use DeliveryState::{Bounced, Deferred, Delivered, InDoubt};
         let state = [Delivered, Delivered, Bounced, Deferred, InDoubt][self.below(5)];
-        let reader = id.to_string().split(':').nth(1).map(SubscriberId::parse);
+        let subscriber = id.to_string().split(':').nth(1).map(SubscriberId::parse);
         DeliveryUpdate {
             id: id.clone(),
             state,
@@ -112,7 +110,7 @@ impl Chance {
             reply: "250 or another".to_owned(),
             charged: self.below(4) > 0,
             lost_reply: self.below(4) == 0,
-            suppress: reader
+            suppress: subscriber
                 .and_then(Result::ok)
                 .filter(|_| state == Bounced && self.below(3) == 0),
             soft_bounce: None,
@@ -120,17 +118,20 @@ impl Chance {
     }
 
     async fn commit(&self) {
-        let (store, worker) = self.store();
-        let mut held = self.held(worker).await;
-        let sending = held.remove("sending").unwrap_or_default();
-        let outcomes: Vec<DeliveryUpdate> =
-            sending.iter().map(|(id, _)| self.outcome(id)).collect();
-        let leased = held.remove("leased").unwrap_or_default();
-        let next = |(id, to): (DeliveryId, Option<String>)| SendIntent {
+        let (store, worker) = self.worker();
+        let mut deliveries = self.leased(worker).await;
+        let sending = deliveries
+            .remove(&DeliveryState::Sending)
+            .unwrap_or_default();
+        let updates: Vec<DeliveryUpdate> = sending.iter().map(|(id, _)| self.update(id)).collect();
+        let leased = deliveries
+            .remove(&DeliveryState::Leased)
+            .unwrap_or_default();
+        let intent = |(id, address): (DeliveryId, Option<String>)| SendIntent {
             id,
-            to: EmailAddress::parse(&to.unwrap()).unwrap(),
+            to: EmailAddress::parse(&address.unwrap()).unwrap(),
         };
-        let bounced = outcomes
+        let bounced = updates
             .iter()
             .filter(|it| it.state == DeliveryState::Bounced);
         let commit = GroupCommit {
@@ -139,132 +140,135 @@ impl Chance {
                 0 => vec![(self.issue(), "554 no".to_owned())],
                 _ => Vec::new(),
             },
-            intents: leased.into_iter().map(next).collect(),
-            updates: outcomes,
+            intents: leased.into_iter().map(intent).collect(),
+            updates,
             ..GroupCommit::default()
         };
         store.record(&worker, &commit, self.now).await.unwrap();
     }
 
-    async fn dies(&self) {
-        let (store, worker) = self.store();
-        let beats = store.workers().await.unwrap();
-        let beat = beats.iter().find(|(id, _)| *id == worker).unwrap().1;
-        assert!(
-            store
-                .reclaim_leases(&worker, beat, InDoubtPolicy::Resend, self.now)
-                .await
-                .unwrap()
-        );
+    async fn restart_worker(&self) {
+        let (store, worker) = self.worker();
+        let workers = store.workers().await.unwrap();
+        let heartbeat = workers.iter().find(|(id, _)| *id == worker).unwrap().1;
+        let reclaimed = store
+            .reclaim_leases(&worker, heartbeat, InDoubtPolicy::Resend, self.now)
+            .await;
+        assert!(reclaimed.unwrap());
         store.register_worker(&worker, self.now).await.unwrap();
     }
 
-    async fn next_issue(&mut self) {
+    async fn freeze_next_issue(&mut self) {
         let id = IssueId::new(self.now, &self.random);
-        let number = self.pair.store.next_number().await.unwrap();
+        let number = self.workers.store.next_number().await.unwrap();
         let slot = Slot::parse(&format!("2026-W{:02}", number.get() + 1)).unwrap();
-        let issue = self.pair.next_issue(id, Some(slot)).await;
-        match self.pair.store.freeze(&issue, self.now).await.unwrap() {
+        let issue = self.workers.next_issue(id, Some(slot)).await;
+        match self.workers.store.freeze(&issue, self.now).await.unwrap() {
             FreezeOutcome::Frozen { .. } => self.issues.push(id),
-            claimed => assert_eq!(claimed, FreezeOutcome::NoRecipients),
+            outcome => assert_eq!(outcome, FreezeOutcome::NoRecipients),
         }
     }
 
-    async fn step(&mut self) -> &'static str {
+    /// Executes a random operation and returns its name.
+    async fn execute_one(&mut self) -> &'static str {
         let now = self.now;
-        let (store, worker) = self.store();
+        let (store, worker) = self.worker();
         let issue = self.issue();
         match self.below(16) {
             0..=3 => {
                 let claim = store.claim_issue(&worker, &issue, Timestamp::EPOCH, 4, now);
                 claim.await.unwrap();
-                "claimed"
+                "claim"
             }
             4..=8 => {
                 self.commit().await;
-                "committed"
+                "commit"
             }
             9 => {
-                self.dies().await;
-                "died"
+                self.restart_worker().await;
+                "restart worker"
             }
             10 => {
                 store.resume_issue(&issue, now).await.unwrap();
-                "resumed"
+                "resume"
             }
             11 => {
                 store.requeue_failed(&issue, now).await.unwrap();
-                "sent again"
+                "requeue"
             }
             12 => {
                 store.finish_issues(now).await.unwrap();
                 store.compact_counts().await.unwrap();
-                "finished and folded"
+                "finish and compact"
             }
             13 => {
-                self.leaves().await;
-                "left"
+                self.remove_subscriber().await;
+                "remove subscriber"
             }
             14 if self.below(4) == 0 => {
                 store.cancel_issue(&issue, now).await.unwrap();
-                "cancelled"
+                "cancel"
             }
             _ if self.issues.len() < 5 => {
-                self.next_issue().await;
-                "froze the next"
+                self.freeze_next_issue().await;
+                "freeze"
             }
-            _ => "rested",
+            _ => "nothing",
         }
     }
 
-    async fn leaves(&self) {
-        let (store, _) = self.store();
-        let Some(id) = self.reader().await else {
+    /// Unsubscribes or erases a random subscriber.
+    async fn remove_subscriber(&self) {
+        let (store, _) = self.worker();
+        let Some(id) = self.subscriber().await else {
             return;
         };
         if self.below(3) == 0 {
             let address_mac = id.to_string();
-            let erasure = Erase { id, address_mac };
-            store.erase(&[erasure], self.now).await.unwrap();
+            let erase = Erase { id, address_mac };
+            store.erase(&[erase], self.now).await.unwrap();
         } else {
             let nonce = String::new();
-            let leaver = Unsubscribe { id, nonce };
-            store.unsubscribe(&[leaver], self.now).await.unwrap();
+            let unsubscribe = Unsubscribe { id, nonce };
+            store.unsubscribe(&[unsubscribe], self.now).await.unwrap();
         }
     }
 }
 
 #[tokio::test]
-async fn whatever_happens_the_sums_are_those_of_the_copies() {
+async fn random_operations_keep_counts_equal_to_deliveries() {
     let mut seen = DeliveryCounts::default();
     for seed in 0..6 {
-        let pair = TwoWorkers::with_subscribers(READERS).await;
-        let mut chance = Chance {
-            issues: vec![pair.issue],
+        let workers = TwoWorkers::with_subscribers(SUBSCRIBERS).await;
+        let mut operations = RandomOperations {
+            issues: vec![workers.issue],
             random: Random::seeded(seed),
             now: NOW,
-            pair,
+            workers,
         };
         for step in 0..STEPS {
-            let did = chance.step().await;
-            println!("seed {seed}, step {step}: {did}");
-            chance.now = chance.now.plus(Duration::from_millis(1));
-            let mut to_go = 0;
-            for issue in &chance.issues {
-                let tally = chance.pair.store.tally(issue).await.unwrap();
-                to_go += tally.remaining();
-                seen.add(&tally);
+            let name = operations.execute_one().await;
+            println!("seed {seed}, step {step}: {name}");
+            operations.now = operations.now.plus(Duration::from_millis(1));
+
+            let store = &operations.workers.store;
+            let mut remaining = 0;
+            for issue in &operations.issues {
+                let counts = store.verified_counts(issue).await.unwrap();
+                remaining += counts.remaining();
+                seen.add(&counts);
             }
-            let figure = chance.pair.store.remaining_deliveries().await.unwrap();
-            assert_eq!(figure, to_go);
+            assert_eq!(store.remaining_deliveries().await.unwrap(), remaining);
         }
-        chance.pair.store.compact_counts().await.unwrap();
-        let parts: i64 = sqlx::query_scalar(PARTS)
-            .fetch_one(&chance.pair.store.pool)
-            .await
-            .unwrap();
-        assert_eq!(parts.cast_unsigned(), chance.issues.len() as u64);
+
+        let store = &operations.workers.store;
+        store.compact_counts().await.unwrap();
+        let query = sqlx::query_scalar(COUNT_ROWS).fetch_one(&store.pool);
+        let rows: i64 = query.await.unwrap();
+        assert_eq!(rows.cast_unsigned(), operations.issues.len() as u64);
     }
+
+    // The operations reached every state.
     let DeliveryCounts {
         queued,
         deferred,
@@ -274,5 +278,5 @@ async fn whatever_happens_the_sums_are_those_of_the_copies() {
         in_doubt,
     } = seen;
     let states = [queued, deferred, delivered, bounced, skipped, in_doubt];
-    assert!(states.iter().all(|copies| *copies > 0), "{seen:?}");
+    assert!(states.iter().all(|count| *count > 0), "{seen:?}");
 }

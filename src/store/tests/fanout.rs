@@ -1,4 +1,6 @@
-//! What others do while the queue of an issue is being made.
+//! Concurrent changes while the deliveries of an issue are inserted.
+
+use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 
@@ -9,175 +11,168 @@ use crate::domain::subscriber::SubscriberId;
 use crate::store::tests::two_workers::{NOW, TwoWorkers};
 use crate::store::{Erase, FanOutBatch, FreezeOutcome, ImportRow, IssueRow, NewIssue, Unsubscribe};
 
-/// More than are written to at once.
-const READERS: usize = 2_500;
+/// Enough for three batches.
+const SUBSCRIBERS: usize = 2_500;
+const BATCH: i64 = 1_000;
 
-struct House {
-    pair: TwoWorkers,
+/// An issue of which the first batch is inserted.
+struct PendingFanOut {
+    workers: TwoWorkers,
     issue: NewIssue,
-    made: FreezeOutcome,
+    outcome: FreezeOutcome,
 }
 
-impl House {
-    /// Another issue has its first copies. When it was drafted it had so many `readers`.
-    async fn new(readers: i64) -> Self {
-        let pair = TwoWorkers::with_subscribers(READERS).await;
+impl PendingFanOut {
+    async fn new(estimated_recipients: i64) -> Self {
+        let workers = TwoWorkers::with_subscribers(SUBSCRIBERS).await;
         let id = IssueId::new(NOW, &Random::seeded(2));
         let issue = NewIssue {
-            estimated_recipients: readers,
-            ..pair.next_issue(id, None).await
+            estimated_recipients,
+            ..workers.next_issue(id, None).await
         };
-        let made = pair.store.freeze(&issue, NOW).await.unwrap();
-        Self { pair, issue, made }
+        let outcome = workers.store.freeze(&issue, NOW).await.unwrap();
+        Self {
+            workers,
+            issue,
+            outcome,
+        }
     }
 
     async fn row(&self) -> IssueRow {
-        let row = self.pair.store.issue_by_id(&self.issue.id).await;
+        let row = self.workers.store.issue_by_id(&self.issue.id).await;
         row.unwrap().unwrap()
     }
 
-    /// In the order of the queue, by `which`.
-    async fn copies(&self, which: &str) -> Vec<String> {
-        let ids = format!(
-            "SELECT subscriber_id FROM deliveries WHERE issue_id = '{}' AND {which} ORDER BY due_at",
+    /// Returns the recipients of the deliveries that match `filter`, in queue order.
+    async fn recipients(&self, filter: &str) -> Vec<SubscriberId> {
+        let sql = format!(
+            "SELECT subscriber_id FROM deliveries WHERE issue_id = '{}' AND {filter} ORDER BY due_at",
             self.issue.id
         );
-        let ids = sqlx::query_scalar(AssertSqlSafe(ids)).fetch_all(&self.pair.store.pool);
-        ids.await.unwrap()
+        self.select_ids(sql).await
     }
 
-    /// Readers who have no copy yet, or will have none.
-    async fn without(&self) -> Vec<SubscriberId> {
-        let ids = format!(
+    /// Returns the subscribers without a delivery.
+    async fn not_enqueued(&self) -> Vec<SubscriberId> {
+        let sql = format!(
             "SELECT id FROM subscribers WHERE id NOT IN
                 (SELECT subscriber_id FROM deliveries WHERE issue_id = '{}') ORDER BY id",
             self.issue.id
         );
-        let ids = sqlx::query_scalar(AssertSqlSafe(ids)).fetch_all(&self.pair.store.pool);
-        let ids: Vec<String> = ids.await.unwrap();
-        ids.iter()
-            .map(|id| SubscriberId::parse(id).unwrap())
-            .collect()
+        self.select_ids(sql).await
     }
 
-    async fn does(&self, statement: String) {
-        let done = sqlx::query(AssertSqlSafe(statement)).execute(&self.pair.store.pool);
-        done.await.unwrap();
+    async fn select_ids(&self, sql: String) -> Vec<SubscriberId> {
+        let query = sqlx::query_scalar(AssertSqlSafe(sql));
+        query.fetch_all(&self.workers.store.pool).await.unwrap()
     }
 
-    async fn all_are_delivered(&self) {
-        self.does(format!(
+    async fn execute(&self, statement: String) {
+        let query = sqlx::query(AssertSqlSafe(statement));
+        query.execute(&self.workers.store.pool).await.unwrap();
+    }
+
+    async fn deliver_all(&self) {
+        self.execute(format!(
             "UPDATE deliveries SET state = 'delivered', due_at = NULL WHERE issue_id = '{}'",
             self.issue.id
         ))
         .await;
     }
 
-    async fn queue_is_made(&self) {
-        self.pair
-            .store
-            .run_fan_outs(FanOutBatch::Small)
-            .await
-            .unwrap();
+    async fn complete(&self) {
+        let completed = self.workers.store.run_fan_outs(FanOutBatch::Small).await;
+        completed.unwrap();
     }
 }
 
 #[tokio::test]
-async fn every_reader_has_one_copy_however_many_make_the_queue() {
-    let house = House::new(READERS as i64).await;
-    let begun = FreezeOutcome::Frozen {
-        recipients: READERS as i64,
+async fn concurrent_fan_outs_insert_each_delivery_once() {
+    let fan_out = PendingFanOut::new(SUBSCRIBERS as i64).await;
+    let expected = FreezeOutcome::Frozen {
+        recipients: SUBSCRIBERS as i64,
     };
-    assert_eq!(house.made, begun);
-    let first = house.copies("due_at <= 1000").await;
-    assert_eq!(
-        (first.len(), house.copies("1 = 1").await.len()),
-        (1_000, 1_000)
+    assert_eq!(fan_out.outcome, expected);
+    let first_batch = fan_out.recipients("due_at <= 1000").await;
+    let all = fan_out.recipients("1 = 1").await;
+    assert_eq!((first_batch.len(), all.len()), (1_000, 1_000));
+
+    let (store, other_store) = (&fan_out.workers.store, &fan_out.workers.other_store);
+    let (first, second) = tokio::join!(
+        store.run_fan_outs(FanOutBatch::Small),
+        other_store.run_fan_outs(FanOutBatch::Small)
     );
-    let (one, other) = (&house.pair.store, &house.pair.other_store);
-    let (one, other) = tokio::join!(
-        one.run_fan_outs(FanOutBatch::Small),
-        other.run_fan_outs(FanOutBatch::Small)
-    );
-    one.and(other).unwrap();
-    let copies = house.copies("1 = 1").await;
-    assert_eq!(copies.len(), READERS);
-    assert!(copies.is_sorted_by(|before, after| before < after));
-    assert_eq!(house.copies("due_at > 2500").await.len(), 0);
-    assert_eq!(house.row().await.recipients, READERS as i64);
-    let unfinished = house.pair.store.pending_fan_out().await;
-    assert_eq!(unfinished.unwrap(), None);
+    first.and(second).unwrap();
+
+    let all = fan_out.recipients("1 = 1").await;
+    assert_eq!(all.len(), SUBSCRIBERS);
+    assert!(all.is_sorted_by(|before, after| before < after));
+    assert_eq!(fan_out.recipients("due_at > 2500").await.len(), 0);
+    assert_eq!(fan_out.row().await.recipients, SUBSCRIBERS as i64);
+    assert_eq!(store.pending_fan_out().await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn no_issue_is_sent_while_copies_of_it_are_to_be_made() {
-    // Nearly all of them came after it was drafted.
-    let house = House::new(1).await;
-    house
-        .does(format!(
+async fn issue_is_not_finished_during_fan_out() {
+    // The estimate is too low: nearly all subscribers confirmed after the draft.
+    let fan_out = PendingFanOut::new(1).await;
+    let store = &fan_out.workers.store;
+    fan_out
+        .execute(format!(
             "DELETE FROM issue_fan_outs WHERE issue_id = '{}'",
-            house.pair.issue
+            fan_out.workers.issue
         ))
         .await;
-    for made in [1_000, 2_000] {
-        house.all_are_delivered().await;
-        assert_eq!(house.pair.store.finish_issues(NOW).await.unwrap(), 0);
-        let row = house.row().await;
-        assert_eq!((row.counts.delivered, row.counts.remaining()), (made, 1));
-        assert!(
-            house
-                .pair
-                .store
-                .run_fan_out_batch(&house.issue.id, FanOutBatch::Small)
-                .await
-                .unwrap()
-                == (made == 1_000)
+
+    for inserted in [BATCH, 2 * BATCH] {
+        fan_out.deliver_all().await;
+        assert_eq!(store.finish_issues(NOW).await.unwrap(), 0);
+        let row = fan_out.row().await;
+        assert_eq!(
+            (row.counts.delivered, row.counts.remaining()),
+            (inserted, 1)
         );
+        let has_more = store
+            .run_fan_out_batch(&fan_out.issue.id, FanOutBatch::Small)
+            .await;
+        assert_eq!(has_more.unwrap(), inserted == BATCH);
     }
-    house.all_are_delivered().await;
-    assert_eq!(house.pair.store.finish_issues(NOW).await.unwrap(), 1);
-    let row = house.row().await;
-    let all = DeliveryCounts {
-        delivered: READERS as i64,
+
+    fan_out.deliver_all().await;
+    assert_eq!(store.finish_issues(NOW).await.unwrap(), 1);
+    let row = fan_out.row().await;
+    let expected = DeliveryCounts {
+        delivered: SUBSCRIBERS as i64,
         ..DeliveryCounts::default()
     };
-    assert_eq!((row.state, row.counts), (IssueState::Sent, all));
+    assert_eq!((row.state, row.counts), (IssueState::Sent, expected));
 }
 
 #[tokio::test]
-async fn who_is_no_reader_any_more_when_their_copy_is_made_gets_none() {
-    let house = House::new(READERS as i64).await;
-    let store = &house.pair.store;
-    let without = house.without().await;
-    let [leaver, erased, suppressed, pauser] = [0, 1, 2, 3].map(|nth| without[nth]);
-    let leaving = Unsubscribe {
-        id: leaver,
+async fn fan_out_excludes_subscribers_who_became_inactive() {
+    let fan_out = PendingFanOut::new(SUBSCRIBERS as i64).await;
+    let store = &fan_out.workers.store;
+    let not_enqueued = fan_out.not_enqueued().await;
+    let [unsubscribed, erased, suppressed, paused] = [0, 1, 2, 3].map(|nth| not_enqueued[nth]);
+    let unsubscribe = Unsubscribe {
+        id: unsubscribed,
         nonce: String::new(),
     };
-    store.unsubscribe(&[leaving], NOW).await.unwrap();
-    let erasure = Erase {
+    store.unsubscribe(&[unsubscribe], NOW).await.unwrap();
+    let erase = Erase {
         id: erased,
         address_mac: "mac".to_owned(),
     };
-    store.erase(&[erasure], NOW).await.unwrap();
-    house
-        .does(format!(
+    store.erase(&[erase], NOW).await.unwrap();
+    fan_out
+        .execute(format!(
             "UPDATE subscribers SET state = 'suppressed' WHERE id = '{suppressed}'"
         ))
         .await;
-    store
-        .pause(
-            &pauser,
-            Some(NOW.plus(std::time::Duration::from_secs(60))),
-            NOW,
-        )
-        .await
-        .unwrap();
+    let until = Some(NOW.plus(Duration::from_secs(60)));
+    store.pause(&paused, until, NOW).await.unwrap();
     let newcomer = ImportRow {
-        id: SubscriberId::new(
-            NOW.plus(std::time::Duration::from_secs(1)),
-            &Random::seeded(3),
-        ),
+        id: SubscriberId::new(NOW.plus(Duration::from_secs(1)), &Random::seeded(3)),
         nonce: String::new(),
         address: EmailAddress::parse("newcomer@example.org").unwrap(),
         name: None,
@@ -185,52 +180,59 @@ async fn who_is_no_reader_any_more_when_their_copy_is_made_gets_none() {
     };
     let newcomers = [newcomer];
     store.import(&newcomers, "test", false, NOW).await.unwrap();
-    house.queue_is_made().await;
+
+    fan_out.complete().await;
+
     assert_eq!(
-        house.without().await,
-        [leaver, suppressed, pauser, newcomers[0].id]
+        fan_out.not_enqueued().await,
+        [unsubscribed, suppressed, paused, newcomers[0].id]
     );
-    assert_eq!(house.row().await.recipients, READERS as i64 - 4);
+    assert_eq!(fan_out.row().await.recipients, SUBSCRIBERS as i64 - 4);
 }
 
 #[tokio::test]
-async fn what_is_cancelled_gets_no_more_copies() {
-    let house = House::new(READERS as i64).await;
-    let store = &house.pair.other_store;
-    assert!(store.cancel_issue(&house.issue.id, NOW).await.unwrap());
-    house.queue_is_made().await;
-    let row = house.row().await;
-    let all = DeliveryCounts {
-        skipped: 1_000,
+async fn cancel_stops_fan_out() {
+    let fan_out = PendingFanOut::new(SUBSCRIBERS as i64).await;
+    let store = &fan_out.workers.other_store;
+    let id = fan_out.issue.id;
+
+    assert!(store.cancel_issue(&id, NOW).await.unwrap());
+    fan_out.complete().await;
+
+    let row = fan_out.row().await;
+    let expected = DeliveryCounts {
+        skipped: BATCH,
         ..DeliveryCounts::default()
     };
-    assert_eq!((row.recipients, row.counts), (1_000, all));
-    assert!(!store.cancel_issue(&house.issue.id, NOW).await.unwrap());
+    assert_eq!((row.recipients, row.counts), (BATCH, expected));
+    assert!(!store.cancel_issue(&id, NOW).await.unwrap());
 }
 
 #[tokio::test]
-async fn nobody_is_reckoned_who_is_not_there() {
-    for (readers, copies) in [(1, 1), (1_000, 1_000), (2_000, 1_000)] {
-        let pair = TwoWorkers::with_subscribers(readers).await;
+async fn completed_fan_out_has_exact_recipient_count() {
+    for (subscribers, first_batch) in [(1, 1), (1_000, 1_000), (2_000, 1_000)] {
+        let workers = TwoWorkers::with_subscribers(subscribers).await;
+        let store = &workers.store;
         let id = IssueId::new(NOW, &Random::seeded(2));
+        let recipients = subscribers as i64;
         let issue = NewIssue {
-            estimated_recipients: readers as i64,
-            ..pair.next_issue(id, None).await
+            estimated_recipients: recipients,
+            ..workers.next_issue(id, None).await
         };
-        let made = pair.store.freeze(&issue, NOW).await.unwrap();
-        let recipients = readers as i64;
-        assert_eq!(made, FreezeOutcome::Frozen { recipients });
-        pair.store
-            .run_fan_out_batch(&pair.issue, FanOutBatch::Large)
+        let outcome = store.freeze(&issue, NOW).await.unwrap();
+        assert_eq!(outcome, FreezeOutcome::Frozen { recipients });
+        store
+            .run_fan_out_batch(&workers.issue, FanOutBatch::Large)
             .await
             .unwrap();
-        let unfinished = pair.store.pending_fan_out().await.unwrap();
         assert_eq!(
-            unfinished,
-            (copies < readers).then_some((id, copies as i64))
+            store.pending_fan_out().await.unwrap(),
+            (first_batch < subscribers).then_some((id, first_batch as i64))
         );
-        pair.store.run_fan_outs(FanOutBatch::Small).await.unwrap();
-        let row = pair.store.issue_by_id(&id).await.unwrap().unwrap();
+
+        store.run_fan_outs(FanOutBatch::Small).await.unwrap();
+
+        let row = store.issue_by_id(&id).await.unwrap().unwrap();
         assert_eq!(
             (row.recipients, row.counts.queued),
             (recipients, recipients)
@@ -238,19 +240,21 @@ async fn nobody_is_reckoned_who_is_not_there() {
     }
 }
 
-/// As by a process of the version before, which goes on beside this one.
+/// A worker of an older version that runs concurrently does not know of pending fan-outs.
 #[tokio::test]
-async fn what_was_called_sent_too_early_is_sent_to_the_others_too() {
-    let house = House::new(READERS as i64).await;
-    house.all_are_delivered().await;
-    let id = house.issue.id;
-    house
-        .does(format!(
-            "UPDATE issues SET state = 'sent', finished_at = 1 WHERE id = '{id}'"
+async fn fan_out_reopens_issue_that_was_marked_sent() {
+    let fan_out = PendingFanOut::new(SUBSCRIBERS as i64).await;
+    fan_out.deliver_all().await;
+    fan_out
+        .execute(format!(
+            "UPDATE issues SET state = 'sent', finished_at = 1 WHERE id = '{}'",
+            fan_out.issue.id
         ))
         .await;
-    house.queue_is_made().await;
-    let row = house.row().await;
+
+    fan_out.complete().await;
+
+    let row = fan_out.row().await;
     assert_eq!((row.state, row.finished_at), (IssueState::Sending, None));
-    assert_eq!(row.counts.queued, READERS as i64 - 1_000);
+    assert_eq!(row.counts.queued, SUBSCRIBERS as i64 - BATCH);
 }

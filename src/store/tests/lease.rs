@@ -1,4 +1,4 @@
-//! What is leased is never lost between two processes, nor between asking and answering.
+//! Leases of one worker: shutdown, reclaim and the plan of a claim.
 
 use sqlx::{AssertSqlSafe, Row};
 
@@ -12,99 +12,89 @@ use crate::domain::issue::slot::Slot;
 use crate::domain::random::Random;
 use crate::store::db::backend::Backend;
 use crate::store::queue::lease;
-use crate::store::tests::two_workers::TwoWorkers;
+use crate::store::tests::two_workers::{NOW, TwoWorkers};
 use crate::store::{
     DatabaseUrl, DeliveryUpdate, FreezeOutcome, GroupCommit, NewDelivery, SendIntent, Store,
 };
 
-const NOW: Timestamp = Timestamp::from_millis(1_795_500_000_000);
-
-fn mail_to(address: &str) -> NewDelivery {
-    NewDelivery {
-        id: DeliveryId::from_stored(format!("mail to {address}")),
-        kind: DeliveryKind::Test,
-        subscriber: None,
-        address: EmailAddress::parse(address).unwrap(),
-        payload: None,
-    }
-}
-
-/// A worker that has begun the one mail there is.
-async fn sending(folder: &tempfile::TempDir) -> (Store, WorkerId, DeliveryId) {
-    let place = DatabaseUrl::Sqlite(folder.path().join("test.db"));
-    let store = Store::connect(&place).await.unwrap();
+/// Returns a worker that is sending the only delivery.
+async fn sending_worker(folder: &tempfile::TempDir) -> (Store, WorkerId, DeliveryId) {
+    let url = DatabaseUrl::Sqlite(folder.path().join("test.db"));
+    let store = Store::connect(&url).await.unwrap();
     let worker = WorkerId::new(NOW, &Random::seeded(1));
     store.register_worker(&worker, NOW).await.unwrap();
-    let mail = mail_to("ada@example.org");
-    store.enqueue(&mail, NOW).await.unwrap();
-    assert_eq!(
-        store
-            .claim_transactional(&worker, 9, NOW)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    let delivery = NewDelivery {
+        id: DeliveryId::from_stored("test mail".to_owned()),
+        kind: DeliveryKind::Test,
+        subscriber: None,
+        address: EmailAddress::parse("ada@example.org").unwrap(),
+        payload: None,
+    };
+    store.enqueue(&delivery, NOW).await.unwrap();
+    let claimed = store.claim_transactional(&worker, 9, NOW).await.unwrap();
+    assert_eq!(claimed.len(), 1);
     let commit = GroupCommit {
         intents: vec![SendIntent {
-            id: mail.id.clone(),
-            to: mail.address.clone(),
+            id: delivery.id.clone(),
+            to: delivery.address.clone(),
         }],
         ..GroupCommit::default()
     };
-    // Twice: the answer of the first was lost.
+    // Twice, as after a lost acknowledgement.
     for _ in 0..2 {
-        let recorded = store.record(&worker, &commit, NOW).await.unwrap();
-        assert!(recorded.may_send.contains(&mail.id));
+        let result = store.record(&worker, &commit, NOW).await.unwrap();
+        assert!(result.may_send.contains(&delivery.id));
     }
-    (store, worker, mail.id)
+    (store, worker, delivery.id)
 }
 
 #[tokio::test]
-async fn who_leaves_an_outcome_behind_does_not_slip_away() {
+async fn shutdown_while_sending_keeps_worker_registered() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, worker, _) = sending(&folder).await;
+    let (store, worker, _) = sending_worker(&folder).await;
+
     store.shutdown_worker(&worker).await.unwrap();
     assert_eq!(store.workers().await.unwrap(), [(worker, 0)]);
-    assert!(
-        store
-            .reclaim_leases(&worker, 0, InDoubtPolicy::Hold, NOW)
-            .await
-            .unwrap(),
-        "nobody could decide about a mail that is no issue"
-    );
-    let again = WorkerId::new(NOW, &Random::seeded(2));
-    store.register_worker(&again, NOW).await.unwrap();
-    let taken = store.claim_transactional(&again, 9, NOW).await.unwrap();
-    assert_eq!((taken[0].attempts, taken[0].lost_replies), (1, 1));
+
+    // `Hold` resends transactional mail, because no editor decides about it.
+    let reclaimed = store
+        .reclaim_leases(&worker, 0, InDoubtPolicy::Hold, NOW)
+        .await;
+    assert!(reclaimed.unwrap());
+    let next_worker = WorkerId::new(NOW, &Random::seeded(2));
+    store.register_worker(&next_worker, NOW).await.unwrap();
+    let claimed = store.claim_transactional(&next_worker, 9, NOW).await;
+    let claimed = claimed.unwrap();
+    assert_eq!((claimed[0].attempts, claimed[0].lost_replies), (1, 1));
 }
 
 #[tokio::test]
-async fn what_a_dead_process_was_sending_is_not_tried_again_behind_the_next_weeks_issue() {
-    for (slot, state) in [
+async fn reclaim_after_next_weekly_issue_marks_in_doubt() {
+    for (slot, expected) in [
         (None, DeliveryState::Deferred),
         (Slot::parse("2026-W48").ok(), DeliveryState::InDoubt),
     ] {
-        let pair = TwoWorkers::new().await;
-        pair.mark_sending().await;
-        let next = IssueId::new(NOW, &Random::seeded(2));
-        let next = pair.next_issue(next, slot).await;
-        let made = pair.other_store.freeze(&next, NOW).await.unwrap();
-        assert_eq!(made, FreezeOutcome::Frozen { recipients: 1 });
-        let dead = &pair.worker;
-        let taken_up = pair
+        let workers = TwoWorkers::new().await;
+        workers.mark_sending().await;
+        let id = IssueId::new(NOW, &Random::seeded(2));
+        let issue = workers.next_issue(id, slot).await;
+        let outcome = workers.other_store.freeze(&issue, NOW).await.unwrap();
+        assert_eq!(outcome, FreezeOutcome::Frozen { recipients: 1 });
+
+        let reclaimed = workers
             .other_store
-            .reclaim_leases(dead, 0, InDoubtPolicy::Resend, NOW)
+            .reclaim_leases(&workers.worker, 0, InDoubtPolicy::Resend, NOW)
             .await;
-        assert!(taken_up.unwrap());
-        assert_eq!(pair.delivery_state().await, state);
+
+        assert!(reclaimed.unwrap());
+        assert_eq!(workers.delivery_state().await, expected);
     }
 }
 
 #[tokio::test]
-async fn who_has_written_everything_is_gone_at_once() {
+async fn shutdown_after_last_result_unregisters_worker() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, worker, id) = sending(&folder).await;
+    let (store, worker, id) = sending_worker(&folder).await;
     let delivered = DeliveryUpdate {
         id,
         state: DeliveryState::Delivered,
@@ -120,30 +110,34 @@ async fn who_has_written_everything_is_gone_at_once() {
         ..GroupCommit::default()
     };
     store.record(&worker, &commit, NOW).await.unwrap();
+
     store.shutdown_worker(&worker).await.unwrap();
+
     assert_eq!(store.workers().await.unwrap(), []);
 }
 
-/// PostgreSQL knows nothing yet of a queue that was made just now, and left to itself reads
-/// and sorts all of it for each claim.
+/// PostgreSQL has no statistics of a queue that was just filled, and would otherwise read and
+/// sort all of it for each claim.
 #[tokio::test]
-async fn a_claim_goes_along_the_index_however_long_the_queue_has_become() {
-    let pair = TwoWorkers::with_subscribers(5_000).await;
-    let backend = pair.store.backend;
+async fn claim_of_new_queue_uses_due_index() {
+    let workers = TwoWorkers::with_subscribers(5_000).await;
+    let backend = workers.store.backend;
     let (explain, column) = match backend {
         Backend::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
         Backend::Postgres => ("EXPLAIN", "QUERY PLAN"),
     };
-    let mut pen = pair.store.claim_connection().await.unwrap();
-    for (claim, of_an_issue) in lease::statements(backend).into_iter().zip([false, true]) {
+    let mut writer = workers.store.claim_connection().await.unwrap();
+
+    for (claim, has_issue) in lease::statements(backend).into_iter().zip([false, true]) {
         let mut query = sqlx::query(AssertSqlSafe(format!("{explain} {claim}")))
-            .bind(pair.worker.to_string())
-            .bind(NOW.as_millis())
+            .bind(workers.worker)
+            .bind(NOW)
             .bind(500_i64);
-        if of_an_issue {
-            query = query.bind(pair.issue.to_string()).bind(0_i64);
+        if has_issue {
+            query = query.bind(workers.issue).bind(Timestamp::EPOCH);
         }
-        let rows = query.fetch_all(pen.connection()).await.unwrap();
+        let rows = query.fetch_all(writer.connection()).await.unwrap();
+
         let plan: Vec<String> = rows.iter().map(|row| row.get(column)).collect();
         let plan = plan.join("\n");
         assert!(plan.contains("deliveries_due"), "{plan}");

@@ -1,19 +1,21 @@
-//! Every statement is prepared on both databases: a column that is not there, or a type
-//! that only one of them guesses, fails here.
+//! Tests of the store on both databases.
+//!
+//! Every statement is prepared on both: a missing column, or a type that only one of them infers,
+//! fails here.
 
-pub(crate) mod counts;
-pub(crate) mod fanout;
-pub(crate) mod lease;
-pub(crate) mod lease_recovery;
-pub(crate) mod policy_rejections;
-pub(crate) mod query_plans;
-pub(crate) mod races;
-pub(crate) mod state_log;
-pub(crate) mod two_workers;
-pub(crate) mod upgrade;
-pub(crate) mod writer_lock;
+mod address_change;
+mod counts;
+mod fanout;
+mod lease;
+mod lease_recovery;
+mod policy_rejections;
+mod query_plans;
+mod races;
+mod two_workers;
+mod upgrade;
+mod writer_lock;
 
-use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use crate::store::db::backend::Backend;
 use crate::store::db::connect::{DatabaseUrl, Store};
@@ -29,6 +31,7 @@ impl Store {
     }
 }
 
+/// Returns every statement of the store.
 pub(crate) fn statements(backend: Backend) -> Vec<String> {
     let fixed = [
         crate::store::admin::sessions::STATEMENTS,
@@ -67,7 +70,7 @@ pub(crate) fn statements(backend: Backend) -> Vec<String> {
         crate::store::queue::workers::STATEMENTS,
         &crate::store::queue::lease::statements(backend),
     ];
-    let made = [
+    let generated = [
         crate::store::queue::commit_rows::statements(backend),
         crate::store::deliveries::enqueue::statements(backend),
         crate::store::subscribers::signup::statements(backend),
@@ -86,12 +89,12 @@ pub(crate) fn statements(backend: Backend) -> Vec<String> {
         .concat()
         .into_iter()
         .map(str::to_owned)
-        .chain(made.concat())
+        .chain(generated.concat())
         .collect()
 }
 
-async fn prepare_all(place: DatabaseUrl, backend: Backend) {
-    let store = Store::connect(&place).await.unwrap();
+async fn prepare_all(url: DatabaseUrl, backend: Backend) {
+    let store = Store::connect(&url).await.unwrap();
     let mut connection = store.pool.acquire().await.unwrap();
     for statement in statements(backend) {
         let prepared = (&mut *connection)
@@ -102,52 +105,17 @@ async fn prepare_all(place: DatabaseUrl, backend: Backend) {
 }
 
 #[tokio::test]
-async fn sqlite_takes_every_statement() {
+async fn sqlite_prepares_every_statement() {
     let database = Database::sqlite();
     let path = database.url().trim_start_matches("sqlite:");
     prepare_all(DatabaseUrl::Sqlite(path.into()), Backend::Sqlite).await;
 }
 
 #[tokio::test]
-async fn postgres_takes_every_statement() {
+async fn postgres_prepares_every_statement() {
     let database = Database::fresh().await;
-    // tests/main.rs says what is left out without one.
     if database.url().starts_with("postgres") {
-        prepare_all(
-            DatabaseUrl::Postgres(database.url().to_owned()),
-            Backend::Postgres,
-        )
-        .await;
-    }
-}
-
-/// What the desk asks of an issue must cost the same with ten readers and with a million.
-#[tokio::test]
-async fn the_desk_looks_issues_up_in_an_index() {
-    let folder = tempfile::tempdir().unwrap();
-    let place = DatabaseUrl::Sqlite(folder.path().join("test.db"));
-    let store = Store::connect(&place).await.unwrap();
-    for statement in crate::store::deliveries::list::STATEMENTS
-        .iter()
-        .chain(crate::store::issues::counts::STATEMENTS)
-        .chain(crate::store::admin::setup_status::STATEMENTS)
-        .chain(&[crate::store::deliveries::enqueue::COUNT_REMAINING])
-        .filter(|statement| statement.contains("deliveries") || statement.contains("issues"))
-    {
-        let plan = format!("EXPLAIN QUERY PLAN {statement}");
-        let rows = sqlx::query(AssertSqlSafe(plan).into_sql_str())
-            .fetch_all(&store.pool)
-            .await
-            .unwrap();
-        for row in rows {
-            let step: String = row.get("detail");
-            // The few mails that are no issue's have an index of their own.
-            let is_small = step.contains("deliveries_without_issue");
-            let scans =
-                !is_small && (step.starts_with("SCAN deliveries") || step.starts_with("SCAN d"));
-            assert!(!scans, "{step}: {statement}");
-            let sorts = step.contains("TEMP B-TREE") && !statement.contains("GROUP BY SUBSTR");
-            assert!(!sorts, "{step}: {statement}");
-        }
-    }
+        let url = DatabaseUrl::Postgres(database.url().to_owned());
+        prepare_all(url, Backend::Postgres).await;
+    } // tests/main.rs reports that the test was skipped.
 }

@@ -1,50 +1,56 @@
-//! Refusals by policy are counted over all processes, until something is accepted.
+//! Rejections by policy are counted over all workers, until a delivery is accepted.
 
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::IssueState;
 use crate::store::tests::two_workers::{NOW, TwoWorkers};
-use crate::store::{DeliveryUpdate, GroupCommit, PolicyRejection, Store};
+use crate::store::{DeliveryFilter, DeliveryUpdate, GroupCommit, PolicyRejection, Store};
 
-const READERS: usize = 25;
+const SUBSCRIBERS: usize = 25;
 
 impl TwoWorkers {
-    /// So many copies are begun by this process, and refused or accepted.
-    async fn tries(&self, (store, worker): (&Store, &WorkerId), copies: i64, is_taken: bool) {
-        let jobs = store
-            .claim_issue(worker, &self.issue, Timestamp::EPOCH, copies, NOW)
-            .await;
-        let jobs = jobs.unwrap();
-        let ids: Vec<DeliveryId> = jobs.iter().map(|job| job.id.clone()).collect();
-        assert_eq!(ids.len() as i64, copies);
+    fn first(&self) -> (&Store, &WorkerId) {
+        (&self.store, &self.worker)
+    }
+
+    fn second(&self) -> (&Store, &WorkerId) {
+        (&self.other_store, &self.other_worker)
+    }
+
+    /// A worker claims `count` deliveries and marks them as being sent.
+    async fn mark_many_sending(
+        &self,
+        (store, worker): (&Store, &WorkerId),
+        count: i64,
+    ) -> Vec<DeliveryId> {
+        let claimed = store
+            .claim_issue(worker, &self.issue, Timestamp::EPOCH, count, NOW)
+            .await
+            .unwrap();
+        assert_eq!(claimed.len() as i64, count);
         let commit = GroupCommit {
-            intents: jobs.iter().map(Into::into).collect(),
+            intents: claimed.iter().map(Into::into).collect(),
             ..GroupCommit::default()
         };
-        let recorded = store.record(worker, &commit, NOW).await.unwrap();
-        assert_eq!(recorded.may_send.len(), ids.len());
-        let commit = if is_taken {
+        let result = store.record(worker, &commit, NOW).await.unwrap();
+        assert_eq!(result.may_send.len(), claimed.len());
+        claimed.into_iter().map(|it| it.id).collect()
+    }
+
+    /// A worker sends `count` deliveries, which are all accepted or all rejected.
+    async fn send_many(&self, worker: (&Store, &WorkerId), count: i64, is_accepted: bool) {
+        let ids = self.mark_many_sending(worker, count).await;
+        let commit = if is_accepted {
             self.accepted(&ids)
         } else {
-            self.refused(&ids)
+            self.rejected(&ids)
         };
-        // Twice: the answer of the first was lost.
+        let (store, worker) = worker;
+        // Twice, as after a lost acknowledgement.
         for _ in 0..2 {
             store.record(worker, &commit, NOW).await.unwrap();
         }
-    }
-
-    async fn begins_to_send_others(&self, copies: i64) {
-        let jobs = self
-            .store
-            .claim_issue(&self.worker, &self.issue, Timestamp::EPOCH, copies, NOW)
-            .await;
-        let commit = GroupCommit {
-            intents: jobs.unwrap().iter().map(Into::into).collect(),
-            ..GroupCommit::default()
-        };
-        self.store.record(&self.worker, &commit, NOW).await.unwrap();
     }
 
     fn accepted(&self, ids: &[DeliveryId]) -> GroupCommit {
@@ -60,105 +66,87 @@ impl TwoWorkers {
         }
     }
 
-    fn refused(&self, ids: &[DeliveryId]) -> GroupCommit {
-        let refused = |id: &DeliveryId| DeliveryUpdate {
+    fn rejected(&self, ids: &[DeliveryId]) -> GroupCommit {
+        let bounced = |id: &DeliveryId| DeliveryUpdate {
             id: id.clone(),
             ..self.bounced_update()
         };
-        let refusal = |id: &DeliveryId| PolicyRejection {
+        let rejection = |id: &DeliveryId| PolicyRejection {
             issue: self.issue,
             delivery: id.clone(),
             reply: "550 5.7.1 no".to_owned(),
         };
         GroupCommit {
-            updates: ids.iter().map(refused).collect(),
+            updates: ids.iter().map(bounced).collect(),
             requeued: ids.to_vec(),
-            rejections: ids.iter().map(refusal).collect(),
+            rejections: ids.iter().map(rejection).collect(),
             ..GroupCommit::default()
         }
     }
 
-    async fn counts(&self) -> (IssueState, i64, i64) {
-        let row = self.store.issue_by_id(&self.issue).await.unwrap().unwrap();
-        let tally = self.store.tally(&self.issue).await.unwrap();
-        (row.state, tally.queued, tally.bounced)
+    /// Returns the state of the issue, and how many deliveries are queued and bounced.
+    async fn summary(&self) -> (IssueState, i64, i64) {
+        let counts = self.store.verified_counts(&self.issue).await.unwrap();
+        (self.issue_row().await.state, counts.queued, counts.bounced)
+    }
+
+    async fn has_rejection_run(&self) -> bool {
+        let issues = self.store.issues_with_policy_rejections().await.unwrap();
+        issues.contains(&self.issue)
     }
 }
 
 #[tokio::test]
-async fn twenty_by_two_processes_pause_the_issue_and_cost_nobody_anything() {
-    let pair = TwoWorkers::with_subscribers(READERS).await;
-    let one = (&pair.store, &pair.worker);
-    let other = (&pair.other_store, &pair.other_worker);
-    pair.tries(one, 12, false).await;
-    pair.tries(other, 7, false).await;
-    assert_eq!(pair.counts().await, (IssueState::Sending, 6, 19));
-    assert_eq!(
-        pair.other_store
-            .issues_with_policy_rejections()
-            .await
-            .unwrap(),
-        [pair.issue]
-    );
-    pair.tries(other, 1, false).await;
-    assert_eq!(pair.counts().await, (IssueState::Paused, 25, 0));
-    let rows = pair.store.deliveries(&Default::default(), None, 99).await;
-    assert!(rows.unwrap().iter().all(|row| row.attempts == 0));
-    let row = pair.store.issue_by_id(&pair.issue).await.unwrap().unwrap();
-    assert_eq!(row.pause_reason.as_deref(), Some("550 5.7.1 no"));
+async fn twenty_rejections_of_two_workers_pause_issue() {
+    let workers = TwoWorkers::with_subscribers(SUBSCRIBERS).await;
 
-    // It begins anew.
-    assert!(pair.store.resume_issue(&pair.issue, NOW).await.unwrap());
-    pair.tries(one, 19, false).await;
-    assert_eq!(pair.counts().await, (IssueState::Sending, 6, 19));
+    workers.send_many(workers.first(), 12, false).await;
+    workers.send_many(workers.second(), 7, false).await;
+    assert_eq!(workers.summary().await, (IssueState::Sending, 6, 19));
+    assert!(workers.has_rejection_run().await);
+
+    workers.send_many(workers.second(), 1, false).await;
+    assert_eq!(workers.summary().await, (IssueState::Paused, 25, 0));
+    let filter = DeliveryFilter::default();
+    let rows = workers.store.deliveries(&filter, None, 99).await.unwrap();
+    assert!(rows.iter().all(|row| row.attempts == 0));
+    let reason = workers.issue_row().await.pause_reason;
+    assert_eq!(reason.as_deref(), Some("550 5.7.1 no"));
+
+    // After a resume the count starts from zero.
+    let resumed = workers.store.resume_issue(&workers.issue, NOW).await;
+    assert!(resumed.unwrap());
+    workers.send_many(workers.first(), 19, false).await;
+    assert_eq!(workers.summary().await, (IssueState::Sending, 6, 19));
 }
 
 #[tokio::test]
-async fn what_one_process_brings_in_ends_the_streak_of_the_other() {
-    let pair = TwoWorkers::with_subscribers(READERS).await;
-    let one = (&pair.store, &pair.worker);
-    let other = (&pair.other_store, &pair.other_worker);
-    pair.tries(one, 19, false).await;
-    pair.tries(other, 1, true).await;
-    assert_eq!(
-        pair.store.issues_with_policy_rejections().await.unwrap(),
-        []
-    );
-    pair.tries(one, 5, false).await;
-    assert_eq!(pair.counts().await, (IssueState::Sending, 0, 24));
-    assert_eq!(pair.store.finish_issues(NOW).await.unwrap(), 1);
-    assert_eq!(
-        pair.store.issues_with_policy_rejections().await.unwrap(),
-        []
-    );
+async fn accepted_delivery_ends_run_of_other_worker() {
+    let workers = TwoWorkers::with_subscribers(SUBSCRIBERS).await;
+
+    workers.send_many(workers.first(), 19, false).await;
+    workers.send_many(workers.second(), 1, true).await;
+    assert!(!workers.has_rejection_run().await);
+
+    workers.send_many(workers.first(), 5, false).await;
+    assert_eq!(workers.summary().await, (IssueState::Sending, 0, 24));
+
+    assert_eq!(workers.store.finish_issues(NOW).await.unwrap(), 1);
+    assert!(!workers.has_rejection_run().await);
 }
 
 #[tokio::test]
-async fn an_issue_that_is_cancelled_is_in_no_streak_any_more() {
-    let pair = TwoWorkers::with_subscribers(READERS).await;
-    let one = (&pair.store, &pair.worker);
-    pair.tries(one, 5, false).await;
-    pair.begins_to_send_others(3).await;
-    assert!(
-        pair.other_store
-            .cancel_issue(&pair.issue, NOW)
-            .await
-            .unwrap()
-    );
-    assert_eq!(
-        pair.store.issues_with_policy_rejections().await.unwrap(),
-        []
-    );
-    // What was on a connection is refused after it.
-    let rows = pair.store.deliveries(&Default::default(), None, 99).await;
-    let rows = rows.unwrap().into_iter();
-    let sending = rows.filter(|row| row.state == DeliveryState::Sending);
-    let ids: Vec<DeliveryId> = sending.map(|row| DeliveryId::from_stored(row.id)).collect();
-    assert_eq!(ids.len(), 3);
-    let commit = pair.refused(&ids);
-    pair.store.record(&pair.worker, &commit, NOW).await.unwrap();
-    assert_eq!(
-        pair.store.issues_with_policy_rejections().await.unwrap(),
-        []
-    );
+async fn cancelled_issue_has_no_rejection_run() {
+    let workers = TwoWorkers::with_subscribers(SUBSCRIBERS).await;
+    workers.send_many(workers.first(), 5, false).await;
+    let sending = workers.mark_many_sending(workers.first(), 3).await;
+
+    let cancelled = workers.other_store.cancel_issue(&workers.issue, NOW).await;
+    assert!(cancelled.unwrap());
+    assert!(!workers.has_rejection_run().await);
+
+    let commit = workers.rejected(&sending);
+    let recorded = workers.store.record(&workers.worker, &commit, NOW).await;
+    assert!(recorded.is_ok());
+    assert!(!workers.has_rejection_run().await);
 }

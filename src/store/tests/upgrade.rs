@@ -1,12 +1,13 @@
-//! A database with the last schema before the first release is upgraded to the present schema.
+//! A database with the last schema before the first release is upgraded to the current one.
 
 use std::collections::BTreeSet;
 
 use sqlx::any::AnyConnectOptions;
 use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions, Row};
 
-use crate::store::StoreError;
+use crate::store::db::backend::Backend;
 use crate::store::db::connect::{DatabaseUrl, Store};
+use crate::store::error::StoreError;
 use crate::test_database::Database;
 
 const PRERELEASE_SQLITE: &str = include_str!("prerelease/sqlite.sql");
@@ -86,11 +87,11 @@ async fn execute(connection: &mut AnyConnection, sql: &str) {
 /// Returns `table.column` of every column and the name of every index.
 async fn schema(store: &Store) -> BTreeSet<String> {
     let sql = match store.backend {
-        crate::store::db::backend::Backend::Sqlite => {
+        Backend::Sqlite => {
             "SELECT m.name || '.' || c.name AS name FROM sqlite_master m, pragma_table_xinfo(m.name) c WHERE m.type = 'table' \
              UNION SELECT name FROM sqlite_master WHERE type <> 'table' AND name NOT LIKE 'sqlite_autoindex%'"
         }
-        crate::store::db::backend::Backend::Postgres => {
+        Backend::Postgres => {
             "SELECT CAST(table_name || '.' || column_name AS TEXT) AS name FROM information_schema.columns WHERE table_schema = 'public' \
              UNION SELECT CAST(indexname AS TEXT) FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT LIKE '%key' \
              UNION SELECT CAST(tgname AS TEXT) FROM pg_trigger WHERE NOT tgisinternal \
@@ -102,7 +103,7 @@ async fn schema(store: &Store) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn prerelease_database_gets_the_present_schema() {
+async fn prerelease_database_gets_current_schema() {
     let fresh_database = Database::fresh().await;
     let fresh = Store::connect(&database_url(&fresh_database))
         .await

@@ -1,4 +1,4 @@
-//! Who may write when, and with which connection.
+//! The writer lock and the writer connection.
 
 use std::time::Duration;
 
@@ -8,75 +8,84 @@ use crate::store::db::backend::Backend;
 use crate::store::tests::two_workers::{NOW, TwoWorkers};
 use crate::store::{DatabaseUrl, Store};
 
-/// Longer than any write takes that need not wait.
-const A_WHILE: Duration = Duration::from_millis(300);
+/// Longer than a write takes that does not wait.
+const WRITE_TIMEOUT: Duration = Duration::from_millis(300);
 
-const A_LONG_WHILE: Duration = Duration::from_secs(20);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-async fn waits<T>(write: impl Future<Output = T>) -> bool {
-    tokio::time::timeout(A_WHILE, write).await.is_err()
+async fn is_blocked<T>(write: impl Future<Output = T>) -> bool {
+    tokio::time::timeout(WRITE_TIMEOUT, write).await.is_err()
 }
 
-/// SQLite lets whoever asks again at the right moment go before, which is the engine.
+/// Without the lock SQLite's busy handler would let the delivery worker starve other writers.
 #[tokio::test]
-async fn what_the_desk_does_to_an_issue_takes_its_turn_on_sqlite() {
-    let pair = TwoWorkers::new().await;
-    if pair.store.backend != Backend::Sqlite {
-        return; // there nobody waits for a turn
+async fn sqlite_writes_queue_behind_writer_connection() {
+    let workers = TwoWorkers::new().await;
+    let store = workers.store.clone();
+    if store.backend != Backend::Sqlite {
+        return; // PostgreSQL has no writer lock.
     }
-    let store = pair.store.clone();
-    let in_use = store.writer().await.unwrap();
-    assert!(waits(store.pause_issue(&pair.issue, "ada@example.org")).await);
-    assert!(waits(store.retry_deferred_now(&pair.issue, NOW)).await);
-    assert!(waits(store.release_lease(&pair.worker, &pair.delivery)).await);
-    in_use.release();
-    assert_eq!(store.retry_deferred_now(&pair.issue, NOW).await.unwrap(), 0);
+
+    let writer = store.writer().await.unwrap();
+
+    assert!(is_blocked(store.pause_issue(&workers.issue, "ada@example.org")).await);
+    assert!(is_blocked(store.retry_deferred_now(&workers.issue, NOW)).await);
+    assert!(is_blocked(store.release_lease(&workers.worker, &workers.delivery)).await);
+
+    writer.release();
+    let retried = store.retry_deferred_now(&workers.issue, NOW).await;
+    assert_eq!(retried.unwrap(), 0);
 }
 
-/// What a pen was told at its beginning is for the engine's statements alone.
+/// The session settings of the writer connection must not reach other statements.
 #[tokio::test]
-async fn a_pen_that_is_dropped_is_thrown_away() {
-    let pair = TwoWorkers::new().await;
-    let store = &pair.store;
-    drop(store.writer().await.unwrap());
-    drop(store.claim_connection().await.unwrap());
-    tokio::time::sleep(A_WHILE).await;
-    let (setting, told) = match store.backend {
+async fn dropped_writer_connection_is_closed() {
+    let workers = TwoWorkers::new().await;
+    let store = &workers.store;
+    let (query, writer_setting) = match store.backend {
         Backend::Sqlite => (
             "SELECT CAST(cache_size AS TEXT) FROM pragma_cache_size",
             "-8192",
         ),
         Backend::Postgres => ("SELECT current_setting('enable_sort')", "off"),
     };
-    let mut held = Vec::new();
+
+    drop(store.writer().await.unwrap());
+    drop(store.claim_connection().await.unwrap());
+    tokio::time::sleep(WRITE_TIMEOUT).await;
+
+    let mut connections = Vec::new();
     for _ in 0..=store.pool.size() {
         let mut connection = store.pool.acquire().await.unwrap();
-        let is: String = sqlx::query_scalar(AssertSqlSafe(setting))
+        let setting: String = sqlx::query_scalar(AssertSqlSafe(query))
             .fetch_one(&mut *connection)
             .await
             .unwrap();
-        assert_ne!(is, told);
-        held.push(connection);
+        assert_ne!(setting, writer_setting);
+        connections.push(connection);
     }
 }
 
 #[tokio::test]
-async fn closing_folds_the_log_whatever_became_of_the_pens() {
+async fn close_checkpoints_wal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.db");
-    for laid_down in [true, false] {
+
+    for is_released in [true, false] {
         let store = Store::connect(&DatabaseUrl::Sqlite(path.clone()))
             .await
             .unwrap();
-        let pen = store.writer().await.unwrap();
+        let writer = store.writer().await.unwrap();
         store.pool.acquire().await.unwrap();
-        if laid_down {
-            pen.release();
+        if is_released {
+            writer.release();
         } else {
-            drop(pen);
+            drop(writer);
         }
-        let closed = tokio::time::timeout(A_LONG_WHILE, store.close()).await;
-        closed.expect("nobody holds a connection any more");
+
+        let closed = tokio::time::timeout(CLOSE_TIMEOUT, store.close()).await;
+
+        closed.expect("all connections were returned");
         assert!(!path.with_extension("db-wal").exists());
     }
 }
