@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A statement or the connection failed.
-    #[error("the database failed: {0}")]
+    #[error("database error: {0}")]
     Database(#[source] sqlx::Error),
     /// The database in `database.url` could not be opened.
     #[error("database.url: cannot open {place}: {source}")]
@@ -15,7 +15,7 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     /// The folder of the SQLite file could not be created, or its lock file not locked.
-    #[error("database.url: cannot make the folder {folder}: {source}")]
+    #[error("database.url: cannot create the folder {folder}: {source}")]
     Folder {
         /// The folder of the SQLite file.
         folder: String,
@@ -24,11 +24,13 @@ pub enum StoreError {
     },
     /// A newer version of the program migrated the database. Contains the unknown migration.
     #[error(
-        "the database was made by a newer Broadsheet (its migration {0} is unknown here); run that version"
+        "the database was upgraded by a newer Broadsheet (this version does not know its migration {0}); run that version"
     )]
     Newer(i64),
     /// An applied migration differs from the embedded one of the same version.
-    #[error("the database's migration {0} is not the one this Broadsheet knows; was it edited?")]
+    #[error(
+        "migration {0} of the database differs from the one in this Broadsheet; was its file edited?"
+    )]
     Edited(i64),
     /// A pre-release version that is too old for an upgrade created the database.
     #[error(
