@@ -45,7 +45,7 @@ const CHANGE_ADDRESS: &str = "UPDATE subscribers
 ///
 /// A leased delivery can no longer be started, because its worker expects the old address;
 /// it is claimed again when the worker releases the lease. A delivery that is being sent is
-/// written unchanged, so that PostgreSQL waits for the row lock of a concurrent commit of its
+/// written unchanged, so that the update waits for the row lock of a concurrent commit of its
 /// result.
 const REDIRECT: &str = "UPDATE deliveries SET address = CASE WHEN state = 'sending' THEN address ELSE $2 END
     WHERE subscriber_id = $1 AND kind = 'issue' AND state IN ('queued', 'leased', 'deferred', 'sending')";

@@ -260,8 +260,6 @@ async fn insert_all(
     as_pending: bool,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let state = initial_state(as_pending);
-    let confirmed_at = (!as_pending).then_some(now);
     let mut inserted = HashSet::with_capacity(rows.len());
     for chunk in batch::chunks(rows) {
         let sql = batch::for_backend(tx.backend, insert_sql(chunk.len()));
@@ -272,13 +270,13 @@ async fn insert_all(
                 .bind(&row.address)
                 .bind(row.address.key())
                 .bind(row.name.as_ref().map(SubscriberName::as_str))
-                .bind(state)
+                .bind(initial_state(as_pending))
                 .bind(now)
                 .bind(source)
                 .bind(now)
                 .bind(&row.nonce)
                 .bind(now)
-                .bind(confirmed_at);
+                .bind((!as_pending).then_some(now));
         }
         inserted.extend(query.fetch_all(&mut **tx).await?);
     }
