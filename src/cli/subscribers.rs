@@ -261,7 +261,7 @@ async fn for_each_subscriber(
         for row in &page {
             visit(row)?;
         }
-        let after = PageDirection::After(&last.place);
+        let after = PageDirection::After(&last.cursor);
         page = app.store.subscribers(filter, after, PAGE_SIZE).await?;
     }
     Ok(())

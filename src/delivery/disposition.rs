@@ -50,7 +50,7 @@ pub(crate) fn decide(
     match result.outcome {
         Outcome::Delivered => {}
         Outcome::Deferred(reason) => {
-            update.refusal = soft_bounce(delivery, SoftBounce::MailboxFull)
+            update.soft_bounce = soft_bounce(delivery, SoftBounce::MailboxFull)
                 .filter(|_| reason == DeferReason::MailboxFull);
             schedule_retry(&mut update, delivery, next_attempt());
         }
@@ -58,7 +58,7 @@ pub(crate) fn decide(
             update.state = DeliveryState::Bounced;
             update.suppress =
                 suppressed_by(delivery).filter(|_| reason == BounceReason::InvalidAddress);
-            update.refusal = soft_bounce(delivery, SoftBounce::Unclear)
+            update.soft_bounce = soft_bounce(delivery, SoftBounce::Unclear)
                 .filter(|_| reason == BounceReason::Unclear);
         }
         Outcome::InDoubt => {
@@ -119,7 +119,7 @@ fn new_update(delivery: &ClaimedDelivery, state: DeliveryState, reply: String) -
         charged: false,
         lost_reply: false,
         suppress: None,
-        refusal: None,
+        soft_bounce: None,
     }
 }
 
@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn soft_bounce_is_recorded_for_issues_only() {
         let recorded = |delivery: &ClaimedDelivery, outcome| {
-            let soft_bounce = update_after(delivery, outcome).refusal;
+            let soft_bounce = update_after(delivery, outcome).soft_bounce;
             soft_bounce.map(|(_, soft_bounce)| soft_bounce)
         };
         let unclear = Outcome::Bounced(BounceReason::Unclear);

@@ -96,7 +96,8 @@ impl DeliveryService {
     ///
     /// Returns none if the database fails.
     pub(crate) async fn issues_with_rejections(&self) -> Vec<IssueId> {
-        match tokio::time::timeout(WRITE_TIMEOUT, self.store.policy_streaks()).await {
+        match tokio::time::timeout(WRITE_TIMEOUT, self.store.issues_with_policy_rejections()).await
+        {
             Ok(Ok(issues)) => issues,
             _ => Vec::new(),
         }

@@ -34,7 +34,7 @@ impl AttemptResult {
                 charged: true,
                 lost_reply: false,
                 suppress: None,
-                refusal: None,
+                soft_bounce: None,
             },
             issue,
             outcome,

@@ -32,17 +32,19 @@ impl PolicyRejections {
         match result.outcome {
             Outcome::Delivered => {
                 if self.without_run.insert(issue) {
-                    commit.refused.retain(|rejection| rejection.issue != issue);
-                    commit.accepted.push(issue);
+                    commit
+                        .rejections
+                        .retain(|rejection| rejection.issue != issue);
+                    commit.accepted_issues.push(issue);
                 }
             }
             Outcome::Bounced(BounceReason::Policy) => {
                 self.without_run.remove(&issue);
                 commit.requeued.push(result.update.id.clone());
-                commit.refused.push(PolicyRefusal {
+                commit.rejections.push(PolicyRejection {
                     issue,
                     delivery: result.update.id.clone(),
-                    says: result.update.reply.clone(),
+                    reply: result.update.reply.clone(),
                 });
             }
             Outcome::Deferred(_) | Outcome::Bounced(_) | Outcome::InDoubt | Outcome::Halted(_) => {}

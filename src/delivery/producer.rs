@@ -165,7 +165,7 @@ impl DeliveryService {
     /// Runs concurrently with sending. Another worker continues an interrupted fan-out.
     pub(crate) async fn run_fan_outs(self) {
         loop {
-            if let Err(error) = self.store.run_fan_outs(FanOutBatch::Short).await {
+            if let Err(error) = self.store.run_fan_outs(FanOutBatch::Small).await {
                 tracing::warn!(%error, "cannot insert deliveries of an issue; retrying");
             }
             tokio::time::sleep(FAN_OUT_POLL).await;

@@ -96,8 +96,8 @@ impl DeliveryService {
         skip_all,
         fields(
             worker.id = %worker,
-            results = commit.outcomes.len(),
-            intents = commit.next.len()
+            results = commit.updates.len(),
+            intents = commit.intents.len()
         )
     )]
     async fn commit(
@@ -106,7 +106,7 @@ impl DeliveryService {
         commit: &GroupCommit,
         abandon_results: &CancellationToken,
     ) -> HashSet<DeliveryId> {
-        let results = commit.outcomes.len();
+        let results = commit.updates.len();
         loop {
             fail_point!("before-commit");
             let committed = tokio::select! {
@@ -157,11 +157,11 @@ async fn final_deadline(abandon_results: &CancellationToken) {
 fn build_commit(batch: &[CommitRequest], rejections: &mut PolicyRejections) -> GroupCommit {
     let mut commit = GroupCommit::default();
     for request in batch {
-        commit.next.extend(request.next.clone());
+        commit.intents.extend(request.next.clone());
         let Some(result) = &request.result else {
             continue;
         };
-        commit.outcomes.push(result.update.clone());
+        commit.updates.push(result.update.clone());
         let Some(issue) = result.issue else { continue };
         if let Some(reason) = &result.pause_reason {
             commit.pauses.push((issue, reason.clone()));

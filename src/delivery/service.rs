@@ -63,7 +63,9 @@ impl DeliveryService {
     /// It encodes subscriber and issue (VERP), so that a bounce report identifies them.
     pub(crate) fn envelope_from(&self, delivery: &ClaimedDelivery) -> EmailAddress {
         match (&self.return_path, &delivery.subscriber) {
-            (Some(path), Some(subscriber)) => path.encode(&self.keys, subscriber, delivery.number),
+            (Some(path), Some(subscriber)) => {
+                path.encode(&self.keys, subscriber, delivery.issue_number)
+            }
             (Some(path), None) => path.address().clone(),
             (None, _) => self.identity.from.address().clone(),
         }

@@ -120,7 +120,7 @@ impl DigestService {
                 validators,
             }) => {
                 let posts = self.new_posts(feed, &parsed, now);
-                let new_count = self.store.keep_posts(&feed.id, &posts, now).await?;
+                let new_count = self.store.upsert_posts(&feed.id, &posts, now).await?;
                 let reading = FeedReading::Read {
                     title: Some(parsed.title).filter(|title| !title.is_empty()),
                     home: parsed.home.map(|home| home.to_string()),
@@ -137,7 +137,9 @@ impl DigestService {
                 (reading, Err(error))
             }
         };
-        self.store.note_reading(&feed.id, &reading, now).await?;
+        self.store
+            .record_feed_reading(&feed.id, &reading, now)
+            .await?;
         Ok(result)
     }
 

@@ -61,10 +61,10 @@ impl IssueAction {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         match self {
-            Self::Pause => Ok(store.pause_issue_by(issue, actor).await?.into()),
+            Self::Pause => Ok(store.pause_issue(issue, actor).await?.into()),
             Self::Resume => Ok(store.resume_issue(issue, now).await?.into()),
             Self::Cancel => Ok(store.cancel_issue(issue, now).await?.into()),
-            Self::RetryNow => store.retry_now(issue, now).await,
+            Self::RetryNow => store.retry_deferred_now(issue, now).await,
             Self::RequeueFailed => store.requeue_failed(issue, now).await,
         }
     }

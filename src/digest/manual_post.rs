@@ -49,6 +49,6 @@ impl DigestService {
             keys: vec![post_keys::link_key(&manual.url)],
             is_history: false,
         };
-        self.store.keep_by_hand(&new, now).await
+        self.store.insert_manual_post(&new, now).await
     }
 }

@@ -98,7 +98,7 @@ impl DigestService {
             if let Some(issue) = self.store.issue_of_slot(slot).await? {
                 return Ok(Some(Published::AlreadyExists(Box::new(issue))));
             }
-            if !is_reviewed && self.store.is_skipped(slot).await? {
+            if !is_reviewed && self.store.is_slot_skipped(slot).await? {
                 return Ok(Some(Published::Skipped));
             }
         }
@@ -134,10 +134,10 @@ impl DigestService {
             content_hash: mail.content_hash(),
             message: mail.to_json(),
             posts: chosen.map(|(post, _)| post.clone()).collect(),
-            readers: draft.recipients,
-            left_over: left_over.map(|(post, _)| post.id).collect(),
+            estimated_recipients: draft.recipients,
+            omitted_posts: left_over.map(|(post, _)| post.id).collect(),
             edits: draft.edits.clone(),
-            by_hand: is_reviewed,
+            is_manual: is_reviewed,
         }
     }
 }

@@ -34,7 +34,7 @@ impl SendResult {
             issue: Some(issue.number.get()),
             slot: issue.slot.as_ref().map(ToString::to_string),
             recipients: issue.recipients,
-            counts: issue.tally,
+            counts: issue.counts,
         }
     }
 

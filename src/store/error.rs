@@ -86,8 +86,8 @@ impl StoreError {
 }
 
 impl From<sqlx::Error> for StoreError {
-    /// Converts a column that contains an invalid value to [`StoreError::Corrupt`], and any other
-    /// error to [`StoreError::Database`].
+    /// A column that failed to decode with a [`CorruptValue`] becomes [`StoreError::Corrupt`],
+    /// any other error [`StoreError::Database`].
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::ColumnDecode { index, source } => {

@@ -15,19 +15,20 @@ mod subscribers;
 #[cfg(test)]
 mod tests;
 
-pub use admin::accounts::{Admin, Role, Session};
+pub use crate::domain::database_url::DatabaseUrl;
+pub use admin::accounts::Account;
 pub use admin::api_tokens::ApiToken;
 pub use admin::audit::AuditRow;
-pub use admin::sessions::{Account, OpenSession};
+pub use admin::sessions::{OpenSession, Session};
 pub use admin::settings::SavedSettings;
-pub use content::clicks::{AuthorClicks, Clicked};
+pub use admin::types::{Admin, Role};
+pub use content::clicks::{AuthorClicks, PostClicks};
 pub use content::feeds::{FeedOrigin, FeedReading, FeedRow};
 pub use content::posts::{Candidate, ManualPostOutcome, NewPost};
-pub use db::connect::{DatabaseUrl, Store};
+pub use db::connect::Store;
 pub use deliveries::list::{DeliveryFilter, DeliveryRow, ReplyCount};
 pub use deliveries::types::{ClaimedDelivery, DeliveryUpdate, NewDelivery, SendIntent};
 pub use error::StoreError;
-pub(crate) use error::decode;
 pub use issues::drafts::SaveOutcome;
 pub use issues::fanout::FanOutBatch;
 pub use issues::freeze::{FreezeOutcome, NewIssue};
@@ -35,15 +36,14 @@ pub use issues::list::{IssueProgress, IssueRow};
 pub use issues::policy_rejections::PolicyRejection;
 pub use queue::commit::{CommitResult, GroupCommit};
 pub use subscribers::Subscriber;
-pub use subscribers::address_change::{AddressChange, RateLimitKey};
+pub use subscribers::address_change::AddressChange;
 pub use subscribers::filter::{Order, PageDirection, Search, SubscriberFilter};
 pub use subscribers::import::{ImportRow, ImportTally};
 pub use subscribers::list::SubscriberRow;
 pub use subscribers::record::{LastDelivery, SubscriberRecord};
 pub use subscribers::removal::{Erase, Unsubscribe};
-pub use subscribers::signup::{
-    ConfirmationIds, ConsentRecord, RateWindows, RecentMails, SelectEmail, SignUp,
-};
+pub use subscribers::signup::{ConfirmationIds, ConsentRecord, SelectEmail, SignUp};
+pub use subscribers::signup_limits::{RateLimitKey, RateWindows, RecentMails};
 
 /// Log target of the database driver, whose messages may contain addresses.
 pub const DRIVER_LOG: &str = "sqlx";

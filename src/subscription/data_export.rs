@@ -56,7 +56,7 @@ impl DataExport {
             name: record.name,
             state: record.state.as_str(),
             state_since: rfc3339(record.since),
-            suppressed_why: record.suppressed_why,
+            suppressed_why: record.suppression_reason,
             paused_until: record.paused_until.map(rfc3339),
             source: record.source,
             created_at: rfc3339(record.created_at),

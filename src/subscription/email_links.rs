@@ -83,8 +83,8 @@ impl SubscriptionService {
             self.subscriber_limit(&subscriber, SubscriberMail::NewAddress, NO_SHORT_LIMIT);
         let mailbox_limit = RateLimitKey {
             mac: self.mailbox_mac(address),
-            most_in_short: 1,
-            most_in_day: MAX_EMAILS_PER_DAY,
+            max_short_term: 1,
+            max_per_day: MAX_EMAILS_PER_DAY,
         };
         self.enqueue_limited(&mail, &[subscriber_limit, mailbox_limit])
             .await?;
@@ -125,11 +125,11 @@ impl SubscriptionService {
         } = self.verify_new_address_link(token).await?;
         let previous = subscriber.address.clone();
         let change = AddressChange {
-            to: &address,
+            new_address: &address,
             ip: ip.map(str::to_owned),
             nonce: self.nonce(),
             address_macs: self.address_macs(&address),
-            farewell: self.new_link_mail(&subscriber, previous, SubscriberMail::AddressChanged),
+            notice: self.new_link_mail(&subscriber, previous, SubscriberMail::AddressChanged),
         };
         let is_changed = self
             .store
@@ -149,7 +149,10 @@ impl SubscriptionService {
     pub async fn export_data(&self, token: &str) -> Result<DataExport, LinkError> {
         let id = self.verify_action_link(Purpose::Export, token).await?.id;
         let record = self.store.subscriber_record(&id).await?;
-        let deliveries = self.store.deliveries_to(&id, None, i64::MAX).await?;
+        let deliveries = self
+            .store
+            .subscriber_deliveries(&id, None, i64::MAX)
+            .await?;
         Ok(DataExport::new(
             record.ok_or(LinkError::Invalid)?,
             deliveries,
@@ -204,7 +207,7 @@ impl SubscriptionService {
         &self,
         subscriber: &Subscriber,
         about: SubscriberMail,
-        most_in_short: i64,
+        max_short_term: i64,
     ) -> RateLimitKey {
         let parts = [
             about.as_str().as_bytes(),
@@ -212,8 +215,8 @@ impl SubscriptionService {
         ];
         RateLimitKey {
             mac: hex::encode(self.keys.mac(Purpose::Mailbox, &parts)),
-            most_in_short,
-            most_in_day: MAX_EMAILS_PER_DAY,
+            max_short_term,
+            max_per_day: MAX_EMAILS_PER_DAY,
         }
     }
 
@@ -224,7 +227,10 @@ impl SubscriptionService {
         limits: &[RateLimitKey],
     ) -> Result<(), StoreError> {
         let windows = rate_windows(self.now());
-        let is_enqueued = self.store.enqueue_counted(mail, limits, windows).await?;
+        let is_enqueued = self
+            .store
+            .enqueue_rate_limited(mail, limits, windows)
+            .await?;
         let subscriber = mail.subscriber.map(|id| id.to_string());
         tracing::info!(subscriber, enqueued = is_enqueued, "link email requested");
         Ok(())

@@ -60,7 +60,7 @@ impl CsvExport {
     pub async fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         let (direction, mut chunk) = match &self.position {
             Position::Start => (PageDirection::First, csv::encode_record(HEADERS)),
-            Position::After(row) => (PageDirection::After(&row.place), Vec::new()),
+            Position::After(row) => (PageDirection::After(&row.cursor), Vec::new()),
             Position::Done => return Ok(None),
         };
         let store = &self.subscriptions.store;

@@ -55,7 +55,7 @@ async fn metrics(State(state): State<SharedState>, _: LocalPeer) -> Result<Respo
         )
     });
     let issues = i64::try_from(store.unfinished_issues().await?.len()).unwrap_or(i64::MAX);
-    let deliveries = store.deliveries_to_go().await?;
+    let deliveries = store.remaining_deliveries().await?;
     let unlabeled = |value| [(String::new(), value)];
     let mut text = String::new();
     write_gauge(&mut text, "up", &unlabeled(1));

@@ -43,7 +43,7 @@ impl ProgressSnapshot {
         let silent = stalled_for(now, answered_at, sight.first_due);
         Self {
             per_second: throughput.per_second().filter(|_| is_sending),
-            time_left: throughput.eta(issue.tally.queued).filter(|_| is_sending),
+            time_left: throughput.eta(issue.counts.queued).filter(|_| is_sending),
             silent: silent.filter(|_| is_sending),
             at: now,
             sight,
@@ -209,7 +209,7 @@ impl ProgressHub {
                 let now = self.clock.now();
                 watched
                     .throughput
-                    .record(now, progress.issue.tally.completed());
+                    .record(now, progress.issue.counts.completed());
                 let snapshot = ProgressSnapshot::new(progress, &watched.throughput, now);
                 let state = ProgressState::Look(Arc::new(snapshot));
                 watched.state.send_replace(state);

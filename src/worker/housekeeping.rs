@@ -64,10 +64,10 @@ impl Housekeeping {
         let audit_start = now.minus(AUDIT_RETENTION);
         self.store.compact_state_log().await?;
         self.store
-            .forget_sign_up_mails(now.minus(RATE_LIMIT_RETENTION))
+            .purge_signup_mails(now.minus(RATE_LIMIT_RETENTION))
             .await?;
-        self.store.forget_audit(audit_start).await?;
-        self.store.forget_api_tokens(audit_start).await?;
-        self.store.forget_sessions(now).await
+        self.store.purge_audit(audit_start).await?;
+        self.store.purge_api_tokens(audit_start).await?;
+        self.store.purge_sessions(now).await
     }
 }

@@ -101,11 +101,11 @@ impl Weeks {
         let reader = reader.expect("an answer").expect("a reader");
         let to = EmailAddress::parse(address).expect("an address");
         let step = AddressChange {
-            to: &to,
+            new_address: &to,
             ip: None,
             nonce: "another".to_owned(),
             address_macs: Vec::new(),
-            farewell: NewDelivery {
+            notice: NewDelivery {
                 id: DeliveryId::from_stored("farewell".to_owned()),
                 kind: DeliveryKind::SubscriberLink,
                 subscriber: Some(reader.id),

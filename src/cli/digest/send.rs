@@ -211,7 +211,7 @@ impl Sending<'_> {
         if issue.state == IssueState::Paused {
             Err(CliError::Reported)
         } else {
-            Ok(issue.tally)
+            Ok(issue.counts)
         }
     }
 }
@@ -227,8 +227,8 @@ pub async fn collect_feeds(digests: &DigestService) -> Result<(), CliError> {
 }
 
 fn issue_text(result: &str, issue: &IssueRow) -> String {
-    let counts = &issue.tally;
-    let state = match (result, &issue.paused_why) {
+    let counts = &issue.counts;
+    let state = match (result, &issue.pause_reason) {
         ("already_sent", _) => format!("No. {} has already been sent", issue.number),
         ("paused", Some(reason)) => format!("No. {} is paused: {reason}", issue.number),
         (other, _) => format!("No. {} is {other}", issue.number),

@@ -56,7 +56,7 @@ pub async fn wait_until_enqueued(app: &App) -> Result<(), StoreError> {
         if is_done_by_worker {
             tokio::time::sleep(FAN_OUT_POLL).await;
         } else {
-            app.store.run_fan_outs(FanOutBatch::Long).await?;
+            app.store.run_fan_outs(FanOutBatch::Large).await?;
         }
     }
     Ok(())
@@ -87,9 +87,10 @@ pub async fn wait_until_settled(
                 let bar = bar.get_or_insert_with(|| {
                     progress_bar(issue.recipients.unsigned_abs(), "Sending")
                 });
-                bar.set_position(issue.tally.completed().unsigned_abs());
+                bar.set_position(issue.counts.completed().unsigned_abs());
                 policy.record(Progress::from_issue(&issue), started);
-                let is_settled = issue.tally.remaining() == 0 || issue.state != IssueState::Sending;
+                let is_settled =
+                    issue.counts.remaining() == 0 || issue.state != IssueState::Sending;
                 let is_due = first_due.is_some_and(|due| due <= app.clock.now());
                 if is_settled || !policy.should_wait(is_due, started) || stop.is_cancelled() {
                     bar.finish_and_clear();
@@ -138,8 +139,8 @@ struct Progress {
 impl Progress {
     fn from_issue(issue: &IssueRow) -> Self {
         Self {
-            completed: issue.tally.completed(),
-            answered_at: issue.answered_at,
+            completed: issue.counts.completed(),
+            answered_at: issue.last_reply_at,
         }
     }
 }

@@ -1,45 +1,55 @@
-//! What the owner is told: each event once, whoever sees it first.
+//! Raised alerts, so that each event raises one alert however many processes see it.
 
 use crate::domain::clock::Timestamp;
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::with_retry;
 use crate::store::deliveries::enqueue::insert;
-use crate::store::{NewDelivery, Store, StoreError};
+use crate::store::deliveries::types::NewDelivery;
+use crate::store::error::StoreError;
 
-const TELL: &str =
+const RAISE: &str =
     "INSERT INTO alerts (event, raised_at) VALUES ($1, $2) ON CONFLICT (event) DO NOTHING";
-const IS_TOLD: &str = "SELECT event FROM alerts WHERE event = $1";
+const FIND: &str = "SELECT event FROM alerts WHERE event = $1";
 
 impl Store {
-    /// Queues `mails` for an event that nobody told of before; all or nothing. False when
-    /// it was told already.
+    /// Enqueues `messages`, all or none, unless an alert was raised for `event` before.
+    ///
+    /// Returns whether they were enqueued.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails.
     pub async fn enqueue_alert_once(
         &self,
         event: &str,
-        mails: &[NewDelivery],
+        messages: &[NewDelivery],
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         with_retry(|| async {
             let mut tx = self.begin_write().await?;
-            let told = sqlx::query(TELL)
-                .bind(event.to_owned())
-                .bind(now.as_millis())
+            let raised = sqlx::query(RAISE)
+                .bind(event)
+                .bind(now)
                 .execute(&mut *tx)
                 .await?;
-            if told.rows_affected() == 0 {
+            if raised.rows_affected() == 0 {
                 return Ok(false);
             }
-            insert(&mut tx, mails, now).await?;
+            insert(&mut tx, messages, now).await?;
             tx.commit().await?;
             Ok(true)
         })
         .await
     }
 
+    /// Returns whether an alert was raised for `event`.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
     pub async fn alert_exists(&self, event: &str) -> Result<bool, StoreError> {
-        let query = sqlx::query(IS_TOLD).bind(event.to_owned());
+        let query = sqlx::query(FIND).bind(event);
         Ok(query.fetch_optional(&self.pool).await?.is_some())
     }
 }
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[TELL, IS_TOLD];
+pub(crate) const STATEMENTS: &[&str] = &[RAISE, FIND];

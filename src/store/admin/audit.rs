@@ -1,36 +1,61 @@
-//! Who did what: written once, read by admins, forgotten after a year.
+//! The audit log. Rows are inserted and purged after a year, but never changed.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row};
 
 use crate::domain::audit::{Actor, ActorKind, AuditAction, AuditTarget};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AuditId;
-use crate::store::{Store, StoreError, decode};
+use crate::store::db::connect::Store;
+use crate::store::error::StoreError;
 
+/// An entry of the audit log.
 #[derive(Clone, Debug)]
 pub struct AuditRow {
+    /// Increases with time.
     pub id: AuditId,
+    /// When the action happened.
     pub at: Timestamp,
-    pub kind: ActorKind,
-    /// An account's address or a token's name, as it was then; none on the command line.
+    /// Whether an account, an API token or the command line acted.
+    pub actor_kind: ActorKind,
+    /// The address of the account or the name of the token at that time; `None` for the
+    /// command line.
     pub actor: Option<String>,
+    /// The action.
     pub action: AuditAction,
-    pub object: Option<String>,
+    /// What the action changed, in its stored form (`AuditTarget::stored`).
+    pub target: Option<String>,
 }
 
-const NOTE: &str = "INSERT INTO audit (id, at, actor_kind, actor, action, target)
+impl FromRow<'_, AnyRow> for AuditRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            at: row.try_get("at")?,
+            actor_kind: row.try_get("actor_kind")?,
+            actor: row.try_get("actor")?,
+            action: row.try_get("action")?,
+            target: row.try_get("target")?,
+        })
+    }
+}
+
+const INSERT: &str = "INSERT INTO audit (id, at, actor_kind, actor, action, target)
     VALUES ($1, $2, $3, $4, $5, $6)";
 const LIST: &str = "SELECT id, at, actor_kind, actor, action, target FROM audit
     WHERE CAST($1 AS TEXT) IS NULL OR id < $1 ORDER BY id DESC LIMIT $2";
-const FORGET: &str = "DELETE FROM audit WHERE at <= $1";
+const PURGE: &str = "DELETE FROM audit WHERE at <= $1";
 
 impl Store {
+    /// Appends an entry to the audit log.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
     pub async fn insert_audit(
         &self,
         id: &AuditId,
         actor: &Actor,
-        (action, object): (AuditAction, &AuditTarget),
+        (action, target): (AuditAction, &AuditTarget),
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (kind, actor) = match actor {
@@ -38,51 +63,44 @@ impl Store {
             Actor::Token(_, name) => (ActorKind::Token, Some(name.as_str().to_owned())),
             Actor::Cli => (ActorKind::Cli, None),
         };
-        self.execute_write(NOTE, |note| {
-            note.bind(id.to_string())
-                .bind(now.as_millis())
-                .bind(kind.as_str())
-                .bind(actor.clone())
-                .bind(action.as_str())
-                .bind(object.to_stored())
+        self.execute_write(INSERT, |insert| {
+            insert
+                .bind(id)
+                .bind(now)
+                .bind(kind)
+                .bind(&actor)
+                .bind(action)
+                .bind(target.to_stored())
         })
         .await?;
         Ok(())
     }
 
-    /// A page of the list, the newest first, from behind the row `after`.
-    pub async fn audit(
+    /// Returns a page of the audit log, newest first.
+    ///
+    /// `after` is the id of the last entry of the page before.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if
+    /// a stored value cannot be parsed.
+    pub async fn audit_entries(
         &self,
         after: Option<&AuditId>,
         limit: i64,
     ) -> Result<Vec<AuditRow>, StoreError> {
-        let rows = sqlx::query(LIST)
-            .bind(after.map(ToString::to_string))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(audit_row).collect()
+        let query = sqlx::query_as(LIST).bind(after).bind(limit);
+        Ok(query.fetch_all(&self.pool).await?)
     }
 
-    pub async fn forget_audit(&self, before: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(FORGET)
-            .bind(before.as_millis())
-            .execute(&self.pool)
-            .await?;
+    /// Deletes the entries written at or before `before`.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
+    pub async fn purge_audit(&self, before: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(PURGE).bind(before).execute(&self.pool).await?;
         Ok(())
     }
 }
 
-fn audit_row(row: &AnyRow) -> Result<AuditRow, StoreError> {
-    Ok(AuditRow {
-        id: decode("audit id", row.try_get("id")?, AuditId::parse)?,
-        at: Timestamp::from_millis(row.try_get("at")?),
-        kind: decode("actor kind", row.try_get("actor_kind")?, ActorKind::parse)?,
-        actor: row.try_get("actor")?,
-        action: decode("action", row.try_get("action")?, AuditAction::parse)?,
-        object: row.try_get("target")?,
-    })
-}
-
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[NOTE, LIST, FORGET];
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, LIST, PURGE];

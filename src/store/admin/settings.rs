@@ -1,35 +1,39 @@
-//! What was set at the desk, under a number that grows with each change: other processes
-//! look at the number and follow.
+//! Settings saved in the admin UI, with a revision that increases with each change.
+//!
+//! Other processes poll the revision and reload the settings when it changes.
 
 use std::collections::BTreeMap;
 
-use sqlx::Row;
-
 use crate::domain::clock::Timestamp;
-use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::{Store, StoreError};
+use crate::store::db::connect::Store;
+use crate::store::db::transaction::with_retry;
+use crate::store::error::StoreError;
 
-/// The settings that were saved, by name, as text.
+/// The saved settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SavedSettings {
-    /// Grows with each change; 0 before the first.
+    /// Increases with each change; 0 before the first.
     pub revision: i64,
+    /// Values by setting key, as text as in the environment.
     pub values: BTreeMap<String, String>,
 }
 
-const ALL: &str = "SELECT name, value FROM settings";
+const LIST: &str = "SELECT name, value FROM settings";
 const REVISION: &str =
     "SELECT CAST(value AS BIGINT) AS n FROM metadata WHERE name = 'settings_revision'";
-// Whoever saves goes through this one row, one after the other.
+/// Increments the revision and locks its row, so that saves run one after the other.
 const NEXT_REVISION: &str = "INSERT INTO metadata (name, value) VALUES ('settings_revision', '1')
     ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(metadata.value AS BIGINT) + 1 AS TEXT)
     RETURNING CAST(value AS BIGINT) AS n";
-const PUT: &str = "INSERT INTO settings (name, value, saved_at, saved_by) VALUES ($1, $2, $3, $4)
+const UPSERT: &str = "INSERT INTO settings (name, value, saved_at, saved_by) VALUES ($1, $2, $3, $4)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value, saved_at = excluded.saved_at, saved_by = excluded.saved_by";
-const FORGET: &str = "DELETE FROM settings WHERE name = $1";
+const DELETE: &str = "DELETE FROM settings WHERE name = $1";
 
 impl Store {
-    /// One row, to be asked often.
+    /// Returns the revision of the saved settings. Cheap enough to be polled: reads one row.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
     pub async fn settings_revision(&self) -> Result<i64, StoreError> {
         let revision: Option<i64> = sqlx::query_scalar(REVISION)
             .fetch_optional(&self.pool)
@@ -37,24 +41,33 @@ impl Store {
         Ok(revision.unwrap_or(0))
     }
 
+    /// Returns the saved settings.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails.
     pub async fn saved_settings(&self) -> Result<SavedSettings, StoreError> {
-        // The number first: what is saved between the two reads is read again.
+        // Reads the revision first: a value saved in between has a later revision, so that
+        // the next poll reads it again.
         let revision = self.settings_revision().await?;
-        let rows = sqlx::query(ALL).fetch_all(&self.pool).await?;
-        let pair = |row: &sqlx::any::AnyRow| Ok((row.try_get("name")?, row.try_get("value")?));
+        let values: Vec<(String, String)> = sqlx::query_as(LIST).fetch_all(&self.pool).await?;
         Ok(SavedSettings {
             revision,
-            values: rows.iter().map(pair).collect::<Result<_, StoreError>>()?,
+            values: values.into_iter().collect(),
         })
     }
 
-    /// Saves `changes` (`None` forgets a value) and gives the new revision, unless others
-    /// saved since `seen`: then nothing is saved, and `None` comes back.
+    /// Saves `changes` (`None` deletes a value) and returns the new revision.
+    ///
+    /// Returns `None`, and saves nothing, if the current revision is not `base_revision`:
+    /// another save came first. `saved_by` is the address of the account.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails.
     pub async fn save_settings(
         &self,
         changes: &[(String, Option<String>)],
-        seen: i64,
-        by: &str,
+        base_revision: i64,
+        saved_by: &str,
         now: Timestamp,
     ) -> Result<Option<i64>, StoreError> {
         with_retry(|| async {
@@ -62,11 +75,19 @@ impl Store {
             let revision: i64 = sqlx::query_scalar(NEXT_REVISION)
                 .fetch_one(&mut *tx)
                 .await?;
-            if revision != seen + 1 {
+            if revision != base_revision + 1 {
                 return Ok(None);
             }
             for (name, value) in changes {
-                save_one(&mut tx, name, value.as_deref(), by, now).await?;
+                let statement = match value {
+                    Some(value) => sqlx::query(UPSERT)
+                        .bind(name)
+                        .bind(value)
+                        .bind(now)
+                        .bind(saved_by),
+                    None => sqlx::query(DELETE).bind(name),
+                };
+                statement.execute(&mut *tx).await?;
             }
             tx.commit().await?;
             Ok(Some(revision))
@@ -75,32 +96,8 @@ impl Store {
     }
 }
 
-async fn save_one(
-    tx: &mut WriteTx,
-    name: &str,
-    value: Option<&str>,
-    by: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let Some(value) = value else {
-        sqlx::query(FORGET)
-            .bind(name.to_owned())
-            .execute(&mut **tx)
-            .await?;
-        return Ok(());
-    };
-    sqlx::query(PUT)
-        .bind(name.to_owned())
-        .bind(value.to_owned())
-        .bind(now.as_millis())
-        .bind(by.to_owned())
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
-}
-
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[ALL, REVISION, NEXT_REVISION, PUT, FORGET];
+pub(crate) const STATEMENTS: &[&str] = &[LIST, REVISION, NEXT_REVISION, UPSERT, DELETE];
 
 #[cfg(test)]
 mod tests {
@@ -114,30 +111,46 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_save_has_a_number_and_a_stale_one_saves_nothing() {
+    async fn save_with_stale_revision_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let place = DatabaseUrl::Sqlite(folder.path().join("test.db"));
-        let store = Store::connect(&place).await.unwrap();
-        assert_eq!(
-            store.saved_settings().await.unwrap(),
-            SavedSettings::default()
-        );
-
+        let url = DatabaseUrl::Sqlite(folder.path().join("test.db"));
+        let store = Store::connect(&url).await.unwrap();
+        let settings = store.saved_settings().await.unwrap();
+        assert_eq!(settings, SavedSettings::default());
         let first = change("newsletter.name", Some("One"));
         let second = change("newsletter.name", Some("Two"));
-        let save = async |changes: &[_], seen| store.save_settings(changes, seen, "ada", NOW).await;
-        assert_eq!(save(&first, 0).await.unwrap(), Some(1));
-        assert_eq!(save(&second, 0).await.unwrap(), None);
-        let saved = store.saved_settings().await.unwrap();
+        let save = async |changes: &[_], base_revision| {
+            let saved = store.save_settings(changes, base_revision, "ada", NOW);
+            saved.await.unwrap()
+        };
+
+        assert_eq!(save(&first, 0).await, Some(1));
+        assert_eq!(save(&second, 0).await, None);
+
+        let settings = store.saved_settings().await.unwrap();
         assert_eq!(
-            (saved.revision, saved.values["newsletter.name"].as_str()),
+            (
+                settings.revision,
+                settings.values["newsletter.name"].as_str()
+            ),
             (1, "One")
         );
+        assert_eq!(save(&second, 1).await, Some(2));
+    }
 
-        assert_eq!(save(&second, 1).await.unwrap(), Some(2));
-        let forget = change("newsletter.name", None);
-        assert_eq!(save(&forget, 2).await.unwrap(), Some(3));
+    #[tokio::test]
+    async fn save_without_value_deletes_setting() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("test.db"));
+        let store = Store::connect(&url).await.unwrap();
+        let set = change("newsletter.name", Some("Two"));
+        store.save_settings(&set, 0, "ada", NOW).await.unwrap();
+
+        let delete = change("newsletter.name", None);
+        let saved = store.save_settings(&delete, 1, "ada", NOW).await.unwrap();
+
+        assert_eq!(saved, Some(2));
         assert!(store.saved_settings().await.unwrap().values.is_empty());
-        assert_eq!(store.settings_revision().await.unwrap(), 3);
+        assert_eq!(store.settings_revision().await.unwrap(), 2);
     }
 }

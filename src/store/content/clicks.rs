@@ -1,90 +1,103 @@
-//! How often posts were opened from their issues: one figure a post, of all readers
-//! together.
+//! Clicks on the posts of issues: one counter per post for all subscribers together.
 
-use sqlx::Row;
 use url::Url;
 
 use crate::domain::issue::post::PostId;
 use crate::domain::issue::{IssueId, IssueNumber};
-use crate::store::{Store, StoreError, decode};
+use crate::store::db::connect::Store;
+use crate::store::error::{StoreError, decode};
 
-/// A post of an issue, and how often it was opened from there.
+/// A post of an issue with its clicks.
 #[derive(Clone, Debug)]
-pub struct Clicked {
+pub struct PostClicks {
+    /// The title of the post.
     pub title: String,
+    /// How often the post was opened from the issue.
     pub clicks: i64,
 }
 
-/// What the posts of one author got in all.
+/// The clicks on all posts of one author.
 #[derive(Clone, Debug)]
 pub struct AuthorClicks {
+    /// The author; `None` for posts without one.
     pub author: Option<String>,
+    /// The number of posts.
     pub posts: i64,
+    /// The sum of their clicks.
     pub clicks: i64,
 }
 
-const TARGET: &str = "SELECT url FROM posts WHERE id = $1";
-// A draft's post is opened by who writes the issue.
-const COUNT: &str = "UPDATE posts SET clicks = clicks + 1 WHERE id = $1 AND issue_id IS NOT NULL";
-const OF_ISSUE: &str = "SELECT title, clicks FROM posts WHERE issue_id = $1 ORDER BY position";
+const POST_URL: &str = "SELECT url FROM posts WHERE id = $1";
+/// Counts only posts of an issue: those of a draft are opened by its editors.
+const RECORD_CLICK: &str =
+    "UPDATE posts SET clicks = clicks + 1 WHERE id = $1 AND issue_id IS NOT NULL";
+const BY_POST: &str = "SELECT title, clicks FROM posts WHERE issue_id = $1 ORDER BY position";
 const BY_AUTHOR: &str =
     "SELECT p.author, CAST(COUNT(*) AS BIGINT) AS posts, CAST(SUM(p.clicks) AS BIGINT) AS clicks
     FROM posts p JOIN issues i ON i.id = p.issue_id WHERE i.number >= $1 GROUP BY p.author";
 
 impl Store {
-    /// Where a post is.
+    /// Returns the link of a post.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if
+    /// the stored link cannot be parsed.
     pub async fn post_url(&self, post: &PostId) -> Result<Option<Url>, StoreError> {
-        let url: Option<String> = sqlx::query_scalar(TARGET)
-            .bind(post.to_string())
+        let url: Option<String> = sqlx::query_scalar(POST_URL)
+            .bind(post)
             .fetch_optional(&self.pool)
             .await?;
         url.map(|url| decode("post link", url, Url::parse))
             .transpose()
     }
 
-    /// Counts that somebody opened a post, if it stands in an issue.
-    pub async fn count_click(&self, post: &PostId) -> Result<(), StoreError> {
-        let update = sqlx::query(COUNT).bind(post.to_string());
+    /// Counts a click on a post. Does nothing if the post is not in an issue.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
+    pub async fn record_click(&self, post: &PostId) -> Result<(), StoreError> {
+        let update = sqlx::query(RECORD_CLICK).bind(post);
         update.execute(&self.pool).await?;
         Ok(())
     }
 
-    /// The posts of an issue, in their order.
-    pub async fn clicks_of(&self, issue: &IssueId) -> Result<Vec<Clicked>, StoreError> {
-        let rows = sqlx::query(OF_ISSUE)
-            .bind(issue.to_string())
+    /// Returns the posts of an issue with their clicks, in the order of the issue.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
+    pub async fn issue_clicks(&self, issue: &IssueId) -> Result<Vec<PostClicks>, StoreError> {
+        let posts: Vec<(String, i64)> = sqlx::query_as(BY_POST)
+            .bind(issue)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Clicked {
-                    title: row.try_get("title")?,
-                    clicks: row.try_get("clicks")?,
-                })
-            })
-            .collect()
+        Ok(posts
+            .into_iter()
+            .map(|(title, clicks)| PostClicks { title, clicks })
+            .collect())
     }
 
-    /// What each author's posts got in the issues from number `since` on.
+    /// Returns the clicks of each author in the issues from number `since` on.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
     pub async fn clicks_by_author(
         &self,
         since: IssueNumber,
     ) -> Result<Vec<AuthorClicks>, StoreError> {
-        let rows = sqlx::query(BY_AUTHOR)
-            .bind(since.get())
+        let authors: Vec<(Option<String>, i64, i64)> = sqlx::query_as(BY_AUTHOR)
+            .bind(since)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(AuthorClicks {
-                    author: row.try_get("author")?,
-                    posts: row.try_get("posts")?,
-                    clicks: row.try_get("clicks")?,
-                })
+        Ok(authors
+            .into_iter()
+            .map(|(author, posts, clicks)| AuthorClicks {
+                author,
+                posts,
+                clicks,
             })
-            .collect()
+            .collect())
     }
 }
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[TARGET, COUNT, OF_ISSUE, BY_AUTHOR];
+pub(crate) const STATEMENTS: &[&str] = &[POST_URL, RECORD_CLICK, BY_POST, BY_AUTHOR];

@@ -1,4 +1,4 @@
-//! Feeds, their posts, and clicks on them.
+//! Feeds, their posts, and the clicks on posts.
 
 pub(crate) mod clicks;
 pub(crate) mod feeds;

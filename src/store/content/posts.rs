@@ -1,4 +1,4 @@
-//! Posts, each known again by its keys.
+//! Posts. Each is identified by its keys: its guid, its link, or a hash of title and date.
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -7,54 +7,61 @@ use url::Url;
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::{FeedId, Post, PostId};
 use crate::domain::issue::{IssueId, IssueNumber};
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::{Store, StoreError, decode};
+use crate::store::error::{StoreError, decode};
 
-/// A post as a reading found it.
+/// A post as it was read from a feed or entered by an editor.
 #[derive(Clone, Debug)]
 pub struct NewPost {
+    /// The post. Its id is used only if the post is new.
     pub post: Post,
+    /// The number of comments, if the feed contains it.
     pub comments: Option<u32>,
-    /// Any of these in common makes two posts the same.
+    /// The keys of the post. Two posts that have a key in common are the same post.
     pub keys: Vec<String>,
-    /// Too old to be news when its feed was first read.
+    /// Whether the post was too old to be news when its feed was first read.
     pub is_history: bool,
 }
 
-/// A post that is in no issue.
+/// A post that is not in an issue.
 #[derive(Clone, Debug)]
 pub struct Candidate {
+    /// The post.
     pub post: Post,
+    /// Whether the post was too old to be news when its feed was first read.
     pub is_history: bool,
-    /// Where the feed counts them.
+    /// The number of comments, if the feed contains it.
     pub comments: Option<u32>,
 }
 
-/// What became of a post that a person added.
+/// The result of adding a post manually.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ManualPostOutcome {
-    /// It is there, perhaps from a feed.
-    Kept(PostId),
-    /// It stood in this issue.
-    Sent(IssueNumber),
+    /// The post is stored and not in an issue; it may have been read from a feed before.
+    Stored(PostId),
+    /// The post is in this issue already.
+    InIssue(IssueNumber),
 }
 
-const KNOWN: &str = "SELECT post_id FROM post_keys WHERE post_key = $1";
+const POST_BY_KEY: &str = "SELECT post_id FROM post_keys WHERE post_key = $1";
 const INSERT: &str =
     "INSERT INTO posts (id, feed_id, title, url, excerpt, image, author, minutes, comments,
     published_at, first_seen_at, times_offered, history_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12)";
-const ADD_KEY: &str =
+const INSERT_KEY: &str =
     "INSERT INTO post_keys (post_key, post_id) VALUES ($1, $2) ON CONFLICT (post_key) DO NOTHING";
-// What stands in an issue stays as it was sent; the date is not news. A post that a
-// person added before its feed did, or whose feed was removed, has its feed from now on.
+/// Updates a post that is not in an issue; a sent post keeps its content.
+///
+/// The date of publication is not updated. A post without a feed, because an editor added it
+/// or its feed was removed, is assigned to the feed that contains it.
 const UPDATE: &str =
     "UPDATE posts SET feed_id = COALESCE(feed_id, $2), title = $3, url = $4, excerpt = $5,
     image = $6, author = $7, minutes = $8, comments = $9
     WHERE id = $1 AND issue_id IS NULL";
-const IN_ISSUE: &str =
+const ISSUE_NUMBER: &str =
     "SELECT i.number FROM posts p JOIN issues i ON i.id = p.issue_id WHERE p.id = $1";
-// Removing a feed takes its posts out of the running, not out of memory.
+/// Posts of removed feeds are stored, but are not candidates.
 const CANDIDATES: &str =
     "SELECT id, title, url, excerpt, image, author, minutes, published_at, first_seen_at, times_offered,
     history_at, comments FROM posts WHERE issue_id IS NULL AND feed_id IS NOT NULL AND published_at > $1
@@ -62,15 +69,20 @@ const CANDIDATES: &str =
 const CANDIDATE: &str =
     "SELECT id, title, url, excerpt, image, author, minutes, published_at, first_seen_at, times_offered,
     history_at, comments FROM posts WHERE id = $1 AND issue_id IS NULL";
-const OF_ISSUE: &str =
+const ISSUE_POSTS: &str =
     "SELECT id, title, url, excerpt, image, author, minutes, published_at, first_seen_at, times_offered,
     history_at FROM posts WHERE issue_id = $1 ORDER BY position";
-const TITLES: &str = "SELECT p.title, i.number FROM posts p JOIN issues i ON i.id = p.issue_id
+const ISSUE_TITLES: &str =
+    "SELECT i.number, p.title FROM posts p JOIN issues i ON i.id = p.issue_id
     WHERE i.number <= $1 AND i.number > $2 ORDER BY i.number DESC, p.position";
 
 impl Store {
-    /// Keeps what a reading found. Returns how many posts were new.
-    pub async fn keep_posts(
+    /// Inserts or updates the posts of a feed, and returns how many were new.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
+    /// stored id cannot be parsed.
+    pub async fn upsert_posts(
         &self,
         feed: &FeedId,
         posts: &[NewPost],
@@ -79,8 +91,8 @@ impl Store {
         with_retry(|| async {
             let mut tx = self.begin_write().await?;
             let mut new = 0;
-            for stored in posts {
-                new += usize::from(keep(&mut tx, Some(feed), stored, now).await?);
+            for post in posts {
+                new += usize::from(upsert_post(&mut tx, Some(feed), post, now).await?);
             }
             tx.commit().await?;
             Ok(new)
@@ -88,154 +100,158 @@ impl Store {
         .await
     }
 
-    /// Posts in no issue that were published after `since`, the newest first.
+    /// Returns at most `limit` posts that are not in an issue and were published after `since`,
+    /// newest first. Posts without a feed are left out.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if
+    /// a stored value cannot be parsed.
     pub async fn candidates(
         &self,
         since: Timestamp,
         limit: i64,
     ) -> Result<Vec<Candidate>, StoreError> {
         let rows = sqlx::query(CANDIDATES)
-            .bind(since.as_millis())
+            .bind(since)
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(candidate).collect()
+        rows.iter().map(candidate_from_row).collect()
     }
 
-    /// A post that is in no issue, whatever its feed.
+    /// Returns a post that is not in an issue, with or without a feed.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if
+    /// a stored value cannot be parsed.
     pub async fn candidate(&self, post: &PostId) -> Result<Option<Candidate>, StoreError> {
-        let query = sqlx::query(CANDIDATE).bind(post.to_string());
+        let query = sqlx::query(CANDIDATE).bind(post);
         let row = query.fetch_optional(&self.pool).await?;
-        row.as_ref().map(candidate).transpose()
+        row.as_ref().map(candidate_from_row).transpose()
     }
 
-    /// Keeps a post that no feed has brought, unless it is known by one of its keys.
-    pub async fn keep_by_hand(
+    /// Inserts a post without a feed, unless a post with one of its keys is stored.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
+    /// stored value cannot be parsed.
+    pub async fn insert_manual_post(
         &self,
-        stored: &NewPost,
+        new: &NewPost,
         now: Timestamp,
     ) -> Result<ManualPostOutcome, StoreError> {
         with_retry(|| async {
             let mut tx = self.begin_write().await?;
-            let known = known(&mut tx, &stored.keys).await?;
-            let id = match known {
-                Some(id) => decode("post id", id, PostId::parse)?,
+            let id = match find_by_keys(&mut tx, &new.keys).await? {
+                Some(id) => id,
                 None => {
-                    keep(&mut tx, None, stored, now).await?;
-                    stored.post.id
+                    upsert_post(&mut tx, None, new, now).await?;
+                    new.post.id
                 }
             };
-            let sent: Option<i64> = sqlx::query_scalar(IN_ISSUE)
-                .bind(id.to_string())
+            let issue: Option<IssueNumber> = sqlx::query_scalar(ISSUE_NUMBER)
+                .bind(id)
                 .fetch_optional(&mut *tx)
                 .await?;
             tx.commit().await?;
-            let sent = sent.and_then(|number| IssueNumber::new(number).ok());
-            Ok(sent.map_or(ManualPostOutcome::Kept(id), ManualPostOutcome::Sent))
+            Ok(issue.map_or(ManualPostOutcome::Stored(id), ManualPostOutcome::InIssue))
         })
         .await
     }
 
-    /// The posts of an issue, in their order.
-    pub async fn posts_of(&self, issue: &IssueId) -> Result<Vec<Post>, StoreError> {
-        sqlx::query(OF_ISSUE)
-            .bind(issue.to_string())
-            .fetch_all(&self.pool)
-            .await?
-            .iter()
-            .map(post)
-            .collect()
+    /// Returns the posts of an issue, in the order of the issue.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if
+    /// a stored value cannot be parsed.
+    pub async fn issue_posts(&self, issue: &IssueId) -> Result<Vec<Post>, StoreError> {
+        let query = sqlx::query(ISSUE_POSTS).bind(issue);
+        let rows = query.fetch_all(&self.pool).await?;
+        rows.iter().map(post_from_row).collect()
     }
 
-    /// The titles in the issues from `newest` down to, and without, `before`.
-    pub async fn titles(
+    /// Returns the post titles of several issues, each with the number of its issue.
+    ///
+    /// The issues are those from `newest` down to, and without, the number `before`. Newer
+    /// issues come first, titles in the order of their issue.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
+    pub async fn issue_titles(
         &self,
         newest: IssueNumber,
         before: i64,
     ) -> Result<Vec<(i64, String)>, StoreError> {
-        let rows = sqlx::query(TITLES)
-            .bind(newest.get())
-            .bind(before)
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter()
-            .map(|row| Ok((row.try_get("number")?, row.try_get("title")?)))
-            .collect()
+        let query = sqlx::query_as(ISSUE_TITLES).bind(newest).bind(before);
+        Ok(query.fetch_all(&self.pool).await?)
     }
 }
 
-/// The post that has one of these keys.
-async fn known(tx: &mut WriteTx, keys: &[String]) -> Result<Option<String>, StoreError> {
+/// Returns the post that has one of these keys.
+async fn find_by_keys(tx: &mut WriteTx, keys: &[String]) -> Result<Option<PostId>, StoreError> {
     for key in keys {
-        let known = sqlx::query_scalar(KNOWN)
-            .bind(key.clone())
+        let post = sqlx::query_scalar(POST_BY_KEY)
+            .bind(key)
             .fetch_optional(&mut **tx)
             .await?;
-        if known.is_some() {
-            return Ok(known);
+        if post.is_some() {
+            return Ok(post);
         }
     }
     Ok(None)
 }
 
-/// True when the post was new.
-async fn keep(
+/// Inserts or updates a post and adds its keys. Returns whether the post was new.
+async fn upsert_post(
     tx: &mut WriteTx,
     feed: Option<&FeedId>,
-    stored: &NewPost,
+    new: &NewPost,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let known = known(tx, &stored.keys).await?;
+    let known = find_by_keys(tx, &new.keys).await?;
     let is_new = known.is_none();
-    let id = known.unwrap_or_else(|| stored.post.id.to_string());
-    let post = &stored.post;
-    let minutes = post.minutes.map(i64::from);
-    let image = post.image.as_ref().map(Url::to_string);
+    let id = known.unwrap_or(new.post.id);
+    let post = &new.post;
     let mut statement = sqlx::query(if is_new { INSERT } else { UPDATE })
-        .bind(id.clone())
-        .bind(feed.map(FeedId::to_string))
-        .bind(post.title.clone())
-        .bind(post.url.to_string())
-        .bind(post.excerpt.clone())
-        .bind(image)
-        .bind(post.author.clone())
-        .bind(minutes)
-        .bind(stored.comments.map(i64::from));
+        .bind(id)
+        .bind(feed)
+        .bind(&post.title)
+        .bind(post.url.as_str())
+        .bind(&post.excerpt)
+        .bind(post.image.as_ref().map(Url::as_str))
+        .bind(&post.author)
+        .bind(post.minutes.map(i64::from))
+        .bind(new.comments.map(i64::from));
     if is_new {
         statement = statement
-            .bind(post.published_at.as_millis())
-            .bind(post.first_seen_at.as_millis())
-            .bind(stored.is_history.then_some(now.as_millis()));
+            .bind(post.published_at)
+            .bind(post.first_seen_at)
+            .bind(new.is_history.then_some(now));
     }
     statement.execute(&mut **tx).await?;
-    for key in &stored.keys {
-        sqlx::query(ADD_KEY)
-            .bind(key.clone())
-            .bind(id.clone())
+    for key in &new.keys {
+        sqlx::query(INSERT_KEY)
+            .bind(key)
+            .bind(id)
             .execute(&mut **tx)
             .await?;
     }
     Ok(is_new)
 }
 
-fn candidate(row: &AnyRow) -> Result<Candidate, StoreError> {
-    let history: Option<i64> = row.try_get("history_at")?;
+fn candidate_from_row(row: &AnyRow) -> Result<Candidate, StoreError> {
+    let history_at: Option<Timestamp> = row.try_get("history_at")?;
     Ok(Candidate {
-        post: post(row)?,
-        is_history: history.is_some(),
-        comments: small(row, "comments")?,
+        post: post_from_row(row)?,
+        is_history: history_at.is_some(),
+        comments: optional_u32(row, "comments")?,
     })
 }
 
-fn small(row: &AnyRow, name: &str) -> Result<Option<u32>, StoreError> {
-    let number: Option<i64> = row.try_get(name)?;
-    Ok(number.and_then(|number| u32::try_from(number).ok()))
-}
-
-fn post(row: &AnyRow) -> Result<Post, StoreError> {
+fn post_from_row(row: &AnyRow) -> Result<Post, StoreError> {
     let image: Option<String> = row.try_get("image")?;
     Ok(Post {
-        id: decode("post id", row.try_get("id")?, PostId::parse)?,
+        id: row.try_get("id")?,
         title: row.try_get("title")?,
         url: decode("post link", row.try_get("url")?, Url::parse)?,
         excerpt: row.try_get("excerpt")?,
@@ -243,14 +259,28 @@ fn post(row: &AnyRow) -> Result<Post, StoreError> {
             .map(|image| decode("image link", image, Url::parse))
             .transpose()?,
         author: row.try_get("author")?,
-        minutes: small(row, "minutes")?,
-        published_at: Timestamp::from_millis(row.try_get("published_at")?),
-        first_seen_at: Timestamp::from_millis(row.try_get("first_seen_at")?),
+        minutes: optional_u32(row, "minutes")?,
+        published_at: row.try_get("published_at")?,
+        first_seen_at: row.try_get("first_seen_at")?,
         times_offered: u32::try_from(row.try_get::<i64, _>("times_offered")?).unwrap_or(u32::MAX),
     })
 }
 
+/// Returns the number in `column`, or `None` if it is NULL or not a `u32`.
+fn optional_u32(row: &AnyRow, column: &str) -> Result<Option<u32>, StoreError> {
+    let number: Option<i64> = row.try_get(column)?;
+    Ok(number.and_then(|number| u32::try_from(number).ok()))
+}
+
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&str] = &[
-    KNOWN, INSERT, ADD_KEY, UPDATE, IN_ISSUE, CANDIDATES, CANDIDATE, OF_ISSUE, TITLES,
+    POST_BY_KEY,
+    INSERT,
+    INSERT_KEY,
+    UPDATE,
+    ISSUE_NUMBER,
+    CANDIDATES,
+    CANDIDATE,
+    ISSUE_POSTS,
+    ISSUE_TITLES,
 ];

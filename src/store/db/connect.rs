@@ -11,18 +11,10 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::pool::PoolConnection;
 use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor};
 
+use crate::domain::database_url::DatabaseUrl;
 use crate::store::db::backend::Backend;
 use crate::store::db::writer::{WriterGuard, WriterSlot};
 use crate::store::error::StoreError;
-
-/// Location of the database.
-#[derive(Clone)]
-pub enum DatabaseUrl {
-    /// The path of a SQLite file.
-    Sqlite(PathBuf),
-    /// A `postgres://` URL, which may contain a password.
-    Postgres(String),
-}
 
 /// Handle to the database. Cheap to clone; clones share one connection pool.
 #[derive(Clone, Debug)]

@@ -195,7 +195,7 @@ impl Store {
         issue: &IssueId,
         subscriber: &SubscriberId,
     ) -> Result<Option<DeliveryRow>, StoreError> {
-        let query = sqlx::query_as(BY_ID).bind(DeliveryId::of_issue(issue, subscriber));
+        let query = sqlx::query_as(BY_ID).bind(DeliveryId::for_issue(issue, subscriber));
         Ok(query.fetch_optional(&self.pool).await?)
     }
 

@@ -116,14 +116,14 @@ fn from_stored(version: i64, stored: StoredEdits) -> Result<DraftEdits, StoreErr
     for post in stored.posts {
         let id = decode("post id", post.id, PostId::parse)?;
         let post_edit = PostEdit {
-            place: post.place,
+            position: post.place,
             is_hidden: post.is_hidden,
             is_pinned: post.is_pinned,
             is_added: post.is_added,
             title: parse_text(post.title, Title::parse)?,
             excerpt: parse_text(post.excerpt, Excerpt::parse)?,
         };
-        edits.on(id, |edit| *edit = post_edit);
+        edits.update(id, |edit| *edit = post_edit);
     }
     Ok(edits)
 }
@@ -150,8 +150,8 @@ mod tests {
             note: Note::parse("a\n\nb").ok(),
             ..DraftEdits::default()
         };
-        edits.on(post, |edit| {
-            edit.place = Some(3);
+        edits.update(post, |edit| {
+            edit.position = Some(3);
             edit.is_pinned = true;
             edit.excerpt = Excerpt::parse("").ok();
         });

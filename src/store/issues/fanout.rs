@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use fail::fail_point;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row};
 

@@ -1,6 +1,5 @@
 //! Reads issues.
 
-use fail::fail_point;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row};
 
@@ -51,7 +50,7 @@ pub struct IssueRow {
 impl IssueRow {
     /// Returns the status that users see.
     pub const fn status(&self) -> IssueStatus {
-        IssueStatus::of(self.state, &self.counts)
+        IssueStatus::new(self.state, &self.counts)
     }
 }
 

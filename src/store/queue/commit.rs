@@ -20,7 +20,6 @@ use crate::store::issues::policy_rejections::{self, PolicyRejection};
 use crate::store::issues::state::PAUSE_ON_ERROR;
 use crate::store::queue::commit_rows::CommitRow;
 use crate::store::subscribers::address_change::update_pending_addresses;
-use crate::store::subscribers::soft_bounces;
 use crate::store::subscribers::suppression;
 
 /// Results and send intents that are committed together.
@@ -223,7 +222,8 @@ async fn apply_side_effects(
     let invalid = match (&update.suppress, &update.soft_bounce) {
         (Some(subscriber), _) => Some(subscriber),
         (None, Some((subscriber, kind))) => {
-            let is_conclusive = soft_bounces::note(tx, subscriber, *kind, &update.id, now).await?;
+            let is_conclusive =
+                suppression::record_soft_bounce(tx, subscriber, *kind, &update.id, now).await?;
             is_conclusive.then_some(subscriber)
         }
         (None, None) => None,

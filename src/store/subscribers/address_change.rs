@@ -1,4 +1,4 @@
-//! What readers ask for themselves: mails about their subscription, another address.
+//! Change of a subscriber's address.
 
 use std::slice;
 
@@ -9,127 +9,107 @@ use crate::domain::delivery::DeliveryId;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::db::batch;
+use crate::store::db::connect::Store;
 use crate::store::db::locks::RECIPIENTS_LOCK;
 use crate::store::db::transaction::{WriteTx, with_retry};
 use crate::store::deliveries::enqueue::insert;
 use crate::store::deliveries::sql::update_address_sql;
-use crate::store::subscribers::signup::RateWindows;
-use crate::store::subscribers::signup_rows::{note, recent};
-use crate::store::subscribers::soft_bounces;
-use crate::store::subscribers::state_log::StateChanges;
-use crate::store::subscribers::{BY_KEY, CLEAR_ERASED, SKIP_ALL, Subscriber, skip, subscriber};
-use crate::store::{NewDelivery, Store, StoreError};
+use crate::store::deliveries::types::NewDelivery;
+use crate::store::error::StoreError;
+use crate::store::subscribers::state_log;
+use crate::store::subscribers::status::CLEAR_ERASED;
+use crate::store::subscribers::suppression::{delete_soft_bounces, skip_all_deliveries};
+use crate::store::subscribers::types::SUBSCRIBER_BY_KEY;
+use crate::store::subscribers::types::Subscriber;
 
-/// A count that a mail falls under: who or what is counted, as an HMAC, and how many
-/// mails are too many.
-#[derive(Clone, Debug)]
-pub struct RateLimitKey {
-    pub mac: String,
-    pub most_in_short: i64,
-    pub most_in_day: i64,
-}
-
-/// Another address for a reader, who has proven it.
+/// A change to a new address that the subscriber has confirmed.
 #[derive(Clone, Debug)]
 pub struct AddressChange<'a> {
-    pub to: &'a EmailAddress,
+    /// The new address.
+    pub new_address: &'a EmailAddress,
+    /// The IP address that confirmed the change, for the consent record.
     pub ip: Option<String>,
-    /// Makes every link void that was mailed to the address of before.
+    /// The subscriber's new nonce, which invalidates links sent to the old address.
     pub nonce: String,
-    /// Of the new address: whoever was erased under it is welcome back.
+    /// HMACs of the new address under each secret key; a record that the address was erased
+    /// is deleted.
     pub address_macs: Vec<String>,
-    /// What tells the address of before.
-    pub farewell: NewDelivery,
+    /// The message that informs the old address.
+    pub notice: NewDelivery,
 }
 
-const MOVE: &str = "UPDATE subscribers
+const CHANGE_ADDRESS: &str = "UPDATE subscribers
     SET address = $3, address_key = $4, nonce = $5, confirmed_at = $6, confirmed_ip = $7
     WHERE id = $1 AND nonce = $2 AND state = 'confirmed'";
-// What waits for a connection cannot be begun any more with the address of before, and is
-// given back. What is on one stays as it is, and is touched all the same: on PostgreSQL this
-// waits so for whoever writes its outcome, and sees it.
+/// Redirects the open issue deliveries to the new address.
+///
+/// A leased delivery can no longer be started, because its worker expects the old address;
+/// it is claimed again when the worker releases the lease. A delivery that is being sent is
+/// written unchanged, so that the update waits for the row lock of a concurrent commit of its
+/// result.
 const REDIRECT: &str = "UPDATE deliveries SET address = CASE WHEN state = 'sending' THEN address ELSE $2 END
     WHERE subscriber_id = $1 AND kind = 'issue' AND state IN ('queued', 'leased', 'deferred', 'sending')";
 
-fn follow_reader_sql(count: usize) -> String {
+fn update_addresses_sql(count: usize) -> String {
     format!(
         update_address_sql!("$1", "id IN ({})"),
         batch::placeholders(2, count)
     )
 }
 
-const HAND_OVER: &str = "UPDATE deliveries SET subscriber_id = $2 WHERE subscriber_id = $1";
-const GIVE_WAY: &str =
+const REASSIGN_DELIVERIES: &str =
+    "UPDATE deliveries SET subscriber_id = $2 WHERE subscriber_id = $1";
+const DELETE_INACTIVE: &str =
     "DELETE FROM subscribers WHERE id = $1 AND state <> 'confirmed' RETURNING state";
 
 impl Store {
-    /// Queues a mail unless one of its counts is full. False when there is no mail.
-    pub async fn enqueue_counted(
-        &self,
-        mail: &NewDelivery,
-        counts: &[RateLimitKey],
-        spans: RateWindows,
-    ) -> Result<bool, StoreError> {
-        with_retry(|| async {
-            let mut tx = self.begin_write().await?;
-            for (index, count) in counts.iter().enumerate() {
-                let seen = recent(&mut tx, &[&count.mac], spans).await?;
-                let seen = seen.get(&count.mac).copied().unwrap_or_default();
-                if seen.in_short >= count.most_in_short || seen.in_day >= count.most_in_day {
-                    return Ok(false);
-                }
-                let counted = (format!("{}:{index}", mail.id), count.mac.as_str());
-                note(&mut tx, &[counted], spans.2).await?;
-            }
-            insert(&mut tx, slice::from_ref(mail), spans.2).await?;
-            tx.commit().await?;
-            Ok(true)
-        })
-        .await
-    }
-
-    /// Gives a reader another address. Whoever had it and does not read gives way, as one
-    /// who signs up anew. False when somebody reads under it, or the reader has changed
-    /// meanwhile.
+    /// Changes a subscriber's address.
+    ///
+    /// An inactive subscriber that holds the new address is merged into this one. Returns
+    /// false if a confirmed subscriber holds it, or if `subscriber` has changed concurrently.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if
+    /// the subscriber that holds the new address cannot be parsed.
     pub async fn change_address(
         &self,
-        reader: &Subscriber,
-        step: &AddressChange<'_>,
+        subscriber: &Subscriber,
+        change: &AddressChange<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         with_retry(|| async {
             let mut tx = self.begin_write().await?;
             sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
-            if !release_address(&mut tx, reader, step.to, now).await? {
+            if !release_address(&mut tx, subscriber, change.new_address, now).await? {
                 return Ok(false);
             }
-            let moved = sqlx::query(MOVE)
-                .bind(reader.id.to_string())
-                .bind(reader.nonce.clone())
-                .bind(step.to.to_string())
-                .bind(step.to.key())
-                .bind(step.nonce.clone())
-                .bind(now.as_millis())
-                .bind(step.ip.clone())
+            let changed = sqlx::query(CHANGE_ADDRESS)
+                .bind(subscriber.id)
+                .bind(&subscriber.nonce)
+                .bind(change.new_address)
+                .bind(change.new_address.key())
+                .bind(&change.nonce)
+                .bind(now)
+                .bind(&change.ip)
                 .execute(&mut *tx)
                 .await?;
-            if moved.rows_affected() == 0 {
+            if changed.rows_affected() == 0 {
                 return Ok(false);
             }
             sqlx::query(REDIRECT)
-                .bind(reader.id.to_string())
-                .bind(step.to.to_string())
+                .bind(subscriber.id)
+                .bind(change.new_address)
                 .execute(&mut *tx)
                 .await?;
-            // What was said of the mailbox of before.
-            soft_bounces::forget(&mut tx, &reader.id).await?;
-            for mac in &step.address_macs {
+            // They concern the old mailbox.
+            delete_soft_bounces(&mut tx, &subscriber.id).await?;
+            for mac in &change.address_macs {
                 sqlx::query(CLEAR_ERASED)
-                    .bind(mac.clone())
+                    .bind(mac)
                     .execute(&mut *tx)
                     .await?;
             }
-            insert(&mut tx, slice::from_ref(&step.farewell), now).await?;
+            insert(&mut tx, slice::from_ref(&change.notice), now).await?;
             tx.commit().await?;
             Ok(true)
         })
@@ -137,60 +117,68 @@ impl Store {
     }
 }
 
-/// Sends these, where they are tried again, to where their readers are now.
+/// Sets those of `deliveries` that will be attempted again to their subscriber's address.
 pub(crate) async fn update_pending_addresses(
     tx: &mut WriteTx,
-    copies: &[&DeliveryId],
+    deliveries: &[&DeliveryId],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    for run in batch::chunks(copies) {
-        let follow = sqlx::query(AssertSqlSafe(follow_reader_sql(run.len()))).bind(now.as_millis());
-        run.iter()
-            .fold(follow, |query, id| query.bind(id.to_string()))
+    for chunk in batch::chunks(deliveries) {
+        let update = sqlx::query(AssertSqlSafe(update_addresses_sql(chunk.len()))).bind(now);
+        chunk
+            .iter()
+            .fold(update, |query, id| query.bind(*id))
             .execute(&mut **tx)
             .await?;
     }
     Ok(())
 }
 
-/// False when somebody reads under the address.
+/// Merges an inactive subscriber that holds `address` into `subscriber`.
+///
+/// Returns false if a confirmed subscriber holds the address.
 async fn release_address(
     tx: &mut WriteTx,
-    reader: &Subscriber,
+    subscriber: &Subscriber,
     address: &EmailAddress,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let row = sqlx::query(BY_KEY)
+    let holder: Option<Subscriber> = sqlx::query_as(SUBSCRIBER_BY_KEY)
         .bind(address.key())
         .fetch_optional(&mut **tx)
         .await?;
-    let holder = row.as_ref().map(subscriber).transpose()?;
-    let Some(holder) = holder.filter(|holder| holder.id != reader.id) else {
+    let Some(holder) = holder.filter(|holder| holder.id != subscriber.id) else {
         return Ok(true);
     };
     if holder.state == SubscriberState::Confirmed {
         return Ok(false);
     }
-    skip(tx, SKIP_ALL, &holder.id, now).await?;
-    soft_bounces::forget(tx, &holder.id).await?;
-    sqlx::query(HAND_OVER)
-        .bind(holder.id.to_string())
-        .bind(reader.id.to_string())
+    skip_all_deliveries(tx, &holder.id, now).await?;
+    delete_soft_bounces(tx, &holder.id).await?;
+    sqlx::query(REASSIGN_DELIVERIES)
+        .bind(holder.id)
+        .bind(subscriber.id)
         .execute(&mut **tx)
         .await?;
-    let gone = sqlx::query_scalar(GIVE_WAY)
-        .bind(holder.id.to_string())
+    let deleted: Vec<SubscriberState> = sqlx::query_scalar(DELETE_INACTIVE)
+        .bind(holder.id)
         .fetch_all(&mut **tx)
         .await?;
-    let has_gone = !gone.is_empty();
-    let mut moves = StateChanges::default();
-    moves.add_all(gone, None)?;
-    moves.write(tx, now).await?;
-    Ok(has_gone)
+    state_log::record_all(tx, &deleted, None, now).await?;
+    Ok(!deleted.is_empty())
 }
 
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<String> {
-    let fixed = [MOVE, REDIRECT, HAND_OVER, GIVE_WAY].map(str::to_owned);
-    fixed.into_iter().chain([follow_reader_sql(10)]).collect()
+    let constants = [
+        CHANGE_ADDRESS,
+        REDIRECT,
+        REASSIGN_DELIVERIES,
+        DELETE_INACTIVE,
+    ];
+    let constants = constants.map(str::to_owned);
+    constants
+        .into_iter()
+        .chain([update_addresses_sql(10)])
+        .collect()
 }

@@ -1,8 +1,8 @@
-//! Readers from elsewhere, in batches.
+//! Import of subscribers, a batch per transaction.
 
 use std::collections::{HashMap, HashSet};
 
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryKind};
@@ -10,26 +10,36 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
 use crate::store::db::backend::Backend;
 use crate::store::db::batch;
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::{WriteTx, with_retry};
+use crate::store::deliveries::enqueue;
+use crate::store::deliveries::types::NewDelivery;
+use crate::store::error::StoreError;
 use crate::store::subscribers::state_log::StateChanges;
-use crate::store::{NewDelivery, Store, StoreError, decode};
 
-/// One reader to be taken in.
+/// A subscriber to import.
 #[derive(Clone, Debug)]
 pub struct ImportRow {
+    /// The id of the subscriber if the address is new.
     pub id: SubscriberId,
+    /// The nonce of the subscriber if the address is new.
     pub nonce: String,
+    /// The address to import.
     pub address: EmailAddress,
+    /// The name, if the import has one. Stored only for a new address.
     pub name: Option<SubscriberName>,
-    /// The address under each secret key: an erased reader is known by one of them.
+    /// HMACs of the address under each secret key: one of them matches an erased address.
     pub address_macs: Vec<String>,
 }
 
+/// The results of an import, counted in rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImportTally {
+    /// Inserted, or confirmed by the import.
     pub imported: u64,
+    /// Already subscribed.
     pub unchanged: u64,
-    /// Left, suppressed or erased: they stay out.
+    /// Skipped because the subscriber has unsubscribed, is suppressed or was erased.
     pub kept_out: u64,
 }
 
@@ -55,9 +65,8 @@ fn erased_sql(count: usize) -> String {
     )
 }
 
-const BIGINT: &str = "CAST($ AS BIGINT)";
-
 fn insert_sql(count: usize) -> String {
+    const BIGINT: &str = "CAST($ AS BIGINT)";
     let columns = [
         "$", "$", "$", "$", "$", BIGINT, "$", BIGINT, "$", BIGINT, BIGINT,
     ];
@@ -68,124 +77,114 @@ fn insert_sql(count: usize) -> String {
     )
 }
 
-const CONFIRM_ELSEWHERE: &str =
+const CONFIRM_PENDING: &str =
     "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $2,
         confirmed_at = $2, source = $3
     WHERE address_key = $1 AND state = 'pending'";
 
-/// What an import makes of one row.
+/// How an import treats a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ImportAction {
-    New,
-    /// Was waiting for confirmation, and is confirmed by where they come from.
-    Promoted,
-    Unchanged,
-    KeptOut,
+    /// Insert a new subscriber.
+    Insert,
+    /// Confirm a pending subscriber.
+    Confirm,
+    /// Leave a subscriber as it is.
+    Keep,
+    /// Leave out an address that must not be imported.
+    Skip,
 }
 
-fn fate(known: Option<SubscriberState>, erased: bool, as_pending: bool) -> ImportAction {
-    match known {
-        _ if erased => ImportAction::KeptOut,
-        None => ImportAction::New,
-        Some(SubscriberState::Pending) if !as_pending => ImportAction::Promoted,
-        Some(SubscriberState::Pending | SubscriberState::Confirmed) => ImportAction::Unchanged,
-        Some(SubscriberState::Unsubscribed | SubscriberState::Suppressed) => ImportAction::KeptOut,
+impl ImportAction {
+    fn new(known: Option<SubscriberState>, is_erased: bool, as_pending: bool) -> Self {
+        use SubscriberState::{Confirmed, Pending, Suppressed, Unsubscribed};
+        match known {
+            _ if is_erased => Self::Skip,
+            None => Self::Insert,
+            Some(Pending) if !as_pending => Self::Confirm,
+            Some(Pending | Confirmed) => Self::Keep,
+            Some(Unsubscribed | Suppressed) => Self::Skip,
+        }
     }
 }
 
-/// A batch, each row under what becomes of it.
+/// The rows of a batch by action.
 #[derive(Default)]
 struct ImportPlan<'a> {
-    new: Vec<&'a ImportRow>,
-    promoted: Vec<&'a ImportRow>,
+    insert: Vec<&'a ImportRow>,
+    confirm: Vec<&'a ImportRow>,
     unchanged: u64,
     kept_out: u64,
 }
 
 impl Store {
-    /// Takes a batch in, all or nothing: as confirmed elsewhere, or (`as_pending`) each
-    /// asked for confirmation by mail.
+    /// Imports a batch, all or nothing.
+    ///
+    /// The subscribers become confirmed, or with `as_pending` pending, with a confirmation
+    /// message enqueued for each new one.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
+    /// stored state cannot be parsed.
     pub async fn import(
         &self,
-        arrivals: &[ImportRow],
+        rows: &[ImportRow],
         source: &str,
         as_pending: bool,
         now: Timestamp,
     ) -> Result<ImportTally, StoreError> {
         with_retry(|| async {
             let mut tx = self.begin_write().await?;
-            let mut sorted = sort(&mut tx, self.backend, arrivals, as_pending).await?;
-            // Neighbours in the indexes are written one after the other.
-            sorted
-                .new
-                .sort_by_cached_key(|arrival| arrival.address.key());
-            let imported =
-                insert_all(&mut tx, self.backend, &sorted.new, source, as_pending, now).await?;
-            let promoted = promote_all(&mut tx, &sorted.promoted, source, now).await?;
-            let mut moves = StateChanges::default();
-            moves.add(None, Some(state_of(as_pending)), imported);
-            moves.add(
+            let mut plan = plan_import(&mut tx, self.backend, rows, as_pending).await?;
+            // In the order of the index, so that consecutive rows change the same page.
+            plan.insert.sort_by_cached_key(|row| row.address.key());
+            let inserted = insert_all(&mut tx, &plan.insert, source, as_pending, now).await?;
+            let confirmed = confirm_all(&mut tx, &plan.confirm, source, now).await?;
+            let mut changes = StateChanges::default();
+            changes.add(None, Some(initial_state(as_pending)), inserted);
+            changes.add(
                 Some(SubscriberState::Pending),
                 Some(SubscriberState::Confirmed),
-                promoted,
+                confirmed,
             );
-            moves.write(&mut tx, now).await?;
+            changes.write(&mut tx, now).await?;
             tx.commit().await?;
-            // Another process may have taken some in between the look and the insert.
-            let outrun = (sorted.new.len() + sorted.promoted.len()) as u64 - imported - promoted;
+            // Another process may have inserted or confirmed some after they were selected.
+            let planned = (plan.insert.len() + plan.confirm.len()) as u64;
+            let imported = inserted + confirmed;
             Ok(ImportTally {
-                imported: imported + promoted,
-                unchanged: sorted.unchanged + outrun,
-                kept_out: sorted.kept_out,
+                imported,
+                unchanged: plan.unchanged + planned - imported,
+                kept_out: plan.kept_out,
             })
         })
         .await
     }
 
-    /// What [`Self::import`] would make of a batch, and whom it would take in.
+    /// Returns the result that [`Self::import`] would have, and the rows it would import.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
+    /// stored state cannot be parsed.
     pub async fn dry_run<'a>(
         &self,
-        arrivals: &'a [ImportRow],
+        rows: &'a [ImportRow],
         as_pending: bool,
     ) -> Result<(ImportTally, Vec<&'a ImportRow>), StoreError> {
         let mut connection = self.pool.acquire().await?;
-        let mut sorted = sort(&mut connection, self.backend, arrivals, as_pending).await?;
-        sorted.new.append(&mut sorted.promoted);
+        let plan = plan_import(&mut connection, self.backend, rows, as_pending).await?;
+        let imported = [plan.insert, plan.confirm].concat();
         let tally = ImportTally {
-            imported: sorted.new.len() as u64,
-            unchanged: sorted.unchanged,
-            kept_out: sorted.kept_out,
+            imported: imported.len() as u64,
+            unchanged: plan.unchanged,
+            kept_out: plan.kept_out,
         };
-        Ok((tally, sorted.new))
+        Ok((tally, imported))
     }
 }
 
-async fn sort<'a>(
-    connection: &mut AnyConnection,
-    backend: Backend,
-    arrivals: &'a [ImportRow],
-    as_pending: bool,
-) -> Result<ImportPlan<'a>, StoreError> {
-    let known = known_states(connection, backend, arrivals).await?;
-    let erased = erased_among(connection, backend, arrivals).await?;
-    let mut seen = HashSet::new();
-    let mut sorted = ImportPlan::default();
-    for arrival in arrivals {
-        let key = arrival.address.key();
-        let is_erased = arrival.address_macs.iter().any(|mac| erased.contains(mac));
-        match fate(known.get(&key).copied(), is_erased, as_pending) {
-            ImportAction::KeptOut => sorted.kept_out += 1,
-            ImportAction::Unchanged => sorted.unchanged += 1,
-            // The same address twice in one batch.
-            _ if !seen.insert(key) => sorted.unchanged += 1,
-            ImportAction::New => sorted.new.push(arrival),
-            ImportAction::Promoted => sorted.promoted.push(arrival),
-        }
-    }
-    Ok(sorted)
-}
-
-const fn state_of(as_pending: bool) -> SubscriberState {
+/// Returns the state of a subscriber that an import inserts.
+const fn initial_state(as_pending: bool) -> SubscriberState {
     if as_pending {
         SubscriberState::Pending
     } else {
@@ -193,118 +192,127 @@ const fn state_of(as_pending: bool) -> SubscriberState {
     }
 }
 
-/// How many were still waiting for confirmation.
-async fn promote_all(
-    tx: &mut WriteTx,
-    arrivals: &[&ImportRow],
-    source: &str,
-    now: Timestamp,
-) -> Result<u64, StoreError> {
-    let mut promoted = 0;
-    for arrival in arrivals {
-        let update = sqlx::query(CONFIRM_ELSEWHERE)
-            .bind(arrival.address.key())
-            .bind(now.as_millis())
-            .bind(source.to_owned());
-        promoted += update.execute(&mut **tx).await?.rows_affected();
+/// Chooses the action of each row. A repeated address counts as unchanged.
+async fn plan_import<'a>(
+    connection: &mut AnyConnection,
+    backend: Backend,
+    rows: &'a [ImportRow],
+    as_pending: bool,
+) -> Result<ImportPlan<'a>, StoreError> {
+    let known = known_states(connection, backend, rows).await?;
+    let erased = erased_macs(connection, backend, rows).await?;
+    let mut seen = HashSet::new();
+    let mut plan = ImportPlan::default();
+    for row in rows {
+        let key = row.address.key();
+        let is_erased = row.address_macs.iter().any(|mac| erased.contains(mac));
+        match ImportAction::new(known.get(&key).copied(), is_erased, as_pending) {
+            ImportAction::Skip => plan.kept_out += 1,
+            ImportAction::Keep => plan.unchanged += 1,
+            _ if !seen.insert(key) => plan.unchanged += 1,
+            ImportAction::Insert => plan.insert.push(row),
+            ImportAction::Confirm => plan.confirm.push(row),
+        }
     }
-    Ok(promoted)
+    Ok(plan)
 }
 
+/// Returns the states of the addresses that are known, by address key.
 async fn known_states(
     connection: &mut AnyConnection,
     backend: Backend,
-    arrivals: &[ImportRow],
+    rows: &[ImportRow],
 ) -> Result<HashMap<String, SubscriberState>, StoreError> {
     let mut known = HashMap::new();
-    for run in batch::chunks(arrivals) {
-        let sql = batch::for_backend(backend, known_sql(run.len()));
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for arrival in run {
-            query = query.bind(arrival.address.key());
+    for chunk in batch::chunks(rows) {
+        let sql = batch::for_backend(backend, known_sql(chunk.len()));
+        let mut query = sqlx::query_as::<_, (String, SubscriberState)>(AssertSqlSafe(sql));
+        for row in chunk {
+            query = query.bind(row.address.key());
         }
-        for row in query.fetch_all(&mut *connection).await? {
-            let state = decode(
-                "subscriber state",
-                row.try_get("state")?,
-                SubscriberState::parse,
-            )?;
-            known.insert(row.try_get("address_key")?, state);
-        }
+        known.extend(query.fetch_all(&mut *connection).await?);
     }
     Ok(known)
 }
 
-async fn erased_among(
+/// Returns the HMACs that are recorded as erased.
+async fn erased_macs(
     connection: &mut AnyConnection,
     backend: Backend,
-    arrivals: &[ImportRow],
+    rows: &[ImportRow],
 ) -> Result<HashSet<String>, StoreError> {
-    let macs: Vec<&String> = arrivals
-        .iter()
-        .flat_map(|arrival| &arrival.address_macs)
-        .collect();
+    let macs: Vec<&String> = rows.iter().flat_map(|row| &row.address_macs).collect();
     let mut erased = HashSet::new();
-    for run in batch::chunks(&macs) {
-        let mut query = sqlx::query_scalar(AssertSqlSafe(batch::for_backend(
-            backend,
-            erased_sql(run.len()),
-        )));
-        for mac in run {
-            query = query.bind((*mac).clone());
-        }
+    for chunk in batch::chunks(&macs) {
+        let sql = batch::for_backend(backend, erased_sql(chunk.len()));
+        let query = sqlx::query_scalar::<_, String>(AssertSqlSafe(sql));
+        let query = chunk.iter().fold(query, |query, mac| query.bind(*mac));
         erased.extend(query.fetch_all(&mut *connection).await?);
     }
     Ok(erased)
 }
 
-/// How many were not there yet; only those are asked for confirmation.
+/// Inserts the subscribers that are still unknown and returns their number.
 async fn insert_all(
     tx: &mut WriteTx,
-    backend: Backend,
-    arrivals: &[&ImportRow],
+    rows: &[&ImportRow],
     source: &str,
     as_pending: bool,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let state = state_of(as_pending);
-    let confirmed_at = (!as_pending).then_some(now.as_millis());
-    let mut inserted = HashSet::with_capacity(arrivals.len());
-    for run in batch::chunks(arrivals) {
-        let mut query = sqlx::query_scalar(AssertSqlSafe(batch::for_backend(
-            backend,
-            insert_sql(run.len()),
-        )));
-        for arrival in run {
+    let mut inserted = HashSet::with_capacity(rows.len());
+    for chunk in batch::chunks(rows) {
+        let sql = batch::for_backend(tx.backend, insert_sql(chunk.len()));
+        let mut query = sqlx::query_scalar::<_, SubscriberId>(AssertSqlSafe(sql));
+        for row in chunk {
             query = query
-                .bind(arrival.id.to_string())
-                .bind(arrival.address.to_string())
-                .bind(arrival.address.key())
-                .bind(arrival.name.as_ref().map(|name| name.as_str().to_owned()))
-                .bind(state.as_str().to_owned())
-                .bind(now.as_millis())
-                .bind(source.to_owned())
-                .bind(now.as_millis())
-                .bind(arrival.nonce.clone())
-                .bind(now.as_millis())
-                .bind(confirmed_at);
+                .bind(row.id)
+                .bind(&row.address)
+                .bind(row.address.key())
+                .bind(row.name.as_ref().map(SubscriberName::as_str))
+                .bind(initial_state(as_pending))
+                .bind(now)
+                .bind(source)
+                .bind(now)
+                .bind(&row.nonce)
+                .bind(now)
+                .bind((!as_pending).then_some(now));
         }
-        let ids: Vec<String> = query.fetch_all(&mut **tx).await?;
-        inserted.extend(ids);
+        inserted.extend(query.fetch_all(&mut **tx).await?);
     }
     if as_pending {
-        let new = |arrival: &&&ImportRow| inserted.contains(&arrival.id.to_string());
-        let mail = |arrival: &&ImportRow| NewDelivery {
-            id: DeliveryId::from_stored(arrival.id.to_string()),
-            kind: DeliveryKind::Confirmation,
-            subscriber: Some(arrival.id),
-            address: arrival.address.clone(),
-            payload: None,
-        };
-        let mails: Vec<NewDelivery> = arrivals.iter().filter(new).map(mail).collect();
-        crate::store::deliveries::enqueue::insert(tx, &mails, now).await?;
+        let messages: Vec<NewDelivery> = rows
+            .iter()
+            .filter(|row| inserted.contains(&row.id))
+            .map(|row| NewDelivery {
+                id: DeliveryId::from_stored(row.id.to_string()),
+                kind: DeliveryKind::Confirmation,
+                subscriber: Some(row.id),
+                address: row.address.clone(),
+                payload: None,
+            })
+            .collect();
+        enqueue::insert(tx, &messages, now).await?;
     }
     Ok(inserted.len() as u64)
+}
+
+/// Confirms the subscribers that are still pending and returns their number.
+async fn confirm_all(
+    tx: &mut WriteTx,
+    rows: &[&ImportRow],
+    source: &str,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let mut confirmed = 0;
+    for row in rows {
+        let update = sqlx::query(CONFIRM_PENDING)
+            .bind(row.address.key())
+            .bind(now)
+            .bind(source);
+        confirmed += update.execute(&mut **tx).await?.rows_affected();
+    }
+    Ok(confirmed)
 }
 
 #[cfg(test)]
@@ -313,7 +321,7 @@ pub(crate) fn statements() -> Vec<String> {
         known_sql(10),
         erased_sql(10),
         insert_sql(10),
-        CONFIRM_ELSEWHERE.to_owned(),
+        CONFIRM_PENDING.to_owned(),
     ]
 }
 
@@ -322,17 +330,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_left_stays_out() {
+    fn import_action_skips_inactive_and_erased_subscribers() {
         use SubscriberState::*;
-        assert_eq!(
-            fate(Some(Unsubscribed), false, false),
-            ImportAction::KeptOut
-        );
-        assert_eq!(fate(Some(Suppressed), false, true), ImportAction::KeptOut);
-        assert_eq!(fate(None, true, false), ImportAction::KeptOut);
-        assert_eq!(fate(Some(Confirmed), false, false), ImportAction::Unchanged);
-        assert_eq!(fate(Some(Pending), false, false), ImportAction::Promoted);
-        assert_eq!(fate(Some(Pending), false, true), ImportAction::Unchanged);
-        assert_eq!(fate(None, false, false), ImportAction::New);
+
+        for (known, is_erased, as_pending, expected) in [
+            (Some(Unsubscribed), false, false, ImportAction::Skip),
+            (Some(Suppressed), false, true, ImportAction::Skip),
+            (None, true, false, ImportAction::Skip),
+            (Some(Confirmed), false, false, ImportAction::Keep),
+            (Some(Pending), false, false, ImportAction::Confirm),
+            (Some(Pending), false, true, ImportAction::Keep),
+            (None, false, false, ImportAction::Insert),
+        ] {
+            let action = ImportAction::new(known, is_erased, as_pending);
+            assert_eq!(action, expected, "{known:?} {is_erased} {as_pending}");
+        }
     }
 }

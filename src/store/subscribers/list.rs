@@ -1,36 +1,47 @@
-//! The list of readers, a page at a time. No page costs more than its rows.
+//! Pages of the subscriber list. Each page reads only its own rows, through an index.
 
 use serde_json::{Value, json};
 use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, FromRow, Row};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::db::batch;
+use crate::store::db::connect::Store;
+use crate::store::error::StoreError;
 use crate::store::subscribers::filter::{
-    COLUMNS, Cursor, Key, PageDirection, Statement, SubscriberFilter,
+    COLUMNS, Cursor, FilterQuery, PageDirection, SortKey, SubscriberFilter,
 };
-use crate::store::{Store, StoreError, decode};
 
-/// One line of a list. The address is text: a list shows what is stored.
+/// A row of the subscriber list.
+///
+/// The address is text, so that a stored address that is no longer valid can be shown.
 #[derive(Clone, Debug)]
 pub struct SubscriberRow {
+    /// Stays the same when the address changes.
     pub id: SubscriberId,
+    /// The address as it was entered.
     pub address: String,
+    /// The name, if the subscriber gave one.
     pub name: Option<String>,
+    /// The current state.
     pub state: SubscriberState,
-    /// When that state began.
+    /// When the current state began.
     pub since: Timestamp,
+    /// Where the subscriber came from: the form, or the text given to an import.
     pub source: String,
+    /// When the row was inserted.
     pub created_at: Timestamp,
+    /// When the subscriber last confirmed; `None` before the first confirmation.
     pub confirmed_at: Option<Timestamp>,
+    /// When a pause ends; `None` if the subscription is not paused.
     pub paused_until: Option<Timestamp>,
-    /// Where it stands in the list's order.
-    pub place: Cursor,
+    /// The position in the order of the list.
+    pub cursor: Cursor,
 }
 
 impl SubscriberRow {
-    /// As commands and programs are told of it.
+    /// Returns the JSON form that the API and the commands print.
     pub fn to_json(&self) -> Value {
         json!({
             "id": self.id.to_string(), "address": self.address, "name": self.name,
@@ -39,44 +50,66 @@ impl SubscriberRow {
     }
 }
 
-// All of the paused, of whom there are few, by an index of their own.
-const PAUSED: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM subscribers
+impl FromRow<'_, AnyRow> for SubscriberRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            address: row.try_get("address")?,
+            name: row.try_get("name")?,
+            state: row.try_get("state")?,
+            since: row.try_get("state_at")?,
+            source: row.try_get("source")?,
+            created_at: row.try_get("created_at")?,
+            confirmed_at: row.try_get("confirmed_at")?,
+            paused_until: row.try_get("paused_until")?,
+            cursor: Cursor(row.try_get("sort_key")?),
+        })
+    }
+}
+
+/// Counts all paused subscribers, which are few, by an index of their own.
+const PAUSED_COUNT: &str = "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM subscribers
     WHERE paused_until > $1 AND state = 'confirmed'";
+const ADDRESS_KEY: &str = "SELECT address_key FROM subscribers WHERE id = $1";
+
 pub(crate) fn by_id_sql(count: usize) -> String {
     format!(
-        "SELECT {COLUMNS}, id AS place FROM subscribers WHERE id IN ({})",
+        "SELECT {COLUMNS}, id AS sort_key FROM subscribers WHERE id IN ({})",
         batch::placeholders(1, count)
     )
 }
 
-const PLACE: &str = "SELECT id, address_key FROM subscribers WHERE id = $1";
-
 impl Store {
-    /// A page of the list, in its order whichever way it is turned.
+    /// Returns a page of at most `limit` subscribers, in the order of the filter.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if
+    /// a stored value cannot be parsed.
     pub async fn subscribers(
         &self,
         filter: &SubscriberFilter,
-        turn: PageDirection<'_>,
+        page: PageDirection<'_>,
         limit: usize,
     ) -> Result<Vec<SubscriberRow>, StoreError> {
-        let Statement { sql, bound } = filter.page(turn, limit);
-        let query = bound
-            .into_iter()
-            .fold(sqlx::query(AssertSqlSafe(sql)), |query, text| {
-                query.bind(text)
-            });
-        let rows = query.fetch_all(&self.pool).await?;
-        let mut rows: Vec<SubscriberRow> = rows
+        let FilterQuery { sql, parameters } = filter.page_query(page, limit);
+        let query = sqlx::query_as(AssertSqlSafe(sql));
+        let mut rows: Vec<SubscriberRow> = parameters
             .iter()
-            .map(subscriber_row)
-            .collect::<Result<_, StoreError>>()?;
-        if matches!(turn, PageDirection::Before(_)) {
+            .fold(query, |query, parameter| query.bind(parameter))
+            .fetch_all(&self.pool)
+            .await?;
+        // The statement reads backward from the cursor.
+        if matches!(page, PageDirection::Before(_)) {
             rows.reverse();
         }
         Ok(rows)
     }
 
-    /// Those of them who are still there, in the order of their ids.
+    /// Returns those of the given subscribers that exist, ordered by id, without duplicates.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
+    /// stored value cannot be parsed.
     pub async fn subscribers_by_id(
         &self,
         ids: &[SubscriberId],
@@ -84,95 +117,79 @@ impl Store {
         let mut ids = ids.to_vec();
         ids.sort_unstable();
         ids.dedup();
-        let mut readers = Vec::with_capacity(ids.len());
-        for run in batch::chunks(&ids) {
-            let query = sqlx::query(AssertSqlSafe(by_id_sql(run.len())));
-            let query = run
-                .iter()
-                .fold(query, |query, id| query.bind(id.to_string()));
-            for row in query.fetch_all(&self.pool).await? {
-                readers.push(subscriber_row(&row)?);
-            }
+        let mut rows: Vec<SubscriberRow> = Vec::with_capacity(ids.len());
+        for chunk in batch::chunks(&ids) {
+            let query = sqlx::query_as(AssertSqlSafe(by_id_sql(chunk.len())));
+            let query = chunk.iter().fold(query, |query, id| query.bind(id));
+            rows.extend(query.fetch_all(&self.pool).await?);
         }
-        readers.sort_unstable_by_key(|reader| reader.id);
-        Ok(readers)
+        rows.sort_unstable_by_key(|row| row.id);
+        Ok(rows)
     }
 
-    /// Where a reader stands in a list, or stood, if it goes by ids; `None` when they are gone.
+    /// Returns the position of a subscriber in the list.
+    ///
+    /// In a list ordered by id the position of a deleted subscriber is known, too; in others
+    /// it is `None`.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
     pub async fn cursor_for(
         &self,
         id: &SubscriberId,
         filter: &SubscriberFilter,
     ) -> Result<Option<Cursor>, StoreError> {
-        if filter.key() == Key::Id {
+        let key = filter.sort_key();
+        if key == SortKey::Id {
             return Ok(Some(Cursor(id.to_string())));
         }
-        let row = sqlx::query(PLACE)
-            .bind(id.to_string())
+        let address: Option<String> = sqlx::query_scalar(ADDRESS_KEY)
+            .bind(id)
             .fetch_optional(&self.pool)
             .await?;
-        let Some(row) = row else {
-            return Ok(None);
-        };
-        let address: String = row.try_get("address_key")?;
-        Ok(Some(Cursor(match filter.key() {
-            Key::Id => id.to_string(),
-            Key::Address => address,
-            Key::Domain => {
-                let domain = address.rfind('@').map_or("", |at| &address[at..]);
-                format!("{domain} {address}")
+        Ok(address.map(|address| {
+            if key == SortKey::Address {
+                return Cursor(address);
             }
-        })))
+            let domain = address.rfind('@').map_or("", |at| &address[at..]);
+            Cursor(format!("{domain} {address}"))
+        }))
     }
 
-    /// How many the filter finds, counted to `most` and no further.
+    /// Counts the subscribers that match the filter, up to `limit`.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
     pub async fn count_subscribers(
         &self,
         filter: &SubscriberFilter,
-        most: i64,
+        limit: i64,
     ) -> Result<i64, StoreError> {
-        let Statement { sql, bound } = filter.count(most);
-        let query = bound
-            .into_iter()
-            .fold(sqlx::query_scalar(AssertSqlSafe(sql)), |query, text| {
-                query.bind(text)
-            });
+        let FilterQuery { sql, parameters } = filter.count_query(limit);
+        let query = sqlx::query_scalar(AssertSqlSafe(sql));
+        let query = parameters
+            .iter()
+            .fold(query, |query, parameter| query.bind(parameter));
         Ok(query.fetch_one(&self.pool).await?)
     }
 
-    /// How many would get an issue now: confirmed and not paused.
+    /// Returns how many subscribers an issue would go to now: confirmed and not paused.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
+    /// stored state cannot be parsed.
     pub async fn active_count(&self, now: Timestamp) -> Result<i64, StoreError> {
         let counts = self.subscriber_counts().await?;
         let confirmed = counts
             .into_iter()
             .find(|(state, _)| *state == SubscriberState::Confirmed);
-        let paused: i64 = sqlx::query_scalar(PAUSED)
-            .bind(now.as_millis())
+        let paused: i64 = sqlx::query_scalar(PAUSED_COUNT)
+            .bind(now)
             .fetch_one(&self.pool)
             .await?;
-        Ok((confirmed.map_or(0, |(_, n)| n) - paused).max(0))
+        Ok((confirmed.map_or(0, |(_, count)| count) - paused).max(0))
     }
 }
 
-fn subscriber_row(row: &AnyRow) -> Result<SubscriberRow, StoreError> {
-    let at = |value: Option<i64>| value.map(Timestamp::from_millis);
-    Ok(SubscriberRow {
-        id: decode("subscriber id", row.try_get("id")?, SubscriberId::parse)?,
-        address: row.try_get("address")?,
-        name: row.try_get("name")?,
-        state: decode(
-            "subscriber state",
-            row.try_get("state")?,
-            SubscriberState::parse,
-        )?,
-        since: Timestamp::from_millis(row.try_get("state_at")?),
-        source: row.try_get("source")?,
-        created_at: Timestamp::from_millis(row.try_get("created_at")?),
-        confirmed_at: at(row.try_get("confirmed_at")?),
-        paused_until: at(row.try_get("paused_until")?),
-        place: Cursor(row.try_get("place")?),
-    })
-}
-
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[PAUSED, PLACE];
+pub(crate) const STATEMENTS: &[&str] = &[PAUSED_COUNT, ADDRESS_KEY];

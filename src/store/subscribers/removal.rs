@@ -1,29 +1,33 @@
-//! Readers who leave or are erased, one or many at a time.
+//! Unsubscribe, erasure, and the purge of sign-ups that were never confirmed.
 
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::db::batch;
+use crate::store::db::connect::Store;
 use crate::store::db::locks::RECIPIENTS_LOCK;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::deliveries::sql;
-use crate::store::subscribers::NOTE_LEAVING;
-use crate::store::subscribers::soft_bounces;
+use crate::store::deliveries::sql::skip_sql;
+use crate::store::error::StoreError;
 use crate::store::subscribers::state_log::StateChanges;
-use crate::store::{Store, StoreError};
+use crate::store::subscribers::suppression::delete_soft_bounces;
 
-/// One who leaves, and the nonce that makes their older confirmation links void.
+/// A subscriber to unsubscribe.
 #[derive(Clone, Debug)]
 pub struct Unsubscribe {
+    /// The subscriber.
     pub id: SubscriberId,
+    /// The new nonce, which invalidates the confirmation links sent before.
     pub nonce: String,
 }
 
-/// One to be erased, and the HMAC of their address that keeps them out of imports.
+/// A subscriber to erase.
 #[derive(Clone, Debug)]
 pub struct Erase {
+    /// The subscriber.
     pub id: SubscriberId,
+    /// The HMAC of the address, which keeps the address out of later imports.
     pub address_mac: String,
 }
 
@@ -38,13 +42,17 @@ fn unsubscribe_sql(count: usize) -> String {
     )
 }
 
-const SKIP: &str = sql::skip_sql!("$1", "subscriber_id IN ($readers)");
+/// Attributes an unsubscribe to the newest delivered issue.
+const ATTRIBUTE_UNSUBSCRIBE: &str = "UPDATE deliveries SET unsubscribed_at = $2 WHERE id = (SELECT id FROM deliveries
+    WHERE subscriber_id = $1 AND kind = 'issue' AND state = 'delivered' ORDER BY queued_at DESC LIMIT 1)";
 
-fn skip_sql(count: usize) -> String {
-    SKIP.replace("$readers", &batch::placeholders(2, count))
+const SKIP: &str = skip_sql!("$1", "subscriber_id IN ($ids)");
+
+fn skip_deliveries_sql(count: usize) -> String {
+    SKIP.replace("$ids", &batch::placeholders(2, count))
 }
 
-fn cut_ties_sql(count: usize) -> String {
+fn anonymize_deliveries_sql(count: usize) -> String {
     format!(
         "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL,
             reply = NULL
@@ -53,7 +61,7 @@ fn cut_ties_sql(count: usize) -> String {
     )
 }
 
-fn note_erased_sql(count: usize) -> String {
+fn insert_erased_sql(count: usize) -> String {
     format!(
         "INSERT INTO erased_addresses (address_mac, erased_at) VALUES {}
         ON CONFLICT (address_mac) DO NOTHING",
@@ -68,86 +76,146 @@ fn delete_sql(count: usize) -> String {
     )
 }
 
+/// Skips the open deliveries of expired sign-ups, and anonymizes all of them as an erasure
+/// does.
+const ANONYMIZE_EXPIRED: &str = "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL, reply = NULL,
+    state = CASE WHEN due_at IS NULL THEN state ELSE 'skipped' END, due_at = NULL, lease = NULL, at = $2
+    WHERE subscriber_id IN (SELECT id FROM subscribers
+        WHERE state = 'pending' AND COALESCE(asked_at, created_at) <= $1)";
+const DELETE_EXPIRED: &str =
+    "DELETE FROM subscribers WHERE state = 'pending' AND COALESCE(asked_at, created_at) <= $1";
+
 impl Store {
-    /// Ends subscriptions, and with them every copy that was not begun. Gives how many
-    /// were not ended already.
+    /// Unsubscribes subscribers and skips their deliveries that are not being sent.
+    ///
+    /// Returns how many were pending or confirmed before.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
+    /// stored value cannot be parsed.
     pub async fn unsubscribe(
         &self,
-        leavers: &[Unsubscribe],
+        requests: &[Unsubscribe],
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         with_retry(|| async {
             let mut tx = self.begin_write().await?;
             sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
-            let mut moves = StateChanges::default();
-            for run in batch::chunks(leavers) {
-                let update = sqlx::query(AssertSqlSafe(unsubscribe_sql(run.len())));
-                let mut update = update.bind(now.as_millis());
-                for leaver in run {
-                    update = update
-                        .bind(leaver.id.to_string())
-                        .bind(leaver.nonce.clone());
+            let mut changes = StateChanges::default();
+            for chunk in batch::chunks(requests) {
+                let sql = AssertSqlSafe(unsubscribe_sql(chunk.len()));
+                let mut update = sqlx::query_as(sql).bind(now);
+                for request in chunk {
+                    update = update.bind(request.id).bind(&request.nonce);
                 }
-                let mut former = Vec::new();
-                for row in update.fetch_all(&mut *tx).await? {
-                    former.push(row.try_get("former_state")?);
-                    let note = sqlx::query(NOTE_LEAVING).bind(row.try_get::<String, _>("id")?);
-                    note.bind(now.as_millis()).execute(&mut *tx).await?;
+                let updated: Vec<(SubscriberId, SubscriberState)> =
+                    update.fetch_all(&mut *tx).await?;
+                for (id, former) in updated {
+                    changes.add(Some(former), Some(SubscriberState::Unsubscribed), 1);
+                    sqlx::query(ATTRIBUTE_UNSUBSCRIBE)
+                        .bind(id)
+                        .bind(now)
+                        .execute(&mut *tx)
+                        .await?;
                 }
-                moves.add_all(former, Some(SubscriberState::Unsubscribed))?;
-                let ids: Vec<SubscriberId> = run.iter().map(|leaver| leaver.id).collect();
-                skip(&mut tx, &ids, now).await?;
+                let ids: Vec<SubscriberId> = chunk.iter().map(|request| request.id).collect();
+                skip_deliveries(&mut tx, &ids, now).await?;
             }
-            let left = moves.people();
-            moves.write(&mut tx, now).await?;
+            let unsubscribed = changes.total();
+            changes.write(&mut tx, now).await?;
             tx.commit().await?;
-            Ok(left)
+            Ok(unsubscribed)
         })
         .await
     }
 
-    /// Removes readers. Their deliveries stay, without address or name, so that every
-    /// issue's sums stay true. Gives how many were there.
-    pub async fn erase(&self, erasures: &[Erase], now: Timestamp) -> Result<u64, StoreError> {
+    /// Deletes subscribers and records the HMACs of their addresses.
+    ///
+    /// Their deliveries remain without address, name and content, so that the counts of every
+    /// issue stay correct. Returns how many subscribers were deleted.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
+    /// stored state cannot be parsed.
+    pub async fn erase(&self, requests: &[Erase], now: Timestamp) -> Result<u64, StoreError> {
         with_retry(|| async {
             let mut tx = self.begin_write().await?;
             sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
-            let mut moves = StateChanges::default();
-            for run in batch::chunks(erasures) {
-                let ids: Vec<SubscriberId> = run.iter().map(|erasure| erasure.id).collect();
-                skip(&mut tx, &ids, now).await?;
+            let mut changes = StateChanges::default();
+            for chunk in batch::chunks(requests) {
+                let ids: Vec<SubscriberId> = chunk.iter().map(|request| request.id).collect();
+                skip_deliveries(&mut tx, &ids, now).await?;
                 for id in &ids {
-                    soft_bounces::forget(&mut tx, id).await?;
+                    delete_soft_bounces(&mut tx, id).await?;
                 }
-                let cut = AssertSqlSafe(cut_ties_sql(ids.len()));
-                let cut = ids
+                let anonymize = AssertSqlSafe(anonymize_deliveries_sql(ids.len()));
+                ids.iter()
+                    .fold(sqlx::query(anonymize), |query, id| query.bind(id))
+                    .execute(&mut *tx)
+                    .await?;
+                let mut insert = sqlx::query(AssertSqlSafe(insert_erased_sql(chunk.len())));
+                for request in chunk {
+                    insert = insert.bind(&request.address_mac).bind(now);
+                }
+                insert.execute(&mut *tx).await?;
+                let delete = sqlx::query_scalar(AssertSqlSafe(delete_sql(ids.len())));
+                let deleted: Vec<SubscriberState> = ids
                     .iter()
-                    .fold(sqlx::query(cut), |query, id| query.bind(id.to_string()));
-                cut.execute(&mut *tx).await?;
-                let mut note = sqlx::query(AssertSqlSafe(note_erased_sql(run.len())));
-                for erasure in run {
-                    note = note.bind(erasure.address_mac.clone()).bind(now.as_millis());
-                }
-                note.execute(&mut *tx).await?;
-                let mut delete = sqlx::query_scalar(AssertSqlSafe(delete_sql(ids.len())));
-                for id in &ids {
-                    delete = delete.bind(id.to_string());
-                }
-                moves.add_all(delete.fetch_all(&mut *tx).await?, None)?;
+                    .fold(delete, |query, id| query.bind(id))
+                    .fetch_all(&mut *tx)
+                    .await?;
+                changes.add_all(&deleted, None);
             }
-            let gone = moves.people();
-            moves.write(&mut tx, now).await?;
+            let erased = changes.total();
+            changes.write(&mut tx, now).await?;
             tx.commit().await?;
-            Ok(gone)
+            Ok(erased)
+        })
+        .await
+    }
+
+    /// Deletes pending subscribers that last signed up at or before `before`.
+    ///
+    /// Returns how many were deleted.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails.
+    pub async fn purge_pending(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        with_retry(|| async {
+            let mut tx = self.begin_write().await?;
+            sqlx::query(ANONYMIZE_EXPIRED)
+                .bind(before)
+                .bind(now)
+                .execute(&mut *tx)
+                .await?;
+            let purged = sqlx::query(DELETE_EXPIRED)
+                .bind(before)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            let mut changes = StateChanges::default();
+            changes.add(Some(SubscriberState::Pending), None, purged);
+            changes.write(&mut tx, now).await?;
+            tx.commit().await?;
+            Ok(purged)
         })
         .await
     }
 }
 
-async fn skip(tx: &mut WriteTx, ids: &[SubscriberId], now: Timestamp) -> Result<(), StoreError> {
-    let update = sqlx::query(AssertSqlSafe(skip_sql(ids.len()))).bind(now.as_millis());
-    ids.iter()
-        .fold(update, |query, id| query.bind(id.to_string()))
+async fn skip_deliveries(
+    tx: &mut WriteTx,
+    subscribers: &[SubscriberId],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let update = sqlx::query(AssertSqlSafe(skip_deliveries_sql(subscribers.len()))).bind(now);
+    subscribers
+        .iter()
+        .fold(update, |query, id| query.bind(id))
         .execute(&mut **tx)
         .await?;
     Ok(())
@@ -157,9 +225,12 @@ async fn skip(tx: &mut WriteTx, ids: &[SubscriberId], now: Timestamp) -> Result<
 pub(crate) fn statements() -> Vec<String> {
     vec![
         unsubscribe_sql(10),
-        skip_sql(10),
-        cut_ties_sql(10),
-        note_erased_sql(10),
+        ATTRIBUTE_UNSUBSCRIBE.to_owned(),
+        skip_deliveries_sql(10),
+        anonymize_deliveries_sql(10),
+        insert_erased_sql(10),
         delete_sql(10),
+        ANONYMIZE_EXPIRED.to_owned(),
+        DELETE_EXPIRED.to_owned(),
     ]
 }

@@ -1,32 +1,31 @@
-//! The ledger of who came and who went. Each change of a reader's state appends to it in
-//! its own transaction; its sums are the counts that nobody has to count.
+//! Log of state changes, the source of the subscriber counts and the growth chart.
+//!
+//! Each transaction that changes states appends rows instead of updating a shared counter, so
+//! that concurrent transactions do not wait for one row. Sums over the log are the counts.
 
 use std::collections::HashMap;
-
-use sqlx::Row;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::SubscriberState;
 use crate::domain::subscriber::growth::{DAY, DailyChange};
+use crate::store::db::connect::Store;
 use crate::store::db::transaction::{WriteTx, with_retry};
-use crate::store::{Store, StoreError, decode};
+use crate::store::error::StoreError;
 
-/// Where a reader stands; `None` is not on the list.
-pub(crate) type Standing = Option<SubscriberState>;
-
+/// Stored instead of a state for an address that is not in the table of subscribers.
 const ABSENT: &str = "absent";
 
-const NOTE: &str =
+const INSERT: &str =
     "INSERT INTO subscriber_state_log (at, from_state, to_state, count) VALUES ($1, $2, $3, $4)";
 
-// A row that is marked is one that this transaction saw: what is written meanwhile waits
-// for the next time.
+/// Marks the rows visible to this transaction; rows inserted concurrently are compacted on
+/// the next run.
 const MARK: &str = "UPDATE subscriber_state_log SET compacting = 1 WHERE compacting IS NULL";
-const FOLD: &str = "INSERT INTO subscriber_daily_changes (day, from_state, to_state, count)
+const COMPACT: &str = "INSERT INTO subscriber_daily_changes (day, from_state, to_state, count)
     SELECT at / 86400000, from_state, to_state, CAST(SUM(count) AS BIGINT) FROM subscriber_state_log
     WHERE compacting = 1 GROUP BY at / 86400000, from_state, to_state
     ON CONFLICT (day, from_state, to_state) DO UPDATE SET count = subscriber_daily_changes.count + excluded.count";
-const FORGET_FOLDED: &str = "DELETE FROM subscriber_state_log WHERE compacting = 1";
+const DELETE_COMPACTED: &str = "DELETE FROM subscriber_state_log WHERE compacting = 1";
 
 const COUNTS: &str = "SELECT state, CAST(SUM(count) AS BIGINT) AS n FROM (
         SELECT to_state AS state, count FROM subscriber_daily_changes
@@ -48,47 +47,47 @@ const EVER_PENDING: &str =
     "SELECT to_state FROM subscriber_daily_changes WHERE to_state = 'pending' UNION ALL
     SELECT to_state FROM subscriber_state_log WHERE to_state = 'pending' LIMIT 1";
 
-/// The moves of one transaction.
+// The statements divide times by this number.
+const _: () = assert!(DAY.as_millis() == 86_400_000);
+
+/// The state changes of one transaction, counted by old and new state.
+///
+/// `None` stands for an address that is not in the table of subscribers.
 #[derive(Debug, Default)]
 pub(crate) struct StateChanges(HashMap<(&'static str, &'static str), i64>);
 
 impl StateChanges {
-    pub(crate) fn one(was: Standing, became: Standing) -> Self {
-        let mut moves = Self::default();
-        moves.add(was, became, 1);
-        moves
-    }
-
-    pub(crate) fn add(&mut self, was: Standing, became: Standing, people: u64) {
-        let word = |standing: Standing| standing.map_or(ABSENT, SubscriberState::as_str);
-        *self.0.entry((word(was), word(became))).or_default() += people.cast_signed();
-    }
-
-    /// Adds those whom a statement moved, by the states they were in.
-    pub(crate) fn add_all(
+    /// Counts `count` changes from `from` to `to`.
+    pub(crate) fn add(
         &mut self,
-        former: Vec<String>,
-        became: Standing,
-    ) -> Result<(), StoreError> {
-        for state in former {
-            let was = decode("subscriber state", state, SubscriberState::parse)?;
-            self.add(Some(was), became, 1);
-        }
-        Ok(())
+        from: Option<SubscriberState>,
+        to: Option<SubscriberState>,
+        count: u64,
+    ) {
+        let text = |state: Option<SubscriberState>| state.map_or(ABSENT, SubscriberState::as_str);
+        *self.0.entry((text(from), text(to))).or_default() += count.cast_signed();
     }
 
-    pub(crate) fn people(&self) -> u64 {
+    /// Counts one change to `to` from each of `former`.
+    pub(crate) fn add_all(&mut self, former: &[SubscriberState], to: Option<SubscriberState>) {
+        for state in former {
+            self.add(Some(*state), to, 1);
+        }
+    }
+
+    /// Returns the number of changes.
+    pub(crate) fn total(&self) -> u64 {
         self.0.values().sum::<i64>().cast_unsigned()
     }
 
-    /// Writes them down. Whoever moves a reader does so in the same transaction.
+    /// Appends the changes to the log. `tx` must be the transaction that makes them.
     pub(crate) async fn write(self, tx: &mut WriteTx, now: Timestamp) -> Result<(), StoreError> {
-        for ((was, became), people) in self.0.into_iter().filter(|(_, people)| *people != 0) {
-            sqlx::query(NOTE)
-                .bind(now.as_millis())
-                .bind(was)
-                .bind(became)
-                .bind(people)
+        for ((from, to), count) in self.0.into_iter().filter(|(_, count)| *count != 0) {
+            sqlx::query(INSERT)
+                .bind(now)
+                .bind(from)
+                .bind(to)
+                .bind(count)
                 .execute(&mut **tx)
                 .await?;
         }
@@ -96,48 +95,67 @@ impl StateChanges {
     }
 }
 
+/// Appends one change to `to` from each of `former`.
+pub(crate) async fn record_all(
+    tx: &mut WriteTx,
+    former: &[SubscriberState],
+    to: Option<SubscriberState>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut changes = StateChanges::default();
+    changes.add_all(former, to);
+    changes.write(tx, now).await
+}
+
 impl Store {
-    /// How many are in each state; states without anyone are left out.
+    /// Returns the number of subscribers in each state, without states that have none.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if
+    /// a stored state cannot be parsed.
     pub async fn subscriber_counts(&self) -> Result<Vec<(SubscriberState, i64)>, StoreError> {
-        let rows = sqlx::query(COUNTS).fetch_all(&self.pool).await?;
-        let counts = rows.iter().map(|row| {
-            let state = decode(
-                "subscriber state",
-                row.try_get("state")?,
-                SubscriberState::parse,
-            )?;
-            Ok((state, row.try_get("n")?))
-        });
-        let counts: Result<Vec<(SubscriberState, i64)>, StoreError> = counts.collect();
-        Ok(counts?.into_iter().filter(|(_, n)| *n != 0).collect())
+        let counts: Vec<(SubscriberState, i64)> =
+            sqlx::query_as(COUNTS).fetch_all(&self.pool).await?;
+        Ok(counts
+            .into_iter()
+            .filter(|(_, count)| *count != 0)
+            .collect())
     }
 
-    /// How many came to be confirmed and how many ceased to be, on each day after `day`
-    /// (since 1970-01-01, UTC) on which there were any.
-    pub async fn confirmed_by_day(&self, after: i64) -> Result<Vec<DailyChange>, StoreError> {
-        let rows = sqlx::query(DAYS).bind(after).fetch_all(&self.pool).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(DailyChange {
-                    day: row.try_get("day")?,
-                    joined: row.try_get("came")?,
-                    left: row.try_get("went")?,
-                })
-            })
-            .collect()
+    /// Returns the changes to and from `confirmed` on each day after `after` that has any.
+    ///
+    /// Days are counted since 1970-01-01, UTC.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
+    pub async fn daily_changes(&self, after: i64) -> Result<Vec<DailyChange>, StoreError> {
+        let days: Vec<(i64, i64, i64)> = sqlx::query_as(DAYS)
+            .bind(after)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(days
+            .into_iter()
+            .map(|(day, joined, left)| DailyChange { day, joined, left })
+            .collect())
     }
 
-    /// Whether anyone was ever waiting for confirmation.
-    pub async fn has_sign_up(&self) -> Result<bool, StoreError> {
+    /// Returns whether any subscriber was ever pending, that is, signed up.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
+    pub async fn has_signup(&self) -> Result<bool, StoreError> {
         let query = sqlx::query(EVER_PENDING);
         Ok(query.fetch_optional(&self.pool).await?.is_some())
     }
 
-    /// Folds the ledger's rows into days. The sums stay the same.
+    /// Compacts the log into one row per day and kind of change. The sums stay the same.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails.
     pub async fn compact_state_log(&self) -> Result<(), StoreError> {
         with_retry(|| async {
             let mut tx = self.begin_write().await?;
-            for statement in [MARK, FOLD, FORGET_FOLDED] {
+            for statement in [MARK, COMPACT, DELETE_COMPACTED] {
                 sqlx::query(statement).execute(&mut *tx).await?;
             }
             tx.commit().await?;
@@ -148,7 +166,12 @@ impl Store {
 }
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] =
-    &[NOTE, MARK, FOLD, FORGET_FOLDED, COUNTS, DAYS, EVER_PENDING];
-
-const _: () = assert!(DAY.as_millis() == 86_400_000);
+pub(crate) const STATEMENTS: &[&str] = &[
+    INSERT,
+    MARK,
+    COMPACT,
+    DELETE_COMPACTED,
+    COUNTS,
+    DAYS,
+    EVER_PENDING,
+];

@@ -1,56 +1,113 @@
-//! Readers whose address is dead: never written to again.
+//! Suppression of addresses that do not accept mail, and the soft bounces that lead to it.
 
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::DeliveryId;
+use crate::domain::delivery::soft_bounce::SoftBounce;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
-use crate::store::StoreError;
+use crate::store::db::connect::Store;
 use crate::store::db::locks::SUPPRESSION_LOCK;
-use crate::store::db::transaction::WriteTx;
+use crate::store::db::transaction::{WriteTx, with_retry};
+use crate::store::deliveries::sql::skip_sql;
 use crate::store::deliveries::types::DeliveryUpdate;
-use crate::store::subscribers::soft_bounces;
-use crate::store::subscribers::state_log::StateChanges;
-use crate::store::subscribers::{self, SKIP_ALL};
+use crate::store::error::StoreError;
+use crate::store::subscribers::state_log;
 
-// The reader may have moved to another address meanwhile, which is not the dead one.
+/// Suppresses the subscriber, unless the delivery went to an address that they have since
+/// replaced.
 const SUPPRESS: &str = "UPDATE subscribers
     SET former_state = state, state = 'suppressed', state_at = $2, suppression_reason = $3
     WHERE id = $1 AND state IN ('pending', 'confirmed')
       AND address = COALESCE((SELECT address FROM deliveries WHERE id = $4), address) RETURNING former_state";
-const BOUNCE: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
+const BOUNCE_DEFERRED: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
     WHERE id = $1 AND state = 'deferred'";
+const SKIP_ALL: &str = skip_sql!("$2", "subscriber_id = $1");
+/// Restores the state before the suppression: `confirmed` only if the subscriber was
+/// confirmed then, otherwise `pending`.
+const LIFT: &str =
+    "UPDATE subscribers SET former_state = state, suppression_reason = NULL, state_at = $2,
+    state = CASE WHEN confirmed_at IS NOT NULL AND COALESCE(former_state, 'confirmed') = 'confirmed'
+        THEN 'confirmed' ELSE 'pending' END
+    WHERE id = $1 AND state = 'suppressed' RETURNING state";
 
-/// Ends whatever waits for this reader. False when they have moved or are suppressed already:
-/// then nothing of theirs ends for it.
+/// The conflict clause counts several attempts of one delivery once.
+const INSERT_SOFT_BOUNCE: &str =
+    "INSERT INTO soft_bounces (subscriber_id, kind, delivery_id, at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (subscriber_id, kind, delivery_id) DO NOTHING";
+/// Deletes the soft bounces before the subscriber's last successful delivery, which shows
+/// that the mailbox works.
+const DELETE_DISPROVED: &str = "DELETE FROM soft_bounces WHERE subscriber_id = $1 AND EXISTS (
+    SELECT 1 FROM deliveries d WHERE d.subscriber_id = $1 AND d.state = 'delivered' AND d.at >= soft_bounces.at)";
+const SOFT_BOUNCE_COUNT: &str =
+    "SELECT CAST(COUNT(*) AS BIGINT) AS issues, CAST(MIN(at) AS BIGINT) AS first_at
+    FROM soft_bounces WHERE subscriber_id = $1 AND kind = $2";
+const DELETE_SOFT_BOUNCES: &str = "DELETE FROM soft_bounces WHERE subscriber_id = $1";
+
+impl Store {
+    /// Lifts a suppression and returns the restored state, `confirmed` or `pending`.
+    ///
+    /// Returns `None` if the subscriber is not suppressed.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if
+    /// the stored state cannot be parsed.
+    pub async fn lift_suppression(
+        &self,
+        id: &SubscriberId,
+        now: Timestamp,
+    ) -> Result<Option<SubscriberState>, StoreError> {
+        with_retry(|| async {
+            let mut tx = self.begin_write().await?;
+            let restored: Option<SubscriberState> = sqlx::query_scalar(LIFT)
+                .bind(id)
+                .bind(now)
+                .fetch_optional(&mut *tx)
+                .await?;
+            if restored.is_some() {
+                let former = [SubscriberState::Suppressed];
+                state_log::record_all(&mut tx, &former, restored, now).await?;
+                tx.commit().await?;
+            }
+            Ok(restored)
+        })
+        .await
+    }
+}
+
+/// Suppresses a subscriber because of the result `update`, and ends their open deliveries.
+///
+/// Returns false, and ends no delivery, if the subscriber has changed the address or is
+/// neither pending nor confirmed.
 pub(crate) async fn suppress(
     tx: &mut WriteTx,
-    reader: &SubscriberId,
-    settled: &DeliveryUpdate,
+    subscriber: &SubscriberId,
+    update: &DeliveryUpdate,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let former: Vec<String> = sqlx::query_scalar(SUPPRESS)
-        .bind(reader.to_string())
-        .bind(now.as_millis())
-        .bind(settled.reply.clone())
-        .bind(settled.id.to_string())
+    let former: Vec<SubscriberState> = sqlx::query_scalar(SUPPRESS)
+        .bind(subscriber)
+        .bind(now)
+        .bind(&update.reply)
+        .bind(&update.id)
         .fetch_all(&mut **tx)
         .await?;
     if former.is_empty() {
         return Ok(false);
     }
-    let mut moves = StateChanges::default();
-    moves.add_all(former, Some(SubscriberState::Suppressed))?;
-    moves.write(tx, now).await?;
-    sqlx::query(BOUNCE)
-        .bind(settled.id.to_string())
-        .bind(now.as_millis())
+    state_log::record_all(tx, &former, Some(SubscriberState::Suppressed), now).await?;
+    sqlx::query(BOUNCE_DEFERRED)
+        .bind(&update.id)
+        .bind(now)
         .execute(&mut **tx)
         .await?;
-    subscribers::skip(tx, SKIP_ALL, reader, now).await?;
-    soft_bounces::forget(tx, reader).await?;
+    skip_all_deliveries(tx, subscriber, now).await?;
+    delete_soft_bounces(tx, subscriber).await?;
     Ok(true)
 }
 
-/// Their copies of an issue that was frozen meanwhile. Behind all else that the transaction
-/// waits for, since a freeze may wait for it.
+/// Skips the suppressed subscribers' deliveries of an issue that is frozen concurrently.
+///
+/// Call it after all other statements of the transaction that may wait for a lock, because a
+/// freeze may wait for [`SUPPRESSION_LOCK`].
 pub(crate) async fn skip_concurrent_issue(
     tx: &mut WriteTx,
     suppressed: &[SubscriberId],
@@ -60,11 +117,73 @@ pub(crate) async fn skip_concurrent_issue(
         return Ok(());
     }
     sqlx::query(SUPPRESSION_LOCK).execute(&mut **tx).await?;
-    for reader in suppressed {
-        subscribers::skip(tx, SKIP_ALL, reader, now).await?;
+    for subscriber in suppressed {
+        skip_all_deliveries(tx, subscriber, now).await?;
     }
     Ok(())
 }
 
+/// Skips the deliveries of a subscriber that are not being sent.
+pub(crate) async fn skip_all_deliveries(
+    tx: &mut WriteTx,
+    subscriber: &SubscriberId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(SKIP_ALL)
+        .bind(subscriber)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Records a soft bounce. Returns whether the subscriber must now be suppressed.
+pub(crate) async fn record_soft_bounce(
+    tx: &mut WriteTx,
+    subscriber: &SubscriberId,
+    bounce: SoftBounce,
+    delivery: &DeliveryId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    sqlx::query(DELETE_DISPROVED)
+        .bind(subscriber)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query(INSERT_SOFT_BOUNCE)
+        .bind(subscriber)
+        .bind(bounce.as_str())
+        .bind(delivery)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    let (issues, first_at): (i64, Timestamp) = sqlx::query_as(SOFT_BOUNCE_COUNT)
+        .bind(subscriber)
+        .bind(bounce.as_str())
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(bounce.is_conclusive(issues, first_at, now))
+}
+
+/// Deletes the soft bounces of a subscriber, for example because their address changed.
+pub(crate) async fn delete_soft_bounces(
+    tx: &mut WriteTx,
+    subscriber: &SubscriberId,
+) -> Result<(), StoreError> {
+    sqlx::query(DELETE_SOFT_BOUNCES)
+        .bind(subscriber)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[SUPPRESS, BOUNCE];
+pub(crate) const STATEMENTS: &[&str] = &[
+    SUPPRESS,
+    BOUNCE_DEFERRED,
+    SKIP_ALL,
+    LIFT,
+    INSERT_SOFT_BOUNCE,
+    DELETE_DISPROVED,
+    SOFT_BOUNCE_COUNT,
+    DELETE_SOFT_BOUNCES,
+];

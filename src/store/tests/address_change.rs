@@ -19,13 +19,13 @@ async fn change_address(store: Store) -> Result<bool, StoreError> {
     let subscriber = store.subscriber_by_address(&old).await?.unwrap();
     let to = EmailAddress::parse("new@example.org").unwrap();
     let change = AddressChange {
-        to: &to,
+        new_address: &to,
         ip: None,
         nonce: "another".to_owned(),
         address_macs: Vec::new(),
-        farewell: NewDelivery {
+        notice: NewDelivery {
             id: DeliveryId::from_stored("farewell".to_owned()),
-            kind: DeliveryKind::ReaderLink,
+            kind: DeliveryKind::SubscriberLink,
             subscriber: Some(subscriber.id),
             address: old,
             payload: None,
@@ -189,7 +189,7 @@ async fn suppression_of_old_address_keeps_subscriber_active() {
     );
     let delivery = workers.store.issue_delivery(&id, &workers.subscriber).await;
     let delivery = delivery.unwrap().unwrap();
-    let expected_id = DeliveryId::of_issue(&id, &workers.subscriber);
+    let expected_id = DeliveryId::for_issue(&id, &workers.subscriber);
     assert_eq!(delivery.id, expected_id.as_str());
     assert_eq!(delivery.state, DeliveryState::Queued);
 }

@@ -17,8 +17,9 @@ mod writer_lock;
 
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
+use crate::domain::database_url::DatabaseUrl;
 use crate::store::db::backend::Backend;
-use crate::store::db::connect::{DatabaseUrl, Store};
+use crate::store::db::connect::Store;
 use crate::test_database::Database;
 
 impl Store {
@@ -39,6 +40,7 @@ pub(crate) fn statements(backend: Backend) -> Vec<String> {
         crate::store::admin::alerts::STATEMENTS,
         crate::store::admin::api_tokens::STATEMENTS,
         crate::store::admin::audit::STATEMENTS,
+        crate::store::admin::credentials::STATEMENTS,
         crate::store::content::clicks::STATEMENTS,
         crate::store::db::locks::STATEMENTS,
         crate::store::deliveries::enqueue::STATEMENTS,
@@ -55,14 +57,14 @@ pub(crate) fn statements(backend: Backend) -> Vec<String> {
         crate::store::content::posts::STATEMENTS,
         crate::store::issues::fanout::STATEMENTS,
         crate::store::admin::settings::STATEMENTS,
-        crate::store::subscribers::soft_bounces::STATEMENTS,
         crate::store::subscribers::signup::STATEMENTS,
-        crate::store::subscribers::signup_rows::STATEMENTS,
+        crate::store::subscribers::signup_limits::STATEMENTS,
         crate::store::issues::skipped::STATEMENTS,
         crate::store::subscribers::list::STATEMENTS,
         crate::store::subscribers::state_log::STATEMENTS,
         crate::store::subscribers::record::STATEMENTS,
-        crate::store::subscribers::STATEMENTS,
+        crate::store::subscribers::status::STATEMENTS,
+        crate::store::subscribers::types::STATEMENTS,
         crate::store::subscribers::suppression::STATEMENTS,
         crate::store::issues::counts::STATEMENTS,
         crate::store::deliveries::list::STATEMENTS,
@@ -72,7 +74,8 @@ pub(crate) fn statements(backend: Backend) -> Vec<String> {
     let generated = [
         crate::store::queue::commit_rows::statements(backend),
         crate::store::deliveries::enqueue::statements(backend),
-        crate::store::subscribers::signup_rows::statements(backend),
+        crate::store::subscribers::signup::statements(backend),
+        crate::store::subscribers::signup_limits::statements(backend),
         crate::store::queue::commit::statements(),
         crate::store::subscribers::address_change::statements(),
         crate::store::subscribers::import::statements(),
@@ -113,7 +116,7 @@ async fn sqlite_prepares_every_statement() {
 async fn postgres_prepares_every_statement() {
     let database = Database::fresh().await;
     if database.url().starts_with("postgres") {
-        let url = DatabaseUrl::Postgres(database.url().to_owned());
+        let url = DatabaseUrl::Postgres(database.url().into());
         prepare_all(url, Backend::Postgres).await;
     } // tests/main.rs reports that the test was skipped.
 }

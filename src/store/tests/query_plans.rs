@@ -12,7 +12,7 @@ use crate::domain::random::Random;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::ImportRow;
 use crate::store::db::backend::Backend;
-use crate::store::db::connect::{DatabaseUrl, Store};
+use crate::store::db::connect::Store;
 use crate::store::subscribers::filter;
 use crate::store::tests::statements;
 use crate::store::{admin, deliveries, issues};
@@ -154,7 +154,7 @@ async fn postgres_subscriber_filters_use_indexes() {
     if !database.url().starts_with("postgres") {
         return; // tests/main.rs reports it.
     }
-    let url = DatabaseUrl::Postgres(database.url().to_owned());
+    let url = DatabaseUrl::Postgres(database.url().into());
     let store = Store::connect(&url).await.unwrap();
     import_subscribers(&store).await;
 

@@ -93,7 +93,7 @@ impl TwoWorkers {
             .await
             .unwrap();
         Self {
-            delivery: DeliveryId::of_issue(&issue, &subscriber),
+            delivery: DeliveryId::for_issue(&issue, &subscriber),
             store,
             other_store,
             worker,

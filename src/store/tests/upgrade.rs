@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use sqlx::any::AnyConnectOptions;
 use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions, Row};
 
+use crate::domain::database_url::DatabaseUrl;
 use crate::store::db::backend::Backend;
-use crate::store::db::connect::{DatabaseUrl, Store};
+use crate::store::db::connect::Store;
 use crate::store::error::StoreError;
 use crate::test_database::Database;
 

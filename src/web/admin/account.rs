@@ -61,7 +61,7 @@ pub async fn log_out_everywhere(
     posted: VerifiedForm,
 ) -> HandlerResult {
     let (web, editor) = (&shared.web, &posted.editor);
-    web.store.close_sessions_of(&editor.admin.id).await?;
+    web.store.close_admin_sessions(&editor.admin.id).await?;
     let did = AuditAction::LoggedOutEverywhere;
     editor.audit(&shared, did, AuditTarget::Nothing).await;
     let away = redirect(&shared, "/admin/login");
@@ -85,11 +85,11 @@ async fn view(
     let web = &shared.web;
     let sessions = web
         .store
-        .sessions_of(&editor.admin.id, web.clock.now())
+        .admin_sessions(&editor.admin.id, web.clock.now())
         .await?;
     let line = |session: OpenSession| SessionLine {
         is_this: session.token_hash == editor.session,
-        begun_at: session.begun_at,
+        begun_at: session.started_at,
     };
     Ok(Account {
         desk: editor.desk(shared),

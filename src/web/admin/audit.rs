@@ -20,7 +20,7 @@ pub async fn show(
     let mut rows = shared
         .web
         .store
-        .audit(after.as_ref(), PAGE as i64 + 1)
+        .audit_entries(after.as_ref(), PAGE as i64 + 1)
         .await?;
     let older = split_page(&mut rows, PAGE).map(|row| row.id.to_string());
     let view = Audit {
@@ -35,9 +35,9 @@ pub async fn show(
 fn line(row: AuditRow) -> AuditLine {
     AuditLine {
         at: row.at,
-        kind: row.kind.as_str(),
+        kind: row.actor_kind.as_str(),
         actor: row.actor,
         action: row.action.as_str(),
-        object: row.object,
+        object: row.target,
     }
 }

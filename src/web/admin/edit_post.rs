@@ -96,8 +96,8 @@ pub async fn add(State(shared): State<SharedState>, posted: VerifiedForm) -> Han
         excerpt,
     };
     let id = match shared.web.digests.add_manual_post(&made).await? {
-        ManualPostOutcome::Kept(id) => id,
-        ManualPostOutcome::Sent(number) => {
+        ManualPostOutcome::Stored(id) => id,
+        ManualPostOutcome::InIssue(number) => {
             typed.faults.url = Some(format!("this post was in No. {number} already"));
             return refused(&shared, &new_view(&shared, &posted.editor, typed).await?);
         }

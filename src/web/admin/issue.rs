@@ -153,7 +153,7 @@ async fn clicks(web: &Services, issue: &IssueId) -> Result<Option<Vec<PostClicks
     if !web.digests.rules.count_clicks {
         return Ok(None);
     }
-    let clicked = web.store.clicks_of(issue).await?.into_iter();
+    let clicked = web.store.issue_clicks(issue).await?.into_iter();
     let clicks = clicked.map(|post| PostClicks {
         title: post.title,
         clicks: post.clicks,

@@ -27,7 +27,7 @@ pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> Han
     let today = growth::day_of(web.clock.now());
     let moved = web
         .store
-        .confirmed_by_day(growth::last_day_before_chart(today));
+        .daily_changes(growth::last_day_before_chart(today));
     let weeks = growth::weekly_growth(counts.confirmed, &moved.await?, today);
     let this_week = weeks[growth::CHART_WEEKS - 1];
     let figures = Figures {
@@ -98,7 +98,7 @@ async fn checklist(web: &Services, feeds: &[FeedRow]) -> Result<Option<Checklist
         sending: web.not_ready.is_empty() && mail_leaves(web).await?,
         missing: web.not_ready.clone(),
         test: store.has_delivered(DeliveryKind::Test).await?,
-        form: store.has_sign_up().await? || store.form_seen_at().await?.is_some(),
+        form: store.has_signup().await? || store.form_seen_at().await?.is_some(),
     };
     let done = list.feed && list.sending && list.test && list.form;
     Ok((!done).then_some(list))
@@ -109,5 +109,5 @@ async fn mail_leaves(web: &Services) -> Result<bool, StoreError> {
     let Some(server) = &web.sending.server else {
         return Ok(web.sending.is_outbox_chosen);
     };
-    Ok(web.store.has_spoken_to(server).await? || web.store.has_sent_by_server().await?)
+    Ok(web.store.has_smtp_success(server).await? || web.store.has_sent_by_server().await?)
 }

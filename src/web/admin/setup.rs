@@ -92,11 +92,14 @@ async fn settle(
         Guest::First => {
             let id = AdminId::new(now, &web.random);
             web.store
-                .make_first_admin(link, (&id, address), hash, now)
+                .create_first_admin(link, (&id, address), hash, now)
                 .await
         }
         Guest::Account(admin) => {
-            let set = web.store.set_password(link, &admin.id, hash, now).await?;
+            let set = web
+                .store
+                .set_password_with_link(link, &admin.id, hash, now)
+                .await?;
             Ok(set.then_some(admin.id))
         }
     }

@@ -253,7 +253,7 @@ pub async fn edit(
     let number = web.store.next_number().await?;
     let mut version = before.version;
     if after != before {
-        if web.store.save_draft_edits(&after).await? == SaveOutcome::Outrun {
+        if web.store.save_draft_edits(&after).await? == SaveOutcome::Conflict {
             let current = web.store.draft_edits().await?;
             return Err(outdated_version(current.version));
         }

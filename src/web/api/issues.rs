@@ -101,7 +101,7 @@ impl From<IssueRow> for IssueResponse {
         Self {
             number: issue.number.get(),
             slot: issue.slot.as_ref().map(ToString::to_string),
-            state: issue.standing().as_str(),
+            state: issue.status().as_str(),
             subject: issue.subject,
             preheader: issue.preheader,
             begun_at: issue.frozen_at.as_millis(),
@@ -109,12 +109,12 @@ impl From<IssueRow> for IssueResponse {
             paused_why: issue.pause_reason,
             paused_by: issue.paused_by,
             recipients: issue.recipients,
-            delivered: issue.tally.delivered,
-            deferred: issue.tally.deferred,
-            bounced: issue.tally.bounced,
-            skipped: issue.tally.skipped,
-            in_doubt: issue.tally.in_doubt,
-            queued: issue.tally.queued,
+            delivered: issue.counts.delivered,
+            deferred: issue.counts.deferred,
+            bounced: issue.counts.bounced,
+            skipped: issue.counts.skipped,
+            in_doubt: issue.counts.in_doubt,
+            queued: issue.counts.queued,
         }
     }
 }
@@ -254,7 +254,7 @@ async fn apply(
     }
     let issue = find_issue(state, number).await?;
     if changed == 0 {
-        let status = match issue.standing() {
+        let status = match issue.status() {
             IssueStatus::SentWithFailures => "sent",
             status => status.as_str(),
         };
@@ -266,7 +266,7 @@ async fn apply(
     };
     let response = ActionResponse {
         issue: issue.number.get(),
-        state: issue.standing().as_str(),
+        state: issue.status().as_str(),
         copies,
     };
     json_response(StatusCode::OK, &response)

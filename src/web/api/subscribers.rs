@@ -173,7 +173,7 @@ impl From<SubscriberRecord> for RecordResponse {
             source: record.source,
             created_at: record.created_at.as_millis(),
             paused_until: millis(record.paused_until),
-            suppressed_why: record.suppressed_why,
+            suppressed_why: record.suppression_reason,
             consent: ConsentResponse {
                 asked_at: millis(record.asked_at),
                 asked_ip: record.asked_ip,

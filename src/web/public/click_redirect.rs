@@ -21,7 +21,7 @@ pub async fn redirect(
     let post = PostId::parse(&post).map_err(|_| HttpError::NotFound)?;
     let url = store.post_url(&post).await?.ok_or(HttpError::NotFound)?;
     if state.web.digests.rules.count_clicks && method == Method::GET {
-        store.count_click(&post).await?;
+        store.record_click(&post).await?;
     }
     let location = HeaderValue::try_from(url.as_str()).map_err(|_| HttpError::NotFound)?;
     let response = (StatusCode::FOUND, [(header::LOCATION, location)]);

@@ -17,7 +17,7 @@ pub async fn detect_embedding(state: &AppState, headers: &HeaderMap) -> Result<(
     let is_first = is_from_other_site(headers, &state.web.door.public_url)
         && !state.form_seen.swap(true, Ordering::Relaxed);
     if is_first {
-        state.web.store.form_was_seen(state.now()).await?;
+        state.web.store.record_form_seen(state.now()).await?;
     }
     Ok(())
 }

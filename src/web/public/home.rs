@@ -56,7 +56,7 @@ pub async fn render_home(state: &AppState, form: SignupForm) -> Result<Html<Stri
     let latest = newest_issue(store, None).await?;
     let posts = match &latest {
         Some(issue) => {
-            let posts = store.posts_of(&issue.id).await?;
+            let posts = store.issue_posts(&issue.id).await?;
             posts.iter().take(MAX_POSTS).map(PostItem::from).collect()
         }
         None => newest_posts(state).await?,

@@ -231,7 +231,7 @@ fn is_published(issue: &IssueRow) -> bool {
 /// Returns whether a subscriber may have received the issue. Its page stays available after a
 /// cancellation, because the received message links to it.
 fn was_delivered(issue: &IssueRow) -> bool {
-    issue.tally.delivered + issue.tally.in_doubt > 0
+    issue.counts.delivered + issue.counts.in_doubt > 0
 }
 
 /// Returns the newest published issue, or the newest one before a number.
@@ -284,7 +284,7 @@ async fn published_issues(store: &Store, max: usize) -> Result<Vec<IssueRow>, St
 }
 
 async fn issue_posts(state: &AppState, issue: &IssueRow) -> Result<Vec<PostItem>, StoreError> {
-    let posts = state.web.store.posts_of(&issue.id).await?;
+    let posts = state.web.store.issue_posts(&issue.id).await?;
     let item = |post| PostItem {
         url: state.web.digests.post_link(post).to_string(),
         ..PostItem::from(post)

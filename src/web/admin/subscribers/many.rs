@@ -265,7 +265,7 @@ impl BulkTask {
             .store
             .subscribers(&filter, PageDirection::First, BATCH)
             .await?;
-        while let Some(last) = rows.last().map(|row| row.place.clone()) {
+        while let Some(last) = rows.last().map(|row| row.cursor.clone()) {
             let looked_at = rows.len() as u64;
             rows.retain(|row: &SubscriberRow| row.since <= seen_at);
             let applied = to.apply(self.deed, &rows).await?;

@@ -207,7 +207,7 @@ async fn view(
 
 async fn lines(store: &Store, rows: Vec<SubscriberRow>) -> Result<Vec<SubscriberLine>, StoreError> {
     let ids: Vec<SubscriberId> = rows.iter().map(|row| row.id).collect();
-    let last = store.last_copies(&ids, RECENT_ISSUES).await?;
+    let last = store.last_deliveries(&ids, RECENT_ISSUES).await?;
     let line = |row: SubscriberRow| SubscriberLine {
         last: last.get(&row.id).map(LastIssue::from),
         id: row.id.to_string(),

@@ -25,7 +25,9 @@ pub async fn show(
     let record = store.subscriber_record(&id).await?;
     let record = record.ok_or(HttpError::NotFound)?;
     let after = Some(after.as_str()).filter(|after| !after.is_empty() && !after.contains('\0'));
-    let mut mails = store.deliveries_to(&id, after, PAGE as i64 + 1).await?;
+    let mut mails = store
+        .subscriber_deliveries(&id, after, PAGE as i64 + 1)
+        .await?;
     let older = split_page(&mut mails, PAGE).map(|mail| mail.id.clone());
     let view = SubscriberPage {
         desk: editor.desk(&shared),
@@ -36,7 +38,7 @@ pub async fn show(
         state: record.state.as_str(),
         since: record.since,
         paused_until: record.paused_until,
-        suppressed_why: record.suppressed_why,
+        suppressed_why: record.suppression_reason,
         newer: after.is_some(),
         older,
         mails: mails.into_iter().map(line).collect(),

@@ -11,9 +11,9 @@ async fn id_of(house: &House, address: &str) -> AdminId {
 
 /// What the list has, the newest first.
 async fn noted(house: &House) -> Vec<(Option<String>, AuditAction, Option<String>)> {
-    let rows = house.store().audit(None, 1000).await.unwrap();
+    let rows = house.store().audit_entries(None, 1000).await.unwrap();
     let rows = rows.into_iter();
-    rows.map(|row| (row.actor, row.action, row.object))
+    rows.map(|row| (row.actor, row.action, row.target))
         .collect()
 }
 
@@ -268,6 +268,6 @@ async fn a_long_list_of_deeds_has_pages_and_a_years_memory() {
     assert_eq!(second.body.matches("<tr><td").count(), 6);
     assert!(second.shows("Set a password") && second.shows("To the start"));
     assert_eq!(ada.get("/admin/audit?after=x").await.status, StatusCode::OK);
-    house.store().forget_audit(NOW).await.unwrap();
+    house.store().purge_audit(NOW).await.unwrap();
     assert_eq!(noted(&house).await.len(), 55);
 }

@@ -272,7 +272,7 @@ async fn the_tally_follows_what_changes_later() {
             .await
             .unwrap()
     );
-    assert_eq!(store.tally(&issue).await.unwrap(), tally);
+    assert_eq!(store.verified_counts(&issue).await.unwrap(), tally);
 
     assert_eq!(
         store

@@ -193,10 +193,10 @@ async fn each_change_to_the_posts_is_noted_as_what_it_is() {
     }
     press(&mut ada, "save", &[("subject", "Ours")]).await;
     press(&mut ada, "unplace", &[("subject", "Ours")]).await;
-    let rows = house.store().audit(None, 100).await.unwrap();
+    let rows = house.store().audit_entries(None, 100).await.unwrap();
     let mut did: Vec<&str> = rows
         .iter()
-        .filter(|row| row.object.as_deref() == Some("1"))
+        .filter(|row| row.target.as_deref() == Some("1"))
         .map(|row| row.action.as_str())
         .collect();
     did.sort_unstable();

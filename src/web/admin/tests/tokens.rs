@@ -55,7 +55,7 @@ async fn a_token_is_made_shown_once_and_revoked() {
     assert_eq!(token.validity(NOW), Validity::Revoked);
     assert!(ada.get(PAGE).await.shows("Revoked</span>"));
 
-    let noted = house.store().audit(None, 10).await.unwrap();
+    let noted = house.store().audit_entries(None, 10).await.unwrap();
     let deeds: Vec<_> = noted.iter().map(|row| row.action).collect();
     assert_eq!(
         deeds
@@ -71,7 +71,7 @@ async fn a_token_is_made_shown_once_and_revoked() {
             .count(),
         1
     );
-    assert!(noted.iter().all(|row| row.kind == ActorKind::Admin));
+    assert!(noted.iter().all(|row| row.actor_kind == ActorKind::Admin));
     assert!(
         ada.get("/admin/audit")
             .await
@@ -218,12 +218,12 @@ async fn who_is_no_admin_any_more_has_no_tokens_any_more() {
         assert!(ada.get(answer.to()).await.shows(words), "{action}");
         let again = ada.get(answer.to()).await;
         assert!(!again.shows("tokens are revoked"), "said once");
-        let noted = house.store().audit(None, 100).await.unwrap();
+        let noted = house.store().audit_entries(None, 100).await.unwrap();
         let revoked = noted
             .iter()
             .filter(|it| it.action == AuditAction::TokenRevoked);
         let mut revoked: Vec<_> = revoked
-            .map(|it| (it.actor.as_deref(), it.object.as_deref()))
+            .map(|it| (it.actor.as_deref(), it.target.as_deref()))
             .collect();
         revoked.sort_unstable();
         assert_eq!(

@@ -103,9 +103,9 @@ impl TestResponse {
 async fn audit_entries(
     site: &TestSite,
 ) -> Vec<(ActorKind, Option<String>, AuditAction, Option<String>)> {
-    let mut rows = site.web.store.audit(None, 100).await.unwrap();
+    let mut rows = site.web.store.audit_entries(None, 100).await.unwrap();
     rows.reverse();
     let rows = rows.into_iter();
-    rows.map(|row| (row.kind, row.actor, row.action, row.object))
+    rows.map(|row| (row.actor_kind, row.actor, row.action, row.target))
         .collect()
 }

@@ -11,7 +11,7 @@ async fn clicks_are_counted_per_post() {
     site.confirmed("ada@example.com").await;
     let (issue, _) = site.issue(&["One", "Two"]).await;
     let draft = site.posts(&["Not sent yet"]).await;
-    let posts = site.web.store.posts_of(&issue).await.unwrap();
+    let posts = site.web.store.issue_posts(&issue).await.unwrap();
     let archive = site.get("/issues/1").await.body;
     let path = format!("/r/{}", posts[1].id);
     assert!(archive.contains(&format!("https://news.example.com{path}\"")));
@@ -28,7 +28,7 @@ async fn clicks_are_counted_per_post() {
         site.get(&format!("/r/{}", draft[0])).await.status,
         StatusCode::FOUND
     );
-    let clicks = site.web.store.clicks_of(&issue).await.unwrap();
+    let clicks = site.web.store.issue_clicks(&issue).await.unwrap();
     let clicks: Vec<_> = clicks.iter().map(|it| (&*it.title, it.clicks)).collect();
     assert_eq!(clicks, [("One", 0), ("Two", 2)]);
     for unknown in ["x", "0190a0b0-0000-7000-8000-000000000000"] {
@@ -43,11 +43,11 @@ async fn clicks_are_not_counted_by_default() {
     let site = TestSite::new().await;
     site.confirmed("ada@example.com").await;
     let (issue, _) = site.issue(&["One"]).await;
-    let posts = site.web.store.posts_of(&issue).await.unwrap();
+    let posts = site.web.store.issue_posts(&issue).await.unwrap();
     assert!(!site.get("/issues/1").await.body.contains("/r/"));
     let answer = site.get(&format!("/r/{}", posts[0].id)).await;
     assert_eq!(answer.status, StatusCode::FOUND);
-    let clicks = site.web.store.clicks_of(&issue).await.unwrap();
+    let clicks = site.web.store.issue_clicks(&issue).await.unwrap();
     assert_eq!(clicks[0].clicks, 0);
     assert!(
         site.get("/privacy")
