@@ -36,7 +36,7 @@ use crate::mail::transport::Transport;
 use crate::store::{DatabaseUrl, Store, StoreError};
 use crate::subscription::SubscriptionService;
 use crate::web::BackgroundTasks;
-use crate::web::admin::one_time_link;
+use crate::web::auth::one_time_link::one_time_link;
 use identity::identity;
 use keys::open_keys;
 

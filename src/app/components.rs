@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::app::{App, AppError};
 use crate::config::Origin;
 use crate::subscription::CapLimits;
-use crate::web::admin::board::SettingsService;
+use crate::web::admin::settings::service::SettingsService;
 use crate::web::{self, Services};
 
 impl App {

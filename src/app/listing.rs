@@ -1,7 +1,7 @@
 //! From the settings to the page that shows them.
 
 use crate::config::{Origin, SettingInfo, Settings};
-use crate::web::admin::views::{Setting, SettingSection};
+use crate::web::admin::settings::service::{Setting, SettingSection};
 
 /// The settings as the desk shows them.
 pub(super) fn sections(settings: &Settings) -> Vec<SettingSection> {

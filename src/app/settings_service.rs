@@ -8,10 +8,10 @@ use crate::app::reload::ReloadHandle;
 use crate::app::{App, AppError, listing};
 use crate::config::{ConfigError, ConfigErrors};
 use crate::domain::email_address::EmailAddress;
-use crate::web::admin::board::{
+use crate::web::admin::settings::service::SettingSection;
+use crate::web::admin::settings::service::{
     SaveError, SettingChange, SettingError, SettingsService, TestMailResult,
 };
-use crate::web::admin::views::SettingSection;
 
 /// So many others may save in the same moment.
 const TRIES: usize = 5;

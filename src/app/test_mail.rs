@@ -11,7 +11,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::mail::compose::{Mail, MessageId};
 use crate::mail::templates::AlertEvent;
 use crate::mail::transport::{Outgoing, Transport};
-use crate::web::admin::board::{TestMailProblem, TestMailResult};
+use crate::web::admin::settings::service::{TestMailProblem, TestMailResult};
 
 /// Nobody waits longer before a page.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod api;
 pub mod assets;
+pub mod auth;
 mod body_limit;
 mod client_ip;
 pub mod error;
@@ -16,6 +17,7 @@ mod health;
 mod issue_deed;
 pub mod issue_progress;
 pub mod pages;
+pub mod pagination;
 pub mod public;
 mod router;
 pub mod sample_blog;
@@ -38,8 +40,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use admin::board::SettingsService;
-pub use admin::subscribers::BackgroundTasks;
+use admin::settings::service::SettingsService;
+pub use admin::subscribers::tasks::BackgroundTasks;
 pub use router::router;
 pub use server::Server;
 pub use site::Site;

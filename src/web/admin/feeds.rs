@@ -5,14 +5,56 @@ use std::path::Path as FilePath;
 use axum::extract::{Path, State};
 
 use crate::domain::audit::{AuditAction, AuditTarget};
+use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::FeedId;
 use crate::feeds::{FeedSource, FeedSourceError};
 use crate::store::{FeedOrigin, FeedRow};
-use crate::web::admin::editor::{CurrentUser, VerifiedForm};
-use crate::web::admin::views::{AddFeed, FeedLine, Feeds, FlashMessage};
-use crate::web::admin::{HandlerResult, page, redirect, redirect_with_flash, refused};
+use crate::web::admin::current_user::{CurrentUser, VerifiedForm};
+use crate::web::admin::flash::FlashMessage;
+use crate::web::admin::layout::AdminLayout;
+use crate::web::admin::response::{HandlerResult, page, redirect, redirect_with_flash, refused};
 use crate::web::error::HttpError;
+use crate::web::pages::maybe_millis;
+use crate::web::pages::templates;
 use crate::web::state::SharedState;
+use serde::Serialize;
+
+templates! {
+    Feeds => "desk/feeds.html",
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct FeedLine {
+    pub id: String,
+    pub url: String,
+    pub title: Option<String>,
+    #[serde(serialize_with = "maybe_millis")]
+    pub checked_at: Option<Timestamp>,
+    #[serde(serialize_with = "maybe_millis")]
+    pub last_good_at: Option<Timestamp>,
+    /// In words, without a full stop: "404".
+    pub error: Option<String>,
+    /// Posts found so far.
+    pub posts: i64,
+    /// Set by file or environment, so it cannot be removed here.
+    pub from_settings: bool,
+}
+
+/// Posts `csrf` and `url` to `/admin/feeds`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct AddFeed {
+    pub url: String,
+    pub fault: Option<String>,
+}
+
+/// `GET /admin/feeds`. Each feed posts `csrf` and `action` = `check` or `remove` to
+/// `/admin/feeds/{id}`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Feeds {
+    pub desk: AdminLayout,
+    pub feeds: Vec<FeedLine>,
+    pub add: AddFeed,
+}
 
 pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
     let view = view(&shared, &editor, AddFeed::default()).await?;

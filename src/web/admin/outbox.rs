@@ -7,12 +7,63 @@ use serde::Deserialize;
 
 use crate::domain::clock::Timestamp;
 use crate::mail::outbox::{self, MailName, OutboxEntry, OutboxPage};
-use crate::web::admin::editor::CurrentUser;
-use crate::web::admin::views::{Outbox, OutboxLine, OutboxMail, Shown};
-use crate::web::admin::{HandlerResult, page};
+use crate::web::admin::current_user::CurrentUser;
+use crate::web::admin::layout::AdminLayout;
+use crate::web::admin::response::{HandlerResult, page};
 use crate::web::error::HttpError;
 use crate::web::headers;
+use crate::web::pages::millis;
+use crate::web::pages::templates;
 use crate::web::state::SharedState;
+use serde::Serialize;
+
+templates! {
+    Outbox => "desk/outbox.html",
+    OutboxMail => "desk/outbox_mail.html",
+}
+
+/// A mail as its tabs show it. The HTML comes from `{page}/html` by
+/// [`crate::web::headers::mail_frame`]; the others are `{page}?show=text|source`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Shown {
+    Html,
+    Text { body: String },
+    Source { body: String },
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct OutboxLine {
+    /// As it stands in `/admin/outbox/{id}`: safe in a path.
+    pub id: String,
+    pub subject: String,
+    pub to: String,
+    #[serde(serialize_with = "millis")]
+    pub at: Timestamp,
+}
+
+/// `GET /admin/outbox?after=`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outbox {
+    pub desk: AdminLayout,
+    pub smtp_set: bool,
+    pub mails: Vec<OutboxLine>,
+    pub newer: bool,
+    pub older: Option<String>,
+}
+
+/// `GET /admin/outbox/{id}`, its HTML at `/admin/outbox/{id}/html`.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutboxMail {
+    pub desk: AdminLayout,
+    pub id: String,
+    pub subject: String,
+    pub from: String,
+    pub to: String,
+    #[serde(serialize_with = "millis")]
+    pub at: Timestamp,
+    pub shown: Shown,
+}
 
 const PAGE: usize = 50;
 

@@ -11,8 +11,8 @@ use crate::domain::api_token::{ApiTokenId, Scope, TokenName, TokenSecret, Validi
 use crate::domain::audit::{Actor, AuditAction, AuditTarget};
 use crate::domain::ids::AuditId;
 use crate::store::ApiToken;
-use crate::web::admin::doorkeeper::TOKEN_WAIT;
 use crate::web::api::problem::Problem;
+use crate::web::auth::login_throttle::TOKEN_WAIT;
 use crate::web::client_ip::ClientIp;
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::subscriber::SubscriberId;
 use crate::store::DeliveryRow;
-use crate::web::admin::paging::split_page;
 use crate::web::api::asked::{ApiQuery, page_of, page_size};
 use crate::web::api::problem::Problem;
 use crate::web::api::{HandlerResult, answer, issues};
+use crate::web::pagination::split_page;
 use crate::web::state::SharedState;
 
 #[derive(Debug, Default, Deserialize)]

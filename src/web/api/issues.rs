@@ -9,12 +9,12 @@ use crate::digest::Sums;
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::{IssueNumber, IssueStatus};
 use crate::store::IssueRow;
-use crate::web::admin::paging::split_page;
 use crate::web::api::asked::{ApiQuery, NoBody, page_of, page_size};
 use crate::web::api::bearer::ApiCaller;
 use crate::web::api::problem::Problem;
 use crate::web::api::{HandlerResult, answer};
 use crate::web::issue_deed::IssueAction;
+use crate::web::pagination::split_page;
 use crate::web::state::SharedState;
 
 #[derive(Debug, Default, Deserialize)]

@@ -13,12 +13,12 @@ use crate::store::{
     Order, PageDirection, Search, SubscriberFilter, SubscriberRecord, SubscriberRow,
 };
 use crate::subscription::{BulkAction, Consent, ImportOptions, SignUpError, SignUpForm};
-use crate::web::admin::paging::split_page;
-use crate::web::admin::subscribers::parse_source;
+use crate::web::admin::subscribers::source::parse_source;
 use crate::web::api::asked::{ApiJson, ApiQuery, NoBody, page_of, page_size};
 use crate::web::api::bearer::ApiCaller;
 use crate::web::api::problem::Problem;
 use crate::web::api::{HandlerResult, answer};
+use crate::web::pagination::split_page;
 use crate::web::state::SharedState;
 
 /// No address is longer.

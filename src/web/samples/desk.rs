@@ -1,6 +1,13 @@
 use crate::domain::issue::{DeliveryCounts, IssueStatus};
 use crate::domain::subscriber::growth::{self, DailyChange};
-use crate::web::admin::views::*;
+use crate::web::admin::flash::FlashMessage;
+use crate::web::admin::growth_chart::Growth;
+use crate::web::admin::issues::counts_view::TallyView;
+use crate::web::admin::issues::progress_view::Live;
+use crate::web::admin::issues::view::IssueLine;
+use crate::web::admin::layout::AdminLayout;
+use crate::web::admin::login::view::{Login, LoginFault, Setup, SetupFault, SetupPurpose};
+use crate::web::admin::overview::{Checklist, Figures, Health, NextIssue, Overview, SendingNow};
 use crate::web::samples::{Album, FRIDAY, Fill, days_after, desk_settings};
 
 pub fn desk(fill: Fill) -> AdminLayout {

@@ -1,5 +1,10 @@
 use crate::domain::audit::AuditAction;
-use crate::web::admin::views::*;
+use crate::web::admin::access::Forbidden;
+use crate::web::admin::accounts::view::{
+    Account, AccountLine, Accounts, Audit, AuditLine, InviteForm, NewLink, PasswordFault,
+    SessionLine,
+};
+use crate::web::admin::login::view::SetupFault;
 use crate::web::samples::desk::desk;
 use crate::web::samples::{Album, FRIDAY, Fill};
 

@@ -1,6 +1,10 @@
 use crate::domain::delivery::DeliveryState;
 use crate::domain::issue::IssueStatus;
-use crate::web::admin::views::*;
+use crate::web::admin::feeds::{AddFeed, FeedLine, Feeds};
+use crate::web::admin::issues::view::{
+    DeliveryLine, FailureGroup, Issue, Issues, LookUp, Looked, NextLine, PostClicks, SkippedWeek,
+};
+use crate::web::admin::outbox::{Outbox, OutboxLine, OutboxMail, Shown};
 use crate::web::samples::desk::{desk, lines, live};
 use crate::web::samples::{Album, FRIDAY, Fill};
 

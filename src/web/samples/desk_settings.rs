@@ -1,6 +1,12 @@
 use crate::web::DnsRecord;
-use crate::web::admin::board::{TestMailProblem, TestMailResult};
-use crate::web::admin::views::*;
+use crate::web::admin::draft::view::TestForm;
+use crate::web::admin::layout::AdminLayout;
+use crate::web::admin::settings::service::{
+    Setting, SettingSection, TestMailProblem, TestMailResult,
+};
+use crate::web::admin::settings::view::{
+    LookForm, NextDate, ScheduleForm, SendingForm, ServerForm, SettingFault, SettingField, Settings,
+};
 use crate::web::samples::desk::desk;
 use crate::web::samples::{Album, FRIDAY, Fill};
 

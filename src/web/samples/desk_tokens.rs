@@ -1,4 +1,4 @@
-use crate::web::admin::views::*;
+use crate::web::admin::settings::token_view::{MadeToken, TokenForm, TokenLine, Tokens};
 use crate::web::samples::desk::desk;
 use crate::web::samples::{Album, FRIDAY, Fill, days_after};
 

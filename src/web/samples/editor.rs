@@ -1,4 +1,7 @@
-use crate::web::admin::views::*;
+use crate::web::admin::draft::view::{
+    AddPost, ChosenPost, Conflict, EditPost, LeftOut, Next, PostFaults, PostFields, PreviewOptions,
+    Send, TestForm, WeekUsed, Words,
+};
 use crate::web::samples::desk::desk;
 use crate::web::samples::{Album, FRIDAY, Fill, days_after};
 use crate::web::upcoming::UpcomingSlot;

@@ -1,6 +1,9 @@
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::subscriber::SubscriberState;
-use crate::web::admin::views::*;
+use crate::web::admin::subscribers::view::{
+    AddSubscriber, AskedList, Consent, ImportForm, ImportPage, LastIssue, MailLine, Many,
+    ManyUnderWay, RefusedLine, SubscriberCounts, SubscriberLine, SubscriberPage, Subscribers,
+};
 use crate::web::samples::desk::desk;
 use crate::web::samples::{Album, FRIDAY, Fill, days_after};
 

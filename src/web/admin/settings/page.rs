@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use crate::domain::accent::{Accent, AccentError};
 use crate::domain::issue::schedule::Schedule;
-use crate::web::admin::board::{SettingError, TestMailResult};
-use crate::web::admin::editor::CurrentUser;
-use crate::web::admin::fields::FormFields;
-use crate::web::admin::settings::tab::{Tab, id};
-use crate::web::admin::settings::{CRON, SMTP_URL, rhythm, server};
-use crate::web::admin::views::{
-    LookForm, NextDate, ScheduleForm, SendingForm, Setting, SettingFault, SettingField,
-    SettingSection, Settings, TestForm,
+use crate::web::admin::current_user::CurrentUser;
+use crate::web::admin::draft::view::TestForm;
+use crate::web::admin::form::FormFields;
+use crate::web::admin::settings::service::{Setting, SettingSection};
+use crate::web::admin::settings::service::{SettingError, TestMailResult};
+use crate::web::admin::settings::tab::{CRON, Kind, SMTP_URL, Tab, id};
+use crate::web::admin::settings::view::{
+    LookForm, NextDate, ScheduleForm, SendingForm, SettingFault, SettingField, Settings,
 };
+use crate::web::admin::settings::{smtp_form, weekly_cron};
 use crate::web::state::SharedState;
 
 /// Dates ahead that the schedule shows.
@@ -75,7 +76,7 @@ fn fields(
     tab: Tab,
     shown: &Shown<'_>,
 ) -> BTreeMap<String, SettingField> {
-    let field = |(key, kind): &(&str, crate::web::admin::settings::Kind)| {
+    let field = |(key, kind): &(&str, Kind)| {
         let setting = find(sections, key)?;
         let holds = setting.value.clone().unwrap_or_default();
         let typed = shown.typed.filter(|_| setting.is_for_the_desk);
@@ -104,7 +105,7 @@ fn schedule(
         .map(|field| &field.value);
     let (day, time) = match shown.typed {
         Some(typed) => (typed.text("day").to_owned(), typed.text("time").to_owned()),
-        None => match cron.and_then(|cron| rhythm::day_and_time(cron)) {
+        None => match cron.and_then(|cron| weekly_cron::day_and_time(cron)) {
             Some((day, time)) => (day.to_owned(), time),
             None => ("other".to_owned(), String::new()),
         },
@@ -143,8 +144,8 @@ fn sending(
     let way_out = &shared.web.sending;
     let url = find(sections, SMTP_URL).and_then(|it| it.value.as_deref());
     let server = match shown.typed {
-        Some(typed) => server::typed(typed),
-        None => server::of_url(url.unwrap_or_default(), way_out.is_outbox_chosen),
+        Some(typed) => smtp_form::typed(typed),
+        None => smtp_form::of_url(url.unwrap_or_default(), way_out.is_outbox_chosen),
     };
     SendingForm {
         server,

@@ -1,5 +1,9 @@
 //! Which settings stand on which page, and how they are typed.
 
+pub const PUBLIC_URL: &str = "server.public_url";
+pub const CRON: &str = "schedule.cron";
+pub const SMTP_URL: &str = "smtp.url";
+
 /// A page of settings; each saves alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tab {

@@ -8,10 +8,11 @@ use crate::domain::api_token::{
 use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
 use crate::store::ApiToken;
-use crate::web::admin::editor::{CurrentUser, VerifiedForm};
-use crate::web::admin::fields::FormFields;
-use crate::web::admin::views::{FlashMessage, MadeToken, TokenForm, TokenLine, Tokens};
-use crate::web::admin::{HandlerResult, page, redirect, redirect_with_flash, refused};
+use crate::web::admin::current_user::{CurrentUser, VerifiedForm};
+use crate::web::admin::flash::FlashMessage;
+use crate::web::admin::form::FormFields;
+use crate::web::admin::response::{HandlerResult, page, redirect, redirect_with_flash, refused};
+use crate::web::admin::settings::token_view::{MadeToken, TokenForm, TokenLine, Tokens};
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 

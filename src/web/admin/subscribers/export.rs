@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
 use crate::domain::audit::{AuditAction, AuditTarget};
-use crate::web::admin::editor::CurrentUser;
-use crate::web::admin::subscribers::ListQuery;
+use crate::web::admin::current_user::CurrentUser;
+use crate::web::admin::subscribers::list_query::ListQuery;
 use crate::web::state::SharedState;
 
 pub async fn send(

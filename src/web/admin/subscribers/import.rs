@@ -13,13 +13,13 @@ use crate::domain::clock::Timestamp;
 use crate::subscription::{
     CsvError, CsvReport, ImportOptions, Progress, RefusedRow, SubscriptionService,
 };
-use crate::web::admin::editor::{CurrentUser, VerifiedForm};
-use crate::web::admin::origin::is_cross_origin;
-use crate::web::admin::subscribers::parse_source;
+use crate::web::admin::current_user::{CurrentUser, VerifiedForm};
+use crate::web::admin::response::{HandlerResult, page, redirect, refused};
+use crate::web::admin::subscribers::source::{LONGEST_SOURCE, parse_source};
+use crate::web::admin::subscribers::tasks::lock;
 use crate::web::admin::subscribers::upload::{self, TempUpload, Upload};
-use crate::web::admin::subscribers::works::lock;
-use crate::web::admin::views::{ImportForm, ImportPage, RefusedLine};
-use crate::web::admin::{HandlerResult, page, redirect, refused};
+use crate::web::admin::subscribers::view::{ImportForm, ImportPage, RefusedLine};
+use crate::web::auth::same_origin::is_cross_origin;
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
@@ -129,11 +129,7 @@ pub async fn receive(
         Ok(how) => how,
         Err(fault) => {
             let form = ImportForm {
-                source: upload
-                    .source
-                    .chars()
-                    .take(crate::web::admin::subscribers::LONGEST_SOURCE)
-                    .collect(),
+                source: upload.source.chars().take(LONGEST_SOURCE).collect(),
                 pending: upload.pending,
                 pasted: upload.pasted,
                 fault: Some(fault.to_string()),

@@ -1,20 +1,20 @@
 //! The desk as a browser meets it, on a database of its own.
 
 mod accounts;
-mod bringing;
-mod copies;
-mod door;
-mod editing;
-mod letters;
-mod live;
-mod meeting;
+mod deliveries;
+mod draft_edits;
+mod draft_send;
+mod draft_skip;
+mod edit_conflicts;
+mod import;
+mod login;
+mod outbox;
 mod pages;
-mod readers;
-mod returning;
+mod progress_stream;
+mod redirects;
 mod roles;
-mod sending;
 mod settings;
-mod skipping;
+mod subscribers;
 mod tokens;
 
 use std::time::Duration;
@@ -36,7 +36,7 @@ use crate::store::{
     ClaimedDelivery, DeliveryUpdate, FeedOrigin, GroupCommit, IssueRow, Role, Store,
 };
 use crate::web::Services;
-use crate::web::admin::session;
+use crate::web::auth::session;
 use crate::web::fixture::{TestResponse, TestSite};
 
 /// Monday 23 November 2026, 09:00 UTC.

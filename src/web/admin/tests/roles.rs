@@ -1,8 +1,8 @@
 //! Whom each page is for: every route of the table, tried as everyone.
 
 use super::*;
-use crate::web::admin::guard::Access;
-use crate::web::admin::table;
+use crate::web::admin::access::Access;
+use crate::web::admin::routes::table;
 
 /// A request for a route, whose names in braces stand for something that may be there.
 fn request(method: &str, route: &str) -> axum::http::request::Builder {

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::web::admin::board::{SettingChange, SettingError};
-use crate::web::admin::views::{Setting, SettingSection};
+use crate::web::admin::settings::service::{Setting, SettingSection};
+use crate::web::admin::settings::service::{SettingChange, SettingError};
 use crate::web::fixture::TestBoard;
 
 fn section(name: &str, settings: &[(&str, &str, &str)]) -> SettingSection {

@@ -1,0 +1,5 @@
+//! Login and one-time links.
+
+pub mod form;
+pub mod setup;
+pub mod view;

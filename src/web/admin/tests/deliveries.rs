@@ -1,0 +1,297 @@
+//! Afterwards: who got it, who did not, and why.
+
+use crate::domain::delivery::DeliveryState::{Bounced, Deferred, Delivered, InDoubt};
+use crate::domain::issue::{DeliveryCounts, IssueState};
+use crate::store::Unsubscribe;
+use crate::web::admin::tests::*;
+
+/// Five readers of an issue that is sent: one has it, the others have not.
+async fn sent(house: &House) -> IssueId {
+    for address in ["ann", "bob", "cem", "dot", "=eve"] {
+        house
+            .site
+            .confirmed(&format!("{address}@example.org"))
+            .await;
+    }
+    let (issue, _) = house.site.issue(&["Bread"]).await;
+    let outcomes = [
+        ("ann@example.org", Delivered, "250 ok"),
+        ("bob@example.org", Bounced, "552 5.2.2 bob is over quota"),
+        ("cem@example.org", Bounced, "452 4.2.2 cem is full"),
+        ("dot@example.org", InDoubt, "the connection was lost"),
+        (
+            "=eve@example.org",
+            Bounced,
+            "550 5.1.1 <=eve@example.org>, \"who\"?",
+        ),
+    ];
+    house.deliver(&issue, &outcomes).await;
+    issue
+}
+
+fn shown(page: &TestResponse) -> Vec<&str> {
+    ["ann", "bob", "cem", "dot", "=eve"]
+        .into_iter()
+        .filter(|name| page.shows(&format!("<bdi>{name}@example.org</bdi>")))
+        .collect()
+}
+
+/// listmonk #2616: no way to see who did not get it.
+#[tokio::test]
+async fn who_did_not_get_it_is_one_click_with_the_reasons() {
+    let house = House::new().await;
+    sent(&house).await;
+    let mut ada = house.ada().await;
+    let page = ada.get("/admin/issues/1").await;
+    assert!(page.shows("Sent with failures") && page.shows("1 of 5 sent"));
+    for words in [
+        "2 × mailbox full",
+        "552 5.2.2 bob is over quota",
+        "452 4.2.2 cem is full",
+        "1 × no such mailbox",
+        "1 × in doubt",
+        "the connection was lost",
+        "href=\"/admin/issues/1?state=missed#who\"",
+    ] {
+        assert!(page.shows(words), "{words}");
+    }
+    for (state, names) in [
+        ("missed", &["bob", "cem", "dot", "=eve"][..]),
+        ("delivered", &["ann"]),
+        ("bounced", &["bob", "cem", "=eve"]),
+        ("in_doubt", &["dot"]),
+        ("queued", &[]),
+        ("nonsense", &["ann", "bob", "cem", "dot", "=eve"]),
+    ] {
+        let page = ada.get(&format!("/admin/issues/1?state={state}")).await;
+        assert_eq!(shown(&page), names, "{state}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_is_a_file_that_no_spreadsheet_runs() {
+    let house = House::new().await;
+    sent(&house).await;
+    let erased = EmailAddress::parse("bob@example.org").unwrap();
+    assert!(house.site.web.subscriptions.erase(&erased).await.unwrap());
+    let mut ada = house.ada().await;
+    let file = ada.get("/admin/issues/1/deliveries.csv?state=missed").await;
+    assert_eq!(
+        file.header(header::CONTENT_TYPE),
+        "text/csv; charset=utf-8; header=present"
+    );
+    assert_eq!(
+        file.header(header::CONTENT_DISPOSITION),
+        "attachment; filename=\"issue-1-missed.csv\""
+    );
+    let mut lines: Vec<_> = file.body.split("\r\n").collect();
+    assert_eq!(lines.remove(0), "address,state,attempts,at,reply");
+    assert_eq!(lines.pop(), Some(""), "every line has its end");
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "'=eve@example.org,bounced,1,2026-11-23T09:00:00+00:00,\"550 5.1.1 <=eve@example.org>, \"\"who\"\"?\"",
+            ",bounced,1,2026-11-23T09:00:00+00:00,",
+            "cem@example.org,bounced,1,2026-11-23T09:00:00+00:00,452 4.2.2 cem is full",
+            "dot@example.org,in_doubt,1,2026-11-23T09:00:00+00:00,the connection was lost",
+        ]
+    );
+    let all = ada.get("/admin/issues/1/deliveries.csv").await;
+    assert_eq!(all.body.lines().count(), 6);
+    let stranger = Browser::new(&house)
+        .get("/admin/issues/1/deliveries.csv")
+        .await;
+    assert!(stranger.to().starts_with("/admin/login"));
+}
+
+#[tokio::test]
+async fn a_long_file_has_every_line_once() {
+    let house = House::new().await;
+    let mut csv = "email\n".to_owned();
+    for number in 0..2_001 {
+        csv.push_str(&format!("r{number}@example.org\n"));
+    }
+    for line in csv.lines().skip(1) {
+        let address = EmailAddress::parse(line).unwrap();
+        let how = crate::subscription::ImportOptions {
+            source: "test".to_owned(),
+            pending: false,
+        };
+        house
+            .site
+            .web
+            .subscriptions
+            .add(address, None, &how)
+            .await
+            .unwrap();
+    }
+    house.site.issue(&["Bread"]).await;
+    let file = house
+        .ada()
+        .await
+        .get("/admin/issues/1/deliveries.csv?state=queued")
+        .await;
+    let addresses: std::collections::BTreeSet<_> = file
+        .body
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').next().unwrap())
+        .collect();
+    assert_eq!((addresses.len(), file.body.lines().count()), (2_001, 2_002));
+}
+
+#[tokio::test]
+async fn one_address_is_looked_up() {
+    let house = House::new().await;
+    sent(&house).await;
+    house.site.confirmed("late@example.org").await;
+    let mut ada = house.ada().await;
+    for (address, words) in [
+        ("%20CEM%40example.org", "452 4.2.2 cem is full"),
+        ("late@example.org", "was not among the recipients"),
+        ("zoe@example.org", "Nobody on the list has the address"),
+        ("%3Cb%3E", "Enter an e-mail address like name@example.com"),
+    ] {
+        let page = ada.get(&format!("/admin/issues/1?address={address}")).await;
+        assert!(page.shows(words), "{address}");
+        assert!(
+            !page.shows("<bdi>ann@example.org</bdi>") && !page.shows("<b>"),
+            "{address}"
+        );
+    }
+}
+
+/// listmonk #1731: no unsubscribes per issue.
+#[tokio::test]
+async fn who_leaves_is_counted_with_the_last_issue_they_had() {
+    let house = House::new().await;
+    for name in ["ann", "bob", "cem"] {
+        house.site.confirmed(&format!("{name}@example.org")).await;
+    }
+    let (first, _) = house.site.issue(&["Bread"]).await;
+    let to = |name: &'static str, state| (name, state, "250 ok");
+    let all = [
+        to("ann@example.org", Delivered),
+        to("bob@example.org", Delivered),
+        to("cem@example.org", Delivered),
+    ];
+    house.deliver(&first, &all).await;
+    let leave = async |name: &str| {
+        house.site.clock.advance(Duration::from_secs(1));
+        let reader = house
+            .site
+            .reader(&format!("{name}@example.org"))
+            .await
+            .unwrap();
+        let leaver = Unsubscribe {
+            id: reader.id,
+            nonce: "n".to_owned(),
+        };
+        let left = house.store().unsubscribe(&[leaver], house.site.now()).await;
+        assert_eq!(left.unwrap(), 1);
+        reader.id
+    };
+    let ann = leave("ann").await;
+    let (second, _) = house.site.issue(&["Salt"]).await;
+    let waiting = [
+        to("bob@example.org", Delivered),
+        to("cem@example.org", Deferred),
+    ];
+    house.deliver(&second, &waiting).await;
+    leave("bob").await;
+    leave("cem").await;
+    let left = async || {
+        let store = house.store();
+        let (first, second) = (
+            store.unsubscribes_after(&first),
+            store.unsubscribes_after(&second),
+        );
+        (first.await.unwrap(), second.await.unwrap())
+    };
+    assert_eq!(left().await, (2, 1), "cem has not had the second one");
+    let mut ada = house.ada().await;
+    assert!(
+        ada.get("/admin/issues/1")
+            .await
+            .shows("2 people unsubscribed after this issue")
+    );
+    assert!(
+        ada.get("/admin/issues/2")
+            .await
+            .shows("1 person unsubscribed after this issue")
+    );
+
+    let now = house.site.now();
+    assert!(house.store().resubscribe(&ann, now).await.unwrap());
+    assert_eq!(left().await, (1, 1), "left by mistake");
+    let cem = EmailAddress::parse("cem@example.org").unwrap();
+    assert!(house.site.web.subscriptions.erase(&cem).await.unwrap());
+    assert_eq!(left().await, (1, 1), "erasing a reader changes no sums");
+}
+
+#[tokio::test]
+async fn the_tally_follows_what_changes_later() {
+    let house = House::new().await;
+    let issue = sent(&house).await;
+    let store = house.store();
+    let stands = async || {
+        let row = store.issue_by_id(&issue).await.unwrap().unwrap();
+        (row.state, row.tally)
+    };
+    let tally = DeliveryCounts {
+        delivered: 1,
+        bounced: 3,
+        in_doubt: 1,
+        ..DeliveryCounts::default()
+    };
+    assert_eq!(stands().await, (IssueState::Sent, tally));
+    let ann = EmailAddress::parse("ann@example.org").unwrap();
+    assert!(house.site.web.subscriptions.erase(&ann).await.unwrap());
+    assert_eq!(store.tally(&issue).await.unwrap(), tally);
+
+    assert_eq!(
+        store
+            .requeue_failed(&issue, house.site.now())
+            .await
+            .unwrap(),
+        4
+    );
+    let anew = DeliveryCounts {
+        delivered: 1,
+        queued: 4,
+        ..DeliveryCounts::default()
+    };
+    assert_eq!(stands().await, (IssueState::Sending, anew));
+    let again = ["bob", "cem", "dot", "=eve"].map(|name| format!("{name}@example.org"));
+    let again = again
+        .each_ref()
+        .map(|address| (address.as_str(), Delivered, "250 ok"));
+    house.deliver(&issue, &again).await;
+    let tally = DeliveryCounts {
+        delivered: 5,
+        ..DeliveryCounts::default()
+    };
+    assert_eq!(stands().await, (IssueState::Sent, tally));
+    let nobody = store
+        .requeue_failed(&issue, house.site.now())
+        .await
+        .unwrap();
+    assert_eq!((nobody, stands().await), (0, (IssueState::Sent, tally)));
+}
+
+#[tokio::test]
+async fn a_cancelled_issue_is_not_sent_again() {
+    let house = House::new().await;
+    house.site.confirmed("ann@example.org").await;
+    house.site.confirmed("bob@example.org").await;
+    let (issue, _) = house.site.issue(&["Bread"]).await;
+    house
+        .deliver(&issue, &[("ann@example.org", Bounced, "550 no")])
+        .await;
+    let now = house.site.now();
+    assert!(house.store().cancel_issue(&issue, now).await.unwrap());
+    assert_eq!(house.store().requeue_failed(&issue, now).await.unwrap(), 0);
+    let tally = house.store().tally(&issue).await.unwrap();
+    assert_eq!((tally.bounced, tally.skipped, tally.remaining()), (1, 1, 0));
+}

@@ -1,0 +1,338 @@
+//! Coming in, staying in, going out.
+
+use crate::web::admin::tests::*;
+
+#[tokio::test]
+async fn the_first_runs_link_makes_one_admin_once() {
+    let house = House::new().await;
+    let mut visitor = Browser::new(&house);
+    let login = visitor.get("/admin/login").await;
+    assert_eq!(login.status, StatusCode::OK);
+    assert!(login.shows("There is no admin yet"));
+
+    let token = house.link(None).await;
+    let path = format!("/admin/setup?token={token}");
+    let form = visitor.get(&path).await;
+    assert!(form.shows("Make the first admin"));
+    assert_eq!(form.field("token"), token);
+    assert_eq!(form.header(header::CACHE_CONTROL), "no-store");
+    let fields = |email, password, again| {
+        [
+            ("token", token.as_str()),
+            ("email", email),
+            ("password", password),
+            ("again", again),
+        ]
+    };
+    let long = "x".repeat(201);
+    for (fields, words) in [
+        (
+            fields("nobody", PASSWORD, PASSWORD),
+            "Enter an e-mail address",
+        ),
+        (
+            fields(ADA, "too short", "too short"),
+            "at least 10 characters",
+        ),
+        (fields(ADA, &long, &long), "longer than we can take"),
+        (fields(ADA, PASSWORD, "another password"), "not the same"),
+    ] {
+        let answer = visitor.send("/admin/setup", &fields, &[]).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.shows(words), "{words}");
+        assert!(visitor.cookie.is_none());
+    }
+    let good = fields(ADA, PASSWORD, PASSWORD);
+    let answer = visitor.send("/admin/setup", &good, &[]).await;
+    assert_eq!(answer.to(), "/admin?done=welcome");
+    assert!(
+        visitor
+            .get("/admin?done=welcome")
+            .await
+            .shows("The desk is yours")
+    );
+
+    let mut other = Browser::new(&house);
+    for answer in [
+        other.get(&path).await,
+        other
+            .send(
+                "/admin/setup",
+                &fields("eve@example.com", PASSWORD, PASSWORD),
+                &[],
+            )
+            .await,
+        other.get("/admin/setup").await,
+        other.get("/admin/setup?token=%00%ff").await,
+    ] {
+        assert_eq!(answer.status, StatusCode::GONE);
+        assert!(answer.shows("This link was used, or is too old."));
+    }
+    let eve = EmailAddress::parse("eve@example.com").unwrap();
+    assert!(
+        house
+            .store()
+            .admin_by_address(&eve)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    // A first run's link that was never used is no way in once there is an admin.
+    let stale = house.link(None).await;
+    let stale = other.get(&format!("/admin/setup?token={stale}")).await;
+    assert_eq!(stale.status, StatusCode::GONE);
+}
+
+#[tokio::test]
+async fn a_link_for_an_account_sets_its_password_and_ends_its_sessions() {
+    let house = House::new().await;
+    let mut ada = house.ada().await;
+    let id = house.account("bob@example.com").await;
+    let token = house.link(Some(&id)).await;
+    let mut bob = Browser::new(&house);
+    let form = bob.get(&format!("/admin/setup?token={token}")).await;
+    assert!(form.shows("value=\"bob@example.com\"") && form.shows("readonly"));
+    // The address is the account's, whatever is posted.
+    let fields = [
+        ("token", token.as_str()),
+        ("email", ADA),
+        ("password", "bobs own words"),
+        ("again", "bobs own words"),
+    ];
+    assert_eq!(
+        bob.send("/admin/setup", &fields, &[]).await.to(),
+        "/admin?done=welcome"
+    );
+    assert!(bob.get("/admin").await.shows("bob@example.com"));
+    assert_eq!(ada.get("/admin").await.status, StatusCode::OK);
+
+    let token = house.link(Some(&id)).await;
+    let fields = [
+        ("token", token.as_str()),
+        ("password", "other new words"),
+        ("again", "other new words"),
+    ];
+    let mut elsewhere = Browser::new(&house);
+    assert!(
+        !elsewhere
+            .send("/admin/setup", &fields, &[])
+            .await
+            .to()
+            .is_empty()
+    );
+    assert_eq!(bob.get("/admin").await.to(), "/admin/login");
+    house.site.clock.advance(Duration::from_secs(2 * 3600));
+    let late = house.link(Some(&id)).await;
+    house.site.clock.advance(Duration::from_secs(2 * 3600));
+    let late = bob.get(&format!("/admin/setup?token={late}")).await;
+    assert_eq!(late.status, StatusCode::GONE);
+}
+
+#[tokio::test]
+async fn logging_in_and_out() {
+    let house = House::new().await;
+    let mut ada = house.ada().await;
+    let first = ada.cookie.clone();
+    let answer = ada.log_in("Ada@Example.com", PASSWORD).await;
+    assert_eq!(answer.to(), "/admin");
+    let cookie = answer.header(header::SET_COOKIE);
+    assert!(
+        cookie.contains("; HttpOnly; SameSite=Strict; Secure; Path=/;"),
+        "{cookie}"
+    );
+    assert_ne!(ada.cookie, first, "rotated");
+    // The session of before is over on the server.
+    let mut stale = Browser::new(&house);
+    stale.cookie = first;
+    assert_eq!(stale.get("/admin").await.to(), "/admin/login");
+
+    let kept = ada.cookie.clone();
+    let answer = ada.fill_in("/admin", "/admin/logout", &[]).await;
+    assert_eq!(answer.to(), "/admin/login");
+    assert!(ada.cookie.is_none(), "forgotten by the browser");
+    stale.cookie = kept;
+    assert_eq!(stale.get("/admin").await.to(), "/admin/login");
+}
+
+#[tokio::test]
+async fn a_session_ends_after_thirty_days() {
+    let house = House::new().await;
+    let mut ada = house.ada().await;
+    house
+        .site
+        .clock
+        .advance(Duration::from_secs(30 * 24 * 3600 - 1));
+    assert_eq!(ada.get("/admin").await.status, StatusCode::OK);
+    house.site.clock.advance(Duration::from_secs(2));
+    assert_eq!(ada.get("/admin").await.to(), "/admin/login");
+}
+
+#[tokio::test]
+async fn a_cookie_that_someone_planted_is_never_a_session() {
+    let house = House::new().await;
+    house.ada().await;
+    let mut victim = Browser::new(&house);
+    victim.cookie = Some("planted-by-eve".to_owned());
+    assert_eq!(victim.get("/admin").await.to(), "/admin/login");
+    assert_eq!(victim.log_in(ADA, PASSWORD).await.to(), "/admin");
+    assert_ne!(victim.cookie.as_deref(), Some("planted-by-eve"));
+    let mut eve = Browser::new(&house);
+    eve.cookie = Some("planted-by-eve".to_owned());
+    assert_eq!(eve.get("/admin").await.to(), "/admin/login");
+}
+
+#[tokio::test]
+async fn a_wrong_name_and_a_wrong_password_are_one_answer() {
+    let house = House::new().await;
+    house.ada().await;
+    house.account("bob@example.com").await;
+    let mut pages = Vec::new();
+    for (email, password) in [
+        (ADA, "not the password"),
+        ("nobody@example.com", PASSWORD),
+        // An account whose link was not used yet has no password.
+        ("bob@example.com", PASSWORD),
+        ("bob@example.com", ""),
+        ("no address", PASSWORD),
+    ] {
+        let mut eve = Browser::new(&house);
+        let answer = eve.log_in(email, password).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.shows("That password is not right."), "{email}");
+        assert!(eve.cookie.is_none());
+        let csrf = answer.field("csrf").to_owned();
+        pages.push(answer.body.replace(email, "…").replace(&csrf, "…"));
+    }
+    pages.dedup();
+    assert_eq!(pages.len(), 1);
+}
+
+#[tokio::test]
+async fn tries_are_counted() {
+    let house = House::new().await;
+    house.ada().await;
+    let mut eve = Browser::new(&house);
+    for _ in 0..10 {
+        let answer = eve.log_in(ADA, "guess").await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    for password in ["guess", PASSWORD] {
+        let answer = eve.log_in(ADA, password).await;
+        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+        assert!(answer.shows("Wait 10 minutes"));
+        assert!(eve.cookie.is_none());
+    }
+}
+
+#[tokio::test]
+async fn the_logins_form_goes_stale() {
+    let house = House::new().await;
+    let mut ada = house.ada().await;
+    let session_csrf = ada.get("/admin").await.field("csrf").to_owned();
+    let mut visitor = Browser::new(&house);
+    let old = visitor.get("/admin/login").await.field("csrf").to_owned();
+    house.site.clock.advance(Duration::from_secs(13 * 3600));
+    for csrf in ["", "x", &old, &session_csrf] {
+        let fields = [("email", ADA), ("password", PASSWORD), ("csrf", csrf)];
+        let answer = visitor.send("/admin/login", &fields, &[]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert!(answer.shows("This page was open for too long"));
+        assert!(visitor.cookie.is_none());
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_logged_in_is_sent_to_the_door_and_comes_back() {
+    let house = House::new().await;
+    house.ada().await;
+    let mut visitor = Browser::new(&house);
+    for path in [
+        "next",
+        "next/send",
+        "issues",
+        "issues/1",
+        "subscribers",
+        "feeds",
+        "settings",
+        "outbox",
+        "outbox/x",
+    ] {
+        let answer = visitor.get(&format!("/admin/{path}")).await;
+        let next = path.replace('/', "%2F");
+        assert_eq!(answer.to(), format!("/admin/login?next=%2Fadmin%2F{next}"));
+    }
+    for path in [
+        "logout",
+        "next/test",
+        "next/collect",
+        "next/send",
+        "issues/1",
+        "subscribers",
+        "feeds",
+        "feeds/x",
+    ] {
+        let answer = visitor
+            .send(&format!("/admin/{path}"), &[("csrf", "x")], &[])
+            .await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    let form = visitor.get("/admin/login?next=%2Fadmin%2Ffeeds").await;
+    assert_eq!(form.field("next"), "/admin/feeds");
+    let evil = visitor.get("/admin/login?next=%2F%2Fevil.example").await;
+    assert!(!evil.shows("evil"));
+    for (next, goes_to) in [
+        ("/admin/feeds", "/admin/feeds"),
+        ("https://evil.example/", "/admin"),
+    ] {
+        let fields = [("email", ADA), ("password", PASSWORD), ("next", next)];
+        let answer = visitor
+            .fill_in("/admin/login", "/admin/login", &fields)
+            .await;
+        assert_eq!(answer.to(), goes_to);
+    }
+}
+
+#[tokio::test]
+async fn forms_from_elsewhere_are_refused() {
+    let house = House::new().await;
+    let mut ada = house.ada().await;
+    let csrf = ada.get("/admin/feeds").await.field("csrf").to_owned();
+    let add = [
+        ("email", "reader@example.com"),
+        ("source", "list"),
+        ("csrf", csrf.as_str()),
+    ];
+    for headers in [
+        [("origin", "https://evil.example")],
+        [("origin", "null")],
+        [("sec-fetch-site", "cross-site")],
+        [("sec-fetch-site", "same-site")],
+    ] {
+        let answer = ada.send("/admin/subscribers", &add, &headers).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{headers:?}");
+        let login = [("email", ADA), ("password", PASSWORD)];
+        let answer = ada.send("/admin/login", &login, &headers).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{headers:?}");
+    }
+    let mut bob = Browser::new(&house);
+    bob.log_in(ADA, PASSWORD).await;
+    let of_another_session = bob.get("/admin").await.field("csrf").to_owned();
+    let of_the_door = bob.get("/admin/login").await.field("csrf").to_owned();
+    for csrf in ["", "x", &of_another_session, &of_the_door] {
+        let fields = [
+            ("email", "reader@example.com"),
+            ("source", "list"),
+            ("csrf", csrf),
+        ];
+        let answer = ada.send("/admin/subscribers", &fields, &[]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{csrf}");
+    }
+    let counted = house.store().subscriber_counts().await.unwrap();
+    assert!(counted.is_empty(), "nothing was done");
+    let same = [
+        ("origin", "https://news.example.com"),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    let answer = ada.send("/admin/subscribers", &add, &same).await;
+    assert_eq!(answer.to(), "/admin/subscribers?done=subscriber_added");
+}
