@@ -15,7 +15,7 @@ use crate::web::pages::templates;
 use crate::web::state::SharedState;
 
 templates! {
-    Forbidden => "desk/not_yours.html",
+    Forbidden => "admin/forbidden.html",
 }
 
 /// Whom a page is for.

@@ -20,7 +20,7 @@ use crate::web::state::SharedState;
 use serde::Serialize;
 
 templates! {
-    Feeds => "desk/feeds.html",
+    Feeds => "admin/feeds.html",
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -18,8 +18,8 @@ use crate::web::state::SharedState;
 use serde::Serialize;
 
 templates! {
-    Outbox => "desk/outbox.html",
-    OutboxMail => "desk/outbox_mail.html",
+    Outbox => "admin/outbox.html",
+    OutboxMail => "admin/outbox_mail.html",
 }
 
 /// A mail as its tabs show it. The HTML comes from `{page}/html` by

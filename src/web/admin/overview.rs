@@ -24,7 +24,7 @@ use crate::web::{Services, upcoming};
 use serde::Serialize;
 
 templates! {
-    Overview => "desk/overview.html",
+    Overview => "admin/overview.html",
 }
 
 /// What is done of the first four steps, each tried for real; shown until all are.

@@ -9,9 +9,9 @@ use crate::web::pages::millis;
 use crate::web::pages::templates;
 
 templates! {
-    Account => "desk/account.html",
-    Accounts => "desk/accounts.html",
-    Audit => "desk/audit.html",
+    Account => "admin/account.html",
+    Accounts => "admin/accounts.html",
+    Audit => "admin/audit.html",
 }
 
 #[derive(Clone, Debug, Serialize)]

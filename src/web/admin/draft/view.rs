@@ -17,10 +17,10 @@ use crate::web::pages::{maybe_millis, millis};
 use crate::web::upcoming::UpcomingSlot;
 
 templates! {
-    Next => "desk/next.html",
-    EditPost => "desk/post.html",
-    AddPost => "desk/add_post.html",
-    Send => "desk/send.html",
+    Next => "admin/draft.html",
+    EditPost => "admin/post.html",
+    AddPost => "admin/add_post.html",
+    Send => "admin/send.html",
 }
 
 #[derive(Clone, Debug, Serialize)]

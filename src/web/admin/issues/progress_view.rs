@@ -9,8 +9,8 @@ use crate::web::pages::maybe_millis;
 use crate::web::pages::templates;
 
 templates! {
-    LiveProgress<'_> => "parts/live_progress.html",
-    LiveFigures<'_> => "parts/live_figures.html",
+    LiveProgress<'_> => "parts/send_progress.html",
+    LiveFigures<'_> => "parts/send_counts.html",
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -10,8 +10,8 @@ use crate::web::pages::templates;
 use crate::web::pages::{maybe_millis, millis};
 
 templates! {
-    Issues => "desk/issues.html",
-    Issue => "desk/issue.html",
+    Issues => "admin/issues.html",
+    Issue => "admin/issue.html",
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -4,8 +4,8 @@ use crate::web::pages::templates;
 use serde::Serialize;
 
 templates! {
-    Login => "desk/login.html",
-    Setup => "desk/setup.html",
+    Login => "admin/login.html",
+    Setup => "admin/setup.html",
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

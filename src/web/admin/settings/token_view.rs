@@ -9,7 +9,7 @@ use crate::web::pages::templates;
 use crate::web::pages::{maybe_millis, millis};
 
 templates! {
-    Tokens => "desk/tokens.html",
+    Tokens => "admin/tokens.html",
 }
 
 #[derive(Clone, Debug, Serialize)]

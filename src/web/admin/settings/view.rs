@@ -12,7 +12,7 @@ use crate::web::admin::settings::service::{SettingSection, TestMailResult};
 use crate::web::pages::templates;
 
 templates! {
-    Settings => "desk/settings.html",
+    Settings => "admin/settings.html",
 }
 
 /// A setting in a form.

@@ -8,12 +8,12 @@ use crate::web::pages::templates;
 use crate::web::pages::{maybe_millis, millis};
 
 templates! {
-    Subscribers => "desk/subscribers.html",
-    SubscriberPage => "desk/subscriber.html",
-    Many => "desk/subscribers_many.html",
-    ImportForm => "desk/subscribers_import.html",
-    ImportPage => "desk/subscribers_import_one.html",
-    ManyUnderWay => "desk/subscribers_many_under_way.html",
+    Subscribers => "admin/subscribers.html",
+    SubscriberPage => "admin/subscriber.html",
+    Many => "admin/subscribers_bulk.html",
+    ImportForm => "admin/subscribers_import.html",
+    ImportPage => "admin/import_progress.html",
+    ManyUnderWay => "admin/subscribers_bulk_progress.html",
 }
 
 #[derive(Clone, Debug, Default, Serialize)]

@@ -83,7 +83,7 @@ async fn the_last_admin_stays() {
     assert!(
         ada.get("/admin/accounts")
             .await
-            .shows("The only admin who can log in")
+            .shows("The only active admin")
     );
     let bob = house.account("bob@example.com").await;
     let mut bob = house.comes_in(&bob).await;
@@ -139,9 +139,9 @@ async fn a_password_is_changed_by_who_knows_it_and_ends_the_other_sessions() {
     let path = "/admin/account/password";
     let new = "quite another one";
     for (current, password, again, words) in [
-        ("guess", new, new, "not your current password"),
+        ("guess", new, new, "Your current password is wrong"),
         (PASSWORD, "short", "short", "at least 10 characters"),
-        (PASSWORD, new, "something else", "are not the same"),
+        (PASSWORD, new, "something else", "two new passwords don’t match"),
     ] {
         let fields = [
             ("current", current),
@@ -156,8 +156,8 @@ async fn a_password_is_changed_by_who_knows_it_and_ends_the_other_sessions() {
         );
     }
     let page = ada.get("/admin/account").await;
-    assert_eq!(page.body.matches("Another</span>").count(), 1);
-    assert_eq!(page.body.matches("This one</span>").count(), 1);
+    assert_eq!(page.body.matches("Other</span>").count(), 1);
+    assert_eq!(page.body.matches("This session</span>").count(), 1);
     let hers = id_of(&house, ADA).await;
     let link = format!("/admin/setup?token={}", house.link(Some(&hers)).await);
     let fields = [("current", PASSWORD), ("password", new), ("again", new)];
@@ -192,7 +192,7 @@ async fn guessing_the_current_password_is_throttled_as_at_the_door() {
                 .await,
         );
     }
-    assert!(last.unwrap().shows("Too many tries"));
+    assert!(last.unwrap().shows("Too many attempts"));
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn what_is_done_is_noted_with_who_did_it() {
     found.sort_by_key(key);
     assert_eq!(found, expected);
     let page = ada.get("/admin/audit").await;
-    assert!(page.shows("<bdi>eve@example.com</bdi> an admin"));
+    assert!(page.shows("Changed <bdi>eve@example.com</bdi> to admin"));
     assert!(page.shows(&reader.id.to_string()) && !page.shows("reader@example.org"));
 }
 

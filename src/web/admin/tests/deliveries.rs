@@ -149,8 +149,8 @@ async fn one_address_is_looked_up() {
     let mut ada = house.ada().await;
     for (address, words) in [
         ("%20CEM%40example.org", "452 4.2.2 cem is full"),
-        ("late@example.org", "was not among the recipients"),
-        ("zoe@example.org", "Nobody on the list has the address"),
+        ("late@example.org", "was not a recipient"),
+        ("zoe@example.org", "No subscriber has the address"),
         ("%3Cb%3E", "Enter an e-mail address like name@example.com"),
     ] {
         let page = ada.get(&format!("/admin/issues/1?address={address}")).await;
@@ -214,12 +214,12 @@ async fn who_leaves_is_counted_with_the_last_issue_they_had() {
     assert!(
         ada.get("/admin/issues/1")
             .await
-            .shows("2 people unsubscribed after this issue")
+            .shows("2 unsubscribes from this issue")
     );
     assert!(
         ada.get("/admin/issues/2")
             .await
-            .shows("1 person unsubscribed after this issue")
+            .shows("1 unsubscribe from this issue")
     );
 
     let now = house.site.now();

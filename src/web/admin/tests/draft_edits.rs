@@ -102,7 +102,7 @@ async fn the_editors_words_are_what_goes_out_and_what_the_archive_shows() {
     assert!(
         ada.get(&path)
             .await
-            .shows("The feed says: <bdi lang=\"en\">Spam in Q3</bdi>")
+            .shows("Original: <bdi lang=\"en\">Spam in Q3</bdi>")
     );
     // The feed's own change does not reach the editor's words.
     publish_feed(&house, &mut ada, &FEED.replace("Spam in Q3", "Spam in Q4")).await;
@@ -278,10 +278,10 @@ async fn a_note_alone_is_an_issue() {
     house.site.confirmed("r1@example.org").await;
     let mut ada = house.ada().await;
     let page = ada.get("/admin/next").await;
-    assert!(page.shows("A note to your readers makes an issue, too."));
+    assert!(page.shows("Tip: a note to readers counts as an issue too."));
     press(&mut ada, "save", &[("note", "We are **away** this week.")]).await;
     let review = ada.get("/admin/next/send").await;
-    assert!(review.shows("None: the note alone"));
+    assert!(review.shows("None; only the note"));
     send(&mut ada, &review).await;
     let issue = house.first_issue().await;
     assert_eq!(issue.preheader, "We are away this week.");

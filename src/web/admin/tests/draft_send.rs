@@ -61,7 +61,7 @@ async fn the_draft_is_shown_tried_and_sent() {
     );
 
     let review = ada.get("/admin/next/send").await;
-    assert!(review.shows("Send to 2 people now") && review.shows("Lab &lt;news@example.com&gt;"));
+    assert!(review.shows("Send to 2 subscribers now") && review.shows("Lab &lt;news@example.com&gt;"));
     send(&mut ada, &review).await;
     let issue = house.first_issue().await;
     assert_eq!(issue.slot.unwrap().to_string(), "2026-W48");
@@ -113,7 +113,7 @@ async fn only_what_was_reviewed_is_sent() {
     }
     assert!(house.site.deliveries().await.is_empty());
     let page = ada.get("/admin/next/send?done=changed").await;
-    assert!(page.shows("The draft has changed since you looked") && page.shows("Late"));
+    assert!(page.shows("The draft has changed since you reviewed it") && page.shows("Late"));
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn nothing_goes_out_that_may_not() {
 async fn nothing_new_and_nobody_there_are_said() {
     let house = House::new().await;
     let mut ada = house.ada().await;
-    assert!(ada.get("/admin/next").await.shows("Nothing new this week"));
+    assert!(ada.get("/admin/next").await.shows("No new posts this week"));
     assert_eq!(
         ada.get("/admin/next/send").await.to(),
         "/admin/next?done=nobody_reads"
@@ -164,7 +164,7 @@ async fn nothing_new_and_nobody_there_are_said() {
         "/admin/next?done=nothing_new"
     );
     let page = ada.get("/admin/next?done=nothing_new").await;
-    assert!(page.shows("There is too little news for an issue"));
+    assert!(page.shows("There aren’t enough new posts for an issue"));
     let to = [("email", "eve@example.net")];
     let test = ada.fill_in("/admin/next", "/admin/next/test", &to).await;
     assert_eq!(test.to(), "/admin/next");
@@ -253,14 +253,14 @@ async fn who_got_a_cancelled_issue_can_still_read_it_in_the_browser() {
     let review = ada.get("/admin/next/send").await;
     send(&mut ada, &review).await;
     let page = "/admin/issues/1";
-    assert!(ada.get(page).await.shows("On the web"));
+    assert!(ada.get(page).await.shows("View on the web"));
     let issue = house.first_issue().await.id;
     let arrived = ("r1@example.org", DeliveryState::Delivered, "250 ok");
     house.deliver(&issue, &[arrived]).await;
     for action in ["pause", "cancel"] {
         ada.fill_in(page, page, &[("action", action)]).await;
     }
-    assert!(!ada.get(page).await.shows("On the web"));
+    assert!(!ada.get(page).await.shows("View on the web"));
     let read = house.site.get("/issues/1").await;
     assert!(read.status == StatusCode::OK && read.shows("A loader in fonts"));
     assert_eq!(read.headers["x-robots-tag"], "noindex");

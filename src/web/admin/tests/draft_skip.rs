@@ -107,7 +107,7 @@ async fn after_this_weeks_issue_the_next_is_reviewed_and_scheduled() {
     let house = House::new().await;
     let mut ada = ready(&house).await;
     let review = ada.get("/admin/next/send").await;
-    assert!(review.shows("Send to 2 people now") && !review.shows("this week’s issue"));
+    assert!(review.shows("Send to 2 subscribers now") && !review.shows("this week’s issue"));
     send(&mut ada, &review).await;
     assert_eq!(
         ada.get("/admin/next/send").await.to(),
@@ -115,14 +115,14 @@ async fn after_this_weeks_issue_the_next_is_reviewed_and_scheduled() {
     );
     more_news(&house, &mut ada).await;
     let review = ada.get("/admin/next/send").await;
-    assert!(review.shows("No. 1 is this week’s issue.") && review.shows("No. 2 · last look"));
+    assert!(review.shows("No. 1 is this week’s issue.") && review.shows("No. 2 · Review"));
     let arrived = |address| (address, DeliveryState::Delivered, "250 ok");
     let copies = ["r1@example.org", "r2@example.org"].map(arrived);
     let issue = house.first_issue().await.id;
     house.deliver(&issue, &copies).await;
     let review = ada.get("/admin/next/send").await;
     assert!(review.shows("No. 1 went out this week."), "{}", review.body);
-    assert!(!review.shows("Send to 2 people now") && review.shows("Fri 4 Dec 10:00"));
+    assert!(!review.shows("Send to 2 subscribers now") && review.shows("Fri 4 Dec 10:00"));
     for page in ["/admin", "/admin/next"] {
         let page = ada.get(page).await;
         assert!(page.shows("<span>Skip <time") && page.shows(">Fri 4 Dec</time>"));
@@ -153,8 +153,8 @@ async fn a_cancelled_issue_was_not_sent() {
     more_news(&house, &mut ada).await;
     let path = "/admin/next/send";
     let review = ada.get(path).await;
-    assert!(review.shows("No. 1 was cancelled; this week’s turn is used."));
-    assert!(!review.shows("people now") && review.shows("Schedule for <time"));
+    assert!(review.shows("No. 1 was this week’s issue and was cancelled."));
+    assert!(!review.shows("subscribers now") && review.shows("Schedule for <time"));
     let fields = [("reviewed", review.field("reviewed"))];
     let forced = ada.fill_in(path, path, &fields).await;
     assert_eq!(forced.to(), path);
@@ -166,6 +166,6 @@ async fn a_cancelled_issue_was_not_sent() {
         .unwrap();
     let review = ada.get(path).await;
     assert!(
-        review.shows("</time> is skipped, so nothing goes out by itself then. “Schedule” takes")
+        review.shows("</time> is skipped, so nothing is sent automatically then. “Schedule” undoes")
     );
 }

@@ -14,7 +14,7 @@ async fn only_the_reader_brings_the_reader_back() {
     let reader = house.site.confirmed("eve@example.org").await;
     let page = format!("{LIST}/many?do=unsubscribe&id={}", reader.id);
     let ask = ada.get(&page).await;
-    assert!(ask.shows("Unsubscribe 1 person?") && ask.shows("eve@example.org"));
+    assert!(ask.shows("Unsubscribe 1 subscriber?") && ask.shows("eve@example.org"));
     let id = reader.id.to_string();
     let fields = [("do", "unsubscribe"), ("id", id.as_str())];
     let answer = ada.fill_in(&page, &format!("{LIST}/many"), &fields).await;
@@ -27,10 +27,10 @@ async fn only_the_reader_brings_the_reader_back() {
     let add = [("email", "EVE@example.org"), ("source", "meeting")];
     let answer = ada.fill_in(LIST, LIST, &add).await;
     let page = ada.get(answer.to()).await;
-    assert!(page.shows("Not added. This reader left") && !page.shows("Added."));
+    assert!(page.shows("Not added: this address unsubscribed") && !page.shows("Added."));
     let upload = import(&mut ada, "email\neve@example.org\n", "no").await;
-    let page = until(&mut ada, upload.to(), "What would happen").await;
-    assert!(page.shows("Kept out: they left") && !page.shows("value=\"import\""));
+    let page = until(&mut ada, upload.to(), "Summary</h2>").await;
+    assert!(page.shows("Skipped: these addresses unsubscribed") && !page.shows("value=\"import\""));
     assert_eq!(
         state(&house, "eve@example.org").await,
         Some(SubscriberState::Unsubscribed)
@@ -104,8 +104,8 @@ async fn an_import_says_first_what_it_would_do() {
     file += "K,known@example.org\nR,R1@EXAMPLE.org\nX,nobody\n,\"a b\"@c\n";
     let answer = import(&mut ada, &file, "no").await;
     let path = answer.to().to_owned();
-    let page = until(&mut ada, &path, "What would happen").await;
-    assert!(page.shows("Import 6,000 people</button>"));
+    let page = until(&mut ada, &path, "Summary</h2>").await;
+    assert!(page.shows("Import 6,000 subscribers</button>"));
     assert!(page.shows("<th scope=\"row\">6,004</th>"), "{}", page.body);
     assert!(page.shows("readers.csv") && page.shows("the shop"));
     assert_eq!(
@@ -124,7 +124,7 @@ async fn an_import_says_first_what_it_would_do() {
     );
     let again = ada.fill_in(LIST, &path, &[("action", "import")]).await;
     assert_eq!(again.to(), path, "a second click changes nothing");
-    assert!(ada.get(LIST).await.shows("6,001 people read every issue"));
+    assert!(ada.get(LIST).await.shows("6,001 active subscribers"));
     ada.fill_in(LIST, &path, &[("action", "discard")]).await;
     assert_eq!(ada.get(&path).await.status, StatusCode::NOT_FOUND);
 }
@@ -135,7 +135,7 @@ async fn a_list_that_nobody_comes_back_for_is_gone_after_a_day() {
     let mut ada = house.ada().await;
     let answer = import(&mut ada, "email\nreader@example.org\n", "no").await;
     let path = answer.to().to_owned();
-    until(&mut ada, &path, "What would happen").await;
+    until(&mut ada, &path, "Summary</h2>").await;
     let lists = &house.site.web.list_work;
     house.site.clock.advance(Duration::from_secs(23 * 3600));
     lists.forget_abandoned(house.site.now());
@@ -159,8 +159,8 @@ async fn what_is_pasted_is_asked_for_confirmation_when_so_chosen() {
         ("pasted", pasted),
     ];
     let path = upload(&mut ada, &fields).await.to().to_owned();
-    let page = until(&mut ada, &path, "What would happen").await;
-    assert!(page.shows("Import 2 people</button>") && page.shows("Each of them gets one mail"));
+    let page = until(&mut ada, &path, "Summary</h2>").await;
+    assert!(page.shows("Import 2 subscribers</button>") && page.shows("Each of them will get a confirmation email"));
     assert!(
         page.shows("<th scope=\"row\">3</th>"),
         "the third of what was pasted"
@@ -228,11 +228,11 @@ async fn a_file_that_cannot_be_taken_is_told_so() {
     }
     let answer = import(&mut ada, "email\na@x.com\n", "no").await;
     let path = answer.to().to_owned();
-    until(&mut ada, &path, "What would happen").await;
+    until(&mut ada, &path, "Summary</h2>").await;
     ada.fill_in(LIST, &path, &[("action", "discard")]).await;
     assert_eq!(kept_files(&house), 0, "it was thrown away");
     let answer = import(&mut ada, "id,phone\n1,2\n", "no").await;
-    let page = until(&mut ada, answer.to(), "It broke off").await;
+    let page = until(&mut ada, answer.to(), "Import failed").await;
     assert!(page.shows("no column of addresses"));
     let mut nobody = Browser::new(&house);
     let answer = upload(&mut nobody, &[("csrf", &csrf), ("file", "email\na@x.com")]).await;

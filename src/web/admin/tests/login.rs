@@ -8,12 +8,12 @@ async fn the_first_runs_link_makes_one_admin_once() {
     let mut visitor = Browser::new(&house);
     let login = visitor.get("/admin/login").await;
     assert_eq!(login.status, StatusCode::OK);
-    assert!(login.shows("There is no admin yet"));
+    assert!(login.shows("No admin account yet"));
 
     let token = house.link(None).await;
     let path = format!("/admin/setup?token={token}");
     let form = visitor.get(&path).await;
-    assert!(form.shows("Make the first admin"));
+    assert!(form.shows("Create the first admin account"));
     assert_eq!(form.field("token"), token);
     assert_eq!(form.header(header::CACHE_CONTROL), "no-store");
     let fields = |email, password, again| {
@@ -34,8 +34,8 @@ async fn the_first_runs_link_makes_one_admin_once() {
             fields(ADA, "too short", "too short"),
             "at least 10 characters",
         ),
-        (fields(ADA, &long, &long), "longer than we can take"),
-        (fields(ADA, PASSWORD, "another password"), "not the same"),
+        (fields(ADA, &long, &long), "password is too long"),
+        (fields(ADA, PASSWORD, "another password"), "passwords don’t match"),
     ] {
         let answer = visitor.send("/admin/setup", &fields, &[]).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -49,7 +49,7 @@ async fn the_first_runs_link_makes_one_admin_once() {
         visitor
             .get("/admin?done=welcome")
             .await
-            .shows("The desk is yours")
+            .shows("Your account is ready")
     );
 
     let mut other = Browser::new(&house);
@@ -198,7 +198,7 @@ async fn a_wrong_name_and_a_wrong_password_are_one_answer() {
         let mut eve = Browser::new(&house);
         let answer = eve.log_in(email, password).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-        assert!(answer.shows("That password is not right."), "{email}");
+        assert!(answer.shows("Wrong email or password."), "{email}");
         assert!(eve.cookie.is_none());
         let csrf = answer.field("csrf").to_owned();
         pages.push(answer.body.replace(email, "…").replace(&csrf, "…"));
@@ -236,7 +236,7 @@ async fn the_logins_form_goes_stale() {
         let fields = [("email", ADA), ("password", PASSWORD), ("csrf", csrf)];
         let answer = visitor.send("/admin/login", &fields, &[]).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
-        assert!(answer.shows("This page was open for too long"));
+        assert!(answer.shows("This page expired"));
         assert!(visitor.cookie.is_none());
     }
 }

@@ -22,7 +22,7 @@ fn keep(house: &House, delivery: &str, mail: &str) -> String {
 async fn a_mail_is_shown_three_ways() {
     let house = House::new().await;
     let mut ada = house.ada().await;
-    assert!(ada.get("/admin/outbox").await.shows("No mail yet."));
+    assert!(ada.get("/admin/outbox").await.shows("No messages yet."));
     let name = keep(&house, "a:b", MAIL);
     let list = ada.get("/admin/outbox").await;
     assert!(list.shows("Three &lt;posts&gt;") && list.shows("r1@example.org") && list.shows(&name));
@@ -69,5 +69,5 @@ async fn with_a_server_there_is_no_outbox() {
     let house = House::with(|web| web.outbox = None).await;
     let mut ada = house.ada().await;
     let page = ada.get("/admin/outbox").await;
-    assert!(page.shows("Mail goes to your SMTP server now."));
+    assert!(page.shows("Mail now goes through your SMTP server."));
 }

@@ -122,9 +122,9 @@ async fn the_first_event_is_the_whole_state_and_the_last_says_done() {
     let progress = later["parts"]["progress"].as_str().unwrap();
     for words in [
         "1 of 3 sent",
-        "30 a minute",
+        "30 per minute",
         "about 2 seconds left",
-        "1 to be tried again",
+        "1 retrying",
     ] {
         assert!(progress.contains(words), "{words}: {progress}");
     }
@@ -245,7 +245,7 @@ async fn a_server_that_says_nothing_for_a_minute_is_named_with_its_last_words() 
         .unwrap();
     house.site.clock.advance(Duration::from_secs(59));
     let page = ada.get("/admin/issues/1").await;
-    assert!(page.shows("1 of 3 sent") && !page.shows("No answer"));
+    assert!(page.shows("1 of 3 sent") && !page.shows("No response"));
 
     house.site.clock.advance(Duration::from_secs(1));
     let mut events = Events::open(&ada).await;
@@ -253,7 +253,7 @@ async fn a_server_that_says_nothing_for_a_minute_is_named_with_its_last_words() 
         .until(|figures| {
             figures["parts"]["progress"]
                 .to_string()
-                .contains("No answer")
+                .contains("No response")
         })
         .await;
     assert_eq!(stalled["last"], words);
@@ -261,7 +261,7 @@ async fn a_server_that_says_nothing_for_a_minute_is_named_with_its_last_words() 
     let mut page = ada.get("/admin/issues/1").await;
     page.body.push_str(progress);
     for told in [
-        "No answer from smtp.example.com:587 for 60 s:",
+        "No response from smtp.example.com:587 for 60 s:",
         "connection refused &lt;by the wall&gt;",
         "1 sent, 2 waiting, nobody gets it twice",
     ] {
@@ -284,7 +284,7 @@ async fn a_server_that_says_nothing_for_a_minute_is_named_with_its_last_words() 
         .until(|figures| {
             !figures["parts"]["progress"]
                 .to_string()
-                .contains("No answer")
+                .contains("No response")
         })
         .await;
 }
@@ -304,7 +304,7 @@ async fn nothing_is_called_sent_while_anyone_waits() {
         assert!(page.shows("</span> Sending</span>"), "{path}");
         assert!(!page.shows("</span> Sent"), "{path}");
     }
-    assert!(ada.get("/admin/issues/1").await.shows("Next try"));
+    assert!(ada.get("/admin/issues/1").await.shows("Next attempt"));
     house.site.clock.advance(Duration::from_secs(300));
     house
         .deliver(&issue, &[("r2@example.org", Delivered, "250 ok")])

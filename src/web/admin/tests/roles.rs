@@ -18,7 +18,7 @@ fn request(method: &str, route: &str) -> axum::http::request::Builder {
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
 }
 
-const FOR_ADMINS: &str = "This is for admins";
+const FOR_ADMINS: &str = "Admins only";
 
 #[tokio::test]
 async fn every_page_is_for_whom_the_table_says() {

@@ -298,8 +298,8 @@ async fn a_test_goes_to_an_address() {
     let answer = ada.fill_in(page, path, &[("email", EVE)]).await;
     assert_eq!(answer.to(), "/admin/settings/sending#try");
     let told = ada.get(page).await;
-    assert!(told.shows("was kept in the") && told.shows(&format!("value=\"{EVE}\"")));
-    assert!(!ada.get(page).await.shows("was kept in the"), "told once");
+    assert!(told.shows("was stored in the") && told.shows(&format!("value=\"{EVE}\"")));
+    assert!(!ada.get(page).await.shows("was stored in the"), "told once");
 }
 
 #[tokio::test]

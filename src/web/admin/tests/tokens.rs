@@ -193,7 +193,7 @@ async fn who_is_no_admin_any_more_has_no_tokens_any_more() {
         assert!(
             bob.get("/admin/account")
                 .await
-                .shows("Tokens for programs hold on")
+                .shows("API tokens stay valid")
         );
         bob.fill_in("/admin", "/admin/account/log-out", &[]).await;
         assert_eq!(answers(&house, &his[0]).await, StatusCode::OK);
