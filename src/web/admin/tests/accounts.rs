@@ -141,7 +141,12 @@ async fn a_password_is_changed_by_who_knows_it_and_ends_the_other_sessions() {
     for (current, password, again, words) in [
         ("guess", new, new, "Your current password is wrong"),
         (PASSWORD, "short", "short", "at least 10 characters"),
-        (PASSWORD, new, "something else", "two new passwords don’t match"),
+        (
+            PASSWORD,
+            new,
+            "something else",
+            "two new passwords don’t match",
+        ),
     ] {
         let fields = [
             ("current", current),

@@ -61,7 +61,9 @@ async fn the_draft_is_shown_tried_and_sent() {
     );
 
     let review = ada.get("/admin/next/send").await;
-    assert!(review.shows("Send to 2 subscribers now") && review.shows("Lab &lt;news@example.com&gt;"));
+    assert!(
+        review.shows("Send to 2 subscribers now") && review.shows("Lab &lt;news@example.com&gt;")
+    );
     send(&mut ada, &review).await;
     let issue = house.first_issue().await;
     assert_eq!(issue.slot.unwrap().to_string(), "2026-W48");
@@ -129,9 +131,8 @@ async fn nothing_goes_out_that_may_not() {
     .await;
     let mut ada = ready(&house).await;
     let review = ada.get("/admin/next/send").await;
-    let told = "The newsletter lacks its postal address, for the foot of every issue; an address \
-        that readers can reach: the one it has leads to this machine only. \
-        <a href=\"/admin/settings/newsletter\">";
+    let told = "Missing: a postal address; a public address (the current one only works on this \
+        computer). <a href=\"/admin/settings/newsletter\">";
     assert!(review.shows(told) && !review.shows("name=\"reviewed\""));
     assert!(!review.shows("needed before a send"));
     let csrf = review.field("csrf").to_owned();

@@ -166,6 +166,7 @@ async fn a_cancelled_issue_was_not_sent() {
         .unwrap();
     let review = ada.get(path).await;
     assert!(
-        review.shows("</time> is skipped, so nothing is sent automatically then. “Schedule” undoes")
+        review
+            .shows("</time> is skipped, so nothing is sent automatically then. “Schedule” undoes")
     );
 }

@@ -160,7 +160,10 @@ async fn what_is_pasted_is_asked_for_confirmation_when_so_chosen() {
     ];
     let path = upload(&mut ada, &fields).await.to().to_owned();
     let page = until(&mut ada, &path, "Summary</h2>").await;
-    assert!(page.shows("Import 2 subscribers</button>") && page.shows("Each of them will get a confirmation email"));
+    assert!(
+        page.shows("Import 2 subscribers</button>")
+            && page.shows("Each of them will get a confirmation email")
+    );
     assert!(
         page.shows("<th scope=\"row\">3</th>"),
         "the third of what was pasted"

@@ -35,7 +35,10 @@ async fn the_first_runs_link_makes_one_admin_once() {
             "at least 10 characters",
         ),
         (fields(ADA, &long, &long), "password is too long"),
-        (fields(ADA, PASSWORD, "another password"), "passwords don’t match"),
+        (
+            fields(ADA, PASSWORD, "another password"),
+            "passwords don’t match",
+        ),
     ] {
         let answer = visitor.send("/admin/setup", &fields, &[]).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -66,7 +69,7 @@ async fn the_first_runs_link_makes_one_admin_once() {
         other.get("/admin/setup?token=%00%ff").await,
     ] {
         assert_eq!(answer.status, StatusCode::GONE);
-        assert!(answer.shows("This link was used, or is too old."));
+        assert!(answer.shows("This link has expired or was already used."));
     }
     let eve = EmailAddress::parse("eve@example.com").unwrap();
     assert!(
@@ -219,7 +222,7 @@ async fn tries_are_counted() {
     for password in ["guess", PASSWORD] {
         let answer = eve.log_in(ADA, password).await;
         assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
-        assert!(answer.shows("Wait 10 minutes"));
+        assert!(answer.shows("try again in 10 minutes"));
         assert!(eve.cookie.is_none());
     }
 }

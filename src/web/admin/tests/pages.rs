@@ -112,7 +112,8 @@ async fn feeds_are_read_checked_and_removed() {
     assert_eq!(act(&mut ada, "check").await.to(), "/admin/feeds");
     let page = ada.get("/admin/feeds").await;
     assert!(
-        page.shows("We could not read this feed: it is a web page") && page.shows("Last successful check:")
+        page.shows("We could not read this feed: it is a web page")
+            && page.shows("Last successful check:")
     );
     assert_eq!(
         act(&mut ada, "burn").await.status,

@@ -263,7 +263,7 @@ async fn a_server_that_says_nothing_for_a_minute_is_named_with_its_last_words() 
     for told in [
         "No response from smtp.example.com:587 for 60 s:",
         "connection refused &lt;by the wall&gt;",
-        "1 sent, 2 waiting, nobody gets it twice",
+        "1 sent, 2 remaining. No subscriber receives it twice",
     ] {
         assert_eq!(
             page.body.matches(told).count(),
@@ -336,6 +336,6 @@ async fn a_pause_says_why_in_the_servers_words() {
             page.shows("</span> Paused</span>") && page.shows(why),
             "{path}"
         );
-        assert!(page.shows("0 sent, 1 waiting"), "{path}");
+        assert!(page.shows("0 sent, 1 remaining"), "{path}");
     }
 }

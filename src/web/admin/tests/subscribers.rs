@@ -89,7 +89,7 @@ async fn a_search_goes_by_the_beginning_and_breaks_nothing() {
         }
     }
     let page = ada.get(&format!("{LIST}?q=%3Cscript%3E")).await;
-    assert!(!page.shows("<script>") && page.shows("Nobody matches “<bdi>&lt;script&gt;</bdi>”"));
+    assert!(!page.shows("<script>") && page.shows("No results for “<bdi>&lt;script&gt;</bdi>”"));
     for query in [
         "state=nonsense",
         "after=nonsense",
@@ -188,7 +188,7 @@ async fn all_that_a_list_finds_are_done_beside_the_web() {
     house.site.confirmed("stays@example.com").await;
     let page = format!("{LIST}/many?do=erase&whom=all&q=%40example.org&state=");
     let ask = ada.get(&page).await;
-    assert!(ask.shows("Erase 7 people?") && !ask.shows("stays@example.com"));
+    assert!(ask.shows("Delete 7 subscribers?") && !ask.shows("stays@example.com"));
     let seen = ask.field("seen").to_owned();
     house.site.clock.advance(Duration::from_secs(5));
     house.site.confirmed("new@example.org").await;
@@ -200,7 +200,7 @@ async fn all_that_a_list_finds_are_done_beside_the_web() {
     ];
     let answer = ada.fill_in(&page, &format!("{LIST}/many"), &fields).await;
     let page = until(&mut ada, answer.to(), "● Done").await;
-    assert!(page.shows("7 people erased"));
+    assert!(page.shows("7 subscribers deleted"));
     let left = ada.get(LIST).await;
     assert!(left.shows("stays@example.com") && left.shows("new@example.org"));
     assert_eq!(rows(&left), 2);
@@ -322,6 +322,6 @@ async fn the_overview_draws_how_the_list_grew() {
     bob.send("/admin/setup", &fields, &[]).await;
     let page = bob.get("/admin").await;
     assert!(page.shows("<polyline points=\"") && page.shows("From 0 subscribers to 4"));
-    assert!(page.shows("<dt>Left this week</dt><dd class=\"figure\">1</dd>"));
+    assert!(page.shows("<dt>Unsubscribed this week</dt><dd class=\"figure\">1</dd>"));
     assert!(page.shows("<dt>New this week</dt><dd class=\"figure\">0</dd>"));
 }

@@ -43,7 +43,7 @@ async fn a_token_is_made_shown_once_and_revoked() {
     assert_eq!(token.expires_at, Some(NOW.plus(month)));
     assert_eq!(token.created_by.as_deref(), Some(ADA));
     let page = ada.get(PAGE).await;
-    assert!(page.shows("<bdi>shop</bdi>") && page.shows("read, add and erase readers"));
+    assert!(page.shows("<bdi>shop</bdi>") && page.shows("read, add and delete subscribers"));
     assert!(page.shows("<bdi>ada@example.com</bdi>") && page.shows(">never<"));
 
     let path = format!("{PAGE}/{}", token.id);
@@ -168,12 +168,12 @@ async fn who_is_no_admin_any_more_has_no_tokens_any_more() {
         (
             "remove",
             "account_removed",
-            "logged out, and their 2 tokens are revoked.",
+            "logged out; their 2 API tokens were revoked.",
         ),
         (
             "make_editor",
             "role_changed",
-            "from now on, and their 2 tokens are revoked.",
+            "Role changed; their 2 API tokens were revoked.",
         ),
     ] {
         let house = House::new().await;
@@ -207,7 +207,7 @@ async fn who_is_no_admin_any_more_has_no_tokens_any_more() {
         assert_eq!(answers(&house, &hers).await, StatusCode::OK, "not his");
         assert!(ada.get(answer.to()).await.shows(words), "{action}");
         let again = ada.get(answer.to()).await;
-        assert!(!again.shows("tokens are revoked"), "said once");
+        assert!(!again.shows("tokens were revoked"), "said once");
         let noted = house.store().audit(None, 100).await.unwrap();
         let revoked = noted
             .iter()
