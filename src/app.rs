@@ -36,7 +36,7 @@ use crate::mail::transport::Transport;
 use crate::store::{DatabaseUrl, Store, StoreError};
 use crate::subscription::SubscriptionService;
 use crate::web::BackgroundTasks;
-use crate::web::auth::one_time_link::one_time_link;
+use crate::web::auth::one_time_link::create_one_time_link;
 use identity::identity;
 use keys::open_keys;
 
@@ -288,7 +288,7 @@ impl App {
     pub async fn admin_link(&self, admin: Option<&AdminId>) -> Result<String, AppError> {
         let public_url = &self.settings.server.public_url;
         let moment = (&*self.random, self.clock.now());
-        Ok(one_time_link(&self.store, public_url, admin, moment).await?)
+        Ok(create_one_time_link(&self.store, public_url, admin, moment).await?)
     }
 
     /// Notes what a command has just done, in the list that admins read.

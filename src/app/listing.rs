@@ -31,7 +31,7 @@ fn setting(listed: &SettingInfo) -> Setting {
         key: listed.key.to_owned(),
         value: listed.value.clone(),
         origin: origin.to_owned(),
-        place,
-        is_for_the_desk: listed.is_for_the_desk,
+        set_in: place,
+        is_editable: listed.is_for_the_desk,
     }
 }

@@ -32,7 +32,7 @@ impl App {
         listener: TcpListener,
         stop: CancellationToken,
     ) -> Result<(), AppError> {
-        self.list_work.tidy_up();
+        self.list_work.remove_old_uploads();
         let helm = ReloadHandle::new(self.clone())?;
         let front = helm.build_server()?;
         let tracker = self.start_work(&helm, &stop);

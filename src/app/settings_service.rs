@@ -34,7 +34,7 @@ impl SettingsService for AppSettingsService {
             .unwrap_or_default()
     }
 
-    fn template_faults(&self) -> Vec<String> {
+    fn template_errors(&self) -> Vec<String> {
         let faults = self.0.upgrade().map(|helm| helm.template_faults());
         faults.iter().flatten().map(ToString::to_string).collect()
     }
@@ -55,7 +55,7 @@ impl SettingsService for AppSettingsService {
         Box::pin(async move {
             match self.0.upgrade() {
                 Some(helm) => helm.app().try_sending(&to).await,
-                None => TestMailResult::Stopped,
+                None => TestMailResult::ShuttingDown,
             }
         })
     }
@@ -92,10 +92,10 @@ async fn save(app: &App, changes: &[SettingChange], by: &str) -> Result<(), Save
 fn refused(error: AppError) -> SaveError {
     match error {
         AppError::Store(error) => SaveError::Store(error),
-        AppError::Settings(error) => SaveError::Refused(refusals(&error)),
-        other => SaveError::Refused(vec![SettingError {
+        AppError::Settings(error) => SaveError::Invalid(refusals(&error)),
+        other => SaveError::Invalid(vec![SettingError {
             key: None,
-            says: other.to_string(),
+            message: other.to_string(),
         }]),
     }
 }
@@ -104,11 +104,11 @@ fn refusals(error: &ConfigErrors) -> Vec<SettingError> {
     let refusal = |fault: &ConfigError| match fault {
         ConfigError::Key { key, says, .. } => SettingError {
             key: Some(key.clone()),
-            says: says.clone(),
+            message: says.clone(),
         },
         other => SettingError {
             key: None,
-            says: other.to_string(),
+            message: other.to_string(),
         },
     };
     error.faults().iter().map(refusal).collect()

@@ -26,8 +26,8 @@ impl App {
         let place = server.map_or_else(String::new, |server| server.host().to_owned());
         let our_side = |error: AppError| TestMailResult::Failed {
             server: place.clone(),
-            says: error.to_string(),
-            means: TestMailProblem::OurSide,
+            reply: error.to_string(),
+            problem: TestMailProblem::LocalFile,
         };
         let (transport, message, id) = match self.prepare(to) {
             Ok(prepared) => prepared,
@@ -39,17 +39,17 @@ impl App {
             reply: format!("no answer within {} s", PATIENCE.as_secs()),
         });
         match (&transport, report.outcome) {
-            (Transport::Outbox(_), Outcome::Delivered) => TestMailResult::Kept,
+            (Transport::Outbox(_), Outcome::Delivered) => TestMailResult::Stored,
             (Transport::Smtp(_), Outcome::Delivered) => {
                 match self.store.record_smtp_success(&place).await {
-                    Ok(()) => TestMailResult::Taken { server: place },
+                    Ok(()) => TestMailResult::Accepted { server: place },
                     Err(error) => our_side(error.into()),
                 }
             }
             _ => TestMailResult::Failed {
                 server: transport.place(),
-                means: diagnose(&report),
-                says: report.reply,
+                problem: diagnose(&report),
+                reply: report.reply,
             },
         }
     }
@@ -117,10 +117,10 @@ fn diagnose(report: &SmtpResult) -> TestMailProblem {
         Outcome::Halted(HaltReason::Settings) if speaks_of(&["tls", "certificate"]) => {
             TestMailProblem::Tls
         }
-        Outcome::Halted(HaltReason::Settings) => TestMailProblem::LogIn,
-        Outcome::Deferred(_) => TestMailProblem::Later,
+        Outcome::Halted(HaltReason::Settings) => TestMailProblem::Login,
+        Outcome::Deferred(_) => TestMailProblem::TemporarilyRejected,
         Outcome::Halted(HaltReason::OurMessage) | Outcome::Bounced(_) | Outcome::Delivered => {
-            TestMailProblem::Refused
+            TestMailProblem::Rejected
         }
     }
 }
@@ -136,7 +136,7 @@ mod tests {
             (
                 Outcome::Halted(HaltReason::Settings),
                 "535 5.7.8 Error: authentication failed",
-                TestMailProblem::LogIn,
+                TestMailProblem::Login,
             ),
             (
                 Outcome::Halted(HaltReason::Settings),
@@ -156,12 +156,12 @@ mod tests {
             (
                 Outcome::Bounced(BounceReason::Policy),
                 "550 5.7.1 Relaying denied",
-                TestMailProblem::Refused,
+                TestMailProblem::Rejected,
             ),
             (
                 Outcome::Deferred(DeferReason::Refused),
                 "451 4.7.1 Greylisted",
-                TestMailProblem::Later,
+                TestMailProblem::TemporarilyRejected,
             ),
         ] {
             let report = SmtpResult {

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::digest::DraftError;
 use crate::store::StoreError;
+use crate::web::auth::password::HashError;
 use crate::web::pages::PageError;
 use crate::web::public::views::ErrorPage;
 use crate::web::state::SharedState;
@@ -51,6 +52,13 @@ pub enum HttpError {
     /// 500; 503 when the database is away.
     #[error(transparent)]
     Draft(#[from] DraftError),
+}
+
+impl From<HashError> for HttpError {
+    fn from(error: HashError) -> Self {
+        tracing::error!(%error, "cannot hash password; login is impossible");
+        Self::Away
+    }
 }
 
 impl HttpError {

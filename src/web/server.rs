@@ -92,7 +92,7 @@ impl Server {
             tokio::time::sleep(TIDY).await;
             let state = Arc::clone(&self.current.borrow().state);
             state.caps.forget_idle();
-            state.web.list_work.forget_abandoned(state.now());
+            state.web.list_work.purge_abandoned(state.now());
         }
     }
 }

@@ -9,9 +9,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::issue::schedule::Recurrence;
 use crate::store::StoreError;
 use crate::subscription::SignupLimits;
-use crate::web::admin::flash_results::Results;
+use crate::web::admin::flash_results::FlashResults;
 use crate::web::assets::Assets;
 use crate::web::auth::login_throttle::LoginThrottle;
+use crate::web::auth::password::PasswordHasher;
 use crate::web::issue_progress::ProgressHub;
 use crate::web::pages::{Pages, TemplatesError};
 use crate::web::{Services, Site, upcoming};
@@ -23,8 +24,9 @@ pub struct AppState {
     pub site: Site,
     pub assets: Assets,
     pub caps: Arc<SignupLimits>,
-    pub keeper: Arc<LoginThrottle>,
-    pub results: Arc<Results>,
+    pub login_throttle: Arc<LoginThrottle>,
+    pub password_hasher: Arc<PasswordHasher>,
+    pub flash: Arc<FlashResults>,
     /// Whether it is kept already that the form was seen.
     pub form_seen: AtomicBool,
     pub live: Arc<ProgressHub>,
@@ -37,7 +39,7 @@ impl AppState {
     /// When a built-in template does not parse, which a test rules out.
     pub fn new(web: Services) -> Result<Self, TemplatesError> {
         let caps = Arc::new(SignupLimits::new(web.door.caps));
-        Self::with_kept(web, caps, Arc::new(LoginThrottle::new()), Arc::default())
+        Self::with_kept(web, caps, Arc::default(), Arc::default(), Arc::default())
     }
 
     /// Under other settings, with what was counted so far of who comes: to save a setting
@@ -51,15 +53,22 @@ impl AppState {
         } else {
             Arc::new(SignupLimits::new(web.door.caps))
         };
-        let (keeper, results) = (&before.keeper, &before.results);
-        Self::with_kept(web, caps, Arc::clone(keeper), Arc::clone(results))
+        let (login_throttle, password_hasher) = (&before.login_throttle, &before.password_hasher);
+        Self::with_kept(
+            web,
+            caps,
+            Arc::clone(login_throttle),
+            Arc::clone(password_hasher),
+            Arc::clone(&before.flash),
+        )
     }
 
     fn with_kept(
         web: Services,
         caps: Arc<SignupLimits>,
-        keeper: Arc<LoginThrottle>,
-        results: Arc<Results>,
+        login_throttle: Arc<LoginThrottle>,
+        password_hasher: Arc<PasswordHasher>,
+        flash: Arc<FlashResults>,
     ) -> Result<Self, TemplatesError> {
         let site = site(&web);
         let assets = Assets::load(web.accent);
@@ -71,8 +80,9 @@ impl AppState {
             site,
             assets,
             caps,
-            keeper,
-            results,
+            login_throttle,
+            password_hasher,
+            flash,
             form_seen: AtomicBool::new(false),
             live,
         })
@@ -125,7 +135,12 @@ mod tests {
         let site = TestSite::new().await;
         let here = IpAddr::from([192, 0, 2, 1]);
         let before = AppState::new(site.web.clone()).unwrap();
-        let tries = |state: &AppState| state.keeper.count(here, "ada@example.com").is_ok();
+        let tries = |state: &AppState| {
+            state
+                .login_throttle
+                .check_login(here, "ada@example.com")
+                .is_ok()
+        };
         while tries(&before) {}
         let after = AppState::in_place_of(&before, site.web.clone()).unwrap();
         assert!(!tries(&after));

@@ -1,4 +1,4 @@
-//! Who may use which page. The table of routes decides; this layer holds it.
+//! Access control. The route table names the access of each page; this layer enforces it.
 
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, Uri};
@@ -18,49 +18,50 @@ templates! {
     Forbidden => "admin/forbidden.html",
 }
 
-/// Whom a page is for.
+/// Accounts for which a page is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// The door: whoever comes.
+    /// Every visitor, for the login pages.
     Public,
-    /// Whoever is logged in.
+    /// Every account that is logged in.
     Editor,
+    /// Accounts with the role admin.
     Admin,
 }
 
-/// Instead of a page for admins, shown to an editor (403).
+/// Page that an editor sees instead of a page for admins, with status 403.
 #[derive(Clone, Debug, Serialize)]
 pub struct Forbidden {
-    pub desk: AdminLayout,
+    /// Data of the admin layout.
+    pub layout: AdminLayout,
 }
 
-/// A layer for one route. Lets nobody further who may not, and tells the page who it is.
+/// Middleware of one route: rejects requests without `access` and passes the
+/// [`CurrentUser`] to the handler as a request extension.
 pub async fn require(
-    State((shared, who)): State<(SharedState, Access)>,
+    State((shared, access)): State<(SharedState, Access)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    if who == Access::Public {
+    if access == Access::Public {
         return next.run(request).await;
     }
     let (headers, query) = (request.headers(), request.uri().query());
     match CurrentUser::find(&shared, headers, query).await {
-        Ok(None) => away(&request, &shared),
-        Ok(Some(editor)) if who == Access::Admin && !editor.is_admin() => {
-            forbidden(&shared, &editor)
-        }
-        Ok(Some(editor)) => {
-            request.extensions_mut().insert(editor);
+        Ok(None) => redirect_to_login(&request, &shared),
+        Ok(Some(user)) if access == Access::Admin && !user.is_admin() => forbidden(&shared, &user),
+        Ok(Some(user)) => {
+            request.extensions_mut().insert(user);
             next.run(request).await
         }
         Err(error) => HttpError::from(error).into_response(),
     }
 }
 
-/// Says that this is for admins: also where one form of a page is, and the page is not.
-pub fn forbidden(shared: &SharedState, editor: &CurrentUser) -> Response {
+/// Returns the page that says that this is only for admins.
+fn forbidden(shared: &SharedState, user: &CurrentUser) -> Response {
     let view = Forbidden {
-        desk: editor.desk(shared),
+        layout: user.layout(shared),
     };
     match shared.pages.html(&view) {
         Ok(page) => (StatusCode::FORBIDDEN, page).into_response(),
@@ -68,12 +69,13 @@ pub fn forbidden(shared: &SharedState, editor: &CurrentUser) -> Response {
     }
 }
 
-/// A page is worth coming back to after logging in; a form is not sent twice.
-fn away(request: &Request, shared: &SharedState) -> Response {
+/// Redirects to the login page, which returns to the requested page. A form is rejected,
+/// since it cannot be repeated after the login.
+fn redirect_to_login(request: &Request, shared: &SharedState) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return HttpError::Forbidden.into_response();
     }
-    match page_of(request.uri()) {
+    match return_path(request.uri()) {
         page if page == "/" => redirect(shared, "/admin/login"),
         page => {
             let next: String = byte_serialize(format!("/admin{page}").as_bytes()).collect();
@@ -82,19 +84,19 @@ fn away(request: &Request, shared: &SharedState) -> Response {
     }
 }
 
-/// The page that was asked for, or on which a file, a frame or a stream was, with what it
-/// was to show. What was done was said already.
-fn page_of(uri: &Uri) -> String {
+/// Returns the page to show after the login: without the sub-resource (export, preview,
+/// event stream) and without the flash message.
+fn return_path(uri: &Uri) -> String {
     let path = uri.path();
     let page = match path.rsplit_once('/') {
         Some((page, "export" | "deliveries.csv" | "html" | "live")) => page,
         _ => path,
     };
-    let asked = parse(uri.query().unwrap_or_default().as_bytes());
+    let pairs = parse(uri.query().unwrap_or_default().as_bytes());
     let mut query = Serializer::new(String::new());
-    query.extend_pairs(asked.filter(|(name, _)| name != "done"));
+    query.extend_pairs(pairs.filter(|(name, _)| name != "done"));
     match query.finish() {
-        none if none.is_empty() => page.to_owned(),
+        empty if empty.is_empty() => page.to_owned(),
         query => format!("{page}?{query}"),
     }
 }

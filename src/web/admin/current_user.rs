@@ -1,5 +1,4 @@
-//! Who is at the desk: pages are for whoever is logged in, changes for whoever sends a
-//! form of their own pages.
+//! The account that sent a request, and forms sent from a page of its session.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::HeaderMap;
@@ -18,55 +17,65 @@ use crate::web::auth::session;
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
-/// Whoever is logged in, editor or admin. Which of them a page is for stands in the table
-/// of routes, whose layer puts this into the request.
+/// The account that is logged in, editor or admin.
+///
+/// As an extractor it takes the value that the access layer put into
+/// the request, and rejects the request if there is none.
 #[derive(Clone, Debug)]
 pub struct CurrentUser {
+    /// The account.
     pub admin: Admin,
-    /// The hash of the session's token.
+    /// Hash of the session token.
     pub session: String,
-    notice: Option<FlashMessage>,
+    message: Option<FlashMessage>,
 }
 
-/// A form that they sent from a page of this session.
+/// A form that the current user sent from a page of this session.
+///
+/// The extractor rejects forms from other sites and forms without the session's CSRF token.
 #[derive(Clone, Debug)]
 pub struct VerifiedForm {
-    pub editor: CurrentUser,
+    /// The account that sent the form.
+    pub user: CurrentUser,
+    /// The fields of the form.
     pub fields: FormFields,
 }
 
 impl CurrentUser {
-    /// Whose session a request belongs to.
+    /// Returns the account whose session cookie the request contains.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns [`StoreError::Database`] if the query fails, and [`StoreError::Corrupt`] if
+    /// a stored value cannot be parsed.
     pub async fn find(
         shared: &SharedState,
         headers: &HeaderMap,
         query: Option<&str>,
     ) -> Result<Option<Self>, StoreError> {
         let web = &shared.web;
-        let Some(hash) = session::from_request(web, headers) else {
+        let Some(hash) = session::session_hash(web, headers) else {
             return Ok(None);
         };
-        let found = web.store.session(&hash, web.clock.now()).await?;
-        Ok(found.map(|found| Self {
-            admin: found.admin,
+        let session = web.store.session(&hash, web.clock.now()).await?;
+        Ok(session.map(|session| Self {
+            admin: session.admin,
             session: hash,
-            notice: notice(query),
+            message: flash_message(query),
         }))
     }
 
+    /// Returns whether the account has the role admin.
     pub fn is_admin(&self) -> bool {
         self.admin.role == Role::Admin
     }
 
-    /// What stands around every page.
-    pub fn desk(&self, shared: &SharedState) -> AdminLayout {
+    /// Returns the data of the admin layout. Takes the number of revoked tokens, which is
+    /// shown once.
+    pub fn layout(&self, shared: &SharedState) -> AdminLayout {
         let (web, now) = (&shared.web, shared.now());
-        let revoked = match self.notice {
+        let revoked_tokens = match self.message {
             Some(FlashMessage::RoleChanged | FlashMessage::AccountRemoved) => {
-                shared.results.revoked.take(&self.session, now)
+                shared.flash.revoked_tokens.take(&self.session, now)
             }
             _ => None,
         };
@@ -75,48 +84,53 @@ impl CurrentUser {
             account: self.admin.address.to_string(),
             is_admin: self.is_admin(),
             now,
-            notice: self.notice,
-            revoked: revoked.unwrap_or_default(),
+            message: self.message,
+            revoked_tokens: revoked_tokens.unwrap_or_default(),
         }
     }
 
-    /// Notes what was just done, in the list that admins read and in the log.
+    /// Records an action of this account in the audit log and in the program's log.
     pub async fn audit(
         &self,
         shared: &SharedState,
         action: AuditAction,
-        object: impl Into<AuditTarget>,
+        target: impl Into<AuditTarget>,
     ) {
-        note(&shared.web, &self.admin, action, object).await;
+        record_audit(&shared.web, &self.admin, action, target).await;
     }
 
-    /// Whether a form with this token is from a page of this session.
-    pub fn sent(&self, csrf: &str, shared: &SharedState) -> bool {
+    /// Returns whether `csrf` is the token of a form of this session.
+    pub fn is_own_form(&self, csrf: &str, shared: &SharedState) -> bool {
         let keys = &shared.web.keys;
-        let opened = keys.verify(Purpose::Csrf, csrf, self.session.as_bytes());
-        opened.is_ok_and(|payload| payload.is_empty())
+        let payload = keys.verify(Purpose::Csrf, csrf, self.session.as_bytes());
+        payload.is_ok_and(|payload| payload.is_empty())
     }
 }
 
-/// [`Editor::did`], for who is just coming in. What is done stays done when the list
-/// cannot be written.
-pub(crate) async fn note(
+/// Records an action of `admin`, also before a session exists ([`CurrentUser::audit`]).
+///
+/// A failure is only logged: the action itself has already been applied.
+pub async fn record_audit(
     web: &Services,
     admin: &Admin,
     action: AuditAction,
-    object: impl Into<AuditTarget>,
+    target: impl Into<AuditTarget>,
 ) {
-    let (object, now) = (object.into(), web.clock.now());
-    let about = object.logged();
-    tracing::info!(admin = %admin.id, did = action.as_str(), about, "at the desk");
+    let (target, now) = (target.into(), web.clock.now());
+    tracing::info!(
+        admin.id = %admin.id,
+        action = action.as_str(),
+        target = target.logged(),
+        "admin action"
+    );
     let id = AuditId::new(now, &web.random);
     let actor = Actor::Admin(admin.id, admin.address.clone());
     if let Err(error) = web
         .store
-        .insert_audit(&id, &actor, (action, &object), now)
+        .insert_audit(&id, &actor, (action, &target), now)
         .await
     {
-        tracing::error!(%error, "who did that could not be noted");
+        tracing::error!(%error, "cannot write audit entry");
     }
 }
 
@@ -124,9 +138,9 @@ impl FromRequestParts<SharedState> for CurrentUser {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, _: &SharedState) -> Result<Self, HttpError> {
-        // Nobody, on a route that is for anyone.
-        let editor = parts.extensions.get::<Self>().cloned();
-        editor.ok_or(HttpError::Forbidden)
+        // Missing on public routes.
+        let user = parts.extensions.get::<Self>().cloned();
+        user.ok_or(HttpError::Forbidden)
     }
 }
 
@@ -135,21 +149,21 @@ impl FromRequest<SharedState> for VerifiedForm {
 
     async fn from_request(request: Request, shared: &SharedState) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        let editor = CurrentUser::from_request_parts(&mut parts, shared)
+        let user = CurrentUser::from_request_parts(&mut parts, shared)
             .await
             .map_err(IntoResponse::into_response)?;
         let fields = FormFields::from_request(Request::from_parts(parts, body), shared)
             .await
             .map_err(IntoResponse::into_response)?;
-        if !editor.sent(fields.text("csrf"), shared) {
+        if !user.is_own_form(fields.text("csrf"), shared) {
             return Err(HttpError::Forbidden.into_response());
         }
-        Ok(Self { editor, fields })
+        Ok(Self { user, fields })
     }
 }
 
-fn notice(query: Option<&str>) -> Option<FlashMessage> {
+fn flash_message(query: Option<&str>) -> Option<FlashMessage> {
     let mut pairs = url::form_urlencoded::parse(query?.as_bytes());
     let (_, word) = pairs.find(|(name, _)| name == "done")?;
-    FlashMessage::parse(&word)
+    word.parse().ok()
 }

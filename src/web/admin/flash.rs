@@ -1,18 +1,111 @@
-//! What came of a change, kept for the one page after it: too much for a word in its
-//! address, and not to be made again by a reload. It ends with the process.
+//! Flash messages: results shown once, on the page after a redirect.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::domain::clock::Timestamp;
 
-/// Longer than any redirect takes.
-const WAITS: Duration = Duration::from_secs(60);
+/// How long a value waits for the page that shows it. Longer than any redirect takes.
+const MAX_AGE: Duration = Duration::from_secs(60);
 
-/// One for each session: the newest.
+/// What the admin UI says after a change.
+///
+/// A redirect carries it as one word of the query (`?done=`) and the page contains the
+/// sentence, so that no link can put its own text into the admin UI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum FlashMessage {
+    /// The account has its first password.
+    Welcome,
+    /// A form was saved.
+    Saved,
+    /// A test of the next issue was enqueued.
+    TestQueued,
+    /// The issue is frozen and being sent.
+    SendingStarted,
+    /// The week already has its issue.
+    AlreadySent,
+    /// There are fewer posts than an issue needs.
+    TooFewPosts,
+    /// There is no active subscriber.
+    NoSubscribers,
+    /// The draft differs from the one that was reviewed.
+    DraftChanged,
+    /// A post is excluded from the next issue.
+    PostHidden,
+    /// The week is skipped.
+    WeekSkipped,
+    /// The week is no longer skipped.
+    WeekUnskipped,
+    /// The issue is left to the schedule.
+    Scheduled,
+    /// The issue is paused.
+    Paused,
+    /// The issue is being sent again after a pause.
+    Resumed,
+    /// The issue is cancelled.
+    Cancelled,
+    /// Deferred deliveries are due now.
+    Retrying,
+    /// There is no deferred delivery.
+    NothingToRetry,
+    /// Failed deliveries are queued again.
+    Resending,
+    /// The subscriber is on the list.
+    SubscriberAdded,
+    /// The address was already on the list.
+    SubscriberKnown,
+    /// The address unsubscribed, was erased or bounced, and was not added.
+    SubscriberNotAdded,
+    /// A confirmation email was enqueued.
+    ConfirmationResent,
+    /// No confirmation email was enqueued: not pending, or sent recently.
+    ConfirmationNotResent,
+    /// Subscribers were unsubscribed.
+    Unsubscribed,
+    /// Subscribers were erased.
+    Erased,
+    /// No subscriber was in a state that the action changes.
+    AlreadyUnsubscribed,
+    /// A suppressed address gets issues again.
+    SuppressionLifted,
+    /// A suppressed address is pending again, because it was never confirmed.
+    SuppressionLiftedUnconfirmed,
+    /// The feed was fetched and added.
+    FeedAdded,
+    /// The feed was fetched.
+    FeedChecked,
+    /// All feeds were fetched.
+    FeedsRead,
+    /// The feed was removed.
+    FeedRemoved,
+    /// An account has another role.
+    RoleChanged,
+    /// An account was removed.
+    AccountRemoved,
+    /// Nothing was changed, because the last active admin must remain.
+    LastAdmin,
+    /// An API token was revoked.
+    TokenRevoked,
+    /// The password was changed and the other sessions were closed.
+    PasswordChanged,
+}
+
+impl FlashMessage {
+    /// Returns the word in the query, which is also the one that templates compare.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Values too large or too secret for a query parameter, the newest of each session.
+///
+/// Kept in memory for [`MAX_AGE`]; a restart discards them.
 pub struct Flash<T>(Mutex<HashMap<String, (Timestamp, T)>>);
 
 impl<T> Default for Flash<T> {
@@ -22,92 +115,34 @@ impl<T> Default for Flash<T> {
 }
 
 impl<T> Flash<T> {
-    /// Keeps it, and lets go of what nobody came for.
-    pub fn keep(&self, session: &str, result: T, now: Timestamp) {
-        let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        results.retain(|_, (at, _)| now.since(*at) < WAITS);
-        results.insert(session.to_owned(), (now, result));
+    /// Stores `value` for `session`, and removes expired values of all sessions.
+    pub fn set(&self, session: &str, value: T, now: Timestamp) {
+        let mut values = self.lock();
+        values.retain(|_, (at, _)| now.since(*at) < MAX_AGE);
+        values.insert(session.to_owned(), (now, value));
     }
 
-    /// Whether one waits for this session that `is` so.
-    pub fn waits(&self, session: &str, now: Timestamp, is: impl FnOnce(&T) -> bool) -> bool {
-        let results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = results.get(session);
-        result.is_some_and(|(at, result)| now.since(*at) < WAITS && is(result))
+    /// Returns whether a value that fulfils `predicate` waits for `session`.
+    pub fn contains(
+        &self,
+        session: &str,
+        now: Timestamp,
+        predicate: impl FnOnce(&T) -> bool,
+    ) -> bool {
+        let values = self.lock();
+        let value = values.get(session);
+        value.is_some_and(|(at, value)| now.since(*at) < MAX_AGE && predicate(value))
     }
 
+    /// Removes and returns the value of `session`, unless it has expired.
     pub fn take(&self, session: &str, now: Timestamp) -> Option<T> {
-        let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, result) = results.remove(session)?;
-        (now.since(at) < WAITS).then_some(result)
+        let (at, value) = self.lock().remove(session)?;
+        (now.since(at) < MAX_AGE).then_some(value)
     }
-}
 
-macro_rules! notices {
-    ($($variant:ident => $word:literal),+ $(,)?) => {
-        /// Rides from a POST to the page after it as one word of the query (`?done=`), so
-        /// that no link can put words of its own on the desk.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum FlashMessage { $($variant),+ }
-
-        impl FlashMessage {
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
-    };
-}
-
-notices! {
-    Welcome => "welcome",
-    Saved => "saved",
-    TestQueued => "test_queued",
-    SendingBegun => "sending_begun",
-    AlreadySent => "already_sent",
-    NothingNew => "nothing_new",
-    NobodyReads => "nobody_reads",
-    Changed => "changed",
-    PostHidden => "post_hidden",
-    WeekSkipped => "week_skipped",
-    WeekKept => "week_kept",
-    Scheduled => "scheduled",
-    Paused => "paused",
-    Resumed => "resumed",
-    Cancelled => "cancelled",
-    TriedNow => "tried_now",
-    NothingWaits => "nothing_waits",
-    SentAgain => "sent_again",
-    SubscriberAdded => "subscriber_added",
-    SubscriberKnown => "subscriber_known",
-    SubscriberKeptOut => "subscriber_kept_out",
-    AskedAgain => "asked_again",
-    AskedLately => "asked_lately",
-    Unsubscribed => "unsubscribed",
-    Erased => "erased",
-    NobodyChanged => "nobody_changed",
-    SuppressionLifted => "suppression_lifted",
-    SuppressionLiftedUnconfirmed => "suppression_lifted_unconfirmed",
-    FeedAdded => "feed_added",
-    FeedChecked => "feed_checked",
-    FeedsRead => "feeds_read",
-    FeedRemoved => "feed_removed",
-    RoleChanged => "role_changed",
-    AccountRemoved => "account_removed",
-    LastAdmin => "last_admin",
-    TokenRevoked => "token_revoked",
-    PasswordChanged => "password_changed",
-}
-
-impl FlashMessage {
-    /// `None` for a word that is none of ours.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|notice| notice.as_str() == word)
+    /// Locks the map. Every method leaves it valid, so a poisoned lock is usable.
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (Timestamp, T)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -116,28 +151,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_result_is_its_sessions_and_is_shown_once_and_soon() {
+    fn flash_value_is_returned_once_to_its_session() {
         let now = Timestamp::from_millis(1_795_168_800_000);
-        let once = Flash::default();
-        once.keep("ada", 1, now);
-        assert_eq!(once.take("eve", now), None);
-        assert_eq!(
-            (once.take("ada", now), once.take("ada", now)),
-            (Some(1), None)
-        );
-        once.keep("ada", 2, now);
-        assert_eq!(once.take("ada", now.plus(WAITS)), None);
-        once.keep("ada", 3, now);
-        once.keep("eve", 4, now.plus(WAITS));
-        assert_eq!(once.0.lock().unwrap().len(), 1);
+        let flash = Flash::default();
+
+        flash.set("ada", 1, now);
+
+        assert_eq!(flash.take("eve", now), None);
+        assert_eq!(flash.take("ada", now), Some(1));
+        assert_eq!(flash.take("ada", now), None);
     }
 
     #[test]
-    fn a_notice_reads_back_and_is_the_word_the_page_sees() {
-        for notice in FlashMessage::ALL {
-            assert_eq!(FlashMessage::parse(notice.as_str()), Some(*notice));
-            assert_eq!(serde_json::to_value(notice).unwrap(), notice.as_str());
+    fn flash_value_after_max_age_is_removed() {
+        let now = Timestamp::from_millis(1_795_168_800_000);
+        let flash = Flash::default();
+
+        flash.set("ada", 2, now);
+        assert_eq!(flash.take("ada", now.plus(MAX_AGE)), None);
+
+        flash.set("ada", 3, now);
+        flash.set("eve", 4, now.plus(MAX_AGE));
+        assert_eq!(flash.0.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn flash_message_round_trips_through_its_word() {
+        for message in FlashMessage::VARIANTS {
+            assert_eq!(message.as_str().parse(), Ok(*message));
+            assert_eq!(serde_json::to_value(message).unwrap(), message.as_str());
         }
-        assert_eq!(FlashMessage::parse("<b>hello</b>"), None);
+        assert!("<b>hello</b>".parse::<FlashMessage>().is_err());
     }
 }

@@ -1,28 +1,34 @@
-//! Results of a change, shown on the page after the redirect.
+//! Results of a change that the page after the redirect shows once.
 
 use crate::web::admin::accounts::view::NewLink;
 use crate::web::admin::flash::Flash;
 use crate::web::admin::settings::service::TestMailResult;
-use crate::web::admin::settings::token_view::MadeToken;
+use crate::web::admin::settings::token_view::CreatedToken;
 
+/// One-time results by session.
 #[derive(Default)]
-pub struct Results {
+pub struct FlashResults {
+    /// One-time links for accounts.
     pub links: Flash<NewLink>,
-    pub tries: Flash<Try>,
-    pub tokens: Flash<MadeToken>,
-    /// How many tokens were revoked with what their maker was.
-    pub revoked: Flash<usize>,
+    /// Test emails that were sent from the settings.
+    pub test_mails: Flash<TestMailAttempt>,
+    /// API tokens that were created.
+    pub tokens: Flash<CreatedToken>,
+    /// How many API tokens were revoked with the role or the account of their creator.
+    pub revoked_tokens: Flash<usize>,
 }
 
-/// A mail that was sent to see whether mail leaves.
-pub struct Try {
+/// A test email and its result.
+pub struct TestMailAttempt {
+    /// The address as it was typed.
     pub to: String,
-    pub came: TestMailResult,
+    /// What the mail server replied.
+    pub result: TestMailResult,
 }
 
-/// Not shown: there are keys to the desk in it.
-impl std::fmt::Debug for Results {
+/// Prints no content: it contains links and tokens that grant access.
+impl std::fmt::Debug for FlashResults {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Results(…)")
+        f.write_str("FlashResults(…)")
     }
 }

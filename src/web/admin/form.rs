@@ -1,4 +1,4 @@
-//! A posted form of the desk.
+//! Fields of a form that was posted to the admin UI.
 
 use axum::extract::rejection::RawFormRejection;
 use axum::extract::{FromRequest, RawForm, Request};
@@ -7,37 +7,38 @@ use crate::web::auth::same_origin::is_cross_origin;
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
-/// The fields of a form that was not sent from another site.
+/// Fields of a form in their order. The extractor rejects forms from other sites.
 #[derive(Clone)]
 pub struct FormFields(Vec<(String, String)>);
 
-/// Not shown: there may be a password in it.
+/// Prints no content: a field may contain a password.
 impl std::fmt::Debug for FormFields {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Fields(…)")
+        f.write_str("FormFields(…)")
     }
 }
 
 impl FormFields {
-    /// The first field of that name; empty when there is none.
+    /// Returns the first field with this name, or an empty string.
     pub fn text(&self, name: &str) -> &str {
         self.get(name).unwrap_or_default()
     }
 
-    /// The first field of that name, if the form has it.
+    /// Returns the first field with this name.
     pub fn get(&self, name: &str) -> Option<&str> {
         let field = self.0.iter().find(|(known, _)| known == name);
         field.map(|(_, value)| value.as_str())
     }
 
-    /// All fields of that name.
+    /// Returns all fields with this name.
     pub fn texts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let fields = self.0.iter().filter(move |(known, _)| known == name);
         fields.map(|(_, value)| value.as_str())
     }
 
-    /// The fields of a link, which change nothing.
-    pub fn of_query(query: &str) -> Self {
+    /// Parses the query of a link. Only for pages that change nothing: the origin of the
+    /// request is not checked.
+    pub fn from_query(query: &str) -> Self {
         Self(parse(query.as_bytes()))
     }
 }

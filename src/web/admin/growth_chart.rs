@@ -1,4 +1,4 @@
-//! How the list grew, as a line.
+//! Line chart of the number of subscribers in the last weeks.
 
 use serde::Serialize;
 
@@ -6,36 +6,44 @@ use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::growth::{DAY, WEEKS, Week};
 use crate::web::pages::millis;
 
-/// The drawing's own units; the page stretches it.
+/// Width of the drawing in its own units; the page stretches it.
 const WIDTH: i64 = 660;
+/// Height of the drawing.
 const HEIGHT: i64 = 100;
-/// Spaces between the lines that the scale may have.
-const MOST_STEPS: i64 = 4;
+/// Maximum number of steps between the lower and the upper end of the scale.
+const MAX_STEPS: i64 = 4;
 
+/// One week of the chart.
 #[derive(Clone, Debug, Serialize)]
 pub struct GrowthWeek {
+    /// The last day of the week, at noon UTC.
     #[serde(serialize_with = "millis")]
     pub ends_at: Timestamp,
-    pub readers: i64,
-    pub came: i64,
-    pub went: i64,
+    /// Active subscribers at the end of the week.
+    pub subscribers: i64,
+    /// Subscribers who became active.
+    pub subscribed: i64,
+    /// Subscribers who are no longer active.
+    pub unsubscribed: i64,
 }
 
-/// The chart of the overview, and its figures.
+/// The chart and the figures it shows.
 #[derive(Clone, Debug, Serialize)]
-pub struct Growth {
+pub struct GrowthChart {
+    /// The weeks, oldest first.
     pub weeks: Vec<GrowthWeek>,
-    /// `points` of an SVG polyline in a box of 660 × 100.
+    /// `points` of an SVG polyline in a box of 660 × 100 units.
     pub line: String,
-    /// The same, closed along the bottom.
+    /// `points` of the polygon below the line.
     pub area: String,
-    /// What the box's upper and lower edge stand for.
+    /// Number of subscribers at the upper edge.
     pub top: i64,
+    /// Number of subscribers at the lower edge.
     pub bottom: i64,
 }
 
-impl Growth {
-    /// `None` while nobody ever read.
+impl GrowthChart {
+    /// Draws the chart. Returns `None` if there was never an active subscriber.
     pub fn new(weeks: &[Week; WEEKS]) -> Option<Self> {
         if weeks.iter().all(|week| week.readers == 0 && week.went == 0) {
             return None;
@@ -68,24 +76,24 @@ impl From<&Week> for GrowthWeek {
     fn from(week: &Week) -> Self {
         let day = DAY.as_millis() as i64;
         Self {
-            // Noon, so that the date is that day's in nearly every zone.
+            // Noon, so that the date is the same in nearly every time zone.
             ends_at: Timestamp::from_millis(week.last_day * day + day / 2),
-            readers: week.readers,
-            came: week.came,
-            went: week.went,
+            subscribers: week.readers,
+            subscribed: week.came,
+            unsubscribed: week.went,
         }
     }
 }
 
-/// Round numbers below and above.
-fn scale(least: i64, most: i64) -> (i64, i64) {
+/// Returns round numbers at or below `min` and above `max`.
+fn scale(min: i64, max: i64) -> (i64, i64) {
     let steps = (0..).flat_map(|power| [1, 2, 5].map(|digit| digit * 10_i64.saturating_pow(power)));
     let step = steps
         .into_iter()
-        .find(|step| (most - least) / step < MOST_STEPS)
+        .find(|step| (max - min) / step < MAX_STEPS)
         .unwrap_or(1);
-    let bottom = least / step * step;
-    let top = (most / step + 1) * step;
+    let bottom = min / step * step;
+    let top = (max / step + 1) * step;
     (bottom, top)
 }
 
@@ -103,23 +111,23 @@ mod tests {
     }
 
     #[test]
-    fn the_scale_is_round_and_has_room() {
-        for (least, most, scaled) in [
+    fn scale_has_round_ends_with_space_above() {
+        for (min, max, expected) in [
             (0, 0, (0, 1)),
             (0, 3, (0, 4)),
             (1100, 1284, (1100, 1300)),
             (0, 1_000_000, (0, 1_500_000)),
             (999_990, 1_000_000, (999_990, 1_000_005)),
         ] {
-            assert_eq!(scale(least, most), scaled, "{least} to {most}");
+            assert_eq!(scale(min, max), expected, "{min} to {max}");
         }
     }
 
     #[test]
-    fn the_line_goes_from_edge_to_edge() {
-        let growth = Growth::new(&weeks([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3])).unwrap();
-        assert!(growth.line.starts_with("0,100.0 60,100.0 ") && growth.line.ends_with(" 660,25.0"));
-        assert!(growth.area.ends_with(" 660,100"));
-        assert!(Growth::new(&weeks([0; WEEKS])).is_none());
+    fn line_spans_the_whole_width() {
+        let chart = GrowthChart::new(&weeks([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3])).unwrap();
+        assert!(chart.line.starts_with("0,100.0 60,100.0 ") && chart.line.ends_with(" 660,25.0"));
+        assert!(chart.area.ends_with(" 660,100"));
+        assert!(GrowthChart::new(&weeks([0; WEEKS])).is_none());
     }
 }

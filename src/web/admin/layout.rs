@@ -6,18 +6,20 @@ use crate::domain::clock::Timestamp;
 use crate::web::admin::flash::FlashMessage;
 use crate::web::pages::millis;
 
-/// Around every page of the desk but the door.
+/// Data of `admin_layout.html`, around every page except the login pages.
 #[derive(Clone, Debug, Serialize)]
 pub struct AdminLayout {
-    /// Posted as `csrf` by every form.
+    /// CSRF token of the session. Every form posts it as `csrf`.
     pub csrf: String,
-    /// Who is logged in, by address. Log out posts to `/admin/logout`.
+    /// Address of the account that is logged in.
     pub account: String,
-    /// Whether what is for admins is shown.
+    /// Whether links to pages for admins are shown.
     pub is_admin: bool,
+    /// Time at which the page was rendered.
     #[serde(serialize_with = "millis")]
     pub now: Timestamp,
-    pub notice: Option<FlashMessage>,
-    /// Tokens that were revoked with what it says.
-    pub revoked: usize,
+    /// Result of the form that led to this page.
+    pub message: Option<FlashMessage>,
+    /// API tokens that were revoked with a role or account; part of `message`.
+    pub revoked_tokens: usize,
 }

@@ -1,23 +1,23 @@
 //! Admin UI: routes, access control, and one module per page.
 
-pub mod access;
-pub mod accounts;
-mod current_user;
-pub mod draft;
-pub mod feeds;
-pub mod flash;
-pub mod flash_results;
-mod form;
-pub mod growth_chart;
-pub mod issues;
-pub mod layout;
-pub mod login;
-pub mod outbox;
-pub mod overview;
-mod response;
-mod routes;
+pub(crate) mod access;
+pub(crate) mod accounts;
+pub(crate) mod current_user;
+pub(crate) mod draft;
+pub(crate) mod feeds;
+pub(crate) mod flash;
+pub(crate) mod flash_results;
+pub(crate) mod form;
+pub(crate) mod growth_chart;
+pub(crate) mod issues;
+pub(crate) mod layout;
+pub(crate) mod login;
+pub(crate) mod outbox;
+pub(crate) mod overview;
+pub(crate) mod response;
+pub(crate) mod routes;
 pub mod settings;
-pub mod subscribers;
+pub(crate) mod subscribers;
 #[cfg(test)]
 mod tests;
 

@@ -8,18 +8,26 @@ use crate::web::error::HttpError;
 use crate::web::pages::View;
 use crate::web::state::SharedState;
 
+/// What a handler returns: a response, or an error that becomes an error page.
 pub type HandlerResult = Result<Response, HttpError>;
 
-pub fn page<V: View>(shared: &SharedState, view: &V) -> HandlerResult {
+/// Renders a page with status 200.
+///
+/// # Errors
+/// Returns [`HttpError::Page`] if the template cannot be rendered.
+pub fn render<V: View>(shared: &SharedState, view: &V) -> HandlerResult {
     Ok(shared.pages.html(view)?.into_response())
 }
 
-/// A form shown again with what was wrong in it.
-pub fn refused<V: View>(shared: &SharedState, view: &V) -> HandlerResult {
+/// Renders a page whose form contains errors, with status 422.
+///
+/// # Errors
+/// Returns [`HttpError::Page`] if the template cannot be rendered.
+pub fn render_invalid<V: View>(shared: &SharedState, view: &V) -> HandlerResult {
     Ok((StatusCode::UNPROCESSABLE_ENTITY, shared.pages.html(view)?).into_response())
 }
 
-/// On to another page of ours; `path` is like `/admin/feeds`, already percent-encoded.
+/// Redirects to `path`, like `/admin/feeds`, which must be percent-encoded.
 pub fn redirect(shared: &SharedState, path: &str) -> Response {
     match HeaderValue::try_from(format!("{}{path}", shared.site.base)) {
         Ok(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
@@ -27,7 +35,7 @@ pub fn redirect(shared: &SharedState, path: &str) -> Response {
     }
 }
 
-/// The same, and what was done.
-pub fn redirect_with_flash(shared: &SharedState, path: &str, notice: FlashMessage) -> Response {
-    redirect(shared, &format!("{path}?done={}", notice.as_str()))
+/// Redirects to `path`, which must have no query, and shows `message` there.
+pub fn redirect_with_flash(shared: &SharedState, path: &str, message: FlashMessage) -> Response {
+    redirect(shared, &format!("{path}?done={}", message.as_str()))
 }

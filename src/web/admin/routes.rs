@@ -1,8 +1,8 @@
-//! The desk: one file per page, and who may see it.
+//! The route table of the admin UI.
 //!
-//! The table of routes says whom each page is for, and [`guard`] holds it. A page asks for
-//! an [`editor::Editor`], a change for an [`editor::Posted`] form; the door ([`login`],
-//! [`setup`]) is the only part that does without.
+//! Handlers take a [`CurrentUser`](crate::web::admin::current_user::CurrentUser) for a page and a
+//! [`VerifiedForm`](crate::web::admin::current_user::VerifiedForm) for a change. Only the
+//! login pages take neither.
 
 use std::sync::Arc;
 
@@ -18,14 +18,14 @@ use crate::web::admin::{
 use crate::web::headers;
 use crate::web::state::SharedState;
 
-/// Every page of the desk, relative to `/admin`, and whom it is for.
-pub fn table() -> Vec<(&'static str, Access, MethodRouter<SharedState>)> {
+/// Returns every route, relative to `/admin`, with the access it requires.
+pub fn route_table() -> Vec<(&'static str, Access, MethodRouter<SharedState>)> {
     use Access::{Admin, Editor, Public};
     vec![
         (
             "/setup",
             Public,
-            get(login::setup::show).post(login::setup::set),
+            get(login::setup::show).post(login::setup::submit),
         ),
         (
             "/login",
@@ -37,11 +37,11 @@ pub fn table() -> Vec<(&'static str, Access, MethodRouter<SharedState>)> {
         (
             "/next",
             Editor,
-            get(draft::page::show).post(draft::edit::change),
+            get(draft::page::show).post(draft::edit::submit),
         ),
-        ("/next/html", Editor, get(draft::page::html)),
-        ("/next/test", Editor, post(draft::page::test)),
-        ("/next/collect", Editor, post(draft::page::collect)),
+        ("/next/html", Editor, get(draft::page::preview_html)),
+        ("/next/test", Editor, post(draft::page::send_test)),
+        ("/next/collect", Editor, post(draft::page::check_feeds)),
         (
             "/next/add",
             Editor,
@@ -62,18 +62,18 @@ pub fn table() -> Vec<(&'static str, Access, MethodRouter<SharedState>)> {
         (
             "/issues/{number}",
             Editor,
-            get(issues::show::show).post(issues::show::act),
+            get(issues::show::show).post(issues::show::submit_action),
         ),
         ("/issues/{number}/send", Editor, get(issues::show::review)),
         (
             "/issues/{number}/live",
             Editor,
-            get(issues::progress_stream::follow),
+            get(issues::progress_stream::stream),
         ),
         (
             "/issues/{number}/deliveries.csv",
             Editor,
-            get(issues::deliveries::file),
+            get(issues::deliveries::export),
         ),
         (
             "/subscribers",
@@ -83,7 +83,7 @@ pub fn table() -> Vec<(&'static str, Access, MethodRouter<SharedState>)> {
         (
             "/subscribers/export",
             Editor,
-            get(subscribers::export::send),
+            get(subscribers::export::download),
         ),
         (
             "/subscribers/import",
@@ -93,7 +93,7 @@ pub fn table() -> Vec<(&'static str, Access, MethodRouter<SharedState>)> {
         (
             "/subscribers/import/{id}",
             Editor,
-            get(subscribers::import::show).post(subscribers::import::act),
+            get(subscribers::import::show).post(subscribers::import::submit_action),
         ),
         (
             "/subscribers/resend",
@@ -103,7 +103,7 @@ pub fn table() -> Vec<(&'static str, Access, MethodRouter<SharedState>)> {
         (
             "/subscribers/many",
             Editor,
-            get(subscribers::bulk::ask).post(subscribers::bulk::act),
+            get(subscribers::bulk::confirm).post(subscribers::bulk::apply),
         ),
         (
             "/subscribers/many/{id}",
@@ -113,13 +113,13 @@ pub fn table() -> Vec<(&'static str, Access, MethodRouter<SharedState>)> {
         (
             "/subscribers/{id}",
             Editor,
-            get(subscribers::show::show).post(subscribers::show::act),
+            get(subscribers::show::show).post(subscribers::show::submit_action),
         ),
         ("/feeds", Editor, get(feeds::show).post(feeds::add)),
-        ("/feeds/{id}", Editor, post(feeds::act)),
+        ("/feeds/{id}", Editor, post(feeds::submit_action)),
         ("/outbox", Editor, get(outbox::show)),
-        ("/outbox/{name}", Editor, get(outbox::mail)),
-        ("/outbox/{name}/html", Editor, get(outbox::html)),
+        ("/outbox/{name}", Editor, get(outbox::show_message)),
+        ("/outbox/{name}/html", Editor, get(outbox::message_html)),
         ("/account", Editor, get(accounts::own::show)),
         (
             "/account/password",
@@ -140,35 +140,40 @@ pub fn table() -> Vec<(&'static str, Access, MethodRouter<SharedState>)> {
         (
             "/settings/tokens",
             Admin,
-            get(settings::tokens::show).post(settings::tokens::make),
+            get(settings::tokens::show).post(settings::tokens::create),
         ),
-        ("/settings/tokens/{id}", Admin, post(settings::tokens::act)),
+        (
+            "/settings/tokens/{id}",
+            Admin,
+            post(settings::tokens::revoke),
+        ),
         (
             "/settings/sending/try",
             Admin,
-            post(settings::save::try_sending),
+            post(settings::save::send_test),
         ),
         (
             "/accounts",
             Admin,
             get(accounts::list::show).post(accounts::list::invite),
         ),
-        ("/accounts/{id}", Admin, post(accounts::list::act)),
+        ("/accounts/{id}", Admin, post(accounts::list::submit_action)),
         ("/audit", Admin, get(accounts::audit::show)),
     ]
 }
 
-/// The desk, relative to `/admin`.
+/// Returns the router of the admin UI, relative to `/admin`.
 pub fn routes(shared: &SharedState) -> Router<SharedState> {
     let mut router = Router::new();
-    for (path, who, pages) in table() {
-        let guard = from_fn_with_state((Arc::clone(shared), who), access::require);
-        router = router.route(path, pages.layer(guard));
+    for (path, access, handlers) in route_table() {
+        let guard = from_fn_with_state((Arc::clone(shared), access), access::require);
+        router = router.route(path, handlers.layer(guard));
     }
     router.layer(from_fn(headers::desk))
 }
 
-/// The desk's part that takes large files, so that it stands beside the rest.
+/// Returns the route that accepts large files. Separate from [`routes`], because the body
+/// limit of the other routes must not apply to it.
 pub fn uploads(shared: &SharedState) -> Router<SharedState> {
     let guard = from_fn_with_state((Arc::clone(shared), Access::Editor), access::require);
     let upload = post(subscribers::import::receive).layer(DefaultBodyLimit::disable());

@@ -12,7 +12,7 @@ use crate::domain::audit::{Actor, AuditAction, AuditTarget};
 use crate::domain::ids::AuditId;
 use crate::store::ApiToken;
 use crate::web::api::problem::Problem;
-use crate::web::auth::login_throttle::TOKEN_WAIT;
+use crate::web::auth::login_throttle::TOKEN_RETRY_AFTER;
 use crate::web::client_ip::ClientIp;
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;
@@ -54,7 +54,7 @@ impl From<Refusal> for Problem {
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many wrong tokens came from your network. Wait a little, and send a right one.",
             )
-            .with_retry_after(TOKEN_WAIT.as_secs()),
+            .with_retry_after(TOKEN_RETRY_AFTER.as_secs()),
             Refusal::Scope(scope) => {
                 let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
                 let detail = format!("This token has not the scope '{scope}', which this needs. Use one that has it.");
@@ -95,7 +95,7 @@ async fn admit(
     let held = found.filter(|token| token.validity(now) == Validity::Holds);
     let Some(token) = held else {
         let Ok(ClientIp(ip)) = ClientIp::from_request_parts(parts, shared).await;
-        if shared.keeper.count_token(ip).is_err() {
+        if shared.login_throttle.check_token(ip).is_err() {
             tracing::warn!("too many wrong tokens");
             return Err(Refusal::TooMany.into());
         }

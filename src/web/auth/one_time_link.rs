@@ -1,4 +1,4 @@
-//! The link that lets someone set a password, once.
+//! One-time links with which an account sets its password.
 
 use std::time::Duration;
 
@@ -10,25 +10,26 @@ use crate::domain::ids::AdminId;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::random::Random;
 use crate::store::{Store, StoreError};
-use crate::web::auth::session;
+use crate::web::auth::session::hash_token;
 
-const WORKS_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a link can be used. It grants access, so it expires after a day.
+const LINK_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A one-time link to the desk: for an account, or (`None`) to make the first one. It is
-/// kept as a hash and cannot be shown again.
+/// Creates a one-time link for an account, or, with `None`, for the first admin account.
+///
+/// Only a hash of the token is stored, so the link cannot be shown again.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn one_time_link(
+/// Returns [`StoreError::Database`] if the link cannot be stored.
+pub async fn create_one_time_link(
     store: &Store,
     public_url: &PublicUrl,
     admin: Option<&AdminId>,
     (random, now): (&Random, Timestamp),
 ) -> Result<String, StoreError> {
     let token = URL_SAFE_NO_PAD.encode(random.bytes::<32>());
-    let hash = session::hash(&token);
     store
-        .add_admin_link(&hash, admin, now.plus(WORKS_FOR))
+        .add_admin_link(&hash_token(&token), admin, now.plus(LINK_LIFETIME))
         .await?;
     Ok(public_url.join(&format!("admin/setup?token={token}")))
 }

@@ -1,22 +1,27 @@
 use crate::domain::audit::AuditAction;
 use crate::web::admin::access::Forbidden;
 use crate::web::admin::accounts::view::{
-    Account, AccountLine, Accounts, Audit, AuditLine, InviteForm, NewLink, PasswordFault,
-    SessionLine,
+    AccountRow, AccountsPage, AuditEntry, AuditPage, InviteForm, NewLink, OwnAccountPage,
+    PasswordError, SessionRow,
 };
-use crate::web::admin::login::view::SetupFault;
-use crate::web::samples::desk::desk;
+use crate::web::admin::login::view::SetupError;
+use crate::web::samples::desk::layout;
 use crate::web::samples::{Album, FRIDAY, Fill};
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
     accounts(album, fill);
     account(album, fill);
     audit(album, fill);
-    album.add("not-yours", Forbidden { desk: desk(fill) });
+    album.add(
+        "forbidden",
+        Forbidden {
+            layout: layout(fill),
+        },
+    );
 }
 
 fn accounts(album: &mut Album<'_>, fill: Fill) {
-    let line = |role, is_invited, is_me, is_last_admin| AccountLine {
+    let line = |role, is_invited, is_me, is_last_admin| AccountRow {
         id: "0190".to_owned(),
         address: fill.needed("editor@example.com"),
         role,
@@ -25,8 +30,8 @@ fn accounts(album: &mut Album<'_>, fill: Fill) {
         is_last_admin,
         since: FRIDAY,
     };
-    let page = Accounts {
-        desk: desk(fill),
+    let page = AccountsPage {
+        layout: layout(fill),
         accounts: fill.list(vec![
             line("admin", false, true, true),
             line("editor", false, false, false),
@@ -42,42 +47,42 @@ fn accounts(album: &mut Album<'_>, fill: Fill) {
     let invite = InviteForm {
         address: fill.text("nobody"),
         role: "admin",
-        fault: fill.maybe("not an address like name@example.com"),
+        error: fill.maybe("not an address like name@example.com"),
     };
     album.add("accounts", page.clone());
     album.add(
         "accounts-link",
-        Accounts {
+        AccountsPage {
             link: Some(link),
             ..page.clone()
         },
     );
-    album.add("accounts-fault", Accounts { invite, ..page });
+    album.add("accounts-fault", AccountsPage { invite, ..page });
 }
 
 fn account(album: &mut Album<'_>, fill: Fill) {
-    let session = |is_this| SessionLine {
+    let session = |is_this| SessionRow {
         is_this,
-        begun_at: FRIDAY,
+        started_at: FRIDAY,
     };
     for fault in [
         None,
-        Some(PasswordFault::Current),
-        Some(PasswordFault::TooMany),
-        Some(PasswordFault::New(SetupFault::Short)),
-        Some(PasswordFault::New(SetupFault::Long)),
-        Some(PasswordFault::New(SetupFault::Different)),
+        Some(PasswordError::WrongCurrent),
+        Some(PasswordError::TooMany),
+        Some(PasswordError::New(SetupError::TooShort)),
+        Some(PasswordError::New(SetupError::TooLong)),
+        Some(PasswordError::New(SetupError::Mismatch)),
     ] {
-        let page = Account {
-            desk: desk(fill),
+        let page = OwnAccountPage {
+            layout: layout(fill),
             role: if fill == Fill::Empty {
                 "editor"
             } else {
                 "admin"
             },
             sessions: fill.list(vec![session(true), session(false)]),
-            minimum: 10,
-            fault,
+            min_chars: 10,
+            error: fault,
         };
         album.add(&format!("account-{fault:?}"), page);
     }
@@ -85,38 +90,38 @@ fn account(album: &mut Album<'_>, fill: Fill) {
 
 fn audit(album: &mut Album<'_>, fill: Fill) {
     for action in AuditAction::ALL {
-        let line = AuditLine {
+        let line = AuditEntry {
             at: FRIDAY,
             kind: fill.some("admin").unwrap_or("cli"),
             actor: fill.maybe("editor@example.com"),
             action: action.as_str(),
-            object: fill.maybe("43"),
+            target: fill.maybe("43"),
         };
-        let page = Audit {
-            desk: desk(fill),
-            lines: vec![line],
+        let page = AuditPage {
+            layout: layout(fill),
+            entries: vec![line],
             newer: fill == Fill::Full,
             older: fill.maybe("0190"),
         };
         album.add(&format!("audit-{action}"), page);
     }
-    let by_token = AuditLine {
+    let by_token = AuditEntry {
         at: FRIDAY,
         kind: "token",
         actor: Some(fill.needed("shop")),
         action: AuditAction::SubscriberAdded.as_str(),
-        object: fill.maybe("0190"),
+        target: fill.maybe("0190"),
     };
-    let page = Audit {
-        desk: desk(fill),
-        lines: vec![by_token],
+    let page = AuditPage {
+        layout: layout(fill),
+        entries: vec![by_token],
         newer: false,
         older: None,
     };
     album.add("by-a-token", page);
-    let page = Audit {
-        desk: desk(fill),
-        lines: Vec::new(),
+    let page = AuditPage {
+        layout: layout(fill),
+        entries: Vec::new(),
         newer: false,
         older: None,
     };

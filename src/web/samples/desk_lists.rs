@@ -1,11 +1,12 @@
 use crate::domain::delivery::DeliveryState;
 use crate::domain::issue::IssueStatus;
-use crate::web::admin::feeds::{AddFeed, FeedLine, Feeds};
+use crate::web::admin::feeds::{AddFeed, FeedTableRow, FeedsPage};
 use crate::web::admin::issues::view::{
-    DeliveryLine, FailureGroup, Issue, Issues, LookUp, Looked, NextLine, PostClicks, SkippedWeek,
+    DeliveryTableRow, FailureGroup, IssuePage, IssuesPage, LookupResult, NextIssueRow, PostClicks,
+    RecipientLookup, SkippedWeek,
 };
-use crate::web::admin::outbox::{Outbox, OutboxLine, OutboxMail, Shown};
-use crate::web::samples::desk::{desk, lines, live};
+use crate::web::admin::outbox::{MessagePart, OutboxListPage, OutboxMessagePage, OutboxRow};
+use crate::web::samples::desk::{issue_rows, layout, progress};
 use crate::web::samples::{Album, FRIDAY, Fill};
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
@@ -16,14 +17,14 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
 
 fn issues(album: &mut Album<'_>, fill: Fill) {
     album.add(
-        "desk-issues",
-        Issues {
-            desk: desk(fill),
-            next: fill.some(NextLine {
+        "admin-issues",
+        IssuesPage {
+            layout: layout(fill),
+            next: fill.some(NextIssueRow {
                 number: 43,
                 goes_at: Some(FRIDAY),
             }),
-            issues: lines(fill),
+            issues: issue_rows(fill),
             skipped: fill.list(vec![SkippedWeek {
                 year: 2026,
                 week: 46,
@@ -40,29 +41,29 @@ fn issues(album: &mut Album<'_>, fill: Fill) {
         IssueStatus::Cancelled,
     ] {
         let delivery = |(index, state): (usize, &DeliveryState)| {
-            DeliveryLine {
+            DeliveryTableRow {
             address: if index == 4 { None } else { fill.maybe("a.long.reader.name@mail.example.com") },
             state: state.as_str(),
             attempts: 2,
             at: FRIDAY,
-            next_at: (*state == DeliveryState::Deferred).then_some(FRIDAY),
+            next_attempt_at: (*state == DeliveryState::Deferred).then_some(FRIDAY),
             reply: fill.maybe("550 5.1.1 <reader@example.com>: Recipient address rejected: User unknown in virtual mailbox table"),
         }
         };
-        let page = Issue {
-            desk: desk(fill),
+        let page = IssuePage {
+            layout: layout(fill),
             number: 42,
             subject: fill.needed("A loader in fonts, spam in Q3, router keys"),
-            live: live(fill, state),
-            begun_at: FRIDAY,
+            progress: progress(fill, state),
+            started_at: FRIDAY,
             finished_at: (state == IssueStatus::Sent).then_some(FRIDAY),
             failures: fill.list(vec![FailureGroup {
                 count: 9,
                 reason: "mailbox_full",
-                words: fill.list(vec![fill.text("552 5.2.2 over quota")]),
+                replies: fill.list(vec![fill.text("552 5.2.2 over quota")]),
             }]),
-            left: if fill == Fill::Empty { 0 } else { 4 },
-            look_up: None,
+            unsubscribes: if fill == Fill::Empty { 0 } else { 4 },
+            lookup: None,
             filter: (state == IssueStatus::Sent).then_some("deferred"),
             deliveries: fill.list(
                 DeliveryState::ALL
@@ -80,27 +81,27 @@ fn issues(album: &mut Album<'_>, fill: Fill) {
                 }]
             }),
         };
-        album.add(&format!("desk-issue-{}", state.as_str()), page.clone());
+        album.add(&format!("admin-issue-{}", state.as_str()), page.clone());
         let came = match state {
-            IssueStatus::Sending => Looked::Found,
-            IssueStatus::Paused => Looked::NoRecipient,
-            IssueStatus::Sent => Looked::Fault,
-            _ => Looked::Unknown,
+            IssueStatus::Sending => LookupResult::Found,
+            IssueStatus::Paused => LookupResult::NotRecipient,
+            IssueStatus::Sent => LookupResult::Invalid,
+            _ => LookupResult::Unknown,
         };
-        let looked_up = Issue {
-            look_up: Some(LookUp {
+        let looked_up = IssuePage {
+            lookup: Some(RecipientLookup {
                 address: fill.text("ada@example.com"),
-                came,
+                result: came,
             }),
             deliveries: Vec::new(),
             ..page
         };
-        album.add(&format!("desk-issue-{came:?}"), looked_up);
+        album.add(&format!("admin-issue-{came:?}"), looked_up);
     }
 }
 
 fn feeds(album: &mut Album<'_>, fill: Fill) {
-    let feed = |error: Option<String>, checked: bool, from_settings| FeedLine {
+    let feed = |error: Option<String>, checked: bool, from_settings| FeedTableRow {
         id: "0190aaaa".to_owned(),
         url: "https://example.com/feed.xml?a=1&b=2".to_owned(),
         title: fill.maybe("Example Lab"),
@@ -117,20 +118,20 @@ fn feeds(album: &mut Album<'_>, fill: Fill) {
     ]);
     album.add(
         "feeds",
-        Feeds {
-            desk: desk(fill),
+        FeedsPage {
+            layout: layout(fill),
             feeds: feeds.clone(),
             add: AddFeed::default(),
         },
     );
     let add = AddFeed {
         url: fill.text("http://10.0.0.1/feed"),
-        fault: fill.maybe("10.0.0.1 is a private address"),
+        error: fill.maybe("10.0.0.1 is a private address"),
     };
     album.add(
         "feeds-fault",
-        Feeds {
-            desk: desk(fill),
+        FeedsPage {
+            layout: layout(fill),
             feeds,
             add,
         },
@@ -138,7 +139,7 @@ fn feeds(album: &mut Album<'_>, fill: Fill) {
 }
 
 fn outbox(album: &mut Album<'_>, fill: Fill) {
-    let mail = OutboxLine {
+    let mail = OutboxRow {
         id: "1795168800000-0190".to_owned(),
         subject: fill.needed("Confirm your address"),
         to: fill.needed("ada@example.com"),
@@ -146,22 +147,22 @@ fn outbox(album: &mut Album<'_>, fill: Fill) {
     };
     album.add(
         "outbox",
-        Outbox {
-            desk: desk(fill),
-            smtp_set: false,
-            mails: fill.list(vec![mail.clone(), mail]),
+        OutboxListPage {
+            layout: layout(fill),
+            is_smtp_configured: false,
+            messages: fill.list(vec![mail.clone(), mail]),
             newer: true,
             older: fill.maybe("17"),
         },
     );
     let body = fill.text("From: Example Lab <news@example.com>\nTo: ada@example.com\n\nHello\n");
     for (name, shown) in [
-        ("html", Shown::Html),
-        ("text", Shown::Text { body: body.clone() }),
-        ("source", Shown::Source { body }),
+        ("html", MessagePart::Html),
+        ("text", MessagePart::Text { body: body.clone() }),
+        ("source", MessagePart::Source { body }),
     ] {
-        let page = OutboxMail {
-            desk: desk(fill),
+        let page = OutboxMessagePage {
+            layout: layout(fill),
             id: "1795168800000-0190".to_owned(),
             subject: fill.needed("Confirm your address"),
             from: fill.needed("Example Lab <news@example.com>"),

@@ -5,9 +5,10 @@ use crate::web::admin::settings::service::{
     Setting, SettingSection, TestMailProblem, TestMailResult,
 };
 use crate::web::admin::settings::view::{
-    LookForm, NextDate, ScheduleForm, SendingForm, ServerForm, SettingFault, SettingField, Settings,
+    AppearanceForm, FieldError, NextDate, ScheduleForm, SendingForm, SettingField, SettingsPage,
+    SmtpForm,
 };
-use crate::web::samples::desk::desk;
+use crate::web::samples::desk::layout;
 use crate::web::samples::{Album, FRIDAY, Fill};
 
 const TABS: [(&str, &[&str]); 7] = [
@@ -61,8 +62,8 @@ const TABS: [(&str, &[&str]); 7] = [
     ("all", &[]),
 ];
 
-/// A tab without fault.
-pub fn page(desk: AdminLayout, tab: &'static str, fill: Fill) -> Settings {
+/// Returns the data of a tab without errors.
+pub fn page(layout: AdminLayout, tab: &'static str, fill: Fill) -> SettingsPage {
     let (_, keys) = TABS.iter().find(|(name, _)| *name == tab).unwrap();
     let field = |key: &&str| {
         let field = SettingField {
@@ -72,20 +73,20 @@ pub fn page(desk: AdminLayout, tab: &'static str, fill: Fill) -> Settings {
         };
         ((*key).to_owned(), field)
     };
-    Settings {
-        desk,
+    SettingsPage {
+        layout,
         tab,
         fields: keys.iter().map(field).collect(),
-        faults: Vec::new(),
-        template_faults: fill.list(vec![
+        errors: Vec::new(),
+        template_errors: fill.list(vec![
             fill.text("templates/digest/body.html:12: no such filter"),
         ]),
         schedule: (tab == "schedule").then(|| schedule(fill)),
         sending: (tab == "sending").then(|| sending(fill, None)),
-        look: (tab == "look").then(|| LookForm {
+        appearance: (tab == "look").then(|| AppearanceForm {
             light: "#0b5c4a".to_owned(),
             dark: "#6fd3b5".to_owned(),
-            offered: fill.some("#407a69".to_owned()),
+            suggested: fill.some("#407a69".to_owned()),
         }),
         sections: sections(tab, fill),
     }
@@ -95,15 +96,15 @@ fn schedule(fill: Fill) -> ScheduleForm {
     ScheduleForm {
         day: fill.some("FRI").unwrap_or("other").to_owned(),
         time: fill.text("10:00"),
-        next: fill.list(vec![NextDate { at: FRIDAY }]),
+        next_dates: fill.list(vec![NextDate { at: FRIDAY }]),
         zones: vec!["UTC", "Europe/Berlin"],
     }
 }
 
-fn sending(fill: Fill, tried: Option<TestMailResult>) -> SendingForm {
+fn sending(fill: Fill, test_result: Option<TestMailResult>) -> SendingForm {
     SendingForm {
-        server: ServerForm {
-            way: fill.some("server").unwrap_or("").to_owned(),
+        server: SmtpForm {
+            mode: fill.some("server").unwrap_or("").to_owned(),
             host: fill.text("smtp.example.com"),
             port: fill.text("587"),
             tls: "required".to_owned(),
@@ -112,12 +113,12 @@ fn sending(fill: Fill, tried: Option<TestMailResult>) -> SendingForm {
         has_password: fill == Fill::Full,
         test: TestForm {
             address: fill.needed("editor@example.com"),
-            fault: tried
+            error: test_result
                 .is_none()
                 .then(|| fill.maybe("not an address like name@example.com"))
                 .flatten(),
         },
-        tried,
+        test_result,
         records: fill.list(vec![DnsRecord {
             name: fill.text("broadsheet._domainkey.example.com"),
             value: fill.text("v=DKIM1; k=rsa; p=MIIB"),
@@ -130,8 +131,8 @@ fn sections(tab: &str, fill: Fill) -> Vec<SettingSection> {
         key: key.to_owned(),
         value: fill.maybe(value),
         origin: origin.to_owned(),
-        place: place.map(|place| fill.text(place)),
-        is_for_the_desk: false,
+        set_in: place.map(|place| fill.text(place)),
+        is_editable: false,
     };
     let section = |name: &str| SettingSection {
         name: name.to_owned(),
@@ -155,48 +156,56 @@ fn sections(tab: &str, fill: Fill) -> Vec<SettingSection> {
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
     for (tab, _) in TABS {
-        album.add(&format!("settings-{tab}"), page(desk(fill), tab, fill));
-        let mut locked = page(desk(fill), tab, fill);
-        let mut refused = page(desk(fill), tab, fill);
+        album.add(&format!("settings-{tab}"), page(layout(fill), tab, fill));
+        let mut locked = page(layout(fill), tab, fill);
+        let mut refused = page(layout(fill), tab, fill);
         for (field, faulty) in locked.fields.values_mut().zip(refused.fields.values_mut()) {
             field.locked = Some(fill.text("broadsheet.toml"));
             let says = fill.needed("expected a number from 1 to 100, got '0'");
-            faulty.fault = Some(says.clone());
+            faulty.error = Some(says.clone());
             let id = Some(faulty.id.clone());
-            refused.faults.push(SettingFault { id, says });
+            refused.errors.push(FieldError { id, message: says });
         }
         album.add(&format!("settings-{tab}-locked"), locked);
         album.add(&format!("settings-{tab}-refused"), refused);
     }
-    for (name, tried) in tries(fill) {
-        let mut page = page(desk(fill), "sending", fill);
-        page.sending = Some(sending(fill, Some(tried)));
-        album.add(&format!("settings-tried-{name}"), page);
+    for (name, test_result) in test_results(fill) {
+        let mut page = page(layout(fill), "sending", fill);
+        page.sending = Some(sending(fill, Some(test_result)));
+        album.add(&format!("settings-test_result-{name}"), page);
     }
 }
 
-fn tries(fill: Fill) -> Vec<(String, TestMailResult)> {
+fn test_results(fill: Fill) -> Vec<(String, TestMailResult)> {
     use TestMailProblem::*;
     let server = || fill.text("smtp.example.com");
-    let troubles = [Unreachable, NoSuchHost, LogIn, Tls, Refused, Later, OurSide];
-    let failed = troubles.map(|means| {
-        let says = fill.needed("535 5.7.8 Error: authentication failed");
+    let problems = [
+        Unreachable,
+        NoSuchHost,
+        Login,
+        Tls,
+        Rejected,
+        TemporarilyRejected,
+        LocalFile,
+    ];
+    let failed = problems.map(|problem| {
+        let reply = fill.needed("535 5.7.8 Error: authentication failed");
         let server = server();
         (
-            format!("{means:?}"),
+            format!("{problem:?}"),
             TestMailResult::Failed {
                 server,
-                says,
-                means,
+                reply,
+                problem,
             },
         )
     });
     let others = [
-        ("taken", TestMailResult::Taken { server: server() }),
-        ("kept", TestMailResult::Kept),
+        ("taken", TestMailResult::Accepted { server: server() }),
+        ("kept", TestMailResult::Stored),
         ("no-sender", TestMailResult::NoSender),
-        ("stopped", TestMailResult::Stopped),
+        ("stopped", TestMailResult::ShuttingDown),
     ];
-    let others = others.map(|(name, tried)| (name.to_owned(), tried));
+    let others = others.map(|(name, test_result)| (name.to_owned(), test_result));
     failed.into_iter().chain(others).collect()
 }

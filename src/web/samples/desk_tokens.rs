@@ -1,28 +1,28 @@
-use crate::web::admin::settings::token_view::{MadeToken, TokenForm, TokenLine, Tokens};
-use crate::web::samples::desk::desk;
+use crate::web::admin::settings::token_view::{CreatedToken, TokenForm, TokenRow, TokensPage};
+use crate::web::samples::desk::layout;
 use crate::web::samples::{Album, FRIDAY, Fill, days_after};
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
-    let page = Tokens {
-        desk: desk(fill),
+    let page = TokensPage {
+        layout: layout(fill),
         tokens: fill.list(vec![
-            line(fill, &["read"], "holds"),
-            line(fill, &["read", "subscribers", "issues"], "expired"),
-            line(fill, &["issues"], "revoked"),
+            token_row(fill, &["read"], "holds"),
+            token_row(fill, &["read", "subscribers", "issues"], "expired"),
+            token_row(fill, &["issues"], "revoked"),
         ]),
-        left_out: fill.some(2).unwrap_or(0),
-        made: None,
+        hidden_revoked: fill.some(2).unwrap_or(0),
+        created: None,
         form: TokenForm::default(),
     };
-    let made = MadeToken {
+    let made = CreatedToken {
         name: fill.needed("shop"),
         secret: fill.needed("bs_cCfbXmBVZlzyRLU3T9gPPyXn1MHqkvmkBmz8jxqvBH0"),
     };
     album.add("tokens", page.clone());
     album.add(
         "tokens-made",
-        Tokens {
-            made: Some(made),
+        TokensPage {
+            created: Some(made),
             ..page.clone()
         },
     );
@@ -30,13 +30,13 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
         let form = TokenForm {
             name: fill.text("shop"),
             read: false,
-            fault: Some(fill.needed("there is a token of that name already")),
-            fault_at,
+            error: Some(fill.needed("a token with this name already exists")),
+            error_field: fault_at,
             ..TokenForm::default()
         };
         album.add(
             &format!("tokens-fault-{fault_at}"),
-            Tokens {
+            TokensPage {
                 form,
                 ..page.clone()
             },
@@ -44,14 +44,14 @@ pub fn fill(album: &mut Album<'_>, fill: Fill) {
     }
 }
 
-fn line(fill: Fill, scopes: &[&'static str], state: &'static str) -> TokenLine {
-    TokenLine {
+fn token_row(fill: Fill, scopes: &[&'static str], state: &'static str) -> TokenRow {
+    TokenRow {
         id: "0190".to_owned(),
         name: fill.needed("shop"),
         scopes: scopes.to_vec(),
         state,
-        made_at: FRIDAY,
-        made_by: (state == "holds").then(|| fill.needed("editor@example.com")),
+        created_at: FRIDAY,
+        created_by: (state == "holds").then(|| fill.needed("editor@example.com")),
         last_used_at: (state != "revoked").then_some(FRIDAY),
         expires_at: (state != "revoked").then(|| days_after(FRIDAY, 90)),
     }

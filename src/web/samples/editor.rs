@@ -1,8 +1,10 @@
+use crate::web::admin::draft::post::{AddPostPage, EditPostPage, PostErrors, PostFields};
+use crate::web::admin::draft::preview::PreviewOptions;
+use crate::web::admin::draft::send::{ReviewPage, WeekIssue};
 use crate::web::admin::draft::view::{
-    AddPost, ChosenPost, Conflict, EditPost, LeftOut, Next, PostFaults, PostFields, PreviewOptions,
-    Send, TestForm, WeekUsed, Words,
+    ChosenPost, Conflict, DraftPage, DraftText, ExcludedPost, TestForm,
 };
-use crate::web::samples::desk::desk;
+use crate::web::samples::desk::layout;
 use crate::web::samples::{Album, FRIDAY, Fill, days_after};
 use crate::web::upcoming::UpcomingSlot;
 
@@ -33,51 +35,51 @@ fn blockers(fill: Fill) -> Vec<String> {
 }
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
-    next(album, fill);
+    draft(album, fill);
     post(album, fill);
-    send(album, fill);
+    review(album, fill);
 }
 
-fn next(album: &mut Album<'_>, fill: Fill) {
+fn draft(album: &mut Album<'_>, fill: Fill) {
     let page = page(fill);
-    let faulty = Words {
-        subject_fault: fill.maybe("201 characters are too many; at most 200 fit"),
-        preheader_fault: fill.maybe("201 characters are too many; at most 200 fit"),
-        note_fault: fill.maybe("with this note the mail has 80 KB; 60 are the most"),
-        ..page.words.clone()
+    let faulty = DraftText {
+        subject_error: fill.maybe("201 characters are too many; at most 200 fit"),
+        preheader_error: fill.maybe("201 characters are too many; at most 200 fit"),
+        note_error: fill.maybe("with this note the mail has 80 KB; 60 are the most"),
+        ..page.text_fields.clone()
     };
     let test = TestForm {
         address: fill.needed("nobody"),
-        fault: fill.maybe("Enter an e-mail address like name@example.com"),
+        error: fill.maybe("Enter an e-mail address like name@example.com"),
     };
     let states = [
         ("", page.clone()),
         (
             "-faulty",
-            Next {
-                words: faulty,
-                look: PreviewOptions::of("text", "phone", "dark"),
+            DraftPage {
+                text_fields: faulty,
+                preview: PreviewOptions::parse("text", "phone", "dark"),
                 upcoming: fill.some(upcoming(true)),
                 ..page.clone()
             },
         ),
         (
             "-test",
-            Next {
+            DraftPage {
                 test,
                 ..page.clone()
             },
         ),
         (
             "-test-blocked",
-            Next {
+            DraftPage {
                 test_blockers: blockers(fill),
                 ..page.clone()
             },
         ),
         (
             "-too-few",
-            Next {
+            DraftPage {
                 is_enough: false,
                 min_posts: 5,
                 ..page.clone()
@@ -88,13 +90,13 @@ fn next(album: &mut Album<'_>, fill: Fill) {
         album.add(&format!("next{name}"), page);
     }
     let theirs = Conflict {
-        gone: None,
+        sent_number: None,
         subject: Some(fill.text("Their subject")),
         preheader: Some(fill.text("Their preheader")),
         note: Some(fill.text("Their *note*")),
     };
     let gone = Conflict {
-        gone: Some(42),
+        sent_number: Some(42),
         ..Conflict::default()
     };
     for (name, conflict) in [
@@ -102,7 +104,7 @@ fn next(album: &mut Album<'_>, fill: Fill) {
         ("order", Conflict::default()),
         ("gone", gone),
     ] {
-        let page = Next {
+        let page = DraftPage {
             conflict: Some(conflict),
             ..page.clone()
         };
@@ -110,56 +112,56 @@ fn next(album: &mut Album<'_>, fill: Fill) {
     }
 }
 
-fn page(fill: Fill) -> Next {
+fn page(fill: Fill) -> DraftPage {
     let chosen = |(at, title): (usize, &&str)| ChosenPost {
         id: format!("{ID}{at}"),
         title: fill.needed(title),
         url: "https://example.com/p".to_owned(),
         excerpt: fill.text("The installer looked like any other."),
         published_at: days_after(FRIDAY, -5),
-        why: fill.text("hot: 31 comments, 2 days old"),
+        reason: fill.text("hot: 31 comments, 2 days old"),
         is_pinned: at == 0,
         is_edited: at == 1,
-        can_rise: at > 1,
-        can_sink: at == 1,
+        can_move_up: at > 1,
+        can_move_down: at == 1,
     };
-    let out = |at: usize, title: &str, why: &str| LeftOut {
+    let out = |at: usize, title: &str, why: &str| ExcludedPost {
         id: format!("{ID}{at}"),
         title: fill.needed(title),
-        why: fill.text(why),
+        reason: fill.text(why),
         is_hidden: at == 8,
     };
-    Next {
-        desk: desk(fill),
+    DraftPage {
+        layout: layout(fill),
         number: 43,
         version: 7,
         subject: fill.needed("A loader in fonts, spam in Q3, router keys"),
         subject_length: 41,
         preheader: fill.text("A loader in fonts · Spam in Q3"),
-        words: Words {
+        text_fields: DraftText {
             subject: fill.text("A loader in fonts, spam in Q3, router keys"),
             preheader: fill.text("And what the firmware told us"),
             note: fill.text("We are at *ExampleConf* next week."),
-            ..Words::default()
+            ..DraftText::default()
         },
         conflict: None,
         upcoming: fill.some(upcoming(false)),
         goes_at: fill.some(FRIDAY),
-        readers: 1284,
+        subscribers: 1284,
         posts: fill.list(TITLES.iter().enumerate().map(chosen).collect()),
-        left_out: fill.list(vec![
+        excluded: fill.list(vec![
             out(8, "A note on an old tool", "hidden by you"),
             out(9, "Sixteen more routers", "no room; offered again"),
         ]),
-        has_places: fill != Fill::Empty,
+        has_custom_order: fill != Fill::Empty,
         is_enough: fill != Fill::Empty,
         min_posts: 1,
-        look: PreviewOptions::default(),
-        text: fill.text("EXAMPLE LAB, weekly\n\n1. A loader\nhttps://example.com/p\n"),
+        preview: PreviewOptions::default(),
+        plain_text: fill.text("EXAMPLE LAB, weekly\n\n1. A loader\nhttps://example.com/p\n"),
         kilobytes: 14,
         test: TestForm {
             address: fill.needed("editor@example.com"),
-            fault: None,
+            error: None,
         },
         test_blockers: Vec::new(),
     }
@@ -172,13 +174,13 @@ fn post(album: &mut Album<'_>, fill: Fill) {
         ("-conflict", true, false),
     ] {
         let fault = |says: &str| fill.maybe(says).filter(|_| is_faulty);
-        let faults = PostFaults {
+        let faults = PostErrors {
             title: fault("enter a title"),
             url: fault("enter an address like https://example.com/post"),
             excerpt: fault("1501 characters are too many; at most 1500 fit"),
         };
-        let page = EditPost {
-            desk: desk(fill),
+        let page = EditPostPage {
+            layout: layout(fill),
             number: 43,
             id: format!("{ID}1"),
             version: 7,
@@ -189,16 +191,16 @@ fn post(album: &mut Album<'_>, fill: Fill) {
             feed_excerpt: fill.maybe("It looked like any other."),
             is_edited: fill != Fill::Empty,
             is_conflict,
-            faults: faults.clone(),
+            errors: faults.clone(),
         };
-        let new = AddPost {
-            desk: desk(fill),
+        let new = AddPostPage {
+            layout: layout(fill),
             number: 43,
             post: PostFields {
                 title: fill.text("A guest's post"),
                 url: fill.text("https://example.net/guest"),
                 excerpt: fill.text("Worth reading."),
-                faults,
+                errors: faults,
             },
         };
         album.add(&format!("post{name}"), page);
@@ -206,28 +208,28 @@ fn post(album: &mut Album<'_>, fill: Fill) {
     }
 }
 
-fn send(album: &mut Album<'_>, fill: Fill) {
+fn review(album: &mut Album<'_>, fill: Fill) {
     for blocked in [false, true] {
-        let send = Send {
-            desk: desk(fill),
+        let send = ReviewPage {
+            layout: layout(fill),
             number: 43,
             subject: fill.needed("A loader in fonts, spam in Q3, router keys"),
             preheader: fill.text("A loader in fonts · Spam in Q3"),
             from: fill.needed("Example Lab <news@example.com>"),
-            readers: 1284,
+            subscribers: 1284,
             has_note: fill != Fill::Empty,
             titles: fill.list(TITLES.iter().map(|title| fill.text(title)).collect()),
             blockers: if blocked { blockers(fill) } else { Vec::new() },
             to_outbox: fill != Fill::Empty,
             upcoming: fill.some(upcoming(fill == Fill::Hostile)),
-            used: None,
+            week_issue: None,
             reviewed: fill.needed("h4sh"),
         };
         if !blocked {
             for state in ["sent", "cancelled", "sending"] {
-                let used = Some(WeekUsed { number: 42, state });
-                let send = Send {
-                    used,
+                let used = Some(WeekIssue { number: 42, state });
+                let send = ReviewPage {
+                    week_issue: used,
                     ..send.clone()
                 };
                 album.add(&format!("send-used-{state}"), send);

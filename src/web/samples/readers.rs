@@ -1,28 +1,29 @@
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::subscriber::SubscriberState;
 use crate::web::admin::subscribers::view::{
-    AddSubscriber, AskedList, Consent, ImportForm, ImportPage, LastIssue, MailLine, Many,
-    ManyUnderWay, RefusedLine, SubscriberCounts, SubscriberLine, SubscriberPage, Subscribers,
+    AddSubscriber, BulkPage, BulkProgressPage, Consent, EmailRow, ImportFormPage, ImportPage,
+    LastDeliveryView, ListLink, RejectedRowView, SubscriberCounts, SubscriberPage,
+    SubscriberTableRow, SubscribersPage,
 };
-use crate::web::samples::desk::desk;
+use crate::web::samples::desk::layout;
 use crate::web::samples::{Album, FRIDAY, Fill, days_after};
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {
     list(album, fill);
-    one(album, fill);
-    many(album, fill);
+    subscriber(album, fill);
+    bulk(album, fill);
     import(album, fill);
 }
 
 fn list(album: &mut Album<'_>, fill: Fill) {
-    let row = |(state, last): (&SubscriberState, &DeliveryState)| SubscriberLine {
+    let row = |(state, last): (&SubscriberState, &DeliveryState)| SubscriberTableRow {
         id: "0190aaaa".to_owned(),
         address: fill.needed("ada.lovelace@example.com"),
         name: fill.maybe("Ada Lovelace"),
         state: state.as_str(),
         since: days_after(FRIDAY, -17),
         paused_until: (*state == SubscriberState::Confirmed).then_some(FRIDAY),
-        last: fill.some(LastIssue {
+        last: fill.some(LastDeliveryView {
             number: 42,
             state: last.as_str(),
         }),
@@ -30,8 +31,8 @@ fn list(album: &mut Album<'_>, fill: Fill) {
     };
     let all = if fill == Fill::Empty { 0 } else { 1409 };
     let states = SubscriberState::ALL.iter().cycle();
-    let page = Subscribers {
-        desk: desk(fill),
+    let page = SubscribersPage {
+        layout: layout(fill),
         counts: SubscriberCounts {
             all,
             pending: 17,
@@ -42,7 +43,7 @@ fn list(album: &mut Album<'_>, fill: Fill) {
         query: String::new(),
         state: None,
         order: "newest",
-        narrowed: String::new(),
+        query_suffix: String::new(),
         rows: fill.list(states.zip(DeliveryState::ALL).map(row).collect()),
         is_first: true,
         newer: None,
@@ -53,15 +54,15 @@ fn list(album: &mut Album<'_>, fill: Fill) {
     let add = AddSubscriber {
         address: fill.needed("x"),
         source: fill.text("meeting"),
-        fault: fill.maybe("Enter an e-mail address like name@example.com"),
+        error: fill.maybe("Enter an e-mail address like name@example.com"),
     };
     album.add(
         "subscribers-found",
-        Subscribers {
+        SubscribersPage {
             query: fill.text("ada"),
             state: Some("confirmed"),
             order: "address",
-            narrowed: "&q=ada&order=address".to_owned(),
+            query_suffix: "&q=ada&order=address".to_owned(),
             is_first: false,
             newer: fill.maybe("0190b"),
             add,
@@ -70,7 +71,7 @@ fn list(album: &mut Album<'_>, fill: Fill) {
     );
     album.add(
         "subscribers-nobody",
-        Subscribers {
+        SubscribersPage {
             query: fill.text("zoe"),
             rows: Vec::new(),
             ..page
@@ -78,8 +79,8 @@ fn list(album: &mut Album<'_>, fill: Fill) {
     );
 }
 
-fn one(album: &mut Album<'_>, fill: Fill) {
-    let mail = |(kind, state): (&DeliveryKind, &DeliveryState)| MailLine {
+fn subscriber(album: &mut Album<'_>, fill: Fill) {
+    let mail = |(kind, state): (&DeliveryKind, &DeliveryState)| EmailRow {
         kind: kind.as_str(),
         issue: (*kind == DeliveryKind::Issue).then_some(42),
         state: state.as_str(),
@@ -90,24 +91,24 @@ fn one(album: &mut Album<'_>, fill: Fill) {
     let mails = DeliveryKind::ALL.iter().cycle().zip(DeliveryState::ALL);
     for state in SubscriberState::ALL {
         let page = SubscriberPage {
-            desk: desk(fill),
+            layout: layout(fill),
             id: "0190aaaa".to_owned(),
             address: fill.needed("ada.lovelace@example.com"),
             name: fill.maybe("Ada Lovelace"),
             state: state.as_str(),
             since: days_after(FRIDAY, -17),
             paused_until: fill.some(FRIDAY),
-            suppressed_why: fill.maybe("550 5.1.1 no such user"),
+            suppression_reply: fill.maybe("550 5.1.1 no such user"),
             consent: Consent {
                 source: fill.text("form"),
-                came_at: days_after(FRIDAY, -18),
-                asked_at: fill.some(days_after(FRIDAY, -18)),
-                asked_ip: fill.maybe("192.0.2.17"),
+                added_at: days_after(FRIDAY, -18),
+                requested_at: fill.some(days_after(FRIDAY, -18)),
+                requested_ip: fill.maybe("192.0.2.17"),
                 form_version: fill.maybe("2026-11"),
                 confirmed_at: fill.some(days_after(FRIDAY, -17)),
                 confirmed_ip: fill.maybe("192.0.2.17"),
             },
-            mails: fill.list(mails.clone().map(mail).collect()),
+            emails: fill.list(mails.clone().map(mail).collect()),
             newer: true,
             older: fill.maybe("0190:0191&"),
         };
@@ -115,35 +116,35 @@ fn one(album: &mut Album<'_>, fill: Fill) {
     }
 }
 
-fn many(album: &mut Album<'_>, fill: Fill) {
+fn bulk(album: &mut Album<'_>, fill: Fill) {
     for deed in ["unsubscribe", "erase", "resend"] {
-        let page = Many {
-            desk: desk(fill),
-            deed,
-            people: if fill == Fill::Empty { 0 } else { 1284 },
-            or_more: fill == Fill::Hostile,
-            all: deed == "erase",
+        let page = BulkPage {
+            layout: layout(fill),
+            action: deed,
+            count: if fill == Fill::Empty { 0 } else { 1284 },
+            is_capped: fill == Fill::Hostile,
+            is_whole_list: deed == "erase",
             ids: fill.list(vec!["0190aaaa".to_owned()]),
             addresses: fill.list(vec![fill.needed("ada@example.com"); 10]),
             query: fill.text("@example"),
             state: fill.some("pending"),
-            list: AskedList {
+            list: ListLink {
                 query: fill.text("@example"),
                 state: fill.some("pending"),
                 order: "oldest",
-                page: "/admin/subscribers?state=pending".to_owned(),
+                path: "/admin/subscribers?state=pending".to_owned(),
             },
         };
         album.add(&format!("subscribers-many-{deed}"), page);
-        let page = ManyUnderWay {
-            desk: desk(fill),
+        let page = BulkProgressPage {
+            layout: layout(fill),
             id: "0190aaaa".to_owned(),
-            deed,
-            list: "/admin/subscribers?state=pending".to_owned(),
-            looked_at: 1500,
+            action: deed,
+            list_path: "/admin/subscribers?state=pending".to_owned(),
+            processed: 1500,
             applied: 1284,
-            ended: deed != "erase",
-            failed: deed == "resend",
+            is_finished: deed != "erase",
+            has_failed: deed == "resend",
         };
         album.add(&format!("subscribers-many-under-way-{deed}"), page);
     }
@@ -151,38 +152,38 @@ fn many(album: &mut Album<'_>, fill: Fill) {
 
 fn import(album: &mut Album<'_>, fill: Fill) {
     for fault_at in ["", "file", "source"] {
-        let page = ImportForm {
-            desk: desk(fill),
+        let page = ImportFormPage {
+            layout: layout(fill),
             source: fill.text("the shop, 2026"),
             pending: fault_at.is_empty(),
             pasted: fill.text("Ada <ada@example.com>"),
-            fault: (!fault_at.is_empty()).then(|| fill.needed("choose a file")),
-            fault_at,
+            error: (!fault_at.is_empty()).then(|| fill.needed("choose a file")),
+            error_field: fault_at,
         };
         album.add(&format!("subscribers-import-{fault_at}"), page);
     }
     for stage in ["checking", "checked", "importing", "imported", "failed"] {
         let page = ImportPage {
-            desk: desk(fill),
+            layout: layout(fill),
             id: "0190aaaa".to_owned(),
-            name: fill.maybe("readers.csv"),
+            file_name: fill.maybe("readers.csv"),
             source: fill.needed("the shop, 2026"),
             pending: stage == "checked",
             stage,
             bytes: 320_000,
             bytes_read: 120_000,
-            new: if fill == Fill::Empty { 0 } else { 9998 },
-            known: 1,
-            kept_out: if fill == Fill::Empty { 0 } else { 3 },
-            refused: if fill == Fill::Empty { 0 } else { 117 },
-            rows: fill.list(vec![
-                RefusedLine {
+            imported: if fill == Fill::Empty { 0 } else { 9998 },
+            existing: 1,
+            skipped: if fill == Fill::Empty { 0 } else { 3 },
+            rejected: if fill == Fill::Empty { 0 } else { 117 },
+            rejected_rows: fill.list(vec![
+                RejectedRowView {
                     row: 17,
-                    why: fill.needed("not an address like name@example.com"),
+                    reason: fill.needed("not an address like name@example.com"),
                 };
                 3
             ]),
-            fault: (stage == "failed").then(|| fill.needed("the database failed")),
+            error: (stage == "failed").then(|| fill.needed("the database failed")),
         };
         album.add(&format!("subscribers-import-{stage}"), page);
     }

@@ -1,4 +1,4 @@
-//! `/admin/accounts`: who may use the desk.
+//! `/admin/accounts`: invite, change and remove accounts.
 
 use axum::extract::{Path, State};
 
@@ -6,69 +6,74 @@ use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
 use crate::store::{Account, Admin, Role};
-use crate::web::admin::accounts::view::{AccountLine, Accounts, InviteForm, NewLink};
+use crate::web::admin::accounts::view::{AccountRow, AccountsPage, InviteForm, NewLink};
 use crate::web::admin::current_user::{CurrentUser, VerifiedForm};
 use crate::web::admin::flash::FlashMessage;
-use crate::web::admin::response::{HandlerResult, page, redirect, redirect_with_flash, refused};
-use crate::web::auth::one_time_link::one_time_link;
+use crate::web::admin::response::{
+    HandlerResult, redirect, redirect_with_flash, render, render_invalid,
+};
+use crate::web::auth::one_time_link::create_one_time_link;
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
-const HERE: &str = "/admin/accounts";
+const ACCOUNTS_PATH: &str = "/admin/accounts";
 
-pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
-    let link = shared.results.links.take(&editor.session, shared.now());
-    let view = view(&shared, &editor, InviteForm::default(), link).await?;
-    page(&shared, &view)
+/// Characters of a typed address that the form shows again. No address is longer.
+const MAX_ADDRESS_CHARS: usize = 254;
+
+/// `GET /admin/accounts`
+pub async fn show(State(shared): State<SharedState>, user: CurrentUser) -> HandlerResult {
+    let link = shared.flash.links.take(&user.session, shared.now());
+    let view = accounts_page(&shared, &user, InviteForm::default(), link).await?;
+    render(&shared, &view)
 }
 
-/// Makes an account; its link is shown once, on the page after this.
-pub async fn invite(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
-    let VerifiedForm { editor, fields } = posted;
+/// `POST /admin/accounts`: creates an account. The next page shows its one-time link.
+pub async fn invite(State(shared): State<SharedState>, form: VerifiedForm) -> HandlerResult {
+    let VerifiedForm { user, fields } = form;
     let typed = fields.text("email");
     let role = Role::parse(fields.text("role")).map_err(|_| HttpError::Unprocessable)?;
-    let refuse = async |fault: String| {
-        let form = InviteForm {
-            address: typed.chars().take(254).collect(),
+    let reject = async |error: String| {
+        let invite = InviteForm {
+            address: typed.chars().take(MAX_ADDRESS_CHARS).collect(),
             role: role.as_str(),
-            fault: Some(fault),
+            error: Some(error),
         };
-        refused(&shared, &view(&shared, &editor, form, None).await?)
+        render_invalid(&shared, &accounts_page(&shared, &user, invite, None).await?)
     };
     let address = match EmailAddress::parse(typed) {
         Ok(address) => address,
-        Err(error) => return refuse(error.to_string()).await,
+        Err(error) => return reject(error.to_string()).await,
     };
     let web = &shared.web;
     let now = web.clock.now();
     let id = AdminId::new(now, &web.random);
     if !web.store.add_admin(&id, &address, role, now).await? {
-        return refuse("there is an account of that address already".to_owned()).await;
+        return reject("an account with this address already exists".to_owned()).await;
     }
-    let did = AuditAction::AccountInvited;
-    editor
-        .audit(&shared, did, AuditTarget::Account(address.clone()))
+    let target = AuditTarget::Account(address.clone());
+    user.audit(&shared, AuditAction::AccountInvited, target)
         .await;
-    with_link(&shared, &editor, &id, &address).await
+    create_link(&shared, &user, &id, &address).await
 }
 
-/// Changes a role, removes an account, or makes a link for a new password.
-pub async fn act(
+/// `POST /admin/accounts/{id}`: changes a role, removes an account, or creates a one-time
+/// link for a new password.
+pub async fn submit_action(
     State(shared): State<SharedState>,
     Path(id): Path<String>,
-    posted: VerifiedForm,
+    form: VerifiedForm,
 ) -> HandlerResult {
-    let VerifiedForm { editor, fields } = posted;
+    let VerifiedForm { user, fields } = form;
     let (store, now) = (&shared.web.store, shared.now());
     let id = AdminId::parse(&id).map_err(|_| HttpError::NotFound)?;
     let account = store.admin(&id).await?.ok_or(HttpError::NotFound)?;
-    let (revoked, action, notice) = match fields.text("action") {
+    let (revoked, action, message) = match fields.text("action") {
         "link" => {
-            let object = AuditTarget::Account(account.address.clone());
-            editor
-                .audit(&shared, AuditAction::AccountLinkMade, object)
+            let target = AuditTarget::Account(account.address.clone());
+            user.audit(&shared, AuditAction::AccountLinkMade, target)
                 .await;
-            return with_link(&shared, &editor, &id, &account.address).await;
+            return create_link(&shared, &user, &id, &account.address).await;
         }
         "make_admin" => (
             store.set_role(&id, Role::Admin, now).await?,
@@ -88,74 +93,75 @@ pub async fn act(
         _ => return Err(HttpError::Unprocessable),
     };
     let Some(revoked) = revoked else {
-        return Ok(redirect_with_flash(&shared, HERE, FlashMessage::LastAdmin));
+        let message = FlashMessage::LastAdmin;
+        return Ok(redirect_with_flash(&shared, ACCOUNTS_PATH, message));
     };
-    let object = AuditTarget::Account(account.address);
-    editor.audit(&shared, action, object).await;
+    let target = AuditTarget::Account(account.address);
+    user.audit(&shared, action, target).await;
     let count = revoked.len();
     for token in revoked {
-        editor
-            .audit(&shared, AuditAction::TokenRevoked, token)
-            .await;
+        user.audit(&shared, AuditAction::TokenRevoked, token).await;
     }
-    shared.results.revoked.keep(&editor.session, count, now);
-    // Whoever took their own role away cannot look at this page any more.
-    let to = if id == editor.admin.id {
+    shared.flash.revoked_tokens.set(&user.session, count, now);
+    // After giving up their own role, users can no longer open this page.
+    let path = if id == user.admin.id {
         "/admin"
     } else {
-        HERE
+        ACCOUNTS_PATH
     };
-    Ok(redirect_with_flash(&shared, to, notice))
+    Ok(redirect_with_flash(&shared, path, message))
 }
 
-async fn with_link(
+/// Creates a one-time link and redirects to the page that shows it once.
+async fn create_link(
     shared: &SharedState,
-    editor: &CurrentUser,
+    user: &CurrentUser,
     id: &AdminId,
     address: &EmailAddress,
 ) -> HandlerResult {
     let web = &shared.web;
-    let moment = (&*web.random, web.clock.now());
-    let url = one_time_link(&web.store, &web.door.public_url, Some(id), moment).await?;
+    let now = web.clock.now();
+    let context = (&*web.random, now);
+    let url = create_one_time_link(&web.store, &web.door.public_url, Some(id), context).await?;
     let link = NewLink {
         address: address.to_string(),
         url,
     };
-    let links = &shared.results.links;
-    links.keep(&editor.session, link, web.clock.now());
-    Ok(redirect(shared, HERE))
+    shared.flash.links.set(&user.session, link, now);
+    Ok(redirect(shared, ACCOUNTS_PATH))
 }
 
-async fn view(
+async fn accounts_page(
     shared: &SharedState,
-    editor: &CurrentUser,
+    user: &CurrentUser,
     invite: InviteForm,
     link: Option<NewLink>,
-) -> Result<Accounts, HttpError> {
+) -> Result<AccountsPage, HttpError> {
     let accounts = shared.web.store.accounts().await?;
-    let line = |account: Account| AccountLine {
+    let row = |account: Account| AccountRow {
         id: account.admin.id.to_string(),
-        is_me: account.admin.id == editor.admin.id,
-        is_last_admin: is_admin(&account.admin) && !others(&accounts, &account.admin),
+        is_me: account.admin.id == user.admin.id,
+        is_last_admin: is_active_admin(&account.admin)
+            && !has_other_admin(&accounts, &account.admin),
         role: account.admin.role.as_str(),
         is_invited: account.admin.password_hash.is_none(),
         address: account.admin.address.to_string(),
         since: account.created_at,
     };
-    Ok(Accounts {
-        desk: editor.desk(shared),
-        accounts: accounts.iter().cloned().map(line).collect(),
+    Ok(AccountsPage {
+        layout: user.layout(shared),
+        accounts: accounts.iter().cloned().map(row).collect(),
         invite,
         link,
     })
 }
 
-/// Someone who can log in as an admin.
-fn is_admin(admin: &Admin) -> bool {
+/// Returns whether the account can log in as an admin.
+fn is_active_admin(admin: &Admin) -> bool {
     admin.role == Role::Admin && admin.password_hash.is_some()
 }
 
-fn others(accounts: &[Account], but: &Admin) -> bool {
-    let mut others = accounts.iter().filter(|other| other.admin.id != but.id);
-    others.any(|other| is_admin(&other.admin))
+fn has_other_admin(accounts: &[Account], admin: &Admin) -> bool {
+    let mut others = accounts.iter().filter(|other| other.admin.id != admin.id);
+    others.any(|other| is_active_admin(&other.admin))
 }

@@ -1,6 +1,6 @@
-//! Accounts: who has access, the own account, and the audit log.
+//! Accounts: the list of accounts, the user's own account, and the audit log.
 
-pub mod audit;
-pub mod list;
-pub mod own;
-pub mod view;
+pub(crate) mod audit;
+pub(crate) mod list;
+pub(crate) mod own;
+pub(crate) mod view;

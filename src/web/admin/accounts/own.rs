@@ -1,4 +1,4 @@
-//! `/admin/account`: one's own password and sessions.
+//! `/admin/account`: password and sessions of the current user.
 
 use axum::extract::State;
 use axum::http::header;
@@ -6,98 +6,92 @@ use axum::response::IntoResponse;
 
 use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::store::{OpenSession, StoreError};
-use crate::web::admin::accounts::view::{Account, PasswordFault, SessionLine};
+use crate::web::admin::accounts::view::{OwnAccountPage, PasswordError, SessionRow};
 use crate::web::admin::current_user::{CurrentUser, VerifiedForm};
 use crate::web::admin::flash::FlashMessage;
-use crate::web::admin::login::setup::password_fault;
-use crate::web::admin::response::{HandlerResult, page, redirect, redirect_with_flash, refused};
-use crate::web::auth::login_throttle::{LoginThrottle, SHORTEST};
+use crate::web::admin::login::setup::password_error;
+use crate::web::admin::response::{
+    HandlerResult, redirect, redirect_with_flash, render, render_invalid,
+};
+use crate::web::auth::password::MIN_PASSWORD_CHARS;
 use crate::web::auth::session;
 use crate::web::client_ip::ClientIp;
-use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
-pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
-    let view = view(&shared, &editor, None).await?;
-    page(&shared, &view)
+/// `GET /admin/account`
+pub async fn show(State(shared): State<SharedState>, user: CurrentUser) -> HandlerResult {
+    let view = account_page(&shared, &user, None).await?;
+    render(&shared, &view)
 }
 
-/// Whoever finds a desk left open must not be able to lock its owner out: the current
-/// password is asked for, and tries are counted as at the door.
+/// `POST /admin/account/password`
+///
+/// Requires the current password, so that an unattended session cannot change it. Attempts
+/// are counted like those of the login page.
 pub async fn change_password(
     State(shared): State<SharedState>,
     ClientIp(ip): ClientIp,
-    posted: VerifiedForm,
+    form: VerifiedForm,
 ) -> HandlerResult {
-    let VerifiedForm { editor, fields } = posted;
+    let VerifiedForm { user, fields } = form;
+    let (web, hasher) = (&shared.web, &shared.password_hasher);
     let password = fields.text("password");
-    let fault = if shared
-        .keeper
-        .count(ip, &editor.admin.address.key())
-        .is_err()
-    {
-        Some(PasswordFault::TooMany)
-    } else if !is_right(&shared.keeper, &editor, fields.text("current")).await? {
-        Some(PasswordFault::Current)
+    let (account, current_hash) = (
+        user.admin.address.key(),
+        user.admin.password_hash.as_deref(),
+    );
+    let error = if shared.login_throttle.check_login(ip, &account).is_err() {
+        Some(PasswordError::TooMany)
+    } else if !hasher.verify(fields.text("current"), current_hash).await? {
+        Some(PasswordError::WrongCurrent)
     } else {
-        password_fault(password, fields.text("again")).map(PasswordFault::New)
+        password_error(password, fields.text("again")).map(PasswordError::New)
     };
-    if fault.is_some() {
-        return refused(&shared, &view(&shared, &editor, fault).await?);
+    if error.is_some() {
+        return render_invalid(&shared, &account_page(&shared, &user, error).await?);
     }
-    let web = &shared.web;
-    let hash = shared.keeper.hash(password, web.random.bytes()).await?;
-    let (id, session) = (&editor.admin.id, &editor.session);
-    web.store.change_password(id, &hash, session).await?;
-    let did = AuditAction::PasswordChanged;
-    editor.audit(&shared, did, AuditTarget::Nothing).await;
-    Ok(redirect_with_flash(
-        &shared,
-        "/admin/account",
-        FlashMessage::PasswordChanged,
-    ))
+    let hash = hasher.hash(password, web.random.bytes()).await?;
+    web.store
+        .change_password(&user.admin.id, &hash, &user.session)
+        .await?;
+    user.audit(&shared, AuditAction::PasswordChanged, AuditTarget::Nothing)
+        .await;
+    let message = FlashMessage::PasswordChanged;
+    Ok(redirect_with_flash(&shared, "/admin/account", message))
 }
 
+/// `POST /admin/account/log-out`: closes all sessions of the current user.
 pub async fn log_out_everywhere(
     State(shared): State<SharedState>,
-    posted: VerifiedForm,
+    form: VerifiedForm,
 ) -> HandlerResult {
-    let (web, editor) = (&shared.web, &posted.editor);
-    web.store.close_sessions_of(&editor.admin.id).await?;
-    let did = AuditAction::LoggedOutEverywhere;
-    editor.audit(&shared, did, AuditTarget::Nothing).await;
-    let away = redirect(&shared, "/admin/login");
-    Ok(([(header::SET_COOKIE, session::forget(web))], away).into_response())
+    let (web, user) = (&shared.web, &form.user);
+    web.store.close_sessions_of(&user.admin.id).await?;
+    let action = AuditAction::LoggedOutEverywhere;
+    user.audit(&shared, action, AuditTarget::Nothing).await;
+    let login = redirect(&shared, "/admin/login");
+    Ok(([(header::SET_COOKIE, session::clear_cookie(web))], login).into_response())
 }
 
-async fn is_right(
-    keeper: &LoginThrottle,
-    editor: &CurrentUser,
-    password: &str,
-) -> Result<bool, HttpError> {
-    let hash = editor.admin.password_hash.as_deref();
-    Ok(keeper.verify(password, hash).await?)
-}
-
-async fn view(
+async fn account_page(
     shared: &SharedState,
-    editor: &CurrentUser,
-    fault: Option<PasswordFault>,
-) -> Result<Account, StoreError> {
+    user: &CurrentUser,
+    error: Option<PasswordError>,
+) -> Result<OwnAccountPage, StoreError> {
     let web = &shared.web;
     let sessions = web
         .store
-        .sessions_of(&editor.admin.id, web.clock.now())
+        .sessions_of(&user.admin.id, web.clock.now())
         .await?;
-    let line = |session: OpenSession| SessionLine {
-        is_this: session.token_hash == editor.session,
-        begun_at: session.begun_at,
+    let row = |session: OpenSession| SessionRow {
+        is_this: session.token_hash == user.session,
+        started_at: session.begun_at,
     };
-    Ok(Account {
-        desk: editor.desk(shared),
-        role: editor.admin.role.as_str(),
-        sessions: sessions.into_iter().map(line).collect(),
-        minimum: SHORTEST as u32,
-        fault,
+    Ok(OwnAccountPage {
+        layout: user.layout(shared),
+        role: user.admin.role.as_str(),
+        sessions: sessions.into_iter().map(row).collect(),
+        min_chars: MIN_PASSWORD_CHARS as u32,
+        error,
     })
 }

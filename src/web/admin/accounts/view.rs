@@ -1,40 +1,47 @@
-//! Who may use the desk, and what each of them did.
+//! Data of the account and audit pages.
 
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::web::admin::layout::AdminLayout;
-use crate::web::admin::login::view::SetupFault;
-use crate::web::pages::millis;
-use crate::web::pages::templates;
+use crate::web::admin::login::view::SetupError;
+use crate::web::pages::{millis, templates};
 
 templates! {
-    Account => "admin/account.html",
-    Accounts => "admin/accounts.html",
-    Audit => "admin/audit.html",
+    OwnAccountPage => "admin/account.html",
+    AccountsPage => "admin/accounts.html",
+    AuditPage => "admin/audit.html",
 }
 
+/// One account in the table.
 #[derive(Clone, Debug, Serialize)]
-pub struct AccountLine {
+pub struct AccountRow {
+    /// The account's id.
     pub id: String,
+    /// The account's address.
     pub address: String,
     /// `Role::as_str`
     pub role: &'static str,
-    /// The one-time link was not used yet.
+    /// Whether the account has no password yet.
     pub is_invited: bool,
+    /// Whether this is the account of the current user.
     pub is_me: bool,
-    /// Nobody else can log in as an admin: the account stays as it is.
+    /// Whether no other account can log in as an admin, so that this one must not change.
     pub is_last_admin: bool,
+    /// When the account was created.
     #[serde(serialize_with = "millis")]
     pub since: Timestamp,
 }
 
-/// Posts `csrf`, `email` and `role` to `/admin/accounts`.
+/// Form that posts `csrf`, `email` and `role` to `/admin/accounts`.
 #[derive(Clone, Debug, Serialize)]
 pub struct InviteForm {
+    /// The address as it was typed.
     pub address: String,
+    /// The selected role: `editor` or `admin`.
     pub role: &'static str,
-    pub fault: Option<String>,
+    /// Error of the form.
+    pub error: Option<String>,
 }
 
 impl Default for InviteForm {
@@ -42,79 +49,98 @@ impl Default for InviteForm {
         Self {
             address: String::new(),
             role: "editor",
-            fault: None,
+            error: None,
         }
     }
 }
 
-/// A one-time link, shown this once.
+/// A one-time link, which is shown only once.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewLink {
+    /// The account's address.
     pub address: String,
+    /// The link.
     pub url: String,
 }
 
-/// `GET /admin/accounts`. Each account posts `csrf` and `action` = `make_admin`,
+/// Data of `GET /admin/accounts`. Each account posts `csrf` and `action` = `make_admin`,
 /// `make_editor`, `link` or `remove` to `/admin/accounts/{id}`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Accounts {
-    pub desk: AdminLayout,
-    pub accounts: Vec<AccountLine>,
+pub struct AccountsPage {
+    /// Data of the admin layout.
+    pub layout: AdminLayout,
+    /// All accounts.
+    pub accounts: Vec<AccountRow>,
+    /// The form for a new account.
     pub invite: InviteForm,
+    /// The link that was just created.
     pub link: Option<NewLink>,
 }
 
+/// Error of the form that changes the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PasswordFault {
-    /// The current password is not right.
-    Current,
+pub enum PasswordError {
+    /// The current password is wrong.
+    WrongCurrent,
+    /// The rate limit is exhausted.
     TooMany,
-    /// What is wrong with the new one.
+    /// The new password is not accepted.
     #[serde(untagged)]
-    New(SetupFault),
+    New(SetupError),
 }
 
+/// One session of the current user.
 #[derive(Clone, Debug, Serialize)]
-pub struct SessionLine {
+pub struct SessionRow {
+    /// Whether the request belongs to this session.
     pub is_this: bool,
+    /// When the session was started.
     #[serde(serialize_with = "millis")]
-    pub begun_at: Timestamp,
+    pub started_at: Timestamp,
 }
 
-/// `GET /admin/account`. Posts `csrf`, `current`, `password` and `again` to
+/// Data of `GET /admin/account`. Posts `csrf`, `current`, `password` and `again` to
 /// `/admin/account/password`, and `csrf` to `/admin/account/log-out`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Account {
-    pub desk: AdminLayout,
+pub struct OwnAccountPage {
+    /// Data of the admin layout.
+    pub layout: AdminLayout,
     /// `Role::as_str`
     pub role: &'static str,
-    /// The newest first.
-    pub sessions: Vec<SessionLine>,
-    /// Characters a password needs.
-    pub minimum: u32,
-    pub fault: Option<PasswordFault>,
+    /// Open sessions, newest first.
+    pub sessions: Vec<SessionRow>,
+    /// Minimum number of characters of a password.
+    pub min_chars: u32,
+    /// Error of the password form.
+    pub error: Option<PasswordError>,
 }
 
+/// One entry of the audit log.
 #[derive(Clone, Debug, Serialize)]
-pub struct AuditLine {
+pub struct AuditEntry {
+    /// When the action was taken.
     #[serde(serialize_with = "millis")]
     pub at: Timestamp,
     /// `ActorKind::as_str`
     pub kind: &'static str,
-    /// None: by a command on the machine itself.
+    /// Account or API token; `None` for a command on the server.
     pub actor: Option<String>,
-    /// `Action::as_str`
+    /// `AuditAction::as_str`
     pub action: &'static str,
-    pub object: Option<String>,
+    /// What the action was applied to.
+    pub target: Option<String>,
 }
 
-/// `GET /admin/audit?after=`.
+/// Data of `GET /admin/audit?after=`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Audit {
-    pub desk: AdminLayout,
-    /// The newest first.
-    pub lines: Vec<AuditLine>,
+pub struct AuditPage {
+    /// Data of the admin layout.
+    pub layout: AdminLayout,
+    /// The entries of this page, newest first.
+    pub entries: Vec<AuditEntry>,
+    /// Whether a page with newer entries exists.
     pub newer: bool,
+    /// Cursor of the next page.
     pub older: Option<String>,
 }

@@ -1,5 +1,7 @@
-//! Changes to the next issue. The page is one form: whatever is pressed, what was typed
-//! is saved with it, and nothing is overwritten that the editor has not seen.
+//! `POST /admin/next`: changes to the next issue.
+//!
+//! The page is one form. Every button also saves the text, and nothing is overwritten that
+//! the editor has not seen.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,182 +13,184 @@ use crate::domain::issue::text::{Note, Preheader, Subject};
 use crate::store::SaveOutcome;
 use crate::web::admin::current_user::VerifiedForm;
 use crate::web::admin::draft::action::{DraftAction, PostAction};
-use crate::web::admin::draft::view::{self as draft, DraftPageState};
-use crate::web::admin::draft::view::{Conflict, PreviewOptions, Words};
+use crate::web::admin::draft::preview::PreviewOptions;
+use crate::web::admin::draft::view::{
+    Conflict, DraftPageState, DraftText, draft_page, stored_text,
+};
 use crate::web::admin::flash::FlashMessage;
 use crate::web::admin::form::FormFields;
-use crate::web::admin::response::{HandlerResult, redirect, refused};
+use crate::web::admin::response::{HandlerResult, redirect, render_invalid};
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
-/// What became of what was typed.
-pub(crate) enum Saving {
-    /// It stands.
+/// Result of saving the form.
+pub enum SaveResult {
+    /// The text is saved.
     Saved,
-    /// It does not, and this says why.
-    Answered(Response),
+    /// Nothing is saved; the response contains the page with the error or the conflict.
+    Rejected(Response),
 }
 
-/// `POST /admin/next`.
-pub async fn change(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
-    let deed = DraftAction::parse(posted.fields.text("do")).ok_or(HttpError::Unprocessable)?;
-    if let Saving::Answered(answer) = save(&shared, &posted, deed).await? {
-        return Ok(answer);
+/// `POST /admin/next`
+pub async fn submit(State(shared): State<SharedState>, form: VerifiedForm) -> HandlerResult {
+    let action = DraftAction::parse(form.fields.text("do")).ok_or(HttpError::Unprocessable)?;
+    if let SaveResult::Rejected(response) = save(&shared, &form, action).await? {
+        return Ok(response);
     }
-    let back = |notice, place: &str| Ok(back(&shared, &posted.fields, notice, place));
-    match deed {
+    let back = |message, anchor: &str| Ok(redirect_back(&shared, &form.fields, message, anchor));
+    match action {
         DraftAction::Save => back(Some(FlashMessage::Saved), ""),
         DraftAction::Review => Ok(redirect(&shared, "/admin/next/send")),
-        DraftAction::New => Ok(redirect(&shared, "/admin/next/add")),
-        DraftAction::Unplace => back(None, "posts"),
-        DraftAction::On(PostAction::Edit, post) => {
+        DraftAction::AddPost => Ok(redirect(&shared, "/admin/next/add")),
+        DraftAction::ResetOrder => back(None, "posts"),
+        DraftAction::Post(PostAction::Edit, post) => {
             Ok(redirect(&shared, &format!("/admin/next/posts/{post}")))
         }
-        DraftAction::On(PostAction::Hide, post) => {
+        DraftAction::Post(PostAction::Hide, post) => {
             back(Some(FlashMessage::PostHidden), &format!("post-{post}"))
         }
-        DraftAction::On(_, post) => back(None, &format!("post-{post}")),
+        DraftAction::Post(_, post) => back(None, &format!("post-{post}")),
     }
 }
 
-/// Saves what the page's form carries beside the button, if it came from that page.
-pub(crate) async fn save_typed(
-    shared: &SharedState,
-    posted: &VerifiedForm,
-) -> Result<Saving, HttpError> {
-    if posted.fields.text("version").is_empty() {
-        return Ok(Saving::Saved);
+/// Saves the text of the draft page's form. Does nothing for a form of another page, which
+/// contains no version.
+///
+/// # Errors
+/// Returns [`HttpError::Unprocessable`] if the version is not a number, and
+/// [`HttpError::Store`] or [`HttpError::Draft`] if the database or the draft fails.
+pub async fn save_form(shared: &SharedState, form: &VerifiedForm) -> Result<SaveResult, HttpError> {
+    if form.fields.text("version").is_empty() {
+        return Ok(SaveResult::Saved);
     }
-    save(shared, posted, DraftAction::Save).await
+    save(shared, form, DraftAction::Save).await
 }
 
 async fn save(
     shared: &SharedState,
-    posted: &VerifiedForm,
-    deed: DraftAction,
-) -> Result<Saving, HttpError> {
+    form: &VerifiedForm,
+    action: DraftAction,
+) -> Result<SaveResult, HttpError> {
     let web = &shared.web;
     let before = web.store.draft_edits().await?;
-    let version = posted.fields.text("version").parse::<i64>();
+    let version = form.fields.text("version").parse::<i64>();
     if version.map_err(|_| HttpError::Unprocessable)? != before.version {
-        return conflict(shared, posted).await.map(Saving::Answered);
+        return conflict(shared, form).await.map(SaveResult::Rejected);
     }
     let mut after = before.clone();
-    let mut typed = type_on(&mut after, &posted.fields);
-    let mut is_faulty = [
-        &typed.subject_fault,
-        &typed.preheader_fault,
-        &typed.note_fault,
-    ]
-    .iter()
-    .any(|fault| fault.is_some());
-    if !is_faulty && after.note != before.note {
-        let fault = web.digests.note_fault(&after).await?;
-        typed.note_fault = fault.map(|fault| fault.to_string());
-        is_faulty = typed.note_fault.is_some();
+    let mut text = apply_text(&mut after, &form.fields);
+    if !text.has_errors() && after.note != before.note {
+        let error = web.digests.note_fault(&after).await?;
+        text.note_error = error.map(|error| error.to_string());
     }
     let draft = web.digests.draft_with(before.clone()).await?;
-    if is_faulty {
-        let told = DraftPageState {
-            look: look(&posted.fields),
-            typed: Some(typed),
+    if text.has_errors() {
+        let state = DraftPageState {
+            preview: preview_options(&form.fields),
+            text: Some(text),
             ..DraftPageState::default()
         };
-        let view = draft::draft_view(shared, &posted.editor, &draft, told).await?;
-        return refused(shared, &view).map(Saving::Answered);
+        let view = draft_page(shared, &form.user, &draft, state).await?;
+        return render_invalid(shared, &view).map(SaveResult::Rejected);
     }
-    let worded = after.clone();
-    deed.apply(&mut after, &draft);
+    let with_text = after.clone();
+    action.apply(&mut after, &draft);
     if after == before {
-        return Ok(Saving::Saved);
+        return Ok(SaveResult::Saved);
     }
-    let of_words = (worded != before).then_some(AuditAction::IssueEdited);
-    let of_deed = deed.action().filter(|_| after != worded);
+    let text_action = (with_text != before).then_some(AuditAction::IssueEdited);
+    let button_action = action.audit_action().filter(|_| after != with_text);
     match web.store.save_draft_edits(&after).await? {
         SaveOutcome::Saved => {
-            for did in of_words.into_iter().chain(of_deed) {
-                posted.editor.audit(shared, did, draft.number).await;
+            for action in text_action.into_iter().chain(button_action) {
+                form.user.audit(shared, action, draft.number).await;
             }
-            Ok(Saving::Saved)
+            Ok(SaveResult::Saved)
         }
-        SaveOutcome::Outrun => conflict(shared, posted).await.map(Saving::Answered),
+        SaveOutcome::Outrun => conflict(shared, form).await.map(SaveResult::Rejected),
     }
 }
 
-/// Puts the typed words into `edits`, those that can be; tells of the others.
-fn type_on(edits: &mut DraftEdits, fields: &FormFields) -> Words {
-    let mut typed = typed(fields);
-    match Subject::parse(&typed.subject) {
-        Ok(subject) => edits.subject = Some(subject).filter(|it| !it.is_empty()),
-        Err(error) => typed.subject_fault = Some(error.to_string()),
+/// Copies the valid fields into `edits`. Returns the text as typed, with the errors of the
+/// other fields.
+fn apply_text(edits: &mut DraftEdits, fields: &FormFields) -> DraftText {
+    let mut text = typed_text(fields);
+    match Subject::parse(&text.subject) {
+        Ok(subject) => edits.subject = Some(subject).filter(|subject| !subject.is_empty()),
+        Err(error) => text.subject_error = Some(error.to_string()),
     }
-    match Preheader::parse(&typed.preheader) {
-        Ok(preheader) => edits.preheader = Some(preheader).filter(|it| !it.is_empty()),
-        Err(error) => typed.preheader_fault = Some(error.to_string()),
+    match Preheader::parse(&text.preheader) {
+        Ok(preheader) => {
+            edits.preheader = Some(preheader).filter(|preheader| !preheader.is_empty());
+        }
+        Err(error) => text.preheader_error = Some(error.to_string()),
     }
-    match Note::parse(&typed.note) {
-        Ok(note) => edits.note = Some(note).filter(|it| !it.is_empty()),
-        Err(error) => typed.note_fault = Some(error.to_string()),
+    match Note::parse(&text.note) {
+        Ok(note) => edits.note = Some(note).filter(|note| !note.is_empty()),
+        Err(error) => text.note_error = Some(error.to_string()),
     }
-    typed
+    text
 }
 
-fn typed(fields: &FormFields) -> Words {
-    Words {
+fn typed_text(fields: &FormFields) -> DraftText {
+    DraftText {
         subject: fields.text("subject").to_owned(),
         preheader: fields.text("preheader").to_owned(),
         note: fields.text("note").to_owned(),
-        ..Words::default()
+        ..DraftText::default()
     }
 }
 
-/// The page as it stands now, with what was typed kept in the form: saved again, it wins.
-async fn conflict(shared: &SharedState, posted: &VerifiedForm) -> HandlerResult {
+/// Renders the current draft with the typed text still in the form and status 409. The page
+/// shows the stored text where it differs; saving again overwrites it.
+async fn conflict(shared: &SharedState, form: &VerifiedForm) -> HandlerResult {
     let draft = shared.web.digests.draft().await?;
-    let (typed, stored) = (typed(&posted.fields), draft::stored_words(&draft.edits));
-    let differs = |theirs: String, mine: &str| {
-        let mine = mine.replace("\r\n", "\n");
-        (theirs.trim() != mine.trim()).then_some(theirs)
+    let (typed, stored) = (typed_text(&form.fields), stored_text(&draft.edits));
+    let if_different = |stored: String, typed: &str| {
+        let typed = typed.replace("\r\n", "\n");
+        (stored.trim() != typed.trim()).then_some(stored)
     };
-    let made_for = posted.fields.text("number").parse::<i64>();
-    let told = DraftPageState {
-        look: look(&posted.fields),
+    let form_number = form.fields.text("number").parse::<i64>().ok();
+    let state = DraftPageState {
+        preview: preview_options(&form.fields),
         conflict: Some(Conflict {
-            gone: made_for.ok().filter(|number| *number < draft.number.get()),
-            subject: differs(stored.subject, &typed.subject),
-            preheader: differs(stored.preheader, &typed.preheader),
-            note: differs(stored.note, &typed.note),
+            sent_number: form_number.filter(|number| *number < draft.number.get()),
+            subject: if_different(stored.subject, &typed.subject),
+            preheader: if_different(stored.preheader, &typed.preheader),
+            note: if_different(stored.note, &typed.note),
         }),
-        typed: Some(typed),
+        text: Some(typed),
         ..DraftPageState::default()
     };
-    let view = draft::draft_view(shared, &posted.editor, &draft, told).await?;
+    let view = draft_page(shared, &form.user, &draft, state).await?;
     Ok((StatusCode::CONFLICT, shared.pages.html(&view)?).into_response())
 }
 
-pub(crate) fn look(fields: &FormFields) -> PreviewOptions {
-    PreviewOptions::of(
+/// Returns the preview options of the form.
+pub fn preview_options(fields: &FormFields) -> PreviewOptions {
+    PreviewOptions::parse(
         fields.text("show"),
         fields.text("width"),
         fields.text("theme"),
     )
 }
 
-/// Back to the page, at the place where it was pressed.
-pub(crate) fn back(
+/// Redirects back to the page, with the same preview options, to the element `anchor`.
+pub fn redirect_back(
     shared: &SharedState,
     fields: &FormFields,
-    notice: Option<FlashMessage>,
-    place: &str,
+    message: Option<FlashMessage>,
+    anchor: &str,
 ) -> Response {
-    let done = notice.map(|notice| format!("&done={}", notice.as_str()));
-    let query = format!("{}{}", done.unwrap_or_default(), look(fields).query());
+    let done = message.map(|message| format!("&done={}", message.as_str()));
+    let options = preview_options(fields).to_query();
+    let query = format!("{}{options}", done.unwrap_or_default());
     let mut path = "/admin/next".to_owned();
     if let Some(query) = query.strip_prefix('&') {
         path = format!("{path}?{query}");
     }
-    if !place.is_empty() {
-        path = format!("{path}#{place}");
+    if !anchor.is_empty() {
+        path = format!("{path}#{anchor}");
     }
     redirect(shared, &path)
 }

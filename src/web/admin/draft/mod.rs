@@ -1,10 +1,10 @@
-//! The next issue: edit, preview, test, send, skip.
+//! The next issue: edit, preview, test, review, send and skip it.
 
-pub mod action;
-pub mod edit;
-pub mod page;
-pub mod post;
-pub mod preview;
-pub mod send;
-pub mod skip;
-pub mod view;
+pub(crate) mod action;
+pub(crate) mod edit;
+pub(crate) mod page;
+pub(crate) mod post;
+pub(crate) mod preview;
+pub(crate) mod send;
+pub(crate) mod skip;
+pub(crate) mod view;

@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use crate::domain::issue::DeliveryCounts;
 
-/// A [`Tally`] and what follows from it.
+/// [`DeliveryCounts`] and the sums that follow from them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TallyView {
+pub struct CountsView {
     recipients: i64,
     delivered: i64,
     queued: i64,
@@ -14,35 +14,35 @@ pub struct TallyView {
     bounced: i64,
     skipped: i64,
     in_doubt: i64,
-    to_go: i64,
-    /// Recipients of whom nothing more is to come.
-    settled: i64,
-    /// Who wanted it and has it not, or perhaps not.
+    /// Deliveries that are queued or deferred.
+    remaining: i64,
+    /// Deliveries in a final state.
+    completed: i64,
+    /// Deliveries that bounced or are in doubt.
     failed: i64,
 }
 
-impl TallyView {
-    /// Of a thousand, how many have it; `None` while nobody was to get it.
+impl CountsView {
+    /// Returns the delivered recipients per mille, or `None` if there are no recipients.
     pub fn delivered_per_mille(&self) -> Option<i64> {
         (self.recipients > 0).then(|| self.delivered * 1000 / self.recipients)
     }
 }
 
-impl From<&DeliveryCounts> for TallyView {
-    fn from(tally: &DeliveryCounts) -> Self {
-        let recipients = tally.recipients();
-        let settled = recipients - tally.remaining();
+impl From<&DeliveryCounts> for CountsView {
+    fn from(counts: &DeliveryCounts) -> Self {
+        let (recipients, remaining) = (counts.recipients(), counts.remaining());
         Self {
             recipients,
-            delivered: tally.delivered,
-            queued: tally.queued,
-            deferred: tally.deferred,
-            bounced: tally.bounced,
-            skipped: tally.skipped,
-            in_doubt: tally.in_doubt,
-            to_go: tally.remaining(),
-            settled,
-            failed: tally.failed(),
+            delivered: counts.delivered,
+            queued: counts.queued,
+            deferred: counts.deferred,
+            bounced: counts.bounced,
+            skipped: counts.skipped,
+            in_doubt: counts.in_doubt,
+            remaining,
+            completed: recipients - remaining,
+            failed: counts.failed(),
         }
     }
 }
@@ -52,8 +52,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tally_is_settled_when_nothing_is_to_go() {
-        let tally = DeliveryCounts {
+    fn counts_view_sums_completed_and_remaining() {
+        let counts = DeliveryCounts {
             queued: 3,
             deferred: 1,
             delivered: 94,
@@ -61,10 +61,15 @@ mod tests {
             skipped: 0,
             in_doubt: 1,
         };
-        let view = TallyView::from(&tally);
-        assert_eq!((view.settled, view.to_go, view.recipients), (96, 4, 100));
+
+        let view = CountsView::from(&counts);
+        let empty = CountsView::from(&DeliveryCounts::default());
+
+        assert_eq!(
+            (view.completed, view.remaining, view.recipients),
+            (96, 4, 100)
+        );
         assert_eq!(view.delivered_per_mille(), Some(940));
-        let nobody = TallyView::from(&DeliveryCounts::default());
-        assert_eq!(nobody.delivered_per_mille(), None);
+        assert_eq!(empty.delivered_per_mille(), None);
     }
 }

@@ -1,11 +1,11 @@
-//! Who got an issue and who did not: as a page, as a file, and one by one.
+//! Deliveries of an issue: filter, search, failure reasons and CSV export.
 
 use std::collections::HashMap;
 
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use futures_util::stream::{self, Stream};
 use serde::Deserialize;
 
@@ -17,30 +17,36 @@ use crate::domain::issue::IssueId;
 use crate::mail::failure_reason::Reason;
 use crate::store::{DeliveryRow, Store, StoreError};
 use crate::web::admin::current_user::CurrentUser;
-use crate::web::admin::issues::list;
-use crate::web::admin::issues::view::{DeliveryLine, FailureGroup, LookUp, Looked};
+use crate::web::admin::issues::list::find_issue;
+use crate::web::admin::issues::view::{
+    DeliveryTableRow, FailureGroup, LookupResult, RecipientLookup,
+};
 use crate::web::admin::response::HandlerResult;
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
-/// Rows read at once for a file.
-const CHUNK: i64 = 1_000;
-/// Servers' words shown of one reason.
-const EXAMPLES: usize = 3;
-/// No address is longer.
-const LONGEST: usize = 254;
+/// Rows per query of an export. Bounds the memory that an export uses.
+const EXPORT_BATCH: i64 = 1_000;
 
-/// Which copies are asked for.
+/// SMTP replies shown as examples of one failure reason.
+const MAX_EXAMPLES: usize = 3;
+
+/// Characters of a typed address that the page shows again. No address is longer.
+const MAX_ADDRESS_CHARS: usize = 254;
+
+/// Selects deliveries by state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filter {
+pub enum DeliveryStateFilter {
+    /// All deliveries.
     All,
+    /// Deliveries in this state. `Queued` includes leased and sending.
     In(DeliveryState),
-    /// All who were to get it and did not, or perhaps did not.
+    /// Deliveries that bounced, were skipped or are in doubt.
     Missed,
 }
 
-impl Filter {
-    /// What is no filter is none.
+impl DeliveryStateFilter {
+    /// Parses the query parameter `state`. Unknown values select all deliveries.
     pub fn parse(word: &str) -> Self {
         match DeliveryState::parse(word) {
             Ok(Leased | Sending) => Self::In(Queued),
@@ -50,6 +56,7 @@ impl Filter {
         }
     }
 
+    /// Returns the query parameter, or `None` for all deliveries.
     pub fn as_str(self) -> Option<&'static str> {
         match self {
             Self::All => None,
@@ -58,7 +65,7 @@ impl Filter {
         }
     }
 
-    /// "Waiting" is one to people.
+    /// Returns the selected states; empty for all.
     pub fn states(self) -> Vec<DeliveryState> {
         match self {
             Self::All => Vec::new(),
@@ -69,33 +76,44 @@ impl Filter {
     }
 }
 
-/// Looks up one address: what to say of it, and its copy.
-pub async fn look_up(
+/// Searches the recipient with this address. Returns the result and the delivery.
+///
+/// # Errors
+/// Returns [`StoreError::Database`] if a query fails, and [`StoreError::Corrupt`] if a stored
+/// value cannot be parsed.
+pub async fn find_recipient(
     store: &Store,
     issue: &IssueId,
     address: &str,
-) -> Result<(LookUp, Vec<DeliveryRow>), StoreError> {
+) -> Result<(RecipientLookup, Vec<DeliveryRow>), StoreError> {
     let mut rows = Vec::new();
-    let came = match EmailAddress::parse(address.trim()) {
-        Err(_) => Looked::Fault,
+    let result = match EmailAddress::parse(address.trim()) {
+        Err(_) => LookupResult::Invalid,
         Ok(address) => match store.subscriber_by_address(&address).await? {
-            None => Looked::Unknown,
-            Some(reader) => {
-                rows.extend(store.issue_delivery(issue, &reader.id).await?);
+            None => LookupResult::Unknown,
+            Some(subscriber) => {
+                rows.extend(store.issue_delivery(issue, &subscriber.id).await?);
                 if rows.is_empty() {
-                    Looked::NoRecipient
+                    LookupResult::NotRecipient
                 } else {
-                    Looked::Found
+                    LookupResult::Found
                 }
             }
         },
     };
-    let address = address.trim().chars().take(LONGEST).collect();
-    Ok((LookUp { address, came }, rows))
+    let address = address.trim().chars().take(MAX_ADDRESS_CHARS).collect();
+    Ok((RecipientLookup { address, result }, rows))
 }
 
-/// Why copies failed, the commonest reason first.
-pub async fn failures(store: &Store, issue: &IssueId) -> Result<Vec<FailureGroup>, StoreError> {
+/// Groups failed deliveries by reason, the most frequent reason first.
+///
+/// # Errors
+/// Returns [`StoreError::Database`] if a query fails, and [`StoreError::Corrupt`] if a stored
+/// value cannot be parsed.
+pub async fn failure_groups(
+    store: &Store,
+    issue: &IssueId,
+) -> Result<Vec<FailureGroup>, StoreError> {
     let mut groups: HashMap<&'static str, FailureGroup> = HashMap::new();
     for state in [Bounced, InDoubt] {
         for reply in store.replies(issue, state).await? {
@@ -106,11 +124,11 @@ pub async fn failures(store: &Store, issue: &IssueId) -> Result<Vec<FailureGroup
             let group = groups.entry(reason).or_insert_with(|| FailureGroup {
                 count: 0,
                 reason,
-                words: Vec::new(),
+                replies: Vec::new(),
             });
             group.count += reply.count;
-            if group.words.len() < EXAMPLES && !reply.example.is_empty() {
-                group.words.push(reply.example);
+            if group.replies.len() < MAX_EXAMPLES && !reply.example.is_empty() {
+                group.replies.push(reply.example);
             }
         }
     }
@@ -119,61 +137,59 @@ pub async fn failures(store: &Store, issue: &IssueId) -> Result<Vec<FailureGroup
     Ok(groups)
 }
 
-pub fn line(row: DeliveryRow) -> DeliveryLine {
-    DeliveryLine {
+/// Converts a delivery for the table.
+pub fn delivery_row(row: DeliveryRow) -> DeliveryTableRow {
+    DeliveryTableRow {
         address: row.address,
         state: row.state.as_str(),
         attempts: row.attempts,
         at: row.at,
-        next_at: row.due_at.filter(|_| row.state == Deferred),
+        next_attempt_at: row.due_at.filter(|_| row.state == Deferred),
         reply: row.reply,
     }
 }
 
+/// Query of the export.
 #[derive(Debug, Default, Deserialize)]
-pub struct Asked {
+pub struct ExportQuery {
     #[serde(default)]
     state: String,
 }
 
-/// `/admin/issues/{number}/deliveries.csv?state=`, as long as it may be.
-pub async fn file(
+/// `GET /admin/issues/{number}/deliveries.csv?state=`: streams the deliveries as CSV.
+pub async fn export(
     State(shared): State<SharedState>,
-    editor: CurrentUser,
+    user: CurrentUser,
     Path(number): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<ExportQuery>,
 ) -> HandlerResult {
-    let issue = list::find(&shared.web, &number).await?;
-    let did = AuditAction::DeliveriesExported;
-    editor.audit(&shared, did, issue.number).await;
-    let filter = Filter::parse(&asked.state);
-    let which = filter.as_str().unwrap_or("all");
-    let name = format!(
-        "attachment; filename=\"issue-{}-{which}.csv\"",
+    let issue = find_issue(&shared.web, &number).await?;
+    let action = AuditAction::DeliveriesExported;
+    user.audit(&shared, action, issue.number).await;
+    let filter = DeliveryStateFilter::parse(&query.state);
+    let state = filter.as_str().unwrap_or("all");
+    let disposition = format!(
+        "attachment; filename=\"issue-{}-{state}.csv\"",
         issue.number
     );
-    let name = HeaderValue::try_from(name).map_err(|_| HttpError::Mangled)?;
-    let lines = lines(shared.web.store.clone(), issue.id, filter);
-    Ok(download(name, Body::from_stream(lines)))
-}
-
-fn download(name: HeaderValue, body: Body) -> Response {
-    let kind = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
+    let disposition = HeaderValue::try_from(disposition).map_err(|_| HttpError::Mangled)?;
+    let content_type = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
     let headers = [
-        (header::CONTENT_TYPE, kind),
-        (header::CONTENT_DISPOSITION, name),
+        (header::CONTENT_TYPE, content_type),
+        (header::CONTENT_DISPOSITION, disposition),
     ];
-    (headers, body).into_response()
+    let lines = csv_lines(shared.web.store.clone(), issue.id, filter);
+    Ok((headers, Body::from_stream(lines)).into_response())
 }
 
-/// The file's lines, as they are read from the database.
-fn lines(
+/// Streams the lines of the file while the deliveries are read from the database.
+fn csv_lines(
     store: Store,
     issue: IssueId,
-    filter: Filter,
+    filter: DeliveryStateFilter,
 ) -> impl Stream<Item = Result<Vec<u8>, StoreError>> {
-    let head = csv::line(["address", "state", "attempts", "at", "reply"]);
-    let first = Some((head, None));
+    let header = csv::line(["address", "state", "attempts", "at", "reply"]);
+    let first = Some((header, None));
     stream::try_unfold(first, move |next: Option<(Vec<u8>, Option<String>)>| {
         let store = store.clone();
         async move {
@@ -182,19 +198,19 @@ fn lines(
             };
             let states = filter.states();
             let rows = store
-                .issue_deliveries(&issue, &states, after.as_deref(), CHUNK)
+                .issue_deliveries(&issue, &states, after.as_deref(), EXPORT_BATCH)
                 .await?;
             for row in &rows {
-                text.extend(record(row));
+                text.extend(csv_record(row));
             }
-            let is_full = rows.len() as i64 == CHUNK;
+            let is_full = rows.len() as i64 == EXPORT_BATCH;
             let last = rows.into_iter().last().filter(|_| is_full);
             Ok(Some((text, last.map(|row| (Vec::new(), Some(row.id))))))
         }
     })
 }
 
-fn record(row: &DeliveryRow) -> Vec<u8> {
+fn csv_record(row: &DeliveryRow) -> Vec<u8> {
     csv::line([
         row.address.as_deref().unwrap_or_default(),
         row.state.as_str(),
@@ -209,9 +225,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_covers_what_its_word_says() {
-        assert_eq!(Filter::parse(""), Filter::All);
-        assert_eq!(Filter::parse("nonsense"), Filter::All);
+    fn delivery_filters_cover_each_state_once() {
+        assert_eq!(DeliveryStateFilter::parse(""), DeliveryStateFilter::All);
+        assert_eq!(
+            DeliveryStateFilter::parse("nonsense"),
+            DeliveryStateFilter::All
+        );
         for word in [
             "queued",
             "deferred",
@@ -221,14 +240,20 @@ mod tests {
             "in_doubt",
             "missed",
         ] {
-            assert_eq!(Filter::parse(word).as_str(), Some(word));
+            assert_eq!(DeliveryStateFilter::parse(word).as_str(), Some(word));
         }
-        assert_eq!(Filter::parse("sending").as_str(), Some("queued"));
-        let all = ["queued", "deferred", "delivered", "missed"].map(Filter::parse);
-        let states: Vec<_> = all.into_iter().flat_map(Filter::states).collect();
+        assert_eq!(
+            DeliveryStateFilter::parse("sending").as_str(),
+            Some("queued")
+        );
+        let all = ["queued", "deferred", "delivered", "missed"].map(DeliveryStateFilter::parse);
+        let states: Vec<_> = all
+            .into_iter()
+            .flat_map(DeliveryStateFilter::states)
+            .collect();
         for state in DeliveryState::ALL {
             assert_eq!(
-                states.iter().filter(|it| *it == state).count(),
+                states.iter().filter(|other| *other == state).count(),
                 1,
                 "{state}"
             );

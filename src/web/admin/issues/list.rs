@@ -1,4 +1,4 @@
-//! `/admin/issues`
+//! `/admin/issues`: the list of issues.
 
 use axum::extract::{Query, State};
 
@@ -6,74 +6,85 @@ use crate::domain::issue::IssueNumber;
 use crate::domain::issue::slot::Slot;
 use crate::store::{IssueRow, Store, StoreError};
 use crate::web::admin::current_user::CurrentUser;
-use crate::web::admin::issues::view::{IssueLine, Issues, NextLine, SkippedWeek};
-use crate::web::admin::response::{HandlerResult, page};
+use crate::web::admin::issues::view::{IssueTableRow, IssuesPage, NextIssueRow, SkippedWeek};
+use crate::web::admin::response::{HandlerResult, render};
 use crate::web::error::HttpError;
 use crate::web::pagination::{After, split_page};
 use crate::web::state::SharedState;
 use crate::web::{Services, upcoming};
 
-const PAGE: usize = 20;
-/// Skipped weeks on the page.
-const SKIPPED: i64 = 5;
+/// Issues per page.
+const PAGE_SIZE: usize = 20;
 
+/// Skipped weeks on the page.
+const MAX_SKIPPED_WEEKS: i64 = 5;
+
+/// `GET /admin/issues`
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: CurrentUser,
+    user: CurrentUser,
     Query(After { after }): Query<After>,
 ) -> HandlerResult {
     let web = &shared.web;
     let before = IssueNumber::parse(&after).ok();
-    let mut rows = web.store.issues(before, PAGE as i64 + 1).await?;
-    let older = split_page(&mut rows, PAGE).map(|issue| issue.number.to_string());
+    let mut rows = web.store.issues(before, PAGE_SIZE as i64 + 1).await?;
+    let older = split_page(&mut rows, PAGE_SIZE).map(|issue| issue.number.to_string());
     let next = match before {
-        None => Some(NextLine {
+        None => Some(NextIssueRow {
             number: web.store.next_number().await?.get(),
             goes_at: upcoming::ahead(web).await?.1,
         }),
         Some(_) => None,
     };
-    let view = Issues {
-        desk: editor.desk(&shared),
+    let view = IssuesPage {
+        layout: user.layout(&shared),
         next,
-        issues: lines(&shared, rows).await?,
-        skipped: skipped(&web.store).await?,
+        issues: issue_rows(&shared, rows).await?,
+        skipped: skipped_weeks(&web.store).await?,
         newer: before.is_some(),
         older,
     };
-    page(&shared, &view)
+    render(&shared, &view)
 }
 
-async fn skipped(store: &Store) -> Result<Vec<SkippedWeek>, StoreError> {
-    let weeks = store.skipped_slots(SKIPPED).await?.into_iter();
+async fn skipped_weeks(store: &Store) -> Result<Vec<SkippedWeek>, StoreError> {
+    let slots = store.skipped_slots(MAX_SKIPPED_WEEKS).await?.into_iter();
     let week = |slot: Slot| SkippedWeek {
         year: slot.year(),
         week: slot.week(),
     };
-    Ok(weeks.map(week).collect())
+    Ok(slots.map(week).collect())
 }
 
-/// Issues with how their recipients are accounted for.
-pub(crate) async fn lines(
+/// Returns the table rows of `issues`, with their current delivery counts.
+///
+/// # Errors
+/// Returns [`HttpError::Store`] if the database fails.
+pub async fn issue_rows(
     shared: &SharedState,
-    rows: Vec<IssueRow>,
-) -> Result<Vec<IssueLine>, HttpError> {
-    let mut lines = Vec::with_capacity(rows.len());
-    for issue in rows {
-        let look = shared.live.look(issue).await?;
-        let issue = &look.sight.issue;
-        lines.push(IssueLine {
+    issues: Vec<IssueRow>,
+) -> Result<Vec<IssueTableRow>, HttpError> {
+    let mut rows = Vec::with_capacity(issues.len());
+    for issue in issues {
+        let snapshot = shared.live.look(issue).await?;
+        let issue = &snapshot.sight.issue;
+        rows.push(IssueTableRow {
             number: issue.number.get(),
             title: issue.subject.clone(),
-            begun_at: issue.frozen_at,
-            state: look.standing().as_str(),
-            tally: (&issue.tally).into(),
+            started_at: issue.frozen_at,
+            state: snapshot.standing().as_str(),
+            counts: (&issue.tally).into(),
         });
     }
-    Ok(lines)
+    Ok(rows)
 }
 
-pub async fn find(web: &Services, number: &str) -> Result<IssueRow, HttpError> {
+/// Returns the issue with this number.
+///
+/// # Errors
+/// Returns [`HttpError::NotFound`] if `number` is not the number of an issue, and
+/// [`HttpError::Store`] if the database fails.
+pub async fn find_issue(web: &Services, number: &str) -> Result<IssueRow, HttpError> {
     let number = IssueNumber::parse(number).map_err(|_| HttpError::NotFound)?;
     web.store.issue(number).await?.ok_or(HttpError::NotFound)
 }

@@ -1,9 +1,9 @@
-//! Issues that are being sent or were sent.
+//! Issues that are being sent or were sent: list, progress, recipients and actions.
 
-pub mod counts_view;
-pub mod deliveries;
-pub mod list;
-pub mod progress_stream;
-pub mod progress_view;
-pub mod show;
-pub mod view;
+pub(crate) mod counts_view;
+pub(crate) mod deliveries;
+pub(crate) mod list;
+pub(crate) mod progress_stream;
+pub(crate) mod progress_view;
+pub(crate) mod show;
+pub(crate) mod view;

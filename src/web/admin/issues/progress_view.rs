@@ -1,79 +1,94 @@
-//! An issue that is being sent, or was: what its page shows first and its stream repeats.
+//! Progress of an issue that is being sent: what its page shows first and its event stream
+//! updates.
+
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
-use crate::web::admin::issues::counts_view::TallyView;
+use crate::web::admin::issues::counts_view::CountsView;
 use crate::web::issue_progress::ProgressSnapshot;
-use crate::web::pages::maybe_millis;
-use crate::web::pages::templates;
+use crate::web::pages::{maybe_millis, templates};
 
 templates! {
-    LiveProgress<'_> => "parts/send_progress.html",
-    LiveFigures<'_> => "parts/send_counts.html",
+    SendProgressPart<'_> => "parts/send_progress.html",
+    SendCountsPart<'_> => "parts/send_counts.html",
 }
 
+/// Rate below which deliveries are shown per minute. 0.95 is the lowest rate that rounds to
+/// one per second without being far off.
+const MIN_RATE_PER_SECOND: f64 = 0.95;
+
+/// How far an issue is.
 #[derive(Clone, Debug, Serialize)]
-pub struct Live {
-    /// `Standing::as_str`
+pub struct SendProgress {
+    /// `IssueStatus::as_str`
     pub state: &'static str,
-    pub tally: TallyView,
-    /// Whole copies in a second; below one of them, `per_minute` is set instead.
+    /// Delivery counts.
+    pub counts: CountsView,
+    /// Deliveries per second, rounded; `None` for slower rates.
     pub per_second: Option<i64>,
+    /// Deliveries per minute, rounded, for rates below one per second.
     pub per_minute: Option<i64>,
+    /// Estimated remaining time in seconds.
     pub seconds_left: Option<i64>,
-    /// Seconds without an answer from `server`, when they are too many.
-    pub silent: Option<i64>,
+    /// Seconds without a response from `server`, if they are too many.
+    pub stalled_for: Option<i64>,
+    /// The SMTP server or the outbox folder.
     pub server: String,
-    /// What was last heard, word for word.
-    pub last: Option<String>,
-    /// When the first of those who wait is tried again, while nothing else is to do.
+    /// Last SMTP reply.
+    pub last_reply: Option<String>,
+    /// Next attempt of a deferred delivery, if no other delivery remains.
     #[serde(serialize_with = "maybe_millis")]
-    pub next_try: Option<Timestamp>,
-    /// The server's words, when they were the reason.
-    pub paused_why: Option<String>,
-    /// Who did, by address.
+    pub next_attempt_at: Option<Timestamp>,
+    /// The SMTP reply because of which the issue was paused.
+    pub pause_reason: Option<String>,
+    /// Address of the account that paused the issue.
     pub paused_by: Option<String>,
 }
 
-impl Live {
-    pub fn new(look: &ProgressSnapshot, server: &str) -> Self {
-        let issue = &look.sight.issue;
-        let tally = &issue.tally;
-        let rate = look.per_second.filter(|rate| *rate > 0.0);
-        let waits = tally.queued == 0 && tally.deferred > 0;
-        let next_try = look.sight.first_due.filter(|at| waits && *at > look.at);
-        let seconds = |span: std::time::Duration| i64::try_from(span.as_secs()).ok();
+impl SendProgress {
+    /// Creates the view of a snapshot. `server` is where mail goes.
+    pub fn new(snapshot: &ProgressSnapshot, server: &str) -> Self {
+        let issue = &snapshot.sight.issue;
+        let counts = &issue.tally;
+        let rate = snapshot.per_second.filter(|rate| *rate > 0.0);
+        let is_waiting = counts.queued == 0 && counts.deferred > 0;
+        let next_attempt_at = snapshot
+            .sight
+            .first_due
+            .filter(|at| is_waiting && *at > snapshot.at);
+        let seconds = |span: Duration| i64::try_from(span.as_secs()).ok();
         Self {
-            state: look.standing().as_str(),
-            tally: tally.into(),
-            per_second: rate.filter(|rate| *rate >= 0.95).map(rounded),
+            state: snapshot.standing().as_str(),
+            counts: counts.into(),
+            per_second: rate
+                .filter(|rate| *rate >= MIN_RATE_PER_SECOND)
+                .map(|rate| rate.round() as i64),
             per_minute: rate
-                .filter(|rate| *rate < 0.95)
-                .map(|rate| rounded(rate * 60.0).max(1)),
-            seconds_left: look.time_left.and_then(seconds),
-            silent: look.silent.and_then(seconds),
+                .filter(|rate| *rate < MIN_RATE_PER_SECOND)
+                .map(|rate| ((rate * 60.0).round() as i64).max(1)),
+            seconds_left: snapshot.time_left.and_then(seconds),
+            stalled_for: snapshot.silent.and_then(seconds),
             server: server.to_owned(),
-            last: issue.last_words.clone(),
-            next_try,
-            paused_why: issue.paused_why.clone(),
+            last_reply: issue.last_words.clone(),
+            next_attempt_at,
+            pause_reason: issue.paused_why.clone(),
             paused_by: issue.paused_by.clone(),
         }
     }
 }
 
-fn rounded(rate: f64) -> i64 {
-    rate.round() as i64
+/// The upper part of the progress panel, also sent by the event stream.
+#[derive(Clone, Debug, Serialize)]
+pub struct SendProgressPart<'a> {
+    /// How far the issue is.
+    pub progress: &'a SendProgress,
 }
 
-/// The head of the panel, as the stream sends it.
+/// The delivery counts of the progress panel, also sent by the event stream.
 #[derive(Clone, Debug, Serialize)]
-pub struct LiveProgress<'a> {
-    pub live: &'a Live,
-}
-
-/// The figures below it.
-#[derive(Clone, Debug, Serialize)]
-pub struct LiveFigures<'a> {
-    pub live: &'a Live,
+pub struct SendCountsPart<'a> {
+    /// How far the issue is.
+    pub progress: &'a SendProgress,
 }

@@ -1,4 +1,4 @@
-//! `/admin/issues/{number}`: how it goes, and who got it.
+//! `/admin/issues/{number}`: progress, recipients and actions of one issue.
 
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
@@ -8,20 +8,24 @@ use crate::store::{DeliveryRow, Store, StoreError};
 use crate::web::Services;
 use crate::web::admin::current_user::{CurrentUser, VerifiedForm};
 use crate::web::admin::flash::FlashMessage;
-use crate::web::admin::issues::deliveries::{self, Filter};
-use crate::web::admin::issues::list::find;
-use crate::web::admin::issues::progress_view::Live;
-use crate::web::admin::issues::view::{Issue, PostClicks};
-use crate::web::admin::response::{HandlerResult, page, redirect, redirect_with_flash};
+use crate::web::admin::issues::deliveries::{
+    DeliveryStateFilter, delivery_row, failure_groups, find_recipient,
+};
+use crate::web::admin::issues::list::find_issue;
+use crate::web::admin::issues::progress_view::SendProgress;
+use crate::web::admin::issues::view::{IssuePage, PostClicks};
+use crate::web::admin::response::{HandlerResult, redirect, redirect_with_flash, render};
 use crate::web::error::HttpError;
 use crate::web::issue_deed::IssueAction;
 use crate::web::pagination::split_page;
 use crate::web::state::SharedState;
 
-const PAGE: usize = 25;
+/// Deliveries per page.
+const PAGE_SIZE: usize = 25;
 
+/// Query of the issue page.
 #[derive(Debug, Default, Deserialize)]
-pub struct Asked {
+pub struct IssueQuery {
     #[serde(default)]
     state: String,
     #[serde(default)]
@@ -30,69 +34,72 @@ pub struct Asked {
     address: String,
 }
 
+/// `GET /admin/issues/{number}`. The number of the next issue redirects to the draft.
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: CurrentUser,
+    user: CurrentUser,
     Path(number): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<IssueQuery>,
 ) -> HandlerResult {
     let store = &shared.web.store;
-    let found = find(&shared.web, &number).await;
+    let found = find_issue(&shared.web, &number).await;
     if matches!(found, Err(HttpError::NotFound)) && is_next(&shared.web, &number).await? {
         return Ok(redirect(&shared, "/admin/next"));
     }
     let issue = found?;
     let id = issue.id;
-    let look = shared.live.look(issue.clone()).await?;
-    let filter = Filter::parse(&asked.state);
-    let begins = format!("{id}:");
-    let after = Some(asked.after.as_str()).filter(|after| after.starts_with(&begins));
-    let (look_up, (rows, older)) = if asked.address.is_empty() {
-        (None, list(store, &id, filter, after).await?)
+    let snapshot = shared.live.look(issue.clone()).await?;
+    let filter = DeliveryStateFilter::parse(&query.state);
+    // The ids of an issue's deliveries begin with the issue's id.
+    let prefix = format!("{id}:");
+    let after = Some(query.after.as_str()).filter(|after| after.starts_with(&prefix));
+    let (lookup, (rows, older)) = if query.address.is_empty() {
+        (None, delivery_page(store, &id, filter, after).await?)
     } else {
-        let (look_up, rows) = deliveries::look_up(store, &id, &asked.address).await?;
-        (Some(look_up), (rows, None))
+        let (lookup, rows) = find_recipient(store, &id, &query.address).await?;
+        (Some(lookup), (rows, None))
     };
-    // Who looks for single copies has seen the reasons on the first page.
-    let failures = if filter == Filter::All && after.is_none() && look_up.is_none() {
-        deliveries::failures(store, &id).await?
+    let is_first_page = filter == DeliveryStateFilter::All && after.is_none() && lookup.is_none();
+    let failures = if is_first_page {
+        failure_groups(store, &id).await?
     } else {
         Vec::new()
     };
-    let view = Issue {
-        desk: editor.desk(&shared),
+    let view = IssuePage {
+        layout: user.layout(&shared),
         number: issue.number.get(),
         subject: issue.subject,
-        live: Live::new(&look, &shared.web.mail_goes_to),
-        begun_at: issue.frozen_at,
+        progress: SendProgress::new(&snapshot, &shared.web.mail_goes_to),
+        started_at: issue.frozen_at,
         finished_at: issue.finished_at,
         failures,
-        left: store.unsubscribes_after(&id).await?,
-        look_up,
+        unsubscribes: store.unsubscribes_after(&id).await?,
+        lookup,
         filter: filter.as_str(),
-        deliveries: rows.into_iter().map(deliveries::line).collect(),
+        deliveries: rows.into_iter().map(delivery_row).collect(),
         newer: after.is_some(),
         older,
-        clicks: clicks(&shared.web, &id).await?,
+        clicks: post_clicks(&shared.web, &id).await?,
     };
-    page(&shared, &view)
+    render(&shared, &view)
 }
 
-/// The last look before a send, by the issue's number.
+/// `GET /admin/issues/{number}/send`: redirects to the review page of the next issue, or to
+/// the page of an existing one.
 pub async fn review(
     State(shared): State<SharedState>,
-    _editor: CurrentUser,
+    _user: CurrentUser,
     Path(number): Path<String>,
 ) -> HandlerResult {
     if is_next(&shared.web, &number).await? {
         return Ok(redirect(&shared, "/admin/next/send"));
     }
-    let issue = find(&shared.web, &number).await?;
-    let page = format!("/admin/issues/{}", issue.number);
-    Ok(redirect(&shared, &page))
+    let issue = find_issue(&shared.web, &number).await?;
+    let path = format!("/admin/issues/{}", issue.number);
+    Ok(redirect(&shared, &path))
 }
 
-/// Whether it is the number that the draft will have.
+/// Returns whether `number` is the number that the next issue will have.
 async fn is_next(web: &Services, number: &str) -> Result<bool, StoreError> {
     let Ok(number) = IssueNumber::parse(number) else {
         return Ok(false);
@@ -100,59 +107,62 @@ async fn is_next(web: &Services, number: &str) -> Result<bool, StoreError> {
     Ok(number == web.store.next_number().await?)
 }
 
-/// A page of copies, and behind which one the next page begins.
-async fn list(
+/// Returns a page of deliveries and the cursor of the next page.
+async fn delivery_page(
     store: &Store,
     issue: &IssueId,
-    filter: Filter,
+    filter: DeliveryStateFilter,
     after: Option<&str>,
 ) -> Result<(Vec<DeliveryRow>, Option<String>), StoreError> {
     let mut rows = store
-        .issue_deliveries(issue, &filter.states(), after, PAGE as i64 + 1)
+        .issue_deliveries(issue, &filter.states(), after, PAGE_SIZE as i64 + 1)
         .await?;
-    let older = split_page(&mut rows, PAGE).map(|row| row.id.clone());
+    let older = split_page(&mut rows, PAGE_SIZE).map(|row| row.id.clone());
     Ok((rows, older))
 }
 
-/// Pauses, resumes, cancels, or tries again. What no longer fits the issue's state
-/// changes nothing; the page shows how it stands.
-pub async fn act(
+/// `POST /admin/issues/{number}`: pauses, resumes, cancels or retries the issue.
+///
+/// An action that the issue's state does not allow changes nothing; the page shows the
+/// current state.
+pub async fn submit_action(
     State(shared): State<SharedState>,
     Path(number): Path<String>,
-    posted: VerifiedForm,
+    form: VerifiedForm,
 ) -> HandlerResult {
-    let issue = find(&shared.web, &number).await?;
-    let deed = IssueAction::parse(posted.fields.text("action")).ok_or(HttpError::Unprocessable)?;
-    let by = posted.editor.admin.address.to_string();
-    let changed = deed.apply(&shared, &issue, &by).await?;
+    let issue = find_issue(&shared.web, &number).await?;
+    let action = IssueAction::parse(form.fields.text("action")).ok_or(HttpError::Unprocessable)?;
+    let account = form.user.admin.address.to_string();
+    let changed = action.apply(&shared, &issue, &account).await?;
     let path = format!("/admin/issues/{}", issue.number);
-    let notice = match (deed, changed) {
+    let message = match (action, changed) {
         (IssueAction::TryNow, 0) => {
-            return Ok(redirect_with_flash(
-                &shared,
-                &path,
-                FlashMessage::NothingWaits,
-            ));
+            let message = FlashMessage::NothingToRetry;
+            return Ok(redirect_with_flash(&shared, &path, message));
         }
         (_, 0) => return Ok(redirect(&shared, &path)),
         (IssueAction::Pause, _) => FlashMessage::Paused,
         (IssueAction::Resume, _) => FlashMessage::Resumed,
         (IssueAction::Cancel, _) => FlashMessage::Cancelled,
-        (IssueAction::TryNow, _) => FlashMessage::TriedNow,
-        (IssueAction::SendAgain, _) => FlashMessage::SentAgain,
+        (IssueAction::TryNow, _) => FlashMessage::Retrying,
+        (IssueAction::SendAgain, _) => FlashMessage::Resending,
     };
-    let did = deed.action();
-    posted.editor.audit(&shared, did, issue.number).await;
-    Ok(redirect_with_flash(&shared, &path, notice))
+    form.user
+        .audit(&shared, action.action(), issue.number)
+        .await;
+    Ok(redirect_with_flash(&shared, &path, message))
 }
 
-/// None unless they are counted.
-async fn clicks(web: &Services, issue: &IssueId) -> Result<Option<Vec<PostClicks>>, StoreError> {
+/// Returns the clicks per post, or `None` if clicks are not counted.
+async fn post_clicks(
+    web: &Services,
+    issue: &IssueId,
+) -> Result<Option<Vec<PostClicks>>, StoreError> {
     if !web.digests.rules.count_clicks {
         return Ok(None);
     }
-    let clicked = web.store.clicks_of(issue).await?.into_iter();
-    let clicks = clicked.map(|post| PostClicks {
+    let posts = web.store.clicks_of(issue).await?.into_iter();
+    let clicks = posts.map(|post| PostClicks {
         title: post.title,
         clicks: post.clicks,
     });

@@ -14,152 +14,155 @@ use crate::domain::ids::AdminId;
 use crate::domain::signed_token::Purpose;
 use crate::store::Admin;
 use crate::web::Services;
-use crate::web::admin::current_user::{VerifiedForm, note};
+use crate::web::admin::current_user::{VerifiedForm, record_audit};
 use crate::web::admin::form::FormFields;
-use crate::web::admin::login::view::{Login, LoginFault};
+use crate::web::admin::login::view::{LoginError, LoginPage};
 use crate::web::admin::response::{HandlerResult, redirect};
-use crate::web::auth::login_throttle::LoginThrottle;
 use crate::web::auth::session;
 use crate::web::client_ip::ClientIp;
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
-/// How long the form may lie open.
-const FORM_HOLDS: Duration = Duration::from_secs(12 * 60 * 60);
-/// Sets the door's form apart from those of a session, which are bound to its hash.
-const BOUND: &[u8] = b"log in";
+/// How long the login form can stay open before its CSRF token expires.
+const FORM_MAX_AGE: Duration = Duration::from_secs(12 * 60 * 60);
 
+/// Context of the login form's CSRF token. Distinguishes it from the tokens of a session,
+/// whose context is the session's hash.
+const CSRF_CONTEXT: &[u8] = b"log in";
+
+/// Characters of a typed address that the form shows again. No address is longer.
+const MAX_ADDRESS_CHARS: usize = 254;
+
+/// Query of the login page.
 #[derive(Debug, Default, Deserialize)]
-pub struct Asked {
+pub struct LoginQuery {
     #[serde(default)]
     next: String,
 }
 
-pub async fn show(State(shared): State<SharedState>, Query(asked): Query<Asked>) -> HandlerResult {
-    let next = desk_path(&asked.next);
-    form(&shared, StatusCode::OK, None, "", next).await
+/// `GET /admin/login`
+pub async fn show(
+    State(shared): State<SharedState>,
+    Query(query): Query<LoginQuery>,
+) -> HandlerResult {
+    let next = safe_admin_path(&query.next);
+    login_page(&shared, StatusCode::OK, None, "", next).await
 }
 
+/// `POST /admin/login`
 pub async fn log_in(
     State(shared): State<SharedState>,
     ClientIp(ip): ClientIp,
     headers: HeaderMap,
     fields: FormFields,
 ) -> HandlerResult {
-    let (email, next) = (fields.text("email"), desk_path(fields.text("next")));
-    let again = async |status, fault| form(&shared, status, Some(fault), email, next).await;
-    if !holds(&shared.web, fields.text("csrf")) {
-        return again(StatusCode::FORBIDDEN, LoginFault::Stale).await;
+    let (email, next) = (fields.text("email"), safe_admin_path(fields.text("next")));
+    let reject = async |status, error| login_page(&shared, status, Some(error), email, next).await;
+    if !is_valid_csrf(&shared.web, fields.text("csrf")) {
+        return reject(StatusCode::FORBIDDEN, LoginError::Expired).await;
     }
     let address = EmailAddress::parse(email).ok();
-    // What is no address is counted as one nobody has.
+    // An invalid address is counted as an account that does not exist.
     let account = address.as_ref().map_or_else(String::new, EmailAddress::key);
-    if shared.keeper.count(ip, &account).is_err() {
-        tracing::warn!("too many tries to log in");
-        return again(StatusCode::TOO_MANY_REQUESTS, LoginFault::TooMany).await;
+    if shared.login_throttle.check_login(ip, &account).is_err() {
+        tracing::warn!("login rejected: too many attempts");
+        return reject(StatusCode::TOO_MANY_REQUESTS, LoginError::TooMany).await;
     }
-    let checked = check(
-        &shared.web,
-        &shared.keeper,
-        address.as_ref(),
-        fields.text("password"),
-    )
-    .await;
-    match checked? {
-        Some(admin) => {
-            if let Some(old) = session::from_request(&shared.web, &headers) {
-                shared.web.store.close_session(&old).await?;
-            }
-            note(
-                &shared.web,
-                &admin,
-                AuditAction::LoggedIn,
-                AuditTarget::Nothing,
-            )
-            .await;
-            enter(&shared, &admin.id, next.unwrap_or("/admin")).await
-        }
-        None => again(StatusCode::UNPROCESSABLE_ENTITY, LoginFault::Password).await,
+    let admin = authenticate(&shared, address.as_ref(), fields.text("password")).await?;
+    let Some(admin) = admin else {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return reject(status, LoginError::WrongCredentials).await;
+    };
+    if let Some(old) = session::session_hash(&shared.web, &headers) {
+        shared.web.store.close_session(&old).await?;
     }
+    let action = AuditAction::LoggedIn;
+    record_audit(&shared.web, &admin, action, AuditTarget::Nothing).await;
+    start_session(&shared, &admin.id, next.unwrap_or("/admin")).await
 }
 
-pub async fn log_out(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
-    shared
-        .web
-        .store
-        .close_session(&posted.editor.session)
-        .await?;
-    let away = redirect(&shared, "/admin/login");
-    Ok(([(header::SET_COOKIE, session::forget(&shared.web))], away).into_response())
+/// `POST /admin/logout`: closes the session.
+pub async fn log_out(State(shared): State<SharedState>, form: VerifiedForm) -> HandlerResult {
+    shared.web.store.close_session(&form.user.session).await?;
+    let login = redirect(&shared, "/admin/login");
+    let cookie = session::clear_cookie(&shared.web);
+    Ok(([(header::SET_COOKIE, cookie)], login).into_response())
 }
 
-/// Begins a session and goes on to `path`.
-pub(crate) async fn enter(shared: &SharedState, admin: &AdminId, path: &str) -> HandlerResult {
-    let cookie = session::open(&shared.web, admin).await?;
+/// Starts a session and redirects to `path`.
+///
+/// # Errors
+/// Returns [`HttpError::Store`] if the session cannot be stored.
+pub async fn start_session(shared: &SharedState, admin: &AdminId, path: &str) -> HandlerResult {
+    let cookie = session::start_session(&shared.web, admin).await?;
     Ok(([(header::SET_COOKIE, cookie)], redirect(shared, path)).into_response())
 }
 
-/// The same steps and the same work, whether the address has an account, has none, or is
-/// no address.
-async fn check(
-    web: &Services,
-    keeper: &LoginThrottle,
+/// Returns the account with this address and password.
+///
+/// Does the same steps and the same work whether the address has an account, has none, or
+/// is invalid, so that the response time does not reveal which.
+async fn authenticate(
+    shared: &SharedState,
     address: Option<&EmailAddress>,
     password: &str,
 ) -> Result<Option<Admin>, HttpError> {
     let admin = match address {
-        Some(address) => web.store.admin_by_address(address).await?,
+        Some(address) => shared.web.store.admin_by_address(address).await?,
         None => None,
     };
     let hash = admin
         .as_ref()
         .and_then(|admin| admin.password_hash.as_deref());
-    let right = keeper.verify(password, hash).await?;
-    Ok(admin.filter(|_| right))
+    let is_correct = shared.password_hasher.verify(password, hash).await?;
+    Ok(admin.filter(|_| is_correct))
 }
 
-async fn form(
+async fn login_page(
     shared: &SharedState,
     status: StatusCode,
-    fault: Option<LoginFault>,
+    error: Option<LoginError>,
     email: &str,
     next: Option<&str>,
 ) -> HandlerResult {
-    let view = Login {
-        csrf: token(&shared.web),
-        email: email.chars().take(254).collect(),
-        fault,
+    let view = LoginPage {
+        csrf: csrf_token(&shared.web),
+        email: email.chars().take(MAX_ADDRESS_CHARS).collect(),
+        error,
         no_admin: !shared.web.store.has_admin().await?,
         next: next.map(str::to_owned),
     };
     Ok((status, shared.pages.html(&view)?).into_response())
 }
 
-fn token(web: &Services) -> String {
+/// Returns a signed token that contains the current time.
+fn csrf_token(web: &Services) -> String {
     let now = web.clock.now().as_millis().to_be_bytes();
-    web.keys.sign(Purpose::Csrf, &now, BOUND)
+    web.keys.sign(Purpose::Csrf, &now, CSRF_CONTEXT)
 }
 
-fn holds(web: &Services, token: &str) -> bool {
-    let opened = web.keys.verify(Purpose::Csrf, token, BOUND).ok();
-    let shown = opened.and_then(|payload| payload.try_into().ok());
-    let shown = shown.map(|millis| Timestamp::from_millis(i64::from_be_bytes(millis)));
-    shown.is_some_and(|shown| web.clock.now().since(shown) <= FORM_HOLDS)
+fn is_valid_csrf(web: &Services, token: &str) -> bool {
+    let payload = web.keys.verify(Purpose::Csrf, token, CSRF_CONTEXT).ok();
+    let millis = payload.and_then(|payload| payload.try_into().ok());
+    let shown_at = millis.map(|millis| Timestamp::from_millis(i64::from_be_bytes(millis)));
+    shown_at.is_some_and(|shown_at| web.clock.now().since(shown_at) <= FORM_MAX_AGE)
 }
 
-/// A page of the desk to go on to, and nothing else: never another host.
-fn desk_path(next: &str) -> Option<&str> {
+/// Returns `next` if it is the path of an admin page. Rejects everything else, so that a
+/// link cannot lead to another host after the login (open redirect).
+fn safe_admin_path(next: &str) -> Option<&str> {
     let (path, query) = next.split_once('?').unwrap_or((next, ""));
     let rest = path.strip_prefix("/admin")?;
-    let made_of = |text: &str, marks: &[u8]| {
+    let consists_of = |text: &str, marks: &[u8]| {
         text.bytes()
             .all(|b| b.is_ascii_alphanumeric() || marks.contains(&b))
     };
-    let good = rest.is_empty() || rest.starts_with('/') && rest.len() > 1;
-    let good = good && rest.len() <= 100 && made_of(rest, b"/-_.") && !rest.contains("//");
-    // A query as forms and this desk encode it.
-    let asks_well = query.len() <= 1000 && made_of(query, b"*-._+%=&");
-    (good && asks_well).then_some(next)
+    let is_path = rest.is_empty() || rest.starts_with('/') && rest.len() > 1;
+    let is_path =
+        is_path && rest.len() <= 100 && consists_of(rest, b"/-_.") && !rest.contains("//");
+    // The characters of a query that a form or an admin page encodes.
+    let is_query = query.len() <= 1000 && consists_of(query, b"*-._+%=&");
+    (is_path && is_query).then_some(next)
 }
 
 #[cfg(test)]
@@ -167,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_desk_is_gone_on_to() {
+    fn safe_admin_path_accepts_only_admin_pages() {
         for good in [
             "/admin",
             "/admin/feeds",
@@ -175,7 +178,7 @@ mod tests {
             "/admin/next/send",
             "/admin/subscribers?state=pending&q=%40example&order=oldest",
         ] {
-            assert_eq!(desk_path(good), Some(good));
+            assert_eq!(safe_admin_path(good), Some(good));
         }
         for bad in [
             "",
@@ -193,7 +196,7 @@ mod tests {
             "/admin/feeds?x\r\nSet-Cookie: x",
             "/administer",
         ] {
-            assert_eq!(desk_path(bad), None, "{bad}");
+            assert_eq!(safe_admin_path(bad), None, "{bad}");
         }
     }
 }

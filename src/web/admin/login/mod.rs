@@ -1,5 +1,5 @@
-//! Login and one-time links.
+//! Login, logout and one-time links.
 
-pub mod form;
-pub mod setup;
-pub mod view;
+pub(crate) mod form;
+pub(crate) mod setup;
+pub(crate) mod view;

@@ -1,8 +1,8 @@
-//! `/admin/setup`: the one-time link, which makes the first admin or sets a password.
+//! `/admin/setup`: the one-time link that creates the first admin or sets a password.
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use crate::domain::audit::{AuditAction, AuditTarget};
@@ -10,133 +10,148 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AdminId;
 use crate::store::{Admin, StoreError};
 use crate::web::Services;
-use crate::web::admin::current_user::note;
+use crate::web::admin::current_user::record_audit;
 use crate::web::admin::flash::FlashMessage;
 use crate::web::admin::form::FormFields;
-use crate::web::admin::login::form;
-use crate::web::admin::login::view::{Setup, SetupFault, SetupPurpose};
-use crate::web::admin::response::{HandlerResult, page, refused};
-use crate::web::auth::login_throttle::{LONGEST, SHORTEST};
-use crate::web::auth::session;
+use crate::web::admin::login::form::start_session;
+use crate::web::admin::login::view::{SetupError, SetupPage, SetupPurpose};
+use crate::web::admin::response::{HandlerResult, render, render_invalid};
+use crate::web::auth::password::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS};
+use crate::web::auth::session::hash_token;
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
+/// Query of the one-time link.
 #[derive(Debug, Default, Deserialize)]
-pub struct Asked {
+pub struct SetupQuery {
     #[serde(default)]
     token: String,
 }
 
-/// Whom a link that holds is for.
-enum Guest {
-    First,
+/// The account that a valid link is for.
+enum LinkTarget {
+    /// The first admin account, which does not exist yet.
+    FirstAdmin,
     Account(Admin),
 }
 
-pub async fn show(State(shared): State<SharedState>, Query(asked): Query<Asked>) -> HandlerResult {
-    let token = asked.token;
-    match guest(&shared.web, &token).await? {
-        Some(guest) => page(&shared, &form(&guest, &token, "", None)),
-        None => gone(&shared),
+/// `GET /admin/setup`
+pub async fn show(
+    State(shared): State<SharedState>,
+    Query(query): Query<SetupQuery>,
+) -> HandlerResult {
+    let token = query.token;
+    match link_target(&shared.web, &token).await? {
+        Some(target) => render(&shared, &setup_page(&target, &token, "", None)),
+        None => expired_page(&shared),
     }
 }
 
-pub async fn set(State(shared): State<SharedState>, fields: FormFields) -> HandlerResult {
+/// `POST /admin/setup`: sets the password and starts a session.
+pub async fn submit(State(shared): State<SharedState>, fields: FormFields) -> HandlerResult {
     let web = &shared.web;
     let (token, email) = (fields.text("token"), fields.text("email"));
-    let Some(guest) = guest(web, token).await? else {
-        return gone(&shared);
+    let Some(target) = link_target(web, token).await? else {
+        return expired_page(&shared);
     };
     let password = fields.text("password");
-    let (address, fault) = match (&guest, EmailAddress::parse(email)) {
-        (Guest::Account(admin), _) => (Some(admin.address.clone()), None),
-        (Guest::First, Ok(address)) => (Some(address), None),
-        (Guest::First, Err(_)) => (None, Some(SetupFault::Address)),
+    let (address, error) = match (&target, EmailAddress::parse(email)) {
+        (LinkTarget::Account(admin), _) => (Some(admin.address.clone()), None),
+        (LinkTarget::FirstAdmin, Ok(address)) => (Some(address), None),
+        (LinkTarget::FirstAdmin, Err(_)) => (None, Some(SetupError::InvalidAddress)),
     };
-    let fault = fault.or_else(|| password_fault(password, fields.text("again")));
-    let (Some(address), None) = (address, fault) else {
-        return refused(&shared, &form(&guest, token, email, fault));
+    let error = error.or_else(|| password_error(password, fields.text("again")));
+    let (Some(address), None) = (address, error) else {
+        return render_invalid(&shared, &setup_page(&target, token, email, error));
     };
-    let hash = shared.keeper.hash(password, web.random.bytes()).await?;
-    match settle(web, &guest, &session::hash(token), &address, &hash).await? {
-        Some(admin) => {
-            if let Some(admin) = web.store.admin(&admin).await? {
-                note(web, &admin, AuditAction::PasswordSet, AuditTarget::Nothing).await;
-            }
-            let welcome = format!("/admin?done={}", FlashMessage::Welcome.as_str());
-            form::enter(&shared, &admin, &welcome).await
-        }
-        None => gone(&shared),
+    let hasher = &shared.password_hasher;
+    let hash = hasher.hash(password, web.random.bytes()).await?;
+    let redeemed = redeem_link(web, &target, &hash_token(token), &address, &hash).await?;
+    let Some(id) = redeemed else {
+        return expired_page(&shared);
+    };
+    if let Some(admin) = web.store.admin(&id).await? {
+        record_audit(web, &admin, AuditAction::PasswordSet, AuditTarget::Nothing).await;
     }
+    let welcome = format!("/admin?done={}", FlashMessage::Welcome.as_str());
+    start_session(&shared, &id, &welcome).await
 }
 
-async fn guest(web: &Services, token: &str) -> Result<Option<Guest>, StoreError> {
+/// Returns what the link is for, or `None` if it is unknown, used or expired.
+async fn link_target(web: &Services, token: &str) -> Result<Option<LinkTarget>, StoreError> {
     let link = web
         .store
-        .admin_link(&session::hash(token), web.clock.now())
+        .admin_link(&hash_token(token), web.clock.now())
         .await?;
     match link {
         None => Ok(None),
-        Some(None) => Ok((!web.store.has_admin().await?).then_some(Guest::First)),
-        Some(Some(id)) => Ok(web.store.admin(&id).await?.map(Guest::Account)),
+        Some(None) => Ok((!web.store.has_admin().await?).then_some(LinkTarget::FirstAdmin)),
+        Some(Some(id)) => Ok(web.store.admin(&id).await?.map(LinkTarget::Account)),
     }
 }
 
-/// Uses the link up. `None` when someone was quicker.
-async fn settle(
+/// Sets the password and invalidates the link. Returns `None` if a concurrent request has
+/// used the link.
+async fn redeem_link(
     web: &Services,
-    guest: &Guest,
+    target: &LinkTarget,
     link: &str,
     address: &EmailAddress,
     hash: &str,
 ) -> Result<Option<AdminId>, StoreError> {
     let now = web.clock.now();
-    match guest {
-        Guest::First => {
+    match target {
+        LinkTarget::FirstAdmin => {
             let id = AdminId::new(now, &web.random);
             web.store
                 .make_first_admin(link, (&id, address), hash, now)
                 .await
         }
-        Guest::Account(admin) => {
-            let set = web.store.set_password(link, &admin.id, hash, now).await?;
-            Ok(set.then_some(admin.id))
+        LinkTarget::Account(admin) => {
+            let is_set = web.store.set_password(link, &admin.id, hash, now).await?;
+            Ok(is_set.then_some(admin.id))
         }
     }
 }
 
-pub(crate) fn password_fault(password: &str, again: &str) -> Option<SetupFault> {
+/// Returns why a new password is not accepted.
+pub fn password_error(password: &str, again: &str) -> Option<SetupError> {
     match password.chars().count() {
-        length if length < SHORTEST => Some(SetupFault::Short),
-        length if length > LONGEST => Some(SetupFault::Long),
-        _ if password != again => Some(SetupFault::Different),
+        length if length < MIN_PASSWORD_CHARS => Some(SetupError::TooShort),
+        length if length > MAX_PASSWORD_CHARS => Some(SetupError::TooLong),
+        _ if password != again => Some(SetupError::Mismatch),
         _ => None,
     }
 }
 
-fn form(guest: &Guest, token: &str, email: &str, fault: Option<SetupFault>) -> Setup {
-    let (purpose, email) = match guest {
-        Guest::First => (SetupPurpose::Create, email.to_owned()),
-        Guest::Account(admin) => (SetupPurpose::Reset, admin.address.to_string()),
+fn setup_page(
+    target: &LinkTarget,
+    token: &str,
+    email: &str,
+    error: Option<SetupError>,
+) -> SetupPage {
+    let (purpose, email) = match target {
+        LinkTarget::FirstAdmin => (SetupPurpose::Create, email.to_owned()),
+        LinkTarget::Account(admin) => (SetupPurpose::Reset, admin.address.to_string()),
     };
-    Setup {
+    SetupPage {
         token: token.to_owned(),
         purpose,
         email,
         fixed_email: purpose == SetupPurpose::Reset,
-        minimum: SHORTEST as u32,
-        fault,
+        min_chars: MIN_PASSWORD_CHARS as u32,
+        error,
     }
 }
 
-fn gone(shared: &SharedState) -> Result<axum::response::Response, HttpError> {
-    let view = Setup {
+fn expired_page(shared: &SharedState) -> Result<Response, HttpError> {
+    let view = SetupPage {
         token: String::new(),
-        purpose: SetupPurpose::Gone,
+        purpose: SetupPurpose::Expired,
         email: String::new(),
         fixed_email: false,
-        minimum: SHORTEST as u32,
-        fault: None,
+        min_chars: MIN_PASSWORD_CHARS as u32,
+        error: None,
     };
     Ok((StatusCode::GONE, shared.pages.html(&view)?).into_response())
 }

@@ -1,61 +1,80 @@
-//! Coming in: log in, and the one-time links.
+//! Data of the login pages.
 
-use crate::web::pages::templates;
 use serde::Serialize;
 
+use crate::web::pages::templates;
+
 templates! {
-    Login => "admin/login.html",
-    Setup => "admin/setup.html",
+    LoginPage => "admin/login.html",
+    SetupPage => "admin/setup.html",
 }
 
+/// Error of the login form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LoginFault {
-    /// Also for an address nobody has.
-    Password,
+pub enum LoginError {
+    /// Unknown address or wrong password; the response does not say which.
+    WrongCredentials,
+    /// The rate limit is exhausted.
     TooMany,
-    /// The form's token does not hold.
-    Stale,
+    /// The form's CSRF token is invalid or too old.
+    Expired,
 }
 
-/// `GET /admin/login`. Posts `csrf`, `email`, `password` and, if given, `next`.
+/// Data of `GET /admin/login`. Posts `csrf`, `email`, `password` and, if given, `next`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Login {
+pub struct LoginPage {
+    /// CSRF token of the form.
     pub csrf: String,
+    /// The address as it was typed.
     pub email: String,
-    pub fault: Option<LoginFault>,
+    /// Error of the form.
+    pub error: Option<LoginError>,
+    /// Whether no admin account exists yet.
     pub no_admin: bool,
-    /// The desk page to go on to.
+    /// The admin page to show after the login.
     pub next: Option<String>,
 }
 
+/// What a one-time link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SetupPurpose {
+    /// Create the first admin account.
     Create,
+    /// Set the password of an account.
     Reset,
-    /// The link was used, or is too old; the other fields do not matter.
-    Gone,
+    /// The link was used or has expired; the other fields have no meaning.
+    Expired,
 }
 
+/// Error of the form behind a one-time link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SetupFault {
-    Address,
-    Short,
-    Long,
-    Different,
+pub enum SetupError {
+    /// The address is invalid.
+    InvalidAddress,
+    /// The password is too short.
+    TooShort,
+    /// The password is too long.
+    TooLong,
+    /// The two passwords differ.
+    Mismatch,
 }
 
-/// The one-time link. Posts `token`, `email`, `password` and `again` to `/admin/setup`.
+/// Data of `GET /admin/setup`. Posts `token`, `email`, `password` and `again` there.
 #[derive(Clone, Debug, Serialize)]
-pub struct Setup {
+pub struct SetupPage {
+    /// Token of the link.
     pub token: String,
+    /// What the link is for.
     pub purpose: SetupPurpose,
+    /// Address of the account, or the address as it was typed.
     pub email: String,
-    /// The link is for this address alone.
+    /// Whether the link is for an existing account, so that the address is fixed.
     pub fixed_email: bool,
-    /// Characters a password needs.
-    pub minimum: u32,
-    pub fault: Option<SetupFault>,
+    /// Minimum number of characters of a password.
+    pub min_chars: u32,
+    /// Error of the form.
+    pub error: Option<SetupError>,
 }

@@ -1,11 +1,11 @@
-//! Settings that can be changed in the admin UI.
+//! `/admin/settings`: settings that can be changed in the admin UI, and API tokens.
 
-pub mod page;
-pub mod save;
+pub(crate) mod page;
+pub(crate) mod save;
 pub mod service;
-pub mod smtp_form;
-pub mod tab;
-pub mod token_view;
-pub mod tokens;
-pub mod view;
-pub mod weekly_cron;
+pub(crate) mod smtp_form;
+pub(crate) mod tab;
+pub(crate) mod token_view;
+pub(crate) mod tokens;
+pub(crate) mod view;
+pub(crate) mod weekly_cron;

@@ -1,5 +1,7 @@
-//! The settings as the desk reads and saves them. Who puts the parts together makes one:
-//! the web itself knows no settings file.
+//! The settings service that the admin UI uses.
+//!
+//! The program that starts the server implements it, since the web layer knows neither the
+//! settings file nor how settings are reloaded.
 
 use std::fmt::Debug;
 
@@ -9,101 +11,117 @@ use serde::Serialize;
 use crate::domain::email_address::EmailAddress;
 use crate::store::StoreError;
 
+/// A setting with its current value.
 #[derive(Clone, Debug, Serialize)]
 pub struct Setting {
-    /// Without its section: `listen`.
+    /// Name without the section: `listen`.
     pub key: String,
-    /// As text, secrets redacted; none when unset.
+    /// Value as text, with secrets redacted; `None` if the setting has no value.
     pub value: Option<String>,
     /// `default`, `desk`, `file` or `environment`.
     pub origin: String,
-    /// The file or the variable that set it.
-    pub place: Option<String>,
-    /// Whether it may be changed at the desk.
-    pub is_for_the_desk: bool,
+    /// The file or the variable that sets it.
+    pub set_in: Option<String>,
+    /// Whether it can be changed in the admin UI.
+    pub is_editable: bool,
 }
 
+/// The settings of one section.
 #[derive(Clone, Debug, Serialize)]
 pub struct SettingSection {
-    /// `server`
+    /// Name of the section: `server`.
     pub name: String,
+    /// Its settings.
     pub settings: Vec<Setting>,
 }
 
-/// A setting's name (`newsletter.name`) and its new value as text; `None` goes back to the
+/// A setting's key (`newsletter.name`) and its new value as text; `None` restores the
 /// default.
 pub type SettingChange = (String, Option<String>);
 
-/// Why something was not saved.
+/// Why a setting was not saved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingError {
-    /// The setting that it is about, if it is about one.
+    /// The setting's key; `None` if the error is not about one setting.
     pub key: Option<String>,
-    pub says: String,
+    /// What is wrong and what is expected.
+    pub message: String,
 }
 
+/// Why settings were not saved.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
-    #[error("the settings cannot be so")]
-    Refused(Vec<SettingError>),
-    #[error("others saved at the same moment, again and again")]
+    /// Settings are invalid.
+    #[error("invalid settings")]
+    Invalid(Vec<SettingError>),
+    /// Settings were saved concurrently, also after several attempts.
+    #[error("too many simultaneous changes; please try again")]
     Conflict,
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What came of speaking to the mail server.
+/// Result of sending a test email.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum TestMailResult {
-    /// The server took the mail.
-    Taken { server: String },
-    /// No server is set: it was kept in the outbox.
-    Kept,
-    /// The words as they came, and what they mean.
-    Failed {
+    /// The SMTP server accepted the message.
+    Accepted {
+        /// Host of the server.
         server: String,
-        says: String,
-        means: TestMailProblem,
     },
-    /// `newsletter.from` is not set: nobody to send as.
+    /// No SMTP server is configured, so the message was stored in the outbox.
+    Stored,
+    /// The message was not sent.
+    Failed {
+        /// Host of the server.
+        server: String,
+        /// The reply or error, verbatim.
+        reply: String,
+        /// What the error means.
+        problem: TestMailProblem,
+    },
+    /// `newsletter.from` is not set.
     NoSender,
-    /// The process is about to end.
-    Stopped,
+    /// The server is shutting down.
+    ShuttingDown,
 }
 
-/// What to do about it; the page has the words.
+/// Cause of a failed test email. The page explains what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TestMailProblem {
-    /// Nobody answers there.
+    /// No server responds at this host and port.
     Unreachable,
-    /// There is no host of that name.
+    /// The host name does not exist.
     NoSuchHost,
-    /// User or password.
-    LogIn,
-    /// Encryption, or the certificate.
+    /// The server rejected user name or password.
+    Login,
+    /// No encrypted connection was established, or the certificate is invalid.
     Tls,
-    /// The server will not take mail from this sender, or to this address.
-    Refused,
-    /// The server asks to come back later.
-    Later,
-    /// A file of this machine's: of a key, or a password.
-    OurSide,
+    /// The server rejected the sender or the recipient permanently.
+    Rejected,
+    /// The server rejected the message temporarily.
+    TemporarilyRejected,
+    /// A file on this machine cannot be used: a key or a password.
+    LocalFile,
 }
 
+/// Reads and saves settings.
 pub trait SettingsService: Debug + Send + Sync {
-    /// What holds now; secrets redacted.
+    /// Returns the current settings, with secrets redacted.
     fn settings(&self) -> Vec<SettingSection>;
 
-    /// What is wrong with the owner's mail templates since they were changed, with file
-    /// and line.
-    fn template_faults(&self) -> Vec<String>;
+    /// Returns the errors of the user's own email templates since they were changed, with
+    /// file and line.
+    fn template_errors(&self) -> Vec<String>;
 
-    /// Saves all of `changes` or none. When it is done they are in force in this process.
+    /// Saves all of `changes` or none. They are in effect in this process when the future
+    /// completes. `by` identifies the account.
     fn save(&self, changes: Vec<SettingChange>, by: String)
     -> BoxFuture<'_, Result<(), SaveError>>;
 
-    /// Sends one mail now and waits for the answer.
+    /// Sends a test email now and waits for the result.
     fn send_test_mail(&self, to: EmailAddress) -> BoxFuture<'_, TestMailResult>;
 }

@@ -1,21 +1,21 @@
-//! A mail server's address as the fields of a form.
+//! Converts `smtp.url` to the fields of a form and back.
 
 use url::Url;
 
 use crate::web::admin::form::FormFields;
-use crate::web::admin::settings::view::ServerForm;
+use crate::web::admin::settings::view::SmtpForm;
 
-/// The fields as they were posted.
-pub fn typed(fields: &FormFields) -> ServerForm {
+/// Returns the fields as they were posted.
+pub fn from_fields(fields: &FormFields) -> SmtpForm {
     let text = |name: &str| fields.text(name).trim().to_owned();
     let host = text("host");
-    // Who names a server wants it.
-    let way = match text("way") {
-        way if way.is_empty() && !host.is_empty() => "server".to_owned(),
-        way => way,
+    // A host without a choice selects the server.
+    let mode = match text("way") {
+        mode if mode.is_empty() && !host.is_empty() => "server".to_owned(),
+        mode => mode,
     };
-    ServerForm {
-        way,
+    SmtpForm {
+        mode,
         host,
         port: text("port"),
         tls: text("tls"),
@@ -23,20 +23,21 @@ pub fn typed(fields: &FormFields) -> ServerForm {
     }
 }
 
-/// The fields of a URL without a password. `is_chosen`: someone left it empty on purpose.
-pub fn of_url(url: &str, is_chosen: bool) -> ServerForm {
+/// Returns the fields of a URL, which contains no password. `is_outbox_chosen` is whether
+/// the URL was left empty deliberately.
+pub fn from_url(url: &str, is_outbox_chosen: bool) -> SmtpForm {
     let Ok(url) = Url::parse(url) else {
-        return ServerForm {
-            way: if is_chosen { "outbox" } else { "" }.to_owned(),
+        return SmtpForm {
+            mode: if is_outbox_chosen { "outbox" } else { "" }.to_owned(),
             tls: "required".to_owned(),
-            ..ServerForm::default()
+            ..SmtpForm::default()
         };
     };
     let mut options = url.query_pairs();
     let tls = options.find(|(option, _)| option == "tls");
     let user = percent_encoding::percent_decode_str(url.username());
-    ServerForm {
-        way: "server".to_owned(),
+    SmtpForm {
+        mode: "server".to_owned(),
         host: url.host_str().unwrap_or_default().to_owned(),
         port: url.port().map_or_else(String::new, |port| port.to_string()),
         tls: match (url.scheme(), tls) {
@@ -48,10 +49,10 @@ pub fn of_url(url: &str, is_chosen: bool) -> ServerForm {
     }
 }
 
-/// `smtp.url` for the form: empty for the outbox, `None` when the host or the port cannot
-/// be one.
-pub fn url(form: &ServerForm) -> Option<String> {
-    if form.way != "server" {
+/// Returns `smtp.url` for the fields: empty for the outbox, and `None` if the host or the
+/// port is invalid.
+pub fn to_url(form: &SmtpForm) -> Option<String> {
+    if form.mode != "server" {
         return Some(String::new());
     }
     let (scheme, tls) = match form.tls.as_str() {
@@ -84,10 +85,10 @@ pub fn url(form: &ServerForm) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn form(host: &str, port: &str, tls: &str, user: &str) -> ServerForm {
+    fn form(host: &str, port: &str, tls: &str, user: &str) -> SmtpForm {
         let text = str::to_owned;
-        ServerForm {
-            way: text("server"),
+        SmtpForm {
+            mode: text("server"),
             host: text(host),
             port: text(port),
             tls: text(tls),
@@ -96,8 +97,8 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_a_url_and_back() {
-        for (form, told) in [
+    fn smtp_form_round_trips_through_url() {
+        for (form, url) in [
             (
                 form("smtp.example.com", "587", "required", "ada@example.com"),
                 "smtp://ada%40example.com@smtp.example.com:587?tls=required",
@@ -115,15 +116,15 @@ mod tests {
                 "smtp://[::1]:25?tls=opportunistic",
             ),
         ] {
-            assert_eq!(url(&form).as_deref(), Some(told));
-            assert_eq!(of_url(told, false), form);
+            assert_eq!(to_url(&form).as_deref(), Some(url));
+            assert_eq!(from_url(url, false), form);
         }
-        assert_eq!(of_url("", true).way, "outbox");
-        assert_eq!(url(&of_url("", false)).as_deref(), Some(""));
+        assert_eq!(from_url("", true).mode, "outbox");
+        assert_eq!(to_url(&from_url("", false)).as_deref(), Some(""));
     }
 
     #[test]
-    fn no_password_comes_in_by_the_host() {
+    fn invalid_host_or_port_is_rejected() {
         for (host, port) in [
             ("u:p@smtp.example.com", ""),
             ("smtp.example.com:25", ""),
@@ -136,7 +137,7 @@ mod tests {
             ("smtp.example.com", "x"),
         ] {
             assert_eq!(
-                url(&form(host, port, "required", "")),
+                to_url(&form(host, port, "required", "")),
                 None,
                 "{host} {port}"
             );

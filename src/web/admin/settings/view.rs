@@ -1,4 +1,4 @@
-//! What is set, and by what.
+//! Data of the settings pages.
 
 use std::collections::BTreeMap;
 
@@ -9,96 +9,116 @@ use crate::web::DnsRecord;
 use crate::web::admin::draft::view::TestForm;
 use crate::web::admin::layout::AdminLayout;
 use crate::web::admin::settings::service::{SettingSection, TestMailResult};
-use crate::web::pages::templates;
+use crate::web::pages::{millis, templates};
 
 templates! {
-    Settings => "admin/settings.html",
+    SettingsPage => "admin/settings.html",
 }
 
 /// A setting in a form.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SettingField {
-    /// In the page, and as the form posts it: `newsletter-name`.
+    /// Name and id of the field: `newsletter-name`.
     pub id: String,
-    /// What holds, or what was typed and refused.
+    /// The current value, or the typed value that was rejected.
     pub value: String,
-    /// The file or the variable that set it: not to be changed here.
+    /// The file or the variable that sets it, so that it cannot be changed here.
     pub locked: Option<String>,
-    pub fault: Option<String>,
+    /// Error of the field.
+    pub error: Option<String>,
 }
 
+/// An error in the summary above the form.
 #[derive(Clone, Debug, Serialize)]
-pub struct SettingFault {
-    /// Of the field that it is about, if that is on this page.
+pub struct FieldError {
+    /// Id of the field, if the field is on this page.
     pub id: Option<String>,
-    pub says: String,
+    /// What is wrong and what is expected.
+    pub message: String,
 }
 
-/// What a rhythm is typed as.
+/// The schedule as it is entered.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScheduleForm {
-    /// `MON` to `SUN`, or `other`: then the cron expression counts.
+    /// `MON` to `SUN`, or `other` to use the cron expression.
     pub day: String,
-    /// `10:00`
+    /// Time of day: `10:00`.
     pub time: String,
-    /// The next issues under what holds.
-    pub next: Vec<NextDate>,
+    /// Dates of the next issues, by the current settings.
+    pub next_dates: Vec<NextDate>,
+    /// Time zones to suggest.
     pub zones: Vec<&'static str>,
 }
 
+/// Date of a future issue.
 #[derive(Clone, Debug, Serialize)]
 pub struct NextDate {
-    #[serde(serialize_with = "crate::web::pages::millis")]
+    /// When it is sent.
+    #[serde(serialize_with = "millis")]
     pub at: Timestamp,
 }
 
-/// A mail server as it is typed.
+/// The SMTP server as it is entered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ServerForm {
-    /// `server`, `outbox`, or nothing while nobody chose.
-    pub way: String,
+pub struct SmtpForm {
+    /// `server`, `outbox`, or empty if neither was chosen.
+    pub mode: String,
+    /// Host name or address.
     pub host: String,
+    /// Port; empty for the default.
     pub port: String,
     /// `required`, `smtps`, `opportunistic` or `none`.
     pub tls: String,
+    /// User name; empty if no login is required.
     pub user: String,
 }
 
-/// Posts `csrf` and `email` to `/admin/settings/sending/try`.
+/// Data of the sending tab. The test posts `csrf` and `email` to
+/// `/admin/settings/sending/try`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SendingForm {
-    pub server: ServerForm,
-    /// Whether a password is set, in the only places where one can be.
+    /// The SMTP server.
+    pub server: SmtpForm,
+    /// Whether a password is configured on the server.
     pub has_password: bool,
+    /// The form for a test email.
     pub test: TestForm,
-    pub tried: Option<TestMailResult>,
+    /// Result of the test email.
+    pub test_result: Option<TestMailResult>,
+    /// DNS records of the DKIM keys.
     pub records: Vec<DnsRecord>,
 }
 
+/// Data of the appearance tab.
 #[derive(Clone, Debug, Serialize)]
-pub struct LookForm {
-    /// What holds by day and by night.
+pub struct AppearanceForm {
+    /// Current accent colour.
     pub light: String,
+    /// Current accent colour in dark mode.
     pub dark: String,
-    /// The nearest shade to what was refused.
-    pub offered: Option<String>,
+    /// The nearest valid shade of a colour that was rejected.
+    pub suggested: Option<String>,
 }
 
-/// `GET /admin/settings/{tab}`. Posts `csrf` and the fields of the tab there.
+/// Data of `GET /admin/settings/{tab}`. Posts `csrf` and the fields of the tab there.
 #[derive(Clone, Debug, Serialize)]
-pub struct Settings {
-    pub desk: AdminLayout,
+pub struct SettingsPage {
+    /// Data of the admin layout.
+    pub layout: AdminLayout,
     /// `Tab::as_str`
     pub tab: &'static str,
-    /// By name, with `_` in place of the dot: `newsletter_name`.
+    /// Fields by their key with `_` instead of the dot: `newsletter_name`.
     pub fields: BTreeMap<String, SettingField>,
-    /// All that was refused.
-    pub faults: Vec<SettingFault>,
-    /// Of the owner's mail templates, with file and line.
-    pub template_faults: Vec<String>,
+    /// All errors of the form.
+    pub errors: Vec<FieldError>,
+    /// Errors of the user's own email templates, with file and line.
+    pub template_errors: Vec<String>,
+    /// Data of the schedule tab.
     pub schedule: Option<ScheduleForm>,
+    /// Data of the sending tab.
     pub sending: Option<SendingForm>,
-    pub look: Option<LookForm>,
-    /// Everything, to read.
+    /// Data of the appearance tab.
+    pub appearance: Option<AppearanceForm>,
+    /// All settings, in the tab that lists them.
     pub sections: Vec<SettingSection>,
 }

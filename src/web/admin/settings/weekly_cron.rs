@@ -1,6 +1,6 @@
-//! A weekly cron expression as a day and a time.
+//! Converts a weekly cron expression to a day and a time and back.
 
-/// As cron names them, with the numbers that mean the same.
+/// Names of the weekdays, each with the numbers and names that cron accepts for it.
 const DAYS: [(&str, &[&str]); 7] = [
     ("MON", &["1", "MON"]),
     ("TUE", &["2", "TUE"]),
@@ -11,8 +11,8 @@ const DAYS: [(&str, &[&str]); 7] = [
     ("SUN", &["0", "7", "SUN"]),
 ];
 
-/// The cron expression for a day like `FRI` and a time like `10:00`.
-pub fn cron(day: &str, time: &str) -> Option<String> {
+/// Returns the cron expression for a day like `FRI` and a time like `10:00`.
+pub fn to_cron(day: &str, time: &str) -> Option<String> {
     let (day, _) = DAYS.iter().find(|(name, _)| *name == day)?;
     let (hour, minute) = time.split_once(':')?;
     let number = |text: &str, below: u32| text.parse().ok().filter(|n: &u32| *n < below);
@@ -20,8 +20,8 @@ pub fn cron(day: &str, time: &str) -> Option<String> {
     Some(format!("{minute} {hour} * * {day}"))
 }
 
-/// The day and the time of a cron expression; `None` for any other rhythm.
-pub fn day_and_time(cron: &str) -> Option<(&'static str, String)> {
+/// Returns day and time of a weekly cron expression, or `None` for any other expression.
+pub fn parse_cron(cron: &str) -> Option<(&'static str, String)> {
     let fields: Vec<&str> = cron.split_whitespace().collect();
     let [minute, hour, "*", "*", weekday] = fields[..] else {
         return None;
@@ -39,18 +39,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_and_a_time_are_a_cron_expression_and_back() {
-        assert_eq!(cron("FRI", "10:00").as_deref(), Some("0 10 * * FRI"));
-        assert_eq!(cron("SUN", "07:05").as_deref(), Some("5 7 * * SUN"));
+    fn weekly_cron_round_trips_through_day_and_time() {
+        assert_eq!(to_cron("FRI", "10:00").as_deref(), Some("0 10 * * FRI"));
+        assert_eq!(to_cron("SUN", "07:05").as_deref(), Some("5 7 * * SUN"));
         for (day, time) in [
             ("other", "10:00"),
             ("FRI", ""),
             ("FRI", "24:00"),
             ("FRI", "10:60"),
         ] {
-            assert_eq!(cron(day, time), None, "{day} {time}");
+            assert_eq!(to_cron(day, time), None, "{day} {time}");
         }
-        for (expression, told) in [
+        for (expression, expected) in [
             ("0 10 * * FRI", Some(("FRI", "10:00"))),
             ("5 7 * * 0", Some(("SUN", "07:05"))),
             ("5 7 * * fri", Some(("FRI", "07:05"))),
@@ -59,9 +59,9 @@ mod tests {
             ("*/5 10 * * FRI", None),
             ("", None),
         ] {
-            let found = day_and_time(expression);
+            let found = parse_cron(expression);
             let found = found.as_ref().map(|(day, time)| (*day, time.as_str()));
-            assert_eq!(found, told, "{expression}");
+            assert_eq!(found, expected, "{expression}");
         }
     }
 }

@@ -1,285 +1,213 @@
-//! `/admin/subscribers/many`: one thing done to many readers, after it was said how many
-//! they are and what it does.
+//! `/admin/subscribers/many`: one action on many subscribers, after a confirmation page.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
 
 use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::clock::Timestamp;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
-use crate::store::{PageDirection, StoreError, SubscriberFilter, SubscriberRow};
-use crate::subscription::{BulkAction, SubscriptionService};
+use crate::store::{PageDirection, StoreError, SubscriberFilter};
+use crate::subscription::BulkAction;
 use crate::web::admin::current_user::{CurrentUser, VerifiedForm};
 use crate::web::admin::flash::FlashMessage;
 use crate::web::admin::form::FormFields;
-use crate::web::admin::response::{HandlerResult, page, redirect};
+use crate::web::admin::response::{HandlerResult, redirect, render};
 use crate::web::admin::subscribers::list_query::ListQuery;
-use crate::web::admin::subscribers::tasks::lock;
-use crate::web::admin::subscribers::view::{AskedList, Many, ManyUnderWay};
+use crate::web::admin::subscribers::tasks::BulkTask;
+use crate::web::admin::subscribers::view::{BulkPage, BulkProgressPage, ListLink};
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
-/// Done in one transaction.
-const BATCH: usize = 500;
-/// Ticked by hand: more than a page of them is somebody's script.
-const MOST_TICKED: usize = 500;
-/// What a search finds is counted this far; whole states are counted already.
-const MOST_COUNTED: i64 = 5_000;
-/// Addresses shown by name.
-const SHOWN: usize = 10;
+/// Selected subscribers of one form. A page of the list has fewer.
+const MAX_SELECTED: usize = 500;
 
-/// Whom it is about, by a query or a form's fields.
+/// Limit for counting search results, which are counted one by one. Whole states have
+/// stored counts.
+const MAX_COUNTED: i64 = 5_000;
+
+/// Addresses that the confirmation page names.
+const SHOWN_ADDRESSES: usize = 10;
+
+/// The subscribers that an action applies to.
 #[derive(Clone, Debug)]
 enum Selection {
-    Ticked(Vec<SubscriberId>),
-    All(ListQuery),
+    /// Subscribers that were selected in the list.
+    Ids(Vec<SubscriberId>),
+    /// All subscribers of a list.
+    List(ListQuery),
 }
 
 impl Selection {
-    fn read(fields: &FormFields, deed: BulkAction) -> Self {
+    fn from_fields(fields: &FormFields, action: BulkAction) -> Self {
         if fields.text("whom") == "all" {
-            // Only who waits can be asked again.
-            let state = match deed {
+            // A confirmation can be resent only to pending subscribers.
+            let state = match action {
                 BulkAction::AskAgain => SubscriberState::Pending.as_str(),
                 BulkAction::Unsubscribe | BulkAction::Erase => fields.text("state"),
             };
-            return Self::All(ListQuery {
+            return Self::List(ListQuery {
                 state: state.to_owned(),
-                ..ListQuery::of(fields)
+                ..ListQuery::from_fields(fields)
             });
         }
-        let ids = fields.texts("id").take(MOST_TICKED);
-        Self::Ticked(ids.filter_map(|id| SubscriberId::parse(id).ok()).collect())
+        let ids = fields.texts("id").take(MAX_SELECTED);
+        Self::Ids(ids.filter_map(|id| SubscriberId::parse(id).ok()).collect())
     }
 }
 
-/// Something that is being done to all whom a filter finds.
-#[derive(Debug)]
-pub struct BulkTask {
-    deed: BulkAction,
-    /// The list on which it was begun.
-    list: ListQuery,
-    stand: Mutex<SweepStand>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct SweepStand {
-    looked_at: u64,
-    applied: u64,
-    /// Whether it came to its end, and whether that was a good one.
-    ended: Option<bool>,
-}
-
-/// Asks first.
-pub async fn ask(
+/// `GET /admin/subscribers/many`: the confirmation page.
+pub async fn confirm(
     State(shared): State<SharedState>,
-    editor: CurrentUser,
+    user: CurrentUser,
     RawQuery(query): RawQuery,
 ) -> HandlerResult {
-    let fields = FormFields::of_query(query.as_deref().unwrap_or_default());
-    let deed = BulkAction::parse(fields.text("do")).ok_or(HttpError::NotFound)?;
+    let fields = FormFields::from_query(query.as_deref().unwrap_or_default());
+    let action = BulkAction::parse(fields.text("do")).ok_or(HttpError::NotFound)?;
     let store = &shared.web.store;
-    let whom = Selection::read(&fields, deed);
-    let (mut rows, asked, people) = match &whom {
-        Selection::Ticked(ids) => {
-            let mut rows = store.subscribers_by_id(ids).await?;
-            rows.retain(|row| deed.applies_to(row.state));
-            let people = rows.len() as i64;
-            (rows, ListQuery::default(), people)
+    let (mut rows, ids, query, count) = match Selection::from_fields(&fields, action) {
+        Selection::Ids(ids) => {
+            let mut rows = store.subscribers_by_id(&ids).await?;
+            rows.retain(|row| action.applies_to(row.state));
+            let ids: Vec<String> = rows.iter().map(|row| row.id.to_string()).collect();
+            let count = rows.len() as i64;
+            (rows, ids, ListQuery::default(), count)
         }
-        Selection::All(asked) => {
-            let filter = asked.filter();
+        Selection::List(query) => {
+            let filter = query.filter();
             let first = store
-                .subscribers(&filter, PageDirection::First, SHOWN)
+                .subscribers(&filter, PageDirection::First, SHOWN_ADDRESSES)
                 .await?;
-            (first, asked.clone(), count(&shared, &filter).await?)
+            let count = count(&shared, &filter).await?;
+            (first, Vec::new(), query, count)
         }
     };
-    let ids = match whom {
-        Selection::Ticked(_) => rows.iter().map(|row| row.id.to_string()).collect(),
-        Selection::All(_) => Vec::new(),
-    };
-    rows.truncate(SHOWN);
-    let view = Many {
-        desk: editor.desk(&shared),
-        deed: deed.as_str(),
-        people,
-        or_more: people == MOST_COUNTED && asked.filter().search.is_some(),
-        all: ids.is_empty() && people > 0,
+    rows.truncate(SHOWN_ADDRESSES);
+    let filter = query.filter();
+    let view = BulkPage {
+        layout: user.layout(&shared),
+        action: action.as_str(),
+        count,
+        is_capped: count == MAX_COUNTED && filter.search.is_some(),
+        is_whole_list: ids.is_empty() && count > 0,
         addresses: rows.into_iter().map(|row| row.address).collect(),
         ids,
-        query: asked.query(),
-        state: asked.filter().state.map(|state| state.as_str()),
-        list: (&ListQuery::of(&fields)).into(),
+        query: query.search_text(),
+        state: filter.state.map(|state| state.as_str()),
+        list: (&ListQuery::from_fields(&fields)).into(),
     };
-    page(&shared, &view)
+    render(&shared, &view)
 }
 
 async fn count(shared: &SharedState, filter: &SubscriberFilter) -> Result<i64, StoreError> {
     let store = &shared.web.store;
     if filter.search.is_some() {
-        return store.count_subscribers(filter, MOST_COUNTED).await;
+        return store.count_subscribers(filter, MAX_COUNTED).await;
     }
     let counts = store.subscriber_counts().await?.into_iter();
     let counts = counts.filter(|(state, _)| filter.state.is_none_or(|wanted| wanted == *state));
     Ok(counts.map(|(_, count)| count).sum())
 }
 
-/// Does it: to a few at once, to all that a list finds beside the web.
-pub async fn act(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
-    let fields = &posted.fields;
-    let deed = BulkAction::parse(fields.text("do")).ok_or(HttpError::Unprocessable)?;
-    match Selection::read(fields, deed) {
-        Selection::Ticked(ids) => {
+/// `POST /admin/subscribers/many`: applies the action at once to selected subscribers, and
+/// in a background task to a whole list.
+pub async fn apply(State(shared): State<SharedState>, form: VerifiedForm) -> HandlerResult {
+    let fields = &form.fields;
+    let action = BulkAction::parse(fields.text("do")).ok_or(HttpError::Unprocessable)?;
+    match Selection::from_fields(fields, action) {
+        Selection::Ids(ids) => {
             let rows = shared.web.store.subscribers_by_id(&ids).await?;
-            let people = shared.web.subscriptions.apply(deed, &rows).await?;
-            if people > 0 {
-                let object = AuditTarget::Subscribers(people);
-                posted.editor.audit(&shared, action(deed), object).await;
+            let count = shared.web.subscriptions.apply(action, &rows).await?;
+            if count > 0 {
+                let target = AuditTarget::Subscribers(count);
+                form.user.audit(&shared, audit_action(action), target).await;
             }
-            let list = ListQuery::of(fields).list(Some(notice(deed, people)));
-            Ok(redirect(&shared, &list))
+            let message = Some(flash_message(action, count));
+            let path = ListQuery::from_fields(fields).path(message);
+            Ok(redirect(&shared, &path))
         }
-        Selection::All(asked) => {
+        Selection::List(query) => {
             let seen_at = fields.text("seen").parse().map(Timestamp::from_millis);
             let seen_at = seen_at.map_err(|_| HttpError::Unprocessable)?;
+            let list_path = ListQuery::from_fields(fields).path(None);
+            let task = Arc::new(BulkTask::new(action, list_path));
             let id = shared.web.random.uuid_v7(shared.now()).to_string();
-            let sweep = Arc::new(BulkTask {
-                deed,
-                list: ListQuery::of(fields),
-                stand: Mutex::default(),
-            });
-            shared
-                .web
-                .list_work
-                .sweeps
-                .keep(id.clone(), Arc::clone(&sweep));
-            let page = format!("/admin/subscribers/many/{id}");
-            let (editor, beside) = (posted.editor, Arc::clone(&shared));
+            let bulk_tasks = &shared.web.list_work.bulk_tasks;
+            bulk_tasks.insert(id.clone(), Arc::clone(&task));
+            let (user, background) = (form.user, Arc::clone(&shared));
             tokio::spawn(async move {
-                let subscriptions = &beside.web.subscriptions;
-                let people = sweep.run(subscriptions, asked.filter(), seen_at).await;
-                let object = AuditTarget::Subscribers(people);
-                editor.audit(&beside, action(deed), object).await;
+                let subscriptions = &background.web.subscriptions;
+                let count = task.run(subscriptions, query.filter(), seen_at).await;
+                let target = AuditTarget::Subscribers(count);
+                user.audit(&background, audit_action(action), target).await;
             });
-            Ok(redirect(&shared, &page))
+            Ok(redirect(&shared, &format!("/admin/subscribers/many/{id}")))
         }
     }
 }
 
-/// Sends one who waits the link again: the button in their row.
-pub async fn resend(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
-    let id = SubscriberId::parse(posted.fields.text("reader"));
+/// `POST /admin/subscribers/resend`: resends the confirmation to one pending subscriber,
+/// from the button in the list.
+pub async fn resend(State(shared): State<SharedState>, form: VerifiedForm) -> HandlerResult {
+    let id = SubscriberId::parse(form.fields.text("reader"));
     let id = id.map_err(|_| HttpError::Unprocessable)?;
-    let asked = shared.web.subscriptions.ask_again(&[id]).await?;
-    if asked > 0 {
-        let did = AuditAction::SubscriberAskedAgain;
-        posted.editor.audit(&shared, did, id).await;
+    let count = shared.web.subscriptions.ask_again(&[id]).await?;
+    if count > 0 {
+        let action = AuditAction::SubscriberAskedAgain;
+        form.user.audit(&shared, action, id).await;
     }
-    let list = ListQuery::of(&posted.fields);
-    let list = list.list(Some(notice(BulkAction::AskAgain, asked)));
-    Ok(redirect(&shared, &list))
+    let message = Some(flash_message(BulkAction::AskAgain, count));
+    let path = ListQuery::from_fields(&form.fields).path(message);
+    Ok(redirect(&shared, &path))
 }
 
-impl From<&ListQuery> for AskedList {
-    fn from(asked: &ListQuery) -> Self {
+impl From<&ListQuery> for ListLink {
+    fn from(query: &ListQuery) -> Self {
         Self {
-            query: asked.query(),
-            state: asked.filter().state.map(|state| state.as_str()),
-            order: asked.order_word(),
-            page: asked.list(None),
+            query: query.search_text(),
+            state: query.filter().state.map(|state| state.as_str()),
+            order: query.order_name(),
+            path: query.path(None),
         }
     }
 }
 
-const fn action(deed: BulkAction) -> AuditAction {
-    match deed {
+const fn audit_action(action: BulkAction) -> AuditAction {
+    match action {
         BulkAction::Unsubscribe => AuditAction::SubscribersUnsubscribed,
         BulkAction::Erase => AuditAction::SubscribersErased,
         BulkAction::AskAgain => AuditAction::SubscribersAskedAgain,
     }
 }
 
-const fn notice(deed: BulkAction, people: u64) -> FlashMessage {
-    match (deed, people) {
-        (BulkAction::AskAgain, 0) => FlashMessage::AskedLately,
-        (_, 0) => FlashMessage::NobodyChanged,
-        (BulkAction::AskAgain, _) => FlashMessage::AskedAgain,
+const fn flash_message(action: BulkAction, count: u64) -> FlashMessage {
+    match (action, count) {
+        (BulkAction::AskAgain, 0) => FlashMessage::ConfirmationNotResent,
+        (_, 0) => FlashMessage::AlreadyUnsubscribed,
+        (BulkAction::AskAgain, _) => FlashMessage::ConfirmationResent,
         (BulkAction::Unsubscribe, _) => FlashMessage::Unsubscribed,
         (BulkAction::Erase, _) => FlashMessage::Erased,
     }
 }
 
-/// How far it is.
+/// `GET /admin/subscribers/many/{id}`: the progress of a background task.
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: CurrentUser,
+    user: CurrentUser,
     Path(id): Path<String>,
 ) -> HandlerResult {
-    let sweep = shared
-        .web
-        .list_work
-        .sweeps
-        .get(&id)
-        .ok_or(HttpError::NotFound)?;
-    let stand = *lock(&sweep.stand);
-    let view = ManyUnderWay {
-        desk: editor.desk(&shared),
+    let task = shared.web.list_work.bulk_tasks.get(&id);
+    let task = task.ok_or(HttpError::NotFound)?;
+    let progress = task.progress();
+    let view = BulkProgressPage {
+        layout: user.layout(&shared),
         id,
-        deed: sweep.deed.as_str(),
-        list: sweep.list.list(None),
-        looked_at: stand.looked_at,
-        applied: stand.applied,
-        ended: stand.ended.is_some(),
-        failed: stand.ended == Some(false),
+        action: task.action.as_str(),
+        list_path: task.list_path.clone(),
+        processed: progress.processed,
+        applied: progress.applied,
+        is_finished: progress.succeeded.is_some(),
+        has_failed: progress.succeeded == Some(false),
     };
-    page(&shared, &view)
-}
-
-impl BulkTask {
-    /// Gives to how many it was done, also when it stopped on the way.
-    async fn run(
-        &self,
-        to: &SubscriptionService,
-        filter: SubscriberFilter,
-        seen_at: Timestamp,
-    ) -> u64 {
-        let result = self.sweep(to, filter, seen_at).await;
-        if let Err(error) = &result {
-            tracing::error!(%error, did = self.deed.as_str(), "stopped on the way");
-        }
-        let mut stand = lock(&self.stand);
-        stand.ended = Some(result.is_ok());
-        stand.applied
-    }
-
-    /// Walks the list from end to end. Whose state is newer than what the editor saw is
-    /// left alone.
-    async fn sweep(
-        &self,
-        to: &SubscriptionService,
-        filter: SubscriberFilter,
-        seen_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut rows = to
-            .store
-            .subscribers(&filter, PageDirection::First, BATCH)
-            .await?;
-        while let Some(last) = rows.last().map(|row| row.place.clone()) {
-            let looked_at = rows.len() as u64;
-            rows.retain(|row: &SubscriberRow| row.since <= seen_at);
-            let applied = to.apply(self.deed, &rows).await?;
-            {
-                let mut stand = lock(&self.stand);
-                stand.looked_at += looked_at;
-                stand.applied += applied;
-            }
-            rows = to
-                .store
-                .subscribers(&filter, PageDirection::After(&last), BATCH)
-                .await?;
-        }
-        Ok(())
-    }
+    render(&shared, &view)
 }

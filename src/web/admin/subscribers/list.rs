@@ -1,4 +1,4 @@
-//! `/admin/subscribers`
+//! `/admin/subscribers`: the list of subscribers, and adding one.
 
 use axum::extract::{Query, State};
 
@@ -9,134 +9,144 @@ use crate::store::{LastDelivery, PageDirection, Store, StoreError, SubscriberRow
 use crate::subscription::ImportOptions;
 use crate::web::admin::current_user::{CurrentUser, VerifiedForm};
 use crate::web::admin::flash::FlashMessage;
-use crate::web::admin::response::{HandlerResult, page, redirect_with_flash, refused};
-use crate::web::admin::subscribers::list_query::{LONGEST_ADDRESS, ListQuery};
+use crate::web::admin::response::{HandlerResult, redirect_with_flash, render, render_invalid};
+use crate::web::admin::subscribers::list_query::{ListQuery, MAX_ADDRESS_CHARS};
 use crate::web::admin::subscribers::source::{SourceError, parse_source};
 use crate::web::admin::subscribers::view::{
-    AddSubscriber, LastIssue, SubscriberCounts, SubscriberLine, Subscribers,
+    AddSubscriber, LastDeliveryView, SubscriberCounts, SubscriberTableRow, SubscribersPage,
 };
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
-/// With long names and addresses the page still weighs less than 60 KB.
-const PAGE: usize = 20;
-/// Issues in which a reader's last copy is looked for: a month of weeks.
+/// Subscribers per page. With long names and addresses the page stays below 60 KB.
+const PAGE_SIZE: usize = 20;
+
+/// Issues in which the last delivery of a subscriber is searched: a month of weekly issues.
 const RECENT_ISSUES: i64 = 4;
 
-/// Why a reader was not added.
+/// Why a subscriber was not added.
 #[derive(Debug, thiserror::Error)]
-enum AddFault {
+enum AddError {
     #[error(transparent)]
     Address(#[from] EmailAddressError),
     #[error(transparent)]
     Source(#[from] SourceError),
 }
 
+/// `GET /admin/subscribers`
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: CurrentUser,
-    Query(asked): Query<ListQuery>,
+    user: CurrentUser,
+    Query(query): Query<ListQuery>,
 ) -> HandlerResult {
-    let view = view(&shared, &editor, &asked, AddSubscriber::default()).await?;
-    page(&shared, &view)
+    let view = subscribers_page(&shared, &user, &query, AddSubscriber::default()).await?;
+    render(&shared, &view)
 }
 
-/// Takes a reader in as confirmed elsewhere. Who left stays out.
-pub async fn add(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
-    let fields = &posted.fields;
-    let (address, how) = match parse(fields.text("email"), fields.text("source")) {
-        Ok(arrival) => arrival,
-        Err(fault) => {
-            let kept = |name| fields.text(name).chars().take(LONGEST_ADDRESS).collect();
+/// `POST /admin/subscribers`: adds a confirmed subscriber. An address that unsubscribed,
+/// was erased or bounced is not added.
+pub async fn add(State(shared): State<SharedState>, form: VerifiedForm) -> HandlerResult {
+    let fields = &form.fields;
+    let (address, options) = match parse(fields.text("email"), fields.text("source")) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let typed = |name| fields.text(name).chars().take(MAX_ADDRESS_CHARS).collect();
             let add = AddSubscriber {
-                address: kept("email"),
-                source: kept("source"),
-                fault: Some(fault.to_string()),
+                address: typed("email"),
+                source: typed("source"),
+                error: Some(error.to_string()),
             };
-            let view = view(&shared, &posted.editor, &ListQuery::default(), add).await?;
-            return refused(&shared, &view);
+            let query = ListQuery::default();
+            let view = subscribers_page(&shared, &form.user, &query, add).await?;
+            return render_invalid(&shared, &view);
         }
     };
     let web = &shared.web;
-    let tally = web.subscriptions.add(address.clone(), None, &how).await?;
-    if tally.imported > 0
-        && let Some(reader) = web.store.subscriber_by_address(&address).await?
+    let counts = web
+        .subscriptions
+        .add(address.clone(), None, &options)
+        .await?;
+    if counts.imported > 0
+        && let Some(subscriber) = web.store.subscriber_by_address(&address).await?
     {
-        let did = AuditAction::SubscriberAdded;
-        posted.editor.audit(&shared, did, reader.id).await;
+        let action = AuditAction::SubscriberAdded;
+        form.user.audit(&shared, action, subscriber.id).await;
     }
-    let notice = if tally.imported > 0 {
+    let message = if counts.imported > 0 {
         FlashMessage::SubscriberAdded
-    } else if tally.kept_out > 0 {
-        FlashMessage::SubscriberKeptOut
+    } else if counts.kept_out > 0 {
+        FlashMessage::SubscriberNotAdded
     } else {
         FlashMessage::SubscriberKnown
     };
-    Ok(redirect_with_flash(&shared, "/admin/subscribers", notice))
+    Ok(redirect_with_flash(&shared, "/admin/subscribers", message))
 }
 
-fn parse(email: &str, source: &str) -> Result<(EmailAddress, ImportOptions), AddFault> {
-    let how = ImportOptions {
+fn parse(email: &str, source: &str) -> Result<(EmailAddress, ImportOptions), AddError> {
+    let options = ImportOptions {
         source: parse_source(source)?,
         pending: false,
     };
-    Ok((EmailAddress::parse(email)?, how))
+    Ok((EmailAddress::parse(email)?, options))
 }
 
-async fn view(
+async fn subscribers_page(
     shared: &SharedState,
-    editor: &CurrentUser,
-    asked: &ListQuery,
+    user: &CurrentUser,
+    query: &ListQuery,
     add: AddSubscriber,
-) -> Result<Subscribers, HttpError> {
+) -> Result<SubscribersPage, HttpError> {
     let store = &shared.web.store;
-    let filter = asked.filter();
-    let (after, before) = (asked.after(), asked.before());
-    let place = match after.or(before) {
+    let filter = query.filter();
+    let (after, before) = (query.after(), query.before());
+    let cursor = match after.or(before) {
         Some(id) => store.cursor_for(&id, &filter).await?,
         None => None,
     };
-    let turn = match &place {
-        Some(place) if after.is_some() => PageDirection::After(place),
-        Some(place) => PageDirection::Before(place),
+    let direction = match &cursor {
+        Some(cursor) if after.is_some() => PageDirection::After(cursor),
+        Some(cursor) => PageDirection::Before(cursor),
         None => PageDirection::First,
     };
-    let mut rows = store.subscribers(&filter, turn, PAGE + 1).await?;
-    let more = rows.len() > PAGE;
-    let (newer, older) = match turn {
-        PageDirection::First => (false, more),
-        PageDirection::After(_) => (true, more),
-        PageDirection::Before(_) => (more, true),
+    let mut rows = store.subscribers(&filter, direction, PAGE_SIZE + 1).await?;
+    let has_more = rows.len() > PAGE_SIZE;
+    let (has_newer, has_older) = match direction {
+        PageDirection::First => (false, has_more),
+        PageDirection::After(_) => (true, has_more),
+        PageDirection::Before(_) => (has_more, true),
     };
-    if more {
-        let extra = if matches!(turn, PageDirection::Before(_)) {
-            0
-        } else {
-            PAGE
+    if has_more {
+        // The extra row is at the far end of the direction.
+        let extra = match direction {
+            PageDirection::Before(_) => 0,
+            PageDirection::First | PageDirection::After(_) => PAGE_SIZE,
         };
         rows.remove(extra);
     }
     let id = |row: Option<&SubscriberRow>| row.map(|row| row.id.to_string());
-    Ok(Subscribers {
-        desk: editor.desk(shared),
+    Ok(SubscribersPage {
+        layout: user.layout(shared),
         counts: SubscriberCounts::read(store).await?,
-        query: asked.query(),
+        query: query.search_text(),
         state: filter.state.map(SubscriberState::as_str),
-        order: asked.order_word(),
-        narrowed: asked.narrowed(),
-        newer: id(rows.first().filter(|_| newer)),
-        older: id(rows.last().filter(|_| older)),
-        is_first: !newer,
-        rows: lines(store, rows).await?,
+        order: query.order_name(),
+        query_suffix: query.query_suffix(),
+        newer: id(rows.first().filter(|_| has_newer)),
+        older: id(rows.last().filter(|_| has_older)),
+        is_first: !has_newer,
+        rows: table_rows(store, rows).await?,
         add,
     })
 }
 
-async fn lines(store: &Store, rows: Vec<SubscriberRow>) -> Result<Vec<SubscriberLine>, StoreError> {
+async fn table_rows(
+    store: &Store,
+    rows: Vec<SubscriberRow>,
+) -> Result<Vec<SubscriberTableRow>, StoreError> {
     let ids: Vec<SubscriberId> = rows.iter().map(|row| row.id).collect();
     let last = store.last_copies(&ids, RECENT_ISSUES).await?;
-    let line = |row: SubscriberRow| SubscriberLine {
-        last: last.get(&row.id).map(LastIssue::from),
+    let table_row = |row: SubscriberRow| SubscriberTableRow {
+        last: last.get(&row.id).map(LastDeliveryView::from),
         id: row.id.to_string(),
         address: row.address,
         name: row.name,
@@ -145,30 +155,14 @@ async fn lines(store: &Store, rows: Vec<SubscriberRow>) -> Result<Vec<Subscriber
         paused_until: row.paused_until,
         source: row.source,
     };
-    Ok(rows.into_iter().map(line).collect())
+    Ok(rows.into_iter().map(table_row).collect())
 }
 
-impl From<&LastDelivery> for LastIssue {
-    fn from(copy: &LastDelivery) -> Self {
+impl From<&LastDelivery> for LastDeliveryView {
+    fn from(delivery: &LastDelivery) -> Self {
         Self {
-            number: copy.issue,
-            state: copy.state.as_str(),
+            number: delivery.issue,
+            state: delivery.state.as_str(),
         }
-    }
-}
-
-impl SubscriberCounts {
-    pub async fn read(store: &Store) -> Result<Self, StoreError> {
-        let mut counts = Self::default();
-        for (state, count) in store.subscriber_counts().await? {
-            counts.all += count;
-            match state {
-                SubscriberState::Pending => counts.pending = count,
-                SubscriberState::Confirmed => counts.confirmed = count,
-                SubscriberState::Unsubscribed => counts.unsubscribed = count,
-                SubscriberState::Suppressed => counts.suppressed = count,
-            }
-        }
-        Ok(counts)
     }
 }

@@ -1,4 +1,4 @@
-//! Which part of the list a page asks for, by its query.
+//! Which part of the subscriber list a page shows.
 
 use serde::Deserialize;
 use url::form_urlencoded::Serializer;
@@ -8,27 +8,32 @@ use crate::store::{Order, Search, SubscriberFilter};
 use crate::web::admin::flash::FlashMessage;
 use crate::web::admin::form::FormFields;
 
-/// No address is longer.
-pub const LONGEST_ADDRESS: usize = 254;
+/// Characters of a search or of a typed address. No address is longer.
+pub const MAX_ADDRESS_CHARS: usize = 254;
 
-/// What makes no sense in it is passed over: a list is shown all the same.
+/// Query of the list. Invalid parameters are ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct ListQuery {
+    /// Start of an address, or of a domain after `@`.
     #[serde(default)]
     pub q: String,
+    /// `SubscriberState::as_str`; empty for all.
     #[serde(default)]
     pub state: String,
+    /// `newest`, `oldest` or `address`.
     #[serde(default)]
     pub order: String,
+    /// Id of the last subscriber on the page before.
     #[serde(default)]
     pub after: String,
+    /// Id of the first subscriber on the page after.
     #[serde(default)]
     pub before: String,
 }
 
 impl ListQuery {
-    /// The list that a form was on, by its fields.
-    pub fn of(fields: &FormFields) -> Self {
+    /// Returns the list that a form was on, by its hidden fields.
+    pub fn from_fields(fields: &FormFields) -> Self {
         let text = |name: &str| fields.text(name).to_owned();
         Self {
             q: text("q"),
@@ -38,32 +43,34 @@ impl ListQuery {
         }
     }
 
-    /// The list as it is asked for, and what was done there.
-    pub fn list(&self, notice: Option<FlashMessage>) -> String {
-        let mut query = self.narrowed();
+    /// Returns the path of the first page of this list, with `message` to show there.
+    pub fn path(&self, message: Option<FlashMessage>) -> String {
+        let mut query = self.query_suffix();
         if let Some(state) = self.filter().state {
             query = format!("&state={}{query}", state.as_str());
         }
-        if let Some(notice) = notice {
-            query = format!("{query}&done={}", notice.as_str());
+        if let Some(message) = message {
+            query = format!("{query}&done={}", message.as_str());
         }
-        let begin = "/admin/subscribers".to_owned();
+        let path = "/admin/subscribers".to_owned();
         match query.strip_prefix('&') {
-            Some(query) => format!("{begin}?{query}"),
-            None => begin,
+            Some(query) => format!("{path}?{query}"),
+            None => path,
         }
     }
 
+    /// Returns the filter of the query.
     pub fn filter(&self) -> SubscriberFilter {
         SubscriberFilter {
             state: SubscriberState::parse(&self.state).ok(),
-            search: Search::parse(&self.query()),
+            search: Search::parse(&self.search_text()),
             order: self.order(),
         }
     }
 
-    pub fn query(&self) -> String {
-        self.q.trim().chars().take(LONGEST_ADDRESS).collect()
+    /// Returns the text that is searched for, limited to [`MAX_ADDRESS_CHARS`].
+    pub fn search_text(&self) -> String {
+        self.q.trim().chars().take(MAX_ADDRESS_CHARS).collect()
     }
 
     fn order(&self) -> Order {
@@ -74,7 +81,8 @@ impl ListQuery {
         }
     }
 
-    pub fn order_word(&self) -> &'static str {
+    /// Returns the order's name in the query.
+    pub fn order_name(&self) -> &'static str {
         match self.order() {
             Order::Newest => "newest",
             Order::Oldest => "oldest",
@@ -82,26 +90,29 @@ impl ListQuery {
         }
     }
 
-    /// The rest of a link's query, behind the state, that keeps the search and the order.
-    pub fn narrowed(&self) -> String {
+    /// Returns the query parameters after the state that preserve search and order, each
+    /// with a leading `&`.
+    pub fn query_suffix(&self) -> String {
         let mut pairs = Serializer::new(String::new());
-        let query = self.query();
-        if !query.is_empty() {
-            pairs.append_pair("q", &query);
+        let search = self.search_text();
+        if !search.is_empty() {
+            pairs.append_pair("q", &search);
         }
         if self.order() != Order::Newest {
-            pairs.append_pair("order", self.order_word());
+            pairs.append_pair("order", self.order_name());
         }
         match pairs.finish() {
-            none if none.is_empty() => none,
+            empty if empty.is_empty() => empty,
             pairs => format!("&{pairs}"),
         }
     }
 
+    /// Returns the cursor of a following page.
     pub fn after(&self) -> Option<SubscriberId> {
         SubscriberId::parse(&self.after).ok()
     }
 
+    /// Returns the cursor of a previous page.
     pub fn before(&self) -> Option<SubscriberId> {
         SubscriberId::parse(&self.before).ok()
     }
@@ -111,26 +122,33 @@ impl ListQuery {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_link_keeps_what_was_asked_for() {
-        let asked = |q: &str, order: &str| ListQuery {
+    fn query(q: &str, order: &str) -> ListQuery {
+        ListQuery {
             q: q.to_owned(),
             order: order.to_owned(),
             ..ListQuery::default()
-        };
-        assert_eq!(asked("", "").narrowed(), "");
-        assert_eq!(asked(" a&b ", "newest").narrowed(), "&q=a%26b");
-        assert_eq!(asked("@x", "oldest").narrowed(), "&q=%40x&order=oldest");
-        let all = asked("", "").list(None);
-        assert_eq!(all, "/admin/subscribers");
-        let these = ListQuery {
+        }
+    }
+
+    #[test]
+    fn query_suffix_preserves_search_and_order() {
+        assert_eq!(query("", "").query_suffix(), "");
+        assert_eq!(query(" a&b ", "newest").query_suffix(), "&q=a%26b");
+        assert_eq!(query("@x", "oldest").query_suffix(), "&q=%40x&order=oldest");
+        assert_eq!(query("", "sideways").order_name(), "newest");
+    }
+
+    #[test]
+    fn list_path_contains_state_and_message() {
+        let pending = ListQuery {
             state: "pending".to_owned(),
-            ..asked("a&b", "oldest")
+            ..query("a&b", "oldest")
         };
+
+        assert_eq!(query("", "").path(None), "/admin/subscribers");
         assert_eq!(
-            these.list(Some(FlashMessage::AskedAgain)),
-            "/admin/subscribers?state=pending&q=a%26b&order=oldest&done=asked_again"
+            pending.path(Some(FlashMessage::ConfirmationResent)),
+            "/admin/subscribers?state=pending&q=a%26b&order=oldest&done=confirmation_resent"
         );
-        assert_eq!(asked("", "sideways").order_word(), "newest");
     }
 }

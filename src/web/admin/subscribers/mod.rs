@@ -1,12 +1,14 @@
-//! The subscriber list.
+//! The subscriber list: search, single subscribers, bulk actions, import and export.
 
-pub mod bulk;
-pub mod export;
-pub mod import;
-pub mod list;
-pub mod list_query;
-pub mod show;
-pub mod source;
-pub mod tasks;
-pub mod upload;
-pub mod view;
+pub(crate) mod bulk;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod list;
+pub(crate) mod list_query;
+pub(crate) mod show;
+pub(crate) mod source;
+pub(crate) mod task_registry;
+pub(crate) mod tasks;
+pub(crate) mod temp_upload;
+pub(crate) mod upload;
+pub(crate) mod view;

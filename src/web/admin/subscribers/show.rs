@@ -1,4 +1,4 @@
-//! `/admin/subscribers/{id}`: one reader, why they get mail, and every mail they got.
+//! `/admin/subscribers/{id}`: one subscriber, their consent, and the emails they got.
 
 use axum::extract::{Path, Query, State};
 
@@ -7,29 +7,34 @@ use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::{DeliveryRow, SubscriberRecord};
 use crate::web::admin::current_user::{CurrentUser, VerifiedForm};
 use crate::web::admin::flash::FlashMessage;
-use crate::web::admin::response::{HandlerResult, page, redirect, redirect_with_flash};
-use crate::web::admin::subscribers::view::{Consent, MailLine, SubscriberPage};
+use crate::web::admin::response::{HandlerResult, redirect, redirect_with_flash, render};
+use crate::web::admin::subscribers::view::{Consent, EmailRow, SubscriberPage};
 use crate::web::error::HttpError;
 use crate::web::pagination::{After, split_page};
 use crate::web::state::SharedState;
 
-const PAGE: usize = 25;
+/// Emails per page.
+const PAGE_SIZE: usize = 25;
 
+/// `GET /admin/subscribers/{id}`
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: CurrentUser,
+    user: CurrentUser,
     Path(id): Path<String>,
     Query(After { after }): Query<After>,
 ) -> HandlerResult {
     let store = &shared.web.store;
-    let id = parse(&id)?;
+    let id = parse_id(&id)?;
     let record = store.subscriber_record(&id).await?;
     let record = record.ok_or(HttpError::NotFound)?;
+    // PostgreSQL rejects NUL in text.
     let after = Some(after.as_str()).filter(|after| !after.is_empty() && !after.contains('\0'));
-    let mut mails = store.deliveries_to(&id, after, PAGE as i64 + 1).await?;
-    let older = split_page(&mut mails, PAGE).map(|mail| mail.id.clone());
+    let mut deliveries = store
+        .deliveries_to(&id, after, PAGE_SIZE as i64 + 1)
+        .await?;
+    let older = split_page(&mut deliveries, PAGE_SIZE).map(|delivery| delivery.id.clone());
     let view = SubscriberPage {
-        desk: editor.desk(&shared),
+        layout: user.layout(&shared),
         id: id.to_string(),
         consent: consent(&record),
         address: record.address,
@@ -37,33 +42,34 @@ pub async fn show(
         state: record.state.as_str(),
         since: record.since,
         paused_until: record.paused_until,
-        suppressed_why: record.suppressed_why,
+        suppression_reply: record.suppressed_why,
         newer: after.is_some(),
         older,
-        mails: mails.into_iter().map(line).collect(),
+        emails: deliveries.into_iter().map(email_row).collect(),
     };
-    page(&shared, &view)
+    render(&shared, &view)
 }
 
-/// Asks again for confirmation, or lifts a suppression. What cannot be taken back goes by
-/// the page that asks first ([`crate::web::admin::subscribers::bulk`]).
-pub async fn act(
+/// `POST /admin/subscribers/{id}`: resends the confirmation, or lifts a suppression.
+///
+/// Irreversible actions go through the confirmation page of
+/// [`bulk`](crate::web::admin::subscribers::bulk).
+pub async fn submit_action(
     State(shared): State<SharedState>,
     Path(id): Path<String>,
-    posted: VerifiedForm,
+    form: VerifiedForm,
 ) -> HandlerResult {
-    let id = parse(&id)?;
+    let id = parse_id(&id)?;
+    let path = format!("/admin/subscribers/{id}");
     let subscriptions = &shared.web.subscriptions;
-    let (did, notice) = match posted.fields.text("action") {
-        "resend" if subscriptions.ask_again(&[id]).await? > 0 => {
-            (AuditAction::SubscriberAskedAgain, FlashMessage::AskedAgain)
-        }
+    let (action, message) = match form.fields.text("action") {
+        "resend" if subscriptions.ask_again(&[id]).await? > 0 => (
+            AuditAction::SubscriberAskedAgain,
+            FlashMessage::ConfirmationResent,
+        ),
         "resend" => {
-            return Ok(redirect_with_flash(
-                &shared,
-                &path(&id),
-                FlashMessage::AskedLately,
-            ));
+            let message = FlashMessage::ConfirmationNotResent;
+            return Ok(redirect_with_flash(&shared, &path, message));
         }
         "lift" => match subscriptions.lift_suppression(&id).await? {
             Some(SubscriberState::Confirmed) => (
@@ -74,41 +80,37 @@ pub async fn act(
                 AuditAction::SuppressionLifted,
                 FlashMessage::SuppressionLiftedUnconfirmed,
             ),
-            None => return Ok(redirect(&shared, &path(&id))),
+            None => return Ok(redirect(&shared, &path)),
         },
         _ => return Err(HttpError::Unprocessable),
     };
-    posted.editor.audit(&shared, did, id).await;
-    Ok(redirect_with_flash(&shared, &path(&id), notice))
+    form.user.audit(&shared, action, id).await;
+    Ok(redirect_with_flash(&shared, &path, message))
 }
 
-fn path(id: &SubscriberId) -> String {
-    format!("/admin/subscribers/{id}")
-}
-
-fn parse(id: &str) -> Result<SubscriberId, HttpError> {
+fn parse_id(id: &str) -> Result<SubscriberId, HttpError> {
     SubscriberId::parse(id).map_err(|_| HttpError::NotFound)
 }
 
 fn consent(record: &SubscriberRecord) -> Consent {
     Consent {
         source: record.source.clone(),
-        came_at: record.created_at,
-        asked_at: record.asked_at,
-        asked_ip: record.asked_ip.clone(),
+        added_at: record.created_at,
+        requested_at: record.asked_at,
+        requested_ip: record.asked_ip.clone(),
         form_version: record.form_version.clone(),
         confirmed_at: record.confirmed_at,
         confirmed_ip: record.confirmed_ip.clone(),
     }
 }
 
-fn line(row: DeliveryRow) -> MailLine {
-    MailLine {
-        kind: row.kind.as_str(),
-        issue: row.issue,
-        state: row.state.as_str(),
-        attempts: row.attempts,
-        at: row.at,
-        reply: row.reply,
+fn email_row(delivery: DeliveryRow) -> EmailRow {
+    EmailRow {
+        kind: delivery.kind.as_str(),
+        issue: delivery.issue,
+        state: delivery.state.as_str(),
+        attempts: delivery.attempts,
+        at: delivery.at,
+        reply: delivery.reply,
     }
 }

@@ -1,110 +1,297 @@
-//! Long work on the list that was begun at the desk. It is kept in this process: its pages
-//! outlive a reload, and a restart ends both.
+//! Background tasks on the subscriber list: imports and bulk actions.
+//!
+//! Tasks run in this process. They survive a reload of the settings and end with the
+//! process.
 
-use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
+use std::time::Duration;
 
 use crate::domain::clock::Timestamp;
-use crate::web::admin::subscribers::bulk::BulkTask;
-use crate::web::admin::subscribers::import::Import;
+use crate::store::{PageDirection, StoreError, SubscriberFilter, SubscriberRow};
+use crate::subscription::{
+    BulkAction, CsvError, CsvReport, ImportOptions, Progress, RefusedRow, SubscriptionService,
+};
+use crate::web::admin::subscribers::task_registry::{TaskRegistry, lock};
+use crate::web::admin::subscribers::temp_upload::TempUpload;
 
-/// How many are remembered.
-const MOST: usize = 32;
+/// Subscribers per transaction of a bulk action.
+const BULK_BATCH: usize = 500;
 
-/// Works by their id; ids sort by time.
-#[derive(Debug)]
-pub struct TaskRegistry<T>(Mutex<BTreeMap<String, Arc<T>>>);
+/// Rejected rows that an import stores.
+const MAX_REJECTED_SHOWN: usize = 100;
 
-impl<T> Default for TaskRegistry<T> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
+/// How long a checked import waits for confirmation. After that its file is removed.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
-impl<T> TaskRegistry<T> {
-    /// Keeps one more, and forgets the oldest of too many; who still works on that goes on.
-    pub fn keep(&self, id: String, work: Arc<T>) {
-        let mut works = lock(&self.0);
-        works.insert(id, work);
-        if works.len() > MOST {
-            works.pop_first();
-        }
-    }
-
-    pub fn get(&self, id: &str) -> Option<Arc<T>> {
-        lock(&self.0).get(id).map(Arc::clone)
-    }
-
-    /// Forgets all that `wanted` does not want.
-    pub fn keep_only(&self, wanted: impl Fn(&T) -> bool) {
-        lock(&self.0).retain(|_, work| wanted(work));
-    }
-
-    pub fn forget(&self, id: &str) {
-        lock(&self.0).remove(id);
-    }
-}
-
-/// What is behind the lock is whole at every moment, whoever panicked.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Long work on the list. It outlives a change of the settings, and ends with the process.
+/// All background tasks of the process.
 #[derive(Debug)]
 pub struct BackgroundTasks {
-    /// Where files are kept between looking through them and taking them in.
-    pub folder: PathBuf,
-    pub imports: TaskRegistry<Import>,
-    pub sweeps: TaskRegistry<BulkTask>,
+    /// Folder of uploaded files.
+    pub upload_folder: PathBuf,
+    /// Imports.
+    pub imports: TaskRegistry<ImportTask>,
+    /// Bulk actions on whole lists.
+    pub bulk_tasks: TaskRegistry<BulkTask>,
 }
 
 impl BackgroundTasks {
-    /// Keeps its files in `folder`.
-    pub fn new(folder: PathBuf) -> Self {
+    /// Creates empty registries. Uploaded files are stored in `upload_folder`.
+    pub fn new(upload_folder: PathBuf) -> Self {
         Self {
-            folder,
+            upload_folder,
             imports: TaskRegistry::default(),
-            sweeps: TaskRegistry::default(),
+            bulk_tasks: TaskRegistry::default(),
         }
     }
 
-    #[cfg(test)]
-    pub fn folder(&self) -> PathBuf {
-        self.folder.clone()
+    /// Removes checked imports that were not confirmed in time, and their files.
+    pub fn purge_abandoned(&self, now: Timestamp) {
+        self.imports.retain(|import| !import.is_abandoned(now));
     }
 
-    /// Lets go of lists that nobody came back for, and of their files.
-    pub fn forget_abandoned(&self, now: Timestamp) {
-        self.imports.keep_only(|import| !import.is_abandoned(now));
-    }
-
-    /// Removes what an earlier process left there: nobody can ask for it any more.
-    pub fn tidy_up(&self) {
-        match std::fs::remove_dir_all(&self.folder) {
+    /// Removes the files of an earlier process, whose tasks have ended with it.
+    pub fn remove_old_uploads(&self) {
+        match std::fs::remove_dir_all(&self.upload_folder) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                tracing::warn!(%error, "files of an earlier import could not be removed");
+                tracing::warn!(%error, "cannot remove files of an earlier import");
             }
             _ => {}
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A bulk action on all subscribers of a list.
+#[derive(Debug)]
+pub struct BulkTask {
+    /// The action.
+    pub action: BulkAction,
+    /// Path of the list on which it was started.
+    pub list_path: String,
+    progress: Mutex<BulkProgress>,
+}
 
-    #[test]
-    fn the_oldest_of_too_many_is_forgotten() {
-        let works = TaskRegistry::default();
-        for n in 0..=MOST {
-            works.keep(format!("{n:03}"), Arc::new(n));
+/// How far a bulk action is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BulkProgress {
+    /// Subscribers that were read.
+    pub processed: u64,
+    /// Subscribers that were changed.
+    pub applied: u64,
+    /// Whether the task has ended successfully; `None` while it runs.
+    pub succeeded: Option<bool>,
+}
+
+impl BulkTask {
+    /// Creates a task that has not started.
+    pub fn new(action: BulkAction, list_path: String) -> Self {
+        Self {
+            action,
+            list_path,
+            progress: Mutex::default(),
         }
-        assert!(works.get("000").is_none());
-        assert_eq!(works.get("032").as_deref(), Some(&32));
-        works.forget("032");
-        assert!(works.get("032").is_none());
+    }
+
+    /// Returns how far the task is.
+    pub fn progress(&self) -> BulkProgress {
+        *lock(&self.progress)
+    }
+
+    /// Applies the action to all subscribers that `filter` selects, and returns how many
+    /// were changed, also after an error.
+    pub async fn run(
+        &self,
+        subscriptions: &SubscriptionService,
+        filter: SubscriberFilter,
+        seen_at: Timestamp,
+    ) -> u64 {
+        let result = self.process(subscriptions, filter, seen_at).await;
+        if let Err(error) = &result {
+            tracing::error!(%error, action = self.action.as_str(), "bulk action failed");
+        }
+        let mut progress = lock(&self.progress);
+        progress.succeeded = Some(result.is_ok());
+        progress.applied
+    }
+
+    /// Processes the list in batches. Skips subscribers whose state has changed since
+    /// `seen_at`, when the editor saw the list.
+    async fn process(
+        &self,
+        subscriptions: &SubscriptionService,
+        filter: SubscriberFilter,
+        seen_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let store = &subscriptions.store;
+        let mut rows = store
+            .subscribers(&filter, PageDirection::First, BULK_BATCH)
+            .await?;
+        while let Some(cursor) = rows.last().map(|row| row.place.clone()) {
+            let processed = rows.len() as u64;
+            rows.retain(|row: &SubscriberRow| row.since <= seen_at);
+            let applied = subscriptions.apply(self.action, &rows).await?;
+            {
+                let mut progress = lock(&self.progress);
+                progress.processed += processed;
+                progress.applied += applied;
+            }
+            rows = store
+                .subscribers(&filter, PageDirection::After(&cursor), BULK_BATCH)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// An uploaded list: first checked, then, after confirmation, imported.
+#[derive(Debug)]
+pub struct ImportTask {
+    /// Name of the file; `None` for pasted addresses.
+    pub file_name: Option<String>,
+    /// Size of the file.
+    pub bytes: u64,
+    /// When the file was uploaded.
+    pub uploaded_at: Timestamp,
+    /// How the subscribers are imported.
+    pub options: ImportOptions,
+    file: TempUpload,
+    progress: Mutex<ImportProgress>,
+}
+
+/// How far an import is.
+#[derive(Clone, Debug, Default)]
+pub struct ImportProgress {
+    /// The current stage.
+    pub stage: ImportStage,
+    /// Bytes that were read in this stage.
+    pub bytes_read: u64,
+    /// Counts of this stage.
+    pub report: CsvReport,
+    /// The first rejected rows.
+    pub rejected_rows: Vec<RefusedRow>,
+    /// Error because of which the import failed.
+    pub error: Option<String>,
+}
+
+/// Stage of an import.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum ImportStage {
+    /// The file is read without changing anything.
+    #[default]
+    Checking,
+    /// The summary waits for confirmation.
+    Checked,
+    /// The file is being imported.
+    Importing,
+    /// The file was imported.
+    Imported,
+    /// The file cannot be read, or the database failed.
+    Failed,
+}
+
+impl ImportTask {
+    /// Creates a task in the stage [`ImportStage::Checking`].
+    pub fn new(
+        file: TempUpload,
+        (file_name, bytes): (Option<String>, u64),
+        options: ImportOptions,
+        uploaded_at: Timestamp,
+    ) -> Self {
+        Self {
+            file_name,
+            bytes,
+            uploaded_at,
+            options,
+            file,
+            progress: Mutex::default(),
+        }
+    }
+
+    /// Returns how far the task is.
+    pub fn progress(&self) -> ImportProgress {
+        lock(&self.progress).clone()
+    }
+
+    /// Returns whether the import was checked and not confirmed within
+    /// [`CONFIRM_TIMEOUT`].
+    pub fn is_abandoned(&self, now: Timestamp) -> bool {
+        let is_checked = lock(&self.progress).stage == ImportStage::Checked;
+        is_checked && now.since(self.uploaded_at) >= CONFIRM_TIMEOUT
+    }
+
+    /// Switches from [`ImportStage::Checked`] to [`ImportStage::Importing`]. Returns `false`
+    /// in every other stage, so that a double click starts the import once.
+    pub fn try_start(&self) -> bool {
+        let mut progress = lock(&self.progress);
+        if progress.stage != ImportStage::Checked {
+            return false;
+        }
+        *progress = ImportProgress {
+            stage: ImportStage::Importing,
+            ..ImportProgress::default()
+        };
+        true
+    }
+
+    /// Checks the file without changing anything.
+    pub async fn check(&self, subscriptions: &SubscriptionService) {
+        let result = match File::open(self.file.path()) {
+            Ok(file) => {
+                let progress = |progress| self.record(progress);
+                let check = subscriptions.check_csv(file, &self.options, progress);
+                check.await
+            }
+            Err(error) => Err(CsvError::Unreadable(error.into())),
+        };
+        if result.is_err() {
+            self.file.remove();
+        }
+        self.finish(result, ImportStage::Checked);
+    }
+
+    /// Imports the file, removes it, and returns how many subscribers were imported.
+    pub async fn import(&self, subscriptions: &SubscriptionService) -> u64 {
+        let result = match File::open(self.file.path()) {
+            Ok(file) => {
+                let progress = |progress| self.record(progress);
+                let import = subscriptions.import_csv(file, &self.options, progress);
+                import.await
+            }
+            Err(error) => Err(CsvError::Unreadable(error.into())),
+        };
+        self.file.remove();
+        self.finish(result, ImportStage::Imported);
+        lock(&self.progress).report.tally.imported
+    }
+
+    fn record(&self, event: Progress) {
+        let mut progress = lock(&self.progress);
+        match event {
+            Progress::Read(bytes) => progress.bytes_read = bytes,
+            Progress::Refused(row) => {
+                progress.report.refused += 1;
+                if progress.rejected_rows.len() < MAX_REJECTED_SHOWN {
+                    progress.rejected_rows.push(row);
+                }
+            }
+        }
+    }
+
+    fn finish(&self, result: Result<CsvReport, CsvError>, stage: ImportStage) {
+        let mut progress = lock(&self.progress);
+        match result {
+            Ok(report) => {
+                progress.report = report;
+                progress.stage = stage;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "subscriber import failed");
+                progress.error = Some(error.to_string());
+                progress.stage = ImportStage::Failed;
+            }
+        }
     }
 }

@@ -1,19 +1,19 @@
-//! Coming in, staying in, going out.
+//! Login, sessions, one-time links and cross-origin forms.
 
 use crate::web::admin::tests::*;
 
 #[tokio::test]
-async fn the_first_runs_link_makes_one_admin_once() {
-    let house = House::new().await;
-    let mut visitor = Browser::new(&house);
+async fn setup_link_creates_first_admin_once() {
+    let app = AdminTestApp::new().await;
+    let mut visitor = AdminClient::new(&app);
     let login = visitor.get("/admin/login").await;
     assert_eq!(login.status, StatusCode::OK);
-    assert!(login.shows("No admin account yet"));
+    assert!(login.contains("No admin account yet"));
 
-    let token = house.link(None).await;
+    let token = app.link(None).await;
     let path = format!("/admin/setup?token={token}");
     let form = visitor.get(&path).await;
-    assert!(form.shows("Create the first admin account"));
+    assert!(form.contains("Create the first admin account"));
     assert_eq!(form.field("token"), token);
     assert_eq!(form.header(header::CACHE_CONTROL), "no-store");
     let fields = |email, password, again| {
@@ -42,7 +42,7 @@ async fn the_first_runs_link_makes_one_admin_once() {
     ] {
         let answer = visitor.send("/admin/setup", &fields, &[]).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-        assert!(answer.shows(words), "{words}");
+        assert!(answer.contains(words), "{words}");
         assert!(visitor.cookie.is_none());
     }
     let good = fields(ADA, PASSWORD, PASSWORD);
@@ -52,10 +52,10 @@ async fn the_first_runs_link_makes_one_admin_once() {
         visitor
             .get("/admin?done=welcome")
             .await
-            .shows("Your account is ready")
+            .contains("Your account is ready")
     );
 
-    let mut other = Browser::new(&house);
+    let mut other = AdminClient::new(&app);
     for answer in [
         other.get(&path).await,
         other
@@ -69,33 +69,26 @@ async fn the_first_runs_link_makes_one_admin_once() {
         other.get("/admin/setup?token=%00%ff").await,
     ] {
         assert_eq!(answer.status, StatusCode::GONE);
-        assert!(answer.shows("This link has expired or was already used."));
+        assert!(answer.contains("This link has expired or was already used."));
     }
     let eve = EmailAddress::parse("eve@example.com").unwrap();
-    assert!(
-        house
-            .store()
-            .admin_by_address(&eve)
-            .await
-            .unwrap()
-            .is_none()
-    );
-    // A first run's link that was never used is no way in once there is an admin.
-    let stale = house.link(None).await;
+    assert!(app.store().admin_by_address(&eve).await.unwrap().is_none());
+    // An unused link for the first admin is invalid once an admin exists.
+    let stale = app.link(None).await;
     let stale = other.get(&format!("/admin/setup?token={stale}")).await;
     assert_eq!(stale.status, StatusCode::GONE);
 }
 
 #[tokio::test]
-async fn a_link_for_an_account_sets_its_password_and_ends_its_sessions() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
-    let id = house.account("bob@example.com").await;
-    let token = house.link(Some(&id)).await;
-    let mut bob = Browser::new(&house);
+async fn reset_link_sets_password_and_ends_sessions() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
+    let id = app.account("bob@example.com").await;
+    let token = app.link(Some(&id)).await;
+    let mut bob = AdminClient::new(&app);
     let form = bob.get(&format!("/admin/setup?token={token}")).await;
-    assert!(form.shows("value=\"bob@example.com\"") && form.shows("readonly"));
-    // The address is the account's, whatever is posted.
+    assert!(form.contains("value=\"bob@example.com\"") && form.contains("readonly"));
+    // A posted address does not replace the account's address.
     let fields = [
         ("token", token.as_str()),
         ("email", ADA),
@@ -106,16 +99,16 @@ async fn a_link_for_an_account_sets_its_password_and_ends_its_sessions() {
         bob.send("/admin/setup", &fields, &[]).await.to(),
         "/admin?done=welcome"
     );
-    assert!(bob.get("/admin").await.shows("bob@example.com"));
+    assert!(bob.get("/admin").await.contains("bob@example.com"));
     assert_eq!(ada.get("/admin").await.status, StatusCode::OK);
 
-    let token = house.link(Some(&id)).await;
+    let token = app.link(Some(&id)).await;
     let fields = [
         ("token", token.as_str()),
         ("password", "other new words"),
         ("again", "other new words"),
     ];
-    let mut elsewhere = Browser::new(&house);
+    let mut elsewhere = AdminClient::new(&app);
     assert!(
         !elsewhere
             .send("/admin/setup", &fields, &[])
@@ -124,17 +117,17 @@ async fn a_link_for_an_account_sets_its_password_and_ends_its_sessions() {
             .is_empty()
     );
     assert_eq!(bob.get("/admin").await.to(), "/admin/login");
-    house.site.clock.advance(Duration::from_secs(2 * 3600));
-    let late = house.link(Some(&id)).await;
-    house.site.clock.advance(Duration::from_secs(2 * 3600));
+    app.site.clock.advance(Duration::from_secs(2 * 3600));
+    let late = app.link(Some(&id)).await;
+    app.site.clock.advance(Duration::from_secs(2 * 3600));
     let late = bob.get(&format!("/admin/setup?token={late}")).await;
     assert_eq!(late.status, StatusCode::GONE);
 }
 
 #[tokio::test]
-async fn logging_in_and_out() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
+async fn login_and_logout_start_and_end_session() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
     let first = ada.cookie.clone();
     let answer = ada.log_in("Ada@Example.com", PASSWORD).await;
     assert_eq!(answer.to(), "/admin");
@@ -144,13 +137,13 @@ async fn logging_in_and_out() {
         "{cookie}"
     );
     assert_ne!(ada.cookie, first, "rotated");
-    // The session of before is over on the server.
-    let mut stale = Browser::new(&house);
+    // The previous session was closed on the server.
+    let mut stale = AdminClient::new(&app);
     stale.cookie = first;
     assert_eq!(stale.get("/admin").await.to(), "/admin/login");
 
     let kept = ada.cookie.clone();
-    let answer = ada.fill_in("/admin", "/admin/logout", &[]).await;
+    let answer = ada.submit_form("/admin", "/admin/logout", &[]).await;
     assert_eq!(answer.to(), "/admin/login");
     assert!(ada.cookie.is_none(), "forgotten by the browser");
     stale.cookie = kept;
@@ -158,50 +151,49 @@ async fn logging_in_and_out() {
 }
 
 #[tokio::test]
-async fn a_session_ends_after_thirty_days() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
-    house
-        .site
+async fn session_expires_after_thirty_days() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
+    app.site
         .clock
         .advance(Duration::from_secs(30 * 24 * 3600 - 1));
     assert_eq!(ada.get("/admin").await.status, StatusCode::OK);
-    house.site.clock.advance(Duration::from_secs(2));
+    app.site.clock.advance(Duration::from_secs(2));
     assert_eq!(ada.get("/admin").await.to(), "/admin/login");
 }
 
 #[tokio::test]
-async fn a_cookie_that_someone_planted_is_never_a_session() {
-    let house = House::new().await;
-    house.ada().await;
-    let mut victim = Browser::new(&house);
+async fn planted_cookie_is_not_a_session() {
+    let app = AdminTestApp::new().await;
+    app.ada().await;
+    let mut victim = AdminClient::new(&app);
     victim.cookie = Some("planted-by-eve".to_owned());
     assert_eq!(victim.get("/admin").await.to(), "/admin/login");
     assert_eq!(victim.log_in(ADA, PASSWORD).await.to(), "/admin");
     assert_ne!(victim.cookie.as_deref(), Some("planted-by-eve"));
-    let mut eve = Browser::new(&house);
+    let mut eve = AdminClient::new(&app);
     eve.cookie = Some("planted-by-eve".to_owned());
     assert_eq!(eve.get("/admin").await.to(), "/admin/login");
 }
 
 #[tokio::test]
-async fn a_wrong_name_and_a_wrong_password_are_one_answer() {
-    let house = House::new().await;
-    house.ada().await;
-    house.account("bob@example.com").await;
+async fn unknown_account_and_wrong_password_look_the_same() {
+    let app = AdminTestApp::new().await;
+    app.ada().await;
+    app.account("bob@example.com").await;
     let mut pages = Vec::new();
     for (email, password) in [
         (ADA, "not the password"),
         ("nobody@example.com", PASSWORD),
-        // An account whose link was not used yet has no password.
+        // An account has no password until its link was used.
         ("bob@example.com", PASSWORD),
         ("bob@example.com", ""),
         ("no address", PASSWORD),
     ] {
-        let mut eve = Browser::new(&house);
+        let mut eve = AdminClient::new(&app);
         let answer = eve.log_in(email, password).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-        assert!(answer.shows("Wrong email or password."), "{email}");
+        assert!(answer.contains("Wrong email or password."), "{email}");
         assert!(eve.cookie.is_none());
         let csrf = answer.field("csrf").to_owned();
         pages.push(answer.body.replace(email, "…").replace(&csrf, "…"));
@@ -211,10 +203,10 @@ async fn a_wrong_name_and_a_wrong_password_are_one_answer() {
 }
 
 #[tokio::test]
-async fn tries_are_counted() {
-    let house = House::new().await;
-    house.ada().await;
-    let mut eve = Browser::new(&house);
+async fn login_attempts_are_rate_limited() {
+    let app = AdminTestApp::new().await;
+    app.ada().await;
+    let mut eve = AdminClient::new(&app);
     for _ in 0..10 {
         let answer = eve.log_in(ADA, "guess").await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -222,33 +214,33 @@ async fn tries_are_counted() {
     for password in ["guess", PASSWORD] {
         let answer = eve.log_in(ADA, password).await;
         assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
-        assert!(answer.shows("try again in 10 minutes"));
+        assert!(answer.contains("try again in 10 minutes"));
         assert!(eve.cookie.is_none());
     }
 }
 
 #[tokio::test]
-async fn the_logins_form_goes_stale() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
+async fn login_form_expires() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
     let session_csrf = ada.get("/admin").await.field("csrf").to_owned();
-    let mut visitor = Browser::new(&house);
+    let mut visitor = AdminClient::new(&app);
     let old = visitor.get("/admin/login").await.field("csrf").to_owned();
-    house.site.clock.advance(Duration::from_secs(13 * 3600));
+    app.site.clock.advance(Duration::from_secs(13 * 3600));
     for csrf in ["", "x", &old, &session_csrf] {
         let fields = [("email", ADA), ("password", PASSWORD), ("csrf", csrf)];
         let answer = visitor.send("/admin/login", &fields, &[]).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
-        assert!(answer.shows("This page expired"));
+        assert!(answer.contains("This page expired"));
         assert!(visitor.cookie.is_none());
     }
 }
 
 #[tokio::test]
-async fn who_is_not_logged_in_is_sent_to_the_door_and_comes_back() {
-    let house = House::new().await;
-    house.ada().await;
-    let mut visitor = Browser::new(&house);
+async fn login_redirects_back_to_requested_page() {
+    let app = AdminTestApp::new().await;
+    app.ada().await;
+    let mut visitor = AdminClient::new(&app);
     for path in [
         "next",
         "next/send",
@@ -282,23 +274,23 @@ async fn who_is_not_logged_in_is_sent_to_the_door_and_comes_back() {
     let form = visitor.get("/admin/login?next=%2Fadmin%2Ffeeds").await;
     assert_eq!(form.field("next"), "/admin/feeds");
     let evil = visitor.get("/admin/login?next=%2F%2Fevil.example").await;
-    assert!(!evil.shows("evil"));
+    assert!(!evil.contains("evil"));
     for (next, goes_to) in [
         ("/admin/feeds", "/admin/feeds"),
         ("https://evil.example/", "/admin"),
     ] {
         let fields = [("email", ADA), ("password", PASSWORD), ("next", next)];
         let answer = visitor
-            .fill_in("/admin/login", "/admin/login", &fields)
+            .submit_form("/admin/login", "/admin/login", &fields)
             .await;
         assert_eq!(answer.to(), goes_to);
     }
 }
 
 #[tokio::test]
-async fn forms_from_elsewhere_are_refused() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
+async fn cross_origin_forms_are_rejected() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
     let csrf = ada.get("/admin/feeds").await.field("csrf").to_owned();
     let add = [
         ("email", "reader@example.com"),
@@ -317,7 +309,7 @@ async fn forms_from_elsewhere_are_refused() {
         let answer = ada.send("/admin/login", &login, &headers).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{headers:?}");
     }
-    let mut bob = Browser::new(&house);
+    let mut bob = AdminClient::new(&app);
     bob.log_in(ADA, PASSWORD).await;
     let of_another_session = bob.get("/admin").await.field("csrf").to_owned();
     let of_the_door = bob.get("/admin/login").await.field("csrf").to_owned();
@@ -330,7 +322,7 @@ async fn forms_from_elsewhere_are_refused() {
         let answer = ada.send("/admin/subscribers", &fields, &[]).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{csrf}");
     }
-    let counted = house.store().subscriber_counts().await.unwrap();
+    let counted = app.store().subscriber_counts().await.unwrap();
     assert!(counted.is_empty(), "nothing was done");
     let same = [
         ("origin", "https://news.example.com"),

@@ -1,4 +1,4 @@
-//! The outbox, as it is looked at.
+//! The outbox pages.
 
 use crate::domain::delivery::DeliveryId;
 use crate::mail::outbox::MailName;
@@ -10,32 +10,36 @@ const MAIL: &str = "From: Lab <news@example.com>\r\nTo: r1@example.org\r\nSubjec
     --b\r\nContent-Type: text/plain\r\n\r\nin plain words\r\n\
     --b\r\nContent-Type: text/html\r\n\r\n<p onclick=\"x()\">in markup</p><script>alert(1)</script>\r\n--b--\r\n";
 
-fn keep(house: &House, delivery: &str, mail: &str) -> String {
+fn keep(app: &AdminTestApp, delivery: &str, mail: &str) -> String {
     let delivery = DeliveryId::from_stored(delivery.to_owned());
     let name = MailName::of(&delivery);
-    let outbox = house.site.web.outbox.as_ref().unwrap();
+    let outbox = app.site.web.outbox.as_ref().unwrap();
     outbox.keep(&name, mail.as_bytes()).unwrap();
     name.as_str().to_owned()
 }
 
 #[tokio::test]
-async fn a_mail_is_shown_three_ways() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
-    assert!(ada.get("/admin/outbox").await.shows("No messages yet."));
-    let name = keep(&house, "a:b", MAIL);
+async fn outbox_message_has_html_text_and_source() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
+    assert!(ada.get("/admin/outbox").await.contains("No messages yet."));
+    let name = keep(&app, "a:b", MAIL);
     let list = ada.get("/admin/outbox").await;
-    assert!(list.shows("Three &lt;posts&gt;") && list.shows("r1@example.org") && list.shows(&name));
+    assert!(
+        list.contains("Three &lt;posts&gt;")
+            && list.contains("r1@example.org")
+            && list.contains(&name)
+    );
     let path = format!("/admin/outbox/{name}");
     let page = ada.get(&path).await;
-    assert!(page.shows(&format!("sandbox src=\"{path}/html\"")));
-    assert!(page.shows("Lab &lt;news@example.com&gt;") && !page.shows("in markup"));
+    assert!(page.contains(&format!("sandbox src=\"{path}/html\"")));
+    assert!(page.contains("Lab &lt;news@example.com&gt;") && !page.contains("in markup"));
     let text = ada.get(&format!("{path}?show=text")).await;
-    assert!(text.shows("in plain words") && !text.shows("<iframe"));
+    assert!(text.contains("in plain words") && !text.contains("<iframe"));
     let source = ada.get(&format!("{path}?show=source")).await;
-    assert!(source.shows("multipart/alternative") && source.shows("&lt;script&gt;"));
+    assert!(source.contains("multipart/alternative") && source.contains("&lt;script&gt;"));
     let html = ada.get(&format!("{path}/html")).await;
-    assert!(html.shows("in markup"));
+    assert!(html.contains("in markup"));
     let policy = html.header(header::CONTENT_SECURITY_POLICY);
     assert!(
         policy.starts_with("sandbox; default-src 'none'"),
@@ -44,18 +48,18 @@ async fn a_mail_is_shown_three_ways() {
 }
 
 #[tokio::test]
-async fn a_full_outbox_has_pages() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
+async fn outbox_list_has_pages() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
     for n in 0..51 {
-        keep(&house, &format!("a:{n}"), MAIL);
+        keep(&app, &format!("a:{n}"), MAIL);
     }
     let first = ada.get("/admin/outbox").await;
     assert_eq!(first.body.matches("<th scope=\"row\"").count(), 50);
-    assert!(first.shows("/admin/outbox?after=50"));
+    assert!(first.contains("/admin/outbox?after=50"));
     let second = ada.get("/admin/outbox?after=50").await;
     assert_eq!(second.body.matches("<th scope=\"row\"").count(), 1);
-    assert!(!second.shows("rel=\"next\""));
+    assert!(!second.contains("rel=\"next\""));
     assert_eq!(
         ada.get("/admin/outbox?after=-1").await.status,
         StatusCode::OK
@@ -65,9 +69,9 @@ async fn a_full_outbox_has_pages() {
 }
 
 #[tokio::test]
-async fn with_a_server_there_is_no_outbox() {
-    let house = House::with(|web| web.outbox = None).await;
-    let mut ada = house.ada().await;
+async fn outbox_is_empty_with_smtp_server() {
+    let app = AdminTestApp::with(|web| web.outbox = None).await;
+    let mut ada = app.ada().await;
     let page = ada.get("/admin/outbox").await;
-    assert!(page.shows("Mail now goes through your SMTP server."));
+    assert!(page.contains("Mail now goes through your SMTP server."));
 }

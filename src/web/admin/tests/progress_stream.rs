@@ -1,4 +1,4 @@
-//! A send as it is watched.
+//! The event stream and the progress on the pages.
 
 use axum::body::BodyDataStream;
 use futures_util::StreamExt;
@@ -11,17 +11,17 @@ use crate::web::admin::tests::*;
 use crate::web::issue_progress::{ProgressHub, ProgressState};
 
 const STREAM: &str = "text/event-stream";
-/// What is waited for comes within this.
+/// Timeout of each wait.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A browser's `EventSource`.
+/// Client of an event stream, like a browser's `EventSource`.
 struct Events {
     body: BodyDataStream,
     text: String,
 }
 
 impl Events {
-    async fn open(browser: &Browser<'_>) -> Self {
+    async fn open(browser: &AdminClient<'_>) -> Self {
         let response = browser.open("/admin/issues/1/live", STREAM).await;
         assert_eq!(response.status(), StatusCode::OK);
         let headers = response.headers();
@@ -39,7 +39,7 @@ impl Events {
         }
     }
 
-    /// The next event's name and data; `None` at the end of the stream.
+    /// Returns the next event's name and data, or `None` at the end of the stream.
     async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
@@ -61,7 +61,7 @@ impl Events {
         }
     }
 
-    /// The figures, once they are like this.
+    /// Returns the first progress event that fulfils the predicate.
     async fn until(&mut self, is_so: impl Fn(&Value) -> bool) -> Value {
         loop {
             let (name, figures) = self.next().await.expect("a stream that goes on");
@@ -73,22 +73,19 @@ impl Events {
     }
 }
 
-async fn house_with_readers(count: usize) -> (House, IssueId) {
-    let house = House::new().await;
+async fn house_with_readers(count: usize) -> (AdminTestApp, IssueId) {
+    let app = AdminTestApp::new().await;
     for number in 1..=count {
-        house
-            .site
-            .confirmed(&format!("r{number}@example.org"))
-            .await;
+        app.site.confirmed(&format!("r{number}@example.org")).await;
     }
-    let (issue, _) = house.site.issue(&["Bread"]).await;
-    (house, issue)
+    let (issue, _) = app.site.issue(&["Bread"]).await;
+    (app, issue)
 }
 
 #[tokio::test]
-async fn the_first_event_is_the_whole_state_and_the_last_says_done() {
-    let (house, issue) = house_with_readers(3).await;
-    let ada = house.ada().await;
+async fn stream_starts_with_state_and_ends_with_done() {
+    let (app, issue) = house_with_readers(3).await;
+    let ada = app.ada().await;
     let mut events = Events::open(&ada).await;
     let (name, first) = events.next().await.unwrap();
     assert_eq!(name, "progress");
@@ -110,8 +107,8 @@ async fn the_first_event_is_the_whole_state_and_the_last_says_done() {
         ("r1@example.org", Delivered, "250 ok"),
         ("r2@example.org", Deferred, "450 later"),
     ];
-    house.deliver(&issue, &outcomes).await;
-    house.site.clock.advance(Duration::from_secs(2));
+    app.deliver(&issue, &outcomes).await;
+    app.site.clock.advance(Duration::from_secs(2));
     let later = events.until(|figures| figures["sent"] == 1).await;
     assert_eq!(
         (&later["retrying"], &later["waiting"]),
@@ -128,18 +125,18 @@ async fn the_first_event_is_the_whole_state_and_the_last_says_done() {
     ] {
         assert!(progress.contains(words), "{words}: {progress}");
     }
-    // Who comes now, or again, sees the same; and so does who reloads the page.
+    // A new stream and a reloaded page show the same.
     let (_, again) = Events::open(&ada).await.next().await.unwrap();
     assert_eq!(again, later);
     let mut ada = ada;
-    assert!(ada.get("/admin/issues/1").await.shows(progress.trim()));
+    assert!(ada.get("/admin/issues/1").await.contains(progress.trim()));
 
-    house.site.clock.advance(Duration::from_secs(600));
+    app.site.clock.advance(Duration::from_secs(600));
     let outcomes = [
         ("r2@example.org", Delivered, "250 ok"),
         ("r3@example.org", Bounced, "550 5.1.1 no"),
     ];
-    house.deliver(&issue, &outcomes).await;
+    app.deliver(&issue, &outcomes).await;
     let last = events.until(|figures| figures["state"] != "sending").await;
     assert_eq!(last["state"], "sent_with_failures");
     assert_eq!((&last["sent"], &last["failed"]), (&2.into(), &1.into()));
@@ -149,14 +146,14 @@ async fn the_first_event_is_the_whole_state_and_the_last_says_done() {
 }
 
 #[tokio::test]
-async fn a_stream_tells_of_a_pause_at_once_and_ends_with_the_session() {
-    let (house, _) = house_with_readers(2).await;
-    let mut ada = house.ada().await;
+async fn stream_reports_pause_and_ends_with_session() {
+    let (app, _) = house_with_readers(2).await;
+    let mut ada = app.ada().await;
     let mut events = Events::open(&ada).await;
     events.until(|figures| figures["state"] == "sending").await;
     let pause = [("action", "pause")];
     let paused = ada
-        .fill_in("/admin/issues/1", "/admin/issues/1", &pause)
+        .submit_form("/admin/issues/1", "/admin/issues/1", &pause)
         .await;
     assert_eq!(paused.to(), "/admin/issues/1?done=paused");
     let figures = events.until(|figures| figures["state"] == "paused").await;
@@ -166,7 +163,7 @@ async fn a_stream_tells_of_a_pause_at_once_and_ends_with_the_session() {
         "{progress}"
     );
 
-    ada.fill_in("/admin", "/admin/logout", &[]).await;
+    ada.submit_form("/admin", "/admin/logout", &[]).await;
     let (name, _) = events.next().await.unwrap();
     assert_eq!(
         name, "done",
@@ -176,9 +173,9 @@ async fn a_stream_tells_of_a_pause_at_once_and_ends_with_the_session() {
 }
 
 #[tokio::test]
-async fn only_the_desk_watches_and_people_get_the_page() {
-    let (house, _) = house_with_readers(1).await;
-    let stranger = Browser::new(&house);
+async fn stream_requires_login_and_redirects_pages() {
+    let (app, _) = house_with_readers(1).await;
+    let stranger = AdminClient::new(&app);
     let answer = stranger.open("/admin/issues/1/live", STREAM).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
     assert!(
@@ -187,7 +184,7 @@ async fn only_the_desk_watches_and_people_get_the_page() {
             .unwrap()
             .contains("/admin/login")
     );
-    let ada = house.ada().await;
+    let ada = app.ada().await;
     let answer = ada.open("/admin/issues/1/live", "text/html,*/*").await;
     assert_eq!(answer.headers()[header::LOCATION], "/admin/issues/1");
     let answer = ada.open("/admin/issues/2/live", STREAM).await;
@@ -195,10 +192,10 @@ async fn only_the_desk_watches_and_people_get_the_page() {
 }
 
 #[tokio::test]
-async fn all_watch_through_one_reader_which_ends_after_them() {
-    let (house, issue) = house_with_readers(1).await;
-    let live = ProgressHub::new(house.store().clone(), house.site.web.clock.clone());
-    let row = house.first_issue().await;
+async fn streams_share_one_poller() {
+    let (app, issue) = house_with_readers(1).await;
+    let live = ProgressHub::new(app.store().clone(), app.site.web.clock.clone());
+    let row = app.first_issue().await;
     let first = live.look(row.clone()).await.unwrap();
     let second = live.look(row).await.unwrap();
     assert_eq!(first.sight.issue.tally.queued, 1);
@@ -225,29 +222,26 @@ async fn all_watch_through_one_reader_which_ends_after_them() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_for_a_minute_is_named_with_its_last_words() {
-    let (house, issue) = house_with_readers(3).await;
-    let mut ada = house.ada().await;
-    house
-        .deliver(&issue, &[("r1@example.org", Delivered, "250 ok")])
+async fn stalled_server_is_reported_with_last_reply() {
+    let (app, issue) = house_with_readers(3).await;
+    let mut ada = app.ada().await;
+    app.deliver(&issue, &[("r1@example.org", Delivered, "250 ok")])
         .await;
     let words = "connection refused <by the wall>";
-    let answered = Some(house.site.now());
-    house
-        .store()
+    let answered = Some(app.site.now());
+    app.store()
         .record_last_reply(&issue, "250 ok", answered)
         .await
         .unwrap();
-    house
-        .store()
+    app.store()
         .record_last_reply(&issue, words, None)
         .await
         .unwrap();
-    house.site.clock.advance(Duration::from_secs(59));
+    app.site.clock.advance(Duration::from_secs(59));
     let page = ada.get("/admin/issues/1").await;
-    assert!(page.shows("1 of 3 sent") && !page.shows("No response"));
+    assert!(page.contains("1 of 3 sent") && !page.contains("No response"));
 
-    house.site.clock.advance(Duration::from_secs(1));
+    app.site.clock.advance(Duration::from_secs(1));
     let mut events = Events::open(&ada).await;
     let stalled = events
         .until(|figures| {
@@ -271,12 +265,11 @@ async fn a_server_that_says_nothing_for_a_minute_is_named_with_its_last_words() 
             "{told}: on the page and the stream"
         );
     }
-    assert!(page.shows("value=\"try_now\"") && page.shows("value=\"pause\""));
+    assert!(page.contains("value=\"try_now\"") && page.contains("value=\"pause\""));
 
-    // An answer ends it.
-    let now = Some(house.site.now());
-    house
-        .store()
+    // A reply ends the stall.
+    let now = Some(app.site.now());
+    app.store()
         .record_last_reply(&issue, "250 ok", now)
         .await
         .unwrap();
@@ -289,53 +282,52 @@ async fn a_server_that_says_nothing_for_a_minute_is_named_with_its_last_words() 
         .await;
 }
 
-/// listmonk #1931: "Finished" while mail was still waiting.
+/// Regression of another tool, listmonk #1931: "Finished" while deliveries remained.
 #[tokio::test]
-async fn nothing_is_called_sent_while_anyone_waits() {
-    let (house, issue) = house_with_readers(2).await;
-    let mut ada = house.ada().await;
+async fn issue_with_deferred_delivery_is_not_sent() {
+    let (app, issue) = house_with_readers(2).await;
+    let mut ada = app.ada().await;
     let outcomes = [
         ("r1@example.org", Delivered, "250 ok"),
         ("r2@example.org", Deferred, "450 4.2.2 full"),
     ];
-    house.deliver(&issue, &outcomes).await;
+    app.deliver(&issue, &outcomes).await;
     for path in ["/admin", "/admin/issues", "/admin/issues/1"] {
         let page = ada.get(path).await;
-        assert!(page.shows("</span> Sending</span>"), "{path}");
-        assert!(!page.shows("</span> Sent"), "{path}");
+        assert!(page.contains("</span> Sending</span>"), "{path}");
+        assert!(!page.contains("</span> Sent"), "{path}");
     }
-    assert!(ada.get("/admin/issues/1").await.shows("Next attempt"));
-    house.site.clock.advance(Duration::from_secs(300));
-    house
-        .deliver(&issue, &[("r2@example.org", Delivered, "250 ok")])
+    assert!(ada.get("/admin/issues/1").await.contains("Next attempt"));
+    app.site.clock.advance(Duration::from_secs(300));
+    app.deliver(&issue, &[("r2@example.org", Delivered, "250 ok")])
         .await;
     for path in ["/admin", "/admin/issues", "/admin/issues/1"] {
-        assert!(ada.get(path).await.shows("</span> Sent</span>"), "{path}");
+        assert!(
+            ada.get(path).await.contains("</span> Sent</span>"),
+            "{path}"
+        );
     }
 }
 
-/// listmonk's other silence: paused, and nobody says by which error.
+/// Regression of another tool, listmonk: the page did not show the error of a pause.
 #[tokio::test]
-async fn a_pause_says_why_in_the_servers_words() {
-    let (house, issue) = house_with_readers(1).await;
-    let mut ada = house.ada().await;
+async fn paused_issue_shows_smtp_reply() {
+    let (app, issue) = house_with_readers(1).await;
+    let mut ada = app.ada().await;
     let why = "535 5.7.8 bad credentials";
     let commit = GroupCommit {
         pauses: vec![(issue, why.to_owned())],
         ..GroupCommit::default()
     };
-    let worker = WorkerId::new(house.site.now(), &house.site.web.random);
-    let recorded = house
-        .store()
-        .record(&worker, &commit, house.site.now())
-        .await;
+    let worker = WorkerId::new(app.site.now(), &app.site.web.random);
+    let recorded = app.store().record(&worker, &commit, app.site.now()).await;
     assert_eq!(recorded.unwrap().paused.len(), 1);
     for path in ["/admin", "/admin/issues/1"] {
         let page = ada.get(path).await;
         assert!(
-            page.shows("</span> Paused</span>") && page.shows(why),
+            page.contains("</span> Paused</span>") && page.contains(why),
             "{path}"
         );
-        assert!(page.shows("0 sent, 1 remaining"), "{path}");
+        assert!(page.contains("0 sent, 1 remaining"), "{path}");
     }
 }

@@ -1,22 +1,25 @@
-//! Back to where one was: after a deed, and after logging in.
+//! Redirects after an action and after a login.
 
 use crate::web::admin::tests::subscribers::{LIST, waiting};
 use crate::web::admin::tests::*;
 
 #[tokio::test]
-async fn what_was_searched_for_is_searched_for_still() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
-    let id = waiting(&house, "eve@example.org").await.id.to_string();
+async fn actions_return_to_the_same_search() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
+    let id = waiting(&app, "eve@example.org").await.id.to_string();
     let resend = format!("{LIST}/resend");
     let list = [("state", "pending"), ("q", "e&e"), ("order", "oldest")];
     let fields = [list.as_slice(), &[("reader", id.as_str())]].concat();
-    let answer = ada.fill_in(LIST, &resend, &fields).await;
+    let answer = ada.submit_form(LIST, &resend, &fields).await;
     let searched = "state=pending&q=e%26e&order=oldest";
-    assert_eq!(answer.to(), format!("{LIST}?{searched}&done=asked_lately"));
+    assert_eq!(
+        answer.to(),
+        format!("{LIST}?{searched}&done=confirmation_not_resent")
+    );
     let ask = format!("{LIST}/many?do=unsubscribe&id={id}&{searched}");
     let page = ada.get(&ask).await;
-    assert!(page.shows(&format!(
+    assert!(page.contains(&format!(
         "href=\"{LIST}?{}\"",
         searched.replace('&', "&amp;")
     )));
@@ -29,16 +32,18 @@ async fn what_was_searched_for_is_searched_for_still() {
         ("q", "e&e"),
         order,
     ];
-    let answer = ada.fill_in(&ask, &format!("{LIST}/many"), &fields).await;
+    let answer = ada
+        .submit_form(&ask, &format!("{LIST}/many"), &fields)
+        .await;
     assert_eq!(answer.to(), format!("{LIST}?{searched}&done=unsubscribed"));
 }
 
 #[tokio::test]
-async fn who_logs_in_comes_to_the_page_as_it_was_asked_for() {
-    let house = House::new().await;
-    house.ada().await;
-    let mut visitor = Browser::new(&house);
-    // A file is fetched from its page, which shows what it did.
+async fn login_returns_to_page_with_its_query() {
+    let app = AdminTestApp::new().await;
+    app.ada().await;
+    let mut visitor = AdminClient::new(&app);
+    // A file leads back to its page.
     for (asked, page) in [
         (
             "subscribers/export?state=pending&q=@example&done=saved",
@@ -57,7 +62,7 @@ async fn who_logs_in_comes_to_the_page_as_it_was_asked_for() {
         assert_eq!(form.field("next"), next.replace('&', "&amp;"));
         let fields = [("email", ADA), ("password", PASSWORD), ("next", &next)];
         let entered = visitor
-            .fill_in("/admin/login", "/admin/login", &fields)
+            .submit_form("/admin/login", "/admin/login", &fields)
             .await;
         assert_eq!(entered.to(), next);
         visitor.cookie = None;

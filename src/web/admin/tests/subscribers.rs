@@ -1,4 +1,4 @@
-//! The list of readers, and what is done to them.
+//! The subscriber list and its actions.
 
 use std::sync::Arc;
 
@@ -17,28 +17,28 @@ fn link(page: &TestResponse, rel: &str) -> Option<String> {
     Some(rest.split('"').next().unwrap().replace("&amp;", "&"))
 }
 
-pub async fn state(house: &House, address: &str) -> Option<SubscriberState> {
-    house.site.reader(address).await.map(|reader| reader.state)
+pub async fn state(app: &AdminTestApp, address: &str) -> Option<SubscriberState> {
+    app.site.reader(address).await.map(|reader| reader.state)
 }
 
-/// Someone who filled in the form and has not confirmed.
-pub async fn waiting(house: &House, address: &str) -> Subscriber {
-    house.site.subscribe(address, "").await;
-    house.site.reader(address).await.unwrap()
+/// A subscriber who has not confirmed.
+pub async fn waiting(app: &AdminTestApp, address: &str) -> Subscriber {
+    app.site.subscribe(address, "").await;
+    app.site.reader(address).await.unwrap()
 }
 
-/// Looks at a page until it says so.
-pub async fn until(ada: &mut Browser<'_>, path: &str, words: &str) -> TestResponse {
+/// Polls a page until it contains the text.
+pub async fn until(ada: &mut AdminClient<'_>, path: &str, words: &str) -> TestResponse {
     let words = words.replace("● ", "<span aria-hidden=\"true\">●</span> ");
     let shown = async {
         loop {
             let page = ada.get(path).await;
             assert_eq!(page.status, StatusCode::OK, "{path}");
-            if page.shows(&words) {
+            if page.contains(&words) {
                 return page;
             }
-            // A page that reloads itself takes the focus, and what is read, away.
-            assert!(page.shows(">Refresh</a>") && !page.headers.contains_key(header::REFRESH));
+            // A page must not reload itself: it would move the focus and interrupt screen readers.
+            assert!(page.contains(">Refresh</a>") && !page.headers.contains_key(header::REFRESH));
             tokio::task::yield_now().await;
         }
     };
@@ -47,9 +47,9 @@ pub async fn until(ada: &mut Browser<'_>, path: &str, words: &str) -> TestRespon
 }
 
 #[tokio::test]
-async fn a_search_goes_by_the_beginning_and_breaks_nothing() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
+async fn search_matches_prefix_and_tolerates_any_input() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
     for address in [
         "o'hara@example.ie",
         "a_b@example.org",
@@ -57,7 +57,7 @@ async fn a_search_goes_by_the_beginning_and_breaks_nothing() {
         "50%@example.com",
         "c#d@sharp.example",
     ] {
-        house.site.confirmed(address).await;
+        app.site.confirmed(address).await;
     }
     for (query, count) in [
         ("", 5),
@@ -89,7 +89,9 @@ async fn a_search_goes_by_the_beginning_and_breaks_nothing() {
         }
     }
     let page = ada.get(&format!("{LIST}?q=%3Cscript%3E")).await;
-    assert!(!page.shows("<script>") && page.shows("No results for “<bdi>&lt;script&gt;</bdi>”"));
+    assert!(
+        !page.contains("<script>") && page.contains("No results for “<bdi>&lt;script&gt;</bdi>”")
+    );
     for query in [
         "state=nonsense",
         "after=nonsense",
@@ -100,19 +102,19 @@ async fn a_search_goes_by_the_beginning_and_breaks_nothing() {
     ] {
         let page = ada.get(&format!("{LIST}?{query}")).await;
         assert_eq!(rows(&page), 5, "{query}");
-        assert!(!page.shows("hello") && !page.shows("class=\"notice\""));
+        assert!(!page.contains("hello") && !page.contains("class=\"notice\""));
     }
     let page = ada.get(&format!("{LIST}?state=pending")).await;
-    assert!(page.shows("No subscribers in this state."));
+    assert!(page.contains("No subscribers in this state."));
 }
 
 #[tokio::test]
-async fn pages_turn_both_ways_in_every_order() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
+async fn list_pages_both_ways_in_every_order() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
     for n in 0..50 {
-        house.site.confirmed(&format!("r{n:03}@example.org")).await;
-        house.site.clock.advance(Duration::from_millis(2));
+        app.site.confirmed(&format!("r{n:03}@example.org")).await;
+        app.site.clock.advance(Duration::from_millis(2));
     }
     let first_of = |page: &TestResponse| {
         let at = page.body.find("<bdi>r").unwrap() + 5;
@@ -150,72 +152,84 @@ async fn pages_turn_both_ways_in_every_order() {
 }
 
 #[tokio::test]
-async fn who_waits_is_asked_again_but_not_over_and_over() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
-    let reader = waiting(&house, "eve@example.org").await;
+async fn confirmation_resend_is_rate_limited() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
+    let reader = waiting(&app, "eve@example.org").await;
     let id = reader.id.to_string();
-    let mails = async || house.site.deliveries().await.len();
+    let mails = async || app.site.deliveries().await.len();
     assert_eq!(mails().await, 1);
     let resend = format!("{LIST}/resend");
-    let answer = ada.fill_in(LIST, &resend, &[("reader", &id)]).await;
-    assert_eq!(answer.to(), "/admin/subscribers?done=asked_lately");
-    house.site.clock.advance(Duration::from_secs(11 * 60));
-    let answer = ada.fill_in(LIST, &resend, &[("reader", &id)]).await;
-    assert_eq!(answer.to(), "/admin/subscribers?done=asked_again");
+    let answer = ada.submit_form(LIST, &resend, &[("reader", &id)]).await;
+    assert_eq!(
+        answer.to(),
+        "/admin/subscribers?done=confirmation_not_resent"
+    );
+    app.site.clock.advance(Duration::from_secs(11 * 60));
+    let answer = ada.submit_form(LIST, &resend, &[("reader", &id)]).await;
+    assert_eq!(answer.to(), "/admin/subscribers?done=confirmation_resent");
     assert_eq!(mails().await, 2);
     let page = ada.get(&format!("{LIST}/{id}")).await;
     assert_eq!(page.body.matches(">Confirmation<").count(), 2);
-    house.site.clock.advance(Duration::from_secs(11 * 60));
+    app.site.clock.advance(Duration::from_secs(11 * 60));
     let path = format!("{LIST}/{id}");
-    let answer = ada.fill_in(&path, &path, &[("action", "resend")]).await;
-    assert!(answer.to().ends_with("?done=asked_again"));
+    let answer = ada.submit_form(&path, &path, &[("action", "resend")]).await;
+    assert!(answer.to().ends_with("?done=confirmation_resent"));
     assert_eq!(mails().await, 3);
-    house.site.confirmed("eve@example.org").await;
-    house.site.clock.advance(Duration::from_secs(24 * 60 * 60));
-    let answer = ada.fill_in(LIST, &resend, &[("reader", &id)]).await;
-    assert_eq!(answer.to(), "/admin/subscribers?done=asked_lately");
-    assert_eq!(mails().await, 3, "who is confirmed is asked nothing");
+    app.site.confirmed("eve@example.org").await;
+    app.site.clock.advance(Duration::from_secs(24 * 60 * 60));
+    let answer = ada.submit_form(LIST, &resend, &[("reader", &id)]).await;
+    assert_eq!(
+        answer.to(),
+        "/admin/subscribers?done=confirmation_not_resent"
+    );
+    assert_eq!(
+        mails().await,
+        3,
+        "a confirmed subscriber gets no confirmation"
+    );
 }
 
 #[tokio::test]
-async fn all_that_a_list_finds_are_done_beside_the_web() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
+async fn bulk_action_on_list_runs_in_background() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
     for n in 0..7 {
-        house.site.confirmed(&format!("r{n}@example.org")).await;
+        app.site.confirmed(&format!("r{n}@example.org")).await;
     }
-    house.site.confirmed("stays@example.com").await;
+    app.site.confirmed("stays@example.com").await;
     let page = format!("{LIST}/many?do=erase&whom=all&q=%40example.org&state=");
     let ask = ada.get(&page).await;
-    assert!(ask.shows("Delete 7 subscribers?") && !ask.shows("stays@example.com"));
+    assert!(ask.contains("Delete 7 subscribers?") && !ask.contains("stays@example.com"));
     let seen = ask.field("seen").to_owned();
-    house.site.clock.advance(Duration::from_secs(5));
-    house.site.confirmed("new@example.org").await;
+    app.site.clock.advance(Duration::from_secs(5));
+    app.site.confirmed("new@example.org").await;
     let fields = [
         ("do", "erase"),
         ("whom", "all"),
         ("q", "@example.org"),
         ("seen", seen.as_str()),
     ];
-    let answer = ada.fill_in(&page, &format!("{LIST}/many"), &fields).await;
+    let answer = ada
+        .submit_form(&page, &format!("{LIST}/many"), &fields)
+        .await;
     let page = until(&mut ada, answer.to(), "● Done").await;
-    assert!(page.shows("7 subscribers deleted"));
+    assert!(page.contains("7 subscribers deleted"));
     let left = ada.get(LIST).await;
-    assert!(left.shows("stays@example.com") && left.shows("new@example.org"));
+    assert!(left.contains("stays@example.com") && left.contains("new@example.org"));
     assert_eq!(rows(&left), 2);
 }
 
 #[tokio::test]
-async fn nothing_is_done_to_nobody_or_without_a_form_of_ours() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
-    let reader = house.site.confirmed("eve@example.org").await;
+async fn bulk_action_requires_selection_and_csrf_token() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
+    let reader = app.site.confirmed("eve@example.org").await;
     let id = reader.id.to_string();
     let many = format!("{LIST}/many");
     for query in ["do=erase", "do=erase&id=x", "do=unsubscribe&whom=all&q=zoe"] {
         let page = ada.get(&format!("{many}?{query}")).await;
-        assert!(page.shows("No subscribers selected"), "{query}");
+        assert!(page.contains("No subscribers selected"), "{query}");
     }
     let page = ada.get(&format!("{many}?do=burn&id={id}")).await;
     assert_eq!(page.status, StatusCode::NOT_FOUND);
@@ -223,14 +237,14 @@ async fn nothing_is_done_to_nobody_or_without_a_form_of_ours() {
     let answer = ada.send(&many, &fields, &[]).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let answer = ada
-        .fill_in(LIST, &many, &[("do", "erase"), ("whom", "all")])
+        .submit_form(LIST, &many, &[("do", "erase"), ("whom", "all")])
         .await;
     assert_eq!(
         answer.status,
         StatusCode::UNPROCESSABLE_ENTITY,
         "not looked at before"
     );
-    assert!(state(&house, "eve@example.org").await.is_some());
+    assert!(state(&app, "eve@example.org").await.is_some());
     for path in [
         "x",
         "0190aaaa-0000-7000-8000-000000000000",
@@ -243,16 +257,16 @@ async fn nothing_is_done_to_nobody_or_without_a_form_of_ours() {
 }
 
 #[tokio::test]
-async fn the_export_is_what_the_list_shows() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
+async fn export_contains_filtered_list() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
     for n in 0..1_001 {
         let address = EmailAddress::parse(&format!("r{n:04}@example.org")).unwrap();
         let how = crate::subscription::ImportOptions {
             source: "=HYPERLINK(\"x\")".to_owned(),
             pending: n % 2 == 1,
         };
-        let added = house.site.web.subscriptions.add(address, None, &how);
+        let added = app.site.web.subscriptions.add(address, None, &how);
         added.await.unwrap();
     }
     let file = ada
@@ -273,55 +287,55 @@ async fn the_export_is_what_the_list_shows() {
 }
 
 #[tokio::test]
-async fn a_suppression_is_lifted_to_what_was_before() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
-    let reader = house.site.confirmed("eve@example.org").await;
-    house.site.bounce(&reader).await;
+async fn lifted_suppression_restores_previous_state() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
+    let reader = app.site.confirmed("eve@example.org").await;
+    app.site.bounce(&reader).await;
     let path = format!("{LIST}/{}", reader.id);
     let page = ada.get(&path).await;
-    assert!(page.shows("550 5.1.1 no such user") && page.shows(">Re-enable<"));
-    let answer = ada.fill_in(&path, &path, &[("action", "lift")]).await;
+    assert!(page.contains("550 5.1.1 no such user") && page.contains(">Re-enable<"));
+    let answer = ada.submit_form(&path, &path, &[("action", "lift")]).await;
     assert!(answer.to().ends_with("?done=suppression_lifted"));
     assert_eq!(
-        state(&house, "eve@example.org").await,
+        state(&app, "eve@example.org").await,
         Some(SubscriberState::Confirmed)
     );
-    let answer = ada.fill_in(&path, &path, &[("action", "lift")]).await;
+    let answer = ada.submit_form(&path, &path, &[("action", "lift")]).await;
     assert_eq!(answer.to(), path, "there is nothing to lift any more");
-    let answer = ada.fill_in(&path, &path, &[("action", "burn")]).await;
+    let answer = ada.submit_form(&path, &path, &[("action", "burn")]).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[tokio::test]
-async fn the_overview_draws_how_the_list_grew() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
-    assert!(!ada.get("/admin").await.shows("last 12 weeks"));
+async fn overview_shows_growth_chart() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
+    assert!(!ada.get("/admin").await.contains("last 12 weeks"));
     for n in 0..5 {
-        house.site.confirmed(&format!("r{n}@example.org")).await;
+        app.site.confirmed(&format!("r{n}@example.org")).await;
     }
     let week = Duration::from_secs(7 * 24 * 60 * 60);
-    house.site.clock.advance(week);
-    let gone = house.site.reader("r1@example.org").await.unwrap();
-    let many = Arc::new(house.site.web.subscriptions.clone());
-    let rows = house.store().subscribers_by_id(&[gone.id]).await.unwrap();
+    app.site.clock.advance(week);
+    let gone = app.site.reader("r1@example.org").await.unwrap();
+    let many = Arc::new(app.site.web.subscriptions.clone());
+    let rows = app.store().subscribers_by_id(&[gone.id]).await.unwrap();
     many.apply(crate::subscription::BulkAction::Unsubscribe, &rows)
         .await
         .unwrap();
-    // The session of a week ago is over.
-    let id = house.account("bob@example.com").await;
-    let token = house.link(Some(&id)).await;
+    // The session of a month ago has expired.
+    let id = app.account("bob@example.com").await;
+    let token = app.link(Some(&id)).await;
     let fields = [
         ("token", token.as_str()),
         ("email", "bob@example.com"),
         ("password", PASSWORD),
         ("again", PASSWORD),
     ];
-    let mut bob = Browser::new(&house);
+    let mut bob = AdminClient::new(&app);
     bob.send("/admin/setup", &fields, &[]).await;
     let page = bob.get("/admin").await;
-    assert!(page.shows("<polyline points=\"") && page.shows("From 0 subscribers to 4"));
-    assert!(page.shows("<dt>Unsubscribed this week</dt><dd class=\"figure\">1</dd>"));
-    assert!(page.shows("<dt>New this week</dt><dd class=\"figure\">0</dd>"));
+    assert!(page.contains("<polyline points=\"") && page.contains("From 0 subscribers to 4"));
+    assert!(page.contains("<dt>Unsubscribed this week</dt><dd class=\"figure\">1</dd>"));
+    assert!(page.contains("<dt>New this week</dt><dd class=\"figure\">0</dd>"));
 }
