@@ -7,7 +7,7 @@ use crate::app::error::AppError;
 use crate::config::Origin;
 use crate::delivery::DeliveryService;
 use crate::subscription::SignupLimitConfig;
-use crate::web::admin::board::SettingsService;
+use crate::web::admin::settings::service::SettingsService;
 use crate::web::{self, Services};
 use crate::worker::{Alerts, ScheduleConfig, Scheduler};
 

@@ -24,7 +24,7 @@ use crate::mail::transport::Transport;
 use crate::store::Store;
 use crate::subscription::{SignupBatcher, SubscriptionService};
 use crate::web::BackgroundTasks;
-use crate::web::admin::one_time_link;
+use crate::web::auth::one_time_link::create_one_time_link;
 
 /// The opened database and keys with one revision of the settings. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -255,7 +255,7 @@ impl App {
     pub async fn admin_link(&self, admin: Option<&AdminId>) -> Result<String, AppError> {
         let public_url = &self.settings.server.public_url;
         let moment = (&*self.random, self.clock.now());
-        Ok(one_time_link(&self.store, public_url, admin, moment).await?)
+        Ok(create_one_time_link(&self.store, public_url, admin, moment).await?)
     }
 
     /// Writes an action of a command to the audit log. An error is only logged, because the

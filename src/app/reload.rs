@@ -11,7 +11,7 @@ use crate::app::context::App;
 use crate::app::error::AppError;
 use crate::mail::templates::{Fingerprint, TemplateError, Templates};
 use crate::web::Server;
-use crate::web::admin::board::SettingsService;
+use crate::web::admin::settings::service::SettingsService;
 
 /// How often a process checks for settings that another process saved and for changed
 /// templates. One second, so that a save takes effect everywhere almost immediately.

@@ -27,7 +27,7 @@ impl App {
         listener: TcpListener,
         stop: CancellationToken,
     ) -> Result<(), AppError> {
-        self.list_work.tidy_up();
+        self.list_work.remove_old_uploads();
         let reload = ReloadHandle::new(self.clone())?;
         let server = reload.build_server(Arc::new(AppSettingsService::new(&reload)))?;
         let tracker = self.start_workers(&reload, &stop);

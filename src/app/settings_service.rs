@@ -10,10 +10,10 @@ use crate::app::error::AppError;
 use crate::app::reload::ReloadHandle;
 use crate::config::{ConfigError, ConfigErrors, Origin, SettingInfo, Settings};
 use crate::domain::email_address::EmailAddress;
-use crate::web::admin::board::{
-    SaveError, SettingChange, SettingError, SettingsService, TestMailResult,
+use crate::web::admin::settings::service::{
+    SaveError, Setting, SettingChange, SettingError, SettingSection, SettingsService,
+    TestMailResult,
 };
-use crate::web::admin::views::{Setting, SettingSection};
 
 /// Attempts to save before a conflict is reported: each fails only if another process
 /// saved at the same moment.
@@ -39,7 +39,7 @@ impl SettingsService for AppSettingsService {
             .unwrap_or_default()
     }
 
-    fn template_faults(&self) -> Vec<String> {
+    fn template_errors(&self) -> Vec<String> {
         let errors = self.0.upgrade().map(|reload| reload.template_errors());
         errors.iter().flatten().map(ToString::to_string).collect()
     }
@@ -60,7 +60,7 @@ impl SettingsService for AppSettingsService {
         Box::pin(async move {
             match self.0.upgrade() {
                 Some(reload) => reload.app().send_test_mail(&to).await,
-                None => TestMailResult::Stopped,
+                None => TestMailResult::ShuttingDown,
             }
         })
     }
@@ -95,10 +95,10 @@ async fn save(app: &App, changes: &[SettingChange], by: &str) -> Result<(), Save
 fn save_error(error: AppError) -> SaveError {
     match error {
         AppError::Store(error) => SaveError::Store(error),
-        AppError::Settings(errors) => SaveError::Refused(setting_errors(&errors)),
-        other => SaveError::Refused(vec![SettingError {
+        AppError::Settings(errors) => SaveError::Invalid(setting_errors(&errors)),
+        other => SaveError::Invalid(vec![SettingError {
             key: None,
-            says: other.to_string(),
+            message: other.to_string(),
         }]),
     }
 }
@@ -107,11 +107,11 @@ fn setting_errors(errors: &ConfigErrors) -> Vec<SettingError> {
     let setting_error = |error: &ConfigError| match error {
         ConfigError::Key { key, message, .. } => SettingError {
             key: Some(key.clone()),
-            says: message.clone(),
+            message: message.clone(),
         },
         other => SettingError {
             key: None,
-            says: other.to_string(),
+            message: other.to_string(),
         },
     };
     errors.errors().iter().map(setting_error).collect()
@@ -132,7 +132,7 @@ fn group_by_section(settings: &Settings) -> Vec<SettingSection> {
 }
 
 fn setting(info: &SettingInfo) -> Setting {
-    let (origin, place) = match &info.origin {
+    let (origin, set_in) = match &info.origin {
         Origin::BuiltIn => ("default", None),
         Origin::Database => ("desk", None),
         Origin::File(path) => ("file", Some(path.display().to_string())),
@@ -142,7 +142,7 @@ fn setting(info: &SettingInfo) -> Setting {
         key: info.key.to_owned(),
         value: info.value.clone(),
         origin: origin.to_owned(),
-        place,
-        is_for_the_desk: info.is_admin_editable,
+        set_in,
+        is_editable: info.is_admin_editable,
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::mail::compose::{Mail, MessageId};
 use crate::mail::templates::AlertEvent;
 use crate::mail::transport::{Outgoing, Transport};
-use crate::web::admin::board::{TestMailProblem, TestMailResult};
+use crate::web::admin::settings::service::{TestMailProblem, TestMailResult};
 
 /// Maximum time for sending: the page is shown when the result is known.
 const SEND_TIMEOUT: Duration = Duration::from_secs(20);
@@ -27,8 +27,8 @@ impl App {
         let host = server.map_or_else(String::new, |server| server.host().to_owned());
         let local_error = |error: AppError| TestMailResult::Failed {
             server: host.clone(),
-            says: error.to_string(),
-            means: TestMailProblem::OurSide,
+            reply: error.to_string(),
+            problem: TestMailProblem::LocalFile,
         };
         let (transport, message, id) = match self.prepare(to) {
             Ok(prepared) => prepared,
@@ -41,17 +41,17 @@ impl App {
             reply: format!("no reply within {} s", SEND_TIMEOUT.as_secs()),
         });
         match (&transport, result.outcome) {
-            (Transport::Outbox(_), Outcome::Delivered) => TestMailResult::Kept,
+            (Transport::Outbox(_), Outcome::Delivered) => TestMailResult::Stored,
             (Transport::Smtp(_), Outcome::Delivered) => {
                 match self.store.record_smtp_success(&host).await {
-                    Ok(()) => TestMailResult::Taken { server: host },
+                    Ok(()) => TestMailResult::Accepted { server: host },
                     Err(error) => local_error(error.into()),
                 }
             }
             _ => TestMailResult::Failed {
                 server: transport.display_name(),
-                means: diagnose(&result),
-                says: result.reply,
+                problem: diagnose(&result),
+                reply: result.reply,
             },
         }
     }
@@ -120,10 +120,10 @@ fn diagnose(result: &SmtpResult) -> TestMailProblem {
         Outcome::Halted(HaltReason::Settings) if mentions(&["tls", "certificate"]) => {
             TestMailProblem::Tls
         }
-        Outcome::Halted(HaltReason::Settings) => TestMailProblem::LogIn,
-        Outcome::Deferred(_) => TestMailProblem::Later,
+        Outcome::Halted(HaltReason::Settings) => TestMailProblem::Login,
+        Outcome::Deferred(_) => TestMailProblem::TemporarilyRejected,
         Outcome::Halted(HaltReason::Message) | Outcome::Bounced(_) | Outcome::Delivered => {
-            TestMailProblem::Refused
+            TestMailProblem::Rejected
         }
     }
 }
@@ -139,7 +139,7 @@ mod tests {
             (
                 Outcome::Halted(HaltReason::Settings),
                 "535 5.7.8 Error: authentication failed",
-                TestMailProblem::LogIn,
+                TestMailProblem::Login,
             ),
             (
                 Outcome::Halted(HaltReason::Settings),
@@ -159,12 +159,12 @@ mod tests {
             (
                 Outcome::Bounced(BounceReason::Policy),
                 "550 5.7.1 Relaying denied",
-                TestMailProblem::Refused,
+                TestMailProblem::Rejected,
             ),
             (
                 Outcome::Deferred(DeferReason::Refused),
                 "451 4.7.1 Greylisted",
-                TestMailProblem::Later,
+                TestMailProblem::TemporarilyRejected,
             ),
         ] {
             let result = SmtpResult {

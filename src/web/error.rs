@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::digest::DraftError;
 use crate::store::StoreError;
+use crate::web::auth::password::HashError;
 use crate::web::render::PageError;
 
 /// Why a request failed.
@@ -50,6 +51,13 @@ pub enum HttpError {
     /// 500, or 503 if the database is unavailable.
     #[error(transparent)]
     Draft(#[from] DraftError),
+}
+
+impl From<HashError> for HttpError {
+    fn from(error: HashError) -> Self {
+        tracing::error!(%error, "cannot hash password; login is impossible");
+        Self::Away
+    }
 }
 
 impl HttpError {

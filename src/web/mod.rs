@@ -7,10 +7,12 @@
 pub mod admin;
 pub mod api;
 pub mod assets;
+pub mod auth;
 pub mod error;
 mod health;
 pub mod issue_progress;
 pub mod middleware;
+pub mod pagination;
 pub mod public;
 pub mod render;
 mod router;
@@ -21,7 +23,7 @@ pub mod state;
 mod tests;
 mod upcoming;
 
-pub use admin::subscribers::BackgroundTasks;
+pub use admin::subscribers::tasks::BackgroundTasks;
 pub use render::site::Site;
 pub use router::router;
 pub use server::Server;

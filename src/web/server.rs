@@ -97,7 +97,7 @@ impl Server {
             tokio::time::sleep(CLEANUP_INTERVAL).await;
             let state = Arc::clone(&self.current.borrow().state);
             state.caps.purge_idle();
-            state.web.list_work.forget_abandoned(state.now());
+            state.web.list_work.purge_abandoned(state.now());
         }
     }
 }

@@ -16,8 +16,8 @@ use crate::domain::trusted_proxies::TrustedProxies;
 use crate::mail::outbox::Outbox;
 use crate::store::Store;
 use crate::subscription::{SignupLimitConfig, SubscriptionService};
-use crate::web::admin::board::SettingsService;
-use crate::web::admin::subscribers::BackgroundTasks;
+use crate::web::admin::settings::service::SettingsService;
+use crate::web::admin::subscribers::tasks::BackgroundTasks;
 
 /// Services and settings of one settings revision.
 #[derive(Clone, Debug)]

@@ -9,9 +9,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::issue::schedule::Recurrence;
 use crate::store::StoreError;
 use crate::subscription::SignupLimits;
-use crate::web::admin::doorkeeper::LoginThrottle;
-use crate::web::admin::once::Results;
+use crate::web::admin::flash_results::FlashResults;
 use crate::web::assets::Assets;
+use crate::web::auth::login_throttle::LoginThrottle;
+use crate::web::auth::password::PasswordHasher;
 use crate::web::issue_progress::ProgressHub;
 use crate::web::render::site::Site;
 use crate::web::render::{Pages, TemplatesError};
@@ -32,9 +33,11 @@ pub struct AppState {
     /// Counters of sign-ups.
     pub caps: Arc<SignupLimits>,
     /// Counters of failed logins.
-    pub keeper: Arc<LoginThrottle>,
+    pub login_throttle: Arc<LoginThrottle>,
+    /// Verifies passwords, a limited number at a time.
+    pub password_hasher: Arc<PasswordHasher>,
     /// Flash messages that are too large for a query parameter.
-    pub results: Arc<Results>,
+    pub flash: Arc<FlashResults>,
     /// Whether this process has recorded that the sign-up form is embedded in another site.
     pub form_seen: AtomicBool,
     /// Progress of issues that are being watched.
@@ -52,8 +55,13 @@ impl AppState {
     /// out.
     pub fn new(services: Services) -> Result<Self, TemplatesError> {
         let limits = Arc::new(SignupLimits::new(services.door.caps));
-        let throttle = Arc::new(LoginThrottle::new());
-        Self::with_counters(services, limits, throttle, Arc::default())
+        Self::with_counters(
+            services,
+            limits,
+            Arc::default(),
+            Arc::default(),
+            Arc::default(),
+        )
     }
 
     /// Creates the state for new settings.
@@ -69,15 +77,21 @@ impl AppState {
         } else {
             Arc::new(SignupLimits::new(services.door.caps))
         };
-        let (throttle, results) = (&before.keeper, &before.results);
-        Self::with_counters(services, limits, Arc::clone(throttle), Arc::clone(results))
+        Self::with_counters(
+            services,
+            limits,
+            Arc::clone(&before.login_throttle),
+            Arc::clone(&before.password_hasher),
+            Arc::clone(&before.flash),
+        )
     }
 
     fn with_counters(
         services: Services,
         caps: Arc<SignupLimits>,
-        keeper: Arc<LoginThrottle>,
-        results: Arc<Results>,
+        login_throttle: Arc<LoginThrottle>,
+        password_hasher: Arc<PasswordHasher>,
+        flash: Arc<FlashResults>,
     ) -> Result<Self, TemplatesError> {
         let site = build_site(&services);
         let assets = Assets::load(services.accent);
@@ -89,8 +103,9 @@ impl AppState {
             site,
             assets,
             caps,
-            keeper,
-            results,
+            login_throttle,
+            password_hasher,
+            flash,
             form_seen: AtomicBool::new(false),
             live,
         })
@@ -148,7 +163,12 @@ mod tests {
         let site = TestSite::new().await;
         let ip = IpAddr::from([192, 0, 2, 1]);
         let before = AppState::new(site.web.clone()).unwrap();
-        let is_allowed = |state: &AppState| state.keeper.count(ip, "ada@example.com").is_ok();
+        let is_allowed = |state: &AppState| {
+            state
+                .login_throttle
+                .check_login(ip, "ada@example.com")
+                .is_ok()
+        };
         while is_allowed(&before) {}
 
         let after = AppState::replacing(&before, site.web.clone()).unwrap();

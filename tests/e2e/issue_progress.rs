@@ -156,7 +156,7 @@ async fn a_send_is_watched_to_its_end() {
         stream.text.contains("\"state\":\"sending\""),
         "it was seen under way"
     );
-    assert!(stream.text.contains("a second"), "a pace was told");
+    assert!(stream.text.contains("per second"), "a rate was told");
     stream.follow_on().await;
 }
 

@@ -103,7 +103,11 @@ async fn four_steps_lead_from_nothing_to_a_newsletter() {
     let to = [("email", "ada@example.com")];
     desk.fill_in(page, path, &to).await;
     let tried = desk.get(page).await;
-    assert!(tried.shows("127.0.0.1 took the mail"), "{}", tried.html);
+    assert!(
+        tried.shows("127.0.0.1 accepted the email"),
+        "{}",
+        tried.html
+    );
     assert_eq!(server.wait_for(1).await[0].recipients, ["ada@example.com"]);
     assert_eq!(to_do(&desk.get("/admin").await.html), 2);
 
@@ -241,7 +245,7 @@ async fn what_would_break_the_whole_is_refused_and_changes_nothing() {
     let refused = desk
         .fill_in(look, look, &[("newsletter-accent", "#ffd700")])
         .await;
-    assert!(refused.shows("too light to read") && refused.shows("the nearest that can be read"));
+    assert!(refused.shows("too light to read") && refused.shows("the nearest readable shade"));
 }
 
 #[tokio::test]

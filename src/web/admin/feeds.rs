@@ -1,40 +1,90 @@
-//! `/admin/feeds`
+//! `/admin/feeds`: list, add, check and remove feeds.
 
 use std::path::Path as FilePath;
 
 use axum::extract::{Path, State};
 
 use crate::domain::audit::{AuditAction, AuditTarget};
+use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::FeedId;
 use crate::feeds::{FeedSource, FeedSourceError};
 use crate::store::{FeedOrigin, FeedRow};
-use crate::web::admin::editor::{CurrentUser, VerifiedForm};
-use crate::web::admin::views::{AddFeed, FeedLine, Feeds, FlashMessage};
-use crate::web::admin::{HandlerResult, page, redirect, redirect_with_flash, refused};
+use crate::web::admin::current_user::{CurrentUser, VerifiedForm};
+use crate::web::admin::flash::FlashMessage;
+use crate::web::admin::layout::AdminLayout;
+use crate::web::admin::response::{
+    HandlerResult, redirect, redirect_with_flash, render, render_invalid,
+};
 use crate::web::error::HttpError;
+use crate::web::render::maybe_millis;
+use crate::web::render::templates;
 use crate::web::state::SharedState;
+use serde::Serialize;
 
-pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
-    let view = view(&shared, &editor, AddFeed::default()).await?;
-    page(&shared, &view)
+templates! {
+    FeedsPage => "admin/feeds.html",
 }
 
-/// Adds a feed and reads it at once: a slip is better told now than on Friday. What
-/// cannot be read is not added.
-pub async fn add(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
+/// One feed in the table.
+#[derive(Clone, Debug, Serialize)]
+pub struct FeedTableRow {
+    pub id: String,
+    /// The feed's address.
+    pub url: String,
+    /// Title from the feed; `None` until it was fetched.
+    pub title: Option<String>,
+    /// Last fetch, successful or not.
+    #[serde(serialize_with = "maybe_millis")]
+    pub checked_at: Option<Timestamp>,
+    /// Last successful fetch.
+    #[serde(serialize_with = "maybe_millis")]
+    pub last_good_at: Option<Timestamp>,
+    /// Error of the last fetch, without a full stop.
+    pub error: Option<String>,
+    /// Number of posts stored from this feed.
+    pub posts: i64,
+    /// Whether a file or the environment names the feed, so that it cannot be removed here.
+    pub from_settings: bool,
+}
+
+/// Form that posts `csrf` and `url` to `/admin/feeds`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct AddFeed {
+    pub url: String,
+    pub error: Option<String>,
+}
+
+/// Data of `GET /admin/feeds`. Each feed posts `csrf` and `action` = `check` or `remove` to
+/// `/admin/feeds/{id}`.
+#[derive(Clone, Debug, Serialize)]
+pub struct FeedsPage {
+    pub layout: AdminLayout,
+    pub feeds: Vec<FeedTableRow>,
+    pub add: AddFeed,
+}
+
+/// `GET /admin/feeds`
+pub async fn show(State(shared): State<SharedState>, user: CurrentUser) -> HandlerResult {
+    let view = view(&shared, &user, AddFeed::default()).await?;
+    render(&shared, &view)
+}
+
+/// Fetches a feed and adds it. A feed that cannot be fetched is not added, so that a typo
+/// is reported now and not when the issue is due.
+pub async fn add(State(shared): State<SharedState>, form: VerifiedForm) -> HandlerResult {
     let web = &shared.web;
-    let typed = posted.fields.text("url");
-    let refuse = async |fault: String| {
+    let typed = form.fields.text("url");
+    let reject = async |error: String| {
         let add = AddFeed {
             url: typed.chars().take(2000).collect(),
-            fault: Some(fault),
+            error: Some(error),
         };
-        let view = view(&shared, &posted.editor, add).await?;
-        refused(&shared, &view)
+        let view = view(&shared, &form.user, add).await?;
+        render_invalid(&shared, &view)
     };
     let source = match parse(typed) {
         Ok(source) => source.to_string(),
-        Err(error) => return refuse(error.to_string()).await,
+        Err(error) => return reject(error.to_string()).await,
     };
     let now = web.clock.now();
     let id = FeedId::new(now, &web.random);
@@ -46,13 +96,12 @@ pub async fn add(State(shared): State<SharedState>, posted: VerifiedForm) -> Han
     match web.digests.collect_feed(&feed).await?.result {
         Err(error) if added => {
             web.store.remove_feed(&source).await?;
-            refuse(error).await
+            reject(error).await
         }
         _ if added => {
-            let object = AuditTarget::Feed(source);
-            posted
-                .editor
-                .audit(&shared, AuditAction::FeedAdded, object)
+            let target = AuditTarget::Feed(source);
+            form.user
+                .audit(&shared, AuditAction::FeedAdded, target)
                 .await;
             Ok(redirect_with_flash(
                 &shared,
@@ -60,19 +109,20 @@ pub async fn add(State(shared): State<SharedState>, posted: VerifiedForm) -> Han
                 FlashMessage::FeedAdded,
             ))
         }
-        // The list tells how it went.
+        // The list shows the result of the fetch.
         _ => Ok(redirect(&shared, "/admin/feeds")),
     }
 }
 
-pub async fn act(
+/// `POST /admin/feeds/{id}`: checks or removes one feed.
+pub async fn submit_action(
     State(shared): State<SharedState>,
     Path(id): Path<String>,
-    posted: VerifiedForm,
+    form: VerifiedForm,
 ) -> HandlerResult {
     let id = FeedId::parse(&id).map_err(|_| HttpError::NotFound)?;
     let feed = find(&shared, |feed| feed.id == id).await?;
-    match posted.fields.text("action") {
+    match form.fields.text("action") {
         "check" => match shared.web.digests.collect_feed(&feed).await?.result {
             Ok(_) => Ok(redirect_with_flash(
                 &shared,
@@ -81,14 +131,13 @@ pub async fn act(
             )),
             Err(_) => Ok(redirect(&shared, "/admin/feeds")),
         },
-        // The next start would bring it back.
+        // The settings would add it again at the next start.
         "remove" if feed.origin == FeedOrigin::Settings => Err(HttpError::Unprocessable),
         "remove" => {
             shared.web.store.remove_feed(&feed.source).await?;
-            let object = AuditTarget::Feed(feed.source);
-            posted
-                .editor
-                .audit(&shared, AuditAction::FeedRemoved, object)
+            let target = AuditTarget::Feed(feed.source);
+            form.user
+                .audit(&shared, AuditAction::FeedRemoved, target)
                 .await;
             Ok(redirect_with_flash(
                 &shared,
@@ -100,7 +149,7 @@ pub async fn act(
     }
 }
 
-/// Files of this machine are for its own people to name, on the command line.
+/// Parses a feed address. Rejects files: only commands on the server may name them.
 fn parse(typed: &str) -> Result<FeedSource, FeedSourceError> {
     match FeedSource::parse(typed, FilePath::new("/"))? {
         FeedSource::File(_) => Err(FeedSourceError::Incomplete),
@@ -118,12 +167,12 @@ async fn find(
 
 async fn view(
     shared: &SharedState,
-    editor: &CurrentUser,
+    user: &CurrentUser,
     add: AddFeed,
-) -> Result<Feeds, HttpError> {
+) -> Result<FeedsPage, HttpError> {
     let store = &shared.web.store;
     let posts = store.posts_per_feed().await?;
-    let line = |feed: FeedRow| FeedLine {
+    let row = |feed: FeedRow| FeedTableRow {
         id: feed.id.to_string(),
         url: feed.source,
         title: feed.title,
@@ -133,9 +182,9 @@ async fn view(
         posts: posts.get(&feed.id).copied().unwrap_or(0),
         from_settings: feed.origin == FeedOrigin::Settings,
     };
-    Ok(Feeds {
-        desk: editor.desk(shared),
-        feeds: store.feeds().await?.into_iter().map(line).collect(),
+    Ok(FeedsPage {
+        layout: user.layout(shared),
+        feeds: store.feeds().await?.into_iter().map(row).collect(),
         add,
     })
 }

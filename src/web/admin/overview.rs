@@ -1,62 +1,170 @@
-//! `/admin`
+//! `/admin`: the overview.
 
 use axum::extract::State;
+use serde::Serialize;
 
+use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::issue::{IssueState, IssueStatus};
 use crate::domain::subscriber::growth;
 use crate::store::{FeedRow, StoreError};
-use crate::web::admin::editor::CurrentUser;
-use crate::web::admin::views::{
-    Checklist, Figures, Growth, Health, Live, NextIssue, Overview, SendingNow, SubscriberCounts,
-};
-use crate::web::admin::{HandlerResult, issues, page};
+use crate::web::admin::current_user::CurrentUser;
+use crate::web::admin::growth_chart::GrowthChart;
+use crate::web::admin::issues::list::issue_rows;
+use crate::web::admin::issues::progress_view::SendProgress;
+use crate::web::admin::issues::view::IssueTableRow;
+use crate::web::admin::layout::AdminLayout;
+use crate::web::admin::response::{HandlerResult, render};
+use crate::web::admin::subscribers::view::SubscriberCounts;
 use crate::web::error::HttpError;
+use crate::web::render::{maybe_millis, templates};
 use crate::web::state::SharedState;
+use crate::web::upcoming::UpcomingSlot;
 use crate::web::{Services, upcoming};
 
-/// Issues on the first page.
-const RECENT: i64 = 5;
+templates! {
+    OverviewPage => "admin/overview.html",
+}
 
-pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
+/// Issues in the table.
+const MAX_RECENT_ISSUES: i64 = 5;
+
+/// The first four steps. Each is done when it has actually worked; the list is shown until
+/// all are done.
+#[derive(Clone, Debug, Serialize)]
+pub struct Checklist {
+    /// Whether a feed was fetched.
+    pub feed: bool,
+    /// Whether the mail server accepted a message, or the outbox was chosen.
+    pub sending: bool,
+    /// Settings that are missing for sending, each as its key and an explanation.
+    pub missing: Vec<String>,
+    /// Whether a test was delivered.
+    pub test: bool,
+    /// Whether a subscriber used the form, or a visitor came to it from another site.
+    pub form: bool,
+}
+
+/// Problems that need attention.
+#[derive(Clone, Debug, Serialize)]
+pub struct Health {
+    /// Settings that are missing for sending, each as its key and an explanation.
+    pub missing: Vec<String>,
+    /// Number of feeds.
+    pub feeds: usize,
+    /// Feeds whose last fetch failed.
+    pub failing_feeds: usize,
+    /// Last successful fetch of any feed.
+    #[serde(serialize_with = "maybe_millis")]
+    pub feeds_read_at: Option<Timestamp>,
+    /// Whether the user's own email templates contain an error.
+    pub has_template_errors: bool,
+    /// The SMTP server; `None` if mail goes to the outbox.
+    pub server: Option<String>,
+}
+
+/// An issue that is being sent or is paused. Posts `csrf` and `action` = `pause` or
+/// `resume` to the issue's page.
+#[derive(Clone, Debug, Serialize)]
+pub struct UnfinishedIssue {
+    /// The issue's number.
+    pub number: i64,
+    /// How far it is.
+    pub progress: SendProgress,
+}
+
+/// The next issue.
+#[derive(Clone, Debug, Serialize)]
+pub struct NextIssue {
+    /// The number that it will have.
+    pub number: i64,
+    /// The next slot of the schedule.
+    pub upcoming: Option<UpcomingSlot>,
+    /// When the issue is sent automatically.
+    #[serde(serialize_with = "maybe_millis")]
+    pub goes_at: Option<Timestamp>,
+    /// Number of posts in the draft.
+    pub posts: usize,
+    /// Whether the draft has enough posts, or a note.
+    pub is_enough: bool,
+    /// Number of active subscribers.
+    pub subscribers: i64,
+}
+
+/// Key figures.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figures {
+    /// Active subscribers.
+    pub subscribers: i64,
+    /// Subscribers who became active this week.
+    pub subscribed_this_week: i64,
+    /// Subscribers who are no longer active since this week.
+    pub unsubscribed_this_week: i64,
+    /// Delivered per mille of the last issue that was sent.
+    pub delivered_per_mille: Option<i64>,
+}
+
+/// Data of `GET /admin`.
+#[derive(Clone, Debug, Serialize)]
+pub struct OverviewPage {
+    /// Data of the admin layout.
+    pub layout: AdminLayout,
+    /// Problems that need attention.
+    pub health: Health,
+    /// The first steps, until all are done.
+    pub checklist: Option<Checklist>,
+    /// The issue that is being sent or is paused.
+    pub sending: Option<UnfinishedIssue>,
+    /// The next issue.
+    pub next: NextIssue,
+    /// Key figures.
+    pub figures: Figures,
+    /// The number of subscribers over time.
+    pub growth: Option<GrowthChart>,
+    /// The latest issues, newest first.
+    pub recent: Vec<IssueTableRow>,
+}
+
+/// `GET /admin`
+pub async fn show(State(shared): State<SharedState>, user: CurrentUser) -> HandlerResult {
     let web = &shared.web;
     let counts = SubscriberCounts::read(&web.store).await?;
-    let recent = web.store.issues(None, RECENT).await?;
-    let recent = issues::lines(&shared, recent).await?;
-    let last = recent.iter().find(|issue| is_sent(issue.state));
+    let recent = web.store.issues(None, MAX_RECENT_ISSUES).await?;
+    let recent = issue_rows(&shared, recent).await?;
+    let last_sent = recent.iter().find(|issue| is_sent(issue.state));
     let today = growth::day_of(web.clock.now());
-    let moved = web
+    let changes = web
         .store
         .daily_changes(growth::last_day_before_chart(today));
-    let weeks = growth::weekly_growth(counts.confirmed, &moved.await?, today);
+    let weeks = growth::weekly_growth(counts.confirmed, &changes.await?, today);
     let this_week = weeks[growth::CHART_WEEKS - 1];
     let figures = Figures {
         subscribers: counts.confirmed,
-        new_this_week: this_week.joined,
-        left_this_week: this_week.left,
-        delivered_per_mille: last.and_then(|issue| issue.tally.delivered_per_mille()),
+        subscribed_this_week: this_week.joined,
+        unsubscribed_this_week: this_week.left,
+        delivered_per_mille: last_sent.and_then(|issue| issue.counts.delivered_per_mille()),
     };
-    let next = web.digests.draft().await?;
+    let draft = web.digests.draft().await?;
     let (upcoming, goes_at) = upcoming::ahead(web).await?;
     let feeds = web.store.feeds().await?;
-    let view = Overview {
-        desk: editor.desk(&shared),
+    let view = OverviewPage {
+        layout: user.layout(&shared),
         health: health(web, &feeds),
         checklist: checklist(web, &feeds).await?,
-        sending: sending(&shared).await?,
+        sending: unfinished_issue(&shared).await?,
         next: NextIssue {
-            number: next.number.get(),
+            number: draft.number.get(),
             upcoming,
             goes_at,
-            posts: next.selection.chosen.len(),
-            is_enough: web.digests.has_enough_content(&next),
-            readers: next.recipients,
+            posts: draft.selection.chosen.len(),
+            is_enough: web.digests.has_enough_content(&draft),
+            subscribers: draft.recipients,
         },
         figures,
-        growth: Growth::new(&weeks),
+        growth: GrowthChart::new(&weeks),
         recent,
     };
-    page(&shared, &view)
+    render(&shared, &view)
 }
 
 fn is_sent(state: &str) -> bool {
@@ -65,17 +173,19 @@ fn is_sent(state: &str) -> bool {
         .contains(&state)
 }
 
-/// The oldest issue that is being sent, or else the oldest that is held back.
-async fn sending(shared: &SharedState) -> Result<Option<SendingNow>, HttpError> {
+/// Returns the oldest issue that is being sent, or else the oldest that is paused.
+async fn unfinished_issue(shared: &SharedState) -> Result<Option<UnfinishedIssue>, HttpError> {
     let unfinished = shared.web.store.unfinished_issues().await?;
-    let sending = unfinished.iter().find(|it| it.state == IssueState::Sending);
+    let sending = unfinished
+        .iter()
+        .find(|issue| issue.state == IssueState::Sending);
     let Some(issue) = sending.or(unfinished.first()) else {
         return Ok(None);
     };
-    let look = shared.live.look(issue.clone()).await?;
-    Ok(Some(SendingNow {
+    let snapshot = shared.live.look(issue.clone()).await?;
+    Ok(Some(UnfinishedIssue {
         number: issue.number.get(),
-        live: Live::new(&look, &shared.web.mail_goes_to),
+        progress: SendProgress::new(&snapshot, &shared.web.mail_goes_to),
     }))
 }
 
@@ -83,29 +193,32 @@ fn health(web: &Services, feeds: &[FeedRow]) -> Health {
     Health {
         missing: web.not_ready.clone(),
         feeds: feeds.len(),
-        failing_feeds: feeds.iter().filter(|it| it.last_error.is_some()).count(),
+        failing_feeds: feeds
+            .iter()
+            .filter(|feed| feed.last_error.is_some())
+            .count(),
         feeds_read_at: feeds.iter().filter_map(|feed| feed.last_good_at).max(),
-        has_template_faults: !web.board.template_faults().is_empty(),
+        has_template_errors: !web.board.template_errors().is_empty(),
         server: web.outbox.is_none().then(|| web.mail_goes_to.clone()),
     }
 }
 
-/// Each step by what has really happened; `None` when all of them have.
+/// Returns the state of each step, or `None` when all are done.
 async fn checklist(web: &Services, feeds: &[FeedRow]) -> Result<Option<Checklist>, StoreError> {
     let store = &web.store;
     let list = Checklist {
         feed: feeds.iter().any(|feed| feed.last_good_at.is_some()),
-        sending: web.not_ready.is_empty() && mail_leaves(web).await?,
+        sending: web.not_ready.is_empty() && is_sending_proven(web).await?,
         missing: web.not_ready.clone(),
         test: store.has_delivered(DeliveryKind::Test).await?,
         form: store.has_signup().await? || store.form_seen_at().await?.is_some(),
     };
-    let done = list.feed && list.sending && list.test && list.form;
-    Ok((!done).then_some(list))
+    let is_done = list.feed && list.sending && list.test && list.form;
+    Ok((!is_done).then_some(list))
 }
 
-/// The mail server took a mail, or someone chose to do without one.
-async fn mail_leaves(web: &Services) -> Result<bool, StoreError> {
+/// Returns whether the SMTP server has accepted a message, or the outbox was chosen.
+async fn is_sending_proven(web: &Services) -> Result<bool, StoreError> {
     let Some(server) = &web.sending.server else {
         return Ok(web.sending.is_outbox_chosen);
     };

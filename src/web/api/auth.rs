@@ -11,8 +11,8 @@ use crate::domain::api_token::{ApiTokenId, Scope, TokenName, TokenSecret, Validi
 use crate::domain::audit::{Actor, AuditAction, AuditTarget};
 use crate::domain::ids::AuditId;
 use crate::store::ApiToken;
-use crate::web::admin::doorkeeper::TOKEN_WAIT;
 use crate::web::api::problem::Problem;
+use crate::web::auth::login_throttle::TOKEN_RETRY_AFTER;
 use crate::web::error::HttpError;
 use crate::web::middleware::client_ip::ClientIp;
 use crate::web::state::SharedState;
@@ -55,7 +55,7 @@ impl From<AuthError> for Problem {
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many invalid tokens from your network. Wait, then send a valid token.",
             )
-            .with_retry_after(TOKEN_WAIT.as_secs()),
+            .with_retry_after(TOKEN_RETRY_AFTER.as_secs()),
             AuthError::MissingScope(scope) => {
                 let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
                 let detail = format!("The token lacks the scope '{scope}', which this operation requires.");
@@ -94,7 +94,7 @@ async fn authenticate(
     };
     let Some(token) = token.filter(|token| token.validity(now) == Validity::Valid) else {
         let Ok(ClientIp(ip)) = ClientIp::from_request_parts(parts, state).await;
-        if state.keeper.count_token(ip).is_err() {
+        if state.login_throttle.check_token(ip).is_err() {
             tracing::warn!("API request rejected: too many invalid tokens");
             return Err(AuthError::RateLimited.into());
         }

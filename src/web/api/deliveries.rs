@@ -9,12 +9,12 @@ use crate::domain::clock::Timestamp;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
 use crate::domain::subscriber::SubscriberId;
 use crate::store::DeliveryRow;
-use crate::web::admin::paging::split_page;
 use crate::web::api::extract::{ApiQuery, parse_page_size};
 use crate::web::api::issues::{IssuePath, find_issue};
 use crate::web::api::openapi::DeliveryStateSchema;
 use crate::web::api::problem::Problem;
 use crate::web::api::response::{HandlerResult, json_response};
+use crate::web::pagination::split_page;
 use crate::web::state::SharedState;
 
 /// Query of [`list`].

@@ -10,12 +10,12 @@ use crate::digest::IssueAction;
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::{IssueNumber, IssueStatus};
 use crate::store::IssueRow;
-use crate::web::admin::paging::split_page;
 use crate::web::api::auth::ApiCaller;
 use crate::web::api::extract::{ApiQuery, NoBody, parse_page_size};
 use crate::web::api::openapi::IssueStateSchema;
 use crate::web::api::problem::{Problem, ProblemBody};
 use crate::web::api::response::{HandlerResult, json_response};
+use crate::web::pagination::split_page;
 use crate::web::state::SharedState;
 
 /// Path parameter.

@@ -13,13 +13,13 @@ use crate::store::{
     Order, PageDirection, Search, SubscriberFilter, SubscriberRecord, SubscriberRow,
 };
 use crate::subscription::{BulkAction, Consent, ImportOptions, SignUpError, SignUpForm};
-use crate::web::admin::paging::split_page;
-use crate::web::admin::subscribers::parse_source;
+use crate::web::admin::subscribers::source::parse_source;
 use crate::web::api::auth::ApiCaller;
 use crate::web::api::extract::{ApiJson, ApiQuery, NoBody, parse_page_size};
 use crate::web::api::openapi::SubscriberStateSchema;
 use crate::web::api::problem::{Problem, ProblemBody};
 use crate::web::api::response::{HandlerResult, json_response};
+use crate::web::pagination::split_page;
 use crate::web::state::SharedState;
 
 /// Maximum length of a search, in characters: the maximum length of an address

@@ -1,24 +1,24 @@
-// Only for the desk, and only to spare a click: every page works without this file.
+// Progressive enhancement of the admin pages. Every page works without this file.
 const find = name => document.querySelector(name);
 const all = (name, does) => document.querySelectorAll(name).forEach(does);
 const read = async url => {
-  const page = await fetch(url).then(answer => answer.text(), () => '');
+  const page = await fetch(url).then(response => response.text(), () => '');
   return page && new DOMParser().parseFromString(page, 'text/html');
 };
 
-// What was done is said once, not again at every reload.
+// Removes the flash message from the address, so that a reload does not show it again.
 const here = new URL(location);
 here.searchParams.delete('done');
 history.replaceState(null, '', here);
 
-// Live figures, as the server words them. A hidden page lets go of its stream.
+// Live progress, as HTML from the server. A hidden page closes its stream.
 all('[data-live]', box => {
   const lost = find('[data-lost]'), status = find('[data-spoken]');
   let stream, spoken;
 
-  // Screen readers hear each quarter once, not each change.
+  // Announces every 25 % to screen readers instead of every change.
   const speak = ({ settled, total, state }) => {
-    // Who was called back is settled, too, and that is no progress.
+    // Cancelled deliveries are counted as settled, which is not progress.
     if (state === 'cancelled') return;
     const quarter = Math.floor(settled / total * 4);
     if (quarter > spoken) status.textContent = `${quarter * 25} %`;
@@ -26,15 +26,15 @@ all('[data-live]', box => {
   };
 
   const show = event => {
-    const told = JSON.parse(event.data);
+    const progress = JSON.parse(event.data);
     lost.hidden = true;
-    for (const name in told.parts) all(`[data-part=${name}]`, part => { part.innerHTML = told.parts[name]; });
-    speak(told);
-    // Other buttons belong to another state.
-    if (told.state !== box.dataset.state) reload();
+    for (const name in progress.parts) all(`[data-part=${name}]`, part => { part.innerHTML = progress.parts[name]; });
+    speak(progress);
+    // The buttons depend on the state.
+    if (progress.state !== box.dataset.state) reload();
   };
 
-  // A moment later, for what was spoken to be heard. What is being typed is worth more.
+  // Waits until the announcement was read, and while text is being typed.
   const reload = () => {
     stop();
     setTimeout(() => find('input:focus')?.value ? reload() : location.reload(), 1000);
@@ -42,7 +42,7 @@ all('[data-live]', box => {
 
   const fail = () => {
     lost.hidden = false;
-    // The browser tries again by itself, unless something else than a stream answered.
+    // The browser reconnects automatically unless the response was not an event stream.
     if (stream?.readyState === EventSource.CLOSED) setTimeout(ask, 3000);
   };
   const ask = () => fetch(location.href).then(page => page.ok ? location.reload() : fail(), fail);
@@ -61,36 +61,36 @@ all('[data-live]', box => {
   start();
 });
 
-// Work that goes on by itself is looked at each second, until its page is another.
+// Polls the page of a background task each second, until the task has ended.
 all('[data-follow]', box => {
-  const look = async () => {
+  const poll = async () => {
     const page = await read(location.href), fresh = page && page.querySelector('[data-follow]');
     if (page && !fresh) return location.reload();
     if (fresh && !box.contains(document.activeElement)) box.innerHTML = fresh.innerHTML;
-    setTimeout(look, 1000);
+    setTimeout(poll, 1000);
   };
-  setTimeout(look, 1000);
+  setTimeout(poll, 1000);
 });
 
-// One box for all of its form; without this file it is not there.
+// The checkbox that selects all rows is hidden without this file.
 const showSelectAll = () => all('[data-select-all]', box => box.closest('[hidden]')?.removeAttribute('hidden'));
 showSelectAll();
 
-// A search that shows what it finds while one types: it swaps the rows, and what goes by them.
+// Live search: replaces the rows, and everything that depends on them, while typing.
 all('form[data-search]', form => {
-  let waits, asked = 0;
+  let timer, requests = 0;
   form.addEventListener('input', () => {
-    clearTimeout(waits);
-    waits = setTimeout(async () => {
-      const turn = ++asked, url = `${form.action}?${new URLSearchParams(new FormData(form))}`;
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      const request = ++requests, url = `${form.action}?${new URLSearchParams(new FormData(form))}`;
       const page = await read(url);
-      if (turn !== asked) return;
+      if (request !== requests) return;
       if (!page) return;
       const fresh = name => page.querySelector(name);
-      // Nothing shown yet, or a page to log in, has words of its own.
+      // An empty list or the login page is shown as a whole.
       if (!fresh('[data-part=rows]')) return form.submit();
       all('[data-part]', part => part.replaceWith(fresh(`[data-part=${part.dataset.part}]`)));
-      // What speaks stays where it is, or nobody hears it.
+      // A live region must stay in the document, or its change is not announced.
       find('[data-found]').textContent = fresh('[data-found]').textContent;
       showSelectAll();
       history.replaceState(null, '', url);
@@ -110,7 +110,7 @@ all('[data-copy]', button => {
     try {
       await navigator.clipboard.writeText(field.value);
     } catch {
-      // By plain http under any name but this machine's there is no clipboard to ask for.
+      // The Clipboard API requires https or localhost.
       field.focus();
       field.select();
       if (!document.execCommand('copy')) return;
@@ -128,7 +128,7 @@ all('[data-reveal]', button => {
   };
 });
 
-// "/" goes to the search and "?" lists the keys, as on most desks; never while one types.
+// "/" focuses the search and "?" lists the shortcuts, except while typing.
 document.addEventListener('keydown', event => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, textarea, select')) return;
   const search = find('input[type=search]'), keys = find('#keys');

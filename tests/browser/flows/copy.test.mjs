@@ -24,8 +24,8 @@ test('the snippet', async () => {
   await page.goto('/admin/subscribers');
   await page.getByRole('button', { name: 'Copy' }).click();
   await page.getByRole('button', { name: 'Copied' }).waitFor();
-  await page.getByLabel('Where they agreed').focus();
+  await page.getByLabel('How they gave consent').focus();
   await page.keyboard.press('Control+V');
-  assert.match(await page.getByLabel('Where they agreed').inputValue(), /^<form method="post"/);
+  assert.match(await page.getByLabel('How they gave consent').inputValue(), /^<form method="post"/);
   assert.deepEqual(page.faults, []);
 });

@@ -75,7 +75,7 @@ for (const javaScriptEnabled of [true, false]) {
       await newsletter.readers(READERS);
       await page.goto('/admin/next');
       await page.getByRole('button', { name: 'Review and send' }).click();
-      await page.getByRole('button', { name: `Send to ${READERS} people now` }).click();
+      await page.getByRole('button', { name: `Send to ${READERS} subscribers now` }).click();
       // Loaded: Chromium reloads what was there before, as long as it is only on its way.
       await page.waitForURL(/\/admin\/issues\/1/);
       await until('the page says that it is sent', async () => {
@@ -102,13 +102,13 @@ for (const javaScriptEnabled of [true, false]) {
 
     test('cannot send the same week twice', async () => {
       await page.goto('/admin/next/send');
-      assert.doesNotMatch(await page.content(), /Send to \d+ people now/);
+      assert.doesNotMatch(await page.content(), /Send to \d+ subscribers now/);
     });
 
     test('logs out, and the desk is closed', async () => {
       await page.getByRole('button', { name: 'Log out', exact: true }).click();
       await page.goto('/admin/subscribers');
-      assert.equal(await heading(page), 'The desk');
+      assert.equal(await heading(page), 'Log in');
     });
 
     test('met no error and nobody else on the way', () => {

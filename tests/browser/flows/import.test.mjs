@@ -46,12 +46,12 @@ for (const javaScriptEnabled of [true, false]) {
 
     test('is looked through, and nothing is changed', async () => {
       await page.goto('/admin/subscribers/import');
-      await page.getByLabel('Where they agreed').fill('the old tool');
-      await page.getByLabel('A CSV file').setInputFiles({ name: 'old.csv', mimeType: 'text/csv', buffer: Buffer.from(LIST) });
-      await press('Look through it');
-      await comes('Import 2 people');
+      await page.getByLabel('How they gave consent').fill('the old tool');
+      await page.getByLabel('CSV file').setInputFiles({ name: 'old.csv', mimeType: 'text/csv', buffer: Buffer.from(LIST) });
+      await press('Check the file');
+      await comes('Import 2 subscribers');
       assert.equal(await heading(page), 'old.csv');
-      assert.deepEqual(await counts(), { 'To be imported': 2, 'On the list already': 1, 'Kept out': 0, 'Refused rows': 1 });
+      assert.deepEqual(await counts(), { 'To be imported': 2, 'Already on the list': 1, 'Skipped (unsubscribed or deleted)': 0, 'Rejected rows': 1 });
       assert.match(await page.getByRole('row').last().textContent(), /^3Not an address/);
       const trial = page.url();
       assert.deepEqual(await onTheList(), ['reader0@example.org']);
@@ -59,9 +59,9 @@ for (const javaScriptEnabled of [true, false]) {
     });
 
     test('is taken in, with the same counts', async () => {
-      await press('Import 2 people');
+      await press('Import 2 subscribers');
       await comes('Done', 'heading');
-      assert.deepEqual(await counts(), { Imported: 2, 'On the list already': 1, 'Kept out': 0, 'Refused rows': 1 });
+      assert.deepEqual(await counts(), { Imported: 2, 'Already on the list': 1, 'Skipped (unsubscribed or deleted)': 0, 'Rejected rows': 1 });
       const done = page.url();
       assert.deepEqual((await onTheList()).sort(), ['reader0@example.org', 'salma@example.org', 'zoe@example.org']);
       await page.getByRole('link', { name: 'salma@example.org' }).click();
@@ -72,11 +72,11 @@ for (const javaScriptEnabled of [true, false]) {
 
     test('says what is missing, and keeps what was written', async () => {
       await page.goto('/admin/subscribers/import');
-      await page.getByLabel('Where they agreed').fill('the shop');
-      await page.getByRole('button', { name: 'Look through it' }).click();
+      await page.getByLabel('How they gave consent').fill('the shop');
+      await page.getByRole('button', { name: 'Check the file' }).click();
       await page.getByRole('alert').waitFor();
       assert.match(await page.title(), /^Error: /);
-      assert.equal(await page.getByLabel('Where they agreed').inputValue(), 'the shop');
+      assert.equal(await page.getByLabel('How they gave consent').inputValue(), 'the shop');
     });
 
     test('met no error and nobody else on the way', () => {

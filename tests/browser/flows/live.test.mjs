@@ -28,19 +28,19 @@ test('a send can be held, goes on over a crash, and the open page follows it to 
   newsletter.mail.refused.set(GONE, { code: 550, words: '5.1.1 no such user here' });
   const heard = await listen(page);
   await page.goto('/admin/next/send');
-  await page.getByRole('button', { name: `Send to ${READERS} people now` }).click();
+  await page.getByRole('button', { name: `Send to ${READERS} subscribers now` }).click();
   const progress = page.getByRole('progressbar');
   await until('some are sent', async () => newsletter.mail.mails.length > 5);
   await until('the page moves by itself', async () => Number(await progress.getAttribute('value')) > 0);
 
   await page.getByRole('button', { name: 'Pause' }).click();
   await page.getByText(`Paused by ${EDITOR}.`).waitFor();
-  await page.getByText(/\d+ sent, \d+ waiting, nobody gets it twice\./).waitFor();
+  await page.getByText(/\d+ sent, \d+ remaining\. No subscriber receives it twice\./).waitFor();
   await page.getByRole('button', { name: 'Resume' }).click();
   await page.getByRole('button', { name: 'Pause' }).waitFor();
 
   await newsletter.kill();
-  await page.getByText('Connection lost. Reconnecting. Sending goes on.').waitFor();
+  await page.getByText('Connection lost. Reconnecting. Sending continues.').waitFor();
   await newsletter.begin();
   await page.getByText(`${READERS - 1} of ${READERS}`).first().waitFor({ timeout: 60_000 });
   await page.locator('.state', { hasText: 'Sent with failures' }).first().waitFor();

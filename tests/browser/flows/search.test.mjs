@@ -34,16 +34,16 @@ const search = () => page.getByLabel('Search');
 test('typing finds, and says how many', async () => {
   await search().fill('reader1');
   await until('they are shown', async () => (await shown()).length === 11);
-  await until('it is heard', () => heard.includes('11 people shown.'));
+  await until('it is heard', () => heard.includes('11 subscribers shown.'));
   await search().fill('zoe');
-  await page.getByText('Nobody matches “zoe”. Clear').waitFor();
-  await until('it is heard', () => heard.includes('Nobody matches “zoe”.'));
+  await page.getByText('No results for “zoe”. Clear').waitFor();
+  await until('it is heard', () => heard.includes('No results for “zoe”.'));
 });
 
 test('the box for all ticks what was found, and the export is of the same', async () => {
   await search().fill('reader2');
   await until('they are shown', async () => (await shown()).length === 11);
-  await page.getByLabel('Tick all on this page').check();
+  await page.getByLabel('Select all on this page').check();
   assert.equal(await page.locator('tbody input:checked').count(), 11);
   const saved = page.waitForEvent('download');
   await page.getByRole('link', { name: 'Export these' }).click();
@@ -57,7 +57,7 @@ test('who waits is asked again from what a search found, which then is still sho
   // Nobody on the first page waits.
   await page.goto('/admin/subscribers?state=&order=address');
   await search().fill('waits');
-  await page.getByRole('button', { name: 'Resend the link to waits@example.net' }).click();
+  await page.getByRole('button', { name: 'Resend confirmation to waits@example.net' }).click();
   await page.getByText('Nothing was sent.').waitFor();
   assert.equal(await search().inputValue(), 'waits');
   assert.deepEqual(await shown(), ['waits@example.net']);

@@ -1,65 +1,79 @@
-//! Which settings stand on which page, and how they are typed.
+//! The tabs of the settings, and the settings in each.
 
-/// A page of settings; each saves alone.
+/// Key of the public URL.
+pub const PUBLIC_URL: &str = "server.public_url";
+/// Key of the schedule's cron expression.
+pub const CRON: &str = "schedule.cron";
+/// Key of the SMTP server's URL.
+pub const SMTP_URL: &str = "smtp.url";
+
+/// A page of settings. Each is saved separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tab {
+    /// Name, sender and addresses.
     Newsletter,
+    /// When issues are sent, and their content.
     Schedule,
+    /// SMTP server and speed.
     Sending,
-    Look,
+    /// Accent colour. Its path is `look`.
+    Appearance,
+    /// Alert emails.
     Alerts,
+    /// Click counting and rate limits.
     Limits,
-    /// All of them, to read.
+    /// All settings, read-only.
     All,
 }
 
-/// How a setting is typed.
+/// How a setting is entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FieldKind {
+    /// Text or a number.
     Text,
-    /// Several, apart by commas or lines.
+    /// Several values, separated by commas, semicolons or lines.
     List,
-    /// A box to tick.
+    /// A checkbox.
     Flag,
 }
 
-const NEWSLETTER: &[(&str, Kind)] = &[
-    ("newsletter.name", Kind::Text),
-    ("newsletter.tagline", Kind::Text),
-    ("newsletter.from", Kind::Text),
-    ("newsletter.reply_to", Kind::Text),
-    ("newsletter.postal_address", Kind::Text),
-    ("newsletter.language", Kind::Text),
-    ("server.public_url", Kind::Text),
+const NEWSLETTER: &[(&str, FieldKind)] = &[
+    ("newsletter.name", FieldKind::Text),
+    ("newsletter.tagline", FieldKind::Text),
+    ("newsletter.from", FieldKind::Text),
+    ("newsletter.reply_to", FieldKind::Text),
+    ("newsletter.postal_address", FieldKind::Text),
+    ("newsletter.language", FieldKind::Text),
+    ("server.public_url", FieldKind::Text),
 ];
-const SCHEDULE: &[(&str, Kind)] = &[
-    ("schedule.enabled", Kind::Flag),
-    ("schedule.cron", Kind::Text),
-    ("schedule.timezone", Kind::Text),
-    ("schedule.catch_up_hours", Kind::Text),
-    ("digest.order", Kind::Text),
-    ("digest.max_posts", Kind::Text),
-    ("digest.min_posts", Kind::Text),
-    ("digest.max_age_days", Kind::Text),
+const SCHEDULE: &[(&str, FieldKind)] = &[
+    ("schedule.enabled", FieldKind::Flag),
+    ("schedule.cron", FieldKind::Text),
+    ("schedule.timezone", FieldKind::Text),
+    ("schedule.catch_up_hours", FieldKind::Text),
+    ("digest.order", FieldKind::Text),
+    ("digest.max_posts", FieldKind::Text),
+    ("digest.min_posts", FieldKind::Text),
+    ("digest.max_age_days", FieldKind::Text),
 ];
-const SENDING: &[(&str, Kind)] = &[
-    ("smtp.url", Kind::Text),
-    ("smtp.connections", Kind::Text),
-    ("smtp.rate_per_second", Kind::Text),
-    ("smtp.return_path", Kind::Text),
-    ("smtp.in_doubt", Kind::Text),
+const SENDING: &[(&str, FieldKind)] = &[
+    ("smtp.url", FieldKind::Text),
+    ("smtp.connections", FieldKind::Text),
+    ("smtp.rate_per_second", FieldKind::Text),
+    ("smtp.return_path", FieldKind::Text),
+    ("smtp.in_doubt", FieldKind::Text),
 ];
-const LOOK: &[(&str, Kind)] = &[("newsletter.accent", Kind::Text)];
-const ALERTS: &[(&str, Kind)] = &[
-    ("alerts.to", Kind::List),
-    ("alerts.draft_hours_before", Kind::Text),
+const APPEARANCE: &[(&str, FieldKind)] = &[("newsletter.accent", FieldKind::Text)];
+const ALERTS: &[(&str, FieldKind)] = &[
+    ("alerts.to", FieldKind::List),
+    ("alerts.draft_hours_before", FieldKind::Text),
 ];
-const LIMITS: &[(&str, Kind)] = &[
-    ("digest.count_clicks", Kind::Flag),
-    ("limits.signups_per_ip_hour", Kind::Text),
-    ("limits.signups_per_domain_hour", Kind::Text),
-    ("limits.signups_per_token_hour", Kind::Text),
-    ("limits.minimum_fill_ms", Kind::Text),
+const LIMITS: &[(&str, FieldKind)] = &[
+    ("digest.count_clicks", FieldKind::Flag),
+    ("limits.signups_per_ip_hour", FieldKind::Text),
+    ("limits.signups_per_domain_hour", FieldKind::Text),
+    ("limits.signups_per_token_hour", FieldKind::Text),
+    ("limits.minimum_fill_ms", FieldKind::Text),
 ];
 
 impl Tab {
@@ -67,34 +81,37 @@ impl Tab {
         Self::Newsletter,
         Self::Schedule,
         Self::Sending,
-        Self::Look,
+        Self::Appearance,
         Self::Alerts,
         Self::Limits,
         Self::All,
     ];
 
+    /// Returns the tab's name in the path.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Newsletter => "newsletter",
             Self::Schedule => "schedule",
             Self::Sending => "sending",
-            Self::Look => "look",
+            Self::Appearance => "look",
             Self::Alerts => "alerts",
             Self::Limits => "limits",
             Self::All => "all",
         }
     }
 
+    /// Parses the tab's name in the path.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|tab| tab.as_str() == word)
     }
 
-    pub const fn settings(self) -> &'static [(&'static str, Kind)] {
+    /// Returns the keys of the settings in this tab.
+    pub const fn settings(self) -> &'static [(&'static str, FieldKind)] {
         match self {
             Self::Newsletter => NEWSLETTER,
             Self::Schedule => SCHEDULE,
             Self::Sending => SENDING,
-            Self::Look => LOOK,
+            Self::Appearance => APPEARANCE,
             Self::Alerts => ALERTS,
             Self::Limits => LIMITS,
             Self::All => &[],
@@ -102,22 +119,22 @@ impl Tab {
     }
 }
 
-impl Kind {
-    /// What was typed, as the page shows it again.
-    pub fn shown(self, typed: &str) -> String {
+impl FieldKind {
+    /// Normalizes a typed value, as the page shows it.
+    pub fn normalize(self, typed: &str) -> String {
         match self {
             Self::Text => typed.trim().replace("\r\n", "\n"),
-            Self::List => items(typed).collect::<Vec<_>>().join(", "),
+            Self::List => split_items(typed).collect::<Vec<_>>().join(", "),
             Self::Flag => (typed == "true").to_string(),
         }
     }
 
-    /// The same as the settings take it.
-    pub fn text(self, shown: &str) -> String {
+    /// Converts a normalized value to the text that the settings service accepts.
+    pub fn to_setting(self, shown: &str) -> String {
         match self {
             Self::List => {
-                // JSON's strings are TOML's.
-                let quoted = items(shown).map(|item| serde_json::json!(item).to_string());
+                // A JSON string is also a TOML string.
+                let quoted = split_items(shown).map(|item| serde_json::json!(item).to_string());
                 format!("[{}]", quoted.collect::<Vec<_>>().join(", "))
             }
             Self::Text | Self::Flag => shown.to_owned(),
@@ -125,15 +142,16 @@ impl Kind {
     }
 }
 
-fn items(typed: &str) -> impl Iterator<Item = &str> {
+fn split_items(typed: &str) -> impl Iterator<Item = &str> {
     typed
         .split([',', '\n', ';'])
         .map(str::trim)
         .filter(|item| !item.is_empty())
 }
 
-/// `newsletter-name` for `newsletter.name`.
-pub fn id(key: &str) -> String {
+/// Returns the name of the form field of a setting: `newsletter-name` for
+/// `newsletter.name`.
+pub fn field_id(key: &str) -> String {
     key.replace('.', "-")
 }
 
@@ -142,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tabs_read_back() {
+    fn tabs_round_trip_through_their_name() {
         for tab in Tab::ALL {
             assert_eq!(Tab::parse(tab.as_str()), Some(tab));
         }
@@ -150,14 +168,14 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_typed_as_it_comes() {
-        let shown = Kind::List.shown(" a@example.com,\r\nb@example.com; ");
+    fn list_field_accepts_commas_and_lines() {
+        let shown = FieldKind::List.normalize(" a@example.com,\r\nb@example.com; ");
         assert_eq!(shown, "a@example.com, b@example.com");
         assert_eq!(
-            Kind::List.text(&shown),
+            FieldKind::List.to_setting(&shown),
             "[\"a@example.com\", \"b@example.com\"]"
         );
-        assert_eq!(Kind::List.text("\"], x"), "[\"\\\"]\", \"x\"]");
-        assert_eq!(Kind::Flag.shown(""), "false");
+        assert_eq!(FieldKind::List.to_setting("\"], x"), "[\"\\\"]\", \"x\"]");
+        assert_eq!(FieldKind::Flag.normalize(""), "false");
     }
 }

@@ -1,4 +1,4 @@
-//! `/admin/settings/tokens`: keys for programs.
+//! `/admin/settings/tokens`: create and revoke API tokens.
 
 use axum::extract::{Path, State};
 
@@ -8,30 +8,34 @@ use crate::domain::api_token::{
 use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
 use crate::store::ApiToken;
-use crate::web::admin::editor::{CurrentUser, VerifiedForm};
-use crate::web::admin::fields::FormFields;
-use crate::web::admin::views::{FlashMessage, MadeToken, TokenForm, TokenLine, Tokens};
-use crate::web::admin::{HandlerResult, page, redirect, redirect_with_flash, refused};
+use crate::web::admin::current_user::{CurrentUser, VerifiedForm};
+use crate::web::admin::flash::FlashMessage;
+use crate::web::admin::form::FormFields;
+use crate::web::admin::response::{
+    HandlerResult, redirect, redirect_with_flash, render, render_invalid,
+};
+use crate::web::admin::settings::token_view::{CreatedToken, TokenForm, TokenRow, TokensPage};
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
-const HERE: &str = "/admin/settings/tokens";
-/// Revoked ones on the page.
-const REVOKED: usize = 5;
+const TOKENS_PATH: &str = "/admin/settings/tokens";
 
-/// Why no token was made.
+/// Revoked tokens on the page.
+const MAX_REVOKED_SHOWN: usize = 5;
+
+/// Why a token was not created.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+enum TokenError {
     #[error(transparent)]
     Name(#[from] TokenNameError),
-    #[error("there is a token of that name already")]
+    #[error("a token with this name already exists")]
     Taken,
     #[error(transparent)]
     Scopes(#[from] ScopesError),
 }
 
-impl Fault {
-    /// The field it is about.
+impl TokenError {
+    /// Returns the id of the field with the error.
     const fn field(&self) -> &'static str {
         match self {
             Self::Name(_) | Self::Taken => "name",
@@ -40,78 +44,80 @@ impl Fault {
     }
 }
 
-pub async fn show(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
-    let made = shared.results.tokens.take(&editor.session, shared.now());
-    let view = view(&shared, &editor, TokenForm::default(), made).await?;
-    page(&shared, &view)
+/// `GET /admin/settings/tokens`
+pub async fn show(State(shared): State<SharedState>, user: CurrentUser) -> HandlerResult {
+    let created = shared.flash.tokens.take(&user.session, shared.now());
+    let view = tokens_page(&shared, &user, TokenForm::default(), created).await?;
+    render(&shared, &view)
 }
 
-/// Makes a token, which is shown once, on the page after this.
-pub async fn make(State(shared): State<SharedState>, posted: VerifiedForm) -> HandlerResult {
-    let VerifiedForm { editor, fields } = posted;
+/// `POST /admin/settings/tokens`: creates a token. The next page shows it once.
+pub async fn create(State(shared): State<SharedState>, form: VerifiedForm) -> HandlerResult {
+    let VerifiedForm { user, fields } = form;
     let lifetime = Lifetime::parse_or_never(fields.text("expires"));
     let lifetime = lifetime.map_err(|_| HttpError::Unprocessable)?;
-    let fault = match parse(&fields) {
-        Ok(what) => {
-            let by = Some(editor.admin.address.clone());
-            let moment = (&*shared.web.random, shared.now());
-            let token = NewApiToken::new(what, lifetime, by, moment);
-            let tokens = &shared.results.tokens;
+    let error = match parse(&fields) {
+        Ok(name_and_scopes) => {
+            let account = Some(user.admin.address.clone());
+            let context = (&*shared.web.random, shared.now());
+            let token = NewApiToken::new(name_and_scopes, lifetime, account, context);
             if shared.web.store.add_api_token(&token).await? {
-                let made = MadeToken {
+                let created = CreatedToken {
                     name: token.name.as_str().to_owned(),
                     secret: token.secret.expose().to_owned(),
                 };
-                tokens.keep(&editor.session, made, shared.now());
-                editor
-                    .audit(&shared, AuditAction::TokenMade, token.name)
+                let tokens = &shared.flash.tokens;
+                tokens.set(&user.session, created, shared.now());
+                user.audit(&shared, AuditAction::TokenMade, token.name)
                     .await;
-                return Ok(redirect(&shared, HERE));
+                return Ok(redirect(&shared, TOKENS_PATH));
             }
-            // The second click of two: the browser follows its answer, not the first one's.
-            let is_this = |made: &MadeToken| made.name == token.name.as_str();
-            if tokens.waits(&editor.session, shared.now(), is_this) {
-                return Ok(redirect(&shared, HERE));
+            // After a double click the browser follows the second response, so it must lead
+            // to the token of the first one.
+            let is_same = |created: &CreatedToken| created.name == token.name.as_str();
+            let tokens = &shared.flash.tokens;
+            if tokens.contains(&user.session, shared.now(), is_same) {
+                return Ok(redirect(&shared, TOKENS_PATH));
             }
-            Fault::Taken
+            TokenError::Taken
         }
-        Err(fault) => fault,
+        Err(error) => error,
     };
-    let form = form(&fields, &fault);
-    refused(&shared, &view(&shared, &editor, form, None).await?)
+    let form = rejected_form(&fields, &error);
+    render_invalid(&shared, &tokens_page(&shared, &user, form, None).await?)
 }
 
-fn parse(fields: &FormFields) -> Result<(TokenName, Scopes), Fault> {
+fn parse(fields: &FormFields) -> Result<(TokenName, Scopes), TokenError> {
     let name = TokenName::parse(fields.text("name"))?;
     Ok((name, Scopes::parse(fields.texts("scope"))?))
 }
 
-/// What was typed, and what is wrong with it.
-fn form(fields: &FormFields, fault: &Fault) -> TokenForm {
-    let ticked = |scope: Scope| fields.texts("scope").any(|word| word == scope.as_str());
+/// Returns the form as it was typed, with its error.
+fn rejected_form(fields: &FormFields, error: &TokenError) -> TokenForm {
+    let is_selected = |scope: Scope| fields.texts("scope").any(|word| word == scope.as_str());
     TokenForm {
         name: fields
             .text("name")
             .chars()
             .take(TokenName::MAX_CHARS)
             .collect(),
-        read: ticked(Scope::Read),
-        subscribers: ticked(Scope::Subscribers),
-        issues: ticked(Scope::Issues),
+        read: is_selected(Scope::Read),
+        subscribers: is_selected(Scope::Subscribers),
+        issues: is_selected(Scope::Issues),
         expires: fields.text("expires").to_owned(),
-        fault: Some(fault.to_string()),
-        fault_at: fault.field(),
+        error: Some(error.to_string()),
+        error_field: error.field(),
     }
 }
 
-/// Revokes a token. To do it twice is as good as once.
-pub async fn act(
+/// `POST /admin/settings/tokens/{id}`: revokes a token. Can be repeated.
+pub async fn revoke(
     State(shared): State<SharedState>,
     Path(id): Path<String>,
-    posted: VerifiedForm,
+    form: VerifiedForm,
 ) -> HandlerResult {
     let id = ApiTokenId::parse(&id).map_err(|_| HttpError::NotFound)?;
-    if posted.fields.text("action") != "revoke" {
+    if form.fields.text("action") != "revoke" {
         return Err(HttpError::Unprocessable);
     }
     let store = &shared.web.store;
@@ -119,46 +125,47 @@ pub async fn act(
     let token = tokens.into_iter().find(|token| token.id == id);
     let token = token.ok_or(HttpError::NotFound)?;
     if store.revoke_api_token(&id, shared.now()).await? {
-        let did = AuditAction::TokenRevoked;
-        posted.editor.audit(&shared, did, token.name).await;
+        form.user
+            .audit(&shared, AuditAction::TokenRevoked, token.name)
+            .await;
     }
-    Ok(redirect_with_flash(
-        &shared,
-        HERE,
-        FlashMessage::TokenRevoked,
-    ))
+    let message = FlashMessage::TokenRevoked;
+    Ok(redirect_with_flash(&shared, TOKENS_PATH, message))
 }
 
-async fn view(
+async fn tokens_page(
     shared: &SharedState,
-    editor: &CurrentUser,
+    user: &CurrentUser,
     form: TokenForm,
-    made: Option<MadeToken>,
-) -> Result<Tokens, HttpError> {
+    created: Option<CreatedToken>,
+) -> Result<TokensPage, HttpError> {
     let tokens = shared.web.store.api_tokens().await?.into_iter();
     let (mut tokens, mut revoked): (Vec<ApiToken>, Vec<ApiToken>) =
         tokens.partition(|token| token.revoked_at.is_none());
-    let left_out = revoked.len().saturating_sub(REVOKED);
-    revoked.truncate(REVOKED);
+    let hidden_revoked = revoked.len().saturating_sub(MAX_REVOKED_SHOWN);
+    revoked.truncate(MAX_REVOKED_SHOWN);
     tokens.append(&mut revoked);
     let now = shared.now();
-    Ok(Tokens {
-        desk: editor.desk(shared),
-        tokens: tokens.into_iter().map(|token| line(token, now)).collect(),
-        left_out,
-        made,
+    Ok(TokensPage {
+        layout: user.layout(shared),
+        tokens: tokens
+            .into_iter()
+            .map(|token| token_row(token, now))
+            .collect(),
+        hidden_revoked,
+        created,
         form,
     })
 }
 
-fn line(token: ApiToken, now: Timestamp) -> TokenLine {
-    TokenLine {
+fn token_row(token: ApiToken, now: Timestamp) -> TokenRow {
+    TokenRow {
         id: token.id.to_string(),
         state: token.validity(now).as_str(),
         scopes: token.scopes.names(),
         name: token.name.as_str().to_owned(),
-        made_at: token.created_at,
-        made_by: token.created_by,
+        created_at: token.created_at,
+        created_by: token.created_by,
         last_used_at: token.last_used_at,
         expires_at: token.expires_at,
     }

@@ -1,5 +1,4 @@
-//! `/admin/subscribers/export`: what the list shows, as a CSV file that is sent while it
-//! is read.
+//! `/admin/subscribers/export`: the filtered list as a CSV file, streamed while it is read.
 
 use std::io;
 
@@ -10,28 +9,24 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
 use crate::domain::audit::{AuditAction, AuditTarget};
-use crate::web::admin::editor::CurrentUser;
-use crate::web::admin::subscribers::ListQuery;
+use crate::web::admin::current_user::CurrentUser;
+use crate::web::admin::subscribers::list_query::ListQuery;
 use crate::web::state::SharedState;
 
-pub async fn send(
+/// `GET /admin/subscribers/export`
+pub async fn download(
     State(shared): State<SharedState>,
-    editor: CurrentUser,
-    Query(asked): Query<ListQuery>,
+    user: CurrentUser,
+    Query(query): Query<ListQuery>,
 ) -> Response {
-    let export = shared.web.subscriptions.export(asked.filter());
-    // Noted before anything of it leaves, whether it is read to its end or not.
-    editor
-        .audit(
-            &shared,
-            AuditAction::SubscribersExported,
-            AuditTarget::Nothing,
-        )
-        .await;
-    let pages = stream::try_unfold(export, |mut export| async move {
+    let export = shared.web.subscriptions.export(query.filter());
+    // Recorded before the first byte is sent, because the client may disconnect.
+    let action = AuditAction::SubscribersExported;
+    user.audit(&shared, action, AuditTarget::Nothing).await;
+    let chunks = stream::try_unfold(export, |mut export| async move {
         let lines = export.next_chunk().await.map_err(|error| {
-            tracing::error!(%error, "an export broke off");
-            // The connection ends without its end, so that nobody takes it for the whole.
+            tracing::error!(%error, "subscriber export failed");
+            // Aborts the response, so that the client does not take the file for complete.
             io::Error::other(error)
         })?;
         Ok::<_, io::Error>(lines.map(|lines| (lines, export)))
@@ -43,5 +38,5 @@ pub async fn send(
             "attachment; filename=\"subscribers.csv\"",
         ),
     ];
-    (headers, Body::from_stream(pages)).into_response()
+    (headers, Body::from_stream(chunks)).into_response()
 }

@@ -1,321 +1,196 @@
-//! `/admin/subscribers/import`: a file is looked through, what would happen is said, and
-//! only then it is taken in.
+//! `/admin/subscribers/import`: upload a list, check it, and import it after confirmation.
 
-use std::fs::File;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::extract::{Multipart, Path, State};
 use axum::http::HeaderMap;
 
 use crate::domain::audit::{AuditAction, AuditTarget};
-use crate::domain::clock::Timestamp;
-use crate::subscription::{
-    ImportError, ImportOptions, ImportProgress, ImportReport, RejectedRow, SubscriptionService,
-};
-use crate::web::admin::editor::{CurrentUser, VerifiedForm};
-use crate::web::admin::origin::is_cross_origin;
-use crate::web::admin::subscribers::parse_source;
-use crate::web::admin::subscribers::upload::{self, TempUpload, Upload};
-use crate::web::admin::subscribers::works::lock;
-use crate::web::admin::views::{ImportForm, ImportPage, RefusedLine};
-use crate::web::admin::{HandlerResult, page, redirect, refused};
+use crate::subscription::{ImportOptions, RejectedRow};
+use crate::web::admin::current_user::{CurrentUser, VerifiedForm};
+use crate::web::admin::response::{HandlerResult, redirect, render, render_invalid};
+use crate::web::admin::subscribers::source::{MAX_SOURCE_CHARS, parse_source};
+use crate::web::admin::subscribers::tasks::ImportTask;
+use crate::web::admin::subscribers::temp_upload::TempUpload;
+use crate::web::admin::subscribers::upload::{Upload, receive_upload};
+use crate::web::admin::subscribers::view::{ImportFormPage, ImportPage, RejectedRowView};
+use crate::web::auth::same_origin::is_cross_origin;
 use crate::web::error::HttpError;
 use crate::web::state::SharedState;
 
-/// Refused rows that are shown.
-const SHOWN: usize = 100;
-
-/// How long a list that was looked through waits to be taken in.
-const WAITS: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A file of readers that was brought to the desk.
-#[derive(Debug)]
-pub struct Import {
-    /// What the file was called; none for what was pasted.
-    name: Option<String>,
-    bytes: u64,
-    brought_at: Timestamp,
-    how: ImportOptions,
-    file: TempUpload,
-    stand: Mutex<Stand>,
-}
-
-/// How far it is.
-#[derive(Clone, Debug, Default)]
-struct Stand {
-    stage: Stage,
-    bytes_read: u64,
-    report: ImportReport,
-    refused: Vec<RejectedRow>,
-    fault: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Stage {
-    #[default]
-    Checking,
-    Checked,
-    Importing,
-    Imported,
-    Failed,
-}
-
-impl Stage {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Checking => "checking",
-            Self::Checked => "checked",
-            Self::Importing => "importing",
-            Self::Imported => "imported",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// Why a form is shown again.
+/// Why an upload is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum Fault {
+enum UploadError {
     #[error("choose a file, or paste some addresses")]
-    Nothing,
+    Empty,
     #[error("choose a file or paste addresses, not both")]
-    Both,
+    FileAndText,
     #[error("the file is larger than 100 MB; split it and import the parts one after the other")]
     TooLarge,
-    #[error("say in one line of at most 200 characters where they agreed")]
+    #[error("describe how they gave consent in one line of at most 200 characters")]
     Source,
 }
 
-impl Fault {
-    /// The field it is about.
+impl UploadError {
+    /// Returns the id of the field with the error.
     const fn field(self) -> &'static str {
         match self {
-            Self::Nothing | Self::Both | Self::TooLarge => "file",
+            Self::Empty | Self::FileAndText | Self::TooLarge => "file",
             Self::Source => "source",
         }
     }
 }
 
-pub async fn form(State(shared): State<SharedState>, editor: CurrentUser) -> HandlerResult {
-    page(&shared, &empty_form(&shared, &editor))
+/// `GET /admin/subscribers/import`
+pub async fn form(State(shared): State<SharedState>, user: CurrentUser) -> HandlerResult {
+    render(&shared, &empty_form(&shared, &user))
 }
 
-fn empty_form(shared: &SharedState, editor: &CurrentUser) -> ImportForm {
-    ImportForm {
-        desk: editor.desk(shared),
+fn empty_form(shared: &SharedState, user: &CurrentUser) -> ImportFormPage {
+    ImportFormPage {
+        layout: user.layout(shared),
         source: String::new(),
         pending: false,
         pasted: String::new(),
-        fault: None,
-        fault_at: "",
+        error: None,
+        error_field: "",
     }
 }
 
-/// Keeps the file and begins to look through it.
+/// `POST /admin/subscribers/import`: stores the file and starts to check it.
 pub async fn receive(
     State(shared): State<SharedState>,
-    editor: CurrentUser,
+    user: CurrentUser,
     headers: HeaderMap,
     body: Multipart,
 ) -> HandlerResult {
-    if is_cross_origin(&headers, &shared.web.door.public_url) {
+    let web = &shared.web;
+    if is_cross_origin(&headers, &web.door.public_url) {
         return Err(HttpError::Forbidden);
     }
-    let id = shared.web.random.uuid_v7(shared.now()).to_string();
-    let file = TempUpload::at(shared.web.list_work.folder.join(format!("{id}.csv")));
-    let allowed = |csrf: &str| editor.sent(csrf, &shared);
-    let upload = upload::receive(body, file.path(), allowed).await?;
-    let how = match judge(&upload) {
-        Ok(how) => how,
-        Err(fault) => {
-            let form = ImportForm {
-                source: upload
-                    .source
-                    .chars()
-                    .take(crate::web::admin::subscribers::LONGEST_SOURCE)
-                    .collect(),
+    let id = web.random.uuid_v7(shared.now()).to_string();
+    let file = TempUpload::new(web.list_work.upload_folder.join(format!("{id}.csv")));
+    let is_own_form = |csrf: &str| user.is_own_form(csrf, &shared);
+    let upload = receive_upload(body, file.path(), is_own_form).await?;
+    let options = match validate(&upload) {
+        Ok(options) => options,
+        Err(error) => {
+            let view = ImportFormPage {
+                source: upload.source.chars().take(MAX_SOURCE_CHARS).collect(),
                 pending: upload.pending,
                 pasted: upload.pasted,
-                fault: Some(fault.to_string()),
-                fault_at: fault.field(),
-                ..empty_form(&shared, &editor)
+                error: Some(error.to_string()),
+                error_field: error.field(),
+                ..empty_form(&shared, &user)
             };
-            return refused(&shared, &form);
+            return render_invalid(&shared, &view);
         }
     };
-    let import = Arc::new(Import {
-        name: upload.name,
-        bytes: upload.bytes,
-        brought_at: shared.now(),
-        how,
-        file,
-        stand: Mutex::default(),
-    });
-    shared
-        .web
-        .list_work
-        .imports
-        .keep(id.clone(), Arc::clone(&import));
-    let subscriptions = shared.web.subscriptions.clone();
-    tokio::spawn(async move { import.read(&subscriptions, Stage::Checked).await });
-    Ok(redirect(
-        &shared,
-        &format!("/admin/subscribers/import/{id}"),
-    ))
+    let name_and_size = (upload.name, upload.size);
+    let task = Arc::new(ImportTask::new(file, name_and_size, options, shared.now()));
+    web.list_work.imports.insert(id.clone(), Arc::clone(&task));
+    let subscriptions = web.subscriptions.clone();
+    tokio::spawn(async move { task.check(&subscriptions).await });
+    Ok(redirect(&shared, &task_path(&id)))
 }
 
-fn judge(upload: &Upload) -> Result<ImportOptions, Fault> {
-    if upload.too_large {
-        return Err(Fault::TooLarge);
+fn task_path(id: &str) -> String {
+    format!("/admin/subscribers/import/{id}")
+}
+
+fn validate(upload: &Upload) -> Result<ImportOptions, UploadError> {
+    if upload.is_too_large {
+        return Err(UploadError::TooLarge);
     }
-    if upload.both {
-        return Err(Fault::Both);
+    if upload.has_file_and_text {
+        return Err(UploadError::FileAndText);
     }
-    if upload.bytes == 0 {
-        return Err(Fault::Nothing);
+    if upload.size == 0 {
+        return Err(UploadError::Empty);
     }
     Ok(ImportOptions {
-        source: parse_source(&upload.source).map_err(|_| Fault::Source)?,
+        source: parse_source(&upload.source).map_err(|_| UploadError::Source)?,
         pending: upload.pending,
     })
 }
 
-fn find(shared: &SharedState, id: &str) -> Result<Arc<Import>, HttpError> {
+fn find_task(shared: &SharedState, id: &str) -> Result<Arc<ImportTask>, HttpError> {
     let imports = &shared.web.list_work.imports;
     imports.get(id).ok_or(HttpError::NotFound)
 }
 
+/// `GET /admin/subscribers/import/{id}`
 pub async fn show(
     State(shared): State<SharedState>,
-    editor: CurrentUser,
+    user: CurrentUser,
     Path(id): Path<String>,
 ) -> HandlerResult {
-    let import = find(&shared, &id)?;
-    page(&shared, &import.view(&shared, &editor, id))
+    let task = find_task(&shared, &id)?;
+    render(&shared, &import_page(&shared, &user, id, &task))
 }
 
-/// Takes in what was looked through, or throws it away.
-pub async fn act(
+/// `POST /admin/subscribers/import/{id}`: imports the checked file, or discards it.
+pub async fn submit_action(
     State(shared): State<SharedState>,
     Path(id): Path<String>,
-    posted: VerifiedForm,
+    form: VerifiedForm,
 ) -> HandlerResult {
-    let import = find(&shared, &id)?;
-    match posted.fields.text("action") {
+    let task = find_task(&shared, &id)?;
+    match form.fields.text("action") {
         "import" => {
-            // Whoever clicks twice begins once.
-            if import.begin() {
-                let (editor, beside) = (posted.editor, Arc::clone(&shared));
-                let did = AuditAction::ImportBegun;
-                editor.audit(&shared, did, AuditTarget::Nothing).await;
-                tokio::spawn(async move {
-                    import
-                        .read(&beside.web.subscriptions, Stage::Imported)
-                        .await;
-                    let taken_in = lock(&import.stand).report.tally.imported;
-                    let object = AuditTarget::Subscribers(taken_in);
-                    editor
-                        .audit(&beside, AuditAction::SubscribersImported, object)
-                        .await;
-                });
+            if task.try_start() {
+                start_import(&shared, form.user, task).await;
             }
-            Ok(redirect(
-                &shared,
-                &format!("/admin/subscribers/import/{id}"),
-            ))
+            Ok(redirect(&shared, &task_path(&id)))
         }
         "discard" => {
-            shared.web.list_work.imports.forget(&id);
+            shared.web.list_work.imports.remove(&id);
             Ok(redirect(&shared, "/admin/subscribers/import"))
         }
         _ => Err(HttpError::Unprocessable),
     }
 }
 
-impl Import {
-    /// Whether it was looked through a day ago, and nobody came back to take it in.
-    pub fn is_abandoned(&self, now: Timestamp) -> bool {
-        let waits = lock(&self.stand).stage == Stage::Checked;
-        waits && now.since(self.brought_at) >= WAITS
-    }
+async fn start_import(shared: &SharedState, user: CurrentUser, task: Arc<ImportTask>) {
+    user.audit(shared, AuditAction::ImportBegun, AuditTarget::Nothing)
+        .await;
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let imported = task.import(&shared.web.subscriptions).await;
+        let target = AuditTarget::Subscribers(imported);
+        user.audit(&shared, AuditAction::SubscribersImported, target)
+            .await;
+    });
+}
 
-    fn begin(&self) -> bool {
-        let mut stand = lock(&self.stand);
-        if stand.stage != Stage::Checked {
-            return false;
-        }
-        *stand = Stand {
-            stage: Stage::Importing,
-            ..Stand::default()
-        };
-        true
-    }
-
-    /// Reads the file through, on trial or for good, and ends in that stage.
-    async fn read(&self, subscriptions: &SubscriptionService, end: Stage) {
-        let progress = |progress: ImportProgress| {
-            let mut stand = lock(&self.stand);
-            match progress {
-                ImportProgress::Read(bytes) => stand.bytes_read = bytes,
-                ImportProgress::Rejected(row) => {
-                    stand.report.rejected += 1;
-                    if stand.refused.len() < SHOWN {
-                        stand.refused.push(row);
-                    }
-                }
-            }
-        };
-        let read = match File::open(self.file.path()) {
-            Ok(file) if end == Stage::Imported => {
-                subscriptions.import_csv(file, &self.how, progress).await
-            }
-            Ok(file) => subscriptions.dry_run_csv(file, &self.how, progress).await,
-            Err(error) => Err(ImportError::Unreadable(error.into())),
-        };
-        if read.is_err() || end == Stage::Imported {
-            self.file.remove();
-        }
-        let mut stand = lock(&self.stand);
-        match read {
-            Ok(report) => {
-                stand.report = report;
-                stand.stage = end;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "an import from the desk broke off");
-                stand.fault = Some(error.to_string());
-                stand.stage = Stage::Failed;
-            }
-        }
-    }
-
-    fn view(&self, shared: &SharedState, editor: &CurrentUser, id: String) -> ImportPage {
-        let stand = lock(&self.stand).clone();
-        let tally = stand.report.tally;
-        // What was pasted got a line of headers before it.
-        let before = u64::from(self.name.is_none());
-        ImportPage {
-            desk: editor.desk(shared),
-            id,
-            name: self.name.clone(),
-            source: self.how.source.clone(),
-            pending: self.how.pending,
-            stage: stand.stage.as_str(),
-            bytes: self.bytes,
-            bytes_read: stand.bytes_read,
-            new: tally.imported,
-            known: tally.unchanged,
-            kept_out: tally.kept_out,
-            refused: stand.report.rejected,
-            rows: stand
-                .refused
-                .into_iter()
-                .map(|refused| RefusedLine {
-                    row: refused.row - before,
-                    why: refused.error.to_string(),
-                })
-                .collect(),
-            fault: stand.fault,
-        }
+fn import_page(
+    shared: &SharedState,
+    user: &CurrentUser,
+    id: String,
+    task: &ImportTask,
+) -> ImportPage {
+    let progress = task.progress();
+    let counts = progress.report.tally;
+    // The file of pasted addresses begins with a header row that was not pasted.
+    let header_rows = u64::from(task.file_name.is_none());
+    let rejected = |rejected: RejectedRow| RejectedRowView {
+        row: rejected.row - header_rows,
+        reason: rejected.error.to_string(),
+    };
+    ImportPage {
+        layout: user.layout(shared),
+        id,
+        file_name: task.file_name.clone(),
+        source: task.options.source.clone(),
+        pending: task.options.pending,
+        stage: progress.stage.into(),
+        bytes: task.bytes,
+        bytes_read: progress.bytes_read,
+        imported: counts.imported,
+        existing: counts.unchanged,
+        skipped: counts.kept_out,
+        rejected: progress.report.rejected,
+        rejected_rows: progress.rejected_rows.into_iter().map(rejected).collect(),
+        error: progress.error,
     }
 }

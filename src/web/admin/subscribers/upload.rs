@@ -1,7 +1,8 @@
-//! A file of readers on its way in: written to disk as it comes, never held in memory.
+//! Receives an uploaded list. It is written to disk while it arrives and never held in
+//! memory.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -14,93 +15,104 @@ use tokio::time::timeout;
 use crate::subscription::pasted_to_csv;
 use crate::web::error::HttpError;
 
-/// The largest file: some four million addresses.
-const LARGEST: u64 = 100 * 1024 * 1024;
-/// What is larger is read on to here and thrown away, so that its sender sees the answer
-/// and no broken connection.
-const READ_OFF: u64 = 10 * LARGEST;
-/// What is pasted, and every small field.
-const LARGEST_TEXT: usize = 1024 * 1024;
-/// What was pasted and is more than this is not shown again: some three thousand addresses.
-const SHOWN_AGAIN: usize = 64 * 1024;
-/// For each piece of the body.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Maximum size of a file: about four million addresses.
+const MAX_FILE_BYTES: u64 = 100 * 1024 * 1024;
+/// How many bytes of a larger file are read and discarded, so that the client receives the
+/// error page instead of a connection reset.
+const MAX_DISCARDED_BYTES: u64 = 10 * MAX_FILE_BYTES;
+/// Maximum size of pasted addresses and of every other field.
+const MAX_TEXT_BYTES: usize = 1024 * 1024;
+/// Maximum size of pasted addresses that a rejected form shows again: about three thousand
+/// addresses.
+const MAX_REDISPLAYED_BYTES: usize = 64 * 1024;
+/// Timeout for each chunk of the body.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The form of `/admin/subscribers/import`.
+/// The fields of the form `/admin/subscribers/import`.
 #[derive(Debug, Default)]
 pub struct Upload {
+    /// CSRF token of the session.
     pub csrf: String,
+    /// How the subscribers gave consent.
     pub source: String,
-    /// Whether each is to be asked for confirmation.
+    /// Whether each subscriber gets a confirmation email.
     pub pending: bool,
-    /// What the file was called; none for what was pasted.
+    /// Name of the file; `None` for pasted addresses.
     pub name: Option<String>,
-    pub bytes: u64,
-    /// It was larger than it may be, and is not there.
-    pub too_large: bool,
-    /// A file and something pasted.
-    pub both: bool,
-    /// What was pasted, if a page can show it again.
+    /// Size of the file or of the pasted addresses, in bytes.
+    pub size: u64,
+    /// Whether the file exceeds the limit. Then it is not complete on disk.
+    pub is_too_large: bool,
+    /// Whether the form contains a file and pasted addresses.
+    pub has_file_and_text: bool,
+    /// The pasted addresses, if a page can show them again.
     pub pasted: String,
 }
 
-/// Reads the form and keeps its file at `path`. `allowed` judges the form's token, which
-/// comes before anything is written.
-pub async fn receive(
+/// Reads the form and writes its file to `path`.
+///
+/// `is_own_form` checks the CSRF token, which must be the first field, so that nothing is
+/// written for other forms.
+///
+/// # Errors
+/// Returns [`HttpError::Forbidden`] without a valid token, [`HttpError::TooLarge`],
+/// [`HttpError::TooSlow`] or [`HttpError::Mangled`] for the body, and [`HttpError::Away`] if
+/// the file cannot be written.
+pub async fn receive_upload(
     mut form: Multipart,
     path: &Path,
-    allowed: impl Fn(&str) -> bool,
+    is_own_form: impl Fn(&str) -> bool,
 ) -> Result<Upload, HttpError> {
     let mut upload = Upload::default();
-    while let Some(field) = in_time(form.next_field()).await? {
+    while let Some(field) = with_timeout(form.next_field()).await? {
         let name = field.name().unwrap_or_default().to_owned();
         if name == "csrf" {
-            upload.csrf = text(field).await?;
-        } else if !allowed(&upload.csrf) {
+            upload.csrf = read_text(field).await?;
+        } else if !is_own_form(&upload.csrf) {
             return Err(HttpError::Forbidden);
         } else {
-            take(&mut upload, &name, field, path).await?;
+            receive_field(&mut upload, &name, field, path).await?;
         }
     }
-    if allowed(&upload.csrf) {
+    if is_own_form(&upload.csrf) {
         Ok(upload)
     } else {
         Err(HttpError::Forbidden)
     }
 }
 
-async fn take(
+async fn receive_field(
     upload: &mut Upload,
     name: &str,
     field: Field<'_>,
     path: &Path,
 ) -> Result<(), HttpError> {
     match name {
-        "source" => upload.source = text(field).await?,
-        "ask" => upload.pending = text(field).await? == "yes",
+        "source" => upload.source = read_text(field).await?,
+        "ask" => upload.pending = read_text(field).await? == "yes",
         "pasted" => {
-            let pasted = text(field).await?;
+            let pasted = read_text(field).await?;
             if pasted.trim().is_empty() {
                 return Ok(());
             }
-            upload.both = upload.bytes > 0;
+            upload.has_file_and_text = upload.size > 0;
             let rows =
-                pasted_to_csv(&pasted).map_err(|error| unwritable(io::Error::other(error)))?;
-            upload.bytes = rows.len() as u64;
-            let mut file = create(path).await.map_err(unwritable)?;
-            file.write_all(&rows).await.map_err(unwritable)?;
-            file.flush().await.map_err(unwritable)?;
-            if pasted.len() <= SHOWN_AGAIN {
+                pasted_to_csv(&pasted).map_err(|error| write_failed(io::Error::other(error)))?;
+            upload.size = rows.len() as u64;
+            let mut file = create(path).await.map_err(write_failed)?;
+            file.write_all(&rows).await.map_err(write_failed)?;
+            file.flush().await.map_err(write_failed)?;
+            if pasted.len() <= MAX_REDISPLAYED_BYTES {
                 upload.pasted = pasted;
             }
         }
         "file" => {
             let called = field.file_name().unwrap_or_default().to_owned();
             if !called.is_empty() {
-                upload.both = upload.bytes > 0;
+                upload.has_file_and_text = upload.size > 0;
                 upload.name = Some(called.chars().take(100).collect());
-                upload.bytes = keep(field, path).await?;
-                upload.too_large = upload.bytes > LARGEST;
+                upload.size = write_file(field, path).await?;
+                upload.is_too_large = upload.size > MAX_FILE_BYTES;
             }
         }
         _ => {}
@@ -108,27 +120,27 @@ async fn take(
     Ok(())
 }
 
-/// Writes the field to `path` and gives its length; of what is too large nothing is kept.
-async fn keep(mut field: Field<'_>, path: &Path) -> Result<u64, HttpError> {
-    let mut file = create(path).await.map_err(unwritable)?;
+/// Writes the field to `path` and returns its size. Stops writing at [`MAX_FILE_BYTES`].
+async fn write_file(mut field: Field<'_>, path: &Path) -> Result<u64, HttpError> {
+    let mut file = create(path).await.map_err(write_failed)?;
     let mut length = 0;
     while let Some(chunk) = next_chunk(&mut field).await? {
         length += chunk.len() as u64;
-        if length <= LARGEST {
-            file.write_all(&chunk).await.map_err(unwritable)?;
-        } else if length > READ_OFF {
+        if length <= MAX_FILE_BYTES {
+            file.write_all(&chunk).await.map_err(write_failed)?;
+        } else if length > MAX_DISCARDED_BYTES {
             return Err(HttpError::TooLarge);
         }
     }
-    file.flush().await.map_err(unwritable)?;
+    file.flush().await.map_err(write_failed)?;
     Ok(length)
 }
 
-async fn text(mut field: Field<'_>) -> Result<String, HttpError> {
+async fn read_text(mut field: Field<'_>) -> Result<String, HttpError> {
     let mut text = Vec::new();
     while let Some(chunk) = next_chunk(&mut field).await? {
         text.extend_from_slice(&chunk);
-        if text.len() > LARGEST_TEXT {
+        if text.len() > MAX_TEXT_BYTES {
             return Err(HttpError::TooLarge);
         }
     }
@@ -136,19 +148,19 @@ async fn text(mut field: Field<'_>) -> Result<String, HttpError> {
 }
 
 async fn next_chunk(field: &mut Field<'_>) -> Result<Option<Bytes>, HttpError> {
-    in_time(field.chunk()).await
+    with_timeout(field.chunk()).await
 }
 
-async fn in_time<T>(
+async fn with_timeout<T>(
     piece: impl Future<Output = Result<T, MultipartError>>,
 ) -> Result<T, HttpError> {
-    match timeout(PATIENCE, piece).await {
+    match timeout(CHUNK_TIMEOUT, piece).await {
         Ok(piece) => piece.map_err(|_| HttpError::Mangled),
         Err(_) => Err(HttpError::TooSlow),
     }
 }
 
-/// Readable by nobody else: it is a list of people.
+/// Creates the file, readable only by this user, since it contains personal data.
 async fn create(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).await?;
@@ -160,37 +172,7 @@ async fn create(path: &Path) -> io::Result<File> {
     options.open(path).await
 }
 
-fn unwritable(error: io::Error) -> HttpError {
-    tracing::error!(%error, "an uploaded file cannot be kept");
+fn write_failed(error: io::Error) -> HttpError {
+    tracing::error!(%error, "cannot store uploaded file");
     HttpError::Away
-}
-
-/// A file that is gone when this is dropped.
-#[derive(Debug)]
-pub struct TempUpload(PathBuf);
-
-impl TempUpload {
-    pub fn at(path: PathBuf) -> Self {
-        Self(path)
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// There are addresses in it: it stays no longer than it is needed.
-    pub fn remove(&self) {
-        match std::fs::remove_file(&self.0) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(%error, "an uploaded file could not be removed");
-            }
-            _ => {}
-        }
-    }
-}
-
-impl Drop for TempUpload {
-    fn drop(&mut self) {
-        self.remove();
-    }
 }

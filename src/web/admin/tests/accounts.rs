@@ -1,45 +1,45 @@
-//! Accounts, sessions, and the list of who did what.
+//! Accounts, sessions, and the audit log.
 
 use super::*;
 use crate::domain::audit::AuditAction;
 
-async fn id_of(house: &House, address: &str) -> AdminId {
+async fn id_of(app: &AdminTestApp, address: &str) -> AdminId {
     let address = EmailAddress::parse(address).unwrap();
-    let found = house.store().admin_by_address(&address).await;
+    let found = app.store().admin_by_address(&address).await;
     found.unwrap().unwrap().id
 }
 
-/// What the list has, the newest first.
-async fn noted(house: &House) -> Vec<(Option<String>, AuditAction, Option<String>)> {
-    let rows = house.store().audit_entries(None, 1000).await.unwrap();
+/// Returns the audit log, newest entry first.
+async fn noted(app: &AdminTestApp) -> Vec<(Option<String>, AuditAction, Option<String>)> {
+    let rows = app.store().audit_entries(None, 1000).await.unwrap();
     let rows = rows.into_iter();
     rows.map(|row| (row.actor, row.action, row.target))
         .collect()
 }
 
 #[tokio::test]
-async fn an_invitation_is_a_link_shown_once_that_lets_one_in_once() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
+async fn invitation_link_is_shown_and_usable_once() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
     let path = "/admin/accounts";
     for (email, words) in [
         ("nobody", ">Enter an e-mail address like name@example.com<"),
-        (ADA, "There is an account of that address already."),
+        (ADA, "An account with this address already exists."),
     ] {
         let fields = [("email", email), ("role", "editor")];
-        let answer = ada.fill_in(path, path, &fields).await;
+        let answer = ada.submit_form(path, path, &fields).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert!(
-            answer.shows(words) && answer.shows("<title>Error: "),
+            answer.contains(words) && answer.contains("<title>Error: "),
             "{email}"
         );
     }
     let fields = [("email", EVE), ("role", "owner")];
-    let answer = ada.fill_in(path, path, &fields).await;
+    let answer = ada.submit_form(path, path, &fields).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
 
     let fields = [("email", EVE), ("role", "editor")];
-    let answer = ada.fill_in(path, path, &fields).await;
+    let answer = ada.submit_form(path, path, &fields).await;
     assert_eq!(answer.to(), path);
     let shown = ada.get(path).await;
     assert_eq!(shown.header(header::CACHE_CONTROL), "no-store");
@@ -48,10 +48,10 @@ async fn an_invitation_is_a_link_shown_once_that_lets_one_in_once() {
         .split_once("https://news.example.com/admin/setup?token=")
         .unwrap();
     let token = rest.split('<').next().unwrap().to_owned();
-    assert!(!ada.get(path).await.shows(&token), "shown once");
-    assert!(ada.get(path).await.shows("Invited</span>"));
+    assert!(!ada.get(path).await.contains(&token), "shown once");
+    assert!(ada.get(path).await.contains("Invited</span>"));
 
-    let mut eve = Browser::new(&house);
+    let mut eve = AdminClient::new(&app);
     let fields = [
         ("token", token.as_str()),
         ("password", PASSWORD),
@@ -68,54 +68,60 @@ async fn an_invitation_is_a_link_shown_once_that_lets_one_in_once() {
 }
 
 #[tokio::test]
-async fn the_last_admin_stays() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
-    house.eve().await;
-    // An invited admin who never came in is no help.
-    house.account("invited@example.com").await;
-    let path = format!("/admin/accounts/{}", id_of(&house, ADA).await);
+async fn last_admin_cannot_be_changed() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
+    app.eve().await;
+    // An invited admin without a password does not count as active.
+    app.account("invited@example.com").await;
+    let path = format!("/admin/accounts/{}", id_of(&app, ADA).await);
     for action in ["make_editor", "remove"] {
-        let answer = ada.fill_in("/admin", &path, &[("action", action)]).await;
+        let answer = ada
+            .submit_form("/admin", &path, &[("action", action)])
+            .await;
         assert_eq!(answer.to(), "/admin/accounts?done=last_admin");
         assert_eq!(ada.get("/admin/settings").await.status, StatusCode::OK);
     }
     assert!(
         ada.get("/admin/accounts")
             .await
-            .shows("The only admin who can log in")
+            .contains("The only active admin")
     );
-    let bob = house.account("bob@example.com").await;
-    let mut bob = house.comes_in(&bob).await;
+    let bob = app.account("bob@example.com").await;
+    let mut bob = app.logged_in(&bob).await;
     let answer = ada
-        .fill_in("/admin", &path, &[("action", "make_editor")])
+        .submit_form("/admin", &path, &[("action", "make_editor")])
         .await;
     assert_eq!(answer.to(), "/admin?done=role_changed");
     assert_eq!(
         ada.get("/admin/settings").await.status,
         StatusCode::FORBIDDEN
     );
-    let answer = bob.fill_in("/admin", &path, &[("action", "remove")]).await;
+    let answer = bob
+        .submit_form("/admin", &path, &[("action", "remove")])
+        .await;
     assert_eq!(answer.to(), "/admin/accounts?done=account_removed");
     assert_eq!(ada.get("/admin").await.to(), "/admin/login", "logged out");
     for (path, status) in [
         (path.as_str(), StatusCode::NOT_FOUND),
         ("/admin/accounts/x", StatusCode::NOT_FOUND),
     ] {
-        let answer = bob.fill_in("/admin", path, &[("action", "remove")]).await;
+        let answer = bob
+            .submit_form("/admin", path, &[("action", "remove")])
+            .await;
         assert_eq!(answer.status, status);
     }
 }
 
 #[tokio::test]
-async fn two_admins_cannot_demote_each_other_at_once() {
-    let house = House::new().await;
-    house.ada().await;
-    let bob = house.account("bob@example.com").await;
-    house.comes_in(&bob).await;
-    let ada = id_of(&house, ADA).await;
+async fn concurrent_demotions_keep_one_admin() {
+    let app = AdminTestApp::new().await;
+    app.ada().await;
+    let bob = app.account("bob@example.com").await;
+    app.logged_in(&bob).await;
+    let ada = id_of(&app, ADA).await;
     for _ in 0..10 {
-        let store = house.store();
+        let store = app.store();
         let (first, second) = tokio::join!(
             store.set_role(&ada, Role::Editor, NOW),
             store.set_role(&bob, Role::Editor, NOW)
@@ -130,38 +136,43 @@ async fn two_admins_cannot_demote_each_other_at_once() {
 }
 
 #[tokio::test]
-async fn a_password_is_changed_by_who_knows_it_and_ends_the_other_sessions() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
-    let mut elsewhere = Browser::new(&house);
+async fn password_change_requires_current_and_ends_sessions() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
+    let mut elsewhere = AdminClient::new(&app);
     elsewhere.log_in(ADA, PASSWORD).await;
-    let mut eve = house.eve().await;
+    let mut eve = app.eve().await;
     let path = "/admin/account/password";
     let new = "quite another one";
     for (current, password, again, words) in [
-        ("guess", new, new, "not your current password"),
+        ("guess", new, new, "Your current password is wrong"),
         (PASSWORD, "short", "short", "at least 10 characters"),
-        (PASSWORD, new, "something else", "are not the same"),
+        (
+            PASSWORD,
+            new,
+            "something else",
+            "two new passwords don’t match",
+        ),
     ] {
         let fields = [
             ("current", current),
             ("password", password),
             ("again", again),
         ];
-        let answer = ada.fill_in("/admin/account", path, &fields).await;
+        let answer = ada.submit_form("/admin/account", path, &fields).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert!(
-            answer.shows(words) && answer.shows("<title>Error: "),
+            answer.contains(words) && answer.contains("<title>Error: "),
             "{words}"
         );
     }
     let page = ada.get("/admin/account").await;
-    assert_eq!(page.body.matches("Another</span>").count(), 1);
-    assert_eq!(page.body.matches("This one</span>").count(), 1);
-    let hers = id_of(&house, ADA).await;
-    let link = format!("/admin/setup?token={}", house.link(Some(&hers)).await);
+    assert_eq!(page.body.matches("Other</span>").count(), 1);
+    assert_eq!(page.body.matches("This session</span>").count(), 1);
+    let hers = id_of(&app, ADA).await;
+    let link = format!("/admin/setup?token={}", app.link(Some(&hers)).await);
     let fields = [("current", PASSWORD), ("password", new), ("again", new)];
-    let answer = ada.fill_in("/admin/account", path, &fields).await;
+    let answer = ada.submit_form("/admin/account", path, &fields).await;
     assert_eq!(answer.to(), "/admin/account?done=password_changed");
     assert_eq!(
         elsewhere.get(&link).await.status,
@@ -181,29 +192,29 @@ async fn a_password_is_changed_by_who_knows_it_and_ends_the_other_sessions() {
 }
 
 #[tokio::test]
-async fn guessing_the_current_password_is_throttled_as_at_the_door() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
+async fn password_change_attempts_are_rate_limited() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
     let fields = [("current", "guess"), ("password", "x"), ("again", "x")];
     let mut last = None;
     for _ in 0..11 {
         last = Some(
-            ada.fill_in("/admin/account", "/admin/account/password", &fields)
+            ada.submit_form("/admin/account", "/admin/account/password", &fields)
                 .await,
         );
     }
-    assert!(last.unwrap().shows("Too many tries"));
+    assert!(last.unwrap().contains("Too many attempts"));
 }
 
 #[tokio::test]
-async fn logging_out_everywhere_ends_all_of_ones_own_sessions() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
-    let mut elsewhere = Browser::new(&house);
+async fn log_out_everywhere_ends_only_own_sessions() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
+    let mut elsewhere = AdminClient::new(&app);
     elsewhere.log_in(ADA, PASSWORD).await;
-    let mut eve = house.eve().await;
+    let mut eve = app.eve().await;
     let answer = ada
-        .fill_in("/admin/account", "/admin/account/log-out", &[])
+        .submit_form("/admin/account", "/admin/account/log-out", &[])
         .await;
     assert_eq!(answer.to(), "/admin/login");
     assert!(ada.cookie.is_none());
@@ -212,19 +223,20 @@ async fn logging_out_everywhere_ends_all_of_ones_own_sessions() {
 }
 
 #[tokio::test]
-async fn what_is_done_is_noted_with_who_did_it() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
-    let mut eve = house.eve().await;
+async fn audit_log_names_actor_and_action() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
+    let mut eve = app.eve().await;
     let add = [("email", "reader@example.org"), ("source", "a list")];
-    eve.fill_in("/admin", "/admin/subscribers", &add).await;
-    let reader = house.site.reader("reader@example.org").await.unwrap();
-    let path = format!("/admin/accounts/{}", id_of(&house, EVE).await);
-    ada.fill_in("/admin", &path, &[("action", "make_admin")])
+    eve.submit_form("/admin", "/admin/subscribers", &add).await;
+    let reader = app.site.reader("reader@example.org").await.unwrap();
+    let path = format!("/admin/accounts/{}", id_of(&app, EVE).await);
+    ada.submit_form("/admin", &path, &[("action", "make_admin")])
         .await;
-    ada.fill_in("/admin", &path, &[("action", "link")]).await;
-    // What changes nothing is not noted.
-    eve.fill_in("/admin", "/admin/subscribers", &add).await;
+    ada.submit_form("/admin", &path, &[("action", "link")])
+        .await;
+    // An action without effect is not audited.
+    eve.submit_form("/admin", "/admin/subscribers", &add).await;
     let by = |who: &str, action, object: Option<&str>| {
         (Some(who.to_owned()), action, object.map(str::to_owned))
     };
@@ -239,25 +251,25 @@ async fn what_is_done_is_noted_with_who_did_it() {
         by(ADA, AuditAction::AccountMadeAdmin, Some(EVE)),
         by(ADA, AuditAction::AccountLinkMade, Some(EVE)),
     ];
-    let mut found = noted(&house).await;
+    let mut found = noted(&app).await;
     let key = |entry: &(Option<String>, AuditAction, Option<String>)| format!("{entry:?}");
     expected.sort_by_key(key);
     found.sort_by_key(key);
     assert_eq!(found, expected);
     let page = ada.get("/admin/audit").await;
-    assert!(page.shows("<bdi>eve@example.com</bdi> an admin"));
-    assert!(page.shows(&reader.id.to_string()) && !page.shows("reader@example.org"));
+    assert!(page.contains("Changed <bdi>eve@example.com</bdi> to admin"));
+    assert!(page.contains(&reader.id.to_string()) && !page.contains("reader@example.org"));
 }
 
 #[tokio::test]
-async fn a_long_list_of_deeds_has_pages_and_a_years_memory() {
-    let house = House::new().await;
-    let mut ada = house.ada().await;
-    let id = id_of(&house, ADA).await;
+async fn audit_log_has_pages_and_expires_after_a_year() {
+    let app = AdminTestApp::new().await;
+    let mut ada = app.ada().await;
+    let id = id_of(&app, ADA).await;
     let path = format!("/admin/accounts/{id}");
     for _ in 0..55 {
-        house.site.clock.advance(Duration::from_millis(2));
-        ada.fill_in("/admin", &path, &[("action", "make_admin")])
+        app.site.clock.advance(Duration::from_millis(2));
+        ada.submit_form("/admin", &path, &[("action", "make_admin")])
             .await;
     }
     let first = ada.get("/admin/audit").await;
@@ -266,8 +278,8 @@ async fn a_long_list_of_deeds_has_pages_and_a_years_memory() {
     let next = rest.split_once('"').unwrap().0.to_owned();
     let second = ada.get(&next).await;
     assert_eq!(second.body.matches("<tr><td").count(), 6);
-    assert!(second.shows("Set a password") && second.shows("To the start"));
+    assert!(second.contains("Set a password") && second.contains("To the start"));
     assert_eq!(ada.get("/admin/audit?after=x").await.status, StatusCode::OK);
-    house.store().purge_audit(NOW).await.unwrap();
-    assert_eq!(noted(&house).await.len(), 55);
+    app.store().purge_audit(NOW).await.unwrap();
+    assert_eq!(noted(&app).await.len(), 55);
 }

@@ -1,20 +1,20 @@
-//! The desk as a browser meets it, on a database of its own.
+//! In-process tests of the admin UI, each with a database of its own.
 
 mod accounts;
-mod bringing;
-mod copies;
-mod door;
-mod editing;
-mod letters;
-mod live;
-mod meeting;
+mod deliveries;
+mod draft_edits;
+mod draft_send;
+mod draft_skip;
+mod edit_conflicts;
+mod import;
+mod login;
+mod outbox;
 mod pages;
-mod readers;
-mod returning;
+mod progress_stream;
+mod redirects;
 mod roles;
-mod sending;
 mod settings;
-mod skipping;
+mod subscribers;
 mod tokens;
 
 use std::time::Duration;
@@ -36,7 +36,7 @@ use crate::store::{
     ClaimedDelivery, DeliveryUpdate, FeedOrigin, GroupCommit, IssueRow, Role, Store,
 };
 use crate::web::Services;
-use crate::web::admin::session;
+use crate::web::auth::session;
 use crate::web::tests::fixture::{TestResponse, TestSite};
 
 /// Monday 23 November 2026, 09:00 UTC.
@@ -50,13 +50,13 @@ const FEED: &str = "<feed xmlns='http://www.w3.org/2005/Atom'><title>Lab</title>
     <entry><title>A loader in fonts</title><link href='https://lab.example/1'/><updated>2026-11-21T10:00:00Z</updated></entry>\
     <entry><title>Spam in Q3</title><link href='https://lab.example/2'/><updated>2026-11-22T10:00:00Z</updated></entry></feed>";
 
-/// A newsletter with a desk.
-struct House {
+/// A web application with an outbox and an admin UI.
+struct AdminTestApp {
     site: TestSite,
     dir: TempDir,
 }
 
-impl House {
+impl AdminTestApp {
     async fn new() -> Self {
         Self::with(|_| {}).await
     }
@@ -76,11 +76,11 @@ impl House {
         &self.site.web.store
     }
 
-    /// A one-time link's token: for an account, or the first run's.
+    /// Creates a one-time link for an account, or for the first admin, and returns its token.
     async fn link(&self, admin: Option<&AdminId>) -> String {
         let token = hex::encode(self.site.web.random.bytes::<16>());
         let expires = self.site.now().plus(Duration::from_secs(3600));
-        let hash = session::hash(&token);
+        let hash = session::hash_token(&token);
         let added = self.store().add_admin_link(&hash, admin, expires).await;
         added.unwrap();
         token
@@ -98,9 +98,9 @@ impl House {
         id
     }
 
-    /// Someone who comes in by the link that was made for their account.
-    async fn comes_in(&self, id: &AdminId) -> Browser<'_> {
-        let mut browser = Browser::new(self);
+    /// Logs an account in through a one-time link.
+    async fn logged_in(&self, id: &AdminId) -> AdminClient<'_> {
+        let mut browser = AdminClient::new(self);
         let token = self.link(Some(id)).await;
         let fields = [
             ("token", token.as_str()),
@@ -112,15 +112,15 @@ impl House {
         browser
     }
 
-    /// Eve, who is an editor.
-    async fn eve(&self) -> Browser<'_> {
+    /// Logs Eve in, who is an editor.
+    async fn eve(&self) -> AdminClient<'_> {
         let id = self.account_as(Role::Editor, EVE).await;
-        self.comes_in(&id).await
+        self.logged_in(&id).await
     }
 
-    /// Ada, just come in by the first run's link.
-    async fn ada(&self) -> Browser<'_> {
-        let mut ada = Browser::new(self);
+    /// Logs Ada in, the first admin.
+    async fn ada(&self) -> AdminClient<'_> {
+        let mut ada = AdminClient::new(self);
         let token = self.link(None).await;
         let fields = [
             ("token", token.as_str()),
@@ -148,16 +148,16 @@ impl House {
     }
 }
 
-/// Sends the first issue as the review page shows it.
-async fn send(browser: &mut Browser<'_>, review: &TestResponse) {
+/// Sends the first issue with the content of the review page.
+async fn send(browser: &mut AdminClient<'_>, review: &TestResponse) {
     let page = "/admin/next/send";
     let fields = [("reviewed", review.field("reviewed"))];
-    let sent = browser.fill_in(page, page, &fields).await;
-    assert_eq!(sent.to(), "/admin/issues/1?done=sending_begun");
+    let sent = browser.submit_form(page, page, &fields).await;
+    assert_eq!(sent.to(), "/admin/issues/1?done=sending_started");
 }
 
-impl House {
-    /// All that is queued is taken, and this is the answer.
+impl AdminTestApp {
+    /// Delivers all queued transactional messages with this SMTP reply.
     async fn deliver_all(&self, reply: &str) {
         let worker = WorkerId::new(NOW, &self.site.web.random);
         let (store, now) = (self.store(), self.site.now());
@@ -186,26 +186,26 @@ impl House {
         store.record(&worker, &end, now).await.unwrap();
     }
 
-    /// Delivers copies of an issue as an engine does: to this address, with this outcome
-    /// and these last words. Gives everything else back.
+    /// Completes deliveries of an issue like a worker: address, state and SMTP reply. Releases
+    /// the other deliveries.
     async fn deliver(&self, issue: &IssueId, outcomes: &[(&str, DeliveryState, &str)]) {
         let (store, now) = (self.store(), self.site.now());
         let worker = WorkerId::new(now, &self.site.web.random);
         store.register_worker(&worker, now).await.unwrap();
-        let copies = store
+        let deliveries = store
             .claim_issue(&worker, issue, Timestamp::EPOCH, 1_000, now)
             .await
             .unwrap();
-        let copy_of = |address: &str| {
-            let copy = copies
+        let delivery_to = |address: &str| {
+            let delivery = deliveries
                 .iter()
-                .find(|copy| copy.address.to_string() == address);
-            copy.unwrap_or_else(|| panic!("no copy for {address} is due"))
+                .find(|delivery| delivery.address.to_string() == address);
+            delivery.unwrap_or_else(|| panic!("no delivery for {address} is due"))
         };
         let settled: Vec<_> = outcomes
             .iter()
             .map(|(address, state, reply)| DeliveryUpdate {
-                id: copy_of(address).id.clone(),
+                id: delivery_to(address).id.clone(),
                 state: *state,
                 due_at: (*state == DeliveryState::Deferred)
                     .then(|| now.plus(Duration::from_secs(300))),
@@ -219,7 +219,7 @@ impl House {
         let begin = GroupCommit {
             intents: outcomes
                 .iter()
-                .map(|(address, ..)| copy_of(address).into())
+                .map(|(address, ..)| delivery_to(address).into())
                 .collect(),
             ..GroupCommit::default()
         };
@@ -235,14 +235,14 @@ impl House {
     }
 }
 
-/// One visitor, with the cookie they were given last.
-struct Browser<'a> {
-    house: &'a House,
+/// HTTP client with the session cookie it received last.
+struct AdminClient<'a> {
+    app: &'a AdminTestApp,
     cookie: Option<String>,
 }
 
 impl TestResponse {
-    /// Where a 303 leads, within the newsletter; empty for any other answer.
+    /// Returns the path of a 303 redirect, or an empty string for any other response.
     fn to(&self) -> &str {
         let location = self.header(header::LOCATION);
         if self.status == StatusCode::SEE_OTHER {
@@ -252,17 +252,14 @@ impl TestResponse {
         }
     }
 
-    fn shows(&self, words: &str) -> bool {
+    fn contains(&self, words: &str) -> bool {
         self.body.contains(words)
     }
 }
 
-impl<'a> Browser<'a> {
-    fn new(house: &'a House) -> Self {
-        Self {
-            house,
-            cookie: None,
-        }
+impl<'a> AdminClient<'a> {
+    fn new(app: &'a AdminTestApp) -> Self {
+        Self { app, cookie: None }
     }
 
     async fn get(&mut self, path: &str) -> TestResponse {
@@ -270,7 +267,12 @@ impl<'a> Browser<'a> {
     }
 
     /// Posts a form with the CSRF token of the page that has it.
-    async fn fill_in(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> TestResponse {
+    async fn submit_form(
+        &mut self,
+        page: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> TestResponse {
         let csrf = self.get(page).await.field("csrf").to_owned();
         let mut fields = fields.to_vec();
         fields.push(("csrf", csrf.as_str()));
@@ -294,11 +296,11 @@ impl<'a> Browser<'a> {
         self.ask(request, Body::from(body)).await
     }
 
-    /// The beginning of an answer that may never end.
+    /// Returns a response whose body may never end.
     async fn open(&self, path: &str, accept: &str) -> Response {
         let request = self.with_cookie(Request::get(path).header(header::ACCEPT, accept));
         let request = request.body(Body::empty()).unwrap();
-        self.house.site.response(request, "192.0.2.1").await
+        self.app.site.response(request, "192.0.2.1").await
     }
 
     fn with_cookie(&self, request: Builder) -> Builder {
@@ -310,7 +312,7 @@ impl<'a> Browser<'a> {
 
     async fn ask(&mut self, request: Builder, body: Body) -> TestResponse {
         let request = self.with_cookie(request).body(body).unwrap();
-        let answer = self.house.site.answer(request, "192.0.2.1").await;
+        let answer = self.app.site.answer(request, "192.0.2.1").await;
         let cookie = answer.header(header::SET_COOKIE);
         if let Some((_, value)) = cookie.split_once(&format!("{COOKIE}=")) {
             let value = value.split(';').next().unwrap();
@@ -321,6 +323,7 @@ impl<'a> Browser<'a> {
 
     async fn log_in(&mut self, email: &str, password: &str) -> TestResponse {
         let fields = [("email", email), ("password", password)];
-        self.fill_in("/admin/login", "/admin/login", &fields).await
+        self.submit_form("/admin/login", "/admin/login", &fields)
+            .await
     }
 }

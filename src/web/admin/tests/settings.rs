@@ -1,11 +1,11 @@
-//! The settings at the desk. What may be saved is decided elsewhere: here is what is asked
-//! of it, and how its answer is shown.
+//! The settings pages: which changes they request from the settings service, and how they
+//! show its errors.
 
 use std::sync::Arc;
 
 use super::*;
-use crate::web::admin::board::{SettingChange, SettingError};
-use crate::web::admin::views::{Setting, SettingSection};
+use crate::web::admin::settings::service::{Setting, SettingSection};
+use crate::web::admin::settings::service::{SettingChange, SettingError};
 use crate::web::tests::fixture::TestBoard;
 
 fn section(name: &str, settings: &[(&str, &str, &str)]) -> SettingSection {
@@ -13,8 +13,8 @@ fn section(name: &str, settings: &[(&str, &str, &str)]) -> SettingSection {
         key: (*key).to_owned(),
         value: (!value.is_empty()).then(|| (*value).to_owned()),
         origin: (*origin).to_owned(),
-        place: (*origin == "file").then(|| "broadsheet.toml".to_owned()),
-        is_for_the_desk: *origin != "file",
+        set_in: (*origin == "file").then(|| "broadsheet.toml".to_owned()),
+        is_editable: *origin != "file",
     };
     SettingSection {
         name: name.to_owned(),
@@ -88,14 +88,14 @@ fn sections() -> Vec<SettingSection> {
     ]
 }
 
-async fn house(refuses: Vec<SettingError>) -> (House, Arc<TestBoard>) {
+async fn app(refuses: Vec<SettingError>) -> (AdminTestApp, Arc<TestBoard>) {
     let board = Arc::new(TestBoard {
         settings: sections(),
         refuses,
         ..TestBoard::default()
     });
     let of_web = Arc::clone(&board);
-    (House::with(|web| web.board = of_web).await, board)
+    (AdminTestApp::with(|web| web.board = of_web).await, board)
 }
 
 fn changes(board: &TestBoard) -> Vec<SettingChange> {
@@ -107,12 +107,12 @@ fn change(key: &str, value: &str) -> SettingChange {
 }
 
 #[tokio::test]
-async fn everything_is_shown_with_where_it_was_set() {
-    let (house, _) = house(Vec::new()).await;
-    let mut ada = house.ada().await;
+async fn all_settings_show_their_origin() {
+    let (app, _) = app(Vec::new()).await;
+    let mut ada = app.ada().await;
     let page = ada.get("/admin/settings/all").await;
-    assert!(page.shows("newsletter.from") && page.shows("lab@example.com"));
-    assert!(page.shows(">desk</td>") && page.shows("broadsheet.toml"));
+    assert!(page.contains("newsletter.from") && page.contains("lab@example.com"));
+    assert!(page.contains(">admin UI</td>") && page.contains("broadsheet.toml"));
     assert_eq!(
         ada.get("/admin/settings/nonsense").await.status,
         StatusCode::NOT_FOUND
@@ -120,11 +120,11 @@ async fn everything_is_shown_with_where_it_was_set() {
 }
 
 #[tokio::test]
-async fn what_the_file_set_is_shown_and_left_alone() {
-    let (house, board) = house(Vec::new()).await;
-    let mut ada = house.ada().await;
+async fn setting_from_file_is_read_only() {
+    let (app, board) = app(Vec::new()).await;
+    let mut ada = app.ada().await;
     let page = ada.get("/admin/settings").await;
-    assert!(page.shows("<strong>Set in broadsheet.toml</strong>"));
+    assert!(page.contains("<strong>Set in broadsheet.toml</strong>"));
     let fields = [
         ("newsletter-name", "Another"),
         ("newsletter-tagline", "  The week  "),
@@ -133,7 +133,7 @@ async fn what_the_file_set_is_shown_and_left_alone() {
         ("server-public_url", "https://news.example.com"),
     ];
     let path = "/admin/settings/newsletter";
-    let answer = ada.fill_in(path, path, &fields).await;
+    let answer = ada.submit_form(path, path, &fields).await;
     assert_eq!(answer.to(), "/admin/settings/newsletter?done=saved");
     let emptied = ("newsletter.from".to_owned(), None);
     assert_eq!(
@@ -143,19 +143,21 @@ async fn what_the_file_set_is_shown_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_refusal_stands_at_its_field_and_keeps_what_was_typed() {
+async fn invalid_setting_is_shown_at_its_field() {
     let refusal = |key: &str| SettingError {
         key: Some(key.to_owned()),
-        says: format!("no such {key}"),
+        message: format!("no such {key}"),
     };
-    let (house, _) = house(vec![
+    let (app, _) = app(vec![
         refusal("newsletter.from"),
         refusal("digest.min_posts"),
     ])
     .await;
-    let mut ada = house.ada().await;
+    let mut ada = app.ada().await;
     let path = "/admin/settings/newsletter";
-    let answer = ada.fill_in(path, path, &[("newsletter-from", "x<y")]).await;
+    let answer = ada
+        .submit_form(path, path, &[("newsletter-from", "x<y")])
+        .await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     for words in [
         "<title>Error: ",
@@ -165,14 +167,14 @@ async fn a_refusal_stands_at_its_field_and_keeps_what_was_typed() {
         "aria-invalid=\"true\"",
         "digest.min_posts: no such digest.min_posts",
     ] {
-        assert!(answer.shows(words), "{words}");
+        assert!(answer.contains(words), "{words}");
     }
 }
 
 #[tokio::test]
-async fn another_public_address_is_saved_only_from_there() {
-    let (house, board) = house(Vec::new()).await;
-    let mut ada = house.ada().await;
+async fn public_url_is_saved_only_from_its_origin() {
+    let (app, board) = app(Vec::new()).await;
+    let mut ada = app.ada().await;
     let path = "/admin/settings/newsletter";
     let with = |address| {
         [
@@ -182,12 +184,12 @@ async fn another_public_address_is_saved_only_from_there() {
         ]
     };
     let answer = ada
-        .fill_in(path, path, &with("https://weekly.example.com"))
+        .submit_form(path, path, &with("https://weekly.example.com"))
         .await;
-    assert!(answer.shows("This is not where you are"));
+    assert!(answer.contains("Open the admin pages under the new address"));
     assert_eq!(changes(&board), []);
     let answer = ada
-        .fill_in(path, path, &with("https://news.example.com/weekly"))
+        .submit_form(path, path, &with("https://news.example.com/weekly"))
         .await;
     assert_eq!(
         answer.to(),
@@ -203,14 +205,14 @@ async fn another_public_address_is_saved_only_from_there() {
 }
 
 #[tokio::test]
-async fn a_day_and_a_time_make_the_schedule_or_a_cron_expression_does() {
-    let (house, board) = house(Vec::new()).await;
-    let mut ada = house.ada().await;
+async fn schedule_accepts_day_and_time_or_cron() {
+    let (app, board) = app(Vec::new()).await;
+    let mut ada = app.ada().await;
     let path = "/admin/settings/schedule";
     let page = ada.get(path).await;
-    assert!(page.shows("<option value=\"FRI\" selected>") && page.shows("value=\"10:00\""));
-    assert!(page.shows("Friday 27 November 2026") && page.shows("Friday 11 December 2026"));
-    let save = async |ada: &mut Browser<'_>, day: &str, time: &str, cron: &str| {
+    assert!(page.contains("<option value=\"FRI\" selected>") && page.contains("value=\"10:00\""));
+    assert!(page.contains("Friday 27 November 2026") && page.contains("Friday 11 December 2026"));
+    let save = async |ada: &mut AdminClient<'_>, day: &str, time: &str, cron: &str| {
         let fields = [
             ("day", day),
             ("time", time),
@@ -222,7 +224,7 @@ async fn a_day_and_a_time_make_the_schedule_or_a_cron_expression_does() {
             ("digest-min_posts", "1"),
             ("digest-max_age_days", "14"),
         ];
-        ada.fill_in(path, path, &fields).await
+        ada.submit_form(path, path, &fields).await
     };
     save(&mut ada, "TUE", "07:30", "0 10 * * FRI").await;
     let disabled = change("schedule.enabled", "false");
@@ -236,16 +238,16 @@ async fn a_day_and_a_time_make_the_schedule_or_a_cron_expression_does() {
         [disabled, change("schedule.cron", "0 9 * * MON#1")]
     );
     let answer = save(&mut ada, "TUE", "", "").await;
-    assert!(answer.shows("Choose a day, and a time"));
+    assert!(answer.contains("Choose a day, and a time"));
     assert_eq!(changes(&board), []);
 }
 
 #[tokio::test]
-async fn the_mail_server_is_typed_in_fields_and_never_with_a_password() {
-    let (house, board) = house(Vec::new()).await;
-    let mut ada = house.ada().await;
+async fn smtp_form_never_contains_password() {
+    let (app, board) = app(Vec::new()).await;
+    let mut ada = app.ada().await;
     let path = "/admin/settings/sending";
-    let save = async |ada: &mut Browser<'_>, way: &str, host: &str| {
+    let save = async |ada: &mut AdminClient<'_>, way: &str, host: &str| {
         let fields = [
             ("way", way),
             ("host", host),
@@ -255,60 +257,63 @@ async fn the_mail_server_is_typed_in_fields_and_never_with_a_password() {
             ("smtp-connections", "10"),
             ("smtp-in_doubt", "resend"),
         ];
-        ada.fill_in(path, path, &fields).await
+        ada.submit_form(path, path, &fields).await
     };
     save(&mut ada, "server", "smtp.example.com").await;
     let url = "smtp://ada@smtp.example.com:587?tls=required";
     assert_eq!(changes(&board), [change("smtp.url", url)]);
     let answer = save(&mut ada, "server", "u:p@smtp.example.com").await;
-    assert!(answer.shows("Enter a host like smtp.example.com"));
+    assert!(answer.contains("Enter a host like smtp.example.com"));
     save(&mut ada, "outbox", "").await;
     assert_eq!(changes(&board), [change("smtp.url", "")]);
     save(&mut ada, "", "").await;
-    assert_eq!(changes(&board), [], "nobody chose");
+    assert_eq!(changes(&board), [], "no choice was made");
     save(&mut ada, "", "smtp.example.com").await;
     assert_eq!(changes(&board), [change("smtp.url", url)]);
     let part = [("smtp-connections", "5")];
-    ada.fill_in(path, path, &part).await;
+    ada.submit_form(path, path, &part).await;
     assert_eq!(changes(&board), [change("smtp.connections", "5")]);
 }
 
 #[tokio::test]
-async fn addresses_to_tell_are_a_list() {
-    let (house, board) = house(Vec::new()).await;
-    let mut ada = house.ada().await;
+async fn alert_addresses_are_a_list() {
+    let (app, board) = app(Vec::new()).await;
+    let mut ada = app.ada().await;
     let path = "/admin/settings/alerts";
     let fields = [
         ("alerts-to", "a@example.com\r\nb@example.com"),
         ("alerts-draft_hours_before", "24"),
     ];
-    ada.fill_in(path, path, &fields).await;
+    ada.submit_form(path, path, &fields).await;
     let list = "[\"a@example.com\", \"b@example.com\"]";
     assert_eq!(changes(&board), [change("alerts.to", list)]);
 }
 
 #[tokio::test]
-async fn a_test_goes_to_an_address() {
-    let (house, _) = house(Vec::new()).await;
-    let mut ada = house.ada().await;
+async fn test_email_requires_valid_address() {
+    let (app, _) = app(Vec::new()).await;
+    let mut ada = app.ada().await;
     let (page, path) = ("/admin/settings/sending", "/admin/settings/sending/try");
-    let answer = ada.fill_in(page, path, &[("email", "nobody")]).await;
+    let answer = ada.submit_form(page, path, &[("email", "nobody")]).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(answer.shows("<title>Error: ") && answer.shows("value=\"nobody\""));
-    let answer = ada.fill_in(page, path, &[("email", EVE)]).await;
+    assert!(answer.contains("<title>Error: ") && answer.contains("value=\"nobody\""));
+    let answer = ada.submit_form(page, path, &[("email", EVE)]).await;
     assert_eq!(answer.to(), "/admin/settings/sending#try");
     let told = ada.get(page).await;
-    assert!(told.shows("was kept in the") && told.shows(&format!("value=\"{EVE}\"")));
-    assert!(!ada.get(page).await.shows("was kept in the"), "told once");
+    assert!(told.contains("was stored in the") && told.contains(&format!("value=\"{EVE}\"")));
+    assert!(
+        !ada.get(page).await.contains("was stored in the"),
+        "told once"
+    );
 }
 
 #[tokio::test]
-async fn which_posts_come_first_and_whether_clicks_are_counted_is_chosen_there() {
-    let (house, board) = house(Vec::new()).await;
-    let mut ada = house.ada().await;
+async fn post_order_and_click_counting_are_saved() {
+    let (app, board) = app(Vec::new()).await;
+    let mut ada = app.ada().await;
     let path = "/admin/settings/schedule";
     let page = ada.get(path).await;
-    assert!(page.shows("<option value=\"hottest\" selected>"));
+    assert!(page.contains("<option value=\"hottest\" selected>"));
     let fields = [
         ("day", "FRI"),
         ("time", "10:00"),
@@ -320,7 +325,7 @@ async fn which_posts_come_first_and_whether_clicks_are_counted_is_chosen_there()
         ("digest-min_posts", "1"),
         ("digest-max_age_days", "14"),
     ];
-    ada.fill_in(path, path, &fields).await;
+    ada.submit_form(path, path, &fields).await;
     assert_eq!(changes(&board), [change("digest.order", "newest")]);
     let path = "/admin/settings/limits";
     let fields = [
@@ -330,6 +335,6 @@ async fn which_posts_come_first_and_whether_clicks_are_counted_is_chosen_there()
         ("limits-signups_per_token_hour", "1000"),
         ("limits-minimum_fill_ms", "1000"),
     ];
-    ada.fill_in(path, path, &fields).await;
+    ada.submit_form(path, path, &fields).await;
     assert_eq!(changes(&board), [change("digest.count_clicks", "true")]);
 }

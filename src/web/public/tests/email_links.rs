@@ -317,7 +317,15 @@ async fn erase_keeps_only_hash_of_address() {
             .iter()
             .all(|mail| mail.state == DeliveryState::Skipped)
     );
-    assert_eq!(site.web.store.verified_counts(&issue).await.unwrap().skipped, 1);
+    assert_eq!(
+        site.web
+            .store
+            .verified_counts(&issue)
+            .await
+            .unwrap()
+            .skipped,
+        1
+    );
     assert!(is_rejected(&site.get(&erase).await));
     assert_eq!(
         site.get(&preferences(&site, &ada)).await.status,

@@ -1,20 +1,13 @@
 //! Samples of every page in every state, with three kinds of content.
 
-#[path = "../../samples/desk.rs"]
-mod desk;
-#[path = "../../samples/desk_accounts.rs"]
-mod desk_accounts;
-#[path = "../../samples/desk_lists.rs"]
-mod desk_lists;
-#[path = "../../samples/desk_settings.rs"]
-mod desk_settings;
-#[path = "../../samples/desk_tokens.rs"]
-mod desk_tokens;
-#[path = "../../samples/editor.rs"]
-mod editor;
+mod admin;
+mod admin_accounts;
+mod admin_lists;
+mod admin_settings;
+mod admin_tokens;
+mod draft;
 mod public;
-#[path = "../../samples/readers.rs"]
-mod readers;
+mod subscribers;
 
 use crate::domain::clock::Timestamp;
 use crate::web::render::{PageError, Pages, View};
@@ -107,12 +100,12 @@ pub fn every_page(
         rendered: Vec::new(),
     };
     public::fill(&mut album, fill);
-    desk::fill(&mut album, fill);
-    desk_lists::fill(&mut album, fill);
-    readers::fill(&mut album, fill);
-    desk_settings::fill(&mut album, fill);
-    desk_tokens::fill(&mut album, fill);
-    desk_accounts::fill(&mut album, fill);
-    editor::fill(&mut album, fill);
+    admin::fill(&mut album, fill);
+    admin_lists::fill(&mut album, fill);
+    subscribers::fill(&mut album, fill);
+    admin_settings::fill(&mut album, fill);
+    admin_tokens::fill(&mut album, fill);
+    admin_accounts::fill(&mut album, fill);
+    draft::fill(&mut album, fill);
     album.rendered
 }
