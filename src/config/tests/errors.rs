@@ -64,7 +64,7 @@ const INVALID_FILES: &[(&str, &str)] = &[
     ),
     (
         "newsletter.accent = '#6fd3b5'",
-        "newsletter.accent: #6fd3b5 is too light to be read on paper (1.6:1, and it takes 4.5:1); the nearest that can be is #407a69 (in broadsheet.toml)",
+        "newsletter.accent: #6fd3b5 is too light to read (contrast 1.6:1; at least 4.5:1 needed). Nearest usable shade: #407a69 (in broadsheet.toml)",
     ),
     (
         "newsletter.accent = 'green'",

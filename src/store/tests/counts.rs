@@ -27,6 +27,9 @@ const STEPS: usize = 120;
 
 impl Store {
     /// Returns the counts of an issue after comparing them with its deliveries.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails.
     pub async fn verified_counts(&self, issue: &IssueId) -> Result<DeliveryCounts, StoreError> {
         let row = self.issue_by_id(issue).await?.expect("an issue");
         let mut counted = DeliveryCounts::default();

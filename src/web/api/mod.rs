@@ -7,6 +7,7 @@
 mod auth;
 mod deliveries;
 mod draft;
+mod enum_schemas;
 mod extract;
 mod issues;
 mod openapi;

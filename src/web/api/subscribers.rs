@@ -15,8 +15,8 @@ use crate::store::{
 use crate::subscription::{BulkAction, Consent, ImportOptions, SignUpError, SignUpForm};
 use crate::web::admin::subscribers::source::parse_source;
 use crate::web::api::auth::ApiCaller;
+use crate::web::api::enum_schemas::SubscriberStateSchema;
 use crate::web::api::extract::{ApiJson, ApiQuery, NoBody, parse_page_size};
-use crate::web::api::openapi::SubscriberStateSchema;
 use crate::web::api::problem::{Problem, ProblemBody};
 use crate::web::api::response::{HandlerResult, json_response};
 use crate::web::pagination::split_page;
@@ -322,7 +322,7 @@ struct AcceptedResponse {
 #[derive(Serialize, ToSchema)]
 #[schema(as = TakenIn)]
 struct AddedResponse {
-    #[schema(schema_with = crate::web::api::openapi::added_results)]
+    #[schema(schema_with = crate::web::api::enum_schemas::added_results)]
     result: &'static str,
     #[schema(format = "uuid")]
     id: String,
@@ -452,7 +452,7 @@ fn kept_out() -> Problem {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Unsubscribed)]
 struct UnsubscribedResponse {
-    #[schema(schema_with = crate::web::api::openapi::unsubscribed_results)]
+    #[schema(schema_with = crate::web::api::enum_schemas::unsubscribed_results)]
     result: &'static str,
 }
 

@@ -16,8 +16,6 @@ mod response;
 mod routes;
 mod signup_form;
 mod subscribe;
-#[cfg(test)]
-mod tests;
 mod token;
 mod unsubscribe;
 
@@ -41,3 +39,6 @@ pub mod views {
 }
 
 pub use routes::routes;
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use futures_util::stream::{self, Stream};
 use serde::Deserialize;
 
 use crate::domain::audit::AuditAction;
+use crate::domain::clock::Timestamp;
 use crate::domain::csv;
 use crate::domain::delivery::DeliveryState::{self, *};
 use crate::domain::email_address::EmailAddress;
@@ -210,12 +211,21 @@ fn csv_lines(
     })
 }
 
+/// Formats as RFC 3339 with `+00:00`, and with milliseconds unless they are zero.
+fn rfc3339_with_offset(at: Timestamp) -> String {
+    let format = match at.as_millis() % 1000 {
+        0 => "%Y-%m-%dT%H:%M:%S+00:00",
+        _ => "%Y-%m-%dT%H:%M:%S%.3f+00:00",
+    };
+    at.to_utc().strftime(format).to_string()
+}
+
 fn csv_record(row: &DeliveryRow) -> Vec<u8> {
     csv::encode_record([
         row.address.as_deref().unwrap_or_default(),
         row.state.as_str(),
         &row.attempts.to_string(),
-        &row.at.to_rfc3339(),
+        &rfc3339_with_offset(row.at),
         row.reply.as_deref().unwrap_or_default(),
     ])
 }

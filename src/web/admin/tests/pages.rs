@@ -184,8 +184,8 @@ async fn unknown_pages_return_404() {
     ] {
         let answer = ada.get(&format!("/admin/{path}")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
-        assert!(answer.contains("There is no such page"), "{path}");
-        assert!(answer.contains("To the desk</a>"), "{path}");
+        assert!(answer.contains("Page not found"), "{path}");
+        assert!(answer.contains("Back to the admin</a>"), "{path}");
     }
     assert!(
         app.store()
