@@ -68,15 +68,15 @@ const INVALID_FILES: &[(&str, &str)] = &[
     ),
     (
         "newsletter.accent = 'green'",
-        "newsletter.accent: 'green' is no colour; expected one like #0b5c4a (in broadsheet.toml)",
+        "newsletter.accent: 'green' is not a colour; expected one like #0b5c4a (in broadsheet.toml)",
     ),
     (
         "schedule.cron = '0 10 * * MON,FRI'",
-        "schedule.cron: '0 10 * * 1,5' comes twice in the week 2020-W02; an issue goes out once a week at most, like '0 10 * * FRI' (in broadsheet.toml)",
+        "schedule.cron: '0 10 * * 1,5' matches twice in week 2020-W02; expected at most one time a week, like '0 10 * * FRI' (in broadsheet.toml)",
     ),
     (
         "schedule.timezone = 'Mars'",
-        "schedule.timezone: 'Mars' is no time zone; expected one like Europe/Berlin, America/New_York or UTC (in broadsheet.toml)",
+        "schedule.timezone: unknown time zone 'Mars'; expected one like Europe/Berlin, America/New_York or UTC (in broadsheet.toml)",
     ),
     (
         "schedule.enabled = 'maybe'",
@@ -84,7 +84,7 @@ const INVALID_FILES: &[(&str, &str)] = &[
     ),
     (
         "server.public_url = 'example.com'",
-        "server.public_url: 'example.com' is no web address; expected one like https://news.example.com or https://example.com/weekly (in broadsheet.toml)",
+        "server.public_url: 'example.com' is not a web address; expected one like https://news.example.com or https://example.com/weekly (in broadsheet.toml)",
     ),
     (
         "server.listen = 'localhost'",
@@ -92,7 +92,7 @@ const INVALID_FILES: &[(&str, &str)] = &[
     ),
     (
         "server.trusted_proxies = ['::1', 'nginx']",
-        "server.trusted_proxies: 'nginx' is no address or network; expected one like 127.0.0.1, 10.0.0.0/8 or fd00::/8 (in broadsheet.toml)",
+        "server.trusted_proxies: 'nginx' is not an address or network; expected one like 127.0.0.1, 10.0.0.0/8 or fd00::/8 (in broadsheet.toml)",
     ),
     (
         "newsletter.name = 42",
@@ -104,7 +104,7 @@ const INVALID_FILES: &[(&str, &str)] = &[
     ),
     (
         "newsletter.from = 'news'",
-        "newsletter.from: not an address like name@example.com (in broadsheet.toml)",
+        "newsletter.from: not a valid address; expected one like name@example.com (in broadsheet.toml)",
     ),
     (
         "newsletter.language = 'English (US)'",
@@ -124,7 +124,7 @@ const INVALID_FILES: &[(&str, &str)] = &[
     ),
     (
         "feeds.allow_private = ['localhost']",
-        "feeds.allow_private: 'localhost' is no host and port; expected them like blog.internal:80 or [::1]:8000 (in broadsheet.toml)",
+        "feeds.allow_private: 'localhost' is not a host and port; expected one like blog.internal:80 or [::1]:8000 (in broadsheet.toml)",
     ),
     (
         "digest.min_posts = 11",
@@ -148,7 +148,7 @@ const INVALID_FILES: &[(&str, &str)] = &[
     ),
     (
         "dkim.keys = [{ selector = 's p', file = 'f' }]",
-        "dkim.keys: 's p' is no selector; expected letters, digits and hyphens (in broadsheet.toml)",
+        "dkim.keys: 's p' is not a valid selector; expected letters, digits and hyphens (in broadsheet.toml)",
     ),
     (
         "alerts.to = ['a@b.com', 'x']",
