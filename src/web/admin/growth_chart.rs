@@ -51,16 +51,16 @@ impl GrowthChart {
         {
             return None;
         }
-        let readers = || weeks.iter().map(|week| week.confirmed);
+        let subscribers = || weeks.iter().map(|week| week.confirmed);
         let (bottom, top) = scale(
-            readers().min().unwrap_or(0).max(0),
-            readers().max().unwrap_or(0).max(0),
+            subscribers().min().unwrap_or(0).max(0),
+            subscribers().max().unwrap_or(0).max(0),
         );
         let points: Vec<String> = (0..)
-            .zip(readers())
-            .map(|(index, readers)| {
+            .zip(subscribers())
+            .map(|(index, subscribers)| {
                 let x = index * WIDTH / (CHART_WEEKS as i64 - 1);
-                let down = (top - readers) as f64 / (top - bottom) as f64;
+                let down = (top - subscribers) as f64 / (top - bottom) as f64;
                 format!("{x},{:.1}", down * HEIGHT as f64)
             })
             .collect();
@@ -104,10 +104,10 @@ fn scale(min: i64, max: i64) -> (i64, i64) {
 mod tests {
     use super::*;
 
-    fn weeks(readers: [i64; CHART_WEEKS]) -> [Week; CHART_WEEKS] {
-        readers.map(|readers| Week {
+    fn weeks(confirmed: [i64; CHART_WEEKS]) -> [Week; CHART_WEEKS] {
+        confirmed.map(|confirmed| Week {
             last_day: 20_000,
-            confirmed: readers,
+            confirmed,
             joined: 0,
             left: 0,
         })

@@ -169,7 +169,7 @@ pub fn routes(shared: &SharedState) -> Router<SharedState> {
         let guard = from_fn_with_state((Arc::clone(shared), access), access::require);
         router = router.route(path, handlers.layer(guard));
     }
-    router.layer(from_fn(headers::desk))
+    router.layer(from_fn(headers::admin))
 }
 
 /// Returns the route that accepts large files. Separate from [`routes`], because the body
@@ -179,5 +179,5 @@ pub fn uploads(shared: &SharedState) -> Router<SharedState> {
     let upload = post(subscribers::import::receive).layer(DefaultBodyLimit::disable());
     Router::new()
         .route("/subscribers/import", upload.layer(guard))
-        .layer(from_fn(headers::desk))
+        .layer(from_fn(headers::admin))
 }

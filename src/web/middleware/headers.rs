@@ -52,7 +52,7 @@ pub async fn private_link(request: Request, next: Next) -> Response {
 /// The referrer policy is `same-origin`, because `no-referrer` would make browsers send
 /// `Origin: null` (Fetch, "append a request Origin header"), and forms are verified by their
 /// origin.
-pub async fn desk(request: Request, next: Next) -> Response {
+pub async fn admin(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     set_private_headers(response.headers_mut(), "same-origin");
     response
