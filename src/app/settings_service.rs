@@ -134,7 +134,7 @@ fn group_by_section(settings: &Settings) -> Vec<SettingSection> {
 fn setting(info: &SettingInfo) -> Setting {
     let (origin, set_in) = match &info.origin {
         Origin::BuiltIn => ("default", None),
-        Origin::Database => ("desk", None),
+        Origin::Database => ("database", None),
         Origin::File(path) => ("file", Some(path.display().to_string())),
         Origin::Variable(name) => ("environment", Some(name.clone())),
     };

@@ -67,7 +67,7 @@ async fn check(context: &Context) -> Result<(), CliError> {
 fn to_json(setting: &SettingInfo) -> Value {
     let origin = match &setting.origin {
         Origin::BuiltIn => "default".to_owned(),
-        Origin::Database => "desk".to_owned(),
+        Origin::Database => "database".to_owned(),
         Origin::File(path) => path.display().to_string(),
         Origin::Variable(name) => name.clone(),
     };

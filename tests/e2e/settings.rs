@@ -174,7 +174,7 @@ async fn what_is_saved_holds_at_once_here_and_soon_elsewhere() {
         .expect("the schedule");
     assert_eq!(
         (&cron["value"], &cron["origin"]),
-        (&"30 7 * * TUE".into(), &"desk".into())
+        (&"30 7 * * TUE".into(), &"database".into())
     );
 
     send_by(&mut desk, &server).await;

@@ -18,7 +18,7 @@ pub struct Setting {
     pub key: String,
     /// Value as text, with secrets redacted; `None` if the setting has no value.
     pub value: Option<String>,
-    /// `default`, `desk`, `file` or `environment`.
+    /// `default`, `database`, `file` or `environment`.
     pub origin: String,
     /// The file or the variable that sets it.
     pub set_in: Option<String>,

@@ -29,7 +29,7 @@ fn sections() -> Vec<SettingSection> {
             &[
                 ("name", "Lab", "file"),
                 ("tagline", "", "default"),
-                ("from", "lab@example.com", "desk"),
+                ("from", "lab@example.com", "database"),
                 ("reply_to", "", "default"),
                 ("postal_address", "", "default"),
                 ("language", "en", "default"),
@@ -38,7 +38,7 @@ fn sections() -> Vec<SettingSection> {
         ),
         section(
             "server",
-            &[("public_url", "https://news.example.com", "desk")],
+            &[("public_url", "https://news.example.com", "database")],
         ),
         section(
             "schedule",

@@ -144,7 +144,7 @@ fn sections(tab: &str, fill: Fill) -> Vec<SettingSection> {
                 "file",
                 Some("broadsheet.toml"),
             ),
-            setting("name", "Example Lab", "desk", None),
+            setting("name", "Example Lab", "database", None),
         ],
     };
     if tab == "all" {
