@@ -8,9 +8,9 @@ use std::time::Duration;
 use broadsheet::domain::clock::Clock;
 use broadsheet::domain::issue::IssueState;
 
-use crate::support::newsletter::within;
+use crate::support::newsletter::with_timeout;
 use crate::support::smtp_server::{Fault, SmtpServer, Stage};
-use crate::support::weeks::{ADA, Weeks};
+use crate::support::weekly_scenario::{ADA, WeeklyScenario};
 
 /// A process that nobody knows any more.
 const GHOST: &str = "01900000-0000-7000-8000-000000000000";
@@ -24,28 +24,28 @@ fn held_by_a_ghost(state: &str, address: &str) -> String {
 
 #[tokio::test]
 async fn what_a_process_held_that_nobody_knows_is_taken_up() {
-    let mut weeks = Weeks::begin(3).await;
-    weeks.issue().await;
+    let mut scenario = WeeklyScenario::start(3).await;
+    scenario.freeze_weekly_issue().await;
     for (state, address) in [("leased", ADA), ("sending", "reader1@example.org")] {
-        weeks
+        scenario
             .app
-            .is_tampered_with(&held_by_a_ghost(state, address))
+            .execute_sql(&held_by_a_ghost(state, address))
             .await;
     }
-    weeks.app.delivers().await;
-    assert_eq!(weeks.server.copies().len(), 3);
-    assert_eq!(weeks.app.issues().await[0].state, IssueState::Sent);
+    scenario.app.run_delivery_until_idle().await;
+    assert_eq!(scenario.server.messages_per_recipient().len(), 3);
+    assert_eq!(scenario.app.issues().await[0].state, IssueState::Sent);
 }
 
 #[tokio::test]
 async fn a_copy_that_is_damaged_stands_in_nobodys_way() {
-    let mut weeks = Weeks::begin(4).await;
-    weeks.issue().await;
+    let mut scenario = WeeklyScenario::start(4).await;
+    scenario.freeze_weekly_issue().await;
     let damage = format!("UPDATE deliveries SET address = 'no address' WHERE address = '{ADA}'");
-    weeks.app.is_tampered_with(&damage).await;
-    weeks.app.delivers().await;
-    assert_eq!(weeks.server.received().len(), 3);
-    let copies = weeks.app.copies(Some(1)).await;
+    scenario.app.execute_sql(&damage).await;
+    scenario.app.run_delivery_until_idle().await;
+    assert_eq!(scenario.server.received().len(), 3);
+    let copies = scenario.app.deliveries(Some(1)).await;
     let bounced: Vec<_> = copies
         .iter()
         .filter(|row| row.state.as_str() == "bounced")
@@ -62,8 +62,8 @@ async fn what_our_settings_kept_back_does_not_go_to_who_left_meanwhile() {
         Arc::new(AtomicBool::new(false)),
     );
     let (asks, leaves) = (Arc::clone(&asked), Arc::clone(&left));
-    let server = SmtpServer::scripted(move |moment| {
-        if moment.stage != Stage::Rcpt || leaves.load(Ordering::Relaxed) {
+    let server = SmtpServer::with_script(move |event| {
+        if event.stage != Stage::Rcpt || leaves.load(Ordering::Relaxed) {
             return None;
         }
         asks.store(true, Ordering::Relaxed);
@@ -72,52 +72,66 @@ async fn what_our_settings_kept_back_does_not_go_to_who_left_meanwhile() {
         }
         Some(Fault::Reply("530 5.7.0 Log in first"))
     });
-    let mut weeks = Weeks::begin_with(server, 1).await;
-    weeks.issue().await;
+    let mut scenario = WeeklyScenario::start_with_server(server, 1).await;
+    scenario.freeze_weekly_issue().await;
     let leaving = async {
         let is_asked = async {
             while !asked.load(Ordering::Relaxed) {
                 tokio::task::yield_now().await;
             }
         };
-        within(is_asked, "Ada's copy on its way").await;
-        weeks.leaves(ADA).await;
+        with_timeout(is_asked, "Ada's copy on its way").await;
+        scenario.unsubscribe(ADA).await;
         left.store(true, Ordering::Relaxed);
     };
-    tokio::join!(weeks.app.delivers(), leaving);
-    let issue = weeks.newest_issue().await;
-    let now = weeks.app.clock.now();
-    let resumed = weeks.app.app.store.resume_issue(&issue, now).await;
+    tokio::join!(scenario.app.run_delivery_until_idle(), leaving);
+    let issue = scenario.newest_issue().await;
+    let now = scenario.app.clock.now();
+    let resumed = scenario.app.app.store.resume_issue(&issue, now).await;
     assert!(resumed.expect("an answer"), "the issue was not paused");
-    weeks.app.delivers().await;
-    assert_eq!(weeks.copy(1).await.0, "skipped");
-    assert_eq!(weeks.server.received().len(), 0);
+    scenario.app.run_delivery_until_idle().await;
+    assert_eq!(scenario.ada_delivery(1).await.0, "skipped");
+    assert_eq!(scenario.server.received().len(), 0);
 }
 
 #[tokio::test]
 async fn readers_who_became_one_are_not_sent_again_what_one_of_them_got() {
-    let mut weeks = Weeks::begin(2).await;
-    weeks.week(Some("554 5.7.1 Not from you")).await;
-    weeks.leaves("reader1@example.org").await;
-    weeks.ada_moves_to("reader1@example.org").await;
-    assert_eq!(weeks.is_sent_again().await, 0);
-    weeks.app.delivers().await;
-    assert_eq!(weeks.server.copies().get("reader1@example.org"), Some(&1));
+    let mut scenario = WeeklyScenario::start(2).await;
+    scenario
+        .send_weekly_issue(Some("554 5.7.1 Not from you"))
+        .await;
+    scenario.unsubscribe("reader1@example.org").await;
+    scenario.change_ada_address("reader1@example.org").await;
+    assert_eq!(scenario.requeue_failed().await, 0);
+    scenario.app.run_delivery_until_idle().await;
+    assert_eq!(
+        scenario
+            .server
+            .messages_per_recipient()
+            .get("reader1@example.org"),
+        Some(&1)
+    );
 }
 
 #[tokio::test]
 async fn a_copy_that_was_handed_over_is_not_tried_again() {
-    let mut weeks = Weeks::begin(2).await;
-    weeks.week(None).await;
+    let mut scenario = WeeklyScenario::start(2).await;
+    scenario.send_weekly_issue(None).await;
     let ghost = held_by_a_ghost("sending", "reader1@example.org");
-    weeks.app.is_tampered_with(&ghost).await;
-    weeks.leaves("reader1@example.org").await;
-    weeks.ada_moves_to("reader1@example.org").await;
+    scenario.app.execute_sql(&ghost).await;
+    scenario.unsubscribe("reader1@example.org").await;
+    scenario.change_ada_address("reader1@example.org").await;
     let reopened = "UPDATE issues SET state = 'sending', finished_at = NULL";
-    weeks.app.is_tampered_with(reopened).await;
-    weeks.app.delivers().await;
-    assert_eq!(weeks.server.copies().get("reader1@example.org"), Some(&1));
-    let copies = weeks.app.copies(Some(1)).await;
+    scenario.app.execute_sql(reopened).await;
+    scenario.app.run_delivery_until_idle().await;
+    assert_eq!(
+        scenario
+            .server
+            .messages_per_recipient()
+            .get("reader1@example.org"),
+        Some(&1)
+    );
+    let copies = scenario.app.deliveries(Some(1)).await;
     let doubts = copies.iter().filter(|row| row.state.as_str() == "in_doubt");
     assert_eq!(doubts.count(), 1, "{copies:?}");
 }

@@ -20,8 +20,8 @@ const TO_SLOT: Duration = Duration::from_secs(46 * 3600);
 
 async fn newsletter(blog: &Blog) -> TestApp {
     let mut app = TestApp::spawn(blog, WEDNESDAY).await;
-    app.has_reader("ada@example.org").await;
-    app.scheduler_looks().await;
+    app.add_subscriber("ada@example.org").await;
+    app.run_scheduler_tick().await;
     assert!(
         app.issues().await.is_empty(),
         "nothing goes out on a Wednesday"
@@ -45,14 +45,14 @@ fn blog() -> Blog {
 async fn at_its_slot_and_once() {
     let blog = blog();
     let mut app = newsletter(&blog).await;
-    app.later(TO_SLOT - Duration::from_secs(1));
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT - Duration::from_secs(1));
+    app.run_scheduler_tick().await;
     assert!(app.issues().await.is_empty());
-    app.later(Duration::from_secs(1));
-    app.scheduler_looks().await;
-    app.scheduler_looks().await;
-    app.starts_again();
-    app.scheduler_looks().await;
+    app.advance_clock(Duration::from_secs(1));
+    app.run_scheduler_tick().await;
+    app.run_scheduler_tick().await;
+    app.restart();
+    app.run_scheduler_tick().await;
     let issues = app.issues().await;
     assert_eq!(issues.len(), 1);
     assert_eq!(slot_of(&issues[0]).as_deref(), Some("2026-W47"));
@@ -63,9 +63,9 @@ async fn at_its_slot_and_once() {
 async fn a_slot_slept_through_is_caught_up_within_a_day() {
     let blog = blog();
     let mut app = newsletter(&blog).await;
-    app.later(TO_SLOT + 23 * HOUR);
-    app.starts_again();
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT + 23 * HOUR);
+    app.restart();
+    app.run_scheduler_tick().await;
     assert_eq!(app.issues().await.len(), 1);
 }
 
@@ -73,12 +73,12 @@ async fn a_slot_slept_through_is_caught_up_within_a_day() {
 async fn a_slot_missed_for_longer_is_skipped_and_the_next_one_is_kept() {
     let blog = blog();
     let mut app = newsletter(&blog).await;
-    app.later(TO_SLOT + 25 * HOUR);
-    app.starts_again();
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT + 25 * HOUR);
+    app.restart();
+    app.run_scheduler_tick().await;
     assert!(app.issues().await.is_empty());
-    app.later((7 * 24 - 25) * HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock((7 * 24 - 25) * HOUR);
+    app.run_scheduler_tick().await;
     let issues = app.issues().await;
     assert_eq!(slot_of(&issues[0]).as_deref(), Some("2026-W48"));
 }
@@ -87,8 +87,8 @@ async fn a_slot_missed_for_longer_is_skipped_and_the_next_one_is_kept() {
 async fn a_fresh_install_after_the_slot_does_not_mail_at_once() {
     let blog = blog();
     let mut app = TestApp::spawn(&blog, WEDNESDAY.plus(TO_SLOT + HOUR)).await;
-    app.has_reader("ada@example.org").await;
-    app.scheduler_looks().await;
+    app.add_subscriber("ada@example.org").await;
+    app.run_scheduler_tick().await;
     assert!(app.issues().await.is_empty());
 }
 
@@ -96,10 +96,10 @@ async fn a_fresh_install_after_the_slot_does_not_mail_at_once() {
 async fn nothing_new_makes_no_issue_and_is_not_asked_again() {
     let blog = blog();
     let mut app = newsletter(&blog).await;
-    app.later(TO_SLOT);
-    app.scheduler_looks().await;
-    app.later(7 * 24 * HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT);
+    app.run_scheduler_tick().await;
+    app.advance_clock(7 * 24 * HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(
         app.issues().await.len(),
         1,
@@ -108,11 +108,11 @@ async fn nothing_new_makes_no_issue_and_is_not_asked_again() {
     // What is published after the slot waits for the next one.
     let published = WEDNESDAY.plus(TO_SLOT + 7 * 24 * HOUR);
     blog.publish(Item::new("two", "Post two", published));
-    app.later(HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(app.issues().await.len(), 1);
-    app.later((7 * 24 - 1) * HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock((7 * 24 - 1) * HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(app.issues().await.len(), 2);
 }
 
@@ -123,15 +123,15 @@ async fn a_week_that_the_editor_skips_has_no_issue_and_the_next_one_has() {
     let store = app.app.store.clone();
     let slot = Slot::parse("2026-W47").expect("a week");
     store.skip_slot(&slot, WEDNESDAY).await.expect("skipped");
-    app.later(TO_SLOT);
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT);
+    app.run_scheduler_tick().await;
     // Its time is over: taken back now, it stays without an issue.
     store.unskip_slot(&slot).await.expect("taken back");
-    app.later(HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(HOUR);
+    app.run_scheduler_tick().await;
     assert!(app.issues().await.is_empty());
-    app.later((7 * 24 - 1) * HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock((7 * 24 - 1) * HOUR);
+    app.run_scheduler_tick().await;
     let issues = app.issues().await;
     assert_eq!(slot_of(&issues[0]).as_deref(), Some("2026-W48"));
 }
@@ -148,9 +148,9 @@ async fn what_the_editor_changed_goes_out_at_the_slot_with_what_came_since() {
     assert_eq!(saved, SaveOutcome::Saved);
     let later = store.save_draft_edits(&edits).await.expect("a database");
     assert_eq!(later, SaveOutcome::Outrun, "made from an older version");
-    app.later(TO_SLOT);
+    app.advance_clock(TO_SLOT);
     blog.publish(Item::new("two", "Post two", WEDNESDAY.plus(HOUR)));
-    app.scheduler_looks().await;
+    app.run_scheduler_tick().await;
     let issue = app.issues().await.remove(0);
     assert_eq!(issue.subject, "Mine");
     let posts = store.posts_of(&issue.id).await.expect("posts");
@@ -165,20 +165,20 @@ async fn what_the_editor_changed_goes_out_at_the_slot_with_what_came_since() {
 async fn a_feed_that_is_down_at_its_slot_is_read_again() {
     let blog = Blog::start(Vec::new());
     let mut app = newsletter(&blog).await;
-    blog.break_with(Some(axum::http::StatusCode::BAD_GATEWAY));
-    app.later(TO_SLOT);
-    app.scheduler_looks().await;
+    blog.set_failure(Some(axum::http::StatusCode::BAD_GATEWAY));
+    app.advance_clock(TO_SLOT);
+    app.run_scheduler_tick().await;
     assert!(app.issues().await.is_empty());
     blog.publish(Item::new("one", "Post one", WEDNESDAY.plus(TO_SLOT)));
-    blog.break_with(None);
-    app.later(HOUR);
-    app.scheduler_looks().await;
+    blog.set_failure(None);
+    app.advance_clock(HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(app.issues().await.len(), 1);
 }
 
 async fn owned(blog: &Blog) -> TestApp {
     let mut app = newsletter(blog).await;
-    app.has_owner("owner@example.net");
+    app.set_alert_recipient("owner@example.net");
     app
 }
 
@@ -196,14 +196,14 @@ async fn told(app: &TestApp, event: &str) -> (usize, bool) {
 async fn the_owner_hears_of_the_draft_a_day_before_and_once() {
     let blog = blog();
     let mut app = owned(&blog).await;
-    app.later(TO_SLOT - 25 * HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT - 25 * HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(told(&app, "draft 2026-W47").await, (0, false));
-    app.later(HOUR);
-    app.scheduler_looks().await;
-    app.scheduler_looks().await;
-    app.starts_again();
-    app.scheduler_looks().await;
+    app.advance_clock(HOUR);
+    app.run_scheduler_tick().await;
+    app.run_scheduler_tick().await;
+    app.restart();
+    app.run_scheduler_tick().await;
     assert_eq!(told(&app, "draft 2026-W47").await, (1, true));
 }
 
@@ -211,16 +211,16 @@ async fn the_owner_hears_of_the_draft_a_day_before_and_once() {
 async fn a_draft_without_posts_is_told_of_when_it_has_some() {
     let blog = Blog::start(Vec::new());
     let mut app = owned(&blog).await;
-    app.later(TO_SLOT - 20 * HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT - 20 * HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(told(&app, "draft 2026-W47").await, (0, false));
     blog.publish(Item::new(
         "one",
         "Post one",
         WEDNESDAY.plus(TO_SLOT - 19 * HOUR),
     ));
-    app.later(HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(told(&app, "draft 2026-W47").await, (1, true));
 }
 
@@ -228,9 +228,9 @@ async fn a_draft_without_posts_is_told_of_when_it_has_some() {
 async fn the_owner_hears_of_a_missed_slot() {
     let blog = blog();
     let mut app = owned(&blog).await;
-    app.later(TO_SLOT + 25 * HOUR);
-    app.scheduler_looks().await;
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT + 25 * HOUR);
+    app.run_scheduler_tick().await;
+    app.run_scheduler_tick().await;
     assert_eq!(told(&app, "missed 2026-W47").await, (1, true));
 }
 
@@ -238,11 +238,11 @@ async fn the_owner_hears_of_a_missed_slot() {
 async fn the_owner_hears_once_of_a_feed_that_is_down_at_its_slot() {
     let blog = Blog::start(Vec::new());
     let mut app = owned(&blog).await;
-    blog.break_with(Some(axum::http::StatusCode::BAD_GATEWAY));
-    app.later(TO_SLOT);
-    app.scheduler_looks().await;
-    app.later(HOUR);
-    app.scheduler_looks().await;
+    blog.set_failure(Some(axum::http::StatusCode::BAD_GATEWAY));
+    app.advance_clock(TO_SLOT);
+    app.run_scheduler_tick().await;
+    app.advance_clock(HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(told(&app, "feeds 2026-W47").await, (1, true));
 }
 
@@ -250,8 +250,8 @@ async fn the_owner_hears_once_of_a_feed_that_is_down_at_its_slot() {
 async fn each_pause_is_told_of_however_soon_someone_went_on_after_the_last() {
     let blog = blog();
     let mut app = owned(&blog).await;
-    app.later(TO_SLOT);
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT);
+    app.run_scheduler_tick().await;
     let issue = app.issues().await.remove(0).id;
     let before = told(&app, "").await.0;
     let store = app.app.store.clone();
@@ -264,8 +264,8 @@ async fn each_pause_is_told_of_however_soon_someone_went_on_after_the_last() {
         let now = app.clock.now();
         let recorded = store.record(&worker, &commit, now).await;
         recorded.expect("a pause");
-        app.scheduler_looks().await;
-        app.scheduler_looks().await;
+        app.run_scheduler_tick().await;
+        app.run_scheduler_tick().await;
         let key = format!("paused {issue} {pause}");
         assert_eq!(told(&app, &key).await, (before + pause, true));
         let resumed = store.resume_issue(&issue, now).await;
@@ -283,15 +283,15 @@ async fn an_issue_that_cannot_be_made_is_told_of_once_and_tried_again_after_a_re
     assert!(edits.note.is_some());
     let saved = store.save_draft_edits(&edits).await.expect("a database");
     assert_eq!(saved, SaveOutcome::Saved);
-    app.later(TO_SLOT);
-    app.scheduler_looks().await;
-    let read = blog.requests();
+    app.advance_clock(TO_SLOT);
+    app.run_scheduler_tick().await;
+    let read = blog.request_count();
     for _ in 0..4 {
-        app.later(Duration::from_secs(15));
-        app.scheduler_looks().await;
+        app.advance_clock(Duration::from_secs(15));
+        app.run_scheduler_tick().await;
     }
     assert_eq!(
-        blog.requests(),
+        blog.request_count(),
         read,
         "the feeds have nothing to do with it"
     );
@@ -300,7 +300,7 @@ async fn an_issue_that_cannot_be_made_is_told_of_once_and_tried_again_after_a_re
     edits.note = None;
     let saved = store.save_draft_edits(&edits).await.expect("a database");
     assert_eq!(saved, SaveOutcome::Saved);
-    app.later(HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(app.issues().await.len(), 1);
 }
