@@ -111,13 +111,13 @@ async fn each_subscriber_gets_a_well_formed_message() {
     let (newsletter, received) = send_to_five(&server).await;
     assert_eq!(received.len(), 5);
     let (mut ids, mut links) = (HashSet::new(), HashSet::new());
-    for mail in &received {
-        assert_is_well_formed(&mail.message);
-        assert_eq!(mail.envelope_from, "news@blog.test");
-        let message = parse(&mail.message);
+    for sent in &received {
+        assert_is_well_formed(&sent.message);
+        assert_eq!(sent.envelope_from, "news@blog.test");
+        let message = parse(&sent.message);
         assert_eq!(
             [header(&message, "To").trim_matches(['<', '>'])],
-            *mail.recipients
+            *sent.recipients
         );
         assert!(header(&message, "From").contains("<news@blog.test>"));
         let id = header(&message, "Message-ID");
@@ -151,8 +151,8 @@ async fn each_subscriber_gets_a_well_formed_message() {
 async fn messages_differ_only_in_personal_links() {
     let server = SmtpServer::start();
     let (_newsletter, received) = send_to_five(&server).await;
-    let without_personal_links = |mail: &ReceivedMessage| {
-        let message = parse(&mail.message);
+    let without_personal_links = |sent: &ReceivedMessage| {
+        let message = parse(&sent.message);
         let mut rest = format!("{}\n{}", plain_text(&message), html(&message));
         for path in ["unsubscribe", "preferences"] {
             rest = rest.replace(&link(&plain_text(&message), path), path);
@@ -161,14 +161,14 @@ async fn messages_differ_only_in_personal_links() {
             rest.push_str(&header(&message, name));
         }
         assert!(
-            !rest.contains(&mail.recipients[0]),
+            !rest.contains(&sent.recipients[0]),
             "the message contains the address: {rest}"
         );
         rest
     };
     let first = without_personal_links(&received[0]);
-    for mail in &received[1..] {
-        assert_eq!(without_personal_links(mail), first);
+    for sent in &received[1..] {
+        assert_eq!(without_personal_links(sent), first);
     }
 }
 

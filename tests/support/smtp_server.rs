@@ -70,8 +70,6 @@ pub struct ReceivedMessage {
     /// The message without dot-stuffing, lines ending in CR LF.
     pub message: Vec<u8>,
     pub at: Instant,
-    /// Number of the connection, from 1.
-    pub connection: usize,
 }
 
 #[derive(Debug, Default)]

@@ -141,7 +141,6 @@ impl Session {
             recipients: self.recipients.clone(),
             message,
             at: Instant::now(),
-            connection: self.connection,
         };
         let fault = self.fault_at(Stage::Dot);
         let is_rejected = matches!(&fault, Some(Fault::Reply(reply)) if !reply.starts_with('2'));
