@@ -46,7 +46,7 @@ export class Browser {
 
 /// Creates the first admin with the setup link and logs in.
 export async function createFirstAdmin(page, newsletter) {
-  await page.goto(newsletter.firstLink);
+  await page.goto(newsletter.setupLink);
   await page.getByLabel('E-mail address').fill(EDITOR);
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.getByLabel('The same password again').fill(PASSWORD);
