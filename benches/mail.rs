@@ -53,7 +53,7 @@ fn frozen_message(random: &Random) -> FrozenMail {
         ),
     };
     let number = IssueNumber::new(42).expect("a number");
-    let list = ListHeaders::of_issue("Example Lab", &sender(), number, &unsubscribe);
+    let list = ListHeaders::for_issue("Example Lab", &sender(), number, &unsubscribe);
     let mail = Mail {
         from: &sender(),
         reply_to: None,
@@ -77,7 +77,7 @@ fn render(
         keys.subscriber_token(Purpose::Unsubscribe, subscriber),
         keys.subscriber_token(Purpose::Preferences, subscriber),
     );
-    mail.fill(&recipient.expect("a recipient"))
+    mail.render_for(&recipient.expect("a recipient"))
 }
 
 fn signer(folder: &Path, pems: &[SecretString]) -> Signer {

@@ -1,4 +1,4 @@
-//! The ledger's counts are those of the table, whatever happens to readers.
+//! The counts of the state log equal those of the subscriber table, for random operations.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use broadsheet::domain::random::Random;
 use broadsheet::domain::signed_token::SecretKeys;
 use broadsheet::domain::subscriber::{SubscriberState, growth};
 use broadsheet::store::{
-    DatabaseUrl, DeliveryUpdate, GroupCommit, PageDirection, Store, Subscriber, SubscriberFilter,
+    DatabaseUrl, DeliveryUpdate, GroupCommit, PageDirection, Store, StoreError, Subscriber,
+    SubscriberFilter,
 };
 use broadsheet::subscription::{
     BulkAction, Consent, ImportOptions, SignupBatcher, SubscriptionService,
@@ -24,122 +25,126 @@ use crate::support::database::Database;
 const FRIDAY: Timestamp = Timestamp::from_millis(1_795_168_800_000);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Something that happens to the n-th of a few people.
+/// An operation on the subscriber with the given number, or on several from that number on.
 #[derive(Clone, Copy, Debug)]
-enum Event {
+enum Operation {
     SignUp(u8),
     Confirm(u8),
-    Leave(u8),
-    ComeBack(u8),
-    Import { from: u8, pending: bool },
+    Unsubscribe(u8),
+    Resubscribe(u8),
+    Import { first: u8, pending: bool },
     Suppress(u8),
-    Lift(u8),
+    LiftSuppression(u8),
     EraseFrom(u8),
-    LeaveFrom(u8),
-    Purge,
-    Fold,
+    UnsubscribeFrom(u8),
+    PurgePending,
+    CompactLog,
     NextDay,
 }
 
-fn event() -> impl Strategy<Value = Event> {
-    use Event::*;
-    let who = 0..8_u8;
+fn operation() -> impl Strategy<Value = Operation> {
+    use Operation::*;
+    let number = 0..8_u8;
     prop_oneof![
-        3 => who.clone().prop_map(SignUp),
-        3 => who.clone().prop_map(Confirm),
-        2 => who.clone().prop_map(Leave),
-        1 => who.clone().prop_map(ComeBack),
-        2 => (who.clone(), any::<bool>()).prop_map(|(from, pending)| Import { from, pending }),
-        2 => who.clone().prop_map(Suppress),
-        1 => who.clone().prop_map(Lift),
-        1 => who.clone().prop_map(EraseFrom),
-        1 => who.prop_map(LeaveFrom),
-        1 => Just(Purge),
-        1 => Just(Fold),
+        3 => number.clone().prop_map(SignUp),
+        3 => number.clone().prop_map(Confirm),
+        2 => number.clone().prop_map(Unsubscribe),
+        1 => number.clone().prop_map(Resubscribe),
+        2 => (number.clone(), any::<bool>()).prop_map(|(first, pending)| Import { first, pending }),
+        2 => number.clone().prop_map(Suppress),
+        1 => number.clone().prop_map(LiftSuppression),
+        1 => number.clone().prop_map(EraseFrom),
+        1 => number.prop_map(UnsubscribeFrom),
+        1 => Just(PurgePending),
+        1 => Just(CompactLog),
         1 => Just(NextDay),
     ]
 }
 
-/// A list of readers with a clock that is moved by hand.
-struct List {
-    readers: SubscriptionService,
+/// A subscription service on a test database, with a manual clock.
+struct TestList {
+    service: SubscriptionService,
     clock: Arc<ManualClock>,
 }
 
-fn address(who: u8) -> EmailAddress {
-    EmailAddress::parse(&format!("reader{who}@example.com")).expect("an address")
+fn address(number: u8) -> EmailAddress {
+    EmailAddress::parse(&format!("reader{number}@example.com")).expect("an address")
 }
 
-impl List {
+impl TestList {
     async fn open(database: &Database) -> Self {
-        let place = match database.url().strip_prefix("sqlite:") {
+        let url = match database.url().strip_prefix("sqlite:") {
             Some(path) => DatabaseUrl::Sqlite(path.into()),
-            None => DatabaseUrl::Postgres(database.url().to_owned()),
+            None => DatabaseUrl::Postgres(database.url().into()),
         };
         let random = Arc::new(Random::seeded(1));
         let clock = Arc::new(ManualClock::at(FRIDAY));
-        let store = Store::connect(&place).await.expect("a database");
-        let readers = SubscriptionService {
+        let store = Store::connect(&url).await.expect("a database");
+        let service = SubscriptionService {
             signup_batcher: SignupBatcher::new(store.clone()),
             store,
             keys: Arc::new(SecretKeys::generate(&random)),
             clock: clock.clone(),
             random,
         };
-        Self { readers, clock }
+        Self { service, clock }
     }
 
-    async fn reader(&self, who: u8) -> Option<Subscriber> {
-        let address = address(who);
-        let found = self.readers.store.subscriber_by_address(&address);
-        found.await.expect("an answer")
+    async fn subscriber(&self, number: u8) -> Option<Subscriber> {
+        let address = address(number);
+        let found = self.service.store.subscriber_by_address(&address);
+        found.await.expect("a subscriber or none")
     }
 
-    async fn happen(&self, event: Event) {
-        let (readers, store, now) = (&self.readers, &self.readers.store, self.clock.now());
+    async fn apply(&self, operation: Operation) {
+        let (service, store, now) = (&self.service, &self.service.store, self.clock.now());
         self.clock.advance(Duration::from_secs(60));
-        match event {
-            Event::SignUp(who) => {
+        match operation {
+            Operation::SignUp(number) => {
                 let consent = Consent {
                     ip: None,
                     form_version: None,
                     source: "form".to_owned(),
                 };
-                readers.sign_up(&address(who), None, &consent).await
+                service.sign_up(&address(number), None, &consent).await
             }
-            Event::Import { from, pending } => self.import(from, pending).await,
-            Event::EraseFrom(who) => self.to_all_from(who, BulkAction::Erase).await,
-            Event::LeaveFrom(who) => self.to_all_from(who, BulkAction::Unsubscribe).await,
-            Event::Purge => store.purge_pending(now, now).await.map(drop),
-            Event::Fold => store.compact_state_log().await,
-            Event::NextDay => {
+            Operation::Import { first, pending } => self.import(first, pending).await,
+            Operation::EraseFrom(first) => self.apply_to_four(first, BulkAction::Erase).await,
+            Operation::UnsubscribeFrom(first) => {
+                self.apply_to_four(first, BulkAction::Unsubscribe).await
+            }
+            Operation::PurgePending => store.purge_pending(now, now).await.map(drop),
+            Operation::CompactLog => store.compact_state_log().await,
+            Operation::NextDay => {
                 self.clock.advance(DAY);
                 Ok(())
             }
-            Event::Confirm(who)
-            | Event::Leave(who)
-            | Event::ComeBack(who)
-            | Event::Suppress(who)
-            | Event::Lift(who) => match self.reader(who).await {
-                Some(reader) => self.happen_to(&reader, event).await,
+            Operation::Confirm(number)
+            | Operation::Unsubscribe(number)
+            | Operation::Resubscribe(number)
+            | Operation::Suppress(number)
+            | Operation::LiftSuppression(number) => match self.subscriber(number).await {
+                Some(subscriber) => self.apply_to(&subscriber, operation).await,
                 None => Ok(()),
             },
         }
-        .expect("a change");
+        .expect("an operation that succeeds");
     }
 
-    async fn happen_to(
+    async fn apply_to(
         &self,
-        reader: &Subscriber,
-        event: Event,
-    ) -> Result<(), broadsheet::store::StoreError> {
-        let (store, now) = (&self.readers.store, self.clock.now());
-        match event {
-            Event::Confirm(_) => store.confirm(reader, None, &[], now).await.map(drop),
-            Event::ComeBack(_) => store.resubscribe(&reader.id, now).await.map(drop),
-            Event::Lift(_) => self.readers.lift_suppression(&reader.id).await.map(drop),
-            Event::Suppress(_) => {
-                let worker = WorkerId::new(now, &self.readers.random);
+        subscriber: &Subscriber,
+        operation: Operation,
+    ) -> Result<(), StoreError> {
+        let (service, store, now) = (&self.service, &self.service.store, self.clock.now());
+        match operation {
+            Operation::Confirm(_) => store.confirm(subscriber, None, &[], now).await.map(drop),
+            Operation::Resubscribe(_) => store.resubscribe(&subscriber.id, now).await.map(drop),
+            Operation::LiftSuppression(_) => {
+                service.lift_suppression(&subscriber.id).await.map(drop)
+            }
+            Operation::Suppress(_) => {
+                let worker = WorkerId::new(now, &service.random);
                 let bounced = DeliveryUpdate {
                     id: DeliveryId::from_stored("none".to_owned()),
                     state: DeliveryState::Bounced,
@@ -147,77 +152,72 @@ impl List {
                     reply: "550 no".to_owned(),
                     charged: true,
                     lost_reply: false,
-                    suppress: Some(reader.id),
-                    refusal: None,
+                    suppress: Some(subscriber.id),
+                    soft_bounce: None,
                 };
-                // Two outcomes in one commit must not count one reader twice.
-                let both = GroupCommit {
-                    outcomes: vec![bounced.clone(), bounced],
+                // Two results of one subscriber in one commit must be counted once.
+                let commit = GroupCommit {
+                    updates: vec![bounced.clone(), bounced],
                     ..GroupCommit::default()
                 };
-                store.record(&worker, &both, now).await.map(drop)
+                store.record(&worker, &commit, now).await.map(drop)
             }
             _ => {
-                let row = store.subscribers_by_id(&[reader.id]).await?;
-                self.readers
-                    .apply(BulkAction::Unsubscribe, &row)
-                    .await
-                    .map(drop)
+                let rows = store.subscribers_by_id(&[subscriber.id]).await?;
+                let unsubscribed = service.apply(BulkAction::Unsubscribe, &rows).await;
+                unsubscribed.map(drop)
             }
         }
     }
 
-    /// Three at once, some of them twice.
-    async fn import(&self, from: u8, pending: bool) -> Result<(), broadsheet::store::StoreError> {
-        let how = ImportOptions {
+    /// Imports three addresses, one of them twice.
+    async fn import(&self, first: u8, pending: bool) -> Result<(), StoreError> {
+        let options = ImportOptions {
             source: "elsewhere".to_owned(),
             pending,
         };
-        let rows: String = [from, from + 1, from + 1, from + 2]
-            .map(|who| format!("{}\n", address(who)))
+        let csv: String = [first, first + 1, first + 1, first + 2]
+            .map(|number| format!("{}\n", address(number)))
             .concat();
-        let trial = self
-            .readers
-            .dry_run_csv(rows.as_bytes(), &how, |_| ())
-            .await;
-        let done = self.readers.import_csv(rows.as_bytes(), &how, |_| ()).await;
-        assert_eq!(trial.expect("a look"), done.expect("an import"));
+        let service = &self.service;
+        let dry_run = service.dry_run_csv(csv.as_bytes(), &options, |_| ()).await;
+        let import = service.import_csv(csv.as_bytes(), &options, |_| ()).await;
+        assert_eq!(dry_run.expect("a dry run"), import.expect("an import"));
         Ok(())
     }
 
-    async fn to_all_from(
-        &self,
-        who: u8,
-        deed: BulkAction,
-    ) -> Result<(), broadsheet::store::StoreError> {
+    /// Applies `action` to four consecutive numbers, as far as they are subscribers.
+    async fn apply_to_four(&self, first: u8, action: BulkAction) -> Result<(), StoreError> {
         let mut ids = Vec::new();
-        for who in who..who + 4 {
-            ids.extend(self.reader(who).await.map(|reader| reader.id));
+        for number in first..first + 4 {
+            ids.extend(self.subscriber(number).await.map(|found| found.id));
         }
-        let rows = self.readers.store.subscribers_by_id(&ids).await?;
-        self.readers.apply(deed, &rows).await.map(drop)
+        let rows = self.service.store.subscribers_by_id(&ids).await?;
+        self.service.apply(action, &rows).await.map(drop)
     }
 
-    async fn ledger_is_right(&self) -> Result<(), TestCaseError> {
-        let store = &self.readers.store;
-        let everyone = SubscriberFilter::default();
-        let all = store.subscribers(&everyone, PageDirection::First, 100);
+    /// Compares the counts of the state log with a count of the table.
+    async fn check_counts(&self) -> Result<(), TestCaseError> {
+        let store = &self.service.store;
+        let filter = SubscriberFilter::default();
+        let rows = store.subscribers(&filter, PageDirection::First, 100);
         let mut table: BTreeMap<&str, i64> = BTreeMap::new();
-        for reader in all.await.expect("the list") {
-            *table.entry(reader.state.as_str()).or_default() += 1;
+        for row in rows.await.expect("the subscribers") {
+            *table.entry(row.state.as_str()).or_default() += 1;
         }
         let counts = store.subscriber_counts().await.expect("the counts");
-        let ledger: BTreeMap<&str, i64> = counts
+        let log: BTreeMap<&str, i64> = counts
             .into_iter()
             .map(|(state, count)| (state.as_str(), count))
             .collect();
-        prop_assert_eq!(&ledger, &table);
+        prop_assert_eq!(&log, &table);
+
         let confirmed = table.get(SubscriberState::Confirmed.as_str());
-        let days = store.confirmed_by_day(growth::day_of(FRIDAY) - 1).await;
+        let days = store.daily_changes(growth::day_of(FRIDAY) - 1).await;
         let net: i64 = days
             .expect("the days")
             .iter()
-            .map(|day| day.came - day.went)
+            .map(|day| day.joined - day.left)
             .sum();
         prop_assert_eq!(net, confirmed.copied().unwrap_or(0));
         Ok(())
@@ -228,19 +228,21 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn counts_agree_after_any_life_of_a_list(events in prop::collection::vec(event(), 1..80)) {
+    fn state_log_counts_match_table_after_random_operations(
+        operations in prop::collection::vec(operation(), 1..80),
+    ) {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {
             let database = Database::fresh().await;
-            let list = List::open(&database).await;
-            for (number, event) in events.into_iter().enumerate() {
-                list.happen(event).await;
-                if number % 10 == 0 {
-                    list.ledger_is_right().await?;
+            let list = TestList::open(&database).await;
+            for (index, operation) in operations.into_iter().enumerate() {
+                list.apply(operation).await;
+                if index % 10 == 0 {
+                    list.check_counts().await?;
                 }
             }
-            list.ledger_is_right().await?;
-            list.readers.store.close().await;
+            list.check_counts().await?;
+            list.service.store.close().await;
             Ok::<_, TestCaseError>(())
         })?;
     }

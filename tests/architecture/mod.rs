@@ -27,7 +27,7 @@ const CONFIG_IMPORTERS: &[&str] = &["main", "cli", "app"];
 const CRATES: &[(&str, &[&str])] = &[
     ("sqlx", &["src/store/"]),
     ("sqlx_core", &["src/store/"]),
-    ("axum", &["src/web/", "src/app/"]),
+    ("axum", &["src/web/", "src/app/", "src/cli/demo/"]),
     ("lettre", &["src/mail/", "src/domain/email_address.rs"]),
     ("reqwest", &["src/feeds/"]),
     ("mail_auth", &["src/mail/"]),

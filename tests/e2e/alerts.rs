@@ -30,7 +30,7 @@ async fn sent_issue_with_two_workers_raises_one_alert() {
     let received = server.wait_for_messages(3).await;
 
     let mail = parse(&alerts(&received)[0].message);
-    assert_eq!(mail.subject(), Some("No. 1 went out to 2"));
+    assert_eq!(mail.subject(), Some("No. 1 was sent to 2"));
     let text = plain_text(&mail);
     assert!(
         text.contains("2 delivered") && text.contains("/weekly/admin/issues/1"),
@@ -62,6 +62,9 @@ async fn paused_issue_raises_alert_with_smtp_reply() {
     let received = server.wait_for_messages(1).await;
     assert!(rejections.load(Ordering::Relaxed) > 0);
     let mail = parse(&alerts(&received)[0].message);
-    assert_eq!(mail.subject(), Some("No. 1 is paused and needs you"));
+    assert_eq!(
+        mail.subject(),
+        Some("No. 1 is paused and needs your attention")
+    );
     assert!(plain_text(&mail).contains("530 5.7.0 Log in first"));
 }

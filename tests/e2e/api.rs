@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use super::message_format::{link_under, parse, plain_text};
-use super::subscriber_lifecycle::state_of;
+use super::subscriber_lifecycle::subscriber_state;
 use crate::support::api_client::ApiClient;
 use crate::support::http_client::HttpClient;
 use crate::support::newsletter::{Newsletter, as_text, wait_until};
@@ -42,7 +42,10 @@ async fn api_token_signs_up_and_sends_until_revoked() {
     let confirm = link_under(&site, &confirmation, "confirm");
     let client = HttpClient::new();
     assert_eq!(client.post(&confirm, &[]).await.status, StatusCode::OK);
-    assert_eq!(state_of(&newsletter, "ada@example.org").await, "confirmed");
+    assert_eq!(
+        subscriber_state(&newsletter, "ada@example.org").await,
+        "confirmed"
+    );
     let list = shop.get("/subscribers?state=confirmed").await;
     assert_eq!(list["subscribers"][0]["source"], "the shop");
 

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 
 use super::message_format::{link_under, parse, plain_text};
-use super::subscriber_lifecycle::state_of;
+use super::subscriber_lifecycle::subscriber_state;
 use crate::support::http_client::HttpClient;
 use crate::support::newsletter::{Newsletter, as_text};
 use crate::support::smtp_server::SmtpServer;
@@ -42,7 +42,7 @@ async fn mailed_links_change_export_and_erase_data() {
     let confirm = link_under(&site, &text, "new-address");
     assert_eq!(client.get(&confirm).await.status, StatusCode::OK);
     assert_eq!(
-        state_of(&newsletter, ADA).await,
+        subscriber_state(&newsletter, ADA).await,
         "confirmed",
         "GET must not change the address"
     );
@@ -52,9 +52,9 @@ async fn mailed_links_change_export_and_erase_data() {
     );
     let (to, text) = message(&server, 4).await;
     assert_eq!(to, ADA);
-    assert!(text.contains("goes to another address") && !text.contains(NEW));
-    assert_eq!(state_of(&newsletter, ADA).await, "");
-    assert_eq!(state_of(&newsletter, NEW).await, "confirmed");
+    assert!(text.contains("now goes to another address") && !text.contains(NEW));
+    assert_eq!(subscriber_state(&newsletter, ADA).await, "");
+    assert_eq!(subscriber_state(&newsletter, NEW).await, "confirmed");
 
     request("export").await;
     let (to, text) = message(&server, 5).await;
@@ -68,9 +68,9 @@ async fn mailed_links_change_export_and_erase_data() {
     let (_, text) = message(&server, 6).await;
     let erase = link_under(&site, &text, "erase");
     assert_eq!(client.get(&erase).await.status, StatusCode::OK);
-    assert_eq!(state_of(&newsletter, NEW).await, "confirmed");
+    assert_eq!(subscriber_state(&newsletter, NEW).await, "confirmed");
     assert_eq!(client.post(&erase, &[]).await.status, StatusCode::OK);
-    assert_eq!(state_of(&newsletter, NEW).await, "");
+    assert_eq!(subscriber_state(&newsletter, NEW).await, "");
     assert_eq!(client.get(&preferences).await.status, StatusCode::NOT_FOUND);
     let left = newsletter.deliveries().await;
     assert!(left.iter().all(|row| row["address"].is_null()), "{left:?}");

@@ -76,7 +76,7 @@ async fn progress_stream_reports_send_until_done() {
         stream.text.contains("\"state\":\"sending\""),
         "no event during the send"
     );
-    assert!(stream.text.contains("a second"), "no rate");
+    assert!(stream.text.contains("per second"), "no rate");
     stream.read_to_end().await;
 }
 

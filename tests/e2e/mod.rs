@@ -15,6 +15,7 @@ mod feeds;
 mod import_export;
 mod issue_actions;
 mod issue_progress;
+mod log_format;
 mod message_format;
 mod outages;
 mod settings;

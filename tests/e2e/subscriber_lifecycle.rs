@@ -11,7 +11,7 @@ use crate::support::process::{TestInstall, free_address};
 use crate::support::smtp_server::SmtpServer;
 
 /// Returns the state of the subscriber with this address; empty if there is none.
-pub async fn state_of(newsletter: &Newsletter, address: &str) -> String {
+pub async fn subscriber_state(newsletter: &Newsletter, address: &str) -> String {
     let rows = newsletter.run_json(&["subscribers", "list"]).await;
     let row = rows.iter().find(|row| row["address"] == address);
     row.map(|row| as_text(&row["state"])).unwrap_or_default()
@@ -47,7 +47,10 @@ async fn sign_up_confirm_receive_and_unsubscribe() {
         (page.status, page.location.as_deref()),
         (StatusCode::SEE_OTHER, Some("/check"))
     );
-    assert_eq!(state_of(&newsletter, "ada@example.org").await, "pending");
+    assert_eq!(
+        subscriber_state(&newsletter, "ada@example.org").await,
+        "pending"
+    );
 
     let messages = server.wait_for_messages(1).await;
     let confirmation = plain_text(&parse(&messages[0].message));
@@ -56,13 +59,16 @@ async fn sign_up_confirm_receive_and_unsubscribe() {
         assert_eq!(client.get(&confirm).await.status, StatusCode::OK);
     }
     assert_eq!(
-        state_of(&newsletter, "ada@example.org").await,
+        subscriber_state(&newsletter, "ada@example.org").await,
         "pending",
         "GET must not confirm"
     );
     assert_eq!(client.post(&confirm, &[]).await.status, StatusCode::OK);
     assert_eq!(client.post(&confirm, &[]).await.status, StatusCode::OK);
-    assert_eq!(state_of(&newsletter, "ada@example.org").await, "confirmed");
+    assert_eq!(
+        subscriber_state(&newsletter, "ada@example.org").await,
+        "confirmed"
+    );
 
     // A separate command freezes the issue; the running server sends it.
     let (code, result) = newsletter.send_digest(&[]).await;
@@ -77,7 +83,10 @@ async fn sign_up_confirm_receive_and_unsubscribe() {
 
     let unsubscribe = link_under(&site, &issue, "unsubscribe");
     assert_eq!(client.get(&unsubscribe).await.status, StatusCode::OK);
-    assert_eq!(state_of(&newsletter, "ada@example.org").await, "confirmed");
+    assert_eq!(
+        subscriber_state(&newsletter, "ada@example.org").await,
+        "confirmed"
+    );
     for _ in 0..2 {
         let unsubscribed = client
             .post(&unsubscribe, &[("List-Unsubscribe", "One-Click")])
@@ -86,7 +95,7 @@ async fn sign_up_confirm_receive_and_unsubscribe() {
         assert!(unsubscribed.location.is_none() && !unsubscribed.sets_cookie);
     }
     assert_eq!(
-        state_of(&newsletter, "ada@example.org").await,
+        subscriber_state(&newsletter, "ada@example.org").await,
         "unsubscribed"
     );
     // Neither the confirmation link nor an import subscribes the address again.

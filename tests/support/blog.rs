@@ -169,7 +169,7 @@ fn rss(address: SocketAddr, items: &[Item]) -> String {
             "<item><title>{}</title><link>{link}</link><guid>{guid}</guid>\
              <pubDate>{}</pubDate><description>{}</description></item>\n",
             escape(&item.title),
-            item.published.to_utc().to_rfc2822(),
+            item.published.to_rfc2822(),
             escape(&item.description),
         ));
     }

@@ -102,11 +102,11 @@ impl WeeklyScenario {
         let ada = self.subscriber(ADA).await;
         let to = EmailAddress::parse(address).expect("an address");
         let step = AddressChange {
-            to: &to,
+            new_address: &to,
             ip: None,
             nonce: "another".to_owned(),
             address_macs: Vec::new(),
-            farewell: NewDelivery {
+            notice: NewDelivery {
                 id: DeliveryId::from_stored("farewell".to_owned()),
                 kind: DeliveryKind::SubscriberLink,
                 subscriber: Some(ada.id),

@@ -87,10 +87,10 @@ async function checkPages(paths) {
 async function importNames() {
   const list = ['email,name', ...NAMES, 'not an address,Nobody'].join('\n');
   await admin.goto('/admin/subscribers/import');
-  await admin.getByLabel('Where they agreed').fill(`${LONG}, the old list`);
-  await admin.getByLabel('A CSV file').setInputFiles({ name: 'names.csv', mimeType: 'text/csv', buffer: Buffer.from(list) });
-  await admin.getByRole('button', { name: 'Look through it' }).click();
-  await admin.getByRole('button', { name: 'Import 3 people' }).click();
+  await admin.getByLabel('How they gave consent').fill(`${LONG}, the old list`);
+  await admin.getByLabel('CSV file').setInputFiles({ name: 'names.csv', mimeType: 'text/csv', buffer: Buffer.from(list) });
+  await admin.getByRole('button', { name: 'Check the file' }).click();
+  await admin.getByRole('button', { name: 'Import 3 subscribers' }).click();
   await admin.getByRole('heading', { name: 'Done' }).waitFor();
   return new URL(admin.url()).pathname;
 }
@@ -114,7 +114,7 @@ test('pages of a full newsletter pass all checks', async () => {
   const preview = '/admin/next?show=text&width=phone&theme=dark';
   await checkPages(['/admin/next', preview, post, '/admin/next/add', '/admin/next/send', importPage, '/admin/subscribers/many?whom=all&do=erase&state=&q=']);
   await admin.goto('/admin/next/send');
-  await admin.getByRole('button', { name: 'Send to 124 people now' }).click();
+  await admin.getByRole('button', { name: 'Send to 124 subscribers now' }).click();
   await waitUntil('all messages are received', () => newsletter.smtp.messages.length >= 124 - REJECTIONS.length);
   await waitUntil('the issue is sent', async () => {
     await admin.goto('/admin/issues/1');

@@ -23,8 +23,8 @@ test('copy button copies the form snippet', async () => {
   await page.goto('/admin/subscribers');
   await page.getByRole('button', { name: 'Copy' }).click();
   await page.getByRole('button', { name: 'Copied' }).waitFor();
-  await page.getByLabel('Where they agreed').focus();
+  await page.getByLabel('How they gave consent').focus();
   await page.keyboard.press('Control+V');
-  assert.match(await page.getByLabel('Where they agreed').inputValue(), /^<form method="post"/);
+  assert.match(await page.getByLabel('How they gave consent').inputValue(), /^<form method="post"/);
   assert.deepEqual(page.errors, []);
 });

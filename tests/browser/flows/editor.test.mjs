@@ -75,7 +75,7 @@ for (const javaScriptEnabled of [true, false]) {
       await newsletter.importSubscribers(SUBSCRIBERS);
       await page.goto('/admin/next');
       await page.getByRole('button', { name: 'Review and send' }).click();
-      await page.getByRole('button', { name: `Send to ${SUBSCRIBERS} people now` }).click();
+      await page.getByRole('button', { name: `Send to ${SUBSCRIBERS} subscribers now` }).click();
       // Wait for the new page: a reload during the navigation reloads the previous one.
       await page.waitForURL(/\/admin\/issues\/1/);
       await waitUntil('the page shows the state Sent', async () => {
@@ -102,13 +102,13 @@ for (const javaScriptEnabled of [true, false]) {
 
     test('sent issue cannot be sent again', async () => {
       await page.goto('/admin/next/send');
-      assert.doesNotMatch(await page.content(), /Send to \d+ people now/);
+      assert.doesNotMatch(await page.content(), /Send to \d+ subscribers now/);
     });
 
     test('logout requires a new login', async () => {
       await page.getByRole('button', { name: 'Log out', exact: true }).click();
       await page.goto('/admin/subscribers');
-      assert.equal(await headingOf(page), 'The desk');
+      assert.equal(await headingOf(page), 'Log in');
     });
 
     test('no console error and no request to another origin', () => {

@@ -45,22 +45,22 @@ for (const javaScriptEnabled of [true, false]) {
 
     test('dry run counts rows and changes nothing', async () => {
       await page.goto('/admin/subscribers/import');
-      await page.getByLabel('Where they agreed').fill('the old tool');
-      await page.getByLabel('A CSV file').setInputFiles({ name: 'old.csv', mimeType: 'text/csv', buffer: Buffer.from(LIST) });
-      await submit('Look through it');
-      await waitForText('Import 2 people');
+      await page.getByLabel('How they gave consent').fill('the old tool');
+      await page.getByLabel('CSV file').setInputFiles({ name: 'old.csv', mimeType: 'text/csv', buffer: Buffer.from(LIST) });
+      await submit('Check the file');
+      await waitForText('Import 2 subscribers');
       assert.equal(await headingOf(page), 'old.csv');
-      assert.deepEqual(await counts(), { 'To be imported': 2, 'On the list already': 1, 'Kept out': 0, 'Refused rows': 1 });
-      assert.match(await page.getByRole('row').last().textContent(), /^3Not an address/);
+      assert.deepEqual(await counts(), { 'To be imported': 2, 'Already on the list': 1, 'Skipped (unsubscribed or deleted)': 0, 'Rejected rows': 1 });
+      assert.match(await page.getByRole('row').last().textContent(), /^3Not a valid address/);
       const dryRun = page.url();
       assert.deepEqual(await listedAddresses(), ['reader0@example.org']);
       await page.goto(dryRun);
     });
 
     test('import has the counts of the dry run', async () => {
-      await submit('Import 2 people');
+      await submit('Import 2 subscribers');
       await waitForText('Done', 'heading');
-      assert.deepEqual(await counts(), { Imported: 2, 'On the list already': 1, 'Kept out': 0, 'Refused rows': 1 });
+      assert.deepEqual(await counts(), { Imported: 2, 'Already on the list': 1, 'Skipped (unsubscribed or deleted)': 0, 'Rejected rows': 1 });
       const done = page.url();
       assert.deepEqual((await listedAddresses()).sort(), ['reader0@example.org', 'salma@example.org', 'zoe@example.org']);
       await page.getByRole('link', { name: 'salma@example.org' }).click();
@@ -71,11 +71,11 @@ for (const javaScriptEnabled of [true, false]) {
 
     test('missing file is reported and the text is kept', async () => {
       await page.goto('/admin/subscribers/import');
-      await page.getByLabel('Where they agreed').fill('the shop');
-      await page.getByRole('button', { name: 'Look through it' }).click();
+      await page.getByLabel('How they gave consent').fill('the shop');
+      await page.getByRole('button', { name: 'Check the file' }).click();
       await page.getByRole('alert').waitFor();
       assert.match(await page.title(), /^Error: /);
-      assert.equal(await page.getByLabel('Where they agreed').inputValue(), 'the shop');
+      assert.equal(await page.getByLabel('How they gave consent').inputValue(), 'the shop');
     });
 
     test('no console error and no request to another origin', () => {

@@ -28,19 +28,19 @@ test('editor pauses and resumes a send and sees it continue after a crash', asyn
   newsletter.smtp.rejections.set(REJECTED, { code: 550, text: '5.1.1 no such user here' });
   const announcements = await recordAnnouncements(page);
   await page.goto('/admin/next/send');
-  await page.getByRole('button', { name: `Send to ${SUBSCRIBERS} people now` }).click();
+  await page.getByRole('button', { name: `Send to ${SUBSCRIBERS} subscribers now` }).click();
   const progress = page.getByRole('progressbar');
   await waitUntil('the first messages are received', async () => newsletter.smtp.messages.length > 5);
   await waitUntil('the progress bar moves', async () => Number(await progress.getAttribute('value')) > 0);
 
   await page.getByRole('button', { name: 'Pause' }).click();
   await page.getByText(`Paused by ${EDITOR}.`).waitFor();
-  await page.getByText(/\d+ sent, \d+ waiting, nobody gets it twice\./).waitFor();
+  await page.getByText(/\d+ sent, \d+ remaining\. No subscriber receives it twice\./).waitFor();
   await page.getByRole('button', { name: 'Resume' }).click();
   await page.getByRole('button', { name: 'Pause' }).waitFor();
 
   await newsletter.kill();
-  await page.getByText('Connection lost. Reconnecting. Sending goes on.').waitFor();
+  await page.getByText('Connection lost. Reconnecting. Sending continues.').waitFor();
   await newsletter.startProcess();
   await page.getByText(`${SUBSCRIBERS - 1} of ${SUBSCRIBERS}`).first().waitFor({ timeout: 60_000 });
   await page.locator('.state', { hasText: 'Sent with failures' }).first().waitFor();

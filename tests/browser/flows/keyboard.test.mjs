@@ -65,7 +65,7 @@ test('editor logs in and sends by keyboard', async () => {
   await tabTo(page, 'button', 'Review and send');
   await page.keyboard.press('Enter');
   await page.waitForURL('**/admin/next/send');
-  await tabTo(page, 'button', 'Send to 3 people now');
+  await tabTo(page, 'button', 'Send to 3 subscribers now');
   await page.keyboard.press('Enter');
   await page.waitForURL('**/admin/issues/1**');
 });

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { Browser, createFirstAdmin, headingOf, PASSWORD } from '../support/browser.mjs';
 import { Newsletter } from '../support/newsletter.mjs';
 
-const ADMIN_ONLY = ['Settings', 'Accounts', 'Who did what'];
+const ADMIN_ONLY = ['Settings', 'Accounts', 'Audit log'];
 let newsletter, browser, admin, editor;
 
 before(async () => {
@@ -20,16 +20,16 @@ after(async () => {
   await newsletter?.stop();
 });
 
-const links = page => page.getByRole('navigation', { name: 'Desk' }).getByRole('link').allTextContents();
+const links = page => page.getByRole('navigation', { name: 'Admin' }).getByRole('link').allTextContents();
 
 test('invited editor sets a password with the link', async () => {
   assert.deepEqual((await links(admin)).filter(link => ADMIN_ONLY.includes(link)), ADMIN_ONLY);
   await admin.goto('/admin/accounts');
   await admin.getByLabel('E-mail address').fill('grace@example.com');
-  await admin.getByRole('button', { name: 'Make a link' }).click();
-  await editor.goto(await admin.getByLabel('One-time link').inputValue());
+  await admin.getByRole('button', { name: 'Create invite link' }).click();
+  await editor.goto(await admin.getByRole('textbox', { name: 'One-time link' }).inputValue());
   await editor.getByLabel('Password', { exact: true }).fill(PASSWORD);
-  await editor.getByLabel('The same password again').fill(PASSWORD);
+  await editor.getByLabel('Repeat password').fill(PASSWORD);
   await editor.locator('main form button[type=submit]').click();
   if (await editor.getByRole('button', { name: 'Log in' }).isVisible()) {
     await editor.getByLabel('E-mail address').fill('grace@example.com');

@@ -33,16 +33,16 @@ const search = () => page.getByLabel('Search');
 test('typing filters the list and announces the count', async () => {
   await search().fill('reader1');
   await waitUntil('the results are shown', async () => (await shownAddresses()).length === 11);
-  await waitUntil('the result is announced', () => announcements.includes('11 people shown.'));
+  await waitUntil('the result is announced', () => announcements.includes('11 subscribers shown.'));
   await search().fill('zoe');
-  await page.getByText('Nobody matches “zoe”. Clear').waitFor();
-  await waitUntil('the result is announced', () => announcements.includes('Nobody matches “zoe”.'));
+  await page.getByText('No results for “zoe”. Clear').waitFor();
+  await waitUntil('the result is announced', () => announcements.includes('No results for “zoe”.'));
 });
 
 test('select all and export apply to the search results', async () => {
   await search().fill('reader2');
   await waitUntil('the results are shown', async () => (await shownAddresses()).length === 11);
-  await page.getByLabel('Tick all on this page').check();
+  await page.getByLabel('Select all on this page').check();
   assert.equal(await page.locator('tbody input:checked').count(), 11);
   const saved = page.waitForEvent('download');
   await page.getByRole('link', { name: 'Export these' }).click();
@@ -56,8 +56,8 @@ test('resending a confirmation keeps the search', async () => {
   // The first page has no pending subscriber.
   await page.goto('/admin/subscribers?state=&order=address');
   await search().fill('waits');
-  await page.getByRole('button', { name: 'Resend the link to waits@example.net' }).click();
-  await page.getByText('Nothing was sent.').waitFor();
+  await page.getByRole('button', { name: 'Resend confirmation to waits@example.net' }).click();
+  await page.getByText('Nothing was sent:').waitFor();
   assert.equal(await search().inputValue(), 'waits');
   assert.deepEqual(await shownAddresses(), ['waits@example.net']);
 });

@@ -49,8 +49,8 @@ export async function createFirstAdmin(page, newsletter) {
   await page.goto(newsletter.setupLink);
   await page.getByLabel('E-mail address').fill(EDITOR);
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-  await page.getByLabel('The same password again').fill(PASSWORD);
-  await page.getByRole('button', { name: 'Make the admin' }).click();
+  await page.getByLabel('Repeat password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Create account' }).click();
   if (new URL(page.url()).pathname === '/admin/login') await logIn(page);
   assert.equal(await page.getByRole('heading', { level: 1 }).textContent(), 'Overview');
 }
@@ -63,7 +63,7 @@ export async function logIn(page) {
 
 export async function addFeed(page, newsletter) {
   await page.goto('/admin/feeds');
-  await page.getByLabel('Address of the feed').fill(newsletter.feed);
+  await page.getByLabel('Feed address').fill(newsletter.feed);
   await page.getByRole('button', { name: 'Add', exact: true }).click();
   await page.getByText('The lab’s blog').first().waitFor();
 }
