@@ -181,7 +181,7 @@ async fn saved_settings_reach_running_worker() {
         .expect("the schedule");
     assert_eq!(
         (&cron["value"], &cron["origin"]),
-        (&"30 7 * * TUE".into(), &"desk".into())
+        (&"30 7 * * TUE".into(), &"database".into())
     );
 
     save_smtp_server(&admin, &server).await;

@@ -104,13 +104,7 @@ impl Newsletter {
 
     /// Starts workers and waits until all are registered in the database.
     pub async fn start_workers<const COUNT: usize>(&self) -> [RunningProcess; COUNT] {
-        let mut connection = self.connect_to_database().await;
-        let mut registered = async || {
-            let row = sqlx::query("SELECT COUNT(*) FROM workers")
-                .fetch_one(&mut connection)
-                .await;
-            row.expect("a count").get::<i64, _>(0)
-        };
+        let registered = async || self.query_number("SELECT COUNT(*) FROM workers").await;
         let expected = registered().await + i64::try_from(COUNT).expect("a small number");
         let workers = [(); COUNT].map(|()| self.start(&["worker"]));
         wait_until("registered workers", async || {
@@ -125,6 +119,13 @@ impl Newsletter {
         install_default_drivers();
         let options: AnyConnectOptions = self.database.url().parse().expect("a URL");
         options.connect().await.expect("a connection")
+    }
+
+    /// Returns the result of a query for one number.
+    pub async fn query_number(&self, sql: &'static str) -> i64 {
+        let mut connection = self.connect_to_database().await;
+        let row = sqlx::query(sql).fetch_one(&mut connection).await;
+        row.expect("a row").get(0)
     }
 
     /// Runs a command with `--json`, which must succeed, and returns the printed objects.
