@@ -1,8 +1,8 @@
-//! What a copy costs before it is on the wire, on one core: filling it in, and signing it.
+//! CPU time of rendering and signing one message.
 //!
 //! ```text
 //! cargo bench --bench mail
-//! openssl speed rsa2048        its sign/s beside "sign/RSA-2048" here
+//! openssl speed rsa2048        reference for "sign/RSA-2048"
 //! ```
 
 use std::hint::black_box;
@@ -32,22 +32,25 @@ fn sender() -> Mailbox {
     Mailbox::parse("Example Lab <news@example.com>").expect("a sender")
 }
 
-/// About 10 KB once encoded.
-fn frozen(random: &Random) -> FrozenMail {
-    let markers = Placeholders::new(random);
+/// Returns an issue of about 10 KB encoded size.
+fn frozen_message(random: &Random) -> FrozenMail {
+    let placeholders = Placeholders::new(random);
     let unsubscribe = format!(
         "https://n.example.com/unsubscribe/{}",
-        markers.unsubscribe()
+        placeholders.unsubscribe()
     );
     let preferences = format!(
         "https://n.example.com/preferences/{}",
-        markers.preferences()
+        placeholders.preferences()
     );
-    let foot = format!("{unsubscribe}\n{preferences}\n");
+    let footer = format!("{unsubscribe}\n{preferences}\n");
     let content = Rendered {
         subject: "No. 42: what we learnt".to_owned(),
-        text: format!("{}{foot}", "What we learnt, at some length.\n".repeat(80)),
-        html: format!("{}<a href=\"{unsubscribe}\">x</a> {foot}", POST.repeat(38)),
+        text: format!("{}{footer}", "What we learnt, at some length.\n".repeat(80)),
+        html: format!(
+            "{}<a href=\"{unsubscribe}\">x</a> {footer}",
+            POST.repeat(38)
+        ),
     };
     let number = IssueNumber::new(42).expect("a number");
     let list = ListHeaders::for_issue("Example Lab", &sender(), number, &unsubscribe);
@@ -58,39 +61,48 @@ fn frozen(random: &Random) -> FrozenMail {
         content: &content,
         list: Some(&list),
     };
-    FrozenMail::freeze(&mail, &markers)
+    FrozenMail::freeze(&mail, &placeholders)
 }
 
-fn copy(mail: &FrozenMail, keys: &SecretKeys, from: &Mailbox, reader: &SubscriberId) -> Vec<u8> {
-    let id = keys.mac(Purpose::MessageId, &[reader.as_uuid().as_bytes()]);
+fn render(
+    mail: &FrozenMail,
+    keys: &SecretKeys,
+    from: &Mailbox,
+    subscriber: &SubscriberId,
+) -> Vec<u8> {
+    let id = keys.mac(Purpose::MessageId, &[subscriber.as_uuid().as_bytes()]);
     let recipient = Recipient::new(
         EmailAddress::parse("ada@example.org").expect("an address"),
         MessageId::new(&id, from),
-        keys.subscriber_token(Purpose::Unsubscribe, reader),
-        keys.subscriber_token(Purpose::Preferences, reader),
+        keys.subscriber_token(Purpose::Unsubscribe, subscriber),
+        keys.subscriber_token(Purpose::Preferences, subscriber),
     );
     mail.render_for(&recipient.expect("a recipient"))
 }
 
 fn signer(folder: &Path, pems: &[SecretString]) -> Signer {
-    let places = pems.iter().enumerate().map(|(number, pem)| {
+    let sources = pems.iter().enumerate().map(|(number, pem)| {
         let file = folder.join(format!("{number}.pem"));
         std::fs::write(&file, pem.expose_secret()).expect("a key file");
         let selector = Selector::parse(&format!("key{number}")).expect("a selector");
         KeySource { selector, file }
     });
-    Signer::load("example.com", &places.collect::<Vec<_>>()).expect("a signer")
+    Signer::load("example.com", &sources.collect::<Vec<_>>()).expect("a signer")
 }
 
 fn compose(criterion: &mut Criterion) {
     let random = Random::seeded(1);
-    let (mail, keys, from) = (frozen(&random), SecretKeys::generate(&random), sender());
-    let reader = SubscriberId::new(NOW, &random);
-    let size = copy(&mail, &keys, &from, &reader).len();
+    let (mail, keys, from) = (
+        frozen_message(&random),
+        SecretKeys::generate(&random),
+        sender(),
+    );
+    let subscriber = SubscriberId::new(NOW, &random);
+    let size = render(&mail, &keys, &from, &subscriber).len();
     let mut group = criterion.benchmark_group("compose");
     group.throughput(Throughput::Bytes(size as u64));
-    group.bench_function("copy", |bench| {
-        bench.iter(|| copy(&mail, &keys, &from, black_box(&reader)));
+    group.bench_function("message", |bench| {
+        bench.iter(|| render(&mail, &keys, &from, black_box(&subscriber)));
     });
     group.finish();
 }
@@ -98,8 +110,8 @@ fn compose(criterion: &mut Criterion) {
 fn sign(criterion: &mut Criterion) {
     let random = Random::seeded(1);
     let keys = SecretKeys::generate(&random);
-    let reader = SubscriberId::new(NOW, &random);
-    let message = copy(&frozen(&random), &keys, &sender(), &reader);
+    let subscriber = SubscriberId::new(NOW, &random);
+    let message = render(&frozen_message(&random), &keys, &sender(), &subscriber);
     let rsa = dkim::rsa_pem().expect("an RSA key");
     let ed25519 = dkim::ed25519_pem().expect("an Ed25519 key");
     let folder = tempfile::tempdir().expect("a folder");

@@ -8,9 +8,9 @@ use std::time::Duration;
 use broadsheet::domain::clock::Clock;
 use broadsheet::domain::issue::IssueState;
 
-use crate::support::newsletter::within;
+use crate::support::newsletter::with_timeout;
 use crate::support::smtp_server::{Fault, SmtpServer, Stage};
-use crate::support::weeks::{ADA, Weeks};
+use crate::support::weekly_scenario::{ADA, WeeklyScenario};
 
 /// The id of a worker that is not registered in the database.
 const UNKNOWN_WORKER: &str = "01900000-0000-7000-8000-000000000000";
@@ -24,32 +24,32 @@ fn lease_to_unknown_worker(state: &str, address: &str) -> String {
 
 #[tokio::test]
 async fn leases_of_unknown_worker_are_reclaimed() {
-    let mut weeks = Weeks::begin(3).await;
-    weeks.issue().await;
+    let mut scenario = WeeklyScenario::start(3).await;
+    scenario.freeze_weekly_issue().await;
     for (state, address) in [("leased", ADA), ("sending", "reader1@example.org")] {
-        weeks
+        scenario
             .app
-            .is_tampered_with(&lease_to_unknown_worker(state, address))
+            .execute_sql(&lease_to_unknown_worker(state, address))
             .await;
     }
 
-    weeks.app.delivers().await;
+    scenario.app.run_delivery_until_idle().await;
 
-    assert_eq!(weeks.server.copies().len(), 3);
-    assert_eq!(weeks.app.issues().await[0].state, IssueState::Sent);
+    assert_eq!(scenario.server.messages_per_recipient().len(), 3);
+    assert_eq!(scenario.app.issues().await[0].state, IssueState::Sent);
 }
 
 #[tokio::test]
 async fn corrupt_delivery_is_bounced_and_others_are_sent() {
-    let mut weeks = Weeks::begin(4).await;
-    weeks.issue().await;
+    let mut scenario = WeeklyScenario::start(4).await;
+    scenario.freeze_weekly_issue().await;
     let damage = format!("UPDATE deliveries SET address = 'no address' WHERE address = '{ADA}'");
-    weeks.app.is_tampered_with(&damage).await;
+    scenario.app.execute_sql(&damage).await;
 
-    weeks.app.delivers().await;
+    scenario.app.run_delivery_until_idle().await;
 
-    assert_eq!(weeks.server.received().len(), 3);
-    let deliveries = weeks.app.copies(Some(1)).await;
+    assert_eq!(scenario.server.received().len(), 3);
+    let deliveries = scenario.app.deliveries(Some(1)).await;
     let bounced: Vec<_> = deliveries
         .iter()
         .filter(|row| row.state.as_str() == "bounced")
@@ -65,7 +65,7 @@ async fn unsubscribe_during_login_failure_skips_delivery() {
     let is_unsubscribed = Arc::new(AtomicBool::new(false));
     let (server_has_rcpt, server_may_reply) = (Arc::clone(&has_rcpt), Arc::clone(&is_unsubscribed));
     // The server replies to RCPT only after the subscriber has unsubscribed.
-    let server = SmtpServer::scripted(move |moment| {
+    let server = SmtpServer::with_script(move |moment| {
         if moment.stage != Stage::Rcpt || server_may_reply.load(Ordering::Relaxed) {
             return None;
         }
@@ -75,8 +75,8 @@ async fn unsubscribe_during_login_failure_skips_delivery() {
         }
         Some(Fault::Reply("530 5.7.0 Log in first"))
     });
-    let mut weeks = Weeks::begin_with(server, 1).await;
-    weeks.issue().await;
+    let mut scenario = WeeklyScenario::start_with_server(server, 1).await;
+    scenario.freeze_weekly_issue().await;
 
     let unsubscribe = async {
         let rcpt = async {
@@ -84,52 +84,66 @@ async fn unsubscribe_during_login_failure_skips_delivery() {
                 tokio::task::yield_now().await;
             }
         };
-        within(rcpt, "RCPT of Ada's delivery").await;
-        weeks.leaves(ADA).await;
+        with_timeout(rcpt, "RCPT of Ada's delivery").await;
+        scenario.unsubscribe(ADA).await;
         is_unsubscribed.store(true, Ordering::Relaxed);
     };
-    tokio::join!(weeks.app.delivers(), unsubscribe);
-    let issue = weeks.newest_issue().await;
-    let now = weeks.app.clock.now();
-    let resumed = weeks.app.app.store.resume_issue(&issue, now).await;
+    tokio::join!(scenario.app.run_delivery_until_idle(), unsubscribe);
+    let issue = scenario.newest_issue().await;
+    let now = scenario.app.clock.now();
+    let resumed = scenario.app.app.store.resume_issue(&issue, now).await;
     assert!(
         resumed.expect("issue to resume"),
         "the issue was not paused"
     );
-    weeks.app.delivers().await;
+    scenario.app.run_delivery_until_idle().await;
 
-    assert_eq!(weeks.copy(1).await.0, "skipped");
-    assert_eq!(weeks.server.received().len(), 0);
+    assert_eq!(scenario.ada_delivery(1).await.0, "skipped");
+    assert_eq!(scenario.server.received().len(), 0);
 }
 
 #[tokio::test]
 async fn requeue_after_merge_skips_received_issue() {
-    let mut weeks = Weeks::begin(2).await;
-    weeks.week(Some("554 5.7.1 Not from you")).await;
-    weeks.leaves("reader1@example.org").await;
-    weeks.ada_moves_to("reader1@example.org").await;
+    let mut scenario = WeeklyScenario::start(2).await;
+    scenario
+        .send_weekly_issue(Some("554 5.7.1 Not from you"))
+        .await;
+    scenario.unsubscribe("reader1@example.org").await;
+    scenario.change_ada_address("reader1@example.org").await;
 
-    assert_eq!(weeks.is_sent_again().await, 0);
-    weeks.app.delivers().await;
+    assert_eq!(scenario.requeue_failed().await, 0);
+    scenario.app.run_delivery_until_idle().await;
 
-    assert_eq!(weeks.server.copies().get("reader1@example.org"), Some(&1));
+    assert_eq!(
+        scenario
+            .server
+            .messages_per_recipient()
+            .get("reader1@example.org"),
+        Some(&1)
+    );
 }
 
 #[tokio::test]
 async fn sending_delivery_of_merged_subscriber_ends_in_doubt() {
-    let mut weeks = Weeks::begin(2).await;
-    weeks.week(None).await;
+    let mut scenario = WeeklyScenario::start(2).await;
+    scenario.send_weekly_issue(None).await;
     let lease = lease_to_unknown_worker("sending", "reader1@example.org");
-    weeks.app.is_tampered_with(&lease).await;
-    weeks.leaves("reader1@example.org").await;
-    weeks.ada_moves_to("reader1@example.org").await;
+    scenario.app.execute_sql(&lease).await;
+    scenario.unsubscribe("reader1@example.org").await;
+    scenario.change_ada_address("reader1@example.org").await;
     let reopen = "UPDATE issues SET state = 'sending', finished_at = NULL";
-    weeks.app.is_tampered_with(reopen).await;
+    scenario.app.execute_sql(reopen).await;
 
-    weeks.app.delivers().await;
+    scenario.app.run_delivery_until_idle().await;
 
-    assert_eq!(weeks.server.copies().get("reader1@example.org"), Some(&1));
-    let deliveries = weeks.app.copies(Some(1)).await;
+    assert_eq!(
+        scenario
+            .server
+            .messages_per_recipient()
+            .get("reader1@example.org"),
+        Some(&1)
+    );
+    let deliveries = scenario.app.deliveries(Some(1)).await;
     let in_doubt = deliveries
         .iter()
         .filter(|row| row.state.as_str() == "in_doubt");

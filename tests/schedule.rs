@@ -21,8 +21,8 @@ const TO_SLOT: Duration = Duration::from_secs(46 * 3600);
 /// Starts a newsletter with one subscriber, on Wednesday.
 async fn newsletter(blog: &Blog) -> TestApp {
     let mut app = TestApp::spawn(blog, WEDNESDAY).await;
-    app.has_reader("ada@example.org").await;
-    app.scheduler_looks().await;
+    app.add_subscriber("ada@example.org").await;
+    app.run_scheduler_tick().await;
     assert!(
         app.issues().await.is_empty(),
         "an issue was frozen on Wednesday"
@@ -33,7 +33,7 @@ async fn newsletter(blog: &Blog) -> TestApp {
 /// Starts a newsletter like [`newsletter`] that sends its alerts to an owner.
 async fn newsletter_with_owner(blog: &Blog) -> TestApp {
     let mut app = newsletter(blog).await;
-    app.has_owner("owner@example.net");
+    app.set_alert_recipient("owner@example.net");
     app
 }
 
@@ -67,15 +67,15 @@ async fn slot_freezes_one_issue() {
     let blog = blog_with_one_post();
     let mut app = newsletter(&blog).await;
 
-    app.later(TO_SLOT - Duration::from_secs(1));
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT - Duration::from_secs(1));
+    app.run_scheduler_tick().await;
     assert!(app.issues().await.is_empty());
 
-    app.later(Duration::from_secs(1));
-    app.scheduler_looks().await;
-    app.scheduler_looks().await;
-    app.starts_again();
-    app.scheduler_looks().await;
+    app.advance_clock(Duration::from_secs(1));
+    app.run_scheduler_tick().await;
+    app.run_scheduler_tick().await;
+    app.restart();
+    app.run_scheduler_tick().await;
 
     let issues = app.issues().await;
     assert_eq!(issues.len(), 1);
@@ -88,9 +88,9 @@ async fn slot_missed_by_less_than_a_day_is_caught_up() {
     let blog = blog_with_one_post();
     let mut app = newsletter(&blog).await;
 
-    app.later(TO_SLOT + 23 * HOUR);
-    app.starts_again();
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT + 23 * HOUR);
+    app.restart();
+    app.run_scheduler_tick().await;
 
     assert_eq!(app.issues().await.len(), 1);
 }
@@ -100,13 +100,13 @@ async fn slot_missed_by_more_than_a_day_is_skipped() {
     let blog = blog_with_one_post();
     let mut app = newsletter(&blog).await;
 
-    app.later(TO_SLOT + 25 * HOUR);
-    app.starts_again();
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT + 25 * HOUR);
+    app.restart();
+    app.run_scheduler_tick().await;
     assert!(app.issues().await.is_empty());
 
-    app.later((7 * 24 - 25) * HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock((7 * 24 - 25) * HOUR);
+    app.run_scheduler_tick().await;
     let issues = app.issues().await;
     assert_eq!(slot_of(&issues[0]).as_deref(), Some("2026-W48"));
 }
@@ -115,9 +115,9 @@ async fn slot_missed_by_more_than_a_day_is_skipped() {
 async fn new_installation_after_slot_freezes_no_issue() {
     let blog = blog_with_one_post();
     let mut app = TestApp::spawn(&blog, WEDNESDAY.plus(TO_SLOT + HOUR)).await;
-    app.has_reader("ada@example.org").await;
+    app.add_subscriber("ada@example.org").await;
 
-    app.scheduler_looks().await;
+    app.run_scheduler_tick().await;
 
     assert!(app.issues().await.is_empty());
 }
@@ -126,22 +126,22 @@ async fn new_installation_after_slot_freezes_no_issue() {
 async fn slot_without_new_posts_is_not_retried() {
     let blog = blog_with_one_post();
     let mut app = newsletter(&blog).await;
-    app.later(TO_SLOT);
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT);
+    app.run_scheduler_tick().await;
 
-    app.later(7 * 24 * HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(7 * 24 * HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(app.issues().await.len(), 1, "the only post was sent twice");
 
     // A post published after the slot belongs to the next one.
     let published = WEDNESDAY.plus(TO_SLOT + 7 * 24 * HOUR);
     blog.publish(Item::new("two", "Post two", published));
-    app.later(HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(app.issues().await.len(), 1);
 
-    app.later((7 * 24 - 1) * HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock((7 * 24 - 1) * HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(app.issues().await.len(), 2);
 }
 
@@ -156,16 +156,16 @@ async fn skipped_slot_has_no_issue_and_next_slot_has() {
         .await
         .expect("a skipped slot");
 
-    app.later(TO_SLOT);
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT);
+    app.run_scheduler_tick().await;
     // Unskipping a slot after its time does not send it late.
     store.unskip_slot(&slot).await.expect("an unskipped slot");
-    app.later(HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(HOUR);
+    app.run_scheduler_tick().await;
     assert!(app.issues().await.is_empty());
 
-    app.later((7 * 24 - 1) * HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock((7 * 24 - 1) * HOUR);
+    app.run_scheduler_tick().await;
     let issues = app.issues().await;
     assert_eq!(slot_of(&issues[0]).as_deref(), Some("2026-W48"));
 }
@@ -183,9 +183,9 @@ async fn slot_uses_draft_edits_and_later_posts() {
     let stale = store.save_draft_edits(&edits).await.expect("a conflict");
     assert_eq!(stale, SaveOutcome::Conflict, "edits of an outdated version");
 
-    app.later(TO_SLOT);
+    app.advance_clock(TO_SLOT);
     blog.publish(Item::new("two", "Post two", WEDNESDAY.plus(HOUR)));
-    app.scheduler_looks().await;
+    app.run_scheduler_tick().await;
 
     let issue = app.issues().await.remove(0);
     assert_eq!(issue.subject, "Mine");
@@ -201,15 +201,15 @@ async fn slot_uses_draft_edits_and_later_posts() {
 async fn unreachable_feed_at_slot_is_read_again() {
     let blog = Blog::start(Vec::new());
     let mut app = newsletter(&blog).await;
-    blog.break_with(Some(axum::http::StatusCode::BAD_GATEWAY));
-    app.later(TO_SLOT);
-    app.scheduler_looks().await;
+    blog.set_failure(Some(axum::http::StatusCode::BAD_GATEWAY));
+    app.advance_clock(TO_SLOT);
+    app.run_scheduler_tick().await;
     assert!(app.issues().await.is_empty());
 
     blog.publish(Item::new("one", "Post one", WEDNESDAY.plus(TO_SLOT)));
-    blog.break_with(None);
-    app.later(HOUR);
-    app.scheduler_looks().await;
+    blog.set_failure(None);
+    app.advance_clock(HOUR);
+    app.run_scheduler_tick().await;
 
     assert_eq!(app.issues().await.len(), 1);
 }
@@ -219,15 +219,15 @@ async fn draft_alert_is_raised_once_a_day_before_slot() {
     let blog = blog_with_one_post();
     let mut app = newsletter_with_owner(&blog).await;
 
-    app.later(TO_SLOT - 25 * HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT - 25 * HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(alerts(&app, "draft 2026-W47").await, (0, false));
 
-    app.later(HOUR);
-    app.scheduler_looks().await;
-    app.scheduler_looks().await;
-    app.starts_again();
-    app.scheduler_looks().await;
+    app.advance_clock(HOUR);
+    app.run_scheduler_tick().await;
+    app.run_scheduler_tick().await;
+    app.restart();
+    app.run_scheduler_tick().await;
     assert_eq!(alerts(&app, "draft 2026-W47").await, (1, true));
 }
 
@@ -235,8 +235,8 @@ async fn draft_alert_is_raised_once_a_day_before_slot() {
 async fn draft_alert_waits_for_first_post() {
     let blog = Blog::start(Vec::new());
     let mut app = newsletter_with_owner(&blog).await;
-    app.later(TO_SLOT - 20 * HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT - 20 * HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(alerts(&app, "draft 2026-W47").await, (0, false));
 
     blog.publish(Item::new(
@@ -244,8 +244,8 @@ async fn draft_alert_waits_for_first_post() {
         "Post one",
         WEDNESDAY.plus(TO_SLOT - 19 * HOUR),
     ));
-    app.later(HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(HOUR);
+    app.run_scheduler_tick().await;
 
     assert_eq!(alerts(&app, "draft 2026-W47").await, (1, true));
 }
@@ -255,9 +255,9 @@ async fn missed_slot_raises_one_alert() {
     let blog = blog_with_one_post();
     let mut app = newsletter_with_owner(&blog).await;
 
-    app.later(TO_SLOT + 25 * HOUR);
-    app.scheduler_looks().await;
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT + 25 * HOUR);
+    app.run_scheduler_tick().await;
+    app.run_scheduler_tick().await;
 
     assert_eq!(alerts(&app, "missed 2026-W47").await, (1, true));
 }
@@ -266,12 +266,12 @@ async fn missed_slot_raises_one_alert() {
 async fn unreachable_feed_at_slot_raises_one_alert() {
     let blog = Blog::start(Vec::new());
     let mut app = newsletter_with_owner(&blog).await;
-    blog.break_with(Some(axum::http::StatusCode::BAD_GATEWAY));
+    blog.set_failure(Some(axum::http::StatusCode::BAD_GATEWAY));
 
-    app.later(TO_SLOT);
-    app.scheduler_looks().await;
-    app.later(HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT);
+    app.run_scheduler_tick().await;
+    app.advance_clock(HOUR);
+    app.run_scheduler_tick().await;
 
     assert_eq!(alerts(&app, "feeds 2026-W47").await, (1, true));
 }
@@ -280,8 +280,8 @@ async fn unreachable_feed_at_slot_raises_one_alert() {
 async fn repeated_pause_raises_alert_for_each() {
     let blog = blog_with_one_post();
     let mut app = newsletter_with_owner(&blog).await;
-    app.later(TO_SLOT);
-    app.scheduler_looks().await;
+    app.advance_clock(TO_SLOT);
+    app.run_scheduler_tick().await;
     let issue = app.issues().await.remove(0).id;
     let before = alerts(&app, "").await.0;
     let store = app.app.store.clone();
@@ -295,8 +295,8 @@ async fn repeated_pause_raises_alert_for_each() {
         let now = app.clock.now();
         let committed = store.record(&worker, &commit, now).await;
         committed.expect("a committed pause");
-        app.scheduler_looks().await;
-        app.scheduler_looks().await;
+        app.run_scheduler_tick().await;
+        app.run_scheduler_tick().await;
 
         let key = format!("paused {issue} {pause}");
         assert_eq!(alerts(&app, &key).await, (before + pause, true));
@@ -316,15 +316,15 @@ async fn freeze_failure_raises_one_alert_and_is_retried() {
     let saved = store.save_draft_edits(&edits).await.expect("saved edits");
     assert_eq!(saved, SaveOutcome::Saved);
 
-    app.later(TO_SLOT);
-    app.scheduler_looks().await;
-    let requests = blog.requests();
+    app.advance_clock(TO_SLOT);
+    app.run_scheduler_tick().await;
+    let request_count = blog.requests();
     for _ in 0..4 {
-        app.later(Duration::from_secs(15));
-        app.scheduler_looks().await;
+        app.advance_clock(Duration::from_secs(15));
+        app.run_scheduler_tick().await;
     }
     assert_eq!(
-        blog.requests(),
+        blog.request_count(),
         requests,
         "feeds were read again although they did not fail"
     );
@@ -334,7 +334,7 @@ async fn freeze_failure_raises_one_alert_and_is_retried() {
     edits.note = None;
     let saved = store.save_draft_edits(&edits).await.expect("saved edits");
     assert_eq!(saved, SaveOutcome::Saved);
-    app.later(HOUR);
-    app.scheduler_looks().await;
+    app.advance_clock(HOUR);
+    app.run_scheduler_tick().await;
     assert_eq!(app.issues().await.len(), 1);
 }

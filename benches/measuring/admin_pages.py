@@ -1,4 +1,4 @@
-"""The desk of a newsletter with many readers: what is in it, and how long its pages take."""
+"""Measures the response times of the admin pages with a large database."""
 
 import copy
 import http.client
@@ -11,18 +11,19 @@ import time
 from urllib.parse import urlencode
 
 from .newsletter import Newsletter
-from .process import say
+from .process import log
 from .servers import free_port, wait_for_port
 
 ISSUES = 500
-# Those who got every issue. The last one is to go to everybody, and is paused half way.
-FAITHFUL = 200
-FLOOR_MS = 50
-TURNS = 20
-# Pages that show how an issue stands are asked for when nobody has just looked.
-REST = 1.2
+# Number of subscribers with a delivery of each issue. The last issue has one for each subscriber
+# and is paused after half of them.
+RECIPIENTS_OF_EACH = 200
+MAX_P95_MS = 50
+REQUESTS = 20
+# Pause between requests of pages with the progress of issues, which is cached for one second.
+CACHE_SECONDS = 1.2
 
-# Of twelve digits, which are hexadecimal ones as well.
+# Ids that end in twelve decimal digits.
 SUBSCRIBER = "'01900000-0000-7000-8000-' || SUBSTR(CAST(1000000000000 + i AS TEXT), 2)"
 ISSUE = "'01910000-0000-7000-8000-' || SUBSTR(CAST(1000000000000 + number AS TEXT), 2)"
 NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {})"
@@ -41,11 +42,11 @@ INSERT INTO subscriber_daily_changes (day, from_state, to_state, count)
     SELECT state_at / 86400000, 'absent', state, COUNT(*) FROM subscribers GROUP BY state_at / 86400000, state;
 {issue_numbers} INSERT INTO issues
     (id, number, state, subject, preheader, message, content_hash, recipients, frozen_at, finished_at)
-    SELECT {issue}, number, 'sent', 'Five posts of week ' || number, '', '{{}}', '', {faithful}, at, at
+    SELECT {issue}, number, 'sent', 'Five posts of week ' || number, '', '{{}}', '', {recipients}, at, at
     FROM (SELECT i AS number, {now} - ({issues} - i) * {day} * 7 AS at FROM n) AS numbered;
 INSERT INTO deliveries (id, kind, issue_id, subscriber_id, address, state, attempts, lost_replies, queued_at, at)
     SELECT issues.id || ':' || subscribers.id, 'issue', issues.id, subscribers.id, address, 'delivered', 1, 0, frozen_at, frozen_at
-    FROM issues, subscribers WHERE subscribers.id <= {last_faithful} AND issues.number < {issues};
+    FROM issues, subscribers WHERE subscribers.id <= {last_recipient} AND issues.number < {issues};
 INSERT INTO deliveries (id, kind, issue_id, subscriber_id, address, state, due_at, attempts, lost_replies, reply, queued_at, at)
     SELECT id, 'issue', issue_id, subscriber_id, address, state, CASE WHEN state = 'queued' THEN 0 END, 1, 0, reply, at, at
     FROM (SELECT issues.id || ':' || subscribers.id AS id, issues.id AS issue_id, subscribers.id AS subscriber_id, address, frozen_at AS at,
@@ -71,21 +72,21 @@ ANALYZE;
 """
 
 
-def large(program, database, home, readers, blog):
-    """A newsletter with so many readers, 500 issues, and what has come of them."""
-    newsletter = Newsletter.new(program, database, home, f"desk-{database.name.lower()}", blog)
+def large_newsletter(program, database, home, subscribers, feed):
+    """Creates a newsletter with many subscribers, 500 issues and their deliveries."""
+    newsletter = Newsletter.new(program, database, home, f"admin-{database.name.lower()}", feed)
     newsletter.broadsheet("migrate")
-    say(f"desk: filling {database.name} with {readers:,} readers and {ISSUES} issues")
+    log(f"admin pages: filling {database.name} with {subscribers:,} subscribers and {ISSUES} issues")
     sql = FILL.format(
-        numbers=NUMBERS.format(readers),
+        numbers=NUMBERS.format(subscribers),
         issue_numbers=NUMBERS.format(ISSUES),
         posts=NUMBERS.format(ISSUES * 5),
         subscriber=SUBSCRIBER,
         issue=ISSUE,
         issues=ISSUES,
-        faithful=min(FAITHFUL, readers),
-        last_faithful=f"'{reader(FAITHFUL)}'",
-        middle=f"'{reader(readers // 2)}'",
+        recipients=min(RECIPIENTS_OF_EACH, subscribers),
+        last_recipient=f"'{subscriber_id(RECIPIENTS_OF_EACH)}'",
+        middle=f"'{subscriber_id(subscribers // 2)}'",
         now=int(time.time() * 1000),
         day="CAST(86400000 AS BIGINT)",
     )
@@ -93,12 +94,12 @@ def large(program, database, home, readers, blog):
     return newsletter
 
 
-def reader(number):
+def subscriber_id(number):
     return f"01900000-0000-7000-8000-{number:012}"
 
 
 class Site:
-    """The program, serving a newsletter, and one connection to it."""
+    """A running server and a connection to it."""
 
     def __init__(self, newsletter, **settings):
         self.port = free_port()
@@ -119,35 +120,35 @@ class Site:
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port)
         self.cookie = ""
 
-    def another(self):
-        """Another connection to the same."""
+    def open_connection(self):
+        """Returns a second connection to the same server."""
         other = copy.copy(self)
         other.connect()
         return other
 
     def stamp(self):
-        """The hidden field of the sign-up form."""
-        return re.search(r'name="stamp" value="([^"]+)"', self.page("/")).group(1)
+        """Returns the hidden timing field of the sign-up form."""
+        return re.search(r'name="stamp" value="([^"]+)"', self.get("/")).group(1)
 
-    def ask(self, path, form=None):
+    def request(self, path, form=None):
         headers = {"Cookie": self.cookie}
         if form:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         self.connection.request("POST" if form else "GET", path, form and urlencode(form), headers)
-        answer = self.connection.getresponse()
-        return answer.status, answer.headers, answer.read().decode()
+        response = self.connection.getresponse()
+        return response.status, response.headers, response.read().decode()
 
     def log_in(self, newsletter):
-        made = newsletter.broadsheet("admin", "create", "editor@example.com").output
-        token = re.search(r"token=([\w-]+)", made).group(1)
+        created = newsletter.broadsheet("admin", "create", "editor@example.com").output
+        token = re.search(r"token=([\w-]+)", created).group(1)
         form = {"token": token, "email": "editor@example.com", "password": "a long password", "again": "a long password"}
-        status, headers, _ = self.ask("/admin/setup", form)
+        status, headers, _ = self.request("/admin/setup", form)
         if status != 303:
-            raise RuntimeError(f"the desk answered {status} to the one-time link")
+            raise RuntimeError(f"setup with the one-time link returned {status}")
         self.cookie = headers["set-cookie"].split(";")[0]
 
-    def page(self, path):
-        status, _, text = self.ask(path)
+    def get(self, path):
+        status, _, text = self.request(path)
         if status != 200:
             raise RuntimeError(f"{path}: {status}")
         return text
@@ -158,76 +159,76 @@ class Site:
         self.process.wait()
 
 
-def pages(site, readers):
-    """Every page, each by what it shows."""
-    people = "/admin/subscribers"
-    middle = reader(readers // 2)
-    listed = {
+def page_paths(site, subscribers):
+    """Returns the paths of all pages by a description."""
+    list_path = "/admin/subscribers"
+    middle = subscriber_id(subscribers // 2)
+    paths = {
         "overview": "/admin",
         "next issue": "/admin/next",
-        "send to N people": "/admin/next/send",
+        "send confirmation": "/admin/next/send",
         "issues": "/admin/issues",
         "older issues": "/admin/issues?after=250",
         "an issue of 1,000,000": f"/admin/issues/{ISSUES}",
-        "its bounced": f"/admin/issues/{ISSUES}?state=bounced",
-        "its waiting": f"/admin/issues/{ISSUES}?state=queued",
-        "its missed": f"/admin/issues/{ISSUES}?state=missed",
+        "its bounced deliveries": f"/admin/issues/{ISSUES}?state=bounced",
+        "its queued deliveries": f"/admin/issues/{ISSUES}?state=queued",
+        "its missed deliveries": f"/admin/issues/{ISSUES}?state=missed",
         "a small issue": f"/admin/issues/{ISSUES - 1}",
         "feeds": "/admin/feeds",
         "outbox": "/admin/outbox",
         "settings": "/admin/settings",
         "accounts": "/admin/accounts",
         "audit": "/admin/audit",
-        "subscribers": people,
-        "oldest first": f"{people}?order=oldest",
-        "by address": f"{people}?order=address",
-        "the middle": f"{people}?after={middle}",
-        "before it": f"{people}?before={middle}",
-        "bounced ones": f"{people}?state=suppressed",
-        "left, by address": f"{people}?state=unsubscribed&order=address",
-        "begins with a": f"{people}?q=a",
-        "bounced, begins with b": f"{people}?state=suppressed&q=b",
-        "@gmail": f"{people}?q=%40gmail",
-        "bounced @gmail": f"{people}?state=suppressed&q=%40gmail",
-        "nobody": f"{people}?q=zzzz",
-        "one of 500 mails": f"{people}/{reader(2)}",
-        "all asked about": f"{people}/many?do=unsubscribe&whom=all&q=&state=",
-        "all of @gmail": f"{people}/many?do=erase&whom=all&q=%40gmail&state=",
-        "import": f"{people}/import",
+        "subscribers": list_path,
+        "oldest first": f"{list_path}?order=oldest",
+        "by address": f"{list_path}?order=address",
+        "page in the middle": f"{list_path}?after={middle}",
+        "page before it": f"{list_path}?before={middle}",
+        "suppressed": f"{list_path}?state=suppressed",
+        "unsubscribed, by address": f"{list_path}?state=unsubscribed&order=address",
+        "search a": f"{list_path}?q=a",
+        "suppressed, search b": f"{list_path}?state=suppressed&q=b",
+        "search @gmail": f"{list_path}?q=%40gmail",
+        "suppressed, search @gmail": f"{list_path}?state=suppressed&q=%40gmail",
+        "search without results": f"{list_path}?q=zzzz",
+        "subscriber with 500 deliveries": f"{list_path}/{subscriber_id(2)}",
+        "bulk unsubscribe of all": f"{list_path}/many?do=unsubscribe&whom=all&q=&state=",
+        "bulk erase of @gmail": f"{list_path}/many?do=erase&whom=all&q=%40gmail&state=",
+        "import": f"{list_path}/import",
     }
-    following = re.search('rel="next" href="([^"]+)"', site.page(listed["@gmail"]))
-    listed["page 2 of @gmail"] = following.group(1).replace("&amp;", "&")
-    return listed
+    next_link = re.search('rel="next" href="([^"]+)"', site.get(paths["search @gmail"]))
+    paths["page 2 of @gmail"] = next_link.group(1).replace("&amp;", "&")
+    return paths
 
 
-def measured(site, path):
-    """Median and 95th percentile of the time from the request to the answer's last byte."""
-    rest = REST if path == "/admin" or "/issues" in path else 0
+def measure(site, path):
+    """Returns median and 95th percentile of the response time in milliseconds."""
+    pause = CACHE_SECONDS if path == "/admin" or "/issues" in path else 0
     times = []
-    site.page(path)
-    for _ in range(TURNS):
-        time.sleep(rest)
-        began = time.perf_counter()
-        site.page(path)
-        times.append((time.perf_counter() - began) * 1000)
+    site.get(path)
+    for _ in range(REQUESTS):
+        time.sleep(pause)
+        start = time.perf_counter()
+        site.get(path)
+        times.append((time.perf_counter() - start) * 1000)
     times.sort()
-    return statistics.median(times), times[int(TURNS * 0.95) - 1]
+    return statistics.median(times), times[int(REQUESTS * 0.95) - 1]
 
 
-def desk(bench):
-    readers = bench.chosen.readers
+def admin_pages(bench):
+    subscribers = bench.options.subscribers
     rows = []
     for database in bench.databases:
-        newsletter = large(bench.program, database, bench.home, readers, bench.blog)
+        newsletter = large_newsletter(bench.program, database, bench.home, subscribers, bench.feed)
         site = Site(newsletter)
         try:
             site.log_in(newsletter)
-            for name, path in pages(site, readers).items():
-                median, p95 = measured(site, path)
-                row = {"part": "desk", "database": database.name, "readers": readers, "page": name}
+            for name, path in page_paths(site, subscribers).items():
+                median, p95 = measure(site, path)
+                row = {"scenario": "admin pages", "database": database.name, "subscribers": subscribers, "page": name}
                 row |= {"median_ms": round(median, 1), "p95_ms": round(p95, 1)}
-                rows.append(row | {"floor": FLOOR_MS, "held": p95 <= FLOOR_MS})
-                say(rows[-1])
+                rows.append(row | {"limit": MAX_P95_MS, "met": p95 <= MAX_P95_MS})
+                log(rows[-1])
         finally:
             site.stop()
             newsletter.remove()

@@ -1,4 +1,4 @@
-"""A newsletter to be sent: its folder, its settings, its database with readers in it."""
+"""A newsletter with its folder, settings, and a database with subscribers."""
 
 import json
 import os
@@ -15,8 +15,8 @@ postal_address = "Example Lab, 1 Example Street, Exampleton"
 [server]
 public_url = "http://127.0.0.1:8080"
 [feeds]
-urls = ["http://{blog}/feed.xml"]
-allow_private = ["{blog}"]
+urls = ["http://{feed}/feed.xml"]
+allow_private = ["{feed}"]
 [schedule]
 enabled = false
 """
@@ -31,7 +31,7 @@ class Sqlite:
         return f"sqlite:{folder}/broadsheet.db"
 
     def copy(self, source, target):
-        # The log was folded in when the last process ended.
+        # The last process has checkpointed the write-ahead log at its end.
         shutil.copyfile(source / "broadsheet.db", target / "broadsheet.db")
 
     def shell(self, folder, sql):
@@ -39,17 +39,17 @@ class Sqlite:
         return run([find("sqlite3", "sqlite3"), "-batch", folder / "broadsheet.db", f"{durable}{sql}"])
 
     def commits(self, folder, statements):
-        """Each statement is a transaction of its own."""
+        """Executes each statement in its own transaction."""
         return self.shell(folder, statements)
 
     def load(self, folder, table, rows):
-        """Fills `table` from a CSV file the way this database is best at."""
+        """Loads a CSV file into `table` with the bulk load of the database."""
         load = f".import --csv {rows} {table}"
         durable = ["-cmd", "PRAGMA journal_mode = WAL", "-cmd", "PRAGMA synchronous = FULL"]
         return run([find("sqlite3", "sqlite3"), "-batch", *durable, folder / "broadsheet.db", load])
 
     def cpu_seconds(self):
-        # It works inside the program.
+        # SQLite runs in the process of the binary.
         return 0.0
 
     def drop(self, folder):
@@ -57,27 +57,27 @@ class Sqlite:
 
 
 class OnPostgres:
-    """A database of the cluster that was started for this."""
+    """A database on the temporary PostgreSQL server."""
 
     name = "PostgreSQL"
 
-    def __init__(self, cluster):
-        self.cluster = cluster
+    def __init__(self, server):
+        self.server = server
 
     def url(self, folder):
-        return self.cluster.url(folder.name)
+        return self.server.url(folder.name)
 
-    def make(self, folder):
-        self.cluster.psql(f'CREATE DATABASE "{folder.name}"')
+    def create(self, folder):
+        self.server.psql(f'CREATE DATABASE "{folder.name}"')
 
     def copy(self, source, target):
-        self.cluster.psql(f'CREATE DATABASE "{target.name}" TEMPLATE "{source.name}"')
+        self.server.psql(f'CREATE DATABASE "{target.name}" TEMPLATE "{source.name}"')
 
     def shell(self, folder, sql):
-        return self.cluster.psql(sql, database=folder.name)
+        return self.server.psql(sql, database=folder.name)
 
     def commits(self, folder, statements):
-        # All statements of one -c would be one transaction.
+        # psql runs all statements of one -c option in one transaction.
         file = folder / "statements.sql"
         file.write_text(statements)
         return self.shell(folder, f"\\i {file}")
@@ -86,34 +86,34 @@ class OnPostgres:
         return self.shell(folder, f"\\copy {table} FROM '{rows}' CSV")
 
     def cpu_seconds(self):
-        return self.cluster.cpu_seconds()
+        return self.server.cpu_seconds()
 
     def drop(self, folder):
-        self.cluster.psql(f'DROP DATABASE "{folder.name}" WITH (FORCE)')
+        self.server.psql(f'DROP DATABASE "{folder.name}" WITH (FORCE)')
 
 
 class Newsletter:
-    """One newsletter in one folder. `home` holds all of them."""
+    """A newsletter in a folder below `home`."""
 
-    def __init__(self, program, database, home, name, blog):
-        self.program, self.database, self.home, self.blog = program, database, home, blog
+    def __init__(self, program, database, home, name, feed):
+        self.program, self.database, self.home, self.feed = program, database, home, feed
         self.folder = home / name
         self.folder.mkdir()
-        (self.folder / "broadsheet.toml").write_text(SETTINGS.format(blog=blog.place))
+        (self.folder / "broadsheet.toml").write_text(SETTINGS.format(feed=feed.address))
 
     @classmethod
-    def new(cls, program, database, home, name, blog):
-        newsletter = cls(program, database, home, name, blog)
+    def new(cls, program, database, home, name, feed):
+        newsletter = cls(program, database, home, name, feed)
         if isinstance(database, OnPostgres):
-            database.make(newsletter.folder)
+            database.create(newsletter.folder)
         return newsletter
 
     def copy(self, name):
-        """The same with the same readers, to be sent anew."""
-        twin = Newsletter(self.program, self.database, self.home, name, self.blog)
-        self.database.copy(self.folder, twin.folder)
-        shutil.copytree(self.folder / "data", twin.folder / "data", dirs_exist_ok=True)
-        return twin
+        """Returns a copy with the same subscribers."""
+        copy = Newsletter(self.program, self.database, self.home, name, self.feed)
+        self.database.copy(self.folder, copy.folder)
+        shutil.copytree(self.folder / "data", copy.folder / "data", dirs_exist_ok=True)
+        return copy
 
     def broadsheet(self, *arguments, smtp_port=None, connections=10):
         settings = {
@@ -125,30 +125,30 @@ class Newsletter:
             settings["BROADSHEET_SMTP__URL"] = f"smtp://127.0.0.1:{smtp_port}"
         return run([self.program, "--json", *map(str, arguments)], cwd=self.folder, env=settings)
 
-    def import_readers(self, file):
+    def import_subscribers(self, file):
         return self.broadsheet("subscribers", "import", file, "--source", "bench")
 
-    def sign(self):
-        """Makes the two DKIM keys and names them in the settings."""
-        made = json.loads(self.broadsheet("dkim", "generate").output)
+    def enable_dkim(self):
+        """Generates both DKIM keys and adds them to the settings."""
+        generated = json.loads(self.broadsheet("dkim", "generate").output)
         with (self.folder / "broadsheet.toml").open("a") as settings:
-            settings.write(made["toml"])
+            settings.write(generated["toml"])
 
     def send(self, smtp_port, connections, expected):
-        """A whole `digest send --wait`. All of `expected` mails must be delivered."""
-        done = self.broadsheet("digest", "send", "--wait", smtp_port=smtp_port, connections=connections)
-        told = json.loads(done.output.splitlines()[-1])
-        if (told["result"], told["delivered"]) != ("sent", expected):
-            raise RuntimeError(f"not all was delivered: {told}")
-        return done
+        """Runs `digest send --wait`, which must deliver `expected` messages."""
+        run = self.broadsheet("digest", "send", "--wait", smtp_port=smtp_port, connections=connections)
+        result = json.loads(run.output.splitlines()[-1])
+        if (result["result"], result["delivered"]) != ("sent", expected):
+            raise RuntimeError(f"not all messages were delivered: {result}")
+        return run
 
     def remove(self):
         self.database.drop(self.folder)
         shutil.rmtree(self.folder)
 
 
-def readers_file(home, count):
-    file = Path(home) / f"readers-{count}.csv"
+def subscribers_file(home, count):
+    file = Path(home) / f"subscribers-{count}.csv"
     if not file.exists():
         with file.open("w") as rows:
             rows.write("email\n")

@@ -1,4 +1,4 @@
-"""Running a program to its end, with its time, its CPU seconds and its peak memory."""
+"""Runs programs and measures their time, CPU seconds and peak memory."""
 
 import os
 import re
@@ -10,39 +10,39 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-# Debian keeps postfix's programs and PostgreSQL's out of PATH.
-ELSEWHERE = ["/usr/sbin", *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
+# Folders of the programs of postfix and PostgreSQL, which Debian does not put into PATH.
+EXTRA_PATH = ["/usr/sbin", *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
 
 
-class Missing(Exception):
-    """A program that the measurement needs is not on this machine."""
+class MissingProgram(Exception):
+    """A required program is not installed."""
 
 
 def find(program, package):
-    found = shutil.which(program, path=os.pathsep.join([os.environ["PATH"], *ELSEWHERE]))
+    found = shutil.which(program, path=os.pathsep.join([os.environ["PATH"], *EXTRA_PATH]))
     if not found:
-        raise Missing(f"{program} is missing: apt-get install {package}")
+        raise MissingProgram(f"{program} is missing: apt-get install {package}")
     return found
 
 
 @dataclass
 class Run:
-    """One run of a program."""
+    """Measurements and output of a program."""
 
     seconds: float
     cpu_seconds: float
-    # The most memory that was resident at one moment (VmHWM).
+    # Maximum resident memory (VmHWM).
     peak_bytes: int
     output: str
 
 
-def say(words):
-    print(words, file=sys.stderr, flush=True)
+def log(message):
+    print(message, file=sys.stderr, flush=True)
 
 
 def run(command, *, cwd=None, env=None, stdin=None, may_fail=False):
-    """Runs `command` to its end; a failure of it is a failure of the measurement."""
-    began = time.monotonic()
+    """Runs `command`. Raises RuntimeError if it fails, unless `may_fail` is set."""
+    start = time.monotonic()
     process = subprocess.Popen(
         command,
         cwd=cwd,
@@ -52,21 +52,21 @@ def run(command, *, cwd=None, env=None, stdin=None, may_fail=False):
         stderr=subprocess.PIPE,
         text=True,
     )
-    watch = Watch(process.pid)
+    memory = MemoryMonitor(process.pid)
     with process:
-        errors = Collector(process.stderr)
+        errors = PipeReader(process.stderr)
         output = process.stdout.read()
         _, status, used = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - start
     process.returncode = os.waitstatus_to_exitcode(status)
-    watch.stop()
+    memory.stop()
     if process.returncode != 0 and not may_fail:
-        raise RuntimeError(f"{command[0]} ended with {process.returncode}:\n{output}{errors.text()}")
-    return Run(seconds, used.ru_utime + used.ru_stime, watch.peak, output)
+        raise RuntimeError(f"{command[0]} exited with {process.returncode}:\n{output}{errors.text()}")
+    return Run(seconds, used.ru_utime + used.ru_stime, memory.peak, output)
 
 
-class Collector(threading.Thread):
-    """Reads a pipe to its end, so that its writer never waits."""
+class PipeReader(threading.Thread):
+    """Reads a pipe, so that its writer never blocks."""
 
     def __init__(self, pipe):
         super().__init__(daemon=True)
@@ -82,18 +82,18 @@ class Collector(threading.Thread):
         return self.read
 
 
-class Watch(threading.Thread):
-    """The high-water mark of a process's memory. `ru_maxrss` would have this one's too."""
+class MemoryMonitor(threading.Thread):
+    """Polls the peak memory of a process. `ru_maxrss` includes the memory of this process."""
 
     def __init__(self, pid):
         super().__init__(daemon=True)
         self.status = Path(f"/proc/{pid}/status")
         self.peak = 0
-        self.over = threading.Event()
+        self.stopped = threading.Event()
         self.start()
 
     def run(self):
-        while not self.over.wait(0.02):
+        while not self.stopped.wait(0.02):
             try:
                 mark = re.search(r"VmHWM:\s+(\d+) kB", self.status.read_text())
             except OSError:
@@ -102,12 +102,12 @@ class Watch(threading.Thread):
                 self.peak = max(self.peak, int(mark[1]) * 1024)
 
     def stop(self):
-        self.over.set()
+        self.stopped.set()
         self.join()
 
 
-def cpu_of_family(pid):
-    """CPU seconds of a process, of the children it has and of those it had."""
+def cpu_seconds_of_tree(pid):
+    """Returns the CPU seconds of a process and of its running and ended children."""
     ticks = os.sysconf("SC_CLK_TCK")
     total = 0
     for member in [pid, *children(pid)]:

@@ -1,4 +1,4 @@
-"""The figures for people: one table for each part, in Markdown."""
+"""Formats the results as Markdown, one table per scenario."""
 
 import os
 import platform
@@ -6,39 +6,39 @@ import re
 import subprocess
 from pathlib import Path
 
-# What a table shows, and under which heading.
+# Columns in their order, with headings.
 COLUMNS = {
     "database": "database",
     "dkim": "DKIM",
     "connections": "connections",
-    "readers": "readers",
+    "subscribers": "subscribers",
     "page": "page",
-    "meanwhile": "meanwhile",
+    "load": "concurrent load",
     "clients": "clients",
     "median_ms": "median, ms",
-    "p95_ms": "95 of 100 within, ms",
-    "p99_ms": "99 of 100 within, ms",
-    "rate": "a second",
+    "p95_ms": "95th percentile, ms",
+    "p99_ms": "99th percentile, ms",
+    "rate": "per second",
     "reference": "reference before, after",
     "ratio": "ratio",
-    "delay_ms": "one way and back, ms",
-    "ms_per_mail": "ms a mail",
-    "trips": "round trips a mail",
+    "delay_ms": "round trip, ms",
+    "ms_per_message": "ms per message",
+    "trips": "round trips per message",
     "cpu_seconds": "CPU s",
-    "database_cpu_seconds": "database's CPU s",
+    "database_cpu_seconds": "database CPU s",
     "peak_bytes": "peak memory",
-    "floor": "promised",
-    "held": "held",
+    "limit": "limit",
+    "met": "met",
 }
 TITLES = {
-    "send": "Sending: `digest send --wait` beside `smtp-source`, mails a second",
+    "send": "Sending: `digest send --wait` compared with `smtp-source`, messages per second",
     "round trips": "Round trips",
-    "enqueue": "Enqueueing an issue beside a plain INSERT … SELECT, readers a second",
-    "import": "Importing beside the database's own bulk load, readers a second",
+    "enqueue": "Enqueueing an issue compared with INSERT … SELECT, subscribers per second",
+    "import": "Import compared with the bulk load of the database, subscribers per second",
     "memory": "Memory while sending",
-    "desk": "The desk's pages",
-    "subscribe": "`POST /subscribe`, at a steady pace",
-    "subscribe rate": "`POST /subscribe`, as fast as it goes, beside commits of one row by the database's own shell",
+    "admin pages": "Admin pages",
+    "subscribe": "`POST /subscribe` at a constant rate",
+    "subscribe rate": "`POST /subscribe` at the maximum rate, compared with single-row commits by the database shell",
 }
 
 
@@ -55,22 +55,22 @@ def machine(folder):
     }
 
 
-def shown(column, value):
+def format_value(column, value):
     if value is None:
         return ""
-    if column == "held":
+    if column == "met":
         return "yes" if value else "NO"
-    if column == "peak_bytes" or (column == "floor" and value > 1000):
+    if column == "peak_bytes" or (column == "limit" and value > 1000):
         return f"{value / 1024 / 1024:.0f} MB"
     if column == "reference":
-        return ", ".join(f"{one:,}" for one in value)
+        return ", ".join(f"{rate:,}" for rate in value)
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def table(rows):
     columns = [column for column in COLUMNS if any(column in row for row in rows)]
     lines = [[COLUMNS[column] for column in columns]]
-    lines += [[shown(column, row.get(column)) for column in columns] for row in rows]
+    lines += [[format_value(column, row.get(column)) for column in columns] for row in rows]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     lines.insert(1, ["-" * width for width in widths])
     return "\n".join(
@@ -79,10 +79,10 @@ def table(rows):
 
 
 def tables(machine, rows):
-    parts = list(dict.fromkeys(row["part"] for row in rows))
+    scenarios = list(dict.fromkeys(row["scenario"] for row in rows))
     texts = [f"{machine['cpus']} × {machine['cpu']}, {machine['disk']}, Linux {machine['kernel']}"]
-    for part in parts:
-        chosen = [row for row in rows if row["part"] == part]
-        mails = f" ({chosen[0]['mails']:,} mails of {chosen[0]['bytes']:,} bytes)" if part == "send" else ""
-        texts.append(f"{TITLES[part]}{mails}\n\n{table(chosen)}")
+    for scenario in scenarios:
+        chosen = [row for row in rows if row["scenario"] == scenario]
+        messages = f" ({chosen[0]['messages']:,} messages of {chosen[0]['bytes']:,} bytes)" if scenario == "send" else ""
+        texts.append(f"{TITLES[scenario]}{messages}\n\n{table(chosen)}")
     return "\n\n".join(texts)

@@ -1,4 +1,4 @@
-"""The servers that stand beside the program: mail, feed and PostgreSQL, all thrown away."""
+"""Temporary servers: SMTP, feed and PostgreSQL."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ import time
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from .process import cpu_of_family, find, run
+from .process import cpu_seconds_of_tree, find, run
 
 
 def free_port():
@@ -21,10 +21,10 @@ def free_port():
 
 
 def wait_for_port(port, process):
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"{process.args[0]} ended at its start")
+            raise RuntimeError(f"{process.args[0]} ended at the start")
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
@@ -38,7 +38,7 @@ def is_root():
 
 
 class Sink:
-    """postfix's smtp-sink: takes every mail and drops it."""
+    """smtp-sink of postfix: accepts and discards all messages."""
 
     def __init__(self):
         self.port = free_port()
@@ -50,11 +50,11 @@ class Sink:
         )
         wait_for_port(self.port, self.process)
 
-    def source(self, sessions, mails, size):
-        """smtp-source into this sink: mails a second. -d: many mails on a connection."""
-        command = [find("smtp-source", "postfix"), "-d", "-s", str(sessions), "-m", str(mails)]
+    def measure_smtp_source(self, sessions, messages, size):
+        """Returns messages per second of smtp-source to this sink, with connections reused (-d)."""
+        command = [find("smtp-source", "postfix"), "-d", "-s", str(sessions), "-m", str(messages)]
         command += ["-l", str(size), "-f", "news@example.com", "-t", "reader@example.org"]
-        return mails / run([*command, f"127.0.0.1:{self.port}"]).seconds
+        return messages / run([*command, f"127.0.0.1:{self.port}"]).seconds
 
     def stop(self):
         self.process.terminate()
@@ -62,7 +62,7 @@ class Sink:
 
 
 class Postgres:
-    """A cluster of its own with default settings, so also with fsync and synchronous_commit."""
+    """PostgreSQL with default settings, thus with fsync and synchronous_commit."""
 
     def __init__(self, folder):
         self.folder = folder / "postgres"
@@ -71,15 +71,15 @@ class Postgres:
         self.programs = os.path.dirname(os.path.realpath(find("initdb", "postgresql")))
         self.owner = []
         if is_root():
-            # It refuses to run as root.
+            # PostgreSQL does not run as root.
             accounts = {account.pw_name: account for account in pwd.getpwall()}
             account = accounts.get("postgres", accounts["nobody"])
             os.chown(self.folder, account.pw_uid, account.pw_gid)
             ids = [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
             self.owner = ["setpriv", *ids]
         cluster = str(self.folder / "cluster")
-        choices = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]
-        run([*self.owner, f"{self.programs}/initdb", *choices, f"--pgdata={cluster}"], cwd=self.folder)
+        options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]
+        run([*self.owner, f"{self.programs}/initdb", *options, f"--pgdata={cluster}"], cwd=self.folder)
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
                 [*self.owner, f"{self.programs}/postgres", "-D", cluster, "-p", str(self.port)]
@@ -90,27 +90,27 @@ class Postgres:
                 stderr=log,
             )
         wait_for_port(self.port, self.process)
-        until = time.monotonic() + 30
-        while self.psql("SELECT 1", may_fail=time.monotonic() < until).output.strip() != "1":
+        deadline = time.monotonic() + 30
+        while self.psql("SELECT 1", may_fail=time.monotonic() < deadline).output.strip() != "1":
             time.sleep(0.05)
 
     def url(self, database):
         return f"postgres://postgres@127.0.0.1:{self.port}/{database}"
 
-    def psql(self, sql, database="postgres", **how):
+    def psql(self, sql, database="postgres", **options):
         psql = [find("psql", "postgresql-client"), "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1"]
-        return run([*psql, "-d", self.url(database), "-c", sql], **how)
+        return run([*psql, "-d", self.url(database), "-c", sql], **options)
 
     def cpu_seconds(self):
-        return cpu_of_family(self.process.pid)
+        return cpu_seconds_of_tree(self.process.pid)
 
     def stop(self):
         self.process.send_signal(signal.SIGINT)
         self.process.wait()
 
 
-class Blog:
-    """A feed whose posts make a digest of about 10 KB."""
+class FeedServer:
+    """A feed with posts for an issue of about 10 KB."""
 
     POSTS = 3
     SENTENCE = "A sentence that says what this post is about, at some length and with care. "
@@ -139,20 +139,21 @@ class Blog:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.place = f"127.0.0.1:{self.server.server_port}"
+        self.address = f"127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self):
         self.server.shutdown()
 
 
-class FarServer:
-    """An SMTP server far away: what it is told reaches it `delay` seconds later. It notes
-    when each mail was taken, and how large it was."""
+class DistantSmtpServer:
+    """An SMTP server with network latency: commands arrive `delay` seconds later.
+
+    Records time and size of each message."""
 
     def __init__(self, delay):
         self.delay = delay
-        self.taken = []
+        self.received_at = []
         self.sizes = []
         self.loop = asyncio.new_event_loop()
         ready = threading.Event()
@@ -161,46 +162,46 @@ class FarServer:
 
     def serve(self, ready):
         asyncio.set_event_loop(self.loop)
-        server = self.loop.run_until_complete(asyncio.start_server(self.talk, "127.0.0.1", 0))
+        server = self.loop.run_until_complete(asyncio.start_server(self.serve_connection, "127.0.0.1", 0))
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
         self.loop.run_forever()
 
-    async def talk(self, reader, writer):
+    async def serve_connection(self, reader, writer):
         writer.write(b"220 far.example.com ESMTP\r\n")
         unread, in_data = b"", False
-        while heard := await reader.read(1 << 20):
-            unread += heard + await self.on_its_way(reader)
-            answers = []
+        while data := await reader.read(1 << 20):
+            unread += data + await self.read_until_delay(reader)
+            replies = []
             while True:
                 end = b"\r\n.\r\n" if in_data else b"\r\n"
-                said, found, rest = unread.partition(end)
+                command, found, rest = unread.partition(end)
                 if not found:
                     break
                 unread = rest
-                answers.append(self.answer(said, in_data))
-                in_data = answers[-1].startswith(b"354")
-            writer.write(b"".join(answers))
+                replies.append(self.reply_to(command, in_data))
+                in_data = replies[-1].startswith(b"354")
+            writer.write(b"".join(replies))
 
-    async def on_its_way(self, reader):
-        """All that comes within the delay is one packet to whoever is far away."""
-        more, until = b"", self.loop.time() + self.delay
-        while (left := until - self.loop.time()) > 0:
+    async def read_until_delay(self, reader):
+        """Returns the data of the delay, which arrives together with the previous data."""
+        more, end = b"", self.loop.time() + self.delay
+        while (left := end - self.loop.time()) > 0:
             try:
-                heard = await asyncio.wait_for(reader.read(1 << 20), left)
+                data = await asyncio.wait_for(reader.read(1 << 20), left)
             except asyncio.TimeoutError:
                 break
-            if not heard:
+            if not data:
                 break
-            more += heard
+            more += data
         return more
 
-    def answer(self, said, in_data):
+    def reply_to(self, command, in_data):
         if in_data:
-            self.taken.append(time.monotonic())
-            self.sizes.append(len(said) + 2)
-            return b"250 2.0.0 taken\r\n"
-        verb = said[:4].upper()
+            self.received_at.append(time.monotonic())
+            self.sizes.append(len(command) + 2)
+            return b"250 2.0.0 accepted\r\n"
+        verb = command[:4].upper()
         if verb == b"EHLO":
             return b"250-far.example.com\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
         return b"354 go on\r\n" if verb == b"DATA" else b"250 2.0.0 fine\r\n"

@@ -1,36 +1,37 @@
-"""Signing up through the form: how many a second, and how long each waits, alone and while an
-issue is sent."""
+"""Measures rate and latency of the sign-up form, without other load and during a send."""
 
 import re
 import statistics
 import threading
 import time
 
-from .desk import Site
-from .process import find, run, say
+from .admin_pages import Site
+from .process import find, log, run
 from .servers import Sink
 
-# As many as there is room for.
-SATURATING = 64
-# In an hour 50,000 are taken in, and no more.
+# Number of concurrent connections at the maximum rate.
+SATURATING_CONNECTIONS = 64
+# Short, because at most 50,000 sign-ups per hour are accepted.
 SATURATED_SECONDS = 3
-RATE_FLOOR = 0.8
-# Or at their own pace.
+# Minimum rate, relative to single-row commits.
+MIN_RATE_RATIO = 0.8
+# At a constant rate: number of clients, and sign-ups per client and second.
 CLIENTS = 4
-A_SECOND = 10
-ALONE_SECONDS = 10
+RATE_PER_CLIENT = 10
+IDLE_SECONDS = 10
 COMMITS = 500
-FLOOR_MS = 20
-# Nobody counts these clients, and no form of theirs came back too fast.
-OPEN_DOORS = {
+# Maximum 99th percentile of the latency.
+MAX_P99_MS = 20
+# Settings without rate limits and without a minimum fill time.
+NO_LIMITS = {
     "BROADSHEET_LIMITS__SIGNUPS_PER_IP_HOUR": "1000000",
     "BROADSHEET_LIMITS__SIGNUPS_PER_DOMAIN_HOUR": "1000000",
     "BROADSHEET_LIMITS__MINIMUM_FILL_MS": "0",
 }
-ONE_ROW = "INSERT INTO metadata (name, value) VALUES ('commit {}', '');"
+INSERT_ROW = "INSERT INTO metadata (name, value) VALUES ('commit {}', '');"
 
-# What wrk posts: another address each time.
-POSTS = """
+# Script for wrk that posts a different address each time.
+WRK_SCRIPT = """
 local number = 0
 request = function()
     number = number + 1
@@ -39,95 +40,96 @@ request = function()
 end
 """
 
-SENDING = "SELECT COUNT(*) FROM issues WHERE state = 'sending'"
+COUNT_SENDING = "SELECT COUNT(*) FROM issues WHERE state = 'sending'"
 
 
 class Client(threading.Thread):
-    """Posts the form at its pace until it is over; late answers do not slow the pace."""
+    """Posts the form at a constant rate, also if responses are late, until stopped."""
 
-    def __init__(self, site, name, over):
+    def __init__(self, site, prefix, stopped):
         super().__init__()
-        self.connection, self.stamp = site.another(), site.stamp()
-        self.name_of_it, self.over, self.times, self.failed = name, over, [], 0
+        self.connection, self.stamp = site.open_connection(), site.stamp()
+        self.prefix, self.stopped, self.times, self.failed = prefix, stopped, [], 0
 
     def run(self):
         due = time.perf_counter()
-        while not self.over.is_set():
+        while not self.stopped.is_set():
             time.sleep(max(0, due - time.perf_counter()))
-            form = {"email": f"{self.name_of_it}-{len(self.times)}@example.net", "stamp": self.stamp, "keep": "1"}
-            status, _, _ = self.connection.ask("/subscribe", form)
+            form = {"email": f"{self.prefix}-{len(self.times)}@example.net", "stamp": self.stamp, "keep": "1"}
+            status, _, _ = self.connection.request("/subscribe", form)
             self.failed += status != 303
             self.times.append((time.perf_counter() - due) * 1000)
-            due += 1 / A_SECOND
+            due += 1 / RATE_PER_CLIENT
 
 
-def post(site, meanwhile, until):
-    over = threading.Event()
-    clients = [Client(site, f"{meanwhile}{number}", over) for number in range(CLIENTS)]
+def measure_latency(site, load, wait):
+    """Posts the form while `wait` runs. Returns the sorted latencies in milliseconds."""
+    stopped = threading.Event()
+    clients = [Client(site, f"{load}{number}", stopped) for number in range(CLIENTS)]
     for client in clients:
         client.start()
-    until()
-    over.set()
+    wait()
+    stopped.set()
     for client in clients:
         client.join()
     if failed := sum(client.failed for client in clients):
-        raise RuntimeError(f"{failed} sign-ups were not taken in")
+        raise RuntimeError(f"{failed} sign-ups were not accepted")
     return sorted(time for client in clients for time in client.times)
 
 
-def saturated(site, newsletter):
-    """Sign-ups a second, when there are always some that wait."""
-    script = newsletter.folder / "posts.lua"
-    script.write_text(POSTS.replace("STAMP", site.stamp()))
-    command = [find("wrk", "wrk"), "-t1", f"-c{SATURATING}", f"-d{SATURATED_SECONDS}s", "-s", script, f"http://127.0.0.1:{site.port}"]
-    told = run(command).output
-    if "Non-2xx or 3xx" in told:
-        raise RuntimeError("sign-ups were not taken in")
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", told).group(1))
+def measure_max_rate(site, newsletter):
+    """Returns sign-ups per second at full load."""
+    script = newsletter.folder / "sign_ups.lua"
+    script.write_text(WRK_SCRIPT.replace("STAMP", site.stamp()))
+    command = [find("wrk", "wrk"), "-t1", f"-c{SATURATING_CONNECTIONS}", f"-d{SATURATED_SECONDS}s", "-s", script, f"http://127.0.0.1:{site.port}"]
+    output = run(command).output
+    if "Non-2xx or 3xx" in output:
+        raise RuntimeError("sign-ups were not accepted")
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1))
 
 
-def one_row_commits(database, newsletter):
-    """A second, each on the disk before the next."""
-    rows = "".join(ONE_ROW.format(f"{time.time_ns()} {number}") for number in range(COMMITS))
+def measure_single_row_commits(database, newsletter):
+    """Returns durable single-row commits per second of the database shell."""
+    rows = "".join(INSERT_ROW.format(f"{time.time_ns()} {number}") for number in range(COMMITS))
     return round(COMMITS / database.commits(newsletter.folder, rows).seconds)
 
 
 def subscribe(bench):
     sink = Sink()
     try:
-        return beside(bench, sink)
+        return measure(bench, sink)
     finally:
         sink.stop()
 
 
-def beside(bench, sink):
+def measure(bench, sink):
     rows = []
     for database in bench.databases:
-        newsletter = bench.newsletter(database, bench.chosen.mails)
-        reference = one_row_commits(database, newsletter)
+        newsletter = bench.newsletter(database, bench.options.messages)
+        reference = measure_single_row_commits(database, newsletter)
         smtp = {"BROADSHEET_SMTP__URL": f"smtp://127.0.0.1:{sink.port}"}
-        site = Site(newsletter, **OPEN_DOORS, **smtp)
+        site = Site(newsletter, **NO_LIMITS, **smtp)
 
-        def whole_send():
+        def send_issue():
             newsletter.broadsheet("digest", "send", smtp_port=sink.port)
-            while database.shell(newsletter.folder, SENDING).output.split()[-1] != "0":
+            while database.shell(newsletter.folder, COUNT_SENDING).output.split()[-1] != "0":
                 time.sleep(0.1)
 
         try:
-            for meanwhile, until in {"nothing": lambda: time.sleep(ALONE_SECONDS), "a send": whole_send}.items():
-                say(f"subscribe: {database.name}, meanwhile {meanwhile}")
-                times = post(site, meanwhile.replace(" ", "-"), until)
+            for load, wait in {"none": lambda: time.sleep(IDLE_SECONDS), "a send": send_issue}.items():
+                log(f"subscribe: {database.name}, concurrent load: {load}")
+                times = measure_latency(site, load.replace(" ", "-"), wait)
                 p99 = times[int(len(times) * 0.99) - 1]
-                row = {"part": "subscribe", "database": database.name, "meanwhile": meanwhile, "clients": CLIENTS}
-                row |= {"median_ms": round(statistics.median(times), 1), "p99_ms": round(p99, 1), "floor": FLOOR_MS}
-                rows.append(row | {"held": p99 <= FLOOR_MS})
-                say(rows[-1])
-            rate, after = saturated(site, newsletter), one_row_commits(database, newsletter)
+                row = {"scenario": "subscribe", "database": database.name, "load": load, "clients": CLIENTS}
+                row |= {"median_ms": round(statistics.median(times), 1), "p99_ms": round(p99, 1), "limit": MAX_P99_MS}
+                rows.append(row | {"met": p99 <= MAX_P99_MS})
+                log(rows[-1])
+            rate, after = measure_max_rate(site, newsletter), measure_single_row_commits(database, newsletter)
             ratio = rate / statistics.mean([reference, after])
-            row = {"part": "subscribe rate", "database": database.name, "clients": SATURATING, "rate": round(rate)}
-            row |= {"reference": [reference, after], "ratio": round(ratio, 2), "floor": RATE_FLOOR}
-            rows.append(row | {"held": ratio >= RATE_FLOOR})
-            say(rows[-1])
+            row = {"scenario": "subscribe rate", "database": database.name, "clients": SATURATING_CONNECTIONS, "rate": round(rate)}
+            row |= {"reference": [reference, after], "ratio": round(ratio, 2), "limit": MIN_RATE_RATIO}
+            rows.append(row | {"met": ratio >= MIN_RATE_RATIO})
+            log(rows[-1])
         finally:
             site.stop()
             newsletter.remove()

@@ -1,19 +1,19 @@
-//! A shop signs readers up, and a script sends the week's issue: both by the API alone.
+//! Sign-up and sending through the API with a token.
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use super::message_format::{link_under, parse, plain_text};
-use super::subscriber_lifecycle::{serve, state_of};
-use crate::support::browser::Browser;
-use crate::support::newsletter::{Newsletter, text, within};
-use crate::support::program::Program;
+use super::subscriber_lifecycle::subscriber_state;
+use crate::support::api_client::ApiClient;
+use crate::support::http_client::HttpClient;
+use crate::support::newsletter::{Newsletter, as_text, wait_until};
 use crate::support::smtp_server::SmtpServer;
 
 #[tokio::test]
-async fn a_reader_comes_in_and_an_issue_goes_out_by_a_token_until_it_is_revoked() {
+async fn api_token_signs_up_and_sends_until_revoked() {
     let server = SmtpServer::start();
-    let (newsletter, running, site) = serve(Newsletter::new(&server.url()).await).await;
+    let (newsletter, running, site) = Newsletter::new(&server.url()).await.serve().await;
     let scopes = [
         "--scope",
         "read",
@@ -23,59 +23,62 @@ async fn a_reader_comes_in_and_an_issue_goes_out_by_a_token_until_it_is_revoked(
         "issues",
     ];
     let create = [&["admin", "token", "create", "shop"][..], &scopes].concat();
-    let made = newsletter.json(&create).await.remove(0);
-    let token = text(&made["token"]);
-    assert!(
-        made["expires_at"].is_i64(),
-        "90 days, unless said otherwise"
-    );
+    let made = newsletter.run_json(&create).await.remove(0);
+    let token = as_text(&made["token"]);
+    assert!(made["expires_at"].is_i64(), "default lifetime");
     let more = ["--scope", "read", "--expires-in", "never"];
     let lasting = [&["admin", "token", "create", "lasting"][..], &more].concat();
-    let lasting = newsletter.json(&lasting).await.remove(0);
+    let lasting = newsletter.run_json(&lasting).await.remove(0);
     assert!(lasting["expires_at"].is_null(), "{lasting}");
-    let shop = Program::new(&site, &token);
+    let shop = ApiClient::new(&site, &token);
 
-    let reader = json!({ "email": "ada@example.org", "source": "the shop" });
-    let (status, _) = shop.ask(Method::POST, "/subscribers", Some(reader)).await;
+    let subscriber = json!({ "email": "ada@example.org", "source": "the shop" });
+    let (status, _) = shop
+        .request(Method::POST, "/subscribers", Some(subscriber))
+        .await;
     assert_eq!(status, StatusCode::ACCEPTED);
-    let mails = server.wait_for(1).await;
-    let confirmation = plain_text(&parse(&mails[0].message));
+    let messages = server.wait_for_messages(1).await;
+    let confirmation = plain_text(&parse(&messages[0].message));
     let confirm = link_under(&site, &confirmation, "confirm");
-    let browser = Browser::new();
-    assert_eq!(browser.post(&confirm, &[]).await.status, StatusCode::OK);
-    assert_eq!(state_of(&newsletter, "ada@example.org").await, "confirmed");
-    let list = shop.read("/subscribers?state=confirmed").await;
+    let client = HttpClient::new();
+    assert_eq!(client.post(&confirm, &[]).await.status, StatusCode::OK);
+    assert_eq!(
+        subscriber_state(&newsletter, "ada@example.org").await,
+        "confirmed"
+    );
+    let list = shop.get("/subscribers?state=confirmed").await;
     assert_eq!(list["subscribers"][0]["source"], "the shop");
 
-    let (status, sent) = shop.ask(Method::POST, "/next/send", None).await;
+    let (status, sent) = shop.request(Method::POST, "/next/send", None).await;
     assert_eq!(
         (status, &sent["result"]),
         (StatusCode::OK, &json!("sending")),
         "{sent}"
     );
-    let delivered = async {
-        while shop.read("/issues/1").await["state"] != "sent" {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        shop.read("/issues/1/deliveries").await
-    };
-    let copies = within(delivered, "the issue to be sent").await;
-    let told = newsletter
-        .json(&["deliveries", "list", "--issue", "1"])
+    wait_until("the sent issue", async || {
+        let issue = shop.get("/issues/1").await;
+        (issue["state"] == "sent").then_some(())
+    })
+    .await;
+    let from_api = shop.get("/issues/1/deliveries").await;
+    let from_command = newsletter
+        .run_json(&["deliveries", "list", "--issue", "1"])
         .await;
-    assert_eq!(copies["deliveries"], json!(told), "as the command has it");
-    assert_eq!(told[0]["state"], "delivered");
-    let (_, again) = shop.ask(Method::POST, "/next/send", None).await;
-    let (_, by_command) = newsletter.send(&[]).await;
-    assert_eq!(again, by_command);
+    assert_eq!(from_api["deliveries"], json!(from_command));
+    assert_eq!(from_command[0]["state"], "delivered");
+    let (_, again) = shop.request(Method::POST, "/next/send", None).await;
+    let (_, from_command) = newsletter.send_digest(&[]).await;
+    assert_eq!(again, from_command);
     assert_eq!(again["result"], "already_sent");
 
-    let tokens = newsletter.json(&["admin", "token", "list"]).await;
+    let tokens = newsletter.run_json(&["admin", "token", "list"]).await;
     assert_eq!(tokens[1]["name"], "shop");
     assert!(tokens[1]["last_used_at"].is_i64(), "{tokens:?}");
-    newsletter.json(&["admin", "token", "revoke", "shop"]).await;
-    let (status, refused) = shop.ask(Method::GET, "/issues", None).await;
-    assert_eq!(status, StatusCode::UNAUTHORIZED, "{refused}");
+    newsletter
+        .run_json(&["admin", "token", "revoke", "shop"])
+        .await;
+    let (status, rejected) = shop.request(Method::GET, "/issues", None).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "{rejected}");
 
     let finished = running.terminate().await;
     assert_eq!(finished.code(), Some(0));

@@ -1,78 +1,77 @@
-//! The form tells nobody who reads: not by its words, and not by how long it takes.
+//! The sign-up form does not reveal subscribed addresses through its response time.
 
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 
-use super::subscriber_lifecycle::serve;
-use crate::support::browser::Browser;
+use crate::support::http_client::HttpClient;
 use crate::support::newsletter::Newsletter;
 use crate::support::smtp_server::SmtpServer;
 
 const SAMPLES: usize = 200;
 
-/// The middle, and the quarters around it.
-struct Spread {
-    low: Duration,
-    middle: Duration,
-    high: Duration,
+/// First quartile, median and third quartile.
+struct Quartiles {
+    first: Duration,
+    median: Duration,
+    third: Duration,
 }
 
-impl Spread {
-    fn of(mut times: Vec<Duration>) -> Self {
+impl Quartiles {
+    fn from_times(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
-        let at = |share: usize| times[times.len() * share / 4];
+        let quartile = |number: usize| times[times.len() * number / 4];
         Self {
-            low: at(1),
-            middle: at(2),
-            high: at(3),
+            first: quartile(1),
+            median: quartile(2),
+            third: quartile(3),
         }
     }
 
-    fn width(&self) -> Duration {
-        self.high - self.low
+    fn range(&self) -> Duration {
+        self.third - self.first
     }
 }
 
 #[tokio::test]
-#[ignore = "takes its time, and wants a machine that is not busy: tests/run --full"]
-async fn a_known_address_takes_as_long_as_an_unknown_one() {
+#[ignore = "slow, and needs an idle machine: tests/run --full"]
+async fn known_and_unknown_address_take_equally_long() {
     let server = SmtpServer::start();
     let newsletter = Newsletter::new(&server.url())
         .await
-        .with("limits.signups_per_ip_hour", "100000")
-        .with("limits.signups_per_domain_hour", "100000");
-    let (newsletter, running, site) = serve(newsletter).await;
-    newsletter.import_readers(SAMPLES).await;
-    let browser = Browser::new();
-    let stamp = browser.get(&format!("{site}/")).await.field("stamp");
+        .with_setting("limits.signups_per_ip_hour", "100000")
+        .with_setting("limits.signups_per_domain_hour", "100000");
+    let (newsletter, running, site) = newsletter.serve().await;
+    newsletter.import_subscribers(SAMPLES).await;
+    let client = HttpClient::new();
+    let stamp = client.get(&format!("{site}/")).await.hidden_field("stamp");
     let subscribe = format!("{site}/subscribe");
-    let timed = async |address: String| {
+    let measure = async |address: String| {
         let fields = [("email", address.as_str()), ("stamp", &stamp)];
-        let begun = Instant::now();
-        let answer = browser.post(&subscribe, &fields).await;
-        assert_eq!(answer.status, StatusCode::SEE_OTHER);
-        begun.elapsed()
+        let start = Instant::now();
+        let page = client.post(&subscribe, &fields).await;
+        assert_eq!(page.status, StatusCode::SEE_OTHER);
+        start.elapsed()
     };
     for number in 0..20 {
-        timed(format!("warm{number:04}@example.com")).await;
+        measure(format!("warm{number:04}@example.com")).await;
     }
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    // In turns, so that whatever else the machine does is done to both.
+    // Alternating, so that other load on the machine affects both.
     for number in 1..=SAMPLES {
-        known.push(timed(format!("reader{number}@example.com")).await);
-        unknown.push(timed(format!("nobody{number}@example.com")).await);
+        known.push(measure(format!("reader{number}@example.com")).await);
+        unknown.push(measure(format!("unknown{number}@example.com")).await);
     }
-    let (known, unknown) = (Spread::of(known), Spread::of(unknown));
-    let apart = known.middle.abs_diff(unknown.middle);
-    let noise = known.width().max(unknown.width());
+    let (known, unknown) = (Quartiles::from_times(known), Quartiles::from_times(unknown));
+    let difference = known.median.abs_diff(unknown.median);
+    let noise = known.range().max(unknown.range());
     println!(
-        "known {:?}, unknown {:?}, {apart:?} apart; half of each lies within {noise:?}",
-        known.middle, unknown.middle
+        "median: known {:?}, unknown {:?}; interquartile range {noise:?}",
+        known.median, unknown.median
     );
     assert!(
-        apart < noise,
-        "{apart:?} apart, which is more than the noise of {noise:?}"
+        difference < noise,
+        "the medians differ by {difference:?}, more than {noise:?}"
     );
     assert_eq!(running.terminate().await.code(), Some(0));
 }

@@ -1,8 +1,7 @@
-//! The program dies at every step between a reader's row and the recorded outcome: each
-//! time everybody gets their copy, and nobody a second one but those whose mail was on a
-//! connection at that moment.
+//! Crashes at each step from freezing an issue to storing the results: no delivery is lost,
+//! and only messages in transfer at that time are sent twice.
 //!
-//! Only with the feature `failpoints`, which `tests/run` turns on in a step of its own.
+//! Compiled with the feature `failpoints`, which `tests/run` enables in a separate step.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,43 +13,42 @@ use futures_util::future::join_all;
 use reqwest::StatusCode;
 use sqlx::Executor;
 
-use super::crashes::{assert_accounted, assert_all_served};
-use super::outages::intruder;
-use super::subscriber_lifecycle::{reader_token, serve};
-use crate::support::browser::Browser;
-use crate::support::newsletter::{Newsletter, result_of, text, within};
-use crate::support::process::{Finished, Running};
+use super::crashes::{assert_all_delivered, assert_consistent};
+use super::subscriber_lifecycle::subscriber_token;
+use crate::support::http_client::HttpClient;
+use crate::support::newsletter::{Newsletter, as_text, parse_send_result, with_timeout};
+use crate::support::process::{ProcessOutput, RunningProcess};
 use crate::support::smtp_server::{Fault, SmtpServer, Stage};
-use crate::support::weeks::Weeks;
+use crate::support::weekly_scenario::WeeklyScenario;
 
-const READERS: usize = 60;
+const SUBSCRIBERS: usize = 60;
 const CONNECTIONS: usize = 4;
-/// Mails of a whole send that go well before the one that the process dies at.
+/// Number of messages that are sent before the crash.
 const MIDDLE: usize = 20;
-/// Their queue is made in two parts.
-const MANY: usize = 1_200;
-/// Group commits that go well.
-const SOME: usize = 5;
+/// Number of subscribers whose deliveries are inserted in two batches.
+const TWO_BATCHES: usize = 1_200;
+/// Number of group commits before the crash.
+const COMMITS: usize = 5;
 
-/// What has to happen for a step to be come by.
+/// Circumstances under which a failpoint is reached.
 #[derive(Clone, Copy, PartialEq)]
-enum Scene {
-    /// A plain send.
+enum Scenario {
+    /// A send without further events.
     Send,
-    /// Another process has died before.
-    TakeUp,
-    /// The server refuses our settings, so the issue is paused.
-    Refused,
-    /// To more readers than are queued at once.
-    Many,
+    /// Another process has crashed before.
+    Reclaim,
+    /// The SMTP server requires a login, so the issue is paused.
+    Pause,
+    /// A send with more than one fan-out batch.
+    TwoBatches,
 }
-use Scene::{Many, Refused, Send, TakeUp};
+use Scenario::{Pause, Reclaim, Send, TwoBatches};
 
-/// Each failpoint of the source, how often it is passed before it kills, and where.
-const STEPS: &[(&str, usize, Scene)] = &[
+/// Each failpoint of the source, the number of passes before it panics, and the scenario.
+const STEPS: &[(&str, usize, Scenario)] = &[
     ("freezing", 0, Send),
     ("frozen", 0, Send),
-    ("lengthening", 0, Many),
+    ("lengthening", 0, TwoBatches),
     ("joined", 0, Send),
     ("claiming", 0, Send),
     ("claimed", 0, Send),
@@ -63,35 +61,36 @@ const STEPS: &[(&str, usize, Scene)] = &[
     ("dot-written", MIDDLE, Send),
     ("reply-read", MIDDLE, Send),
     ("outcome-known", MIDDLE, Send),
-    ("before-commit", SOME, Send),
-    // Past the commit of the first acceptance, which may end a streak.
-    ("outcomes-written", 1, Refused),
-    ("marks-written", 1, Refused),
-    ("before-answer", SOME, Send),
+    ("before-commit", COMMITS, Send),
+    // After the first commit, which contains a delivery and may reset a count of rejections.
+    ("outcomes-written", 1, Pause),
+    ("marks-written", 1, Pause),
+    ("before-answer", COMMITS, Send),
     ("finishing", 0, Send),
     ("finished", 0, Send),
     ("resigning", 0, Send),
     ("resigned", 0, Send),
-    ("taking-up", 0, TakeUp),
-    ("taken-up", 0, TakeUp),
-    ("pausing", 0, Refused),
-    ("giving-back", 0, Refused),
+    ("taking-up", 0, Reclaim),
+    ("taken-up", 0, Reclaim),
+    ("pausing", 0, Pause),
+    ("giving-back", 0, Pause),
 ];
 
-/// Failpoints that are no deaths: the reply to the final dot is waited for one second only,
-/// the database does what it is asked to and does not say so, or does not do it.
-const OTHERS: &[&str] = &[
+/// Failpoints that do not panic: a reply timeout of one second after the final dot, database
+/// operations whose acknowledgement is lost, and a failing read.
+const WITHOUT_PANIC: &[&str] = &[
     "impatient",
     "commit-unanswered",
     "claim-unanswered",
     "mail-unread",
 ];
 
-fn failpoints_in(folder: &Path, found: &mut BTreeSet<String>) {
+/// Adds the names of the failpoints in the source files of this folder to `found`.
+fn find_failpoints(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            failpoints_in(&path, found);
+            find_failpoints(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let source = std::fs::read_to_string(&path).expect("a source file");
             let names = source.split("fail_point!(\"").skip(1);
@@ -101,233 +100,249 @@ fn failpoints_in(folder: &Path, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn each_failpoint_of_the_source_has_its_death() {
+fn each_failpoint_is_tested() {
     let mut found = BTreeSet::new();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    failpoints_in(&source, &mut found);
-    for other in OTHERS {
-        assert!(found.remove(*other), "{other}");
+    find_failpoints(&source, &mut found);
+    for name in WITHOUT_PANIC {
+        assert!(found.remove(*name), "{name}");
     }
     let tested: BTreeSet<String> = STEPS.iter().map(|(name, ..)| (*name).to_owned()).collect();
     assert_eq!(found, tested);
-    assert_eq!(STEPS.len(), tested.len(), "one death each");
+    assert_eq!(STEPS.len(), tested.len(), "duplicate failpoint");
 }
 
-/// Refuses our settings once, in the middle, where the scene is about that.
-fn server_for(scene: Scene) -> SmtpServer {
-    SmtpServer::scripted(move |moment| {
-        let refuses = scene == Refused && moment.stage == Stage::Mail && moment.mail == MIDDLE;
-        refuses.then_some(Fault::Reply("530 5.7.0 Log in first"))
+/// Starts a server that requires a login once in [`Pause`].
+fn server_for(scenario: Scenario) -> SmtpServer {
+    SmtpServer::with_script(move |event| {
+        let is_rejected =
+            scenario == Pause && event.stage == Stage::Mail && event.transaction == MIDDLE;
+        is_rejected.then_some(Fault::Reply("530 5.7.0 Log in first"))
     })
 }
 
-fn sends_until(newsletter: &Newsletter, name: &str, passed: usize) -> Running {
+fn start_send_with_panic(newsletter: &Newsletter, name: &str, passed: usize) -> RunningProcess {
     let action = format!("{name}={passed}*off->panic");
     let arguments = ["digest", "send", "--wait", "--json"];
     newsletter
-        .installation
-        .start_with(("FAILPOINTS", &action), &arguments)
+        .install
+        .start_with_env(("FAILPOINTS", &action), &arguments)
 }
 
-fn assert_died(finished: &Finished, name: &str) {
+fn assert_panicked(finished: &ProcessOutput, name: &str) {
     assert_eq!(finished.code(), None, "{name}: {finished:?}");
     assert!(finished.stderr.contains(name), "{name}: {finished:?}");
 }
 
-async fn survives(name: &str, passed: usize, scene: Scene) {
-    let server = server_for(scene);
+async fn assert_survives_crash(name: &str, passed: usize, scenario: Scenario) {
+    let server = server_for(scenario);
     let newsletter = Newsletter::new(&server.url()).await;
-    let newsletter = newsletter.with("smtp.connections", CONNECTIONS.to_string());
-    let readers = if scene == Many { MANY } else { READERS };
-    newsletter.import_readers(readers).await;
-    if scene == TakeUp {
-        let dead = sends_until(&newsletter, "dot-written", MIDDLE).wait().await;
-        assert_died(&dead, "dot-written");
+    let newsletter = newsletter.with_setting("smtp.connections", CONNECTIONS.to_string());
+    let subscribers = if scenario == TwoBatches {
+        TWO_BATCHES
+    } else {
+        SUBSCRIBERS
+    };
+    newsletter.import_subscribers(subscribers).await;
+    if scenario == Reclaim {
+        let crashed = start_send_with_panic(&newsletter, "dot-written", MIDDLE)
+            .wait()
+            .await;
+        assert_panicked(&crashed, "dot-written");
     }
-    let dead = sends_until(&newsletter, name, passed).wait().await;
-    assert_died(&dead, name);
-    // Who lists the copies makes those that are missing, which here the engine is to do.
-    if scene != Many {
-        assert_accounted(&newsletter, &server, readers, name).await;
+    let crashed = start_send_with_panic(&newsletter, name, passed)
+        .wait()
+        .await;
+    assert_panicked(&crashed, name);
+    // Listing deliveries completes the fan-out, which the worker has to do in this scenario.
+    if scenario != TwoBatches {
+        assert_consistent(&newsletter, &server, subscribers, name).await;
     }
-    if scene == Refused {
+    if scenario == Pause {
         newsletter
-            .json(&["deliveries", "retry", "--issue", "1"])
+            .run_json(&["deliveries", "retry", "--issue", "1"])
             .await;
     }
 
     let again = newsletter.start(&["digest", "send", "--wait"]);
-    if scene != Many {
-        assert_accounted(&newsletter, &server, readers, name).await;
+    if scenario != TwoBatches {
+        assert_consistent(&newsletter, &server, subscribers, name).await;
     }
-    let (code, result) = result_of(&again.wait().await);
+    let (code, result) = parse_send_result(&again.wait().await);
     assert_eq!(code, 0, "{name}: {result}");
     assert_eq!(result["issue"], 1, "{name}: {result}");
-    assert_all_served(&newsletter, &server, &result, CONNECTIONS).await;
+    assert_all_delivered(&newsletter, &server, &result, CONNECTIONS).await;
 }
 
-/// One test, so that the ten seconds in which the dead are given up are waited out side
-/// by side.
+/// One test, so that the waits of ten seconds until a worker is declared dead overlap.
 #[tokio::test]
-async fn a_death_at_any_step_costs_nobody_their_copy() {
-    let deaths = STEPS
+async fn crash_at_any_step_loses_no_delivery() {
+    let crashes = STEPS
         .iter()
-        .map(|(name, passed, scene)| survives(name, *passed, *scene));
-    join_all(deaths).await;
+        .map(|(name, passed, scenario)| assert_survives_crash(name, *passed, *scenario));
+    join_all(crashes).await;
 }
 
 #[tokio::test]
-async fn silence_after_the_dot_has_an_end_and_leaves_a_doubt() {
-    let heard = AtomicBool::new(false);
-    let server = SmtpServer::scripted(move |moment| {
-        let here = moment.stage == Stage::Dot && moment.recipient == "reader3@example.com";
-        (here && !heard.swap(true, Ordering::Relaxed)).then_some(Fault::Silence)
+async fn silence_after_final_dot_times_out_in_doubt() {
+    let done = AtomicBool::new(false);
+    let server = SmtpServer::with_script(move |event| {
+        let is_match = event.stage == Stage::Dot && event.recipient == "reader3@example.com";
+        (is_match && !done.swap(true, Ordering::Relaxed)).then_some(Fault::Silence)
     });
     let newsletter = Newsletter::new(&server.url()).await;
-    newsletter.import_readers(5).await;
+    newsletter.import_subscribers(5).await;
     let arguments = ["digest", "send", "--wait", "--wait-max", "1s", "--json"];
     let failpoints = ("FAILPOINTS", "impatient=return");
-    let sending = newsletter.installation.start_with(failpoints, &arguments);
-    let (code, result) = result_of(&sending.wait().await);
+    let sending = newsletter.install.start_with_env(failpoints, &arguments);
+    let (code, result) = parse_send_result(&sending.wait().await);
     assert_eq!((code, &result["deferred"]), (75, &1.into()), "{result}");
-    let doubted = newsletter.delivery_to("reader3@example.com").await;
-    let reply = text(&doubted["reply"]);
+    let in_doubt = newsletter.delivery_to("reader3@example.com").await;
+    let reply = as_text(&in_doubt["reply"]);
     assert_eq!(reply, "no reply within 1 s (after the message)");
 
     let retry = ["deliveries", "retry", "--issue", "1", "--deferred-only"];
-    newsletter.json(&retry).await;
-    let result = newsletter.send_to_the_end(&[]).await;
-    assert_all_served(&newsletter, &server, &result, 1).await;
+    newsletter.run_json(&retry).await;
+    let result = newsletter.send_digest_and_wait(&[]).await;
+    assert_all_delivered(&newsletter, &server, &result, 1).await;
 }
 
 #[tokio::test]
-async fn work_that_the_database_did_without_saying_so_is_neither_lost_nor_done_twice() {
+async fn lost_database_acknowledgement_duplicates_nothing() {
     for failpoints in [
         "commit-unanswered=4*off->3*return",
         "claim-unanswered=1*return",
     ] {
         let server = SmtpServer::start();
         let newsletter = Newsletter::new(&server.url()).await;
-        newsletter.import_readers(READERS).await;
+        newsletter.import_subscribers(SUBSCRIBERS).await;
         let arguments = ["digest", "send", "--wait", "--wait-max", "1s", "--json"];
         let failpoints = ("FAILPOINTS", failpoints);
-        let sending = newsletter.installation.start_with(failpoints, &arguments);
-        let (code, result) = result_of(&sending.wait().await);
+        let sending = newsletter.install.start_with_env(failpoints, &arguments);
+        let (code, result) = parse_send_result(&sending.wait().await);
         assert_eq!(code, 0, "{failpoints:?}: {result}");
-        assert_all_served(&newsletter, &server, &result, 0).await;
+        assert_all_delivered(&newsletter, &server, &result, 0).await;
     }
 }
 
 #[tokio::test]
-async fn a_claim_that_is_put_back_sends_nothing_twice() {
-    let server = SmtpServer::unhurried(Duration::from_millis(20));
-    let mut weeks = Weeks::begin_with(server, READERS).await;
-    weeks.issue().await;
-    // The clock of this newsletter stands still: all claims are of one moment.
+async fn rolled_back_claim_duplicates_nothing() {
+    let server = SmtpServer::with_delay(Duration::from_millis(20));
+    let mut scenario = WeeklyScenario::start_with_server(server, SUBSCRIBERS).await;
+    scenario.freeze_weekly_issue().await;
+    // The clock is manual: all claims have the same time.
     fail::cfg("claim-unanswered", "1*off->1*return->off").expect("a failpoint");
-    weeks.app.delivers().await;
+    scenario.app.run_delivery_until_idle().await;
     fail::remove("claim-unanswered");
-    let copies = weeks.server.copies();
-    assert_eq!(copies.len(), READERS);
-    assert!(copies.values().all(|&copies| copies == 1), "{copies:?}");
+    let messages = scenario.server.messages_per_recipient();
+    assert_eq!(messages.len(), SUBSCRIBERS);
+    assert!(scenario.server.has_no_duplicates(), "{messages:?}");
 }
 
 #[tokio::test]
-async fn a_database_that_fails_while_a_mail_is_composed_stops_nothing_and_charges_nobody() {
+async fn failed_message_read_charges_no_attempt() {
     let server = SmtpServer::start();
     let newsletter = Newsletter::new(&server.url()).await;
-    newsletter.import_readers(READERS).await;
+    newsletter.import_subscribers(SUBSCRIBERS).await;
     let arguments = ["digest", "send", "--wait", "--wait-max", "1s", "--json"];
     let failpoints = ("FAILPOINTS", "mail-unread=2*return");
-    let sending = newsletter.installation.start_with(failpoints, &arguments);
-    let (code, result) = result_of(&sending.wait().await);
+    let sending = newsletter.install.start_with_env(failpoints, &arguments);
+    let (code, result) = parse_send_result(&sending.wait().await);
     assert_eq!((code, &result["deferred"]), (75, &2.into()), "{result}");
     let retry = ["deliveries", "retry", "--issue", "1", "--deferred-only"];
-    newsletter.json(&retry).await;
-    let result = newsletter.send_to_the_end(&[]).await;
-    assert_all_served(&newsletter, &server, &result, 0).await;
+    newsletter.run_json(&retry).await;
+    let result = newsletter.send_digest_and_wait(&[]).await;
+    assert_all_delivered(&newsletter, &server, &result, 0).await;
     for delivery in newsletter.deliveries().await {
         assert_eq!(delivery["attempts"], 1, "{delivery}");
     }
 }
 
-const LEAVER: &str = "reader9@example.com";
+/// The subscriber that unsubscribes during the freeze.
+const UNSUBSCRIBER: &str = "reader9@example.com";
 
-/// Waits for someone to stand still in the middle of a transaction.
-async fn is_freezing(newsletter: &Newsletter) {
-    let mut intruder = intruder(newsletter).await;
+/// Waits until a process holds a transaction open.
+async fn wait_for_open_transaction(newsletter: &Newsletter) {
+    let mut connection = newsletter.connect_to_database().await;
     if newsletter.database.url().starts_with("sqlite") {
-        let patience = "PRAGMA busy_timeout = 0";
-        intruder.execute(patience).await.expect("no patience");
-        while intruder.execute("BEGIN IMMEDIATE").await.is_ok() {
-            intruder.execute("ROLLBACK").await.expect("the lock let go");
+        let no_wait = "PRAGMA busy_timeout = 0";
+        connection.execute(no_wait).await.expect("a setting");
+        while connection.execute("BEGIN IMMEDIATE").await.is_ok() {
+            connection.execute("ROLLBACK").await.expect("a rollback");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         return;
     }
-    let standing = "SELECT 1 AS it FROM pg_stat_activity WHERE state = 'idle in transaction'
+    let idle = "SELECT 1 AS found FROM pg_stat_activity WHERE state = 'idle in transaction'
         AND datname = current_database() AND clock_timestamp() - state_change > INTERVAL '200 ms'";
-    while intruder
-        .fetch_optional(standing)
+    while connection
+        .fetch_optional(idle)
         .await
-        .expect("an answer")
+        .expect("a query result")
         .is_none()
     {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// An issue is being frozen, and before that is done this happens.
-async fn nobody_gets_it_who(leaves: impl AsyncFn(&Newsletter, &str)) {
-    // Who has to wait for the freezing comes in before the last one is written to, who was
-    // the last to come.
-    let server = SmtpServer::unhurried(Duration::from_millis(200));
+/// Runs `action` while an issue is being frozen, and asserts that [`UNSUBSCRIBER`] does not
+/// receive the issue.
+async fn assert_not_sent_after(action: impl AsyncFn(&Newsletter, &str)) {
+    // An action that waits for the freeze completes before the last message, which would be
+    // the one to UNSUBSCRIBER.
+    let server = SmtpServer::with_delay(Duration::from_millis(200));
     let newsletter = Newsletter::new(&server.url()).await;
-    let newsletter = newsletter.with("smtp.connections", "1");
-    newsletter.import_readers(8).await;
+    let newsletter = newsletter.with_setting("smtp.connections", "1");
+    newsletter.import_subscribers(8).await;
     newsletter
-        .json(&["subscribers", "add", LEAVER, "--source", "test"])
+        .run_json(&["subscribers", "add", UNSUBSCRIBER, "--source", "test"])
         .await;
-    let hold = ("FAILPOINTS", "freezing=sleep(3000)");
+    let slow_freeze = ("FAILPOINTS", "freezing=sleep(3000)");
     let arguments = ["digest", "send", "--wait", "--json"];
-    let (newsletter, serving, site) = serve(newsletter).await;
-    let sending = newsletter.installation.start_with(hold, &arguments);
-    within(is_freezing(&newsletter), "an issue that is being frozen").await;
-    leaves(&newsletter, &site).await;
-    let (code, result) = result_of(&sending.wait().await);
+    let (newsletter, serving, site) = newsletter.serve().await;
+    let sending = newsletter.install.start_with_env(slow_freeze, &arguments);
+    with_timeout(
+        wait_for_open_transaction(&newsletter),
+        "the transaction of the freeze",
+    )
+    .await;
+    action(&newsletter, &site).await;
+    let (code, result) = parse_send_result(&sending.wait().await);
     assert_eq!(code, 0, "{result}");
-    assert!(!server.copies().contains_key(LEAVER));
-    assert_eq!(server.copies().len(), 8);
+    assert!(!server.messages_per_recipient().contains_key(UNSUBSCRIBER));
+    assert_eq!(server.messages_per_recipient().len(), 8);
     assert_eq!(serving.terminate().await.code(), Some(0));
 }
 
 #[tokio::test]
-async fn who_is_erased_while_an_issue_is_frozen_gets_no_copy_of_it() {
-    nobody_gets_it_who(async |newsletter, _| {
-        newsletter.json(&["subscribers", "erase", LEAVER]).await;
-        let left = newsletter.deliveries().await;
-        assert!(left.iter().all(|row| row["address"] != LEAVER));
+async fn erase_during_freeze_sends_no_issue() {
+    assert_not_sent_after(async |newsletter, _| {
+        newsletter
+            .run_json(&["subscribers", "erase", UNSUBSCRIBER])
+            .await;
+        let deliveries = newsletter.deliveries().await;
+        assert!(deliveries.iter().all(|row| row["address"] != UNSUBSCRIBER));
     })
     .await;
 }
 
 #[tokio::test]
-async fn who_leaves_while_an_issue_is_frozen_gets_no_copy_of_it() {
-    nobody_gets_it_who(async |newsletter, site| {
-        let token = reader_token(newsletter, Purpose::Unsubscribe, LEAVER).await;
+async fn unsubscribe_during_freeze_sends_no_issue() {
+    assert_not_sent_after(async |newsletter, site| {
+        let token = subscriber_token(newsletter, Purpose::Unsubscribe, UNSUBSCRIBER).await;
         let link = format!("{site}/unsubscribe/{token}");
-        let left = Browser::new().post(&link, &[]).await;
-        assert_eq!(left.status, StatusCode::OK);
+        let unsubscribed = HttpClient::new().post(&link, &[]).await;
+        assert_eq!(unsubscribed.status, StatusCode::OK);
     })
     .await;
 }
 
 #[tokio::test]
-async fn who_pauses_while_an_issue_is_frozen_gets_no_copy_of_it() {
-    nobody_gets_it_who(async |newsletter, site| {
-        let token = reader_token(newsletter, Purpose::Preferences, LEAVER).await;
+async fn pause_during_freeze_sends_no_issue() {
+    assert_not_sent_after(async |newsletter, site| {
+        let token = subscriber_token(newsletter, Purpose::Preferences, UNSUBSCRIBER).await;
         let link = format!("{site}/preferences/{token}");
-        let paused = Browser::new().post(&link, &[("action", "pause")]).await;
+        let paused = HttpClient::new().post(&link, &[("action", "pause")]).await;
         assert_eq!(paused.status, StatusCode::SEE_OTHER, "{}", paused.html);
         assert!(paused.location.is_some_and(|to| to.contains("saved=1")));
     })

@@ -1,25 +1,25 @@
-//! Readers brought from elsewhere, and taken out again.
+//! Import, export, listing and erasure of subscribers.
 
 use serde_json::{Value, json};
 
-use crate::support::newsletter::{Newsletter, text};
+use crate::support::newsletter::{NO_SMTP, Newsletter, as_text};
 use crate::support::smtp_server::SmtpServer;
 
 async fn newsletter() -> Newsletter {
-    Newsletter::new("smtp://127.0.0.1:9").await
+    Newsletter::new(NO_SMTP).await
 }
 
 async fn addresses(newsletter: &Newsletter, more: &[&str]) -> Vec<String> {
     let rows = newsletter
-        .json(&[&["subscribers", "list"], more].concat())
+        .run_json(&[&["subscribers", "list"], more].concat())
         .await;
-    let mut addresses: Vec<String> = rows.iter().map(|row| text(&row["address"])).collect();
+    let mut addresses: Vec<String> = rows.iter().map(|row| as_text(&row["address"])).collect();
     addresses.sort();
     addresses
 }
 
 #[tokio::test]
-async fn headers_are_what_people_have() {
+async fn import_recognizes_common_headers() {
     let files: [&[u8]; 5] = [
         b"email\nada@example.com\n",
         b"\xef\xbb\xbfE-Mail,Name\r\nada@example.com,Ada\r\n",
@@ -29,11 +29,11 @@ async fn headers_are_what_people_have() {
     ];
     for file in files {
         let newsletter = newsletter().await;
-        let finished = newsletter.import(file).await;
-        let shown = String::from_utf8_lossy(file);
-        assert_eq!(finished.code(), Some(0), "{shown}: {finished:?}");
+        let finished = newsletter.import_csv(file).await;
+        let file = String::from_utf8_lossy(file);
+        assert_eq!(finished.code(), Some(0), "{file}: {finished:?}");
         let counts = json!({"imported": 1, "unchanged": 0, "kept_out": 0, "refused": 0});
-        assert_eq!(finished.json(), [counts], "{shown}");
+        assert_eq!(finished.json_lines(), [counts], "{file}");
         assert_eq!(
             addresses(&newsletter, &["--state", "confirmed"]).await,
             ["ada@example.com"]
@@ -42,13 +42,13 @@ async fn headers_are_what_people_have() {
 }
 
 #[tokio::test]
-async fn each_refused_row_is_told_by_its_number_and_the_others_come_in() {
+async fn import_reports_rejected_rows_and_imports_others() {
     let file = "email,name\nada@example.com,Ada\nnobody@localhost,No\n\nbob@@example.com,Bob\nADA@EXAMPLE.COM,Again\n,Empty\ncleo@example.com,Cleo\n";
     for file in [file.to_owned(), file.replace('\n', "\r\n")] {
         let newsletter = newsletter().await;
-        let finished = newsletter.import(file.as_bytes()).await;
+        let finished = newsletter.import_csv(file.as_bytes()).await;
         assert_eq!(finished.code(), Some(0), "{finished:?}");
-        let lines = finished.json();
+        let lines = finished.json_lines();
         let rows: Vec<&Value> = lines[..lines.len() - 1]
             .iter()
             .map(|line| &line["row"])
@@ -69,7 +69,7 @@ async fn each_refused_row_is_told_by_its_number_and_the_others_come_in() {
             ["ada@example.com", "cleo@example.com"]
         );
 
-        let again = newsletter.import(file.as_bytes()).await.json();
+        let again = newsletter.import_csv(file.as_bytes()).await.json_lines();
         assert_eq!(
             again[3],
             json!({"imported": 0, "unchanged": 3, "kept_out": 0, "refused": 3})
@@ -78,15 +78,18 @@ async fn each_refused_row_is_told_by_its_number_and_the_others_come_in() {
 }
 
 #[tokio::test]
-async fn a_file_without_addresses_fails_and_says_what_it_found() {
+async fn import_without_address_column_fails() {
     let newsletter = newsletter().await;
-    let finished = newsletter.import(b"id,phone\n1,555-0100\n").await;
+    let finished = newsletter.import_csv(b"id,phone\n1,555-0100\n").await;
     assert_eq!(finished.code(), Some(1), "{finished:?}");
-    for word in ["readers.csv", "'phone'", "email"] {
+    for word in ["subscribers.csv", "'phone'", "email"] {
         assert!(finished.stderr.contains(word), "{word}: {finished:?}");
     }
-    for (file, word) in [(&b""[..], "empty"), (b"\xff\xfe\x00\x01", "readers.csv")] {
-        let finished = newsletter.import(file).await;
+    for (file, word) in [
+        (&b""[..], "empty"),
+        (b"\xff\xfe\x00\x01", "subscribers.csv"),
+    ] {
+        let finished = newsletter.import_csv(file).await;
         assert_eq!(finished.code(), Some(1), "{finished:?}");
         assert!(finished.stderr.contains(word), "{finished:?}");
     }
@@ -98,27 +101,27 @@ async fn a_file_without_addresses_fails_and_says_what_it_found() {
 }
 
 #[tokio::test]
-async fn an_erased_reader_stays_out_and_their_delivery_stays_counted() {
+async fn erased_subscriber_is_not_imported_again() {
     let server = SmtpServer::start();
     let newsletter = Newsletter::new(&server.url()).await;
-    newsletter.import_readers(3).await;
-    newsletter.send_to_the_end(&[]).await;
+    newsletter.import_subscribers(3).await;
+    newsletter.send_digest_and_wait(&[]).await;
 
     newsletter
-        .json(&["subscribers", "erase", "reader2@example.com"])
+        .run_json(&["subscribers", "erase", "reader2@example.com"])
         .await;
     let deliveries = newsletter.deliveries().await;
     assert_eq!(deliveries.len(), 3, "{deliveries:?}");
-    let nameless = deliveries
+    let without_address = deliveries
         .iter()
         .filter(|delivery| delivery["address"].is_null())
         .count();
-    assert_eq!(nameless, 1, "{deliveries:?}");
+    assert_eq!(without_address, 1, "{deliveries:?}");
     assert!(
         !format!("{deliveries:?}").contains("reader2"),
         "{deliveries:?}"
     );
-    let sent = newsletter.send_to_the_end(&[]).await;
+    let sent = newsletter.send_digest_and_wait(&[]).await;
     assert_eq!(
         (&sent["recipients"], &sent["delivered"]),
         (&3.into(), &3.into()),
@@ -126,9 +129,9 @@ async fn an_erased_reader_stays_out_and_their_delivery_stays_counted() {
     );
 
     let again = newsletter
-        .import(b"email\nReader2@Example.com\nreader4@example.com\n")
+        .import_csv(b"email\nReader2@Example.com\nreader4@example.com\n")
         .await
-        .json();
+        .json_lines();
     assert_eq!(
         again[0],
         json!({"imported": 1, "unchanged": 0, "kept_out": 1, "refused": 0})
@@ -143,52 +146,55 @@ async fn an_erased_reader_stays_out_and_their_delivery_stays_counted() {
         ]
     );
 
-    let nobody = newsletter
+    let unknown = newsletter
         .run(&["subscribers", "erase", "reader2@example.com"])
         .await;
-    assert_eq!(nobody.code(), Some(1), "{nobody:?}");
+    assert_eq!(unknown.code(), Some(1), "{unknown:?}");
 }
 
 #[tokio::test]
-async fn what_is_exported_can_be_imported_elsewhere() {
-    let here = newsletter().await;
+async fn export_can_be_imported_elsewhere() {
+    let source = newsletter().await;
     let file = "name,email\n\"Lovelace, \"\"Ada\"\"\",ada@example.com\nJürgen,j.m@bücher.example\n,bob+news@example.com\n";
-    let taken = here.import(file.as_bytes()).await.json();
-    assert_eq!(taken[0]["imported"], 3, "{taken:?}");
-    let exported = here.installation.run(&["subscribers", "export"]).await;
+    let summary = source.import_csv(file.as_bytes()).await.json_lines();
+    assert_eq!(summary[0]["imported"], 3, "{summary:?}");
+    let exported = source.install.run(&["subscribers", "export"]).await;
     assert_eq!(exported.code(), Some(0), "{exported:?}");
 
-    let there = newsletter().await;
-    let taken = there.import(exported.stdout.as_bytes()).await.json();
+    let target = newsletter().await;
+    let summary = target
+        .import_csv(exported.stdout.as_bytes())
+        .await
+        .json_lines();
     assert_eq!(
-        taken[0],
+        summary[0],
         json!({"imported": 3, "unchanged": 0, "kept_out": 0, "refused": 0})
     );
     let names = |rows: Vec<Value>| {
         let mut names: Vec<(String, Value)> = rows
             .into_iter()
-            .map(|row| (text(&row["address"]), row["name"].clone()))
+            .map(|row| (as_text(&row["address"]), row["name"].clone()))
             .collect();
-        names.sort_by(|one, other| one.0.cmp(&other.0));
+        names.sort_by(|a, b| a.0.cmp(&b.0));
         names
     };
     let list = ["subscribers", "list"];
     assert_eq!(
-        names(here.json(&list).await),
-        names(there.json(&list).await)
+        names(source.run_json(&list).await),
+        names(target.run_json(&list).await)
     );
 
-    let to_file = there
-        .installation
+    let to_file = target
+        .install
         .run(&["subscribers", "export", "out.csv"])
         .await;
     assert_eq!(to_file.code(), Some(0), "{to_file:?}");
-    let written = std::fs::read_to_string(there.installation.folder().join("out.csv"));
+    let written = std::fs::read_to_string(target.install.folder().join("out.csv"));
     assert_eq!(written.expect("the export").lines().count(), 4);
 }
 
 #[tokio::test]
-async fn readers_are_listed_by_state_with_where_they_came_from() {
+async fn list_filters_by_state_and_shows_source() {
     let newsletter = newsletter().await;
     let add = [
         "subscribers",
@@ -197,9 +203,9 @@ async fn readers_are_listed_by_state_with_where_they_came_from() {
         "--source",
         "the fair in May",
     ];
-    newsletter.json(&add).await;
+    newsletter.run_json(&add).await;
     newsletter
-        .json(&["subscribers", "add", "bob@example.com", "--pending"])
+        .run_json(&["subscribers", "add", "bob@example.com", "--pending"])
         .await;
     assert_eq!(
         addresses(&newsletter, &["--state", "confirmed"]).await,
@@ -215,22 +221,22 @@ async fn readers_are_listed_by_state_with_where_they_came_from() {
     );
     assert_eq!(addresses(&newsletter, &[]).await.len(), 2);
     let confirmed = newsletter
-        .json(&["subscribers", "list", "--state", "confirmed"])
+        .run_json(&["subscribers", "list", "--state", "confirmed"])
         .await;
     assert_eq!(confirmed[0]["source"], "the fair in May", "{confirmed:?}");
     assert!(
         confirmed[0]["since"].is_i64() && confirmed[0]["id"].is_string(),
         "{confirmed:?}"
     );
-    let asked = newsletter.delivery_to("bob@example.com").await;
+    let confirmation = newsletter.delivery_to("bob@example.com").await;
     assert_eq!(
-        (&asked["kind"], &asked["state"]),
+        (&confirmation["kind"], &confirmation["state"]),
         (&"confirmation".into(), &"queued".into())
     );
 
-    let refused = newsletter
+    let invalid = newsletter
         .run(&["subscribers", "list", "--state", "gone"])
         .await;
-    assert_eq!(refused.code(), Some(2), "{refused:?}");
-    assert!(refused.stderr.contains("--state"), "{refused:?}");
+    assert_eq!(invalid.code(), Some(2), "{invalid:?}");
+    assert!(invalid.stderr.contains("--state"), "{invalid:?}");
 }

@@ -2,17 +2,20 @@
 
 use serde_json::Value;
 
-use crate::support::newsletter::{Newsletter, until_logged};
+use crate::support::newsletter::{NO_SMTP, Newsletter, wait_for_log};
 
 const STARTED: &str = "delivery worker started";
 
 #[tokio::test]
 async fn log_format_json_prints_one_object_per_event() {
-    let newsletter = Newsletter::new("smtp://127.0.0.1:9").await;
-    let installation = newsletter.installation.clone().with("log_format", "json");
+    let newsletter = Newsletter::new(NO_SMTP).await;
+    let install = newsletter
+        .install
+        .clone()
+        .with_setting("log_format", "json");
 
-    let worker = installation.start(&["worker"]);
-    until_logged(&worker, STARTED).await;
+    let worker = install.start(&["worker"]);
+    wait_for_log(&worker, STARTED).await;
     let finished = worker.kill().await;
 
     let events: Vec<Value> = finished
@@ -30,10 +33,10 @@ async fn log_format_json_prints_one_object_per_event() {
 
 #[tokio::test]
 async fn log_level_warn_hides_info_events() {
-    let newsletter = Newsletter::new("smtp://127.0.0.1:9").await;
-    let installation = newsletter.installation.clone().with("log", "warn");
+    let newsletter = Newsletter::new(NO_SMTP).await;
+    let install = newsletter.install.clone().with_setting("log", "warn");
 
-    let sent = installation.run(&["digest", "send"]).await;
+    let sent = install.run(&["digest", "send"]).await;
 
     assert_eq!(sent.code(), Some(0), "{sent:?}");
     assert!(!sent.stderr.contains(" INFO "), "{sent:?}");

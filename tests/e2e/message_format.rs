@@ -1,19 +1,19 @@
-//! The mail as it arrives, and the preview that shows it beforehand.
+//! Format of issues on the wire, in the preview, and in the outbox.
 
 use std::collections::HashSet;
 
 use mail_parser::{HeaderValue, Message, MessageParser};
 
-use crate::support::newsletter::{Newsletter, PUBLIC_URL, post, text};
-use crate::support::smtp_server::{Received, SmtpServer};
+use crate::support::newsletter::{Newsletter, PUBLIC_URL, as_text, post};
+use crate::support::smtp_server::{ReceivedMessage, SmtpServer};
 
 pub fn parse(bytes: &[u8]) -> Message<'_> {
     MessageParser::default()
         .parse(bytes)
-        .expect("a mail that a parser reads")
+        .expect("a valid message")
 }
 
-/// The headers of this name, unfolded.
+/// Returns the unfolded headers of this name.
 fn headers(message: &Message<'_>, name: &str) -> Vec<String> {
     let raw = message
         .headers_raw()
@@ -40,7 +40,7 @@ fn link(text: &str, path: &str) -> String {
     link_under(PUBLIC_URL, text, path)
 }
 
-/// The one URL under `public_url/path/` in the text: plain, and followed by white space.
+/// Returns the only URL below `public_url/path/` in the text. It must end in a plain token.
 pub fn link_under(public_url: &str, text: &str, path: &str) -> String {
     let start = format!("{public_url}/{path}/");
     let found: Vec<&str> = text
@@ -59,11 +59,7 @@ pub fn link_under(public_url: &str, text: &str, path: &str) -> String {
 fn assert_is_well_formed(bytes: &[u8]) {
     let crlf = bytes.windows(2).filter(|pair| pair == b"\r\n").count();
     let count = |byte: u8| bytes.iter().filter(|&&it| it == byte).count();
-    assert_eq!(
-        (count(b'\n'), count(b'\r')),
-        (crlf, crlf),
-        "a bare CR or LF"
-    );
+    assert_eq!((count(b'\n'), count(b'\r')), (crlf, crlf), "bare CR or LF");
     for line in bytes.split(|&byte| byte == b'\n') {
         assert!(line.len() <= 999, "{} octets in a line", line.len());
     }
@@ -81,7 +77,7 @@ fn assert_is_well_formed(bytes: &[u8]) {
     }
 }
 
-fn assert_is_a_list_mail(message: &Message<'_>) {
+fn assert_has_list_headers(message: &Message<'_>) {
     let unsubscribe = link(&plain_text(message), "unsubscribe");
     let targets = header(message, "List-Unsubscribe");
     assert!(targets.contains(&format!("<{unsubscribe}>")), "{targets}");
@@ -99,35 +95,35 @@ fn assert_is_a_list_mail(message: &Message<'_>) {
     );
 }
 
-async fn sent(server: &SmtpServer) -> (Newsletter, Vec<Received>) {
+async fn send_to_five(server: &SmtpServer) -> (Newsletter, Vec<ReceivedMessage>) {
     let newsletter = Newsletter::new(&server.url()).await;
     newsletter
         .blog
         .publish(post("dots", ".dot at the start — “quoted” & <tagged>", 2));
-    newsletter.import_readers(5).await;
-    newsletter.send_to_the_end(&[]).await;
+    newsletter.import_subscribers(5).await;
+    newsletter.send_digest_and_wait(&[]).await;
     (newsletter, server.received())
 }
 
 #[tokio::test]
-async fn each_reader_gets_a_well_formed_mail_of_their_own() {
+async fn each_subscriber_gets_a_well_formed_message() {
     let server = SmtpServer::start();
-    let (newsletter, received) = sent(&server).await;
+    let (newsletter, received) = send_to_five(&server).await;
     assert_eq!(received.len(), 5);
     let (mut ids, mut links) = (HashSet::new(), HashSet::new());
-    for mail in &received {
-        assert_is_well_formed(&mail.message);
-        assert_eq!(mail.envelope_from, "news@blog.test");
-        let message = parse(&mail.message);
+    for sent in &received {
+        assert_is_well_formed(&sent.message);
+        assert_eq!(sent.envelope_from, "news@blog.test");
+        let message = parse(&sent.message);
         assert_eq!(
             [header(&message, "To").trim_matches(['<', '>'])],
-            *mail.recipients
+            *sent.recipients
         );
         assert!(header(&message, "From").contains("<news@blog.test>"));
         let id = header(&message, "Message-ID");
         assert!(id.starts_with('<') && id.ends_with("@blog.test>"), "{id}");
         ids.insert(id);
-        assert_is_a_list_mail(&message);
+        assert_has_list_headers(&message);
         links.insert(link(&plain_text(&message), "unsubscribe"));
         let text = plain_text(&message);
         for slug in ["dots", "bread", "salt"] {
@@ -143,16 +139,20 @@ async fn each_reader_gets_a_well_formed_mail_of_their_own() {
         );
         assert!(html(&message).contains("&lt;tagged&gt;"));
     }
-    assert_eq!((ids.len(), links.len()), (5, 5), "each its own");
+    assert_eq!(
+        (ids.len(), links.len()),
+        (5, 5),
+        "ids and links must be unique"
+    );
     assert_eq!(server.violations(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn two_readers_mails_differ_in_nothing_but_what_is_theirs() {
+async fn messages_differ_only_in_personal_links() {
     let server = SmtpServer::start();
-    let (_newsletter, received) = sent(&server).await;
-    let without_what_is_theirs = |mail: &Received| {
-        let message = parse(&mail.message);
+    let (_newsletter, received) = send_to_five(&server).await;
+    let without_personal_links = |sent: &ReceivedMessage| {
+        let message = parse(&sent.message);
         let mut rest = format!("{}\n{}", plain_text(&message), html(&message));
         for path in ["unsubscribe", "preferences"] {
             rest = rest.replace(&link(&plain_text(&message), path), path);
@@ -161,35 +161,35 @@ async fn two_readers_mails_differ_in_nothing_but_what_is_theirs() {
             rest.push_str(&header(&message, name));
         }
         assert!(
-            !rest.contains(&mail.recipients[0]),
-            "the address stands in the mail: {rest}"
+            !rest.contains(&sent.recipients[0]),
+            "the message contains the address: {rest}"
         );
         rest
     };
-    let first = without_what_is_theirs(&received[0]);
-    for mail in &received[1..] {
-        assert_eq!(without_what_is_theirs(mail), first);
+    let first = without_personal_links(&received[0]);
+    for sent in &received[1..] {
+        assert_eq!(without_personal_links(sent), first);
     }
 }
 
 #[tokio::test]
-async fn the_preview_is_what_is_then_sent() {
+async fn preview_equals_sent_issue() {
     let server = SmtpServer::start();
     let newsletter = Newsletter::new(&server.url()).await;
     newsletter
         .blog
         .publish(post("history", "From last month", 24 * 30));
-    newsletter.import_readers(2).await;
+    newsletter.import_subscribers(2).await;
     let preview = newsletter
-        .json(&["digest", "preview", "--out", "a/new/folder"])
+        .run_json(&["digest", "preview", "--out", "a/new/folder"])
         .await
         .remove(0);
     assert_eq!(preview["recipients"], 2, "{preview}");
     let posts = preview["posts"].as_array().expect("posts");
-    let titles: Vec<String> = posts.iter().map(|post| text(&post["title"])).collect();
+    let titles: Vec<String> = posts.iter().map(|post| as_text(&post["title"])).collect();
     assert_eq!(titles, ["How the bread rises", "Salt & water"]);
     assert!(
-        posts.iter().all(|post| !text(&post["why"]).is_empty()),
+        posts.iter().all(|post| !as_text(&post["why"]).is_empty()),
         "{preview}"
     );
     assert_eq!(
@@ -197,14 +197,14 @@ async fn the_preview_is_what_is_then_sent() {
         "{preview}"
     );
 
-    let folder = newsletter.installation.folder().join("a/new/folder");
+    let folder = newsletter.install.folder().join("a/new/folder");
     let read = |name: &str| std::fs::read(folder.join(name)).expect("a file of the preview");
     let eml = read("digest.eml");
     assert_is_well_formed(&eml);
     let shown = parse(&eml);
-    assert_is_a_list_mail(&shown);
+    assert_has_list_headers(&shown);
     assert!(
-        matches!(shown.header("Subject"), Some(HeaderValue::Text(subject)) if *subject == text(&preview["subject"]))
+        matches!(shown.header("Subject"), Some(HeaderValue::Text(subject)) if *subject == as_text(&preview["subject"]))
     );
     assert!(String::from_utf8_lossy(&read("digest.html")).contains("How the bread rises"));
     assert!(String::from_utf8_lossy(&read("digest.txt")).contains("How the bread rises"));
@@ -212,39 +212,39 @@ async fn the_preview_is_what_is_then_sent() {
     assert_eq!(
         newsletter.deliveries().await.len(),
         0,
-        "a preview sends nothing"
+        "the preview created deliveries"
     );
-    let result = newsletter.send_to_the_end(&[]).await;
+    let result = newsletter.send_digest_and_wait(&[]).await;
     assert_eq!(result["slot"], preview["slot"], "{result}");
     let received = server.received();
     let arrived = parse(&received[0].message);
     assert_eq!(arrived.subject(), shown.subject());
     let without_tokens = |message: &Message<'_>| {
-        let mut words = plain_text(message);
+        let mut text = plain_text(message);
         for path in ["unsubscribe", "preferences"] {
-            words = words.replace(&link(&words, path), path);
+            text = text.replace(&link(&text, path), path);
         }
-        words
+        text
     };
     assert_eq!(without_tokens(&arrived), without_tokens(&shown));
 }
 
 #[tokio::test]
-async fn without_a_mail_server_the_mail_is_kept_as_files() {
+async fn send_without_smtp_url_writes_outbox_files() {
     let newsletter = Newsletter::new("").await;
-    newsletter.import_readers(2).await;
-    let result = newsletter.send_to_the_end(&[]).await;
+    newsletter.import_subscribers(2).await;
+    let result = newsletter.send_digest_and_wait(&[]).await;
     assert_eq!(
         (&result["result"], &result["delivered"]),
         (&"sent".into(), &2.into()),
         "{result}"
     );
-    let outbox = newsletter.installation.folder().join("data/outbox");
+    let outbox = newsletter.install.folder().join("data/outbox");
     let files: Vec<_> = std::fs::read_dir(&outbox).expect("an outbox").collect();
     assert_eq!(files.len(), 2);
     for file in files {
-        let mail = std::fs::read(file.expect("an entry").path()).expect("a mail");
-        assert_is_well_formed(&mail);
-        assert_is_a_list_mail(&parse(&mail));
+        let message = std::fs::read(file.expect("an entry").path()).expect("a message");
+        assert_is_well_formed(&message);
+        assert_has_list_headers(&parse(&message));
     }
 }

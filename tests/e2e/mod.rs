@@ -1,5 +1,4 @@
-//! What users do with the real program, told as they would tell it. Each story runs on
-//! whichever database this run of the suite is about.
+//! End-to-end tests of the binary, on SQLite or on PostgreSQL as the test run requests.
 
 mod alerts;
 mod api;
@@ -7,7 +6,6 @@ mod config_errors;
 mod connection_drops;
 mod crashes;
 mod data_requests;
-mod desk_and_worker;
 mod digest_send;
 mod editing;
 mod enumeration;
@@ -15,6 +13,7 @@ mod enumeration;
 mod failpoints;
 mod feeds;
 mod import_export;
+mod issue_actions;
 mod issue_progress;
 mod log_format;
 mod message_format;

@@ -1,145 +1,137 @@
-//! The database is busy, goes away or has no room; a server dawdles: nothing is sent that
-//! could not be written down, and it goes on by itself.
+//! Outages of the database and full disks: no message is sent whose result cannot be stored,
+//! and sending continues automatically.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use sqlx::any::{AnyConnectOptions, install_default_drivers};
-use sqlx::{AnyConnection, ConnectOptions, Executor};
+use sqlx::Executor;
 use tempfile::TempDir;
 
-use super::crashes::assert_all_served;
-use crate::support::newsletter::{Newsletter, result_of, until_logged};
-use crate::support::postgres::Cluster;
+use super::crashes::assert_all_delivered;
+use crate::support::newsletter::{Newsletter, parse_send_result, wait_until};
+use crate::support::postgres::TestPostgres;
 use crate::support::smtp_server::{Fault, SmtpServer, Stage};
 
-const READERS: usize = 400;
-const A_MAIL: Duration = Duration::from_millis(10);
+const SUBSCRIBERS: usize = 400;
+const MESSAGE_DELAY: Duration = Duration::from_millis(10);
 const CONNECTIONS: usize = 4;
 const EARLY: usize = 60;
-/// Longer than the time in which a silent process is taken for dead.
-const BUSY: Duration = Duration::from_secs(11);
+/// Longer than the time after which a worker without heartbeat is declared dead.
+const LOCK_DURATION: Duration = Duration::from_secs(11);
 
 async fn newsletter_on(server: &SmtpServer) -> Newsletter {
     let newsletter = Newsletter::new(&server.url()).await;
-    newsletter.with("smtp.connections", CONNECTIONS.to_string())
-}
-
-/// A connection of someone else's to the newsletter's database.
-pub(super) async fn intruder(newsletter: &Newsletter) -> AnyConnection {
-    install_default_drivers();
-    let options: AnyConnectOptions = newsletter.database.url().parse().expect("a URL");
-    options.connect().await.expect("a connection")
+    newsletter.with_setting("smtp.connections", CONNECTIONS.to_string())
 }
 
 #[tokio::test]
-async fn a_database_held_busy_delays_and_loses_nothing() {
-    let server = SmtpServer::unhurried(A_MAIL);
+async fn locked_database_delays_and_loses_no_delivery() {
+    let server = SmtpServer::with_delay(MESSAGE_DELAY);
     let newsletter = newsletter_on(&server).await;
-    newsletter.import_readers(READERS).await;
+    newsletter.import_subscribers(SUBSCRIBERS).await;
     let sending = newsletter.start(&["digest", "send", "--wait"]);
-    server.wait_for(EARLY).await;
-    let mut intruder = intruder(&newsletter).await;
-    let hold: &[&str] = match newsletter.database.url().starts_with("sqlite") {
+    server.wait_for_messages(EARLY).await;
+    let mut connection = newsletter.connect_to_database().await;
+    let lock: &[&str] = match newsletter.database.url().starts_with("sqlite") {
         true => &["PRAGMA busy_timeout = 10000", "BEGIN IMMEDIATE"],
         false => &[
             "BEGIN",
             "LOCK TABLE deliveries, workers IN ACCESS EXCLUSIVE MODE",
         ],
     };
-    for statement in hold {
-        intruder.execute(*statement).await.expect("the lock");
+    for statement in lock {
+        connection.execute(*statement).await.expect("a lock");
     }
-    let held = Instant::now();
-    tokio::time::sleep(BUSY).await;
+    let locked = Instant::now();
+    tokio::time::sleep(LOCK_DURATION).await;
     let released = Instant::now();
-    intruder.execute("COMMIT").await.expect("the lock let go");
+    connection.execute("COMMIT").await.expect("a released lock");
     let ended = sending.wait().await;
     assert_eq!(ended.code(), Some(0), "{ended:?}");
-    let meanwhile = server.received();
-    let meanwhile = meanwhile
+    let received = server.received();
+    let while_locked = received
         .iter()
-        .filter(|mail| mail.at > held && mail.at < released);
-    let meanwhile = meanwhile.count();
+        .filter(|message| message.at > locked && message.at < released)
+        .count();
     assert!(
-        meanwhile <= CONNECTIONS,
-        "{meanwhile} mails that could not be written down"
+        while_locked <= CONNECTIONS,
+        "{while_locked} messages sent without a stored result"
     );
-    let result = newsletter.send_to_the_end(&[]).await;
-    assert_all_served(&newsletter, &server, &result, 0).await;
+    let result = newsletter.send_digest_and_wait(&[]).await;
+    assert_all_delivered(&newsletter, &server, &result, 0).await;
 }
 
-/// A newsletter with readers whose database can be stopped; `None` when this run of the
-/// suite is not about PostgreSQL.
-async fn on_a_postgres_of_its_own() -> Option<(Cluster, SmtpServer, Newsletter)> {
+/// Creates a newsletter on its own PostgreSQL server. Returns `None` if this test run does not
+/// use PostgreSQL.
+async fn newsletter_on_own_postgres() -> Option<(TestPostgres, SmtpServer, Newsletter)> {
     std::env::var_os("BROADSHEET_TEST_DATABASE")?;
-    let cluster = Cluster::start();
-    let server = SmtpServer::unhurried(A_MAIL);
+    let postgres = TestPostgres::start();
+    let server = SmtpServer::with_delay(MESSAGE_DELAY);
     let newsletter = newsletter_on(&server)
         .await
-        .with("database.url", cluster.url());
-    newsletter.import_readers(READERS).await;
-    Some((cluster, server, newsletter))
+        .with_setting("database.url", postgres.url());
+    newsletter.import_subscribers(SUBSCRIBERS).await;
+    Some((postgres, server, newsletter))
 }
 
 #[tokio::test]
-async fn a_database_that_crashes_and_comes_back_is_waited_for() {
-    let Some((cluster, server, newsletter)) = on_a_postgres_of_its_own().await else {
+async fn worker_waits_for_restart_of_crashed_database() {
+    let Some((postgres, server, newsletter)) = newsletter_on_own_postgres().await else {
         return;
     };
     let worker = newsletter.start(&["worker"]);
-    newsletter.send(&[]).await;
-    for mails in [EARLY, 3 * EARLY, 5 * EARLY] {
-        server.wait_for(mails).await;
-        cluster.crash_and_restart();
+    newsletter.send_digest(&[]).await;
+    for messages in [EARLY, 3 * EARLY, 5 * EARLY] {
+        server.wait_for_messages(messages).await;
+        postgres.crash_and_restart();
     }
-    let result = newsletter.until_sent().await;
-    assert_all_served(&newsletter, &server, &result, 0).await;
+    let result = newsletter.wait_until_sent().await;
+    assert_all_delivered(&newsletter, &server, &result, 0).await;
     assert_eq!(worker.terminate().await.code(), Some(0));
 }
 
 #[tokio::test]
-async fn a_database_that_hangs_does_not_hold_up_the_end() {
-    let Some((cluster, server, newsletter)) = on_a_postgres_of_its_own().await else {
+async fn hanging_database_does_not_delay_shutdown() {
+    let Some((postgres, server, newsletter)) = newsletter_on_own_postgres().await else {
         return;
     };
     let worker = newsletter.start(&["worker"]);
-    newsletter.send(&[]).await;
-    server.wait_for(EARLY).await;
-    cluster.hang();
-    let asked = Instant::now();
+    newsletter.send_digest(&[]).await;
+    server.wait_for_messages(EARLY).await;
+    postgres.hang();
+    let signalled = Instant::now();
     let ended = worker.terminate().await;
     assert!(
-        asked.elapsed() < Duration::from_secs(10),
+        signalled.elapsed() < Duration::from_secs(10),
         "{:?}, {ended:?}",
-        asked.elapsed()
+        signalled.elapsed()
     );
-    cluster.go_on();
-    let result = newsletter.send_to_the_end(&[]).await;
-    assert_all_served(&newsletter, &server, &result, CONNECTIONS).await;
+    postgres.resume();
+    let result = newsletter.send_digest_and_wait(&[]).await;
+    assert_all_delivered(&newsletter, &server, &result, CONNECTIONS).await;
 }
 
 #[tokio::test]
-async fn whoever_waits_for_a_send_waits_for_the_database_too() {
-    let Some((cluster, server, newsletter)) = on_a_postgres_of_its_own().await else {
+async fn send_waits_for_restart_of_crashed_database() {
+    let Some((postgres, server, newsletter)) = newsletter_on_own_postgres().await else {
         return;
     };
     let sending = newsletter.start(&["digest", "send", "--wait"]);
-    for mails in [EARLY, 3 * EARLY] {
-        server.wait_for(mails).await;
-        cluster.crash_and_restart();
+    for messages in [EARLY, 3 * EARLY] {
+        server.wait_for_messages(messages).await;
+        postgres.crash_and_restart();
     }
-    let (code, result) = result_of(&sending.wait().await);
+    let (code, result) = parse_send_result(&sending.wait().await);
     assert_eq!(code, 0, "{result}");
-    assert_all_served(&newsletter, &server, &result, 0).await;
+    assert_all_delivered(&newsletter, &server, &result, 0).await;
 }
 
-/// A file system of a few megabytes.
+/// A file system of 16 MB. Unmounted on drop.
 struct Tmpfs(TempDir);
 
 impl Tmpfs {
-    /// `None` for whoever may not mount.
+    /// Returns `None` if this user may not mount a file system.
     fn mount() -> Option<Self> {
         let folder = TempDir::new().expect("a temporary folder");
         let mount = Command::new("mount")
@@ -155,7 +147,7 @@ impl Tmpfs {
         self.0.path()
     }
 
-    /// Leaves no room; gives back the file to remove.
+    /// Fills the file system with a file and returns its path.
     fn fill(&self) -> PathBuf {
         let filler = self.path().join("filler");
         let mut file = std::fs::File::create(&filler).expect("a file");
@@ -171,64 +163,68 @@ impl Drop for Tmpfs {
 }
 
 #[tokio::test]
-async fn a_full_disk_stops_the_mail_and_room_lets_it_go_on() {
+async fn full_disk_stops_sending_until_space_is_free() {
     if std::env::var_os("BROADSHEET_TEST_DATABASE").is_some() {
-        return; // it is about the SQLite file
+        return; // About the file of SQLite.
     }
     let Some(disk) = Tmpfs::mount() else {
-        println!("skipped: only root may mount a small disk to fill");
+        println!("skipped: only root may mount a file system");
         return;
     };
-    let server = SmtpServer::unhurried(A_MAIL);
+    let server = SmtpServer::with_delay(MESSAGE_DELAY);
     let database = format!("sqlite:{}", disk.path().join("small.db").display());
-    let newsletter = newsletter_on(&server).await.with("database.url", database);
-    newsletter.import_readers(READERS).await;
+    let newsletter = newsletter_on(&server)
+        .await
+        .with_setting("database.url", database);
+    newsletter.import_subscribers(SUBSCRIBERS).await;
     let worker = newsletter.start(&["worker"]);
-    newsletter.send(&[]).await;
-    server.wait_for(EARLY).await;
+    newsletter.send_digest(&[]).await;
+    server.wait_for_messages(EARLY).await;
     let filler = disk.fill();
-    until_logged(&worker, "cannot commit delivery results; retrying").await;
-    let written = server.received().len();
-    // Long enough for several hundred mails.
+    // The connections wait for a commit: no message arrives in the time of a hundred.
+    let mut received = 0;
+    wait_until("the end of sending", async || {
+        let before = std::mem::replace(&mut received, server.received().len());
+        tokio::time::sleep(100 * MESSAGE_DELAY).await;
+        (received == before).then_some(())
+    })
+    .await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let begun = server.received().len() - written;
-    assert!(
-        begun <= CONNECTIONS,
-        "{begun} mails that could not be written down"
-    );
-    assert!(written + begun < READERS, "the disk was full too late");
+    let later = server.received().len() - received;
+    assert_eq!(later, 0, "messages sent without a stored result");
+    assert!(received < SUBSCRIBERS, "the disk was full too late");
 
     std::fs::remove_file(filler).expect("the filler");
-    let result = newsletter.until_sent().await;
-    assert_all_served(&newsletter, &server, &result, 0).await;
+    let result = newsletter.wait_until_sent().await;
+    assert_all_delivered(&newsletter, &server, &result, 0).await;
     assert_eq!(worker.terminate().await.code(), Some(0));
 }
 
 #[tokio::test]
-async fn a_server_that_dawdles_does_not_hold_up_the_end() {
-    let server = SmtpServer::scripted(|moment| {
-        (moment.stage == Stage::Dot && moment.mail > EARLY).then_some(Fault::Silence)
+async fn unresponsive_smtp_server_does_not_delay_shutdown() {
+    let server = SmtpServer::with_script(|event| {
+        (event.stage == Stage::Dot && event.transaction > EARLY).then_some(Fault::Silence)
     });
     let newsletter = newsletter_on(&server).await;
-    newsletter.import_readers(READERS).await;
+    newsletter.import_subscribers(SUBSCRIBERS).await;
     let worker = newsletter.start(&["worker"]);
-    newsletter.send(&[]).await;
-    server.wait_for(EARLY + CONNECTIONS).await;
-    let asked = Instant::now();
+    newsletter.send_digest(&[]).await;
+    server.wait_for_messages(EARLY + CONNECTIONS).await;
+    let signalled = Instant::now();
     let ended = worker.terminate().await;
     assert_eq!(ended.code(), Some(0), "{ended:?}");
     assert!(
-        asked.elapsed() < Duration::from_secs(10),
+        signalled.elapsed() < Duration::from_secs(10),
         "{:?}",
-        asked.elapsed()
+        signalled.elapsed()
     );
-    let states = newsletter.states().await;
+    let states = newsletter.delivery_counts().await;
     assert_eq!(states.get("delivered"), Some(&EARLY), "{states:?}");
-    // In doubt, and to be sent again.
+    // Sent with an unknown result; `smtp.in_doubt` is `resend`.
     assert_eq!(states.get("deferred"), Some(&CONNECTIONS), "{states:?}");
     assert_eq!(
         states.get("queued"),
-        Some(&(READERS - EARLY - CONNECTIONS)),
+        Some(&(SUBSCRIBERS - EARLY - CONNECTIONS)),
         "{states:?}"
     );
 }

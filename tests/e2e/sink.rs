@@ -1,44 +1,37 @@
-//! Postfix's `smtp-sink` misbehaves in every way it can; once it behaves again, everybody has
-//! their one copy.
+//! Every fault of Postfix's `smtp-sink`: after it ends, each subscriber receives the issue once.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::net::TcpStream;
 
-use crate::support::newsletter::{Newsletter, within};
+use crate::support::newsletter::{Newsletter, wait_until};
 use crate::support::process::free_address;
 
-const READERS: usize = 3;
+const SUBSCRIBERS: usize = 3;
 const COMMANDS: [&str; 6] = ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "."];
-/// What it does at a command: refuses for now, for good, hangs up, says 421 and hangs up.
+/// Faults at a command: 4xx reply, 5xx reply, disconnect, 421 reply and disconnect.
 const FAULTS: [&str; 4] = ["-r", "-f", "-q", "-Q"];
 
-/// It ends when this is dropped.
+/// A running `smtp-sink`. Killed on drop.
 struct Sink(Child);
 
 impl Sink {
     async fn start(address: SocketAddr, arguments: &[&str]) -> Self {
         let child = Command::new("smtp-sink")
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            // As root it wants to be someone else.
+            // Required if run as root.
             .args(["-u", "nobody"])
             .args(arguments)
             .args([&address.to_string(), "100"])
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("smtp-sink, of Debian's postfix");
-        let up = async {
-            while TcpStream::connect(address).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(25)).await;
-            }
-        };
-        within(up, "smtp-sink").await;
+            .expect("smtp-sink from the Debian package postfix");
+        wait_until("smtp-sink", async || TcpStream::connect(address).await.ok()).await;
         Self(child)
     }
 }
@@ -50,81 +43,83 @@ impl Drop for Sink {
     }
 }
 
-/// How many copies each recipient got, from the files that the sink made.
-fn copies_in(folder: &Path) -> BTreeMap<String, usize> {
-    let mut copies = BTreeMap::new();
+/// Returns the number of messages per recipient, from the files that the sink wrote.
+fn messages_per_recipient(folder: &Path) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {
-        let mail = std::fs::read(entry.expect("an entry").path()).expect("a mail");
-        let mail = String::from_utf8_lossy(&mail).into_owned();
-        let to = mail
+        let message = std::fs::read(entry.expect("an entry").path()).expect("a message");
+        let message = String::from_utf8_lossy(&message).into_owned();
+        let recipients = message
             .lines()
             .filter_map(|line| line.strip_prefix("X-Rcpt-Args: "));
-        for recipient in to {
-            *copies.entry(recipient.to_owned()).or_default() += 1;
+        for recipient in recipients {
+            *counts.entry(recipient.to_owned()).or_default() += 1;
         }
     }
-    copies
+    counts
 }
 
-async fn outlived(fault: &str, command: &str) {
+async fn assert_sent_after_fault(fault: &str, command: &str) {
     let address = free_address();
     let newsletter = Newsletter::new(&format!("smtp://{address}")).await;
-    newsletter.import_readers(READERS).await;
+    newsletter.import_subscribers(SUBSCRIBERS).await;
     let sink = Sink::start(address, &[fault, command]).await;
-    let (_, result) = newsletter.send(&["--wait", "--wait-max", "1s"]).await;
+    let (_, result) = newsletter
+        .send_digest(&["--wait", "--wait-max", "1s"])
+        .await;
     drop(sink);
-    let what = format!("{fault} {command}: {result}");
-    // A server that refuses EHLO for good is spoken to with HELO.
-    let heard = (fault, command) == ("-f", "EHLO");
+    let context = format!("{fault} {command}: {result}");
+    // After a 5xx reply to EHLO the client sends HELO.
+    let is_fallback = (fault, command) == ("-f", "EHLO");
     assert_eq!(
         result["delivered"],
-        if heard { READERS } else { 0 },
-        "{what}"
+        if is_fallback { SUBSCRIBERS } else { 0 },
+        "{context}"
     );
     if fault != "-f" {
-        assert_eq!(result["bounced"], 0, "{what}");
+        assert_eq!(result["bounced"], 0, "{context}");
     }
-    if heard {
+    if is_fallback {
         return;
     }
 
-    let mails = newsletter.installation.folder().join("mails");
-    std::fs::create_dir(&mails).expect("a folder");
-    for open in [newsletter.installation.folder(), &mails] {
+    let messages = newsletter.install.folder().join("messages");
+    std::fs::create_dir(&messages).expect("a folder");
+    for folder in [newsletter.install.folder(), &messages] {
         let all = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-        std::fs::set_permissions(open, all).expect("a folder for nobody to write in");
+        std::fs::set_permissions(folder, all).expect("a folder writable for all users");
     }
-    let template = format!("{}/m.", mails.display());
+    let template = format!("{}/m.", messages.display());
     let _sink = Sink::start(address, &["-d", &template]).await;
     newsletter
-        .json(&["deliveries", "retry", "--issue", "1"])
+        .run_json(&["deliveries", "retry", "--issue", "1"])
         .await;
-    let result = newsletter.send_to_the_end(&[]).await;
-    assert_eq!(result["delivered"], READERS, "{what}, then {result}");
-    let copies = copies_in(&mails);
-    assert_eq!(copies.len(), READERS, "{what}: {copies:?}");
+    let result = newsletter.send_digest_and_wait(&[]).await;
+    assert_eq!(result["delivered"], SUBSCRIBERS, "{context}, then {result}");
+    let counts = messages_per_recipient(&messages);
+    assert_eq!(counts.len(), SUBSCRIBERS, "{context}: {counts:?}");
     assert!(
-        copies.values().all(|&copies| copies == 1),
-        "{what}: {copies:?}"
+        counts.values().all(|&count| count == 1),
+        "{context}: {counts:?}"
     );
 }
 
 #[tokio::test]
 #[ignore = "needs postfix"]
-async fn whatever_a_sink_does_everybody_is_served_in_the_end() {
+async fn each_subscriber_receives_issue_after_any_sink_fault() {
     let faults = FAULTS
         .iter()
         .flat_map(|fault| COMMANDS.iter().map(move |command| (fault, command)));
-    join_all(faults.map(|(fault, command)| outlived(fault, command))).await;
+    join_all(faults.map(|(fault, command)| assert_sent_after_fault(fault, command))).await;
 }
 
 #[tokio::test]
 #[ignore = "needs postfix"]
-async fn a_slow_sink_is_waited_for() {
+async fn slow_sink_receives_all_messages() {
     let address = free_address();
     let newsletter = Newsletter::new(&format!("smtp://{address}")).await;
-    newsletter.import_readers(READERS).await;
+    newsletter.import_subscribers(SUBSCRIBERS).await;
     let _sink = Sink::start(address, &["-W", ".:2"]).await;
-    let result = newsletter.send_to_the_end(&[]).await;
-    assert_eq!(result["delivered"], READERS, "{result}");
+    let result = newsletter.send_digest_and_wait(&[]).await;
+    assert_eq!(result["delivered"], SUBSCRIBERS, "{result}");
 }

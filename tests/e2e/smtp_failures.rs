@@ -1,62 +1,55 @@
-//! Mail servers refuse, vanish and forget to answer: what was refused for now is tried
-//! again, what is dead is not written to again, and nobody is charged for what was not
-//! their doing.
+//! SMTP rejections, disconnects and lost replies: retries, suppression, and no attempt charged
+//! for failures of the server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::newsletter::{Newsletter, post, result_of, until_logged, within};
+use crate::support::newsletter::{
+    Newsletter, parse_send_result, post, wait_for_log, wait_until, with_timeout,
+};
 use crate::support::process::free_address;
-use crate::support::smtp_server::{Fault, Moment, SmtpServer, Stage};
+use crate::support::smtp_server::{Fault, SmtpServer, Stage};
 
-const UNLUCKY: &str = "reader3@example.com";
+/// The recipient that the server rejects.
+const REJECTED: &str = "reader3@example.com";
 
-/// Ends the wait as soon as only deferred mail is left.
-const IMPATIENT: &[&str] = &["--wait", "--wait-max", "1s"];
+/// Options with which `digest send` ends when only deferred deliveries remain.
+const UNTIL_DEFERRED: &[&str] = &["--wait", "--wait-max", "1s"];
 
-async fn newsletter_with_ten_readers(url: &str) -> Newsletter {
+async fn newsletter_with_ten_subscribers(url: &str) -> Newsletter {
     let newsletter = Newsletter::new(url).await;
-    newsletter.import_readers(10).await;
+    newsletter.import_subscribers(10).await;
     newsletter
 }
 
-/// A server that does this to the first mail that comes so far with this reader.
-fn once(stage: Stage, fault: Fault) -> SmtpServer {
+/// Starts a server with a fault at the first message to [`REJECTED`] that reaches `stage`.
+fn server_with_fault_once(stage: Stage, fault: Fault) -> SmtpServer {
     let done = AtomicBool::new(false);
-    SmtpServer::scripted(move |moment| {
-        let here = moment.stage == stage && moment.recipient == UNLUCKY;
-        (here && !done.swap(true, Ordering::Relaxed)).then(|| fault.clone())
+    SmtpServer::with_script(move |event| {
+        let is_match = event.stage == stage && event.recipient == REJECTED;
+        (is_match && !done.swap(true, Ordering::Relaxed)).then(|| fault.clone())
     })
 }
 
-/// How long a deferred copy waits for its next try, in milliseconds.
-fn wait_of(delivery: &serde_json::Value) -> Option<i64> {
+/// Returns the time from the last attempt to the next one in milliseconds.
+fn retry_delay(delivery: &serde_json::Value) -> Option<i64> {
     Some(delivery["due_at"].as_i64()? - delivery["at"].as_i64()?)
 }
 
-/// Makes what is deferred fall due, and sends it.
-async fn send_what_is_deferred(newsletter: &Newsletter) -> serde_json::Value {
-    newsletter
-        .json(&["deliveries", "retry", "--issue", "1", "--deferred-only"])
-        .await;
-    newsletter.send_to_the_end(&[]).await
-}
-
 #[tokio::test]
-async fn what_is_refused_for_now_is_deferred_and_delivered_later() {
-    let open = Arc::new(AtomicBool::new(false));
-    let opened = Arc::clone(&open);
-    let server = SmtpServer::scripted(move |moment: &Moment<'_>| {
-        let greylisted = moment.stage == Stage::Rcpt && moment.recipient.contains('2');
-        let refuses = greylisted && !opened.load(Ordering::Relaxed);
-        refuses.then_some(Fault::Reply("451 4.7.1 Greylisted, try later"))
+async fn temporary_rejection_is_retried_and_delivered() {
+    let accepts = Arc::new(AtomicBool::new(false));
+    let is_accepting = Arc::clone(&accepts);
+    let server = SmtpServer::with_script(move |event| {
+        let is_greylisted = event.stage == Stage::Rcpt && event.recipient.contains('2');
+        let is_rejected = is_greylisted && !is_accepting.load(Ordering::Relaxed);
+        is_rejected.then_some(Fault::Reply("451 4.7.1 Greylisted, try later"))
     });
     let newsletter = Newsletter::new(&server.url()).await;
-    newsletter.import_readers(30).await;
-    let (code, result) = newsletter.send(IMPATIENT).await;
+    newsletter.import_subscribers(30).await;
+    let (code, result) = newsletter.send_digest(UNTIL_DEFERRED).await;
     assert_eq!(
         (code, &result["result"]),
         (75, &"sending".into()),
@@ -74,31 +67,31 @@ async fn what_is_refused_for_now_is_deferred_and_delivered_later() {
     );
     assert_eq!(deferred["reply"], "451 4.7.1 Greylisted, try later");
 
-    let waits = newsletter
-        .json(&["deliveries", "list", "--state", "deferred"])
+    let deferred = newsletter
+        .run_json(&["deliveries", "list", "--state", "deferred"])
         .await;
-    let waits: Vec<i64> = waits.iter().filter_map(wait_of).collect();
+    let delays: Vec<i64> = deferred.iter().filter_map(retry_delay).collect();
     assert!(
-        waits
+        delays
             .iter()
-            .all(|wait| (299..=331).contains(&(wait / 1_000))),
-        "{waits:?}"
+            .all(|delay| (299..=331).contains(&(delay / 1_000))),
+        "{delays:?}"
     );
-    let spread = waits.iter().max().zip(waits.iter().min());
+    let range = delays.iter().max().zip(delays.iter().min());
     assert!(
-        spread.is_some_and(|(last, first)| last - first > 1_000),
-        "all come back at once: {waits:?}"
+        range.is_some_and(|(last, first)| last - first > 1_000),
+        "retries are not spread: {delays:?}"
     );
 
-    let (code, again) = newsletter.send(IMPATIENT).await;
+    let (code, again) = newsletter.send_digest(UNTIL_DEFERRED).await;
     assert_eq!(
         (code, &again["deferred"]),
         (75, &12.into()),
-        "not before it is due: {again}"
+        "retried before it was due: {again}"
     );
 
-    open.store(true, Ordering::Relaxed);
-    let result = send_what_is_deferred(&newsletter).await;
+    accepts.store(true, Ordering::Relaxed);
+    let result = newsletter.send_deferred().await;
     assert_eq!(
         (&result["result"], &result["delivered"]),
         (&"sent".into(), &30.into())
@@ -108,17 +101,17 @@ async fn what_is_refused_for_now_is_deferred_and_delivered_later() {
         (&delivered["state"], &delivered["attempts"]),
         (&"delivered".into(), &2.into())
     );
-    assert!(server.copies().values().all(|&copies| copies == 1));
+    assert!(server.has_no_duplicates());
 }
 
 #[tokio::test]
-async fn a_dead_address_bounces_and_is_not_written_to_again() {
-    let server = SmtpServer::scripted(|moment| {
-        let dead = moment.stage == Stage::Rcpt && moment.recipient == UNLUCKY;
-        dead.then_some(Fault::Reply("550 5.1.1 No such user"))
+async fn unknown_recipient_bounces_and_is_suppressed() {
+    let server = SmtpServer::with_script(|event| {
+        let is_rejected = event.stage == Stage::Rcpt && event.recipient == REJECTED;
+        is_rejected.then_some(Fault::Reply("550 5.1.1 No such user"))
     });
-    let newsletter = newsletter_with_ten_readers(&server.url()).await;
-    let result = newsletter.send_to_the_end(&[]).await;
+    let newsletter = newsletter_with_ten_subscribers(&server.url()).await;
+    let result = newsletter.send_digest_and_wait(&[]).await;
     assert_eq!(
         (&result["result"], &result["delivered"]),
         (&"sent".into(), &9.into()),
@@ -126,22 +119,22 @@ async fn a_dead_address_bounces_and_is_not_written_to_again() {
     );
     assert_eq!(result["bounced"], 1, "{result}");
     let bounced = newsletter
-        .json(&["deliveries", "list", "--state", "bounced"])
+        .run_json(&["deliveries", "list", "--state", "bounced"])
         .await;
     assert_eq!(bounced.len(), 1);
     assert_eq!(
         (&bounced[0]["address"], &bounced[0]["attempts"]),
-        (&UNLUCKY.into(), &1.into())
+        (&REJECTED.into(), &1.into())
     );
     assert_eq!(bounced[0]["reply"], "550 5.1.1 No such user");
     let suppressed = newsletter
-        .json(&["subscribers", "list", "--state", "suppressed"])
+        .run_json(&["subscribers", "list", "--state", "suppressed"])
         .await;
     assert_eq!(suppressed.len(), 1);
-    assert_eq!(suppressed[0]["address"], UNLUCKY);
+    assert_eq!(suppressed[0]["address"], REJECTED);
 
     newsletter.blog.publish(post("next", "Next week's post", 1));
-    let next = newsletter.send_to_the_end(&["--extra"]).await;
+    let next = newsletter.send_digest_and_wait(&["--extra"]).await;
     assert_eq!(
         (&next["recipients"], &next["delivered"]),
         (&9.into(), &9.into()),
@@ -150,91 +143,93 @@ async fn a_dead_address_bounces_and_is_not_written_to_again() {
 }
 
 #[tokio::test]
-async fn a_connection_lost_before_the_dot_costs_one_delay() {
+async fn disconnect_before_final_dot_defers_one_delivery() {
     for stage in [Stage::Mail, Stage::Rcpt, Stage::Data, Stage::Body] {
-        // At MAIL no reader has been named yet: whoever is first on a connection has bad luck.
+        // At MAIL the recipient is not known yet, so drop the first connection.
         let server = match stage {
-            Stage::Mail => SmtpServer::scripted(|moment| {
-                let first = moment.stage == Stage::Mail && moment.connection == 1;
-                first.then_some(Fault::Drop)
+            Stage::Mail => SmtpServer::with_script(|event| {
+                let is_first = event.stage == Stage::Mail && event.connection == 1;
+                is_first.then_some(Fault::Drop)
             }),
-            stage => once(stage, Fault::Drop),
+            stage => server_with_fault_once(stage, Fault::Drop),
         };
-        let newsletter = newsletter_with_ten_readers(&server.url()).await;
-        let (code, result) = newsletter.send(IMPATIENT).await;
+        let newsletter = newsletter_with_ten_subscribers(&server.url()).await;
+        let (code, result) = newsletter.send_digest(UNTIL_DEFERRED).await;
         assert_eq!(
             (code, &result["delivered"]),
             (75, &9.into()),
             "{stage:?}: {result}"
         );
         assert_eq!(result["deferred"], 1, "{stage:?}: {result}");
-        let result = send_what_is_deferred(&newsletter).await;
+        let result = newsletter.send_deferred().await;
         assert_eq!(
             (&result["result"], &result["delivered"]),
             (&"sent".into(), &10.into())
         );
-        assert!(
-            server.copies().values().all(|&copies| copies == 1),
-            "{stage:?}"
-        );
+        assert!(server.has_no_duplicates(), "{stage:?}");
     }
 }
 
 #[tokio::test]
-async fn a_reply_lost_after_the_dot_is_held_where_the_editor_wants_to_decide() {
-    let server = once(Stage::Dot, Fault::Drop);
-    let newsletter = newsletter_with_ten_readers(&server.url())
+async fn lost_reply_with_hold_policy_is_in_doubt() {
+    let server = server_with_fault_once(Stage::Dot, Fault::Drop);
+    let newsletter = newsletter_with_ten_subscribers(&server.url())
         .await
-        .with("smtp.in_doubt", "hold");
-    let result = newsletter.send_to_the_end(&[]).await;
+        .with_setting("smtp.in_doubt", "hold");
+    let result = newsletter.send_digest_and_wait(&[]).await;
     assert_eq!(
         (&result["result"], &result["delivered"]),
         (&"sent".into(), &9.into()),
         "{result}"
     );
     assert_eq!(result["in_doubt"], 1, "{result}");
-    let doubted = newsletter.delivery_to(UNLUCKY).await;
+    let in_doubt = newsletter.delivery_to(REJECTED).await;
     assert_eq!(
-        (&doubted["state"], &doubted["attempts"]),
+        (&in_doubt["state"], &in_doubt["attempts"]),
         (&"in_doubt".into(), &1.into())
     );
-    assert_eq!(server.copies()[UNLUCKY], 1);
+    assert_eq!(server.messages_per_recipient()[REJECTED], 1);
 }
 
 #[tokio::test]
-async fn a_reply_lost_after_the_dot_is_followed_by_the_same_mail() {
-    let server = once(Stage::Dot, Fault::Drop);
-    let newsletter = newsletter_with_ten_readers(&server.url()).await;
-    let (code, result) = newsletter.send(IMPATIENT).await;
+async fn lost_reply_resends_identical_message() {
+    let server = server_with_fault_once(Stage::Dot, Fault::Drop);
+    let newsletter = newsletter_with_ten_subscribers(&server.url()).await;
+    let (code, result) = newsletter.send_digest(UNTIL_DEFERRED).await;
     assert_eq!((code, &result["deferred"]), (75, &1.into()), "{result}");
-    let result = send_what_is_deferred(&newsletter).await;
+    let result = newsletter.send_deferred().await;
     assert_eq!(
         (&result["result"], &result["delivered"]),
         (&"sent".into(), &10.into())
     );
     let received = server.received();
-    let twins: Vec<_> = received
+    let duplicates: Vec<_> = received
         .iter()
-        .filter(|mail| mail.recipients == [UNLUCKY])
+        .filter(|message| message.recipients == [REJECTED])
         .collect();
-    assert_eq!(twins.len(), 2);
-    assert!(twins[0].message == twins[1].message, "not the same bytes");
+    assert_eq!(duplicates.len(), 2);
+    assert!(
+        duplicates[0].message == duplicates[1].message,
+        "different bytes"
+    );
     assert_eq!(received.len(), 11);
 }
 
 #[tokio::test]
-async fn a_server_that_is_down_charges_nobody_and_gets_it_all_when_it_comes_up() {
+async fn unreachable_server_charges_no_attempt() {
     let address = free_address();
-    let newsletter = newsletter_with_ten_readers(&format!("smtp://{address}")).await;
+    let newsletter = newsletter_with_ten_subscribers(&format!("smtp://{address}")).await;
     let sending = newsletter.start(&["digest", "send", "--wait"]);
-    until_logged(&sending, "cannot connect to mail server; retrying").await;
+    // Only the log shows a failed connection: the deliveries stay leased.
+    wait_for_log(&sending, "cannot connect to mail server; retrying").await;
     for delivery in newsletter.deliveries().await {
         assert_eq!(delivery["attempts"], 0, "{delivery}");
     }
     let server = SmtpServer::start_at(address);
-    let (code, result) = within(async { result_of(&sending.wait().await) }, "the send").await;
+    let finished = with_timeout(sending.wait(), "the end of the send").await;
+    let (code, result) = parse_send_result(&finished);
     assert_eq!((code, &result["result"]), (0, &"sent".into()), "{result}");
-    assert_eq!(server.copies().len(), 10);
+    assert_eq!(server.messages_per_recipient().len(), 10);
     for delivery in newsletter.deliveries().await {
         assert_eq!(
             (&delivery["state"], &delivery["attempts"]),
@@ -244,29 +239,29 @@ async fn a_server_that_is_down_charges_nobody_and_gets_it_all_when_it_comes_up()
 }
 
 #[tokio::test]
-async fn a_server_that_goes_down_in_the_middle_gets_the_rest_on_new_connections() {
-    // Each connection may bring three mails; then the server has had enough of it.
-    let brought = std::sync::Mutex::new(std::collections::HashMap::<usize, usize>::new());
-    let refusals = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&refusals);
-    let server = SmtpServer::scripted(move |moment| {
-        if moment.stage != Stage::Mail {
+async fn server_shutdown_defers_and_uses_new_connections() {
+    // The server closes each connection at the fourth message.
+    let transactions = std::sync::Mutex::new(std::collections::HashMap::<usize, usize>::new());
+    let rejections = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&rejections);
+    let server = SmtpServer::with_script(move |event| {
+        if event.stage != Stage::Mail {
             return None;
         }
-        let mut brought = brought.lock().expect("no panic in a script");
-        let mails = brought.entry(moment.connection).or_default();
-        *mails += 1;
-        (*mails > 3).then(|| {
-            counted.fetch_add(1, Ordering::Relaxed);
+        let mut transactions = transactions.lock().expect("no panic in a script");
+        let count = transactions.entry(event.connection).or_default();
+        *count += 1;
+        (*count > 3).then(|| {
+            counter.fetch_add(1, Ordering::Relaxed);
             Fault::Reply("421 4.3.2 Shutting down")
         })
     });
     let newsletter = Newsletter::new(&server.url())
         .await
-        .with("smtp.connections", "2");
-    newsletter.import_readers(40).await;
-    let (code, result) = newsletter.send(IMPATIENT).await;
-    let deferred = refusals.load(Ordering::Relaxed);
+        .with_setting("smtp.connections", "2");
+    newsletter.import_subscribers(40).await;
+    let (code, result) = newsletter.send_digest(UNTIL_DEFERRED).await;
+    let deferred = rejections.load(Ordering::Relaxed);
     assert!(deferred > 0);
     assert_eq!(
         (code, &result["deferred"]),
@@ -275,23 +270,16 @@ async fn a_server_that_goes_down_in_the_middle_gets_the_rest_on_new_connections(
     );
     assert_eq!(result["delivered"], 40 - deferred, "{result}");
 
-    let finished = async {
-        loop {
-            newsletter
-                .json(&["deliveries", "retry", "--issue", "1", "--deferred-only"])
-                .await;
-            let (code, result) = newsletter.send(&["--wait", "--wait-max", "1s"]).await;
-            if code == 0 {
-                return result;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let result = within(finished, "the rest").await;
+    let result = wait_until("the remaining deliveries", async || {
+        newsletter.retry_deferred().await;
+        let (code, result) = newsletter.send_digest(UNTIL_DEFERRED).await;
+        (code == 0).then_some(result)
+    })
+    .await;
     assert_eq!(
         (&result["result"], &result["delivered"]),
         (&"sent".into(), &40.into()),
         "{result}"
     );
-    assert!(server.copies().values().all(|&copies| copies == 1));
+    assert!(server.has_no_duplicates());
 }

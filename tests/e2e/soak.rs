@@ -1,4 +1,4 @@
-//! Processes come, go and die at moments that nobody chose.
+//! Workers start, stop and are killed at random times.
 
 use std::io::Write;
 use std::time::Duration;
@@ -6,61 +6,57 @@ use std::time::Duration;
 use broadsheet::domain::random::Random;
 use futures_util::future::join_all;
 
-use super::crashes::{assert_accounted, assert_all_served};
+use super::crashes::{assert_all_delivered, assert_consistent};
 use crate::support::newsletter::Newsletter;
-use crate::support::process::Running;
-use crate::support::smtp_server::{Fault, SmtpServer, Stage};
+use crate::support::process::RunningProcess;
+use crate::support::smtp_server::SmtpServer;
 
-const READERS: usize = 500;
+const SUBSCRIBERS: usize = 500;
 const CONNECTIONS: usize = 4;
 
-/// A server slow enough that a kill comes in the middle.
-fn server() -> SmtpServer {
-    SmtpServer::scripted(|moment| {
-        (moment.stage == Stage::Dot).then_some(Fault::Delay(Duration::from_millis(4)))
-    })
-}
+/// Slow enough to kill a process during a send.
+const MESSAGE_DELAY: Duration = Duration::from_millis(4);
 
-async fn newsletter(server: &SmtpServer, readers: usize) -> Newsletter {
+async fn newsletter(server: &SmtpServer, subscribers: usize) -> Newsletter {
     let newsletter = Newsletter::new(&server.url()).await;
-    let newsletter = newsletter.with("smtp.connections", CONNECTIONS.to_string());
-    newsletter.import_readers(readers).await;
+    let newsletter = newsletter.with_setting("smtp.connections", CONNECTIONS.to_string());
+    newsletter.import_subscribers(subscribers).await;
     newsletter
 }
 
-/// Waits for a moment that comes as it likes: mostly while mail is on its way, now and then
-/// while the process starts, or waits for the leases of the one before.
-async fn some_moment(random: &Random, server: &SmtpServer) {
-    let [kind, mails, low, high] = random.bytes();
+/// Waits for a random time: mostly until messages are being sent, sometimes only until the
+/// process starts or waits for the leases of the previous one.
+async fn wait_randomly(random: &Random, server: &SmtpServer) {
+    let [kind, messages, low, high] = random.bytes();
     let span = u64::from(u16::from_le_bytes([low, high]));
     if kind % 4 == 0 {
         tokio::time::sleep(Duration::from_millis(span % 12_000)).await;
     } else {
-        let more = server.received().len() + 1 + usize::from(mails % 64);
-        server.wait_for(more.min(READERS)).await;
+        let more = server.received().len() + 1 + usize::from(messages % 64);
+        server.wait_for_messages(more.min(SUBSCRIBERS)).await;
         tokio::time::sleep(Duration::from_micros(span)).await;
     }
 }
 
-async fn killed(kills: usize, seed: u64) {
+async fn assert_survives_kills(kills: usize, seed: u64) {
     let random = Random::seeded(seed);
-    let server = server();
-    let newsletter = newsletter(&server, READERS).await;
+    let server = SmtpServer::with_delay(MESSAGE_DELAY);
+    let newsletter = newsletter(&server, SUBSCRIBERS).await;
     for kill in 1..=kills {
         let sending = newsletter.start(&["digest", "send", "--wait"]);
-        some_moment(&random, &server).await;
+        wait_randomly(&random, &server).await;
         sending.kill().await;
         let after = format!("seed {seed}, kill {kill}");
-        assert_accounted(&newsletter, &server, READERS, &after).await;
+        assert_consistent(&newsletter, &server, SUBSCRIBERS, &after).await;
     }
-    let result = newsletter.send_to_the_end(&[]).await;
+    let result = newsletter.send_digest_and_wait(&[]).await;
     assert_eq!(result["issue"], 1, "{result}");
-    assert_all_served(&newsletter, &server, &result, CONNECTIONS * kills).await;
+    assert_all_delivered(&newsletter, &server, &result, CONNECTIONS * kills).await;
 }
 
-/// So many kills for each of so many newsletters, side by side: after each of them ten
-/// seconds go by until the dead one is given up.
-async fn soak(newsletters: u64, kills: usize) {
+/// Runs `kills` kills in each of several newsletters. Concurrently, because after each kill
+/// the worker is declared dead only after ten seconds.
+async fn run_soak(newsletters: u64, kills: usize) {
     let seed = match std::env::var("SOAK_SEED") {
         Ok(seed) => seed.parse().expect("SOAK_SEED is a number"),
         Err(_) => {
@@ -68,43 +64,44 @@ async fn soak(newsletters: u64, kills: usize) {
             u64::from(u32::from_le_bytes(random.bytes()))
         }
     };
-    // Said past the harness, so that a run can be told apart from the others, and done again.
-    let words = format!(
+    // Written to the standard error directly, because the test harness captures `eprintln!`:
+    // the seed is needed to repeat a run.
+    let summary = format!(
         "{} kills with SOAK_SEED={seed}",
         newsletters as usize * kills
     );
-    writeln!(std::io::stderr(), "{words}").expect("a standard error to write to");
-    join_all((0..newsletters).map(|number| killed(kills, seed + number))).await;
+    writeln!(std::io::stderr(), "{summary}").expect("a writable standard error");
+    join_all((0..newsletters).map(|number| assert_survives_kills(kills, seed + number))).await;
 }
 
 #[tokio::test]
-async fn kills_at_random_moments_cost_nobody_their_copy() {
-    soak(5, 1).await;
+async fn kills_at_random_times_lose_no_delivery() {
+    run_soak(5, 1).await;
 }
 
 #[tokio::test]
 #[ignore = "takes some minutes"]
-async fn two_hundred_kills_at_random_moments_cost_nobody_their_copy() {
-    soak(20, 10).await;
+async fn two_hundred_kills_lose_no_delivery() {
+    run_soak(20, 10).await;
 }
 
 #[tokio::test]
-async fn workers_join_leave_and_die_at_will() {
+async fn workers_joining_leaving_and_dying_lose_no_delivery() {
     if std::env::var_os("BROADSHEET_TEST_DATABASE").is_none() {
-        return; // several machines work on one PostgreSQL, not on a SQLite file
+        return; // Several hosts can only share PostgreSQL.
     }
-    let readers = 3 * READERS;
-    let server = server();
-    let newsletter = newsletter(&server, readers).await;
+    let subscribers = 3 * SUBSCRIBERS;
+    let server = SmtpServer::with_delay(MESSAGE_DELAY);
+    let newsletter = newsletter(&server, subscribers).await;
     let start = || newsletter.start(&["worker"]);
-    let mut workers: Vec<Running> = (0..3).map(|_| start()).collect();
-    newsletter.send(&[]).await;
+    let mut workers: Vec<RunningProcess> = (0..3).map(|_| start()).collect();
+    newsletter.send_digest(&[]).await;
     let mut kills = 0;
     for (round, event) in ["kill", "join", "leave", "kill", "join", "leave", "join"]
         .iter()
         .enumerate()
     {
-        server.wait_for(100 + 80 * round).await;
+        server.wait_for_messages(100 + 80 * round).await;
         match *event {
             "join" => workers.push(start()),
             "leave" => assert_eq!(workers.remove(0).terminate().await.code(), Some(0)),
@@ -113,8 +110,8 @@ async fn workers_join_leave_and_die_at_will() {
                 workers.remove(0).kill().await;
             }
         }
-        assert_accounted(&newsletter, &server, readers, event).await;
+        assert_consistent(&newsletter, &server, subscribers, event).await;
     }
-    let result = newsletter.until_sent().await;
-    assert_all_served(&newsletter, &server, &result, CONNECTIONS * kills).await;
+    let result = newsletter.wait_until_sent().await;
+    assert_all_delivered(&newsletter, &server, &result, CONNECTIONS * kills).await;
 }

@@ -1,4 +1,4 @@
-//! The program inside the test's own process, with a clock that the test moves.
+//! The application inside the test process, with a manual clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,29 +22,31 @@ use tokio_util::sync::CancellationToken;
 
 use super::blog::Blog;
 use super::database::Database;
-use super::newsletter::within;
+use super::newsletter::with_timeout;
 use super::smtp_server::SmtpServer;
 
-const POLL: Duration = Duration::from_millis(25);
-const LONGEST_WAIT: Duration = Duration::from_secs(5 * 3600);
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
+/// Longer than any retry delay. A later due time was set under a clock that was ahead.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(5 * 3600);
 
-/// A newsletter with a database, a folder and a clock of its own.
+/// An application with its own database, folder and clock.
 pub struct TestApp {
     pub app: App,
     pub clock: Arc<ManualClock>,
-    memory: SchedulerState,
+    scheduler_state: SchedulerState,
     _folder: TempDir,
     database: Database,
 }
 
 impl TestApp {
-    /// Opened at `now`, reading `blog`, its schedule Friday 10:00 in Berlin.
+    /// Opens at `now` with the feed of `blog` and the default schedule, Friday 10:00 in Berlin.
+    /// Messages go to the outbox.
     pub async fn spawn(blog: &Blog, now: Timestamp) -> Self {
         Self::open(blog, now, None).await
     }
 
-    /// The same, with a mail server instead of the outbox.
-    pub async fn with_server(blog: &Blog, now: Timestamp, server: &SmtpServer) -> Self {
+    /// Like [`spawn`](Self::spawn), with an SMTP server instead of the outbox.
+    pub async fn with_smtp_server(blog: &Blog, now: Timestamp, server: &SmtpServer) -> Self {
         Self::open(blog, now, Some(server.url())).await
     }
 
@@ -75,116 +77,119 @@ impl TestApp {
         Self {
             app,
             clock,
-            memory: SchedulerState::default(),
+            scheduler_state: SchedulerState::default(),
             _folder: folder,
             database,
         }
     }
 
-    pub async fn has_reader(&self, address: &str) {
+    /// Imports a confirmed subscriber.
+    pub async fn add_subscriber(&self, address: &str) {
         let address = EmailAddress::parse(address).expect("an address");
-        let how = ImportOptions {
+        let options = ImportOptions {
             source: "test".to_owned(),
             pending: false,
         };
         self.app
             .subscriptions()
-            .import_subscriber(address, None, &how)
+            .import_subscriber(address, None, &options)
             .await
-            .expect("a reader taken in");
+            .expect("an imported subscriber");
     }
 
-    /// Someone is told of what happens.
-    pub fn has_owner(&mut self, address: &str) {
+    /// Sets `alerts.to`.
+    pub fn set_alert_recipient(&mut self, address: &str) {
         let mut settings = (*self.app.settings).clone();
         settings.alerts.to = vec![EmailAddress::parse(address).expect("an address")];
         self.app.settings = Arc::new(settings);
     }
 
-    /// The scheduler looks at the clock once.
-    pub async fn scheduler_looks(&mut self) {
+    /// Runs the scheduler once at the current time.
+    pub async fn run_scheduler_tick(&mut self) {
         let scheduler = self.app.scheduler().expect("a scheduler");
         scheduler
-            .tick(&mut self.memory)
+            .tick(&mut self.scheduler_state)
             .await
-            .expect("a look without fault");
+            .expect("a scheduler tick");
     }
 
-    /// Another process starts: nothing is remembered but what is stored.
-    pub fn starts_again(&mut self) {
-        self.memory = SchedulerState::default();
+    /// Resets the state in memory, as a restart of the process does.
+    pub fn restart(&mut self) {
+        self.scheduler_state = SchedulerState::default();
     }
 
-    pub fn later(&self, span: Duration) {
+    pub fn advance_clock(&self, span: Duration) {
         self.clock.advance(span);
     }
 
-    /// Delivers until nothing is on its way any more but what waits for a later try.
-    pub async fn delivers(&self) {
+    /// Runs a worker until no delivery is due.
+    pub async fn run_delivery_until_idle(&self) {
         let engine = Engine::new(self.app.deliveries().expect("deliveries"));
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let running = tokio::spawn(async move { engine.run(stopped.clone(), stopped).await });
         let done = async {
             while self.is_busy().await {
-                tokio::time::sleep(POLL).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
         };
-        within(done, "all that is due to be tried").await;
+        with_timeout(done, "no due delivery").await;
         stop.cancel();
-        running.await.expect("an engine that ends");
+        running.await.expect("a stopped engine");
     }
 
     async fn is_busy(&self) -> bool {
         let now = self.clock.now();
-        let rows = self.copies(None).await;
+        let rows = self.deliveries(None).await;
         let is_open = |row: &DeliveryRow| row.due_at.is_some();
-        // An issue of which nothing is to go has yet to be called sent.
+        // An issue without open deliveries is busy until it is marked as sent.
         let issues = self.issues().await;
         let unfinished = issues.iter().any(|issue| {
             let number = Some(issue.number.get());
-            let copies = rows.iter().filter(|row| row.issue == number);
-            issue.state == IssueState::Sending && !copies.into_iter().any(is_open)
+            let deliveries = rows.iter().filter(|row| row.issue == number);
+            issue.state == IssueState::Sending && !deliveries.into_iter().any(is_open)
         });
-        let is_held = |row: &DeliveryRow| {
+        let is_paused = |row: &DeliveryRow| {
             let issue = issues.iter().find(|it| row.issue == Some(it.number.get()));
-            let stands = issue.is_some_and(|issue| issue.state != IssueState::Sending);
-            stands && matches!(row.state, DeliveryState::Queued | DeliveryState::Deferred)
+            let is_stopped = issue.is_some_and(|issue| issue.state != IssueState::Sending);
+            is_stopped && matches!(row.state, DeliveryState::Queued | DeliveryState::Deferred)
         };
-        // Nobody is ever put off for as long as a clock that was wrong would have it.
-        let is_due = |due: Timestamp| due <= now || due > now.plus(LONGEST_WAIT);
+        let is_due = |due: Timestamp| due <= now || due > now.plus(MAX_RETRY_DELAY);
         unfinished
             || rows
                 .iter()
-                .any(|row| row.due_at.is_some_and(is_due) && !is_held(row))
+                .any(|row| row.due_at.is_some_and(is_due) && !is_paused(row))
     }
 
-    /// Everybody's copy of an issue (`None`: of all of them).
-    pub async fn copies(&self, issue: Option<i64>) -> Vec<DeliveryRow> {
-        let issue = issue.map(|number| IssueNumber::new(number).expect("a number from 1"));
+    /// Returns the deliveries of an issue, or all if `None`.
+    pub async fn deliveries(&self, issue: Option<i64>) -> Vec<DeliveryRow> {
+        let issue = issue.map(|number| IssueNumber::new(number).expect("a positive number"));
         let filter = DeliveryFilter { issue, state: None };
         let rows = self.app.store.deliveries(&filter, None, 1_000).await;
         rows.expect("a list of deliveries")
     }
 
-    /// Someone changes the database past the program.
-    pub async fn is_tampered_with(&self, statement: &str) {
+    /// Executes a statement on a separate database connection.
+    pub async fn execute_sql(&self, statement: &str) {
         let options: AnyConnectOptions = self.database.url().parse().expect("a URL");
-        let mut intruder = options.connect().await.expect("a connection");
+        let mut connection = options.connect().await.expect("a connection");
         let statement = AssertSqlSafe(statement.to_owned());
-        intruder.execute(statement).await.expect("a statement");
+        connection
+            .execute(statement)
+            .await
+            .expect("an executed statement");
     }
 
-    pub async fn state_of(&self, address: &str) -> SubscriberState {
+    pub async fn subscriber_state(&self, address: &str) -> SubscriberState {
         let address = EmailAddress::parse(address).expect("an address");
-        let reader = self.app.store.subscriber_by_address(&address).await;
-        reader
-            .expect("a database that answers")
-            .expect("a reader")
+        let subscriber = self.app.store.subscriber_by_address(&address).await;
+        subscriber
+            .expect("a query result")
+            .expect("a subscriber")
             .state
     }
 
-    /// The newest first.
+    /// Returns all issues, the newest first.
     pub async fn issues(&self) -> Vec<IssueRow> {
         self.app
             .store

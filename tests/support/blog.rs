@@ -1,4 +1,4 @@
-//! A small blog: an RSS 2.0 feed whose posts, ETag and health a test controls.
+//! HTTP server with an RSS 2.0 feed.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,9 +15,9 @@ use tokio::sync::oneshot;
 /// One item of the feed.
 #[derive(Clone, Debug)]
 pub struct Item {
-    /// The last part of its link.
+    /// Last path segment of the link.
     pub slug: String,
-    /// Its guid; the link, where there is none.
+    /// The link if `None`.
     pub guid: Option<String>,
     pub title: String,
     /// HTML.
@@ -26,7 +26,7 @@ pub struct Item {
 }
 
 impl Item {
-    /// A post whose words are of no interest.
+    /// Creates an item with a description made of its title.
     pub fn new(slug: &str, title: &str, published: Timestamp) -> Self {
         Self {
             slug: slug.to_owned(),
@@ -39,33 +39,33 @@ impl Item {
 }
 
 #[derive(Debug, Default)]
-struct Shelf {
+struct FeedState {
     items: Vec<Item>,
-    broken: Option<StatusCode>,
+    failure: Option<StatusCode>,
     requests: usize,
     not_modified: usize,
 }
 
-/// The blog's server; it stops when this is dropped.
+/// A running feed server. Stops on drop.
 pub struct Blog {
     address: SocketAddr,
-    shelf: Arc<Mutex<Shelf>>,
+    state: Arc<Mutex<FeedState>>,
     _stop: oneshot::Sender<()>,
 }
 
 impl Blog {
-    /// A blog with these posts.
+    /// Starts a server with these posts, the newest first.
     pub fn start(items: Vec<Item>) -> Self {
-        let shelf = Arc::new(Mutex::new(Shelf {
+        let state = Arc::new(Mutex::new(FeedState {
             items,
-            ..Shelf::default()
+            ..FeedState::default()
         }));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a non-blocking port");
         let address = listener.local_addr().expect("a bound port");
         let router = Router::new()
             .route("/feed.xml", get(feed))
-            .with_state((address, Arc::clone(&shelf)));
+            .with_state((address, Arc::clone(&state)));
         let (stop, stopped) = oneshot::channel();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -75,85 +75,86 @@ impl Blog {
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
                 tokio::select! {
-                    served = axum::serve(listener, router) => served.expect("a server that runs"),
+                    served = axum::serve(listener, router) => served.expect("a running server"),
                     _ = stopped => {}
                 }
             });
         });
         Self {
             address,
-            shelf,
+            state,
             _stop: stop,
         }
     }
 
-    /// What goes into `feeds.urls`.
+    /// Returns a URL for `feeds.urls`.
     pub fn feed_url(&self) -> String {
         format!("http://{}/feed.xml", self.address)
     }
 
-    /// What goes into `feeds.allow_private`.
+    /// Returns a value for `feeds.allow_private`.
     pub fn host_and_port(&self) -> String {
         self.address.to_string()
     }
 
-    /// Puts a post on top of the others; the ETag changes with it.
+    /// Adds a post before the others.
     pub fn publish(&self, item: Item) {
-        self.shelf().items.insert(0, item);
+        self.state().items.insert(0, item);
     }
 
-    /// Edits every post in place.
-    pub fn edit(&self, change: impl FnMut(&mut Item)) {
-        self.shelf().items.iter_mut().for_each(change);
+    /// Applies `change` to each post.
+    pub fn edit_posts(&self, change: impl FnMut(&mut Item)) {
+        self.state().items.iter_mut().for_each(change);
     }
 
-    /// Where the post with this slug is read.
+    /// Returns the link of the post with this slug.
     pub fn link(&self, slug: &str) -> String {
         link(self.address, slug)
     }
 
-    /// Answers every request with this status, until told `None`.
-    pub fn break_with(&self, status: Option<StatusCode>) {
-        self.shelf().broken = status;
+    /// Responds to all further requests with this status, or with the feed if `None`.
+    pub fn set_failure(&self, status: Option<StatusCode>) {
+        self.state().failure = status;
     }
 
-    /// How often the feed was asked for.
-    pub fn requests(&self) -> usize {
-        self.shelf().requests
+    /// Returns the number of requests for the feed.
+    pub fn request_count(&self) -> usize {
+        self.state().requests
     }
 
-    /// How often a conditional request was spared the body.
-    pub fn not_modified(&self) -> usize {
-        self.shelf().not_modified
+    /// Returns the number of 304 responses.
+    pub fn not_modified_count(&self) -> usize {
+        self.state().not_modified
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        lock(&self.shelf)
+    fn state(&self) -> MutexGuard<'_, FeedState> {
+        lock(&self.state)
     }
 }
 
-fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
-    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(state: &Mutex<FeedState>) -> MutexGuard<'_, FeedState> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn feed(
-    State((address, shelf)): State<(SocketAddr, Arc<Mutex<Shelf>>)>,
+    State((address, state)): State<(SocketAddr, Arc<Mutex<FeedState>>)>,
     headers: HeaderMap,
 ) -> Response {
-    let mut shelf = lock(&shelf);
-    shelf.requests += 1;
-    if let Some(status) = shelf.broken {
+    let mut state = lock(&state);
+    state.requests += 1;
+    if let Some(status) = state.failure {
         return status.into_response();
     }
-    let body = rss(address, &shelf.items);
+    let body = rss(address, &state.items);
     let etag = format!("\"{}\"", hex::encode(Sha256::digest(&body)));
     let known = headers.get(header::IF_NONE_MATCH);
     if known.is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
-        shelf.not_modified += 1;
+        state.not_modified += 1;
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response();
     }
-    let kind = "application/rss+xml; charset=utf-8".to_owned();
-    ([(header::CONTENT_TYPE, kind), (header::ETAG, etag)], body).into_response()
+    let content_type = "application/rss+xml; charset=utf-8".to_owned();
+    let headers = [(header::CONTENT_TYPE, content_type), (header::ETAG, etag)];
+    (headers, body).into_response()
 }
 
 fn rss(address: SocketAddr, items: &[Item]) -> String {

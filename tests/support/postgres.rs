@@ -1,4 +1,4 @@
-//! A PostgreSQL of a test's own, to be crashed.
+//! A PostgreSQL server that a test can crash and suspend.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,24 +8,27 @@ use tempfile::TempDir;
 
 use super::process::free_address;
 
-/// Stopped, and its folder gone, when this is dropped.
-pub struct Cluster {
+/// A running server. Stopped and deleted on drop.
+pub struct TestPostgres {
     folder: TempDir,
     address: SocketAddr,
 }
 
-impl Cluster {
+impl TestPostgres {
     pub fn start() -> Self {
-        let cluster = Self {
+        let postgres = Self {
             folder: TempDir::new().expect("a temporary folder"),
             address: free_address(),
         };
         if is_root() {
-            let owned = Command::new("chown")
+            let chown = Command::new("chown")
                 .arg("postgres")
-                .arg(cluster.folder.path())
+                .arg(postgres.folder.path())
                 .status();
-            assert!(owned.is_ok_and(|done| done.success()), "a user postgres");
+            assert!(
+                chown.is_ok_and(|status| status.success()),
+                "a user postgres"
+            );
         }
         let init = [
             "--username=postgres",
@@ -33,31 +36,32 @@ impl Cluster {
             "--encoding=UTF8",
             "--no-sync",
         ];
-        cluster.run("initdb", &init);
-        cluster.pg_ctl("start", &[]);
-        cluster
+        postgres.run("initdb", &init);
+        postgres.pg_ctl("start", &[]);
+        postgres
     }
 
     pub fn url(&self) -> String {
         format!("postgres://postgres@{}/postgres", self.address)
     }
 
-    /// Every process of it is killed, and it recovers as after a power cut.
+    /// Kills all server processes and starts the server, which recovers from its log.
     pub fn crash_and_restart(&self) {
         self.pg_ctl("restart", &["-m", "immediate"]);
     }
 
-    /// From now on it takes what it is sent and does not answer.
+    /// Suspends the server: it accepts data and does not respond.
     pub fn hang(&self) {
         self.signal("STOP");
     }
 
-    pub fn go_on(&self) {
+    /// Ends the effect of [`hang`](Self::hang).
+    pub fn resume(&self) {
         self.signal("CONT");
     }
 
     fn signal(&self, signal: &str) {
-        // Every connection has a process of its own, a child of the first one.
+        // Each connection has its own process, a child of the postmaster.
         let script =
             "read -r first <\"$1\"; kill -s \"$0\" \"$first\" $(cat /proc/$first/task/*/children)";
         let pid = self.folder.path().join("data/postmaster.pid");
@@ -65,10 +69,13 @@ impl Cluster {
             .args(["-c", script, signal])
             .arg(pid)
             .status();
-        assert!(sent.is_ok_and(|done| done.success()), "a server to signal");
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "a running server"
+        );
     }
 
-    fn pg_ctl(&self, what: &str, more: &[&str]) {
+    fn pg_ctl(&self, action: &str, more: &[&str]) {
         let folder = self.folder.path().display();
         let options = format!(
             "-p {} -h 127.0.0.1 -k {folder} -c log_min_messages=fatal",
@@ -77,11 +84,11 @@ impl Cluster {
         let log = format!("{folder}/log");
         self.run(
             "pg_ctl",
-            &[&[what, "-w", "-l", &log, "-o", &options], more].concat(),
+            &[&[action, "-w", "-l", &log, "-o", &options], more].concat(),
         );
     }
 
-    /// Runs one of its programs on its data; they refuse to run as root.
+    /// Runs a program of PostgreSQL on the data folder, as the user postgres if this is root.
     fn run(&self, program: &str, arguments: &[&str]) {
         let program = programs().join(program);
         let mut command = if is_root() {
@@ -108,16 +115,16 @@ impl Cluster {
             .stderr(Stdio::null())
             .status();
         assert!(
-            status.is_ok_and(|done| done.success()),
+            status.is_ok_and(|status| status.success()),
             "{} {arguments:?}",
             program.display()
         );
     }
 }
 
-impl Drop for Cluster {
+impl Drop for TestPostgres {
     fn drop(&mut self) {
-        self.go_on();
+        self.resume();
         self.pg_ctl("stop", &["-m", "immediate"]);
     }
 }
@@ -127,16 +134,16 @@ fn is_root() -> bool {
     id.stdout.trim_ascii() == b"0"
 }
 
-/// Debian keeps the server's programs out of PATH.
+/// Returns the folder of the PostgreSQL programs, which Debian does not put into `PATH`.
 fn programs() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
         .flatten();
-    let homes = versions.map(|version| version.path().join("bin"));
-    let named = std::env::var_os("PATH").unwrap_or_default();
-    homes
-        .chain(std::env::split_paths(&named))
-        .find(|home| home.join("initdb").is_file())
+    let debian = versions.map(|version| version.path().join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    debian
+        .chain(std::env::split_paths(&path))
+        .find(|folder| folder.join("initdb").is_file())
         .unwrap_or_else(|| Path::new("/usr/bin").to_owned())
 }

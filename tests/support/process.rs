@@ -1,4 +1,4 @@
-//! The real program, run as its users run it: a folder, an environment, and signals.
+//! The compiled binary, with its own folder and environment, and the signals sent to it.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
@@ -13,20 +13,21 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Longer than anything a test waits for, even on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(120);
-const POLL: Duration = Duration::from_millis(10);
+/// Maximum wait for a process; longer than any test needs on a slow machine.
+const TIMEOUT: Duration = Duration::from_secs(120);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// An installation of Broadsheet: its working folder and its settings. A clone is the same
-/// one, perhaps with other settings.
+/// A working folder and settings for the binary.
+///
+/// Clones share the folder and can have different settings.
 #[derive(Clone)]
-pub struct Installation {
+pub struct TestInstall {
     folder: Arc<TempDir>,
     environment: Vec<(String, String)>,
 }
 
-impl Installation {
-    /// An empty folder and no settings.
+impl TestInstall {
+    /// Creates an empty folder, without settings.
     pub fn new() -> Self {
         Self {
             folder: Arc::new(TempDir::new().expect("a temporary folder")),
@@ -34,9 +35,9 @@ impl Installation {
         }
     }
 
-    /// Sets `smtp.url` and the like, through the environment.
+    /// Sets a key such as `smtp.url` through the environment.
     #[must_use]
-    pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+    pub fn with_setting(mut self, key: &str, value: impl Into<String>) -> Self {
         let name = format!("BROADSHEET_{}", key.replace('.', "__").to_uppercase());
         self.environment.push((name, value.into()));
         self
@@ -46,26 +47,26 @@ impl Installation {
         self.folder.path()
     }
 
-    /// Starts the program and leaves it running.
-    pub fn start(&self, arguments: &[&str]) -> Running {
+    /// Starts the binary.
+    pub fn start(&self, arguments: &[&str]) -> RunningProcess {
         let mut command = Command::new(env!("CARGO_BIN_EXE_broadsheet"));
         command.args(arguments);
         self.start_command(command)
     }
 
-    /// Starts it with a further variable in its environment.
-    pub fn start_with(&self, variable: (&str, &str), arguments: &[&str]) -> Running {
+    /// Starts the binary with a further environment variable.
+    pub fn start_with_env(&self, variable: (&str, &str), arguments: &[&str]) -> RunningProcess {
         let mut command = Command::new(env!("CARGO_BIN_EXE_broadsheet"));
         command.args(arguments).env(variable.0, variable.1);
         self.start_command(command)
     }
 
-    /// Runs the program to its end.
-    pub async fn run(&self, arguments: &[&str]) -> Finished {
+    /// Runs the binary and waits for its end.
+    pub async fn run(&self, arguments: &[&str]) -> ProcessOutput {
         self.start(arguments).wait().await
     }
 
-    pub(super) fn start_command(&self, mut command: Command) -> Running {
+    fn start_command(&self, mut command: Command) -> RunningProcess {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("BROADSHEET_") {
                 command.env_remove(name);
@@ -77,27 +78,27 @@ impl Installation {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Running::from(command.spawn().expect("a program that starts"))
+        RunningProcess::from(command.spawn().expect("a started process"))
     }
 }
 
-/// A port nobody listens on just now, for `server.listen`.
+/// Returns an address with a free port, for `server.listen`.
 pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("a bound port")
 }
 
-/// A program that runs; it is killed when this is dropped.
-pub struct Running {
+/// A running process. Killed on drop.
+pub struct RunningProcess {
     child: Child,
-    stdout: Output,
-    stderr: Output,
+    stdout: PipeReader,
+    stderr: PipeReader,
 }
 
-impl From<Child> for Running {
+impl From<Child> for RunningProcess {
     fn from(mut child: Child) -> Self {
-        let stdout = Output::of(child.stdout.take().expect("a piped stdout"));
-        let stderr = Output::of(child.stderr.take().expect("a piped stderr"));
+        let stdout = PipeReader::start(child.stdout.take().expect("a piped stdout"));
+        let stderr = PipeReader::start(child.stderr.take().expect("a piped stderr"));
         Self {
             child,
             stdout,
@@ -106,50 +107,55 @@ impl From<Child> for Running {
     }
 }
 
-impl Running {
-    /// Waits until `GET /readyz` says 200, or fails the test with what the program said.
-    pub async fn ready(&mut self, address: SocketAddr) {
-        let deadline = Instant::now() + PATIENCE;
+impl RunningProcess {
+    /// Waits until `GET /readyz` returns 200. Panics with the log if the process ends.
+    pub async fn wait_until_ready(&mut self, address: SocketAddr) {
+        let deadline = Instant::now() + TIMEOUT;
         while !is_ready(address).await {
-            let ended = self.child.try_wait().expect("a child to ask");
+            let ended = self.child.try_wait().expect("a child process");
             if ended.is_some() || Instant::now() > deadline {
                 panic!(
                     "not ready at {address} ({ended:?}):\n{}",
                     self.stderr.text()
                 );
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// What it has printed and logged until now.
-    pub fn said(&self) -> (String, String) {
-        (self.stdout.text(), self.stderr.text())
+    /// Returns the standard output so far.
+    pub fn stdout(&self) -> String {
+        self.stdout.text()
     }
 
-    /// `kill -9`: no time to tidy up.
-    pub async fn kill(mut self) -> Finished {
-        self.child.kill().expect("a child to kill");
+    /// Returns the standard error so far, which contains the log.
+    pub fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// Sends SIGKILL and waits for the end.
+    pub async fn kill(mut self) -> ProcessOutput {
+        self.child.kill().expect("a child process");
         self.wait().await
     }
 
-    /// SIGTERM, as a service manager sends it, and then its end.
-    pub async fn terminate(self) -> Finished {
-        // The shell's own kill: a bare Debian has no /bin/kill.
+    /// Sends SIGTERM and waits for the end.
+    pub async fn terminate(self) -> ProcessOutput {
+        // The built-in command of the shell: a minimal Debian has no /bin/kill.
         let sent = Command::new("sh")
             .args(["-c", "kill -TERM \"$0\"", &self.child.id().to_string()])
             .status()
             .expect("a shell");
-        assert!(sent.success(), "nobody to send SIGTERM to");
+        assert!(sent.success(), "the process has already ended");
         self.wait().await
     }
 
-    /// Waits for its end, or fails the test after two minutes.
-    pub async fn wait(mut self) -> Finished {
-        let deadline = Instant::now() + PATIENCE;
+    /// Waits for the end. Panics after [`TIMEOUT`].
+    pub async fn wait(mut self) -> ProcessOutput {
+        let deadline = Instant::now() + TIMEOUT;
         loop {
-            if let Some(status) = self.child.try_wait().expect("a child to ask") {
-                return Finished {
+            if let Some(status) = self.child.try_wait().expect("a child process") {
+                return ProcessOutput {
                     status,
                     stdout: self.stdout.finish(),
                     stderr: self.stderr.finish(),
@@ -160,34 +166,34 @@ impl Running {
                 "still running:\n{}",
                 self.stderr.text()
             );
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// How a program ended.
+/// Exit status and output of an ended process.
 #[derive(Debug)]
-pub struct Finished {
+pub struct ProcessOutput {
     pub status: ExitStatus,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl Finished {
-    /// The exit code; `None` when a signal ended it.
+impl ProcessOutput {
+    /// Returns the exit code; `None` if a signal ended the process.
     pub fn code(&self) -> Option<i32> {
         self.status.code()
     }
 
-    /// The objects that `--json` printed, one a line.
-    pub fn json(&self) -> Vec<Value> {
+    /// Parses each line of the standard output as a JSON value.
+    pub fn json_lines(&self) -> Vec<Value> {
         let parse = |line: &str| {
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line:?}"))
         };
@@ -195,26 +201,26 @@ impl Finished {
     }
 }
 
-/// A pipe read as it fills, so that the program never blocks on it.
-struct Output {
+/// Reads a pipe in a thread, so that the process never blocks on a full pipe.
+struct PipeReader {
     text: Arc<Mutex<Vec<u8>>>,
-    reader: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
-impl Output {
-    fn of(mut pipe: impl Read + Send + 'static) -> Self {
+impl PipeReader {
+    fn start(mut pipe: impl Read + Send + 'static) -> Self {
         let text = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&text);
-        let reader = std::thread::spawn(move || {
+        let shared = Arc::clone(&text);
+        let thread = std::thread::spawn(move || {
             let mut buffer = [0; 8192];
             while let Ok(length @ 1..) = pipe.read(&mut buffer) {
-                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                kept.extend_from_slice(&buffer[..length]);
+                let mut text = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                text.extend_from_slice(&buffer[..length]);
             }
         });
         Self {
             text,
-            reader: Some(reader),
+            thread: Some(thread),
         }
     }
 
@@ -223,10 +229,10 @@ impl Output {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// All of it, once the program is gone.
+    /// Returns the whole text of an ended process.
     fn finish(&mut self) -> String {
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
         }
         self.text()
     }
@@ -234,13 +240,13 @@ impl Output {
 
 async fn is_ready(address: SocketAddr) -> bool {
     let mut reply = Vec::new();
-    let asked = async {
+    let request = async {
         let mut stream = TcpStream::connect(address).await?;
         let request =
             format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         stream.read_to_end(&mut reply).await
     };
-    let answered = tokio::time::timeout(Duration::from_secs(5), asked).await;
-    matches!(answered, Ok(Ok(_))) && reply.starts_with(b"HTTP/1.1 200 ")
+    let result = tokio::time::timeout(Duration::from_secs(5), request).await;
+    matches!(result, Ok(Ok(_))) && reply.starts_with(b"HTTP/1.1 200 ")
 }

@@ -1,6 +1,6 @@
-//! An SMTP server (RFC 5321) that records what it takes and misbehaves on demand.
+//! SMTP server (RFC 5321) that records messages and injects faults.
 //!
-//! It runs on a thread of its own, so that a test may block or be killed without it.
+//! Runs on its own thread, so that it responds while a test blocks its own.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,78 +13,78 @@ use tokio::time::timeout;
 
 use super::smtp_session;
 
-/// Where in the conversation a script is asked what to do.
+/// The point of a session at which the script is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Before the greeting.
     Connect,
     Ehlo,
-    /// The log-in; any is welcome.
+    /// `AUTH`; all credentials are accepted.
     Auth,
     Mail,
     Rcpt,
     Data,
-    /// After the first line of the message, before its final dot.
+    /// After the first line of the message.
     Body,
     /// After the final dot, before the reply to it.
     Dot,
 }
 
-/// One moment of one conversation.
+/// Argument of a script.
 #[derive(Debug)]
-pub struct Moment<'a> {
+pub struct SmtpEvent<'a> {
     pub stage: Stage,
-    /// Counted from 1, over the life of the server.
+    /// Number of the connection, from 1, over the life of the server.
     pub connection: usize,
-    /// The mail transaction, counted from 1 over the life of the server; 0 before any.
-    pub mail: usize,
-    /// The last recipient named; empty before `RCPT`.
+    /// Number of the mail transaction, from 1, over the life of the server; 0 before the
+    /// first `MAIL` of the connection.
+    pub transaction: usize,
+    /// The last recipient; empty before `RCPT`.
     pub recipient: &'a str,
 }
 
-/// What the script wants instead of the usual answer.
+/// What the server does instead of accepting the command.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// Says this line. A 421 closes the connection after it; any refusal at
-    /// [`Stage::Dot`] means that the mail was not taken.
+    /// Sends this reply. A 421 closes the connection. At [`Stage::Dot`] a negative reply
+    /// means that the message is not accepted.
     Reply(&'static str),
-    /// Closes the connection without a word. At [`Stage::Dot`] the mail was taken: this is
-    /// the reply that got lost.
+    /// Closes the connection without a reply. At [`Stage::Dot`] the message is accepted: the
+    /// reply is lost.
     Drop,
-    /// The usual answer, later.
+    /// Accepts the command after this delay.
     Delay(Duration),
-    /// Keeps the connection open and never answers. At [`Stage::Dot`] the mail was taken.
+    /// Never replies and keeps the connection open. At [`Stage::Dot`] the message is
+    /// accepted.
     Silence,
 }
 
-pub type Script = dyn Fn(&Moment<'_>) -> Option<Fault> + Send + Sync;
+/// Returns a fault, or `None` to accept the command.
+pub type Script = dyn Fn(&SmtpEvent<'_>) -> Option<Fault> + Send + Sync;
 
-/// A mail the server has taken responsibility for.
+/// An accepted message.
 #[derive(Clone, Debug)]
-pub struct Received {
+pub struct ReceivedMessage {
     pub envelope_from: String,
     pub recipients: Vec<String>,
-    /// The message as it was before dot-stuffing, lines ending in CR LF.
+    /// The message without dot-stuffing, lines ending in CR LF.
     pub message: Vec<u8>,
     pub at: Instant,
-    /// Which connection brought it, counted from 1.
-    pub connection: usize,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    pub(super) received: Vec<Received>,
+    pub(super) received: Vec<ReceivedMessage>,
     pub(super) connections: usize,
-    pub(super) mails: usize,
+    pub(super) transactions: usize,
     pub(super) violations: Vec<String>,
 }
 
-/// What all conversations of one server share.
+/// State shared by all sessions.
 pub(super) struct Shared {
-    pub(super) pipelining: bool,
     pub(super) script: Box<Script>,
     record: Mutex<Record>,
-    taken: watch::Sender<usize>,
+    message_count: watch::Sender<usize>,
 }
 
 impl Shared {
@@ -92,14 +92,14 @@ impl Shared {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn take(&self, mail: Received) {
+    pub(super) fn accept_message(&self, message: ReceivedMessage) {
         let mut record = self.record();
-        record.received.push(mail);
-        self.taken.send_replace(record.received.len());
+        record.received.push(message);
+        self.message_count.send_replace(record.received.len());
     }
 }
 
-/// The server; it stops, and drops its connections, when this is dropped.
+/// A running server. Stops and closes its connections on drop.
 pub struct SmtpServer {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -107,43 +107,35 @@ pub struct SmtpServer {
 }
 
 impl SmtpServer {
-    /// A server that takes every mail and offers PIPELINING (RFC 2920).
+    /// Starts a server that accepts all messages.
     pub fn start() -> Self {
-        Self::scripted(|_| None)
+        Self::with_script(|_| None)
     }
 
-    /// A server that takes its time for each mail, so that something can happen in the middle.
-    pub fn unhurried(a_mail: Duration) -> Self {
-        Self::scripted(move |moment| (moment.stage == Stage::Dot).then_some(Fault::Delay(a_mail)))
+    /// Starts a server that accepts each message after this delay.
+    pub fn with_delay(delay: Duration) -> Self {
+        Self::with_script(move |event| (event.stage == Stage::Dot).then_some(Fault::Delay(delay)))
     }
 
-    /// A server that asks `script` at each [`Stage`] whether to misbehave.
-    pub fn scripted(script: impl Fn(&Moment<'_>) -> Option<Fault> + Send + Sync + 'static) -> Self {
-        Self::launch(true, Box::new(script))
-    }
-
-    /// A server that does not offer PIPELINING and notes a client which pipelines anyway.
-    pub fn without_pipelining() -> Self {
-        Self::launch(false, Box::new(|_| None))
-    }
-
-    /// A server that comes up where none was.
-    pub fn start_at(address: SocketAddr) -> Self {
-        let listener = std::net::TcpListener::bind(address).expect("the port kept for it");
-        Self::launch_on(listener, true, Box::new(|_| None))
-    }
-
-    fn launch(pipelining: bool, script: Box<Script>) -> Self {
+    /// Starts a server that calls `script` at each [`Stage`].
+    pub fn with_script(
+        script: impl Fn(&SmtpEvent<'_>) -> Option<Fault> + Send + Sync + 'static,
+    ) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        Self::launch_on(listener, pipelining, script)
+        Self::serve(listener, Box::new(script))
     }
 
-    fn launch_on(listener: std::net::TcpListener, pipelining: bool, script: Box<Script>) -> Self {
+    /// Starts a server that accepts all messages, at this address.
+    pub fn start_at(address: SocketAddr) -> Self {
+        let listener = std::net::TcpListener::bind(address).expect("a free port");
+        Self::serve(listener, Box::new(|_| None))
+    }
+
+    fn serve(listener: std::net::TcpListener, script: Box<Script>) -> Self {
         let shared = Arc::new(Shared {
-            pipelining,
             script,
             record: Mutex::default(),
-            taken: watch::Sender::new(0),
+            message_count: watch::Sender::new(0),
         });
         listener.set_nonblocking(true).expect("a non-blocking port");
         let address = listener.local_addr().expect("a bound port");
@@ -156,7 +148,7 @@ impl SmtpServer {
                 .expect("a runtime");
             runtime.block_on(async {
                 tokio::select! {
-                    () = accept(listener, served) => {}
+                    () = accept_connections(listener, served) => {}
                     _ = stopped => {}
                 }
             });
@@ -172,45 +164,56 @@ impl SmtpServer {
         self.address
     }
 
-    /// What goes into `smtp.url`.
+    /// Returns a value for `smtp.url`.
     pub fn url(&self) -> String {
         format!("smtp://{}", self.address)
     }
 
-    /// Every mail taken so far, in the order of their final dots.
-    pub fn received(&self) -> Vec<Received> {
+    /// Returns a value for `smtp.url` with a user name and a password.
+    pub fn url_with_login(&self) -> String {
+        format!("smtp://baker:y3asty@{}", self.address)
+    }
+
+    /// Returns the accepted messages in the order of their final dots.
+    pub fn received(&self) -> Vec<ReceivedMessage> {
         self.shared.record().received.clone()
     }
 
-    /// How many copies each recipient got.
-    pub fn copies(&self) -> BTreeMap<String, usize> {
-        let mut copies = BTreeMap::new();
-        for mail in &self.shared.record().received {
-            for recipient in &mail.recipients {
-                *copies.entry(recipient.clone()).or_default() += 1;
+    /// Returns the number of accepted messages of each recipient.
+    pub fn messages_per_recipient(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for message in &self.shared.record().received {
+            for recipient in &message.recipients {
+                *counts.entry(recipient.clone()).or_default() += 1;
             }
         }
-        copies
+        counts
     }
 
-    /// How many connections were accepted so far.
+    /// Returns whether each recipient has received exactly one message.
+    pub fn has_no_duplicates(&self) -> bool {
+        let counts = self.messages_per_recipient();
+        counts.values().all(|&count| count == 1)
+    }
+
+    /// Returns the number of connections so far.
     pub fn connections(&self) -> usize {
         self.shared.record().connections
     }
 
-    /// What clients did against the RFCs: bare line feeds, pipelining that was not offered,
+    /// Returns the protocol violations of clients: bare line feeds, unknown commands, and
     /// commands out of order.
     pub fn violations(&self) -> Vec<String> {
         self.shared.record().violations.clone()
     }
 
-    /// Waits until `count` mails were taken, or fails the test after a minute.
-    pub async fn wait_for(&self, count: usize) -> Vec<Received> {
-        let mut taken = self.shared.taken.subscribe();
-        let enough = taken.wait_for(|&so_far| so_far >= count);
-        if timeout(Duration::from_secs(60), enough).await.is_err() {
+    /// Waits until `count` messages were accepted. Panics after one minute.
+    pub async fn wait_for_messages(&self, count: usize) -> Vec<ReceivedMessage> {
+        let mut counter = self.shared.message_count.subscribe();
+        let reached = counter.wait_for(|&received| received >= count);
+        if timeout(Duration::from_secs(60), reached).await.is_err() {
             panic!(
-                "waited a minute for {count} mails, got {}",
+                "timeout: {} of {count} messages received",
                 self.received().len()
             );
         }
@@ -218,7 +221,7 @@ impl SmtpServer {
     }
 }
 
-async fn accept(listener: std::net::TcpListener, shared: Arc<Shared>) {
+async fn accept_connections(listener: std::net::TcpListener, shared: Arc<Shared>) {
     let listener = TcpListener::from_std(listener).expect("a listener on this runtime");
     while let Ok((stream, _)) = listener.accept().await {
         let connection = {
@@ -226,10 +229,31 @@ async fn accept(listener: std::net::TcpListener, shared: Arc<Shared>) {
             record.connections += 1;
             record.connections
         };
-        tokio::spawn(smtp_session::converse(
-            stream,
-            connection,
-            Arc::clone(&shared),
-        ));
+        tokio::spawn(smtp_session::serve(stream, connection, Arc::clone(&shared)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{Shutdown, TcpStream};
+
+    use super::*;
+
+    /// Other tests assert that there are no violations, so detecting them must work.
+    #[test]
+    fn protocol_violations_are_recorded() {
+        let server = SmtpServer::start();
+        let mut client = TcpStream::connect(server.address()).expect("a connection");
+
+        let commands = b"EHLO client.test\r\nRCPT TO:<c@d.test>\r\nXYZZY\r\nNOOP\n";
+        client.write_all(commands).expect("an open connection");
+        client
+            .shutdown(Shutdown::Write)
+            .expect("a half-closed connection");
+        client.read_to_end(&mut Vec::new()).expect("the replies");
+
+        let expected = ["RCPT before MAIL", "XYZZY", "a bare line feed"];
+        assert_eq!(server.violations(), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! One conversation of the recording SMTP server.
+//! One session of the SMTP server.
 
 use std::io;
 use std::sync::Arc;
@@ -7,165 +7,168 @@ use std::time::Instant;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use super::smtp_server::{Fault, Moment, Received, Shared, Stage};
+use super::smtp_server::{Fault, ReceivedMessage, Shared, SmtpEvent, Stage};
 
 struct Session {
     stream: BufReader<TcpStream>,
     shared: Arc<Shared>,
     connection: usize,
-    mail: usize,
+    transaction: usize,
     envelope_from: Option<String>,
     last_recipient: String,
     recipients: Vec<String>,
 }
 
-/// The answer to one command: the reply sent, or the end of the conversation.
-enum Answer {
+/// How the server has replied to a command.
+enum Reply {
     Positive,
     Negative,
+    /// The session ends.
     Closed,
 }
 
-/// Talks to one client until either side hangs up.
-pub(super) async fn converse(stream: TcpStream, connection: usize, shared: Arc<Shared>) {
+/// Serves one client until either side closes the connection.
+pub(super) async fn serve(stream: TcpStream, connection: usize, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     let mut session = Session {
         stream: BufReader::new(stream),
         shared,
         connection,
-        mail: 0,
+        transaction: 0,
         envelope_from: None,
         last_recipient: String::new(),
         recipients: Vec::new(),
     };
-    // A client that vanishes is what many tests are about, and no failure of the server.
+    // Many tests kill the client: an aborted connection is not an error.
     let _ = session.run().await;
 }
 
 impl Session {
     async fn run(&mut self) -> io::Result<()> {
         let greeting = self
-            .answer(Stage::Connect, "220 recorder.test ESMTP")
+            .reply_at(Stage::Connect, "220 recorder.test ESMTP")
             .await?;
-        if matches!(greeting, Answer::Closed) {
+        if matches!(greeting, Reply::Closed) {
             return Ok(());
         }
         while let Some(line) = self.read_line().await? {
             let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-            if matches!(self.command(&line).await?, Answer::Closed) {
+            if matches!(self.execute(&line).await?, Reply::Closed) {
                 break;
             }
         }
         Ok(())
     }
 
-    async fn command(&mut self, line: &str) -> io::Result<Answer> {
+    async fn execute(&mut self, line: &str) -> io::Result<Reply> {
         let verb = line.split([' ', ':']).next().unwrap_or_default();
         match verb.to_ascii_uppercase().as_str() {
-            "EHLO" if self.shared.pipelining => {
-                let reply = "250-recorder.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8";
-                self.answer(Stage::Ehlo, reply).await
-            }
             "EHLO" => {
-                let reply = "250-recorder.test\r\n250-8BITMIME\r\n250 SMTPUTF8";
-                self.answer(Stage::Ehlo, reply).await
+                let reply = "250-recorder.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8";
+                self.reply_at(Stage::Ehlo, reply).await
             }
-            "HELO" => self.answer(Stage::Ehlo, "250 recorder.test").await,
-            "AUTH" => self.answer(Stage::Auth, "235 2.7.0 Welcome").await,
-            "MAIL" => self.begin_mail(path_of(line)).await,
+            "HELO" => self.reply_at(Stage::Ehlo, "250 recorder.test").await,
+            "AUTH" => self.reply_at(Stage::Auth, "235 2.7.0 Welcome").await,
+            "MAIL" => self.begin_transaction(path_of(line)).await,
             "RCPT" => self.add_recipient(path_of(line)).await,
-            "DATA" => self.data().await,
+            "DATA" => self.receive_message().await,
             "RSET" => {
-                self.forget_mail();
-                self.say("250 2.0.0 Forgotten").await
+                self.reset_transaction();
+                self.send("250 2.0.0 Reset").await
             }
-            "NOOP" => self.say("250 2.0.0 Still here").await,
+            "NOOP" => self.send("250 2.0.0 Ok").await,
             "QUIT" => {
-                self.say("221 2.0.0 Bye").await?;
-                Ok(Answer::Closed)
+                self.send("221 2.0.0 Bye").await?;
+                Ok(Reply::Closed)
             }
-            _ => self.refuse("500 5.5.2 Command not recognised", line).await,
+            _ => {
+                self.reject("500 5.5.2 Command not recognised", line.to_owned())
+                    .await
+            }
         }
     }
 
-    async fn begin_mail(&mut self, sender: String) -> io::Result<Answer> {
+    async fn begin_transaction(&mut self, sender: String) -> io::Result<Reply> {
         if self.envelope_from.is_some() {
-            return self.refuse("503 5.5.1 Mail already begun", "MAIL").await;
+            let violation = "MAIL in a transaction".to_owned();
+            return self
+                .reject("503 5.5.1 Transaction already begun", violation)
+                .await;
         }
-        self.mail = {
+        self.transaction = {
             let mut record = self.shared.record();
-            record.mails += 1;
-            record.mails
+            record.transactions += 1;
+            record.transactions
         };
-        let answer = self.answer(Stage::Mail, "250 2.1.0 Sender ok").await?;
-        if matches!(answer, Answer::Positive) {
+        let reply = self.reply_at(Stage::Mail, "250 2.1.0 Sender ok").await?;
+        if matches!(reply, Reply::Positive) {
             self.envelope_from = Some(sender);
         }
-        Ok(answer)
+        Ok(reply)
     }
 
-    async fn add_recipient(&mut self, recipient: String) -> io::Result<Answer> {
+    async fn add_recipient(&mut self, recipient: String) -> io::Result<Reply> {
         self.last_recipient = recipient;
         if self.envelope_from.is_none() {
-            return self.out_of_order("RCPT before MAIL").await;
+            return self.reject_without_transaction("RCPT").await;
         }
-        let answer = self.answer(Stage::Rcpt, "250 2.1.5 Recipient ok").await?;
-        if matches!(answer, Answer::Positive) {
+        let reply = self.reply_at(Stage::Rcpt, "250 2.1.5 Recipient ok").await?;
+        if matches!(reply, Reply::Positive) {
             self.recipients.push(self.last_recipient.clone());
         }
-        Ok(answer)
+        Ok(reply)
     }
 
-    async fn data(&mut self) -> io::Result<Answer> {
+    async fn receive_message(&mut self) -> io::Result<Reply> {
         let Some(envelope_from) = self.envelope_from.clone() else {
-            return self.out_of_order("DATA before MAIL").await;
+            return self.reject_without_transaction("DATA").await;
         };
         if self.recipients.is_empty() {
-            // A pipelining client cannot know yet that its recipient was refused.
-            self.forget_mail();
-            return self.say("554 5.5.1 No valid recipients").await;
+            // Not a violation: a pipelining client sends DATA before it reads the replies to
+            // RCPT.
+            self.reset_transaction();
+            return self.send("554 5.5.1 No valid recipients").await;
         }
-        match self.answer(Stage::Data, "354 Go ahead").await? {
-            Answer::Positive => {}
+        match self.reply_at(Stage::Data, "354 Go ahead").await? {
+            Reply::Positive => {}
             other => return Ok(other),
         }
         let Some(message) = self.read_message().await? else {
-            return Ok(Answer::Closed);
+            return Ok(Reply::Closed);
         };
-        let mail = Received {
+        let received = ReceivedMessage {
             envelope_from,
             recipients: self.recipients.clone(),
             message,
             at: Instant::now(),
-            connection: self.connection,
         };
-        let fault = self.fault(Stage::Dot);
-        let refused = matches!(&fault, Some(Fault::Reply(reply)) if !reply.starts_with('2'));
-        if !refused {
-            self.shared.take(mail);
+        let fault = self.fault_at(Stage::Dot);
+        let is_rejected = matches!(&fault, Some(Fault::Reply(reply)) if !reply.starts_with('2'));
+        if !is_rejected {
+            self.shared.accept_message(received);
         }
-        let answer = self.act(fault, "250 2.0.0 Taken").await;
-        self.forget_mail();
-        answer
+        let reply = self.apply(fault, "250 2.0.0 Accepted").await;
+        self.reset_transaction();
+        reply
     }
 
-    /// The message up to its final dot, dots unstuffed (RFC 5321 §4.5.2); `None` when it
-    /// was cut off.
+    /// Reads the message up to its final dot and removes dot-stuffing (RFC 5321 §4.5.2).
+    /// Returns `None` if the connection ends before.
     async fn read_message(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut message = Vec::new();
         while let Some(line) = self.read_line().await? {
             if line == b".\r\n" {
                 return Ok(Some(message));
             }
-            let first = message.is_empty();
+            let is_first = message.is_empty();
             message.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
-            if first {
-                match self.fault(Stage::Body) {
+            if is_first {
+                match self.fault_at(Stage::Body) {
                     Some(Fault::Drop) => return Ok(None),
                     Some(Fault::Silence) => std::future::pending::<()>().await,
                     Some(Fault::Delay(span)) => tokio::time::sleep(span).await,
                     Some(Fault::Reply(reply)) => {
-                        self.say(reply).await?;
+                        self.send(reply).await?;
                         return Ok(None);
                     }
                     None => {}
@@ -179,76 +182,75 @@ impl Session {
         let mut line = Vec::new();
         self.stream.read_until(b'\n', &mut line).await?;
         if line.ends_with(b"\n") && !line.ends_with(b"\r\n") {
-            self.note("a bare line feed".to_owned());
+            self.record_violation("a bare line feed".to_owned());
         }
         Ok(line.ends_with(b"\n").then_some(line))
     }
 
-    fn fault(&self, stage: Stage) -> Option<Fault> {
-        (self.shared.script)(&Moment {
+    fn fault_at(&self, stage: Stage) -> Option<Fault> {
+        (self.shared.script)(&SmtpEvent {
             stage,
             connection: self.connection,
-            mail: self.mail,
+            transaction: self.transaction,
             recipient: &self.last_recipient,
         })
     }
 
-    async fn answer(&mut self, stage: Stage, usual: &str) -> io::Result<Answer> {
-        if !self.shared.pipelining && !self.stream.buffer().is_empty() {
-            self.note(format!("pipelined after {stage:?}, which was not offered"));
-        }
-        let fault = self.fault(stage);
-        self.act(fault, usual).await
+    async fn reply_at(&mut self, stage: Stage, default: &str) -> io::Result<Reply> {
+        let fault = self.fault_at(stage);
+        self.apply(fault, default).await
     }
 
-    async fn act(&mut self, fault: Option<Fault>, usual: &str) -> io::Result<Answer> {
+    async fn apply(&mut self, fault: Option<Fault>, default: &str) -> io::Result<Reply> {
         match fault {
-            None => self.say(usual).await,
-            Some(Fault::Reply(reply)) => self.say(reply).await,
-            Some(Fault::Drop) => Ok(Answer::Closed),
+            None => self.send(default).await,
+            Some(Fault::Reply(reply)) => self.send(reply).await,
+            Some(Fault::Drop) => Ok(Reply::Closed),
             Some(Fault::Silence) => std::future::pending().await,
             Some(Fault::Delay(span)) => {
                 tokio::time::sleep(span).await;
-                self.say(usual).await
+                self.send(default).await
             }
         }
     }
 
-    async fn say(&mut self, reply: &str) -> io::Result<Answer> {
+    async fn send(&mut self, reply: &str) -> io::Result<Reply> {
         let line = format!("{reply}\r\n");
         self.stream.get_mut().write_all(line.as_bytes()).await?;
         Ok(match reply.as_bytes().first() {
-            _ if reply.starts_with("421") => Answer::Closed,
-            Some(b'2' | b'3') => Answer::Positive,
-            _ => Answer::Negative,
+            _ if reply.starts_with("421") => Reply::Closed,
+            Some(b'2' | b'3') => Reply::Positive,
+            _ => Reply::Negative,
         })
     }
 
-    async fn out_of_order(&mut self, what: &str) -> io::Result<Answer> {
-        // After a refused MAIL a pipelining client's RCPT and DATA are already on their way.
-        if self.shared.pipelining && self.mail > 0 {
-            return self.say("503 5.5.1 No mail begun").await;
+    async fn reject_without_transaction(&mut self, command: &str) -> io::Result<Reply> {
+        let reply = "503 5.5.1 No transaction begun";
+        // Not a violation after a rejected MAIL: a pipelining client sends RCPT and DATA
+        // before it reads the reply.
+        if self.transaction > 0 {
+            return self.send(reply).await;
         }
-        self.refuse("503 5.5.1 No mail begun", what).await
+        self.reject(reply, format!("{command} before MAIL")).await
     }
 
-    async fn refuse(&mut self, reply: &str, what: &str) -> io::Result<Answer> {
-        self.note(what.to_owned());
-        self.say(reply).await
+    async fn reject(&mut self, reply: &str, violation: String) -> io::Result<Reply> {
+        self.record_violation(violation);
+        self.send(reply).await
     }
 
-    fn note(&self, violation: String) {
+    fn record_violation(&self, violation: String) {
         self.shared.record().violations.push(violation);
     }
 
-    fn forget_mail(&mut self) {
+    fn reset_transaction(&mut self) {
         self.envelope_from = None;
         self.last_recipient.clear();
         self.recipients.clear();
     }
 }
 
-/// `a@b.test` of `RCPT TO:<a@b.test> NOTIFY=NEVER`.
+/// Returns `a@b.test` of `RCPT TO:<a@b.test> NOTIFY=NEVER`.
 fn path_of(line: &str) -> String {
     let inside = line
         .split_once('<')

@@ -1,8 +1,8 @@
-// Everything can be reached and done without a mouse, and one always sees where one is.
+// All functions are reachable by keyboard, and the focus is always visible.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { addFeed, Browser, EDITOR, heading, makeFirstAdmin, PASSWORD } from '../support/browser.mjs';
+import { addFeed, Browser, createFirstAdmin, EDITOR, headingOf, PASSWORD } from '../support/browser.mjs';
 import { Newsletter } from '../support/newsletter.mjs';
 
 let newsletter, browser;
@@ -12,26 +12,26 @@ before(async () => {
   browser = await Browser.start();
 });
 after(async () => {
-  await browser?.end();
-  await newsletter?.end();
+  await browser?.close();
+  await newsletter?.stop();
 });
 
-/// Presses Tab until the element of that role and name has the focus, and looks that it shows.
+/// Presses Tab until the element has the focus, and checks that its outline is visible.
 async function tabTo(page, role, name) {
-  const wanted = page.getByRole(role, { name });
+  const target = page.getByRole(role, { name });
   for (let presses = 0; presses < 200; presses += 1) {
     await page.keyboard.press('Tab');
-    if (await wanted.evaluateAll(found => found.includes(document.activeElement))) {
+    if (await target.evaluateAll(found => found.includes(document.activeElement))) {
       const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
-      assert.notEqual(outline, 'none', `${name} shows its focus`);
+      assert.notEqual(outline, 'none', `${name} has no visible focus`);
       return;
     }
   }
-  assert.fail(`${role} “${name}” cannot be reached by Tab`);
+  assert.fail(`${role} “${name}” is not reachable by Tab`);
 }
 
-test('a reader signs up by keyboard', async () => {
-  const page = await browser.person(newsletter);
+test('visitor signs up by keyboard', async () => {
+  const page = await browser.newPage(newsletter);
   await page.goto('/');
   await page.keyboard.press('Tab');
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to content');
@@ -41,11 +41,11 @@ test('a reader signs up by keyboard', async () => {
   await page.waitForURL('**/check');
 });
 
-test('the editor logs in and sends by keyboard', async () => {
-  const page = await browser.person(newsletter);
-  await makeFirstAdmin(page, newsletter);
+test('editor logs in and sends by keyboard', async () => {
+  const page = await browser.newPage(newsletter);
+  await createFirstAdmin(page, newsletter);
   await addFeed(page, newsletter);
-  await newsletter.readers(3);
+  await newsletter.importSubscribers(3);
   await page.context().clearCookies();
   await page.goto('/admin');
   await tabTo(page, 'textbox', 'E-mail address');
@@ -70,13 +70,13 @@ test('the editor logs in and sends by keyboard', async () => {
   await page.waitForURL('**/admin/issues/1**');
 });
 
-test('a slash goes to the search', async () => {
-  const page = await browser.person(newsletter);
+test('slash moves the focus to the search', async () => {
+  const page = await browser.newPage(newsletter);
   await page.goto('/admin/subscribers');
   await page.getByLabel('E-mail address').fill(EDITOR);
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.getByRole('button', { name: 'Log in' }).click();
-  assert.equal(await heading(page), 'Subscribers');
+  assert.equal(await headingOf(page), 'Subscribers');
   await page.keyboard.press('/');
   assert.equal(await page.evaluate(() => document.activeElement.type), 'search');
 });

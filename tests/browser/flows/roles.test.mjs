@@ -1,33 +1,33 @@
-// An editor makes and sends issues, and neither sees nor reaches what is the admin's.
+// An editor has no access to the pages of admins, in the navigation or by URL.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Browser, heading, makeFirstAdmin, PASSWORD } from '../support/browser.mjs';
+import { Browser, createFirstAdmin, headingOf, PASSWORD } from '../support/browser.mjs';
 import { Newsletter } from '../support/newsletter.mjs';
 
-const THEIRS = ['Settings', 'Accounts', 'Audit log'];
+const ADMIN_ONLY = ['Settings', 'Accounts', 'Audit log'];
 let newsletter, browser, admin, editor;
 
 before(async () => {
   newsletter = await Newsletter.start();
   browser = await Browser.start();
-  admin = await browser.person(newsletter, { javaScriptEnabled: false });
-  editor = await browser.person(newsletter, { javaScriptEnabled: false });
-  await makeFirstAdmin(admin, newsletter);
+  admin = await browser.newPage(newsletter, { javaScriptEnabled: false });
+  editor = await browser.newPage(newsletter, { javaScriptEnabled: false });
+  await createFirstAdmin(admin, newsletter);
 });
 after(async () => {
-  await browser?.end();
-  await newsletter?.end();
+  await browser?.close();
+  await newsletter?.stop();
 });
 
 const links = page => page.getByRole('navigation', { name: 'Admin' }).getByRole('link').allTextContents();
 
-test('an admin invites an editor, who sets a password by the link', async () => {
-  assert.deepEqual((await links(admin)).filter(link => THEIRS.includes(link)), THEIRS);
+test('invited editor sets a password with the link', async () => {
+  assert.deepEqual((await links(admin)).filter(link => ADMIN_ONLY.includes(link)), ADMIN_ONLY);
   await admin.goto('/admin/accounts');
   await admin.getByLabel('E-mail address').fill('grace@example.com');
   await admin.getByRole('button', { name: 'Create invite link' }).click();
-  await editor.goto(await admin.getByLabel('One-time link').inputValue());
+  await editor.goto(await admin.getByRole('textbox', { name: 'One-time link' }).inputValue());
   await editor.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await editor.getByLabel('Repeat password').fill(PASSWORD);
   await editor.locator('main form button[type=submit]').click();
@@ -36,27 +36,27 @@ test('an admin invites an editor, who sets a password by the link', async () => 
     await editor.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await editor.getByRole('button', { name: 'Log in' }).click();
   }
-  assert.equal(await heading(editor), 'Overview');
+  assert.equal(await headingOf(editor), 'Overview');
 });
 
-test('the editor has the issues, and not the settings', async () => {
-  const theirs = await links(editor);
-  assert.ok(theirs.includes('Next issue') && theirs.includes('Subscribers'), theirs);
-  assert.deepEqual(theirs.filter(link => THEIRS.includes(link)), []);
+test('editor sees issues and no settings', async () => {
+  const visible = await links(editor);
+  assert.ok(visible.includes('Next issue') && visible.includes('Subscribers'), visible);
+  assert.deepEqual(visible.filter(link => ADMIN_ONLY.includes(link)), []);
   await editor.goto('/admin/next');
   await editor.getByLabel('Subject').fill('By the editor');
   await editor.getByRole('button', { name: 'Save' }).first().click();
   assert.equal(await editor.getByLabel('Subject').inputValue(), 'By the editor');
 });
 
-test('nor do they get there by its address', async () => {
+test('admin pages return 403 to an editor', async () => {
   for (const path of ['/admin/settings/sending', '/admin/accounts', '/admin/audit']) {
-    const answer = await editor.goto(path);
-    assert.equal(answer.status(), 403, path);
+    const response = await editor.goto(path);
+    assert.equal(response.status(), 403, path);
   }
 });
 
-test('what they did stands under their name', async () => {
+test('audit log names the editor', async () => {
   await admin.goto('/admin/audit');
   await admin.getByText('grace@example.com').first().waitFor();
 });

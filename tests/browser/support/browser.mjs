@@ -1,9 +1,9 @@
-// Chromium, and pages that remember what went wrong on them.
+// Chromium, and actions that several tests share.
 
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 
-const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 export const PASSWORD = 'correct horse battery staple';
@@ -11,41 +11,42 @@ export const EDITOR = 'ada@example.com';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
-/// A Chromium with a profile in `folder` that others may drive through `port`.
-export function openChromium(folder, port) {
-  return chromium.launchPersistentContext(folder, { executablePath, args: [...QUIET, `--remote-debugging-port=${port}`] });
+/// Starts Chromium with a profile in `folder` and a remote debugging port.
+export function launchChromium(folder, port) {
+  return chromium.launchPersistentContext(folder, { executablePath, args: [...FLAGS, `--remote-debugging-port=${port}`] });
 }
 
 export class Browser {
   static async start() {
-    const it = new Browser();
-    it.chromium = await chromium.launch({ executablePath, args: QUIET });
-    return it;
+    const browser = new Browser();
+    browser.chromium = await chromium.launch({ executablePath, args: FLAGS });
+    return browser;
   }
 
-  /// A person at a page. Every error on it, and every request to anyone else, is a fault.
-  async person(newsletter, options = {}) {
+  /// Opens a page with its own cookies. `page.errors` collects script errors, console errors
+  /// and requests to other origins.
+  async newPage(newsletter, options = {}) {
     const context = await this.chromium.newContext({ baseURL: newsletter.url, reducedMotion: 'reduce', ...options });
     context.setDefaultTimeout(15_000);
     const page = await context.newPage();
-    page.faults = [];
-    page.on('pageerror', error => page.faults.push(String(error)));
+    page.errors = [];
+    page.on('pageerror', error => page.errors.push(String(error)));
     page.on('console', message => {
-      if (message.type() === 'error') page.faults.push(message.text());
+      if (message.type() === 'error') page.errors.push(message.text());
     });
     page.on('request', request => {
-      const foreign = !request.url().startsWith(newsletter.url) && !/^(data|about|blob):/.test(request.url());
-      if (foreign) page.faults.push(`asks someone else: ${request.url()}`);
+      const isForeign = !request.url().startsWith(newsletter.url) && !/^(data|about|blob):/.test(request.url());
+      if (isForeign) page.errors.push(`request to another origin: ${request.url()}`);
     });
     return page;
   }
 
-  async end() { await this.chromium.close(); }
+  async close() { await this.chromium.close(); }
 }
 
-/// Opens the one-time link and makes the first admin, who is then at the desk.
-export async function makeFirstAdmin(page, newsletter) {
-  await page.goto(newsletter.firstLink);
+/// Creates the first admin with the setup link and logs in.
+export async function createFirstAdmin(page, newsletter) {
+  await page.goto(newsletter.setupLink);
   await page.getByLabel('E-mail address').fill(EDITOR);
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.getByLabel('Repeat password').fill(PASSWORD);
@@ -67,16 +68,16 @@ export async function addFeed(page, newsletter) {
   await page.getByText('The lab’s blog').first().waitFor();
 }
 
-/// What screen readers are told from now on, over reloads.
-export async function listen(page) {
-  const heard = [];
-  await page.exposeFunction('tell', text => { heard.push(text); });
+/// Returns an array to which all further texts of live regions are added, also after reloads.
+export async function recordAnnouncements(page) {
+  const announcements = [];
+  await page.exposeFunction('announce', text => { announcements.push(text); });
   await page.addInitScript(() => new MutationObserver(changes => {
-    for (const { target } of changes) if (target.closest?.('[role=status]')) window.tell(target.textContent.trim());
+    for (const { target } of changes) if (target.closest?.('[role=status]')) window.announce(target.textContent.trim());
   }).observe(document, { subtree: true, childList: true, characterData: true }));
-  return heard;
+  return announcements;
 }
 
-export async function heading(page) {
+export async function headingOf(page) {
   return (await page.getByRole('heading', { level: 1 }).textContent()).trim();
 }

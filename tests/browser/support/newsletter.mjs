@@ -1,5 +1,4 @@
-// A newsletter as its owner runs it: the real program in a folder of its own, a blog and a
-// mail server that keeps what it gets.
+// The binary with its own folder, a feed server and an SMTP server.
 
 import { spawn, execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,11 +8,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { MailServer } from './mail_server.mjs';
-import { until } from './until.mjs';
+import { SmtpServer } from './smtp_server.mjs';
+import { waitUntil } from './wait_until.mjs';
 
 const PROGRAM = process.env.TESTED_PROGRAM ?? fileURLToPath(new URL('../../../target/debug/broadsheet', import.meta.url));
-const run = promisify(execFile);
+const execute = promisify(execFile);
 
 export const POSTS = [
   { slug: 'fonts', title: 'A loader that hides in fonts', text: 'Two families now load their second stage from the name table. We took both apart. Detection rules are at the end.' },
@@ -26,81 +25,83 @@ export class Newsletter {
   #log = '';
 
   static async start({ posts = POSTS, settings = {} } = {}) {
-    const it = new Newsletter();
-    it.folder = await mkdtemp(path.join(tmpdir(), 'broadsheet-browser.'));
-    it.blog = await blog(posts);
-    it.mail = await MailServer.start();
-    it.port = await freePort();
-    it.url = `http://127.0.0.1:${it.port}`;
-    const blogHost = `127.0.0.1:${it.blog.address().port}`;
-    it.environment = {
+    const newsletter = new Newsletter();
+    newsletter.folder = await mkdtemp(path.join(tmpdir(), 'broadsheet-browser.'));
+    newsletter.blog = await startFeedServer(posts);
+    newsletter.smtp = await SmtpServer.start();
+    newsletter.port = await freePort();
+    newsletter.url = `http://127.0.0.1:${newsletter.port}`;
+    const blogHost = `127.0.0.1:${newsletter.blog.address().port}`;
+    newsletter.environment = {
       PATH: process.env.PATH,
-      BROADSHEET_SERVER__LISTEN: `127.0.0.1:${it.port}`,
-      BROADSHEET_SERVER__PUBLIC_URL: it.url,
+      BROADSHEET_SERVER__LISTEN: `127.0.0.1:${newsletter.port}`,
+      BROADSHEET_SERVER__PUBLIC_URL: newsletter.url,
       BROADSHEET_NEWSLETTER__NAME: 'Example Lab',
       BROADSHEET_NEWSLETTER__TAGLINE: 'The week in malware, each Friday',
       BROADSHEET_NEWSLETTER__FROM: 'Example Lab <news@example.com>',
       BROADSHEET_NEWSLETTER__POSTAL_ADDRESS: 'Example Lab, 1 Example Street, 12345 Town',
       BROADSHEET_FEEDS__ALLOW_PRIVATE: `["${blogHost}"]`,
-      BROADSHEET_SMTP__URL: `smtp://127.0.0.1:${it.mail.port}`,
+      BROADSHEET_SMTP__URL: `smtp://127.0.0.1:${newsletter.smtp.port}`,
       BROADSHEET_LIMITS__MINIMUM_FILL_MS: '0',
       BROADSHEET_LIMITS__SIGNUPS_PER_IP_HOUR: '1000',
-      // Friday at ten must not come into a test's way.
+      // Tests send issues themselves, on any day of the week.
       BROADSHEET_SCHEDULE__ENABLED: 'false',
       ...settings,
     };
-    it.feed = `http://${blogHost}/feed.xml`;
-    await it.begin();
-    return it;
+    newsletter.feed = `http://${blogHost}/feed.xml`;
+    await newsletter.startProcess();
+    return newsletter;
   }
 
-  /// Starts the program, or starts it again, and waits until it answers.
-  async begin() {
+  /// Starts or restarts `serve` and waits until it is ready.
+  async startProcess() {
     this.#process = spawn(PROGRAM, ['serve'], { cwd: this.folder, env: this.environment, stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process.stderr.on('data', text => { this.#log += text; });
-    await until('the program answers', async () => {
-      if (this.#process.exitCode !== null) throw new Error(`it ended:\n${this.#log}`);
+    await waitUntil('the server is ready', async () => {
+      if (this.#process.exitCode !== null) throw new Error(`the process ended:\n${this.#log}`);
       return (await fetch(`${this.url}/readyz`).catch(() => null))?.ok;
     });
   }
 
+  /// Sends a signal and returns the exit code.
   async kill(signal = 'SIGKILL') {
-    const gone = once(this.#process, 'exit');
+    const exited = once(this.#process, 'exit');
     this.#process.kill(signal);
-    const [code] = await gone;
+    const [code] = await exited;
     return code;
   }
 
-  async end() {
+  async stop() {
     if (this.#process.exitCode === null && this.#process.signalCode === null) await this.kill('SIGTERM');
-    await this.mail.close();
+    await this.smtp.close();
     this.blog.closeAllConnections();
     this.blog.close();
     await rm(this.folder, { recursive: true });
   }
 
-  /// The link that the first start prints.
-  get firstLink() {
+  /// The setup link that the first start logs.
+  get setupLink() {
     return this.#log.match(/http\S+\/admin\/setup\?token=\S+/)[0];
   }
 
   get log() { return this.#log; }
 
-  /// Runs a command beside the server, and gives what it printed.
-  async command(...words) {
-    const { stdout } = await run(PROGRAM, words, { cwd: this.folder, env: this.environment });
+  /// Runs a command and returns its standard output.
+  async run(...args) {
+    const { stdout } = await execute(PROGRAM, args, { cwd: this.folder, env: this.environment });
     return stdout;
   }
 
-  async readers(count) {
-    const file = path.join(this.folder, 'readers.csv');
+  /// Imports reader0@example.org to reader{count - 1}@example.org.
+  async importSubscribers(count) {
+    const file = path.join(this.folder, 'subscribers.csv');
     const rows = Array.from({ length: count }, (_, row) => `reader${row}@example.org`);
     await writeFile(file, ['email', ...rows].join('\n'));
-    await this.command('subscribers', 'import', file, '--source', 'the old list');
+    await this.run('subscribers', 'import', file, '--source', 'the old list');
   }
 }
 
-async function blog(posts) {
+async function startFeedServer(posts) {
   const server = createServer((request, response) => {
     const items = posts.map((post, nth) => `<item><title>${post.title}</title><link>https://blog.example.com/${post.slug}</link>
 <guid>https://blog.example.com/${post.slug}</guid><pubDate>${new Date(Date.now() - (nth + 1) * 3600e3).toUTCString()}</pubDate>

@@ -1,4 +1,4 @@
-"""The API answers as /api/openapi.json says, whatever is asked of it: an outside judge asks."""
+"""Compares the API with /api/openapi.json, using schemathesis."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 HERE = Path(__file__).resolve().parent
 PROGRAM = os.environ.get("TESTED_PROGRAM", HERE.parents[2] / "target/debug/broadsheet")
 SCOPES = ["read", "subscribers", "issues"]
-PATIENCE = 60
+TIMEOUT = 60
 
 FEED = f"""<?xml version="1.0"?><rss version="2.0"><channel><title>Lab</title>
 <link>https://blog.example.com/</link><item><title>A loader in fonts</title>
@@ -30,7 +30,7 @@ def free_port():
 
 
 def settings(port):
-    """Below a path, as behind a proxy that serves a blog, too."""
+    """Returns settings with a public URL that has a path, as behind a reverse proxy."""
     return f"""
 [server]
 listen = "127.0.0.1:{port}"
@@ -53,31 +53,31 @@ class Api(unittest.TestCase):
         (self.folder / "broadsheet.toml").write_text(settings(port))
         (self.folder / "feed.xml").write_text(FEED)
         self.broadsheet("feeds", "add", "feed.xml")
-        for reader in range(3):
-            self.broadsheet("subscribers", "add", f"reader{reader}@example.com")
+        for number in range(3):
+            self.broadsheet("subscribers", "add", f"reader{number}@example.com")
         scopes = [argument for scope in SCOPES for argument in ("--scope", scope)]
-        made = self.broadsheet("--json", "admin", "token", "create", "judge", *scopes)
-        self.token = json.loads(made)["token"]
+        created = self.broadsheet("--json", "admin", "token", "create", "schemathesis", *scopes)
+        self.token = json.loads(created)["token"]
         self.api = f"http://127.0.0.1:{port}/weekly/api"
-        self.serve()
+        self.start_server()
 
     def broadsheet(self, *arguments):
-        done = subprocess.run(
+        run = subprocess.run(
             [PROGRAM, *arguments],
             cwd=self.folder,
             env={"PATH": os.environ["PATH"]},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
         )
-        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
-        return done.stdout
+        self.assertEqual(0, run.returncode, run.stdout + run.stderr)
+        return run.stdout
 
-    def serve(self):
+    def start_server(self):
         self.log = (self.folder / "log").open("w+")
         self.addCleanup(self.log.close)
-        running = subprocess.Popen(
+        server = subprocess.Popen(
             [PROGRAM, "serve"],
             cwd=self.folder,
             env={"PATH": os.environ["PATH"]},
@@ -85,26 +85,26 @@ class Api(unittest.TestCase):
             stdout=subprocess.DEVNULL,
             stderr=self.log,
         )
-        self.addCleanup(running.wait)
-        self.addCleanup(running.send_signal, signal.SIGTERM)
-        deadline = time.monotonic() + PATIENCE
+        self.addCleanup(server.wait)
+        self.addCleanup(server.send_signal, signal.SIGTERM)
+        deadline = time.monotonic() + TIMEOUT
         while True:
             try:
                 return urlopen(f"{self.api}/openapi.json", timeout=5).close()
             except OSError:
-                self.assertIsNone(running.poll(), "it ended")
-                self.assertLess(time.monotonic(), deadline, "it does not answer")
+                self.assertIsNone(server.poll(), "the server exited")
+                self.assertLess(time.monotonic(), deadline, "the server does not respond")
                 time.sleep(0.1)
 
-    def send_the_first_issue(self):
+    def send_first_issue(self):
         headers = {"Authorization": f"Bearer {self.token}"}
         request = Request(f"{self.api}/v1/next/send", method="POST", headers=headers)
-        with urlopen(request, timeout=PATIENCE) as answer:
-            self.assertEqual(1, json.load(answer)["issue"])
+        with urlopen(request, timeout=TIMEOUT) as response:
+            self.assertEqual(1, json.load(response)["issue"])
 
-    def test_every_answer_is_as_described(self):
-        self.send_the_first_issue()
-        judged = subprocess.run(
+    def test_responses_conform_to_openapi(self):
+        self.send_first_issue()
+        check = subprocess.run(
             [
                 Path(sys.executable).with_name("schemathesis"),
                 "--config-file",
@@ -125,9 +125,9 @@ class Api(unittest.TestCase):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=20 * PATIENCE,
+            timeout=20 * TIMEOUT,
         )
-        self.assertEqual(0, judged.returncode, judged.stdout + judged.stderr)
+        self.assertEqual(0, check.returncode, check.stdout + check.stderr)
         self.log.seek(0)
         log = self.log.read()
         self.assertNotIn("ERROR", log)

@@ -1,18 +1,18 @@
-//! A program that uses the API with a token.
+//! Client of the API with a token.
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
-pub struct Program {
+pub struct ApiClient {
     client: Client,
     api: String,
     token: String,
 }
 
-impl Program {
-    /// One that has this token for the newsletter that is served at `site`.
+impl ApiClient {
+    /// Creates a client for the newsletter with the public URL `site`.
     pub fn new(site: &str, token: &str) -> Self {
-        // An error says that there is a provider already.
+        // Fails if another test has already installed the provider.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         Self {
             client: Client::builder().no_proxy().build().expect("a client"),
@@ -21,8 +21,8 @@ impl Program {
         }
     }
 
-    /// What it is answered, which is always JSON.
-    pub async fn ask(
+    /// Sends a request and returns the response, which must be JSON.
+    pub async fn request(
         &self,
         method: Method,
         path: &str,
@@ -38,19 +38,19 @@ impl Program {
                 .body(body.to_string()),
             None => request,
         };
-        let answer = request.send().await.expect("an answer");
-        let status = answer.status();
-        let text = answer.text().await.expect("text");
-        let json = serde_json::from_str(&text);
+        let response = request.send().await.expect("a response");
+        let status = response.status();
+        let body = response.text().await.expect("a text body");
+        let json = serde_json::from_str(&body);
         (
             status,
-            json.unwrap_or_else(|error| panic!("{error}: {text}")),
+            json.unwrap_or_else(|error| panic!("{error}: {body}")),
         )
     }
 
-    /// What is there, which must be there.
-    pub async fn read(&self, path: &str) -> Value {
-        let (status, json) = self.ask(Method::GET, path, None).await;
+    /// Returns a resource, which must exist.
+    pub async fn get(&self, path: &str) -> Value {
+        let (status, json) = self.request(Method::GET, path, None).await;
         assert_eq!(status, StatusCode::OK, "{path}: {json}");
         json
     }

@@ -1,9 +1,8 @@
-// What is there to be copied is copied, also where a browser has no clipboard to ask for: by
-// plain http on a network at home.
+// Copy buttons without the Clipboard API, which browsers do not offer over plain HTTP.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Browser, makeFirstAdmin } from '../support/browser.mjs';
+import { Browser, createFirstAdmin } from '../support/browser.mjs';
 import { Newsletter } from '../support/newsletter.mjs';
 
 let newsletter, browser, page;
@@ -11,15 +10,15 @@ let newsletter, browser, page;
 before(async () => {
   newsletter = await Newsletter.start();
   browser = await Browser.start();
-  page = await browser.person(newsletter);
-  await makeFirstAdmin(page, newsletter);
+  page = await browser.newPage(newsletter);
+  await createFirstAdmin(page, newsletter);
 });
 after(async () => {
-  await browser?.end();
-  await newsletter?.end();
+  await browser?.close();
+  await newsletter?.stop();
 });
 
-test('the snippet', async () => {
+test('copy button copies the form snippet', async () => {
   await page.addInitScript(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }));
   await page.goto('/admin/subscribers');
   await page.getByRole('button', { name: 'Copy' }).click();
@@ -27,5 +26,5 @@ test('the snippet', async () => {
   await page.getByLabel('How they gave consent').focus();
   await page.keyboard.press('Control+V');
   assert.match(await page.getByLabel('How they gave consent').inputValue(), /^<form method="post"/);
-  assert.deepEqual(page.faults, []);
+  assert.deepEqual(page.errors, []);
 });

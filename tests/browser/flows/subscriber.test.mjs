@@ -1,26 +1,26 @@
-// A reader comes, confirms, reads and leaves; with script and without, which is all the same to them.
+// Sign-up, confirmation, pause and unsubscribe, with and without JavaScript.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { Browser, heading } from '../support/browser.mjs';
+import { Browser, headingOf } from '../support/browser.mjs';
 import { Newsletter } from '../support/newsletter.mjs';
 
 for (const javaScriptEnabled of [true, false]) {
-  describe(`a reader ${javaScriptEnabled ? 'with' : 'without'} JavaScript`, () => {
+  describe(`subscriber ${javaScriptEnabled ? 'with' : 'without'} JavaScript`, () => {
     const address = 'reader@example.net';
     let newsletter, browser, page;
 
     before(async () => {
       newsletter = await Newsletter.start();
       browser = await Browser.start();
-      page = await browser.person(newsletter, { javaScriptEnabled });
+      page = await browser.newPage(newsletter, { javaScriptEnabled });
     });
     after(async () => {
-      await browser?.end();
-      await newsletter?.end();
+      await browser?.close();
+      await newsletter?.stop();
     });
 
-    test('is told what is wrong with an address, and what was typed is kept', async () => {
+    test('invalid address is reported and kept in the field', async () => {
       await page.goto('/');
       const field = page.getByLabel('Email address');
       await field.evaluate(input => { input.form.noValidate = true; });
@@ -29,40 +29,40 @@ for (const javaScriptEnabled of [true, false]) {
       assert.match(await page.title(), /^Error: /);
       assert.equal(await field.inputValue(), 'reader@localhost');
       assert.equal(await field.getAttribute('aria-invalid'), 'true');
-      // The browser tells of the 422 on its console.
-      page.faults = page.faults.filter(fault => !fault.includes('422'));
+      // Chromium logs the 422 response as an error.
+      page.errors = page.errors.filter(error => !error.includes('422'));
     });
 
-    test('signs up and confirms with one click each', async () => {
+    test('sign-up and confirmation need one click each', async () => {
       await page.goto('/');
       await page.getByLabel('Email address').fill(address);
       await page.getByRole('button', { name: 'Subscribe' }).click();
       assert.equal(new URL(page.url()).pathname, '/check');
-      assert.equal(await heading(page), 'Check your inbox');
+      assert.equal(await headingOf(page), 'Check your inbox');
       await page.getByText(address).waitFor();
-      await page.goto(await newsletter.mail.link(address, 'confirm'));
+      await page.goto(await newsletter.smtp.waitForLink(address, 'confirm'));
       await page.getByRole('button', { name: 'Yes, send it to me' }).click();
-      assert.match(await heading(page), /You.re in\./);
+      assert.match(await headingOf(page), /You.re in\./);
     });
 
-    test('pauses, goes on, leaves and comes back', async () => {
-      await newsletter.command('feeds', 'add', newsletter.feed);
-      await newsletter.command('digest', 'send');
-      const preferences = await newsletter.mail.link(address, 'preferences');
+    test('subscriber pauses, resumes, unsubscribes and resubscribes', async () => {
+      await newsletter.run('feeds', 'add', newsletter.feed);
+      await newsletter.run('digest', 'send');
+      const preferences = await newsletter.smtp.waitForLink(address, 'preferences');
       await page.goto(preferences);
       await page.getByRole('button', { name: 'Pause for 4 weeks' }).click();
       await page.getByText('Saved.').waitFor();
       await page.getByRole('button', { name: 'Resume now' }).click();
-      await page.goto(await newsletter.mail.link(address, 'unsubscribe'));
+      await page.goto(await newsletter.smtp.waitForLink(address, 'unsubscribe'));
       await page.getByRole('button', { name: 'Unsubscribe' }).click();
-      assert.match(await heading(page), /You.ve been unsubscribed\./);
+      assert.match(await headingOf(page), /You.ve been unsubscribed\./);
       await page.getByRole('button', { name: 'Resubscribe' }).click();
       await page.goto(preferences);
       await page.getByRole('button', { name: 'Pause for 4 weeks' }).waitFor();
     });
 
-    test('met no error and nobody else on the way', () => {
-      assert.deepEqual(page.faults, []);
+    test('no console error and no request to another origin', () => {
+      assert.deepEqual(page.errors, []);
     });
   });
 }
