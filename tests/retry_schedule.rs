@@ -146,7 +146,7 @@ async fn clock_jumps_lose_and_duplicate_no_delivery() {
     assert!(
         scenario
             .server
-            .copies()
+            .messages_per_recipient()
             .values()
             .all(|&messages| messages == 2)
     );

@@ -318,7 +318,7 @@ async fn freeze_failure_raises_one_alert_and_is_retried() {
 
     app.advance_clock(TO_SLOT);
     app.run_scheduler_tick().await;
-    let request_count = blog.requests();
+    let requests = blog.request_count();
     for _ in 0..4 {
         app.advance_clock(Duration::from_secs(15));
         app.run_scheduler_tick().await;

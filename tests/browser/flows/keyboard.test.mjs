@@ -48,7 +48,7 @@ test('editor logs in and sends by keyboard', async () => {
   await newsletter.importSubscribers(3);
   await page.context().clearCookies();
   await page.goto('/admin');
-  await tabTo(page, 'textbox', 'E-mail address');
+  await tabTo(page, 'textbox', 'Email address');
   await page.keyboard.type(EDITOR);
   await tabTo(page, 'textbox', /^Password/);
   await page.keyboard.type(PASSWORD);
@@ -73,7 +73,7 @@ test('editor logs in and sends by keyboard', async () => {
 test('slash moves the focus to the search', async () => {
   const page = await browser.newPage(newsletter);
   await page.goto('/admin/subscribers');
-  await page.getByLabel('E-mail address').fill(EDITOR);
+  await page.getByLabel('Email address').fill(EDITOR);
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.getByRole('button', { name: 'Log in' }).click();
   assert.equal(await headingOf(page), 'Subscribers');

@@ -25,14 +25,14 @@ const links = page => page.getByRole('navigation', { name: 'Admin' }).getByRole(
 test('invited editor sets a password with the link', async () => {
   assert.deepEqual((await links(admin)).filter(link => ADMIN_ONLY.includes(link)), ADMIN_ONLY);
   await admin.goto('/admin/accounts');
-  await admin.getByLabel('E-mail address').fill('grace@example.com');
+  await admin.getByLabel('Email address').fill('grace@example.com');
   await admin.getByRole('button', { name: 'Create invite link' }).click();
   await editor.goto(await admin.getByRole('textbox', { name: 'One-time link' }).inputValue());
   await editor.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await editor.getByLabel('Repeat password').fill(PASSWORD);
   await editor.locator('main form button[type=submit]').click();
   if (await editor.getByRole('button', { name: 'Log in' }).isVisible()) {
-    await editor.getByLabel('E-mail address').fill('grace@example.com');
+    await editor.getByLabel('Email address').fill('grace@example.com');
     await editor.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await editor.getByRole('button', { name: 'Log in' }).click();
   }

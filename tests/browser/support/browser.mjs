@@ -47,7 +47,7 @@ export class Browser {
 /// Creates the first admin with the setup link and logs in.
 export async function createFirstAdmin(page, newsletter) {
   await page.goto(newsletter.setupLink);
-  await page.getByLabel('E-mail address').fill(EDITOR);
+  await page.getByLabel('Email address').fill(EDITOR);
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.getByLabel('Repeat password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Create account' }).click();
@@ -56,7 +56,7 @@ export async function createFirstAdmin(page, newsletter) {
 }
 
 export async function logIn(page) {
-  await page.getByLabel('E-mail address').fill(EDITOR);
+  await page.getByLabel('Email address').fill(EDITOR);
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.getByRole('button', { name: 'Log in' }).click();
 }

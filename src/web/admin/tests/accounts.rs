@@ -23,7 +23,7 @@ async fn invitation_link_is_shown_and_usable_once() {
     let mut ada = app.ada().await;
     let path = "/admin/accounts";
     for (email, words) in [
-        ("nobody", ">Enter an e-mail address like name@example.com<"),
+        ("nobody", ">Enter an email address like name@example.com<"),
         (ADA, "An account with this address already exists."),
     ] {
         let fields = [("email", email), ("role", "editor")];

@@ -154,7 +154,7 @@ async fn recipient_search_reports_each_result() {
         ("%20CEM%40example.org", "452 4.2.2 cem is full"),
         ("late@example.org", "was not a recipient"),
         ("zoe@example.org", "No subscriber has the address"),
-        ("%3Cb%3E", "Enter an e-mail address like name@example.com"),
+        ("%3Cb%3E", "Enter an email address like name@example.com"),
     ] {
         let page = ada.get(&format!("/admin/issues/1?address={address}")).await;
         assert!(page.contains(words), "{address}");

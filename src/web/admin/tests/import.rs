@@ -256,7 +256,7 @@ async fn added_subscriber_has_consent_record() {
         (
             "nobody",
             "meeting",
-            "Enter an e-mail address like name@example.com",
+            "Enter an email address like name@example.com",
         ),
         ("r@example.org", "  ", "how they gave consent"),
         ("r@example.org", "a\nb", "how they gave consent"),

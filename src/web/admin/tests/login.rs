@@ -28,7 +28,7 @@ async fn setup_link_creates_first_admin_once() {
     for (fields, words) in [
         (
             fields("nobody", PASSWORD, PASSWORD),
-            "Enter an e-mail address",
+            "Enter an email address",
         ),
         (
             fields(ADA, "too short", "too short"),

@@ -50,7 +50,7 @@ fn draft(album: &mut Album<'_>, fill: Fill) {
     };
     let test = TestForm {
         address: fill.needed("nobody"),
-        error: fill.maybe("Enter an e-mail address like name@example.com"),
+        error: fill.maybe("Enter an email address like name@example.com"),
     };
     let states = [
         ("", page.clone()),

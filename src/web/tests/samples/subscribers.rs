@@ -54,7 +54,7 @@ fn list(album: &mut Album<'_>, fill: Fill) {
     let add = AddSubscriber {
         address: fill.needed("x"),
         source: fill.text("meeting"),
-        error: fill.maybe("Enter an e-mail address like name@example.com"),
+        error: fill.maybe("Enter an email address like name@example.com"),
     };
     album.add(
         "subscribers-found",
