@@ -152,7 +152,7 @@ const INVALID_FILES: &[(&str, &str)] = &[
     ),
     (
         "alerts.to = ['a@b.com', 'x']",
-        "alerts.to: not an address like name@example.com (in broadsheet.toml)",
+        "alerts.to: not a valid address; expected one like name@example.com (in broadsheet.toml)",
     ),
     (
         "database.url = 'mysql://u:s3cret@h/x'",
