@@ -83,7 +83,7 @@ impl Engine {
         stop: &CancellationToken,
         shutdown: &CancellationToken,
     ) {
-        fail_point!("joined");
+        fail_point!("registered");
         let stop = stop.child_token();
         let (abort_sends, abandon_results) = (CancellationToken::new(), CancellationToken::new());
         let (membership_sender, membership) = watch::channel(Membership::Joining);

@@ -72,7 +72,7 @@ impl DeliveryService {
             collect_batch(&mut requests, &mut batch, target).await;
             let commit = build_commit(&batch, &mut rejections);
             let may_send = self.commit(worker, &commit, &abandon_results).await;
-            fail_point!("before-answer");
+            fail_point!("before-acknowledgement");
             for request in batch.drain(..) {
                 if let Some(result) = &request.result {
                     replies.record(result);

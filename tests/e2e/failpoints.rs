@@ -48,41 +48,41 @@ use Scenario::{Pause, Reclaim, Send, TwoBatches};
 const STEPS: &[(&str, usize, Scenario)] = &[
     ("freezing", 0, Send),
     ("frozen", 0, Send),
-    ("lengthening", 0, TwoBatches),
-    ("joined", 0, Send),
+    ("fan-out-batch", 0, TwoBatches),
+    ("registered", 0, Send),
     ("claiming", 0, Send),
     ("claimed", 0, Send),
     ("connected", 0, Send),
-    ("hello-said", 2, Send),
-    ("marked", MIDDLE, Send),
+    ("ehlo-replied", 2, Send),
+    ("intent-committed", MIDDLE, Send),
     ("composed", MIDDLE, Send),
     ("envelope-written", MIDDLE, Send),
     ("envelope-accepted", MIDDLE, Send),
-    ("dot-written", MIDDLE, Send),
+    ("final-dot-written", MIDDLE, Send),
     ("reply-read", MIDDLE, Send),
     ("outcome-known", MIDDLE, Send),
     ("before-commit", COMMITS, Send),
     // After the first commit, which contains a delivery and may reset a count of rejections.
     ("outcomes-written", 1, Pause),
-    ("marks-written", 1, Pause),
-    ("before-answer", COMMITS, Send),
+    ("intents-written", 1, Pause),
+    ("before-acknowledgement", COMMITS, Send),
     ("finishing", 0, Send),
     ("finished", 0, Send),
-    ("resigning", 0, Send),
-    ("resigned", 0, Send),
-    ("taking-up", 0, Reclaim),
-    ("taken-up", 0, Reclaim),
+    ("unregistering", 0, Send),
+    ("unregistered", 0, Send),
+    ("reclaiming", 0, Reclaim),
+    ("reclaimed", 0, Reclaim),
     ("pausing", 0, Pause),
-    ("giving-back", 0, Pause),
+    ("releasing", 0, Pause),
 ];
 
 /// Failpoints that do not panic: a reply timeout of one second after the final dot, database
 /// operations whose acknowledgement is lost, and a failing read.
 const WITHOUT_PANIC: &[&str] = &[
-    "impatient",
-    "commit-unanswered",
-    "claim-unanswered",
-    "mail-unread",
+    "short-timeouts",
+    "commit-ack-lost",
+    "claim-ack-lost",
+    "message-unreadable",
 ];
 
 /// Adds the names of the failpoints in the source files of this folder to `found`.
@@ -145,10 +145,10 @@ async fn assert_survives_crash(name: &str, passed: usize, scenario: Scenario) {
     };
     newsletter.import_subscribers(subscribers).await;
     if scenario == Reclaim {
-        let crashed = start_send_with_panic(&newsletter, "dot-written", MIDDLE)
+        let crashed = start_send_with_panic(&newsletter, "final-dot-written", MIDDLE)
             .wait()
             .await;
-        assert_panicked(&crashed, "dot-written");
+        assert_panicked(&crashed, "final-dot-written");
     }
     let crashed = start_send_with_panic(&newsletter, name, passed)
         .wait()
@@ -193,7 +193,7 @@ async fn silence_after_final_dot_times_out_in_doubt() {
     let newsletter = Newsletter::new(&server.url()).await;
     newsletter.import_subscribers(5).await;
     let arguments = ["digest", "send", "--wait", "--wait-max", "1s", "--json"];
-    let failpoints = ("FAILPOINTS", "impatient=return");
+    let failpoints = ("FAILPOINTS", "short-timeouts=return");
     let sending = newsletter.install.start_with_env(failpoints, &arguments);
     let (code, result) = parse_send_result(&sending.wait().await);
     assert_eq!((code, &result["deferred"]), (75, &1.into()), "{result}");
@@ -209,10 +209,7 @@ async fn silence_after_final_dot_times_out_in_doubt() {
 
 #[tokio::test]
 async fn lost_database_acknowledgement_duplicates_nothing() {
-    for failpoints in [
-        "commit-unanswered=4*off->3*return",
-        "claim-unanswered=1*return",
-    ] {
+    for failpoints in ["commit-ack-lost=4*off->3*return", "claim-ack-lost=1*return"] {
         let server = SmtpServer::start();
         let newsletter = Newsletter::new(&server.url()).await;
         newsletter.import_subscribers(SUBSCRIBERS).await;
@@ -231,9 +228,9 @@ async fn rolled_back_claim_duplicates_nothing() {
     let mut scenario = WeeklyScenario::start_with_server(server, SUBSCRIBERS).await;
     scenario.freeze_weekly_issue().await;
     // The clock is manual: all claims have the same time.
-    fail::cfg("claim-unanswered", "1*off->1*return->off").expect("a failpoint");
+    fail::cfg("claim-ack-lost", "1*off->1*return->off").expect("a failpoint");
     scenario.app.run_delivery_until_idle().await;
-    fail::remove("claim-unanswered");
+    fail::remove("claim-ack-lost");
     let messages = scenario.server.messages_per_recipient();
     assert_eq!(messages.len(), SUBSCRIBERS);
     assert!(scenario.server.has_no_duplicates(), "{messages:?}");
@@ -245,7 +242,7 @@ async fn failed_message_read_charges_no_attempt() {
     let newsletter = Newsletter::new(&server.url()).await;
     newsletter.import_subscribers(SUBSCRIBERS).await;
     let arguments = ["digest", "send", "--wait", "--wait-max", "1s", "--json"];
-    let failpoints = ("FAILPOINTS", "mail-unread=2*return");
+    let failpoints = ("FAILPOINTS", "message-unreadable=2*return");
     let sending = newsletter.install.start_with_env(failpoints, &arguments);
     let (code, result) = parse_send_result(&sending.wait().await);
     assert_eq!((code, &result["deferred"]), (75, &2.into()), "{result}");

@@ -118,7 +118,7 @@ impl Dispatcher {
             self.release(&delivery).await;
             return ControlFlow::Continue(());
         }
-        fail_point!("marked");
+        fail_point!("intent-committed");
         let result = self
             .send(&delivery, &mut state.channel, &mut state.issue_mail)
             .await;
@@ -207,7 +207,7 @@ impl Dispatcher {
 
     /// Releases the lease of a delivery that was not started.
     async fn release(&self, delivery: &ClaimedDelivery) {
-        fail_point!("giving-back");
+        fail_point!("releasing");
         while let Err(error) = self
             .service
             .store

@@ -156,7 +156,7 @@ impl Connection {
             };
         }
         self.progress = Progress::DotSent;
-        fail_point!("dot-written");
+        fail_point!("final-dot-written");
         match self.stream.read(self.timeouts.dot).await {
             Ok(reply) => {
                 fail_point!("reply-read");

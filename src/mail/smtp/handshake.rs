@@ -56,7 +56,7 @@ impl Connection {
             .map_err(connect_error)?;
         require_success(SmtpPhase::Connect, greeting)?;
         connection.send_hello(hello).await?;
-        fail_point!("hello-said");
+        fail_point!("ehlo-replied");
         if connection.should_start_tls(server)? {
             connection
                 .command(SmtpPhase::StartTls, &Starttls.to_string(), timeouts.command)

@@ -29,7 +29,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        fail_point!("impatient", |_| Self {
+        fail_point!("short-timeouts", |_| Self {
             dot: Duration::from_secs(1),
             ..Self::rfc_5321()
         });

@@ -187,7 +187,7 @@ impl Store {
                 save.execute(&mut *tx).await?;
                 set_recipients(&mut tx, RAISE_RECIPIENTS, issue, fan_out.enqueued + 1).await?;
             }
-            fail_point!("lengthening");
+            fail_point!("fan-out-batch");
             tx.commit().await?;
             Ok(!is_complete)
         })

@@ -210,7 +210,7 @@ impl Store {
     /// # Errors
     /// Returns [`StoreError::Database`] if the statement fails.
     pub async fn issue_message(&self, id: &IssueId) -> Result<Option<String>, StoreError> {
-        fail_point!("mail-unread", |_| Err(StoreError::ack_lost()));
+        fail_point!("message-unreadable", |_| Err(StoreError::ack_lost()));
         let query = sqlx::query_scalar(MESSAGE).bind(id);
         Ok(query.fetch_optional(&self.pool).await?)
     }

@@ -119,7 +119,7 @@ impl Store {
             self.sending(connection, worker, &commit.intents).await?
         };
         writer.release();
-        fail_point!("commit-unanswered", |_| Err(StoreError::ack_lost()));
+        fail_point!("commit-ack-lost", |_| Err(StoreError::ack_lost()));
         Ok(CommitResult {
             paused: Vec::new(),
             may_send,
@@ -159,9 +159,9 @@ impl Store {
         self.write_rows(&mut tx, worker, &intents, now).await?;
         let may_send = self.sending(&mut tx, worker, &commit.intents).await?;
         suppression::skip_concurrent_issue(&mut tx, &suppressed, now).await?;
-        fail_point!("marks-written");
+        fail_point!("intents-written");
         tx.commit().await?;
-        fail_point!("commit-unanswered", |_| Err(StoreError::ack_lost()));
+        fail_point!("commit-ack-lost", |_| Err(StoreError::ack_lost()));
         Ok(CommitResult { paused, may_send })
     }
 }

@@ -131,7 +131,7 @@ impl Store {
         let mut writer = self.claim_connection().await?;
         let rows = claim.fetch_all(writer.connection()).await?;
         writer.release();
-        fail_point!("claim-unanswered", |_| Err(StoreError::ack_lost()));
+        fail_point!("claim-ack-lost", |_| Err(StoreError::ack_lost()));
         let mut deliveries = Vec::with_capacity(rows.len());
         for row in &rows {
             match claimed_delivery(row) {
@@ -180,9 +180,9 @@ impl Store {
             let query = sqlx::query(statement).bind(worker);
             query.execute(&mut *tx).await?;
         }
-        fail_point!("resigning");
+        fail_point!("unregistering");
         tx.commit().await?;
-        fail_point!("resigned");
+        fail_point!("unregistered");
         Ok(())
     }
 
@@ -206,9 +206,9 @@ impl Store {
             return Ok(false);
         }
         resolve_leases(&mut tx, &dead.to_string(), policy, now).await?;
-        fail_point!("taking-up");
+        fail_point!("reclaiming");
         tx.commit().await?;
-        fail_point!("taken-up");
+        fail_point!("reclaimed");
         Ok(true)
     }
 
