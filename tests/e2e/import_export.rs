@@ -1,12 +1,18 @@
 //! Readers brought from elsewhere, and taken out again.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::newsletter::{Newsletter, text};
 use crate::support::smtp_server::SmtpServer;
 
 async fn newsletter() -> Newsletter {
     Newsletter::new("smtp://127.0.0.1:9").await
+}
+
+/// The counts of imported, unchanged, kept out and refused rows.
+fn counts(last: &Value) -> [i64; 4] {
+    ["imported", "unchanged", "kept_out", "refused"]
+        .map(|key| last[key].as_i64().unwrap_or_default())
 }
 
 async fn addresses(newsletter: &Newsletter, more: &[&str]) -> Vec<String> {
@@ -32,8 +38,7 @@ async fn headers_are_what_people_have() {
         let finished = newsletter.import(file).await;
         let shown = String::from_utf8_lossy(file);
         assert_eq!(finished.code(), Some(0), "{shown}: {finished:?}");
-        let counts = json!({"imported": 1, "unchanged": 0, "kept_out": 0, "refused": 0});
-        assert_eq!(finished.json(), [counts], "{shown}");
+        assert_eq!(counts(&finished.json()[0]), [1, 0, 0, 0], "{shown}");
         assert_eq!(
             addresses(&newsletter, &["--state", "confirmed"]).await,
             ["ada@example.com"]
@@ -60,20 +65,14 @@ async fn each_refused_row_is_told_by_its_number_and_the_others_come_in() {
                 "{line}"
             );
         }
-        assert_eq!(
-            lines[3],
-            json!({"imported": 2, "unchanged": 1, "kept_out": 0, "refused": 3})
-        );
+        assert_eq!(counts(&lines[3]), [2, 1, 0, 3]);
         assert_eq!(
             addresses(&newsletter, &[]).await,
             ["ada@example.com", "cleo@example.com"]
         );
 
         let again = newsletter.import(file.as_bytes()).await.json();
-        assert_eq!(
-            again[3],
-            json!({"imported": 0, "unchanged": 3, "kept_out": 0, "refused": 3})
-        );
+        assert_eq!(counts(&again[3]), [0, 3, 0, 3]);
     }
 }
 
@@ -129,10 +128,7 @@ async fn an_erased_reader_stays_out_and_their_delivery_stays_counted() {
         .import(b"email\nReader2@Example.com\nreader4@example.com\n")
         .await
         .json();
-    assert_eq!(
-        again[0],
-        json!({"imported": 1, "unchanged": 0, "kept_out": 1, "refused": 0})
-    );
+    assert_eq!(counts(&again[0]), [1, 0, 1, 0]);
     let left = addresses(&newsletter, &[]).await;
     assert_eq!(
         left,
@@ -160,10 +156,7 @@ async fn what_is_exported_can_be_imported_elsewhere() {
 
     let there = newsletter().await;
     let taken = there.import(exported.stdout.as_bytes()).await.json();
-    assert_eq!(
-        taken[0],
-        json!({"imported": 3, "unchanged": 0, "kept_out": 0, "refused": 0})
-    );
+    assert_eq!(counts(&taken[0]), [3, 0, 0, 0]);
     let names = |rows: Vec<Value>| {
         let mut names: Vec<(String, Value)> = rows
             .into_iter()
@@ -233,4 +226,41 @@ async fn readers_are_listed_by_state_with_where_they_came_from() {
         .await;
     assert_eq!(refused.code(), Some(2), "{refused:?}");
     assert!(refused.stderr.contains("--state"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn readers_are_unsubscribed_and_suppressed_by_address_and_the_unknown_are_named() {
+    let newsletter = newsletter().await;
+    newsletter.import_readers(3).await;
+    newsletter
+        .json(&["subscribers", "unsubscribe", "reader1@example.com"])
+        .await;
+    let some_unknown = [
+        "subscribers",
+        "suppress",
+        "reader2@example.com",
+        "nobody@example.com",
+    ];
+    let finished = newsletter.run(&some_unknown).await;
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    assert!(
+        finished.stderr.contains("nobody@example.com"),
+        "{finished:?}"
+    );
+    for (number, state) in [(1, "unsubscribed"), (2, "suppressed"), (3, "confirmed")] {
+        assert_eq!(
+            addresses(&newsletter, &["--state", state]).await,
+            [format!("reader{number}@example.com")]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_refused_rows_fails() {
+    let newsletter = newsletter().await;
+    let finished = newsletter
+        .import(b"email,name\nnobody,A\nno@where,B\n")
+        .await;
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    assert_eq!(counts(&finished.json()[2]), [0, 0, 0, 2]);
 }
