@@ -4,6 +4,7 @@
 
 mod architecture;
 mod e2e;
+mod import_lists;
 mod recovery;
 mod retry_schedule;
 mod schedule;

@@ -174,7 +174,8 @@ impl TestList {
     async fn import(&self, first: u8, pending: bool) -> Result<(), StoreError> {
         let options = ImportOptions {
             source: "elsewhere".to_owned(),
-            pending,
+            state: pending.then_some(SubscriberState::Pending),
+            prefers_file_source: false,
         };
         let csv: String = [first, first + 1, first + 1, first + 2]
             .map(|number| format!("{}\n", address(number)))

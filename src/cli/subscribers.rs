@@ -1,6 +1,8 @@
 //! `broadsheet subscribers`
 
+use std::fmt::Write as _;
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -13,15 +15,15 @@ use crate::cli::output::progress_bar;
 use crate::domain::audit::{AuditAction, AuditTarget};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberName, SubscriberState};
-use crate::store::{ImportTally, Order, PageDirection, Search, SubscriberFilter, SubscriberRow};
-use crate::subscription::{ImportError, ImportOptions, ImportProgress};
+use crate::store::{Order, PageDirection, Search, SubscriberFilter, SubscriberRow};
+use crate::subscription::{ImportError, ImportOptions, ImportProgress, ImportReport};
 
 #[derive(Debug, Subcommand)]
 pub enum Subscribers {
     /// Import subscribers from a CSV file with a column email (or E-Mail, mail …) and
     /// optionally name. People who unsubscribed are skipped
     Import {
-        /// The CSV file
+        /// The CSV file; - reads standard input
         file: PathBuf,
         #[command(flatten)]
         flags: ImportFlags,
@@ -53,6 +55,18 @@ pub enum Subscribers {
         #[arg(long)]
         search: Option<String>,
     },
+    /// Unsubscribe subscribers
+    Unsubscribe {
+        /// Email addresses
+        #[arg(required = true, value_name = "ADDRESS")]
+        addresses: Vec<String>,
+    },
+    /// Suppress subscribers, whose mail bounced or who complained: nothing is sent to them
+    Suppress {
+        /// Email addresses
+        #[arg(required = true, value_name = "ADDRESS")]
+        addresses: Vec<String>,
+    },
     /// Erase a subscriber's personal data; deliveries are kept without address
     Erase {
         /// Email address
@@ -65,17 +79,28 @@ pub struct ImportFlags {
     /// Where the subscribers gave consent; stored with each as the record of it
     #[arg(long, value_name = "WHERE")]
     source: Option<String>,
-    /// Send a confirmation mail instead of importing as confirmed
+    /// State of all of them: confirmed (they agreed), pending (ask each by mail), unsubscribed
+    /// (they left) or suppressed (their mail bounced). Who left or is waiting according to the
+    /// file stays so [default: as the file says, else confirmed]
+    #[arg(long, value_name = "STATE", conflicts_with = "pending")]
+    state: Option<String>,
+    /// Send a confirmation mail instead of importing as confirmed; the same as --state pending
     #[arg(long)]
     pending: bool,
 }
 
 impl ImportFlags {
-    fn into_options(self, default_source: &str) -> ImportOptions {
-        ImportOptions {
+    fn into_options(self, default_source: &str) -> Result<ImportOptions, CliError> {
+        let state = if self.pending {
+            Some(SubscriberState::Pending)
+        } else {
+            parse_state(self.state.as_deref())?
+        };
+        Ok(ImportOptions {
+            prefers_file_source: self.source.is_none(),
             source: self.source.unwrap_or_else(|| default_source.to_owned()),
-            pending: self.pending,
-        }
+            state,
+        })
     }
 }
 
@@ -86,15 +111,27 @@ impl Subscribers {
     pub async fn run(self, context: &Context) -> Result<(), CliError> {
         match self {
             Self::Import { file, flags } => {
-                import(context, &file, &flags.into_options("import")).await
+                import(context, &file, &flags.into_options("import")?).await
             }
             Self::Export { file, state } => {
                 export(context, file.as_deref(), state.as_deref()).await
             }
             Self::Add { email, name, flags } => {
-                add(context, &email, &name, &flags.into_options("added by hand")).await
+                add(
+                    context,
+                    &email,
+                    &name,
+                    &flags.into_options("added by hand")?,
+                )
+                .await
             }
             Self::List { state, search } => list(context, state.as_deref(), search).await,
+            Self::Unsubscribe { addresses } => {
+                end(context, &addresses, SubscriberState::Unsubscribed).await
+            }
+            Self::Suppress { addresses } => {
+                end(context, &addresses, SubscriberState::Suppressed).await
+            }
             Self::Erase { email } => erase(context, &email).await,
         }
     }
@@ -103,8 +140,14 @@ impl Subscribers {
 async fn import(context: &Context, file: &Path, options: &ImportOptions) -> Result<(), CliError> {
     let unreadable =
         |error: std::io::Error| CliError::Failed(format!("{}: {error}", file.display()));
-    let opened = File::open(file).map_err(unreadable)?;
-    let bar = progress_bar(opened.metadata().map_err(unreadable)?.len(), "Importing");
+    let (opened, size): (Box<dyn Read>, u64) = if file == Path::new("-") {
+        (Box::new(std::io::stdin()), 0)
+    } else {
+        let opened = File::open(file).map_err(unreadable)?;
+        let size = opened.metadata().map_err(unreadable)?.len();
+        (Box::new(opened), size)
+    };
+    let bar = progress_bar(size, "Importing");
     let app = context.app().await?;
     let mut printed = Ok(());
     let report = app
@@ -132,20 +175,40 @@ async fn import(context: &Context, file: &Path, options: &ImportOptions) -> Resu
     })?;
     let target = AuditTarget::Subscribers(report.tally.imported);
     app.audit(AuditAction::SubscribersImported, target).await;
-    print_tally(context, report.tally, report.rejected)?;
+    print_report(context, &report)?;
     app.close().await;
+    let tally = report.tally;
+    if report.rejected > 0 && tally.changed() + tally.unchanged + tally.kept_out == 0 {
+        let reason = "every row was refused; nobody was imported";
+        return Err(CliError::Failed(format!("{}: {reason}", file.display())));
+    }
     Ok(())
 }
 
-fn print_tally(context: &Context, tally: ImportTally, refused: u64) -> Result<(), CliError> {
-    let ImportTally {
-        imported,
-        unchanged,
-        kept_out,
-    } = tally;
-    let result = json!({ "imported": imported, "unchanged": unchanged, "kept_out": kept_out, "refused": refused });
+fn print_report(context: &Context, report: &ImportReport) -> Result<(), CliError> {
+    let tally = report.tally;
+    let result = json!({
+        "imported": tally.imported, "unchanged": tally.unchanged, "kept_out": tally.kept_out,
+        "refused": report.rejected, "unsubscribed": tally.unsubscribed,
+        "suppressed": tally.suppressed, "pending": tally.pending,
+        "were_confirmed": tally.were_confirmed, "lines": report.lines,
+    });
     context.output.print_result(&result, || {
-        format!("{imported} imported, {unchanged} already subscribed, {kept_out} skipped (unsubscribed), {refused} rejected.")
+        let mut text = format!(
+            "{} imported, {} already subscribed, {} skipped (unsubscribed), {} rejected.",
+            tally.imported, tally.unchanged, tally.kept_out, report.rejected
+        );
+        for (count, what) in [
+            (tally.pending, "of the imported are pending"),
+            (tally.unsubscribed, "taken in as unsubscribed"),
+            (tally.suppressed, "taken in as suppressed"),
+            (tally.were_confirmed, "of those were confirmed here"),
+        ] {
+            if count > 0 {
+                let _ = write!(text, " {count} {what}.");
+            }
+        }
+        text
     })
 }
 
@@ -168,9 +231,62 @@ async fn add(
     {
         app.audit(AuditAction::SubscriberAdded, subscriber.id).await;
     }
-    print_tally(context, tally, 0)?;
+    let report = ImportReport {
+        tally,
+        ..ImportReport::default()
+    };
+    print_report(context, &report)?;
     app.close().await;
     Ok(())
+}
+
+/// Unsubscribes or suppresses subscribers, each address by itself. Fails in the end if nobody has
+/// one of the addresses.
+async fn end(
+    context: &Context,
+    addresses: &[String],
+    state: SubscriberState,
+) -> Result<(), CliError> {
+    let parsed: Result<Vec<EmailAddress>, _> = addresses
+        .iter()
+        .map(|text| EmailAddress::parse(text))
+        .collect();
+    let parsed = parsed?;
+    let options = ImportOptions {
+        source: "command line".to_owned(),
+        state: Some(state),
+        prefers_file_source: false,
+    };
+    let app = context.app().await?;
+    let mut unknown = Vec::new();
+    for address in parsed {
+        if app.store.subscriber_by_address(&address).await?.is_none() {
+            unknown.push(address.to_string());
+            continue;
+        }
+        let subscriptions = app.subscriptions();
+        let tally = subscriptions
+            .import_subscriber(address.clone(), None, &options)
+            .await?;
+        let is_changed = tally.changed() > 0;
+        let result = json!({ "address": address.to_string(), "changed": is_changed });
+        context.output.print_result(&result, || {
+            let what = if is_changed {
+                state.as_str()
+            } else {
+                "unchanged"
+            };
+            format!("{address}: {what}")
+        })?;
+    }
+    app.close().await;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let unknown = unknown.join(", ");
+    Err(CliError::Failed(format!(
+        "no subscriber has the address {unknown}"
+    )))
 }
 
 async fn erase(context: &Context, email: &str) -> Result<(), CliError> {

@@ -38,7 +38,7 @@ pub use queue::commit::{CommitResult, GroupCommit};
 pub use subscribers::Subscriber;
 pub use subscribers::address_change::AddressChange;
 pub use subscribers::filter::{Order, PageDirection, Search, SubscriberFilter};
-pub use subscribers::import::{ImportRow, ImportTally};
+pub use subscribers::import::{ImportRecord, ImportRow, ImportState, ImportTally};
 pub use subscribers::list::SubscriberRow;
 pub use subscribers::record::{LastDelivery, SubscriberRecord};
 pub use subscribers::removal::{Erase, Unsubscribe};

@@ -1,12 +1,18 @@
 //! Import, export, listing and erasure of subscribers.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::newsletter::{NO_SMTP, Newsletter, as_text};
 use crate::support::smtp_server::SmtpServer;
 
 async fn newsletter() -> Newsletter {
     Newsletter::new(NO_SMTP).await
+}
+
+/// The counts of imported, unchanged, kept out and refused rows.
+fn counts(last: &Value) -> [i64; 4] {
+    ["imported", "unchanged", "kept_out", "refused"]
+        .map(|key| last[key].as_i64().unwrap_or_default())
 }
 
 async fn addresses(newsletter: &Newsletter, more: &[&str]) -> Vec<String> {
@@ -30,10 +36,9 @@ async fn import_recognizes_common_headers() {
     for file in files {
         let newsletter = newsletter().await;
         let finished = newsletter.import_csv(file).await;
-        let file = String::from_utf8_lossy(file);
-        assert_eq!(finished.code(), Some(0), "{file}: {finished:?}");
-        let counts = json!({"imported": 1, "unchanged": 0, "kept_out": 0, "refused": 0});
-        assert_eq!(finished.json_lines(), [counts], "{file}");
+        let shown = String::from_utf8_lossy(file);
+        assert_eq!(finished.code(), Some(0), "{shown}: {finished:?}");
+        assert_eq!(counts(&finished.json_lines()[0]), [1, 0, 0, 0], "{shown}");
         assert_eq!(
             addresses(&newsletter, &["--state", "confirmed"]).await,
             ["ada@example.com"]
@@ -60,20 +65,14 @@ async fn import_reports_rejected_rows_and_imports_others() {
                 "{line}"
             );
         }
-        assert_eq!(
-            lines[3],
-            json!({"imported": 2, "unchanged": 1, "kept_out": 0, "refused": 3})
-        );
+        assert_eq!(counts(&lines[3]), [2, 1, 0, 3]);
         assert_eq!(
             addresses(&newsletter, &[]).await,
             ["ada@example.com", "cleo@example.com"]
         );
 
         let again = newsletter.import_csv(file.as_bytes()).await.json_lines();
-        assert_eq!(
-            again[3],
-            json!({"imported": 0, "unchanged": 3, "kept_out": 0, "refused": 3})
-        );
+        assert_eq!(counts(&again[3]), [0, 3, 0, 3]);
     }
 }
 
@@ -132,10 +131,7 @@ async fn erased_subscriber_is_not_imported_again() {
         .import_csv(b"email\nReader2@Example.com\nreader4@example.com\n")
         .await
         .json_lines();
-    assert_eq!(
-        again[0],
-        json!({"imported": 1, "unchanged": 0, "kept_out": 1, "refused": 0})
-    );
+    assert_eq!(counts(&again[0]), [1, 0, 1, 0]);
     let left = addresses(&newsletter, &[]).await;
     assert_eq!(
         left,
@@ -162,14 +158,8 @@ async fn export_can_be_imported_elsewhere() {
     assert_eq!(exported.code(), Some(0), "{exported:?}");
 
     let target = newsletter().await;
-    let summary = target
-        .import_csv(exported.stdout.as_bytes())
-        .await
-        .json_lines();
-    assert_eq!(
-        summary[0],
-        json!({"imported": 3, "unchanged": 0, "kept_out": 0, "refused": 0})
-    );
+    let taken = target.import_csv(exported.stdout.as_bytes()).await.json_lines();
+    assert_eq!(counts(&taken[0]), [3, 0, 0, 0]);
     let names = |rows: Vec<Value>| {
         let mut names: Vec<(String, Value)> = rows
             .into_iter()
@@ -239,4 +229,41 @@ async fn list_filters_by_state_and_shows_source() {
         .await;
     assert_eq!(invalid.code(), Some(2), "{invalid:?}");
     assert!(invalid.stderr.contains("--state"), "{invalid:?}");
+}
+
+#[tokio::test]
+async fn commands_end_subscriptions_and_name_unknown_addresses() {
+    let newsletter = newsletter().await;
+    newsletter.import_subscribers(3).await;
+    newsletter
+        .run_json(&["subscribers", "unsubscribe", "reader1@example.com"])
+        .await;
+    let some_unknown = [
+        "subscribers",
+        "suppress",
+        "reader2@example.com",
+        "nobody@example.com",
+    ];
+    let finished = newsletter.run(&some_unknown).await;
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    assert!(
+        finished.stderr.contains("nobody@example.com"),
+        "{finished:?}"
+    );
+    for (number, state) in [(1, "unsubscribed"), (2, "suppressed"), (3, "confirmed")] {
+        assert_eq!(
+            addresses(&newsletter, &["--state", state]).await,
+            [format!("reader{number}@example.com")]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_refused_rows_fails() {
+    let newsletter = newsletter().await;
+    let finished = newsletter
+        .import_csv(b"email,name\nnobody,A\nno@where,B\n")
+        .await;
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    assert_eq!(counts(&finished.json_lines()[2]), [0, 0, 0, 2]);
 }

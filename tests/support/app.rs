@@ -88,7 +88,8 @@ impl TestApp {
         let address = EmailAddress::parse(address).expect("an address");
         let options = ImportOptions {
             source: "test".to_owned(),
-            pending: false,
+            state: None,
+            prefers_file_source: false,
         };
         self.app
             .subscriptions()

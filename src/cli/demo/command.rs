@@ -148,7 +148,8 @@ async fn add_subscribers(app: &App) -> Result<(), CliError> {
     let subscriptions = app.subscriptions();
     let options = ImportOptions {
         source: "the demo".to_owned(),
-        pending: false,
+        state: None,
+        prefers_file_source: false,
     };
     for name in SUBSCRIBERS {
         let address = EmailAddress::parse(&format!("{}@readers.example.com", name.to_lowercase()))?;

@@ -81,9 +81,8 @@ fn delete_sql(count: usize) -> String {
 const ANONYMIZE_EXPIRED: &str = "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL, reply = NULL,
     state = CASE WHEN due_at IS NULL THEN state ELSE 'skipped' END, due_at = NULL, lease = NULL, at = $2
     WHERE subscriber_id IN (SELECT id FROM subscribers
-        WHERE state = 'pending' AND COALESCE(asked_at, created_at) <= $1)";
-const DELETE_EXPIRED: &str =
-    "DELETE FROM subscribers WHERE state = 'pending' AND COALESCE(asked_at, created_at) <= $1";
+        WHERE state = 'pending' AND COALESCE(asked_at, created_at) <= $1 AND state_at <= $1)";
+const DELETE_EXPIRED: &str = "DELETE FROM subscribers WHERE state = 'pending' AND COALESCE(asked_at, created_at) <= $1 AND state_at <= $1";
 
 impl Store {
     /// Unsubscribes subscribers and skips their deliveries that are not being sent.

@@ -16,7 +16,8 @@ const CONFIRM: &str =
     WHERE id = $1 AND nonce = $2 AND state <> 'confirmed' RETURNING former_state";
 const RESUBSCRIBE: &str =
     "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $2
-    WHERE id = $1 AND state = 'unsubscribed' AND confirmed_at IS NOT NULL RETURNING former_state";
+    WHERE id = $1 AND state = 'unsubscribed'
+        AND (confirmed_at IS NOT NULL OR former_state = 'confirmed') RETURNING former_state";
 /// Removes the unsubscribe from the issue that it was attributed to.
 const CLEAR_UNSUBSCRIBE: &str = "UPDATE deliveries SET unsubscribed_at = NULL WHERE subscriber_id = $1
     AND unsubscribed_at = (SELECT state_at FROM subscribers WHERE id = $1 AND state = 'unsubscribed')";

@@ -25,7 +25,7 @@ const SKIP_ALL: &str = skip_sql!("$2", "subscriber_id = $1");
 /// confirmed then, otherwise `pending`.
 const LIFT: &str =
     "UPDATE subscribers SET former_state = state, suppression_reason = NULL, state_at = $2,
-    state = CASE WHEN confirmed_at IS NOT NULL AND COALESCE(former_state, 'confirmed') = 'confirmed'
+    state = CASE WHEN COALESCE(former_state, CASE WHEN confirmed_at IS NOT NULL THEN 'confirmed' END) = 'confirmed'
         THEN 'confirmed' ELSE 'pending' END
     WHERE id = $1 AND state = 'suppressed' RETURNING state";
 

@@ -9,7 +9,10 @@ use crate::domain::issue::{DeliveryCounts, IssueId, IssueState};
 use crate::domain::random::Random;
 use crate::domain::subscriber::SubscriberId;
 use crate::store::tests::two_workers::{NOW, TwoWorkers};
-use crate::store::{Erase, FanOutBatch, FreezeOutcome, ImportRow, IssueRow, NewIssue, Unsubscribe};
+use crate::store::{
+    Erase, FanOutBatch, FreezeOutcome, ImportRecord, ImportRow, ImportState, IssueRow, NewIssue,
+    Unsubscribe,
+};
 
 /// Enough for three batches.
 const SUBSCRIBERS: usize = 2_500;
@@ -177,9 +180,11 @@ async fn fan_out_excludes_subscribers_who_became_inactive() {
         address: EmailAddress::parse("newcomer@example.org").unwrap(),
         name: None,
         address_macs: Vec::new(),
+        state: ImportState::Agreed,
+        record: ImportRecord::default(),
     };
     let newcomers = [newcomer];
-    store.import(&newcomers, "test", false, NOW).await.unwrap();
+    store.import(&newcomers, "test", NOW).await.unwrap();
 
     fan_out.complete().await;
 

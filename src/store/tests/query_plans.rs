@@ -10,11 +10,11 @@ use crate::domain::database_url::DatabaseUrl;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
-use crate::store::ImportRow;
 use crate::store::db::backend::Backend;
 use crate::store::db::connect::Store;
 use crate::store::subscribers::filter;
 use crate::store::tests::statements;
+use crate::store::{ImportRecord, ImportRow, ImportState};
 use crate::store::{admin, deliveries, issues};
 use crate::test_database::Database;
 
@@ -139,9 +139,11 @@ async fn import_subscribers(store: &Store) {
             address: EmailAddress::parse(&format!("ad{n}@example{}.com", n % 50)).unwrap(),
             name: None,
             address_macs: Vec::new(),
+            state: ImportState::Agreed,
+            record: ImportRecord::default(),
         })
         .collect();
-    store.import(&rows, "test", false, now).await.unwrap();
+    store.import(&rows, "test", now).await.unwrap();
     sqlx::query("ANALYZE subscribers")
         .execute(&store.pool)
         .await

@@ -15,8 +15,8 @@ use crate::store::db::backend::Backend;
 use crate::store::db::locks::RECIPIENTS_LOCK;
 use crate::store::db::transaction::WriteTx;
 use crate::store::{
-    DatabaseUrl, DeliveryUpdate, GroupCommit, ImportRow, IssueRow, NewIssue, SendIntent, Store,
-    StoreError,
+    DatabaseUrl, DeliveryUpdate, GroupCommit, ImportRecord, ImportRow, ImportState, IssueRow,
+    NewIssue, SendIntent, Store, StoreError,
 };
 use crate::test_database::Database;
 
@@ -80,9 +80,11 @@ impl TwoWorkers {
             address: EmailAddress::parse(&format!("reader{number}@example.org")).unwrap(),
             name: None,
             address_macs: Vec::new(),
+            state: ImportState::Agreed,
+            record: ImportRecord::default(),
         };
         let rows: Vec<ImportRow> = (0..count).map(import_row).collect();
-        store.import(&rows, "test", false, NOW).await.unwrap();
+        store.import(&rows, "test", NOW).await.unwrap();
         let subscriber = rows[0].id;
         let new_issue = empty_issue(issue, IssueNumber::FIRST, None);
         store.freeze(&new_issue, NOW).await.unwrap();

@@ -3,8 +3,9 @@
 use csv::StringRecord;
 
 use crate::domain::email_address::EmailAddress;
-use crate::domain::subscriber::SubscriberName;
-use crate::subscription::import::error::{ImportError, RowError};
+use crate::subscription::import::dates::DateOrder;
+use crate::subscription::import::error::ImportError;
+use crate::subscription::import::tools::{Role, find_role};
 
 /// Headers of an address column, as spreadsheets and newsletter tools write them. Compared
 /// in lower case without punctuation and spaces.
@@ -42,27 +43,44 @@ const NAME_HEADERS: &[&str] = &[
     "subscribername",
 ];
 
-/// Positions of the columns that are imported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The columns that are imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Columns {
-    address: usize,
-    name: Option<usize>,
+    pub(super) address: usize,
+    pub(super) name: Option<usize>,
+    pub(super) roles: Vec<RoleColumn>,
+}
+
+/// A column that says something about the state or the history of the subscribers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RoleColumn {
+    pub(super) index: usize,
+    pub(super) header: String,
+    pub(super) role: Role,
+    pub(super) order: DateOrder,
 }
 
 impl Columns {
-    /// Finds the columns by the headers in the first row.
+    /// Finds the columns by the headers in the first row and the values in `samples`.
     ///
     /// A file without headers is accepted if its first row contains an address. Returns
     /// `true` in this case: the first row is a subscriber.
-    pub(super) fn detect(first_row: &StringRecord) -> Result<(Self, bool), ImportError> {
+    pub(super) fn detect(
+        first_row: &StringRecord,
+        samples: &[&StringRecord],
+    ) -> Result<(Self, bool), ImportError> {
         let position = |headers: &[&str]| {
             first_row
                 .iter()
                 .position(|field| headers.contains(&normalize(field).as_str()))
         };
         if let Some(address) = position(ADDRESS_HEADERS) {
-            let name = position(NAME_HEADERS);
-            return Ok((Self { address, name }, false));
+            let columns = Self {
+                address,
+                name: position(NAME_HEADERS),
+                roles: find_roles(first_row, samples),
+            };
+            return Ok((columns, false));
         }
         let address = first_row
             .iter()
@@ -72,6 +90,7 @@ impl Columns {
                 Self {
                     address,
                     name: None,
+                    roles: Vec::new(),
                 },
                 true,
             )),
@@ -84,15 +103,30 @@ impl Columns {
         }
     }
 
-    /// Parses the address and the name of a row.
-    pub(super) fn parse_row(
-        self,
-        row: &StringRecord,
-    ) -> Result<(EmailAddress, Option<SubscriberName>), RowError> {
-        let address = EmailAddress::parse(row.get(self.address).unwrap_or_default())?;
-        let name = self.name.and_then(|name| row.get(name)).unwrap_or_default();
-        Ok((address, SubscriberName::parse(name)?))
+    /// Returns whether a column says something about the state of the subscribers.
+    pub(super) fn has_states(&self) -> bool {
+        self.roles.iter().any(|column| column.role.is_state())
     }
+}
+
+fn find_roles(headers: &StringRecord, samples: &[&StringRecord]) -> Vec<RoleColumn> {
+    let mut roles = Vec::new();
+    for (index, header) in headers.iter().enumerate() {
+        let values = samples.iter().filter_map(|row| row.get(index));
+        if let Some(role) = find_role(header, values.clone()) {
+            let mut order = DateOrder::default();
+            if role.has_dates() {
+                values.for_each(|value| order.observe(value));
+            }
+            roles.push(RoleColumn {
+                index,
+                header: header.to_owned(),
+                role,
+                order,
+            });
+        }
+    }
+    roles
 }
 
 fn normalize(header: &str) -> String {
@@ -105,12 +139,16 @@ mod tests {
     use super::*;
 
     fn detect(row: &[&str]) -> Result<(Columns, bool), ImportError> {
-        Columns::detect(&StringRecord::from(row.to_vec()))
+        Columns::detect(&StringRecord::from(row.to_vec()), &[])
     }
 
     #[test]
     fn columns_are_detected_by_header() {
-        let columns = |address, name| Columns { address, name };
+        let columns = |address, name| Columns {
+            address,
+            name,
+            roles: Vec::new(),
+        };
 
         assert_eq!(
             detect(&["Name", "E-Mail"]).unwrap(),

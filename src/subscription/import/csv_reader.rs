@@ -74,7 +74,7 @@ fn builder(separator: u8) -> csv::ReaderBuilder {
 
 fn has_address_column(head: &[u8], separator: u8) -> bool {
     let first = builder(separator).from_reader(head).into_records().next();
-    matches!(first, Some(Ok(first)) if Columns::detect(&first).is_ok())
+    matches!(first, Some(Ok(first)) if Columns::detect(&first, &[]).is_ok())
 }
 
 impl<R: Read> CsvReader<R> {
@@ -110,6 +110,12 @@ impl<R: Read> CsvReader<R> {
             return Ok(Some(Row { line, fields }));
         }
         Ok(None)
+    }
+
+    /// Returns the number of lines read so far. The line feed appended at the end of the file
+    /// is no line if the file ends with one.
+    pub(super) fn line_count(&self) -> u64 {
+        self.reader.position().line().saturating_sub(2)
     }
 
     /// Returns the number of bytes read so far.

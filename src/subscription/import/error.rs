@@ -13,6 +13,16 @@ pub enum RowError {
     /// The name is invalid.
     #[error(transparent)]
     Name(#[from] SubscriberNameError),
+    /// A column of states has a value that is not known.
+    #[error(
+        "the column '{column}' says '{value}', which is no known state; expected a word like active, unsubscribed, bounced or pending"
+    )]
+    UnknownState {
+        /// The header of the column.
+        column: String,
+        /// The value.
+        value: String,
+    },
     /// The row is not valid UTF-8.
     #[error("the row is not UTF-8; save the file as 'CSV UTF-8'")]
     NotUtf8,

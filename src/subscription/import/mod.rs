@@ -2,19 +2,26 @@
 
 mod columns;
 mod csv_reader;
+mod dates;
 mod error;
+mod fold;
 mod pasted;
+mod row_reader;
+mod tools;
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 
+use csv::StringRecord;
+
 use crate::domain::email_address::EmailAddress;
-use crate::domain::subscriber::{SubscriberId, SubscriberName};
-use crate::store::{ImportRow, ImportTally, StoreError};
+use crate::domain::subscriber::{SubscriberId, SubscriberName, SubscriberState};
+use crate::store::{ImportRecord, ImportRow, ImportState, ImportTally, StoreError};
 use crate::subscription::SubscriptionService;
 use crate::subscription::import::columns::Columns;
 use crate::subscription::import::csv_reader::{Row, open_csv};
+use crate::subscription::import::row_reader::{ParsedRow, parse_row};
 pub use error::{ImportError, RowError};
 pub use pasted::pasted_to_csv;
 
@@ -23,6 +30,9 @@ pub use pasted::pasted_to_csv;
 /// Large enough that the cost of a commit does not matter, small enough that concurrent
 /// sign-ups wait for the write lock for a fraction of a second only.
 const BATCH_SIZE: usize = 5_000;
+
+/// Number of rows that are read to find out what the columns contain.
+const SAMPLE_ROWS: usize = 20;
 
 /// A row that was rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +50,8 @@ pub struct ImportReport {
     pub tally: ImportTally,
     /// Number of rejected rows.
     pub rejected: u64,
+    /// Number of lines of the file, the headers included.
+    pub lines: u64,
 }
 
 /// How subscribers are imported.
@@ -47,9 +59,12 @@ pub struct ImportReport {
 pub struct ImportOptions {
     /// Where the subscribers come from. Stored as the consent record.
     pub source: String,
-    /// Whether each subscriber has to confirm by email, instead of being imported as
-    /// confirmed.
-    pub pending: bool,
+    /// The state that the importer states for the whole list: confirmed, pending with a
+    /// confirmation mail, unsubscribed or suppressed. `None`: as the list says, and confirmed
+    /// if it says nothing.
+    pub state: Option<SubscriberState>,
+    /// Whether a source that the list names for a subscriber is stored instead of `source`.
+    pub prefers_file_source: bool,
 }
 
 /// Progress of an import, reported while it runs.
@@ -83,10 +98,19 @@ impl SubscriptionService {
         name: Option<SubscriberName>,
         options: &ImportOptions,
     ) -> Result<ImportTally, StoreError> {
-        let row = self.new_import_row(address, name);
-        self.store
-            .import(&[row], &options.source, options.pending, self.now())
-            .await
+        let state = match options.state {
+            None | Some(SubscriberState::Confirmed) => ImportState::Agreed,
+            Some(SubscriberState::Pending) => ImportState::Ask,
+            Some(SubscriberState::Unsubscribed) => ImportState::Unsubscribed,
+            Some(SubscriberState::Suppressed) => ImportState::Suppressed,
+        };
+        let row = self.new_import_row(ParsedRow {
+            address,
+            name,
+            state,
+            record: ImportRecord::default(),
+        });
+        self.store.import(&[row], &options.source, self.now()).await
     }
 
     /// Imports the subscribers of a CSV file, row by row, with constant memory use.
@@ -135,18 +159,34 @@ impl SubscriptionService {
         let Some(first) = reader.read_row()? else {
             return Err(ImportError::Empty);
         };
+        let mut rows = VecDeque::new();
+        while rows.len() < SAMPLE_ROWS
+            && let Some(row) = reader.read_row()?
+        {
+            rows.push_back(row);
+        }
         let headers = first.fields.as_ref().map_err(|_| ImportError::NotUtf8)?;
-        let (columns, first_is_subscriber) = Columns::detect(headers)?;
+        let samples: Vec<&StringRecord> = rows
+            .iter()
+            .filter_map(|row| row.fields.as_ref().ok())
+            .collect();
+        let (columns, first_is_subscriber) = Columns::detect(headers, &samples)?;
+        if first_is_subscriber {
+            rows.push_front(first);
+        }
         let mut report = ImportReport::default();
         let mut batch = Vec::with_capacity(BATCH_SIZE);
-        let mut next = if first_is_subscriber {
-            Some(first)
-        } else {
-            reader.read_row()?
-        };
-        while let Some(Row { line, fields }) = next {
-            match fields.and_then(|fields| columns.parse_row(&fields)) {
-                Ok((address, name)) => batch.push(self.new_import_row(address, name)),
+        while let Some(Row { line, fields }) = match rows.pop_front() {
+            Some(row) => Some(row),
+            None => reader.read_row()?,
+        } {
+            match fields.and_then(|fields| parse_row(&columns, &fields, options.state)) {
+                Ok(mut row) => {
+                    if !options.prefers_file_source {
+                        row.record.source = None;
+                    }
+                    batch.push(self.new_import_row(row));
+                }
                 Err(error) => {
                     report.rejected += 1;
                     progress(ImportProgress::Rejected(RejectedRow { row: line, error }));
@@ -158,9 +198,9 @@ impl SubscriptionService {
                 report.tally += self.process_batch(full, options, mode).await?;
                 progress(ImportProgress::Read(reader.bytes_read()));
             }
-            next = reader.read_row()?;
         }
         report.tally += self.process_batch(batch, options, mode).await?;
+        report.lines = reader.line_count();
         progress(ImportProgress::Read(reader.bytes_read()));
         Ok(report)
     }
@@ -172,15 +212,11 @@ impl SubscriptionService {
         mode: &mut ImportMode,
     ) -> Result<ImportTally, StoreError> {
         match mode {
-            ImportMode::Write => {
-                self.store
-                    .import(&rows, &options.source, options.pending, self.now())
-                    .await
-            }
+            ImportMode::Write => self.store.import(&rows, &options.source, self.now()).await,
             ImportMode::DryRun { imported } => {
                 let row_count = rows.len();
                 rows.retain(|row| !imported.contains(&fingerprint(row)));
-                let (mut tally, accepted) = self.store.dry_run(&rows, options.pending).await?;
+                let (mut tally, accepted) = self.store.dry_run(&rows).await?;
                 imported.extend(accepted.into_iter().map(fingerprint));
                 tally.unchanged += (row_count - rows.len()) as u64;
                 Ok(tally)
@@ -188,13 +224,15 @@ impl SubscriptionService {
         }
     }
 
-    fn new_import_row(&self, address: EmailAddress, name: Option<SubscriberName>) -> ImportRow {
+    fn new_import_row(&self, row: ParsedRow) -> ImportRow {
         ImportRow {
             id: SubscriberId::new(self.now(), &self.random),
             nonce: self.nonce(),
-            address_macs: self.address_macs(&address),
-            address,
-            name,
+            address_macs: self.address_macs(&row.address),
+            address: row.address,
+            name: row.name,
+            state: row.state,
+            record: row.record,
         }
     }
 }

@@ -411,7 +411,8 @@ async fn add_confirmed(
     })?;
     let options = ImportOptions {
         source,
-        pending: false,
+        state: None,
+        prefers_file_source: false,
     };
     let (web, address) = (&state.web, candidate.address);
     let added = web

@@ -69,8 +69,11 @@ pub async fn unsubscribe(State(state): State<SharedState>, Token(token): Token) 
         Err(error) => return invalid_link::response(&state, LinkKind::Unsubscribe, error),
     };
     // A subscriber who never confirmed or is suppressed has to sign up again.
-    let can_resubscribe =
-        subscriber.confirmed_at.is_some() && subscriber.state != SubscriberState::Suppressed;
+    let can_resubscribe = match subscriber.state {
+        SubscriberState::Confirmed => true,
+        SubscriberState::Suppressed => false,
+        _ => subscriber.confirmed_at.is_some(),
+    };
     let page = Unsubscribed {
         preferences_token: can_resubscribe.then(|| preferences_token(&state, &subscriber)),
     };

@@ -6,6 +6,7 @@ use axum::extract::{Multipart, Path, State};
 use axum::http::HeaderMap;
 
 use crate::domain::audit::{AuditAction, AuditTarget};
+use crate::domain::subscriber::SubscriberState;
 use crate::subscription::{ImportOptions, RejectedRow};
 use crate::web::admin::current_user::{CurrentUser, VerifiedForm};
 use crate::web::admin::response::{HandlerResult, redirect, render, render_invalid};
@@ -110,7 +111,8 @@ fn validate(upload: &Upload) -> Result<ImportOptions, UploadError> {
     }
     Ok(ImportOptions {
         source: parse_source(&upload.source).map_err(|_| UploadError::Source)?,
-        pending: upload.pending,
+        state: upload.pending.then_some(SubscriberState::Pending),
+        prefers_file_source: false,
     })
 }
 
@@ -182,7 +184,7 @@ fn import_page(
         id,
         file_name: task.file_name.clone(),
         source: task.options.source.clone(),
-        pending: task.options.pending,
+        pending: task.options.state == Some(SubscriberState::Pending),
         stage: progress.stage.into(),
         bytes: task.bytes,
         bytes_read: progress.bytes_read,

@@ -85,7 +85,8 @@ pub async fn add(State(shared): State<SharedState>, form: VerifiedForm) -> Handl
 fn parse(email: &str, source: &str) -> Result<(EmailAddress, ImportOptions), AddError> {
     let options = ImportOptions {
         source: parse_source(source)?,
-        pending: false,
+        state: None,
+        prefers_file_source: false,
     };
     Ok((EmailAddress::parse(email)?, options))
 }

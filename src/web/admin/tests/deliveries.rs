@@ -120,7 +120,8 @@ async fn delivery_export_contains_each_row_once() {
         let address = EmailAddress::parse(line).unwrap();
         let how = crate::subscription::ImportOptions {
             source: "test".to_owned(),
-            pending: false,
+            state: None,
+            prefers_file_source: false,
         };
         app.site
             .web

@@ -264,7 +264,8 @@ async fn export_contains_filtered_list() {
         let address = EmailAddress::parse(&format!("r{n:04}@example.org")).unwrap();
         let how = crate::subscription::ImportOptions {
             source: "=HYPERLINK(\"x\")".to_owned(),
-            pending: n % 2 == 1,
+            state: (n % 2 == 1).then_some(SubscriberState::Pending),
+            prefers_file_source: false,
         };
         let added = app
             .site

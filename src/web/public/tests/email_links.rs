@@ -333,7 +333,8 @@ async fn erase_keeps_only_hash_of_address() {
     );
     let options = ImportOptions {
         source: "an old list".to_owned(),
-        pending: false,
+        state: None,
+        prefers_file_source: false,
     };
     let address = EmailAddress::parse(ADA).unwrap();
     let tally = site
