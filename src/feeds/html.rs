@@ -79,6 +79,11 @@ pub(super) fn extract_text(html: &str) -> ExtractedText {
     extract(html, Extractor::default())
 }
 
+/// Returns the character that a named entity of HTML stands for, or the entity as written.
+pub(super) fn decode_entity(name: &str) -> String {
+    extract_title(&format!("&{name};"))
+}
+
 /// Extracts the words of a title, which may be in a heading or another element that is no
 /// running text.
 pub(super) fn extract_title(html: &str) -> String {

@@ -68,7 +68,7 @@ pub fn parse(bytes: &[u8], base: Option<&Url>) -> Result<ParsedFeed, ParseError>
     let posts: Vec<FeedPost> = raw
         .posts
         .iter()
-        .filter_map(|raw| post(raw, link_base))
+        .filter_map(|raw| post(raw, link_base, home.as_ref()))
         .collect();
     Ok(ParsedFeed {
         skipped: item_count - posts.len(),
@@ -92,7 +92,7 @@ fn parse_by_format(bytes: &[u8]) -> Result<RawFeed, ParseError> {
     }
 }
 
-fn post(raw: &RawPost, base: Option<&Url>) -> Option<FeedPost> {
+fn post(raw: &RawPost, base: Option<&Url>, home: Option<&Url>) -> Option<FeedPost> {
     let guid = raw
         .guid
         .as_deref()
@@ -101,11 +101,19 @@ fn post(raw: &RawPost, base: Option<&Url>) -> Option<FeedPost> {
     let link = raw
         .links
         .iter()
-        .find_map(|text| link::resolve_link(text, base));
-    // A guid is often the permanent link. A relative guid is an identifier only.
-    let url = link.or_else(|| link::resolve_link(guid.as_deref()?, None))?;
+        .find_map(|text| link::resolve_link(&repair_link(text), base));
     let summary = extract_text(&raw.summary);
     let content = extract_text(&raw.content);
+    let has_text = !summary.blocks.is_empty() || !content.blocks.is_empty();
+    // A guid is often the permanent link. One without a slash is an identifier only.
+    let guid_link = || {
+        let guid = guid.as_deref()?;
+        let base = base.filter(|_| guid.starts_with('/'));
+        link::resolve_link(guid, base)
+    };
+    // A link that is not http is no missing link: the item is skipped.
+    let home_link = || home.filter(|_| raw.links.is_empty() && has_text).cloned();
+    let url = link.or_else(guid_link).or_else(home_link)?;
     let title = truncate_at_word(&clean_title(&raw.title), MAX_TITLE_CHARS);
     let excerpt = excerpt::build_excerpt(&summary, &content, &title);
     let title = if title.is_empty() {
@@ -136,6 +144,16 @@ fn post(raw: &RawPost, base: Option<&Url>) -> Option<FeedPost> {
         comments: raw.comments,
         minutes: excerpt::estimate_reading_minutes(&summary, &content),
     })
+}
+
+/// Returns a link with its entities decoded once more and the scheme that `www.` lacks.
+fn repair_link(text: &str) -> String {
+    let link = text.trim().replace("&amp;", "&");
+    if link.starts_with("www.") {
+        format!("https://{link}")
+    } else {
+        link
+    }
 }
 
 fn extract_text(text: &FeedText) -> ExtractedText {

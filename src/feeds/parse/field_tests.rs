@@ -314,3 +314,109 @@ fn author_entities_are_decoded() {
         assert_eq!(rss_item(field).author.as_deref(), Some(expected));
     }
 }
+
+fn atom_entry(fields: &str) -> FeedPost {
+    posts(&format!(
+        "<feed xmlns='http://www.w3.org/2005/Atom' xmlns:media='http://search.yahoo.com/mrss/' \
+         xmlns:thr='http://purl.org/syndication/thread/1.0'><title>Mill</title><link href='https://blog.example/'/>\
+         <entry><id>urn:1</id><title>t</title>{fields}</entry><author><name>The Shop</name></author></feed>"
+    ))
+    .remove(0)
+}
+
+#[test]
+fn atom_markup_that_is_not_escaped_keeps_its_words() {
+    for (field, expected) in [
+        (
+            "<content type='html'>\n <p>The shop moved last week. It is larger.</p></content>",
+            "The shop moved last week. It is larger.",
+        ),
+        (
+            "<content type='html'>Bread first, <b>cake</b> then, and coffee.</content>",
+            "Bread first, cake then, and coffee.",
+        ),
+        (
+            "<summary>Bread first, <b>cake</b> then, and coffee.</summary>",
+            "Bread first, cake then, and coffee.",
+        ),
+        (
+            "<summary>Une phrase enti&egrave;re sur le pain.</summary>",
+            "Une phrase entière sur le pain.",
+        ),
+        (
+            "<content type='application/octet-stream'>VGhlIHNob3A=</content>",
+            "",
+        ),
+    ] {
+        let entry = atom_entry(&format!("<link href='/1'/>{field}"));
+        assert_eq!(entry.excerpt, expected, "{field}");
+    }
+    let entry = atom_entry(
+        "<link href='/1'/><content type='text/html'><div><img src='https://blog.example/oven.jpg'/><p>A text.</p></div></content>",
+    );
+    assert!(entry.image.is_some());
+}
+
+#[test]
+fn item_without_link_has_enclosure_or_home() {
+    let link = |fields: &str| {
+        let document = format!(
+            "<rss version='2.0' xmlns:atom='http://www.w3.org/2005/Atom'><channel><title>Mill</title>\
+             <link>https://blog.example/</link><item><title>t</title>{fields}</item></channel></rss>"
+        );
+        let post = posts(&document).into_iter().next();
+        post.and_then(|post| post.link).map(String::from)
+    };
+    let text = format!("<description>{TEXT}</description>");
+    for (fields, expected) in [
+        (
+            format!(
+                "<guid isPermaLink='false'>x</guid><enclosure url='https://pod.example/13.mp3' length='1' type='audio/mpeg'/>{text}"
+            ),
+            Some("https://pod.example/13.mp3"),
+        ),
+        ("<guid>/b</guid>".into(), Some("https://blog.example/b")),
+        (
+            format!("<guid isPermaLink='false'>2EC9</guid>{text}"),
+            Some("https://blog.example/"),
+        ),
+        ("<guid isPermaLink='false'>2EC9</guid>".into(), None),
+        (format!("<link>javascript:alert(1)</link>{text}"), None),
+        (
+            "<link>www.blog.example/b</link>".into(),
+            Some("https://www.blog.example/b"),
+        ),
+        (
+            "<link>https://blog.example/?p=1&amp;amp;q=2</link>".into(),
+            Some("https://blog.example/?p=1&q=2"),
+        ),
+    ] {
+        assert_eq!(link(&fields).as_deref(), expected, "{fields}");
+    }
+    let related = atom_entry("<link rel='related' href='https://blog.example/related'/>");
+    assert_eq!(related.link.unwrap().path(), "/related");
+}
+
+#[test]
+fn authors_are_joined_and_inherited() {
+    let author = |fields: &str| {
+        atom_entry(&format!("<link href='/1'/>{fields}"))
+            .author
+            .unwrap()
+    };
+    assert_eq!(
+        author("<author><name>Ann</name></author><author><name>Bo</name></author>"),
+        "Ann and Bo"
+    );
+    assert_eq!(author(""), "The Shop");
+    assert_eq!(
+        atom_entry("<link href='/1'/><thr:total>31</thr:total>").comments,
+        Some(31)
+    );
+    let json = json_item(
+        r#""title":"t","authors":[{"name":"Ann"},{"name":"Bo"}],"content_html":"","content_text":"A text.","attachments":[{"url":"https://blog.example/2.jpg","mime_type":"image/jpeg"}]"#,
+    );
+    assert_eq!(json.author.as_deref(), Some("Ann and Bo"));
+    assert_eq!(json.excerpt, "A text.");
+    assert!(json.image.is_some());
+}
