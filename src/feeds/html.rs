@@ -11,6 +11,7 @@ use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
 
+use crate::feeds::html_rules::{emoji, images, is_footnote_mark, is_non_post};
 use crate::feeds::raw::RawImage;
 use crate::feeds::text::append_clean;
 
@@ -21,25 +22,17 @@ pub(super) const MAX_BYTES: usize = 256 * 1024;
 /// tokenizer compares each attribute with all others, which is quadratic.
 const MAX_ATTRIBUTE_SEPARATORS: usize = 500;
 
-/// Elements that are not running text: code, tables, captions, invisible elements, and
-/// headings, which have no full stop and would be joined with the next sentence.
-const NON_TEXT_ELEMENTS: [&str; 30] = [
-    "script",
-    "style",
-    "head",
-    "title",
-    "template",
-    "noembed",
-    "noframes",
-    "iframe",
-    "object",
-    "video",
-    "audio",
-    "svg",
+/// Elements whose text is never shown to readers as words.
+const INVISIBLE_ELEMENTS: [&str; 14] = [
+    "script", "style", "head", "title", "template", "noembed", "noframes", "iframe", "object",
+    "video", "audio", "svg", "canvas", "xmp",
+];
+
+/// Elements that are not running text: code, captions, forms, and headings, which have no full
+/// stop and would be joined with the next sentence.
+const NON_TEXT_ELEMENTS: [&str; 15] = [
     "math",
-    "canvas",
     "pre",
-    "table",
     "figcaption",
     "nav",
     "form",
@@ -53,7 +46,11 @@ const NON_TEXT_ELEMENTS: [&str; 30] = [
     "h5",
     "h6",
     "hgroup",
-    "xmp",
+];
+
+/// Elements without content, which have no end tag.
+const VOID_ELEMENTS: [&str; 9] = [
+    "img", "br", "hr", "wbr", "input", "source", "meta", "link", "embed",
 ];
 
 /// Elements that do not start a new block of text.
@@ -76,13 +73,34 @@ pub(super) struct ExtractedText {
 }
 
 /// Extracts the text of the first [`MAX_BYTES`] of `html`, in linear time.
+///
+/// The text of a table counts only if there is no other.
 pub(super) fn extract_text(html: &str) -> ExtractedText {
+    extract(html, Extractor::default())
+}
+
+/// Returns the character that a named entity of HTML stands for, or the entity as written.
+pub(super) fn decode_entity(name: &str) -> String {
+    extract_title(&format!("&{name};"))
+}
+
+/// Extracts the words of a title, which may be in a heading or another element that is no
+/// running text.
+pub(super) fn extract_title(html: &str) -> String {
+    let extractor = Extractor {
+        is_title: true,
+        ..Extractor::default()
+    };
+    extract(html, extractor).blocks.join(" ")
+}
+
+fn extract(html: &str, extractor: Extractor) -> ExtractedText {
     let head = &html[..html.floor_char_boundary(MAX_BYTES)];
     let input = BufferQueue::default();
     for part in remove_slow_tags(head) {
         input.push_back(StrTendril::from_slice(part));
     }
-    let tokenizer = Tokenizer::new(Sink::default(), TokenizerOpts::default());
+    let tokenizer = Tokenizer::new(Sink(RefCell::new(extractor)), TokenizerOpts::default());
     // The tokenizer pauses at scripts and encoding declarations only; feeding it again continues.
     while !input.is_empty() {
         let _ = tokenizer.feed(&input);
@@ -90,10 +108,12 @@ pub(super) fn extract_text(html: &str) -> ExtractedText {
     tokenizer.end();
     let mut extractor = tokenizer.sink.0.into_inner();
     extractor.end_block();
-    ExtractedText {
-        is_complete: head.len() == html.len(),
-        ..extractor.output
+    let mut output = extractor.output;
+    if output.blocks.is_empty() {
+        output.blocks = extractor.table_blocks;
     }
+    output.is_complete = head.len() == html.len();
+    output
 }
 
 /// Returns the parts of `html` around tags with too many attributes.
@@ -128,15 +148,30 @@ fn remove_slow_tags(html: &str) -> Vec<&str> {
     parts
 }
 
-#[derive(Default)]
 struct Sink(RefCell<Extractor>);
 
 #[derive(Default)]
 struct Extractor {
     output: ExtractedText,
     block: String,
-    /// The element that is being skipped, and the number of open elements of this name.
-    skipped: Option<(String, usize)>,
+    /// Text of tables.
+    table_blocks: Vec<String>,
+    /// Number of open tables.
+    open_tables: usize,
+    /// The element that is being skipped.
+    skipped: Option<SkippedElement>,
+    /// Length of the block before an open `<sup>`, and whether it is the mark of a footnote.
+    superscript: Option<(usize, bool)>,
+    /// Whether only invisible elements are skipped.
+    is_title: bool,
+}
+
+struct SkippedElement {
+    name: String,
+    /// Number of open elements of this name.
+    open: usize,
+    /// Whether its images are of the post, as in a video or a form.
+    has_images: bool,
 }
 
 impl TokenSink for Sink {
@@ -158,10 +193,10 @@ impl TokenSink for Sink {
 impl Extractor {
     fn handle_tag(&mut self, tag: &Tag) -> TokenSinkResult<()> {
         let name: &str = &tag.name;
-        if !INLINE_ELEMENTS.contains(&name) {
-            self.end_block();
-        } else if name == "br" {
+        if name == "br" {
             self.block.push(' ');
+        } else if !INLINE_ELEMENTS.contains(&name) && !name.contains('-') {
+            self.end_block();
         }
         match tag.kind {
             TagKind::StartTag => self.open_element(name, tag),
@@ -183,27 +218,84 @@ impl Extractor {
     }
 
     fn open_element(&mut self, name: &str, tag: &Tag) {
-        if name == "img" {
-            self.output.images.extend(image(tag));
-        }
-        match &mut self.skipped {
-            Some((skipped, open)) if skipped == name => *open += 1,
-            Some(_) => {}
-            None if NON_TEXT_ELEMENTS.contains(&name) && !tag.self_closing => {
-                self.skipped = Some((name.to_owned(), 1))
+        if let Some(skipped) = &mut self.skipped {
+            match name {
+                // A paragraph ends at the next one, with or without an end tag.
+                "p" if skipped.name == "p" => self.skipped = None,
+                _ if skipped.name == name => skipped.open += 1,
+                _ => {}
             }
-            None => {}
+        }
+        if matches!(name, "img" | "source") {
+            self.open_image(name, tag);
+        }
+        if self.skipped.is_some() || tag.self_closing || VOID_ELEMENTS.contains(&name) {
+            return;
+        }
+        let is_other = is_non_post(tag) || (name == "a" && is_footnote_mark(tag));
+        if is_other
+            || INVISIBLE_ELEMENTS.contains(&name)
+            || (!self.is_title && NON_TEXT_ELEMENTS.contains(&name))
+        {
+            self.skipped = Some(SkippedElement {
+                name: name.to_owned(),
+                open: 1,
+                has_images: !is_other,
+            });
+        } else if name == "table" {
+            self.open_tables += 1;
+        } else if name == "sup" {
+            self.superscript = Some((self.block.len(), is_footnote_mark(tag)));
+        }
+    }
+
+    fn open_image(&mut self, name: &str, tag: &Tag) {
+        if self
+            .skipped
+            .as_ref()
+            .is_some_and(|skipped| !skipped.has_images)
+        {
+            return;
+        }
+        match emoji(tag).filter(|_| name == "img") {
+            Some(emoji) => self.push_text(&emoji),
+            None => self.output.images.extend(images(tag)),
         }
     }
 
     fn close_element(&mut self, name: &str) {
-        if let Some((skipped, open)) = &mut self.skipped
-            && skipped == name
-        {
-            *open -= 1;
-            if *open == 0 {
-                self.skipped = None;
+        if let Some(skipped) = &mut self.skipped {
+            if skipped.name == name {
+                skipped.open -= 1;
+                if skipped.open == 0 {
+                    self.skipped = None;
+                }
             }
+        } else if name == "table" {
+            self.open_tables = self.open_tables.saturating_sub(1);
+        } else if name == "sup" {
+            self.close_superscript();
+        }
+    }
+
+    /// Removes the mark of a footnote. An exponent such as the 2 of m² stays.
+    fn close_superscript(&mut self) {
+        let Some((start, is_mark)) = self.superscript.take() else {
+            return;
+        };
+        let (Some(before), Some(mark)) = (self.block.get(..start), self.block.get(start..)) else {
+            return;
+        };
+        let mark = mark.trim_matches(|c: char| c.is_whitespace() || "[]()".contains(c));
+        let is_number = !mark.is_empty()
+            && mark
+                .chars()
+                .all(|c| c.is_ascii_digit() || "*†‡,".contains(c));
+        let ends_sentence = before
+            .trim_end()
+            .ends_with(['.', '!', '?', ',', ';', ':', '”', '"', ')']);
+        if mark.is_empty() || is_mark || (is_number && ends_sentence) {
+            self.block.truncate(start);
         }
     }
 
@@ -217,27 +309,15 @@ impl Extractor {
         let mut clean = String::new();
         append_clean(&mut clean, &self.block);
         self.block.clear();
+        self.superscript = None;
+        let blocks = match self.open_tables {
+            0 => &mut self.output.blocks,
+            _ => &mut self.table_blocks,
+        };
         if !clean.is_empty() {
-            self.output.blocks.push(clean);
+            blocks.push(clean);
         }
     }
-}
-
-fn image(tag: &Tag) -> Option<RawImage> {
-    let attribute = |name: &str| {
-        let found = tag
-            .attrs
-            .iter()
-            .find(|attribute| &*attribute.name.local == name);
-        found.map(|attribute| attribute.value.trim().to_owned())
-    };
-    let pixels = |name: &str| attribute(name)?.trim_end_matches("px").parse().ok();
-    Some(RawImage {
-        // A lazily loaded image has its URL in data-src and a placeholder in src.
-        url: attribute("data-src").or_else(|| attribute("src"))?,
-        width: pixels("width"),
-        height: pixels("height"),
-    })
 }
 
 #[cfg(test)]
@@ -277,7 +357,7 @@ mod tests {
     #[test]
     fn images_are_returned_in_document_order() {
         let images = extract_text(
-            "<img src=' a.png ' width=600px height=1><img alt=none><img src=b.gif data-src=c.png>",
+            "<img src=' a.png ' width=600px height=1><img alt=none><img src=d.png height=1px><img src=x srcset='e,1.png 400w, f.png 800w'><img src=b.gif data-src=c.png>",
         )
         .images;
         let image = |url: &str, width, height| RawImage {
@@ -288,7 +368,9 @@ mod tests {
         assert_eq!(
             images,
             [
-                image("a.png", Some(600), Some(1)),
+                image("e,1.png", Some(400), None),
+                image("f.png", Some(800), None),
+                image("x", None, None),
                 image("c.png", None, None)
             ]
         );

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::domain::clock::Timestamp;
 use crate::feeds::error::ParseError;
-use crate::feeds::raw::{FeedText, RawFeed, RawImage, RawPost};
+use crate::feeds::raw::{self, FeedText, RawFeed, RawImage, RawPost};
 
 #[derive(Deserialize)]
 struct Feed {
@@ -56,16 +56,35 @@ pub(super) fn parse(bytes: &[u8]) -> Result<RawFeed, ParseError> {
 fn post(item: &Value, feed_author: Option<String>) -> RawPost {
     let text = |key: &str| string(&item[key]);
     let plain = |key: &str| text(key).map(FeedText::plain);
+    let attachments = || item["attachments"].as_array().into_iter().flatten();
+    let is_image = |attachment: &&Value| {
+        attachment["mime_type"]
+            .as_str()
+            .is_some_and(|mime| mime.starts_with("image/"))
+    };
     let images = [text("image"), text("banner_image")].into_iter().flatten();
+    let images = images.chain(
+        attachments()
+            .filter(is_image)
+            .filter_map(|attachment| string(&attachment["url"])),
+    );
     RawPost {
         guid: text("id").filter(|id| !id.is_empty()),
         links: [text("url"), text("external_url")]
             .into_iter()
             .flatten()
+            .chain(
+                attachments()
+                    .filter(|attachment| {
+                        attachment["mime_type"].is_string() && !is_image(attachment)
+                    })
+                    .filter_map(|attachment| string(&attachment["url"])),
+            )
             .collect(),
         title: plain("title").unwrap_or_default(),
         summary: plain("summary").unwrap_or_default(),
         content: text("content_html")
+            .filter(|html| !html.trim().is_empty())
             .map(FeedText::html)
             .or_else(|| plain("content_text"))
             .unwrap_or_default(),
@@ -91,7 +110,9 @@ fn string(value: &Value) -> Option<String> {
 }
 
 fn author(author: &Value, authors: &Value) -> Option<String> {
-    string(&authors[0]["name"]).or_else(|| string(&author["name"]))
+    let names = authors.as_array().into_iter().flatten();
+    raw::join_names(names.filter_map(|author| string(&author["name"])))
+        .or_else(|| string(&author["name"]))
 }
 
 fn date(value: &Value) -> Option<Timestamp> {

@@ -5,10 +5,12 @@
 //! them) → [`mod@parse`] with `html`, `excerpt`, `image` and `link` (plain text and links
 //! that are safe to put into an email).
 
+mod boilerplate;
 mod error;
 mod excerpt;
 pub mod fetch;
 mod html;
+mod html_rules;
 mod image;
 mod json_feed;
 mod link;

@@ -13,6 +13,9 @@ use crate::feeds::{excerpt, image, json_feed, link, rss_atom};
 /// Maximum characters of a title. Longer ones are truncated.
 const MAX_TITLE_CHARS: usize = 200;
 
+/// Maximum bytes of a title that are read, with its markup.
+const MAX_TITLE_BYTES: usize = 8 * 1024;
+
 /// Maximum characters of a title that is made from the text of a post without one.
 const MAX_TITLE_FROM_TEXT_CHARS: usize = 80;
 
@@ -65,7 +68,7 @@ pub fn parse(bytes: &[u8], base: Option<&Url>) -> Result<ParsedFeed, ParseError>
     let posts: Vec<FeedPost> = raw
         .posts
         .iter()
-        .filter_map(|raw| post(raw, link_base))
+        .filter_map(|raw| post(raw, link_base, home.as_ref()))
         .collect();
     Ok(ParsedFeed {
         skipped: item_count - posts.len(),
@@ -89,7 +92,7 @@ fn parse_by_format(bytes: &[u8]) -> Result<RawFeed, ParseError> {
     }
 }
 
-fn post(raw: &RawPost, base: Option<&Url>) -> Option<FeedPost> {
+fn post(raw: &RawPost, base: Option<&Url>, home: Option<&Url>) -> Option<FeedPost> {
     let guid = raw
         .guid
         .as_deref()
@@ -98,11 +101,19 @@ fn post(raw: &RawPost, base: Option<&Url>) -> Option<FeedPost> {
     let link = raw
         .links
         .iter()
-        .find_map(|text| link::resolve_link(text, base));
-    // A guid is often the permanent link. A relative guid is an identifier only.
-    let url = link.or_else(|| link::resolve_link(guid.as_deref()?, None))?;
+        .find_map(|text| link::resolve_link(&repair_link(text), base));
     let summary = extract_text(&raw.summary);
     let content = extract_text(&raw.content);
+    let has_text = !summary.blocks.is_empty() || !content.blocks.is_empty();
+    // A guid is often the permanent link. One without a slash is an identifier only.
+    let guid_link = || {
+        let guid = guid.as_deref()?;
+        let base = base.filter(|_| guid.starts_with('/'));
+        link::resolve_link(guid, base)
+    };
+    // A link that is not http is no missing link: the item is skipped.
+    let home_link = || home.filter(|_| raw.links.is_empty() && has_text).cloned();
+    let url = link.or_else(guid_link).or_else(home_link)?;
     let title = truncate_at_word(&clean_title(&raw.title), MAX_TITLE_CHARS);
     let excerpt = excerpt::build_excerpt(&summary, &content, &title);
     let title = if title.is_empty() {
@@ -114,17 +125,18 @@ fn post(raw: &RawPost, base: Option<&Url>) -> Option<FeedPost> {
         .images
         .iter()
         .chain(&content.images)
-        .chain(&summary.images);
+        .chain(&summary.images)
+        .map(|image| (image, Some(&url)));
     Some(FeedPost {
         guid,
-        image: image::select_image(images, Some(&url)),
-        link: Some(url),
+        image: image::select_image(images),
+        link: Some(url.clone()),
         title,
         excerpt,
         author: raw
             .author
             .as_deref()
-            .map(|name| truncate_at_word(&clean_line(name), MAX_AUTHOR_CHARS))
+            .map(|name| truncate_at_word(&clean_name(name), MAX_AUTHOR_CHARS))
             .filter(|name| !name.is_empty()),
         published_at: raw
             .published_at
@@ -134,9 +146,26 @@ fn post(raw: &RawPost, base: Option<&Url>) -> Option<FeedPost> {
     })
 }
 
+/// Returns a link with its entities decoded once more and the scheme that `www.` lacks.
+fn repair_link(text: &str) -> String {
+    let link = text.trim().replace("&amp;", "&");
+    if link.starts_with("www.") {
+        format!("https://{link}")
+    } else {
+        link
+    }
+}
+
 fn extract_text(text: &FeedText) -> ExtractedText {
     if text.markup == Markup::Html {
-        return html::extract_text(&text.text);
+        let once = html::extract_text(&text.text);
+        let is_escaped_twice =
+            !text.text.contains('<') && once.blocks.iter().any(|block| is_paragraph_markup(block));
+        return if is_escaped_twice {
+            html::extract_text(&once.blocks.join("\n"))
+        } else {
+            once
+        };
     }
     let kept = &text.text[..text.text.floor_char_boundary(html::MAX_BYTES)];
     ExtractedText {
@@ -150,36 +179,73 @@ fn extract_text(text: &FeedText) -> ExtractedText {
     }
 }
 
-/// Returns a title as plain text. Many feeds put HTML into titles without declaring it, but
-/// `Vec<T>` must be kept.
-fn clean_title(title: &FeedText) -> String {
-    let text = &title.text;
-    if title.markup == Markup::Html || looks_like_markup(text) {
-        return html::extract_text(text).blocks.join(" ");
-    }
-    match title.markup {
-        Markup::Plain => clean_line(text),
-        Markup::Html | Markup::Entities => html::extract_text(&text.replace('<', "&lt;"))
-            .blocks
-            .join(" "),
+/// Returns whether a text is HTML that was escaped twice, and not one that speaks of a tag.
+fn is_paragraph_markup(text: &str) -> bool {
+    let starts_with_tag = ["<p>", "<p ", "<div>", "<div ", "<ul>", "<a href", "<img "]
+        .iter()
+        .any(|tag| text.starts_with(tag));
+    text.contains("</p>") || (starts_with_tag && text.contains("</"))
+}
+
+/// Returns a person's name with its HTML entities decoded: `Rye &amp; Son`.
+fn clean_name(name: &str) -> String {
+    if name.contains('&') {
+        html::extract_title(&name.replace('<', "&lt;"))
+    } else {
+        clean_line(name)
     }
 }
 
-fn looks_like_markup(text: &str) -> bool {
-    text.match_indices('<').any(|(at, _)| {
-        let rest = &text[at + 1..];
+/// Returns a title as plain text. Many feeds put HTML into titles without declaring it, but
+/// `Vec<T>` and tags that a title speaks of must be kept.
+fn clean_title(title: &FeedText) -> String {
+    let text = title.text.trim();
+    let text = &text[..text.floor_char_boundary(MAX_TITLE_BYTES)];
+    let text = text
+        .strip_prefix("<![CDATA[")
+        .and_then(|inside| inside.strip_suffix("]]>"))
+        .unwrap_or(text);
+    match title.markup {
+        Markup::Html => html::extract_title(text),
+        Markup::Plain => clean_line(text),
+        Markup::Entities if has_markup(text) => html::extract_title(text),
+        Markup::Entities => html::extract_title(&text.replace('<', "&lt;")),
+    }
+}
+
+/// Returns whether a title that is not declared as HTML has markup: a pair of tags, a comment,
+/// or a tag with an attribute such as `<img src=x>`.
+fn has_markup(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    lower.match_indices('<').any(|(at, _)| {
+        let rest = &lower[at + 1..];
         let name_length = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
-        let (name, inside) = rest.split_at(name_length);
-        let inside = inside.split('>').next().unwrap_or_default();
-        let is_closing =
-            inside.starts_with('/') && inside[1..].starts_with(|c: char| c.is_ascii_alphabetic());
-        let is_comment = inside.starts_with("!--");
-        let has_attribute = !name.is_empty() && inside.contains('=');
-        let is_void_or_raw = ["br", "hr", "wbr", "script", "style"]
-            .iter()
-            .any(|tag| name.eq_ignore_ascii_case(tag));
-        is_closing || is_comment || has_attribute || is_void_or_raw
+        let (name, rest) = rest.split_at(name_length);
+        let Some((inside, after)) = rest.split_once('>') else {
+            return rest.starts_with("!--");
+        };
+        let is_tag = !name.is_empty() && name.starts_with(|c: char| c.is_ascii_alphabetic());
+        let has_attribute = is_tag
+            && inside.starts_with(|c: char| c.is_ascii_whitespace())
+            && has_attribute_name(inside);
+        let is_closed = is_tag && after.contains(&format!("</{name}>"));
+        has_attribute || is_closed || inside.starts_with("!--")
     })
+}
+
+/// Returns whether the inside of a tag has an attribute, of those that HTML knows, so that
+/// `a<b and c=d` is none.
+fn has_attribute_name(inside: &str) -> bool {
+    const NAMES: [&str; 14] = [
+        "src", "href", "class", "id", "style", "alt", "title", "width", "height", "rel", "target",
+        "lang", "dir", "color",
+    ];
+    inside
+        .split_ascii_whitespace()
+        .filter_map(|part| part.split_once('='))
+        .any(|(name, _)| {
+            NAMES.contains(&name) || name.starts_with("data-") || name.starts_with("on")
+        })
 }
 
 /// Returns the first sentence of the excerpt, truncated, or the host if there is no excerpt.
@@ -190,5 +256,7 @@ fn title_from_text(excerpt: &str, url: &Url) -> String {
     truncate_at_word(&excerpt::first_sentence(excerpt), MAX_TITLE_FROM_TEXT_CHARS)
 }
 
+#[cfg(test)]
+mod field_tests;
 #[cfg(test)]
 mod tests;

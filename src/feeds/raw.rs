@@ -70,3 +70,17 @@ impl FeedText {
         }
     }
 }
+
+/// Joins the names of the authors of a post: `Ann, Bo and Cy`. `None` if there is none.
+pub(super) fn join_names(names: impl Iterator<Item = String>) -> Option<String> {
+    let mut names: Vec<String> = names
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect();
+    names.dedup();
+    let last = names.pop()?;
+    if names.is_empty() {
+        return Some(last);
+    }
+    Some(format!("{} and {last}", names.join(", ")))
+}

@@ -1,10 +1,10 @@
 //! RSS 0.9 to 2.0, RDF and Atom, read by feed-rs after [`xml_repair`].
 
-use feed_rs::model::{Entry, FeedType, Link, LinkTarget, MediaContent, Text};
+use feed_rs::model::{Entry, FeedType, Link, LinkTarget, MediaContent, Person, Text};
 
 use crate::domain::clock::Timestamp;
 use crate::feeds::error::ParseError;
-use crate::feeds::raw::{FeedText, Markup, RawFeed, RawImage, RawPost};
+use crate::feeds::raw::{self, FeedText, Markup, RawFeed, RawImage, RawPost};
 use crate::feeds::xml_repair::{self, THUMBNAIL_TYPE};
 
 /// Parses an RSS, RDF or Atom feed.
@@ -29,6 +29,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<RawFeed, ParseError> {
     } else {
         Vec::new()
     };
+    let feed_author = join_names(feed.authors).filter(|_| is_atom);
     Ok(RawFeed {
         title: feed
             .title
@@ -40,7 +41,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<RawFeed, ParseError> {
             .entries
             .into_iter()
             .zip(comment_counts.into_iter().chain(std::iter::repeat(None)))
-            .map(|(entry, comments)| post(entry, comments, is_atom))
+            .map(|(entry, comments)| {
+                let mut post = post(entry, comments, is_atom);
+                // RFC 4287 §4.2.1: the authors of the feed are those of an entry without any.
+                post.author = post.author.or_else(|| feed_author.clone());
+                post
+            })
             .collect(),
         links_relative_to_document: is_atom,
     })
@@ -86,9 +92,19 @@ fn post(entry: Entry, comments: Option<u32>, is_atom: bool) -> RawPost {
     }));
     // Full images before thumbnails, wider images first.
     images.sort_by_key(|(is_thumbnail, image)| (*is_thumbnail, std::cmp::Reverse(image.width)));
+    let other_links = ["related", "enclosure"].into_iter().flat_map(|rel| {
+        let links = entry.links.iter().filter(move |link| has_rel(link, rel));
+        links.map(|link| link.href.clone())
+    });
+    let media_urls = entry.media.iter().flat_map(|media| &media.content);
+    let other_links = other_links.chain(
+        media_urls
+            .filter(|media| image(media).is_none())
+            .filter_map(|media| media.url.as_ref().map(ToString::to_string)),
+    );
     RawPost {
         guid: Some(entry.id).filter(|id| !id.is_empty()),
-        links: page_links(&entry.links).collect(),
+        links: page_links(&entry.links).chain(other_links).collect(),
         title: entry
             .title
             .map(|text| feed_text(text, is_atom))
@@ -96,13 +112,18 @@ fn post(entry: Entry, comments: Option<u32>, is_atom: bool) -> RawPost {
         summary,
         content: content.unwrap_or_default(),
         images: images.into_iter().map(|(_, image)| image).collect(),
-        author: entry.authors.into_iter().find_map(|person| person.name),
+        author: join_names(entry.authors),
         published_at: entry
             .published
             .or(entry.updated)
             .map(|moment| Timestamp::from_millis(moment.timestamp_millis())),
         comments,
     }
+}
+
+/// Joins the names of several authors: `Ann, Bo and Cy`.
+fn join_names(authors: Vec<Person>) -> Option<String> {
+    raw::join_names(authors.into_iter().filter_map(|person| person.name))
 }
 
 fn feed_text(text: Text, is_atom: bool) -> FeedText {

@@ -28,7 +28,7 @@ fn excerpt_has_up_to_three_sentences() {
     assert_eq!(excerpt("", &long), format!("{LONG} {LONG} {LONG}"));
     assert_eq!(
         excerpt("", "<p>First paragraph</p><p>Second one.</p>"),
-        "First paragraph Second one."
+        "First paragraph · Second one."
     );
 }
 

@@ -62,6 +62,8 @@ pub(super) enum Treatment {
     CommentCount,
     /// Convert tags within the element to text.
     Text,
+    /// Remove tags within the element and keep their words.
+    Words,
 }
 
 /// Returns the treatment of an element, or `None` if it is copied.
@@ -70,7 +72,7 @@ pub(super) fn find_treatment(element: &BytesStart<'_>, dialect: Dialect) -> Opti
     let name: &str = name.as_ref();
     let (prefix, local) = name.split_once(':').unwrap_or(("", name));
     match (prefix, local) {
-        ("slash", "comments") => Some(Treatment::CommentCount),
+        ("slash", "comments") | ("thr", "total") => Some(Treatment::CommentCount),
         ("itunes" | "podcast" | "googleplay", _) | (_, "duration") => Some(Treatment::Drop),
         ("media", "content" | "thumbnail" | "group") => None,
         ("media", _) => Some(Treatment::Drop),
@@ -79,7 +81,31 @@ pub(super) fn find_treatment(element: &BytesStart<'_>, dialect: Dialect) -> Opti
         (_, "title" | "description" | "encoded") if dialect == Dialect::Rss => {
             Some(Treatment::Text)
         }
+        (_, "title" | "subtitle" | "summary" | "content") if dialect == Dialect::Atom => {
+            find_atom_treatment(element)
+        }
         _ => None,
+    }
+}
+
+/// Returns the treatment of a text of Atom by its `type` (RFC 4287 §4.1.3): in HTML, tags by
+/// mistake not escaped become text; in plain text, which is literal, only their words stay.
+fn find_atom_treatment(element: &BytesStart<'_>) -> Option<Treatment> {
+    let declared = element
+        .attributes()
+        .with_checks(false)
+        .flatten()
+        .find(|attribute| attribute.key.as_ref() == "type")
+        .map(|attribute| attribute.value.trim().to_ascii_lowercase())
+        .unwrap_or_default();
+    match declared.as_str() {
+        "html" | "text/html" => Some(Treatment::Text),
+        "xhtml" | "application/xhtml+xml" => None,
+        // Base64 (RFC 4287 §4.1.3.3, rule 6).
+        other if other.contains('/') && !other.starts_with("text/") && !other.ends_with("xml") => {
+            Some(Treatment::Drop)
+        }
+        _ => Some(Treatment::Words),
     }
 }
 
@@ -171,7 +197,7 @@ pub(super) fn remove_email(person: &str) -> String {
     if !person.contains('@') {
         return person.to_owned();
     }
-    let is_separator = |c: char| c.is_whitespace() || "()<>[]（）〈〉＜＞【】\",;".contains(c);
+    let is_separator = |c: char| c.is_whitespace() || "()<>[]（）〈〉＜＞【】\",".contains(c);
     let words: Vec<&str> = person
         .split(is_separator)
         .filter(|word| !word.is_empty() && !word.contains('@'))

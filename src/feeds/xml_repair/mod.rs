@@ -23,6 +23,7 @@ use quick_xml::events::{BytesEnd, BytesRef, BytesStart, BytesText, Event};
 use quick_xml::{Reader, Writer};
 
 use crate::feeds::error::ParseError;
+use crate::feeds::html;
 use crate::feeds::xml_repair::elements::{
     Dialect, Treatment, find_treatment, output_name, remove_email, rewrite_start_tag,
 };
@@ -180,7 +181,9 @@ impl XmlRepair {
                 return;
             }
             Treatment::Person => self.write(Event::Text(BytesText::new(&remove_email(&collected)))),
-            Treatment::Text => self.write(Event::Text(BytesText::new(&collected))),
+            Treatment::Text | Treatment::Words => {
+                self.write(Event::Text(BytesText::new(&collected)));
+            }
         }
         self.write_end(element);
     }
@@ -201,6 +204,10 @@ impl XmlRepair {
             Ok(Some(character)) => character.to_string().into(),
             Ok(None) => match quick_xml::escape::resolve_predefined_entity(reference) {
                 Some(text) => text.into(),
+                // The words of HTML are decoded later.
+                None if self.dialect == Some(Dialect::Atom) => {
+                    html::decode_entity(reference).into()
+                }
                 None => format!("&{};", &**reference).into(),
             },
         };
