@@ -92,6 +92,14 @@ impl Dispatcher {
                 () = self.concurrency.wait_for_slot(self.number) => {}
             }
         }
+        if self.concurrency.is_resting() {
+            self.commit(state.uncommitted.take(), None).await;
+            close(state.channel.take()).await;
+            tokio::select! {
+                () = self.stop.cancelled() => return ControlFlow::Break(()),
+                () = self.concurrency.wait_for_rest() => {}
+            }
+        }
         let Some(delivery) = self.next_delivery(state).await? else {
             return ControlFlow::Continue(());
         };

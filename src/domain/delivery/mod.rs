@@ -5,6 +5,7 @@ pub mod outcome;
 pub mod retry;
 pub mod send_rate;
 pub mod soft_bounce;
+pub mod suppression_limit;
 pub mod verp;
 
 use std::fmt;

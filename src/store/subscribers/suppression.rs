@@ -10,7 +10,7 @@ use crate::store::db::transaction::{WriteTx, with_retry};
 use crate::store::deliveries::sql::skip_sql;
 use crate::store::deliveries::types::DeliveryUpdate;
 use crate::store::error::StoreError;
-use crate::store::subscribers::state_log;
+use crate::store::subscribers::{state_log, suppression_limit};
 
 /// Suppresses the subscriber, unless the delivery went to an address that they have since
 /// replaced.
@@ -65,6 +65,7 @@ impl Store {
             if restored.is_some() {
                 let former = [SubscriberState::Suppressed];
                 state_log::record_all(&mut tx, &former, restored, now).await?;
+                suppression_limit::delete(&mut tx, id).await?;
                 tx.commit().await?;
             }
             Ok(restored)

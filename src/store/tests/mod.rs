@@ -66,6 +66,7 @@ pub(crate) fn statements(backend: Backend) -> Vec<String> {
         crate::store::subscribers::status::STATEMENTS,
         crate::store::subscribers::types::STATEMENTS,
         crate::store::subscribers::suppression::STATEMENTS,
+        crate::store::subscribers::suppression_limit::STATEMENTS,
         crate::store::issues::counts::STATEMENTS,
         crate::store::deliveries::list::STATEMENTS,
         crate::store::queue::workers::STATEMENTS,
