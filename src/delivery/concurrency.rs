@@ -3,6 +3,7 @@
 //! The limit is halved after repeated transient failures, and increased after successes. When
 //! the last connection is throttled, sending rests.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -115,6 +116,8 @@ pub(crate) struct ConcurrencyLimiter {
     limit: watch::Sender<usize>,
     /// No message is started before this time.
     resting_until: watch::Sender<Instant>,
+    /// Messages after which the server refused more over the same connection.
+    messages_per_connection: AtomicU32,
 }
 
 impl ConcurrencyLimiter {
@@ -124,6 +127,7 @@ impl ConcurrencyLimiter {
         Self {
             limit: watch::Sender::new(window.current),
             resting_until: watch::Sender::new(Instant::now()),
+            messages_per_connection: AtomicU32::new(u32::MAX),
             window: Mutex::new(window),
         }
     }
@@ -142,6 +146,24 @@ impl ConcurrencyLimiter {
         if window.current != before {
             tracing::info!(connections = window.current, "connection limit changed");
             self.limit.send_replace(window.current);
+        }
+    }
+
+    /// Returns how many messages the server accepts over one connection, as far as is known.
+    pub(crate) fn messages_per_connection(&self) -> u32 {
+        self.messages_per_connection.load(Ordering::Relaxed)
+    }
+
+    /// Records that the server refused another message after `sent` over one connection.
+    pub(crate) fn learn_messages_per_connection(&self, sent: u32) {
+        let known = self
+            .messages_per_connection
+            .fetch_min(sent.max(1), Ordering::Relaxed);
+        if sent < known {
+            tracing::info!(
+                messages = sent,
+                "the mail server limits messages per connection"
+            );
         }
     }
 

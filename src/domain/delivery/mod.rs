@@ -2,6 +2,7 @@
 
 pub mod in_doubt;
 pub mod outcome;
+pub mod report_effect;
 pub mod retry;
 pub mod send_rate;
 pub mod soft_bounce;

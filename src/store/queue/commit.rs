@@ -20,7 +20,8 @@ use crate::store::issues::policy_rejections::{self, PolicyRejection};
 use crate::store::issues::state::PAUSE_ON_ERROR;
 use crate::store::queue::commit_rows::CommitRow;
 use crate::store::subscribers::address_change::update_pending_addresses;
-use crate::store::subscribers::{suppression, suppression_limit};
+use crate::store::subscribers::suppression::{self, Suppression, SuppressionCause};
+use crate::store::subscribers::suppression_limit;
 
 /// Results and send intents that are committed together.
 #[derive(Clone, Debug, Default)]
@@ -238,9 +239,17 @@ async fn apply_side_effects(
         }
         (None, None) => None,
     };
-    if let Some(subscriber) = invalid
-        && suppression_limit::is_below_limit(tx, update).await?
-        && suppression::suppress(tx, subscriber, update, now).await?
+    let Some(subscriber) = invalid else {
+        return Ok(());
+    };
+    let suppression = Suppression {
+        subscriber,
+        delivery: Some(&update.id),
+        reason: &update.reply,
+        cause: SuppressionCause::Bounced,
+    };
+    if suppression_limit::is_below_limit(tx, update).await?
+        && suppression::suppress(tx, &suppression, now).await?
     {
         suppression_limit::record(tx, update, subscriber, now).await?;
         suppressed.push(*subscriber);

@@ -8,6 +8,7 @@ use crate::store::db::batch;
 use crate::store::db::connect::Store;
 use crate::store::db::locks::RECIPIENTS_LOCK;
 use crate::store::db::transaction::{WriteTx, with_retry};
+use crate::store::deliveries::reports;
 use crate::store::deliveries::sql::skip_sql;
 use crate::store::error::StoreError;
 use crate::store::subscribers::state_log::StateChanges;
@@ -149,6 +150,7 @@ impl Store {
                 for id in &ids {
                     delete_soft_bounces(&mut tx, id).await?;
                     suppression_limit::delete(&mut tx, id).await?;
+                    reports::delete(&mut tx, id).await?;
                 }
                 let anonymize = AssertSqlSafe(anonymize_deliveries_sql(ids.len()));
                 ids.iter()

@@ -65,6 +65,7 @@ pub(crate) fn statements(backend: Backend) -> Vec<String> {
         crate::store::subscribers::record::STATEMENTS,
         crate::store::subscribers::status::STATEMENTS,
         crate::store::subscribers::types::STATEMENTS,
+        crate::store::deliveries::reports::STATEMENTS,
         crate::store::subscribers::suppression::STATEMENTS,
         crate::store::subscribers::suppression_limit::STATEMENTS,
         crate::store::issues::counts::STATEMENTS,
