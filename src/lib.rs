@@ -50,6 +50,7 @@ pub mod digest;
 pub mod domain;
 pub mod feeds;
 pub mod mail;
+pub mod reports;
 pub mod store;
 pub mod subscription;
 pub mod web;

@@ -21,6 +21,7 @@ use crate::mail::outbox::Outbox;
 use crate::mail::smtp::{HelloName, SmtpServer};
 use crate::mail::templates::Templates;
 use crate::mail::transport::Transport;
+use crate::reports::ReportService;
 use crate::store::Store;
 use crate::subscription::{SignupBatcher, SubscriptionService};
 use crate::web::BackgroundTasks;
@@ -173,9 +174,22 @@ impl App {
             settings: delivery::DeliverySettings {
                 connections: usize::from(smtp.connections),
                 rate_per_second: smtp.rate_per_second,
+                messages_per_connection: smtp.messages_per_connection,
                 in_doubt: smtp.in_doubt,
             },
         })
+    }
+
+    /// Returns the service that reads bounce and complaint reports.
+    pub fn reports(&self) -> ReportService {
+        ReportService {
+            store: self.store.clone(),
+            keys: Arc::clone(&self.keys),
+            return_path: self.settings.smtp.return_path.clone(),
+            from: identity(&self.settings).from,
+            random: Arc::clone(&self.random),
+            clock: Arc::clone(&self.clock),
+        }
     }
 
     /// Returns the client that fetches feeds.

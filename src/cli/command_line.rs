@@ -10,8 +10,8 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::cli::{
-    admin, config, deliveries, demo, digest, dkim, feeds, logging, migrate, serve, subscribers,
-    templates,
+    admin, bounce, config, deliveries, demo, digest, dkim, feeds, logging, migrate, serve,
+    subscribers, templates,
 };
 
 /// A weekly newsletter for a blog: subscribers sign up through a form and confirm; once a
@@ -52,6 +52,7 @@ enum Command {
     /// List and retry deliveries
     #[command(subcommand)]
     Deliveries(deliveries::Deliveries),
+    Bounce(bounce::Bounce),
     /// Run database migrations (also done at every start)
     Migrate,
     /// Manage DKIM keys
@@ -102,6 +103,7 @@ impl Cli {
             Command::Subscribers(subscribers) => subscribers.run(&context).await,
             Command::Admin(admin) => admin.run(&context).await,
             Command::Deliveries(deliveries) => deliveries.run(&context).await,
+            Command::Bounce(bounce) => bounce.run(&context).await,
             Command::Migrate => migrate::run(&context).await,
             Command::Dkim(dkim) => dkim.run(&context),
             Command::Templates(templates) => templates.run(&context),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::app::App;
+use crate::app::{App, AppError};
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::config::{Saved, Settings, Sources, choose_file, environment};
@@ -40,9 +40,14 @@ impl Context {
 
     /// Opens the database, and creates it if it does not exist.
     pub async fn app(&self) -> Result<App, CliError> {
+        Ok(self.try_app().await??)
+    }
+
+    /// Opens the database like [`app`](Self::app), and returns its error unchanged.
+    pub async fn try_app(&self) -> Result<Result<App, AppError>, CliError> {
         let random = Random::from_os().map_err(|error| {
             CliError::Failed(format!("the system provides no random numbers: {error}"))
         })?;
-        Ok(App::open(self.sources(), Arc::new(SystemClock), Arc::new(random)).await?)
+        Ok(App::open(self.sources(), Arc::new(SystemClock), Arc::new(random)).await)
     }
 }

@@ -5,6 +5,7 @@
 //! not finished yet.
 
 mod admin;
+mod bounce;
 mod command_line;
 mod config;
 mod context;

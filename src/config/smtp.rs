@@ -25,6 +25,9 @@ section! {
         /// Maximum messages per second, shared by all processes.
         rate_per_second: Option<u32> =
             optional("smtp.rate_per_second", number(1..=100_000)).editable();
+        /// Maximum messages per connection.
+        messages_per_connection: u32 =
+            required("smtp.messages_per_connection", number(1..=100_000));
         /// Mailbox for bounces, if it is not `newsletter.from`.
         return_path: Option<ReturnPath> =
             optional("smtp.return_path", text(ReturnPath::parse)).editable();
@@ -132,6 +135,7 @@ mod tests {
             password_file: Some(password_file),
             connections: 1,
             rate_per_second: None,
+            messages_per_connection: 100,
             return_path: None,
             in_doubt: InDoubtPolicy::Hold,
         }

@@ -1,10 +1,14 @@
 //! Adaptive connection limit (AIMD).
 //!
-//! The limit is halved after repeated transient failures, and increased after successes.
+//! The limit is halved after repeated transient failures, and increased after successes. When
+//! the last connection is throttled, sending rests.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::domain::delivery::outcome::{DeferReason, Outcome};
 
@@ -15,6 +19,16 @@ const MAX_REJECTIONS: usize = 5;
 
 /// Number of successes per open connection before the limit grows by half.
 const SUCCESSES_TO_GROW: usize = 4;
+
+/// Rests after the 1st, 2nd, … throttled reply to the last connection; the last one repeats.
+///
+/// The limits of mail servers are per second, minute or hour.
+const RESTS: [Duration; 4] = [
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+    Duration::from_secs(120),
+    Duration::from_secs(300),
+];
 
 /// The current connection limit and the results since it last changed.
 #[derive(Debug)]
@@ -27,6 +41,8 @@ struct Window {
     ///
     /// Ignored, because they were produced under the old limit.
     stale: usize,
+    /// Number of rests since the last success.
+    rests: usize,
 }
 
 impl Window {
@@ -38,14 +54,29 @@ impl Window {
             rejections: 0,
             successes: 0,
             stale: 0,
+            rests: 0,
         }
     }
 
-    fn observe(&mut self, outcome: Outcome) {
+    /// Adapts the limit, and returns how long all connections have to rest.
+    fn observe(&mut self, outcome: Outcome) -> Option<Duration> {
+        if outcome == Outcome::Delivered {
+            self.rests = 0;
+        }
         if self.stale > 0 {
             self.stale -= 1;
-            return;
+            return None;
         }
+        let is_throttled = outcome == Outcome::Deferred(DeferReason::Throttled);
+        let rest = (is_throttled && self.current == 1).then(|| {
+            self.rests += 1;
+            RESTS[(self.rests - 1).min(RESTS.len() - 1)]
+        });
+        self.adapt(outcome);
+        rest
+    }
+
+    fn adapt(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Delivered => {
                 self.rejections = 0;
@@ -83,6 +114,10 @@ impl Window {
 pub(crate) struct ConcurrencyLimiter {
     window: Mutex<Window>,
     limit: watch::Sender<usize>,
+    /// No message is started before this time.
+    resting_until: watch::Sender<Instant>,
+    /// Messages after which the server refused more over the same connection.
+    messages_per_connection: AtomicU32,
 }
 
 impl ConcurrencyLimiter {
@@ -91,6 +126,8 @@ impl ConcurrencyLimiter {
         let window = Window::new(max);
         Self {
             limit: watch::Sender::new(window.current),
+            resting_until: watch::Sender::new(Instant::now()),
+            messages_per_connection: AtomicU32::new(u32::MAX),
             window: Mutex::new(window),
         }
     }
@@ -99,10 +136,47 @@ impl ConcurrencyLimiter {
     pub(crate) fn observe(&self, outcome: Outcome) {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         let before = window.current;
-        window.observe(outcome);
+        if let Some(rest) = window.observe(outcome) {
+            tracing::warn!(
+                seconds = rest.as_secs(),
+                "mail server throttles; sending rests"
+            );
+            self.resting_until.send_replace(Instant::now() + rest);
+        }
         if window.current != before {
             tracing::info!(connections = window.current, "connection limit changed");
             self.limit.send_replace(window.current);
+        }
+    }
+
+    /// Returns how many messages the server accepts over one connection, as far as is known.
+    pub(crate) fn messages_per_connection(&self) -> u32 {
+        self.messages_per_connection.load(Ordering::Relaxed)
+    }
+
+    /// Records that the server refused another message after `sent` over one connection.
+    pub(crate) fn learn_messages_per_connection(&self, sent: u32) {
+        let known = self
+            .messages_per_connection
+            .fetch_min(sent.max(1), Ordering::Relaxed);
+        if sent < known {
+            tracing::info!(
+                messages = sent,
+                "the mail server limits messages per connection"
+            );
+        }
+    }
+
+    /// Returns whether sending rests because the mail server throttles.
+    pub(crate) fn is_resting(&self) -> bool {
+        Instant::now() < *self.resting_until.borrow()
+    }
+
+    /// Waits until sending may go on after a throttled reply.
+    pub(crate) async fn wait_for_rest(&self) {
+        while self.is_resting() {
+            let until = *self.resting_until.borrow();
+            tokio::time::sleep_until(until).await;
         }
     }
 
@@ -142,6 +216,31 @@ mod tests {
         assert_eq!(limit_after(&mut window, 5, THROTTLED), 2);
         assert_eq!(limit_after(&mut window, 50, THROTTLED), 1);
         assert_eq!(Window::new(0).current, 1);
+    }
+
+    #[test]
+    fn throttled_last_connection_rests_ever_longer_until_success() {
+        let mut window = Window::new(2);
+        let seconds = |window: &mut Window, outcome| window.observe(outcome).map(|it| it.as_secs());
+
+        assert_eq!(seconds(&mut window, THROTTLED), None, "two connections");
+        assert_eq!(seconds(&mut window, THROTTLED), None, "still in flight");
+        for rest in [30, 60, 120, 300, 300] {
+            assert_eq!(seconds(&mut window, THROTTLED), Some(rest));
+        }
+        assert_eq!(seconds(&mut window, Outcome::Delivered), None);
+        assert_eq!(seconds(&mut window, THROTTLED), Some(30));
+        assert_eq!(seconds(&mut window, REFUSED), None);
+    }
+
+    #[tokio::test]
+    async fn throttled_last_connection_rests() {
+        let limiter = ConcurrencyLimiter::new(1);
+        assert!(!limiter.is_resting());
+
+        limiter.observe(THROTTLED);
+
+        assert!(limiter.is_resting());
     }
 
     #[test]

@@ -14,6 +14,8 @@
 //! An attempt without a reply, or one that failed because of the sender, is not charged: it
 //! does not count towards the limit of attempts. All functions are pure.
 
+use std::time::Duration;
+
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::in_doubt::InDoubtPolicy;
 use crate::domain::delivery::outcome::{BounceReason, DeferReason, Outcome, SmtpResult};
@@ -49,6 +51,14 @@ pub(crate) fn decide(
     let mut pause_reason = None;
     match result.outcome {
         Outcome::Delivered => {}
+        Outcome::Deferred(DeferReason::Throttled) => {
+            update.charged = false;
+            schedule_retry(
+                &mut update,
+                delivery,
+                throttled_retry(delivery, now, jitter),
+            );
+        }
         Outcome::Deferred(reason) => {
             update.soft_bounce = soft_bounce(delivery, SoftBounce::MailboxFull)
                 .filter(|_| reason == DeferReason::MailboxFull);
@@ -123,6 +133,17 @@ fn new_update(delivery: &ClaimedDelivery, state: DeliveryState, reply: String) -
     }
 }
 
+/// How long a throttled delivery waits. The connections rest for at least as long.
+const THROTTLED_DELAY: Duration = Duration::from_secs(30);
+
+/// Returns when to retry a throttled delivery: soon, because the reply says nothing about it.
+fn throttled_retry(delivery: &ClaimedDelivery, now: Timestamp, jitter: u8) -> Retry {
+    match uncharged_retry(delivery, now, jitter) {
+        Retry::At(_) => Retry::At(now.plus(THROTTLED_DELAY)),
+        Retry::GiveUp => Retry::GiveUp,
+    }
+}
+
 fn uncharged_retry(delivery: &ClaimedDelivery, now: Timestamp, jitter: u8) -> Retry {
     retry_without_charge(
         delivery.attempts,
@@ -176,8 +197,6 @@ fn schedule_retry(update: &mut DeliveryUpdate, delivery: &ClaimedDelivery, retry
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::domain::delivery::DeliveryId;
     use crate::domain::delivery::outcome::HaltReason;
@@ -278,6 +297,17 @@ mod tests {
         assert_eq!(disposition.pause_reason.as_deref(), Some("550 no"));
         assert_eq!(disposition.update.state, DeliveryState::Queued);
         assert!(!disposition.update.charged);
+    }
+
+    #[test]
+    fn throttled_delivery_is_retried_soon_without_charge() {
+        let throttled = Outcome::Deferred(DeferReason::Throttled);
+
+        let update = update_after(&delivery(), throttled);
+
+        assert!(!update.charged);
+        assert_eq!(update.state, DeliveryState::Deferred);
+        assert_eq!(update.due_at, Some(NOW.plus(Duration::from_secs(30))));
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! Policy rejections: enhanced code 5.7.x, or 554 after DATA.
+//! Rejections that may concern the sender: by policy (5.7.x, or 554 after DATA), or at RCPT TO
+//! without a code that says that the address is dead.
 //!
-//! They concern the sender and not the recipient. One bounces its delivery; 20 in a row
+//! An isolated one may concern its recipient; a run of them concerns the sender, as with a closed
+//! relay that replies `550 relay not permitted` to every recipient. One bounces its delivery; 20 in a row
 //! across all workers pause the issue, because more rejected messages would harm the
 //! sender's reputation. The store counts them. This module decides which results the store
 //! must know, so that most commits do not touch the count.
@@ -38,7 +40,7 @@ impl PolicyRejections {
                     commit.accepted_issues.push(issue);
                 }
             }
-            Outcome::Bounced(BounceReason::Policy) => {
+            Outcome::Bounced(BounceReason::Policy | BounceReason::Unclear) => {
                 self.without_run.remove(&issue);
                 commit.requeued.push(result.update.id.clone());
                 commit.rejections.push(PolicyRejection {
@@ -97,5 +99,7 @@ mod tests {
         assert_eq!(reported(&[delivered], &[]), (1, 0, 0));
         assert_eq!(reported(&[delivered], &[issue]), (1, 0, 0));
         assert_eq!(reported(&[unknown], &[issue]), (0, 0, 0));
+        let unclear = Outcome::Bounced(BounceReason::Unclear);
+        assert_eq!(reported(&[unclear, unknown, unclear], &[]), (0, 2, 2));
     }
 }

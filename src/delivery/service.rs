@@ -23,6 +23,8 @@ pub struct DeliverySettings {
     ///
     /// Shared by all living workers; `None` means unlimited.
     pub rate_per_second: Option<u32>,
+    /// Maximum messages per connection (`smtp.messages_per_connection`).
+    pub messages_per_connection: u32,
     /// What to do with a delivery whose final reply was lost (`smtp.in_doubt`).
     pub in_doubt: InDoubtPolicy,
 }

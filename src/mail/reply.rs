@@ -98,7 +98,7 @@ pub fn classify(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>, text: &
     match code {
         _ if phase == SmtpPhase::Dot && phase.is_success(code) => Outcome::Delivered,
         400..500 => classify_transient(phase, code, enhanced, text),
-        500..600 => classify_permanent(phase, code, enhanced),
+        500..600 => classify_permanent(phase, code, enhanced, text),
         // The dot was sent, and the reply does not say whether the message was accepted.
         _ if phase == SmtpPhase::Dot => Outcome::InDoubt,
         _ => Outcome::Deferred(DeferReason::Connection),
@@ -114,22 +114,84 @@ fn classify_transient(
     Outcome::Deferred(match enhanced {
         _ if code == 421 => DeferReason::Throttled,
         Some(Enhanced(_, 2, 2)) => DeferReason::MailboxFull,
-        // Congestion (4.4.5), and Gmail's "unusual rate" (4.7.28).
+        // Exchange's 4.3.2, congestion (4.4.5), and Gmail's "unusual rate" (4.7.28).
+        Some(Enhanced(_, 3, 2)) if code == 432 => DeferReason::Throttled,
         Some(Enhanced(_, 4, 5) | Enhanced(_, 7, 28)) => DeferReason::Throttled,
+        // 454 belongs to STARTTLS and AUTH; SES throttles with it.
+        _ if code == 454 && phase >= SmtpPhase::MailFrom => DeferReason::Throttled,
         _ if mentions_rate_limit(text) => DeferReason::Throttled,
         _ if phase < SmtpPhase::MailFrom => DeferReason::Connection,
         _ => DeferReason::Refused,
     })
 }
 
+/// Phrases of transient replies that ask for fewer messages or connections.
+const RATE_PHRASES: &[&str] = &[
+    "too many",
+    "too much mail",
+    "too fast",
+    "rate limit",
+    "throttl",
+    "limit exceeded",
+    "exceeded the max",
+    "exceeded the rate",
+    "sending rate",
+    "sending limit",
+    "sending quota",
+    "message quota",
+    "messages per",
+    "per second",
+    "per minute",
+    "per hour",
+    "per day",
+];
+
 fn mentions_rate_limit(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    ["too many", "too fast", "rate limit", "throttl"]
-        .iter()
-        .any(|phrase| text.contains(phrase))
+    contains_any(text, RATE_PHRASES)
 }
 
-fn classify_permanent(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>) -> Outcome {
+/// Phrases of permanent replies that concern the sender, although their code does not say so.
+const SENDER_PHRASES: &[&str] = &[
+    "relay",
+    "sender verif",
+    "sender address rejected",
+    "verification failed for",
+    "authenticat",
+    "blacklist",
+    "blocklist",
+    "block list",
+    "denylist",
+    "dnsbl",
+    "rbl",
+    "spamhaus",
+    "spamcop",
+    "barracuda",
+    "reputation",
+    "spam",
+    "spf",
+    "dkim",
+    "dmarc",
+    "reverse dns",
+    "ptr record",
+    "your ip",
+    "client host",
+];
+
+fn concerns_sender(text: &str) -> bool {
+    mentions_rate_limit(text) || contains_any(text, SENDER_PHRASES)
+}
+
+fn contains_any(text: &str, phrases: &[&str]) -> bool {
+    let text = text.to_ascii_lowercase();
+    phrases.iter().any(|phrase| text.contains(phrase))
+}
+
+fn classify_permanent(
+    phase: SmtpPhase,
+    code: u16,
+    enhanced: Option<Enhanced>,
+    text: &str,
+) -> Outcome {
     if matches!(code, 530 | 535) {
         return Outcome::Halted(HaltReason::Settings);
     }
@@ -143,12 +205,12 @@ fn classify_permanent(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>) -
         SmtpPhase::MailFrom => match enhanced {
             // 5.1.x after MAIL FROM concerns the sender's address.
             Some(Enhanced(_, 1, _)) => Outcome::Halted(HaltReason::Settings),
-            _ => classify_message_rejection(phase, code, enhanced),
+            _ => classify_message_rejection(code, enhanced),
         },
-        SmtpPhase::RcptTo | SmtpPhase::Data | SmtpPhase::Dot => {
-            classify_recipient_rejection(phase, code, enhanced)
-                .unwrap_or_else(|| classify_message_rejection(phase, code, enhanced))
-        }
+        SmtpPhase::RcptTo => classify_recipient_rejection(phase, code, enhanced)
+            .unwrap_or_else(|| classify_rejection_at_rcpt(code, enhanced, text)),
+        SmtpPhase::Data | SmtpPhase::Dot => classify_recipient_rejection(phase, code, enhanced)
+            .unwrap_or_else(|| classify_message_rejection(code, enhanced)),
     }
 }
 
@@ -177,13 +239,29 @@ fn classify_recipient_rejection(
     }
 }
 
-fn classify_message_rejection(phase: SmtpPhase, code: u16, enhanced: Option<Enhanced>) -> Outcome {
+/// Returns the outcome of a rejection at RCPT TO that does not name a dead mailbox.
+///
+/// No message was transferred, so a syntax error concerns the recipient's address until many
+/// recipients get it in a row. System status (5.3.x) and routing (5.4.x, for example Gmail's daily
+/// sending limit 5.4.5) are never about the address.
+fn classify_rejection_at_rcpt(code: u16, enhanced: Option<Enhanced>, text: &str) -> Outcome {
+    match enhanced {
+        Some(Enhanced(_, 5, 1 | 2)) => Outcome::Halted(HaltReason::Message),
+        Some(Enhanced(_, 3..=7, _)) => Outcome::Bounced(BounceReason::Policy),
+        None if matches!(code, 500 | 502..=504) => Outcome::Halted(HaltReason::Message),
+        None if matches!(code, 501 | 554 | 555) => Outcome::Bounced(BounceReason::Policy),
+        _ if code == 554 || concerns_sender(text) => Outcome::Bounced(BounceReason::Policy),
+        _ => Outcome::Bounced(BounceReason::Unclear),
+    }
+}
+
+/// Returns the outcome of a rejection of the message or its sender.
+fn classify_message_rejection(code: u16, enhanced: Option<Enhanced>) -> Outcome {
     match enhanced {
         Some(Enhanced(_, 7, _)) => Outcome::Bounced(BounceReason::Policy),
         Some(Enhanced(_, 3, 4) | Enhanced(_, 5 | 6, _)) => Outcome::Halted(HaltReason::Message),
         // Without an enhanced code: syntax errors mean 5.5.x, and 552 means too large.
         None if matches!(code, 500..=504 | 552 | 555) => Outcome::Halted(HaltReason::Message),
-        _ if phase == SmtpPhase::RcptTo && code != 554 => Outcome::Bounced(BounceReason::Unclear),
         _ => Outcome::Bounced(BounceReason::Policy),
     }
 }
@@ -292,8 +370,70 @@ mod tests {
         (RcptTo, "550 no", Bounced(Unclear)),
         (RcptTo, "550 5.5.0 mailbox unavailable", Bounced(Unclear)),
         (RcptTo, "550 5.1.0 rejected", Bounced(Unclear)),
-        (RcptTo, "550 5.4.1 access denied", Bounced(Unclear)),
-        (RcptTo, "500 5.3.0 failed", Bounced(Unclear)),
+        // About the sender, as the codes or the words say.
+        (RcptTo, "550 5.4.1 access denied", Bounced(Policy)),
+        (RcptTo, "500 5.3.0 failed", Bounced(Policy)),
+        (
+            RcptTo,
+            "550 5.4.5 Daily user sending limit exceeded",
+            Bounced(Policy),
+        ),
+        (RcptTo, "550 relay not permitted", Bounced(Policy)),
+        (
+            RcptTo,
+            "550 Verification failed for <news@example.com> Sender verify failed",
+            Bounced(Policy),
+        ),
+        (
+            RcptTo,
+            "550 Domain example.com has exceeded the max emails per hour (30/30 (100%)) allowed",
+            Bounced(Policy),
+        ),
+        (
+            RcptTo,
+            "550 192.0.2.1 is listed at zen.spamhaus.org",
+            Bounced(Policy),
+        ),
+        // About this recipient until many get it in a row.
+        (
+            RcptTo,
+            "501 Syntax error in recipient address",
+            Bounced(Policy),
+        ),
+        (
+            RcptTo,
+            "555 RCPT TO parameters not recognized",
+            Bounced(Policy),
+        ),
+        (RcptTo, "550 5.5.4 bad argument", Bounced(Policy)),
+        (RcptTo, "553 5.6.7 no SMTPUTF8 here", Bounced(Policy)),
+        (
+            RcptTo,
+            "550 Invalid recipient: ada@example.org",
+            Bounced(Unclear),
+        ),
+        // More words for too much mail.
+        (
+            MailFrom,
+            "450 4.7.1 Error: too much mail from 192.0.2.1",
+            Deferred(Throttled),
+        ),
+        (
+            Dot,
+            "454 Throttling failure: Maximum sending rate exceeded.",
+            Deferred(Throttled),
+        ),
+        (
+            MailFrom,
+            "432 4.3.2 Concurrent connections",
+            Deferred(Throttled),
+        ),
+        (
+            RcptTo,
+            "451 sent 500 messages per hour",
+            Deferred(Throttled),
+        ),
+        (MailFrom, "454 4.5.3 slow down", Deferred(Throttled)),
         // The classes of the two codes differ: the enhanced code is ignored.
         (RcptTo, "550 4.7.1 confused", Bounced(Unclear)),
         (RcptTo, "450 5.1.1 confused", Deferred(Refused)),

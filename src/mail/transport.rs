@@ -115,6 +115,16 @@ impl Channel {
         }
     }
 
+    /// Returns whether the server refused the last message because of the connection's age.
+    ///
+    /// It can be sent through a new channel at once.
+    pub fn was_refused_when_used(&self) -> bool {
+        match self {
+            Self::Outbox(_) => false,
+            Self::Smtp(connection) => connection.was_refused_when_used(),
+        }
+    }
+
     /// Returns whether a cancelled message may have been accepted.
     ///
     /// A message is cancelled by dropping the future of [`send`](Self::send).

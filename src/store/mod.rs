@@ -27,6 +27,7 @@ pub use content::feeds::{FeedOrigin, FeedReading, FeedRow};
 pub use content::posts::{Candidate, ManualPostOutcome, NewPost};
 pub use db::connect::Store;
 pub use deliveries::list::{DeliveryFilter, DeliveryRow, ReplyCount};
+pub use deliveries::reports::{DeliveryReport, ReportedDelivery};
 pub use deliveries::types::{ClaimedDelivery, DeliveryUpdate, NewDelivery, SendIntent};
 pub use error::StoreError;
 pub use issues::drafts::SaveOutcome;

@@ -158,7 +158,10 @@ async fn export_can_be_imported_elsewhere() {
     assert_eq!(exported.code(), Some(0), "{exported:?}");
 
     let target = newsletter().await;
-    let taken = target.import_csv(exported.stdout.as_bytes()).await.json_lines();
+    let taken = target
+        .import_csv(exported.stdout.as_bytes())
+        .await
+        .json_lines();
     assert_eq!(counts(&taken[0]), [3, 0, 0, 0]);
     let names = |rows: Vec<Value>| {
         let mut names: Vec<(String, Value)> = rows

@@ -191,6 +191,9 @@ impl Sending<'_> {
         let counts = self.print_issue(&id, SendResult::from_issue).await?;
         if counts.remaining() > 0 {
             Err(CliError::NotFinished)
+        } else if counts.recipients() > counts.skipped && counts.delivered + counts.in_doubt == 0 {
+            // Nobody got it.
+            Err(CliError::Reported)
         } else {
             Ok(())
         }

@@ -32,7 +32,7 @@ const INVALID_FILES: &[(&str, &str)] = &[
     ),
     (
         "smtp.conections = 10",
-        "smtp.conections: unknown key; [smtp] has url, password, password_file, connections, rate_per_second, return_path, in_doubt (in broadsheet.toml)",
+        "smtp.conections: unknown key; [smtp] has url, password, password_file, connections, rate_per_second, messages_per_connection, return_path, in_doubt (in broadsheet.toml)",
     ),
     (
         "smpt.connections = 10",
@@ -178,7 +178,7 @@ fn invalid_variable_returns_key_and_variable() {
         (
             "BROADSHEET_SMTP__X",
             "1",
-            "smtp.x: unknown key; [smtp] has url, password, password_file, connections, rate_per_second, return_path, in_doubt (in BROADSHEET_SMTP__X)",
+            "smtp.x: unknown key; [smtp] has url, password, password_file, connections, rate_per_second, messages_per_connection, return_path, in_doubt (in BROADSHEET_SMTP__X)",
         ),
         (
             "BROADSHEET_FEEDS__URLS",

@@ -12,15 +12,16 @@ use crate::store::ClaimedDelivery;
 enum Transfer {
     /// The attempt has a result.
     Completed(AttemptResult),
-    /// The server closed the idle connection before MAIL FROM. Contains the I/O error.
+    /// The server closed the idle connection before MAIL FROM, or refused MAIL FROM on a used
+    /// connection. Contains the I/O error or the reply.
     NotReceived(SmtpResult),
 }
 
 impl Dispatcher {
     /// Sends a delivery that is marked as `sending`.
     ///
-    /// Reconnects once if the server closed the idle connection before MAIL FROM; this does
-    /// not count as an attempt.
+    /// Reconnects once if the server closed the idle connection before MAIL FROM, or accepts no
+    /// more messages over the connection; this does not count as an attempt.
     #[tracing::instrument(
         name = "delivery.attempt",
         level = "debug",
@@ -32,6 +33,7 @@ impl Dispatcher {
         delivery: &ClaimedDelivery,
         channel: &mut Option<Channel>,
         issue_mail: &mut IssueMailCache,
+        sent: &mut u32,
     ) -> AttemptResult {
         let error = match self.transfer(delivery, channel, issue_mail).await {
             Transfer::Completed(result) => return result,
@@ -42,8 +44,15 @@ impl Dispatcher {
             Ok(None) => return self.not_started(delivery, error),
             Err(error) => return self.unreachable(delivery, error),
         }
+        let sent_before = std::mem::take(sent);
         match self.transfer(delivery, channel, issue_mail).await {
-            Transfer::Completed(result) => result,
+            Transfer::Completed(result) => {
+                let is_refused = matches!(error.outcome, Outcome::Deferred(reason) if reason != DeferReason::Connection);
+                if is_refused && result.outcome == Outcome::Delivered {
+                    self.concurrency.learn_messages_per_connection(sent_before);
+                }
+                result
+            }
             Transfer::NotReceived(error) => self.decide(delivery, &error),
         }
     }
@@ -79,6 +88,10 @@ impl Dispatcher {
             }
         };
         if open.was_closed_by_peer() {
+            return Transfer::NotReceived(result);
+        }
+        if open.was_refused_when_used() {
+            open.close().await;
             return Transfer::NotReceived(result);
         }
         if open.is_usable() {

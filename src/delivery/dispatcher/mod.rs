@@ -32,9 +32,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Delay before releasing a lease is retried after a database error.
 const RELEASE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Maximum messages per connection; many servers enforce a limit.
-const MAX_DELIVERIES_PER_CONNECTION: u32 = 1_000;
-
 /// A task that owns one connection, and the parts it shares with other tasks.
 #[derive(Clone, Debug)]
 pub(crate) struct Dispatcher {
@@ -92,13 +89,22 @@ impl Dispatcher {
                 () = self.concurrency.wait_for_slot(self.number) => {}
             }
         }
+        if self.concurrency.is_resting() {
+            self.commit(state.uncommitted.take(), None).await;
+            close(state.channel.take()).await;
+            tokio::select! {
+                () = self.stop.cancelled() => return ControlFlow::Break(()),
+                () = self.concurrency.wait_for_rest() => {}
+            }
+        }
         let Some(delivery) = self.next_delivery(state).await? else {
             return ControlFlow::Continue(());
         };
         if self.stop.is_cancelled() {
             return ControlFlow::Break(());
         }
-        if state.sent >= MAX_DELIVERIES_PER_CONNECTION {
+        let limit = self.concurrency.messages_per_connection();
+        if state.sent >= limit.min(self.service.settings.messages_per_connection) {
             close(state.channel.take()).await;
             state.sent = 0;
         }
@@ -120,7 +126,12 @@ impl Dispatcher {
         }
         fail_point!("intent-committed");
         let result = self
-            .send(&delivery, &mut state.channel, &mut state.issue_mail)
+            .send(
+                &delivery,
+                &mut state.channel,
+                &mut state.issue_mail,
+                &mut state.sent,
+            )
             .await;
         state.uncommitted = Some(result);
         fail_point!("outcome-known");
@@ -167,6 +178,7 @@ impl Dispatcher {
         match self.open(delivery).await {
             Ok(Some(channel)) => {
                 state.channel = Some(channel);
+                state.sent = 0;
                 return ControlFlow::Continue(true);
             }
             Ok(None) => return ControlFlow::Break(()),

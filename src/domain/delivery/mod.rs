@@ -2,9 +2,11 @@
 
 pub mod in_doubt;
 pub mod outcome;
+pub mod report_effect;
 pub mod retry;
 pub mod send_rate;
 pub mod soft_bounce;
+pub mod suppression_limit;
 pub mod verp;
 
 use std::fmt;

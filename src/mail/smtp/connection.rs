@@ -38,6 +38,9 @@ pub struct Connection {
     /// Whether a message was sent over the connection before.
     pub(super) is_reused: bool,
     pub(super) closed_by_peer: bool,
+    /// Whether the server has accepted a message over the connection.
+    pub(super) has_delivered: bool,
+    pub(super) refused_when_used: bool,
 }
 
 impl Connection {
@@ -52,6 +55,7 @@ impl Connection {
     ) -> SmtpResult {
         let (Ok(result) | Err(result)) = self.try_send(from, to, message).await;
         self.is_reused = true;
+        self.has_delivered |= result.outcome == Outcome::Delivered;
         result
     }
 
@@ -182,6 +186,12 @@ impl Connection {
         self.closed_by_peer
     }
 
+    /// Returns whether the server temporarily refused the last MAIL FROM of a connection over
+    /// which it had accepted messages, as servers do that limit the messages of a connection.
+    pub fn was_refused_when_used(&self) -> bool {
+        self.refused_when_used
+    }
+
     /// Returns whether the server may have accepted a cancelled message.
     ///
     /// A message is cancelled by dropping the future of [`send`](Self::send). Without its
@@ -245,6 +255,9 @@ impl Connection {
         if phase.is_success(reply.code) {
             return Ok(());
         }
+        let is_temporary = (400..500).contains(&reply.code);
+        self.refused_when_used |=
+            self.has_delivered && phase == SmtpPhase::MailFrom && is_temporary;
         Err(self.classify(phase, reply))
     }
 

@@ -45,6 +45,8 @@ impl Connection {
             progress: Progress::Completed,
             is_reused: false,
             closed_by_peer: false,
+            has_delivered: false,
+            refused_when_used: false,
         };
         if server.mode == TlsMode::Implicit {
             connection = connection.encrypt(server).await?;

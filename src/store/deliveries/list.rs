@@ -32,6 +32,8 @@ pub struct DeliveryRow {
     pub at: Timestamp,
     /// When the next attempt is due; also set for queued deliveries.
     pub due_at: Option<Timestamp>,
+    /// Whether the bounce was reported after the server had accepted the message.
+    pub is_reported: bool,
 }
 
 impl FromRow<'_, AnyRow> for DeliveryRow {
@@ -46,6 +48,7 @@ impl FromRow<'_, AnyRow> for DeliveryRow {
             reply: row.try_get("reply")?,
             at: row.try_get("at")?,
             due_at: row.try_get("due_at")?,
+            is_reported: row.try_get::<i64, _>("reported")? != 0,
         })
     }
 }
@@ -61,6 +64,7 @@ impl DeliveryRow {
             "id": self.id, "issue": self.issue, "kind": self.kind.as_str(), "address": self.address,
             "state": self.state.as_str(), "attempts": self.attempts, "reply": self.reply,
             "at": self.at.as_millis(), "due_at": due_at.map(Timestamp::as_millis),
+            "reported": self.is_reported,
         })
     }
 }
@@ -86,7 +90,9 @@ pub struct ReplyCount {
 macro_rules! select_deliveries {
     ($join:literal, $rest:literal) => {
         concat!(
-            "SELECT d.id, i.number AS issue, d.kind, d.address, d.state, d.attempts, d.reply, d.at, d.due_at
+            "SELECT d.id, i.number AS issue, d.kind, d.address, d.state, d.attempts, d.reply, d.at, d.due_at,
+             CAST(CASE WHEN d.state = 'bounced' AND EXISTS (SELECT 1 FROM delivery_reports r
+                WHERE r.delivery_id = d.id AND r.kind IN ('dead', 'full', 'soft')) THEN 1 ELSE 0 END AS BIGINT) AS reported
              FROM deliveries d ",
             $join,
             " issues i ON i.id = d.issue_id ",

@@ -2,5 +2,6 @@
 
 pub(crate) mod enqueue;
 pub(crate) mod list;
+pub(crate) mod reports;
 pub(crate) mod sql;
 pub(crate) mod types;

@@ -20,7 +20,8 @@ use crate::store::issues::policy_rejections::{self, PolicyRejection};
 use crate::store::issues::state::PAUSE_ON_ERROR;
 use crate::store::queue::commit_rows::CommitRow;
 use crate::store::subscribers::address_change::update_pending_addresses;
-use crate::store::subscribers::suppression;
+use crate::store::subscribers::suppression::{self, Suppression, SuppressionCause};
+use crate::store::subscribers::suppression_limit;
 
 /// Results and send intents that are committed together.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +72,15 @@ fn requeue_sql(count: usize) -> String {
           AND id = issue_id || ':' || subscriber_id AND subscriber_id IN (SELECT id FROM subscribers WHERE state = 'confirmed'
             AND (paused_until IS NULL OR paused_until <= $1))",
         batch::placeholders(2, count)
+    )
+}
+
+// A rejection that does not count proves nothing about the address.
+fn delete_soft_bounces_sql(count: usize) -> String {
+    format!(
+        "DELETE FROM soft_bounces WHERE delivery_id IN ({})
+          AND delivery_id IN (SELECT id FROM deliveries WHERE state IN ('queued', 'deferred'))",
+        batch::placeholders(1, count)
     )
 }
 
@@ -135,6 +145,7 @@ impl Store {
     ) -> Result<CommitResult, StoreError> {
         let mut tx = self.begin_write().await?;
         policy_rejections::lock_issues(&mut tx, &commit.rejections).await?;
+        suppression_limit::lock_issues(&mut tx, &commit.updates).await?;
         let mut paused = pause_issues(&mut tx, &commit.pauses).await?;
         let updates: Vec<CommitRow<'_>> =
             commit.updates.iter().map(CommitRow::from_update).collect();
@@ -228,9 +239,19 @@ async fn apply_side_effects(
         }
         (None, None) => None,
     };
-    if let Some(subscriber) = invalid
-        && suppression::suppress(tx, subscriber, update, now).await?
+    let Some(subscriber) = invalid else {
+        return Ok(());
+    };
+    let suppression = Suppression {
+        subscriber,
+        delivery: Some(&update.id),
+        reason: &update.reply,
+        cause: SuppressionCause::Bounced,
+    };
+    if suppression_limit::is_below_limit(tx, update).await?
+        && suppression::suppress(tx, &suppression, now).await?
     {
+        suppression_limit::record(tx, update, subscriber, now).await?;
         suppressed.push(*subscriber);
     }
     Ok(())
@@ -249,6 +270,9 @@ async fn requeue_bounced(
         let update = sqlx::query(AssertSqlSafe(requeue_sql(chunk.len()))).bind(now);
         let update = chunk.iter().fold(update, |query, id| query.bind(id));
         update.execute(&mut **tx).await?;
+        let delete = sqlx::query(AssertSqlSafe(delete_soft_bounces_sql(chunk.len())));
+        let delete = chunk.iter().fold(delete, |query, id| query.bind(id));
+        delete.execute(&mut **tx).await?;
     }
     Ok(())
 }
@@ -258,6 +282,7 @@ pub(crate) fn statements() -> Vec<String> {
     vec![
         lock_subscribers_sql(10),
         requeue_sql(10),
+        delete_soft_bounces_sql(10),
         SKIP_UNWANTED.to_owned(),
         EXPIRE_SUPERSEDED.to_owned(),
     ]

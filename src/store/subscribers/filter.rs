@@ -95,8 +95,7 @@ impl SortKey {
 }
 
 /// The columns of a `SubscriberRow`, without its cursor.
-pub(crate) const COLUMNS: &str =
-    "id, address, name, state, state_at, source, created_at, confirmed_at, paused_until";
+pub(crate) const COLUMNS: &str = "id, address, name, state, state_at, source, created_at, confirmed_at, paused_until, suppression_cause";
 
 /// Sorts after every character of an address key, which is ASCII without control characters.
 const AFTER_ADDRESS_CHARS: char = '\u{7f}';

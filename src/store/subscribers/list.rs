@@ -36,6 +36,8 @@ pub struct SubscriberRow {
     pub confirmed_at: Option<Timestamp>,
     /// When a pause ends; `None` if the subscription is not paused.
     pub paused_until: Option<Timestamp>,
+    /// Why the subscriber is suppressed: `bounced` or `complained`; `None` if unknown.
+    pub suppression_cause: Option<String>,
     /// The position in the order of the list.
     pub cursor: Cursor,
 }
@@ -45,7 +47,8 @@ impl SubscriberRow {
     pub fn to_json(&self) -> Value {
         json!({
             "id": self.id.to_string(), "address": self.address, "name": self.name,
-            "state": self.state.as_str(), "since": self.since.as_millis(), "source": self.source,
+            "state": self.state.as_str(), "why": self.suppression_cause,
+            "since": self.since.as_millis(), "source": self.source,
         })
     }
 }
@@ -62,6 +65,7 @@ impl FromRow<'_, AnyRow> for SubscriberRow {
             created_at: row.try_get("created_at")?,
             confirmed_at: row.try_get("confirmed_at")?,
             paused_until: row.try_get("paused_until")?,
+            suppression_cause: row.try_get("suppression_cause")?,
             cursor: Cursor(row.try_get("sort_key")?),
         })
     }

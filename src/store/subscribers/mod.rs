@@ -15,6 +15,7 @@ pub(crate) mod signup_limits;
 pub(crate) mod state_log;
 pub(crate) mod status;
 pub(crate) mod suppression;
+pub(crate) mod suppression_limit;
 pub(crate) mod types;
 
 pub use types::Subscriber;

@@ -8,10 +8,12 @@ use crate::store::db::batch;
 use crate::store::db::connect::Store;
 use crate::store::db::locks::RECIPIENTS_LOCK;
 use crate::store::db::transaction::{WriteTx, with_retry};
+use crate::store::deliveries::reports;
 use crate::store::deliveries::sql::skip_sql;
 use crate::store::error::StoreError;
 use crate::store::subscribers::state_log::StateChanges;
 use crate::store::subscribers::suppression::delete_soft_bounces;
+use crate::store::subscribers::suppression_limit;
 
 /// A subscriber to unsubscribe.
 #[derive(Clone, Debug)]
@@ -146,6 +148,8 @@ impl Store {
                 skip_deliveries(&mut tx, &ids, now).await?;
                 for id in &ids {
                     delete_soft_bounces(&mut tx, id).await?;
+                    suppression_limit::delete(&mut tx, id).await?;
+                    reports::delete(&mut tx, id).await?;
                 }
                 let anonymize = AssertSqlSafe(anonymize_deliveries_sql(ids.len()));
                 ids.iter()

@@ -12,7 +12,7 @@ use crate::store::subscribers::types::Subscriber;
 
 const CONFIRM: &str =
     "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $3,
-    confirmed_at = $3, confirmed_ip = $4, suppression_reason = NULL, paused_until = NULL
+    confirmed_at = $3, confirmed_ip = $4, suppression_reason = NULL, suppression_cause = NULL, paused_until = NULL
     WHERE id = $1 AND nonce = $2 AND state <> 'confirmed' RETURNING former_state";
 const RESUBSCRIBE: &str =
     "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $2

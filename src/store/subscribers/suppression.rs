@@ -8,14 +8,13 @@ use crate::store::db::connect::Store;
 use crate::store::db::locks::SUPPRESSION_LOCK;
 use crate::store::db::transaction::{WriteTx, with_retry};
 use crate::store::deliveries::sql::skip_sql;
-use crate::store::deliveries::types::DeliveryUpdate;
 use crate::store::error::StoreError;
-use crate::store::subscribers::state_log;
+use crate::store::subscribers::{state_log, suppression_limit};
 
 /// Suppresses the subscriber, unless the delivery went to an address that they have since
 /// replaced.
 const SUPPRESS: &str = "UPDATE subscribers
-    SET former_state = state, state = 'suppressed', state_at = $2, suppression_reason = $3
+    SET former_state = state, state = 'suppressed', state_at = $2, suppression_reason = $3, suppression_cause = $5
     WHERE id = $1 AND state IN ('pending', 'confirmed')
       AND address = COALESCE((SELECT address FROM deliveries WHERE id = $4), address) RETURNING former_state";
 const BOUNCE_DEFERRED: &str = "UPDATE deliveries SET state = 'bounced', due_at = NULL, at = $2
@@ -24,7 +23,7 @@ const SKIP_ALL: &str = skip_sql!("$2", "subscriber_id = $1");
 /// Restores the state before the suppression: `confirmed` only if the subscriber was
 /// confirmed then, otherwise `pending`.
 const LIFT: &str =
-    "UPDATE subscribers SET former_state = state, suppression_reason = NULL, state_at = $2,
+    "UPDATE subscribers SET former_state = state, suppression_reason = NULL, suppression_cause = NULL, state_at = $2,
     state = CASE WHEN COALESCE(former_state, CASE WHEN confirmed_at IS NOT NULL THEN 'confirmed' END) = 'confirmed'
         THEN 'confirmed' ELSE 'pending' END
     WHERE id = $1 AND state = 'suppressed' RETURNING state";
@@ -41,6 +40,37 @@ const SOFT_BOUNCE_COUNT: &str =
     "SELECT CAST(COUNT(*) AS BIGINT) AS issues, CAST(MIN(at) AS BIGINT) AS first_at
     FROM soft_bounces WHERE subscriber_id = $1 AND kind = $2";
 const DELETE_SOFT_BOUNCES: &str = "DELETE FROM soft_bounces WHERE subscriber_id = $1";
+
+/// Why a subscriber is suppressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SuppressionCause {
+    /// The address is dead, or it bounced too often.
+    Bounced,
+    /// The recipient complained.
+    Complained,
+}
+
+impl SuppressionCause {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bounced => "bounced",
+            Self::Complained => "complained",
+        }
+    }
+}
+
+/// A suppression to record.
+pub(crate) struct Suppression<'a> {
+    /// The subscriber.
+    pub subscriber: &'a SubscriberId,
+    /// The delivery that is the reason. Its address must still be the subscriber's; `None`
+    /// suppresses whatever the address is.
+    pub delivery: Option<&'a DeliveryId>,
+    /// The server's reply or the words of the report.
+    pub reason: &'a str,
+    /// The cause, for lists.
+    pub cause: SuppressionCause,
+}
 
 impl Store {
     /// Lifts a suppression and returns the restored state, `confirmed` or `pending`.
@@ -65,6 +95,7 @@ impl Store {
             if restored.is_some() {
                 let former = [SubscriberState::Suppressed];
                 state_log::record_all(&mut tx, &former, restored, now).await?;
+                suppression_limit::delete(&mut tx, id).await?;
                 tx.commit().await?;
             }
             Ok(restored)
@@ -73,32 +104,32 @@ impl Store {
     }
 }
 
-/// Suppresses a subscriber because of the result `update`, and ends their open deliveries.
+/// Suppresses a subscriber, and ends their open deliveries.
 ///
 /// Returns false, and ends no delivery, if the subscriber has changed the address or is
 /// neither pending nor confirmed.
 pub(crate) async fn suppress(
     tx: &mut WriteTx,
-    subscriber: &SubscriberId,
-    update: &DeliveryUpdate,
+    suppression: &Suppression<'_>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    let subscriber = suppression.subscriber;
     let former: Vec<SubscriberState> = sqlx::query_scalar(SUPPRESS)
         .bind(subscriber)
         .bind(now)
-        .bind(&update.reply)
-        .bind(&update.id)
+        .bind(suppression.reason)
+        .bind(suppression.delivery)
+        .bind(suppression.cause.as_str())
         .fetch_all(&mut **tx)
         .await?;
     if former.is_empty() {
         return Ok(false);
     }
     state_log::record_all(tx, &former, Some(SubscriberState::Suppressed), now).await?;
-    sqlx::query(BOUNCE_DEFERRED)
-        .bind(&update.id)
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
+    if let Some(delivery) = suppression.delivery {
+        let bounce = sqlx::query(BOUNCE_DEFERRED).bind(delivery).bind(now);
+        bounce.execute(&mut **tx).await?;
+    }
     skip_all_deliveries(tx, subscriber, now).await?;
     delete_soft_bounces(tx, subscriber).await?;
     Ok(true)

@@ -1,8 +1,9 @@
 //! Rejections by policy are counted over all workers, until a delivery is accepted.
 
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::soft_bounce::SoftBounce;
 use crate::domain::delivery::{DeliveryId, DeliveryState};
-use crate::domain::ids::WorkerId;
+use crate::domain::ids::{SubscriberId, WorkerId};
 use crate::domain::issue::IssueState;
 use crate::store::tests::two_workers::{NOW, TwoWorkers};
 use crate::store::{DeliveryFilter, DeliveryUpdate, GroupCommit, PolicyRejection, Store};
@@ -149,4 +150,59 @@ async fn cancelled_issue_has_no_rejection_run() {
     let recorded = workers.store.record(&workers.worker, &commit, NOW).await;
     assert!(recorded.is_ok());
     assert!(!workers.has_rejection_run().await);
+}
+
+/// Returns the subscriber of an issue's delivery, whose id is `issue_id:subscriber_id`.
+fn subscriber_of(delivery: &DeliveryId) -> SubscriberId {
+    let (_, subscriber) = delivery.as_str().split_once(':').unwrap();
+    SubscriberId::from_uuid(uuid::Uuid::parse_str(subscriber).unwrap())
+}
+
+async fn count_suppressed(workers: &TwoWorkers) -> i64 {
+    let count = "SELECT CAST(COUNT(*) AS BIGINT) FROM subscribers WHERE state = 'suppressed'";
+    let query = sqlx::query_scalar(count);
+    query.fetch_one(&workers.store.pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn requeued_unclear_rejections_leave_no_soft_bounce() {
+    let workers = TwoWorkers::with_subscribers(SUBSCRIBERS).await;
+    let ids = workers.mark_many_sending(workers.first(), 20).await;
+    let mut commit = workers.rejected(&ids);
+    for update in &mut commit.updates {
+        update.soft_bounce = Some((subscriber_of(&update.id), SoftBounce::Unclear));
+    }
+
+    workers
+        .store
+        .record(&workers.worker, &commit, NOW)
+        .await
+        .unwrap();
+
+    assert_eq!(workers.summary().await, (IssueState::Paused, 25, 0));
+    let count = sqlx::query_scalar("SELECT CAST(COUNT(*) AS BIGINT) FROM soft_bounces");
+    let soft_bounces: i64 = count.fetch_one(&workers.store.pool).await.unwrap();
+    assert_eq!(soft_bounces, 0);
+}
+
+#[tokio::test]
+async fn issue_suppresses_at_most_five_of_a_short_list() {
+    let workers = TwoWorkers::with_subscribers(SUBSCRIBERS).await;
+    let ids = workers.mark_many_sending(workers.first(), 8).await;
+    let dead = |id: &DeliveryId| DeliveryUpdate {
+        id: id.clone(),
+        suppress: Some(subscriber_of(id)),
+        ..workers.bounced_update()
+    };
+    for chunk in ids.chunks(3) {
+        let commit = GroupCommit {
+            updates: chunk.iter().map(dead).collect(),
+            ..GroupCommit::default()
+        };
+        let recorded = workers.store.record(&workers.worker, &commit, NOW).await;
+        recorded.unwrap();
+    }
+
+    assert_eq!(count_suppressed(&workers).await, 5);
+    assert_eq!(workers.summary().await, (IssueState::Sending, 17, 8));
 }
