@@ -34,6 +34,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
 use crate::domain::signed_token::{Purpose, SecretKeys, TokenError};
+use crate::mail::outbox::Outbox;
 use crate::store::{Store, StoreError};
 
 /// Use cases of a subscription. Cheap to clone.
@@ -49,6 +50,8 @@ pub struct SubscriptionService {
     pub clock: Arc<dyn Clock>,
     /// Source of ids and nonces.
     pub random: Arc<Random>,
+    /// Mail kept as files, which an erasure deletes.
+    pub outbox: Outbox,
 }
 
 impl SubscriptionService {

@@ -22,10 +22,10 @@ const BOUNCE_DEFERRED: &str = "UPDATE deliveries SET state = 'bounced', due_at =
     WHERE id = $1 AND state = 'deferred'";
 const SKIP_ALL: &str = skip_sql!("$2", "subscriber_id = $1");
 /// Restores the state before the suppression: `confirmed` only if the subscriber was
-/// confirmed then, otherwise `pending`.
+/// confirmed then, `unsubscribed` if they had left, otherwise `pending`.
 const LIFT: &str =
     "UPDATE subscribers SET former_state = state, suppression_reason = NULL, state_at = $2,
-    state = CASE WHEN confirmed_at IS NOT NULL AND COALESCE(former_state, 'confirmed') = 'confirmed'
+    state = CASE WHEN former_state = 'unsubscribed' THEN 'unsubscribed' WHEN confirmed_at IS NOT NULL AND COALESCE(former_state, 'confirmed') = 'confirmed'
         THEN 'confirmed' ELSE 'pending' END
     WHERE id = $1 AND state = 'suppressed' RETURNING state";
 
@@ -43,7 +43,7 @@ const SOFT_BOUNCE_COUNT: &str =
 const DELETE_SOFT_BOUNCES: &str = "DELETE FROM soft_bounces WHERE subscriber_id = $1";
 
 impl Store {
-    /// Lifts a suppression and returns the restored state, `confirmed` or `pending`.
+    /// Lifts a suppression and returns the restored state: never `confirmed` for who has left.
     ///
     /// Returns `None` if the subscriber is not suppressed.
     ///

@@ -3,6 +3,7 @@
 mod clicks;
 mod email_links;
 mod form;
+mod leaving;
 mod links;
 mod rate_limits;
 mod schedule;
