@@ -7,6 +7,7 @@ mod leaving;
 mod links;
 mod rate_limits;
 mod schedule;
+mod script;
 mod site;
 
 use axum::http::{StatusCode, header};
