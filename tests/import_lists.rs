@@ -26,6 +26,9 @@ async fn open(database: &Database) -> SubscriptionService {
     let random = Arc::new(Random::seeded(1));
     let store = Store::connect(&url).await.expect("a database");
     SubscriptionService {
+        outbox: broadsheet::mail::outbox::Outbox::new(
+            std::env::temp_dir().join("broadsheet-no-outbox"),
+        ),
         signup_batcher: SignupBatcher::new(store.clone()),
         store,
         keys: Arc::new(SecretKeys::generate(&random)),

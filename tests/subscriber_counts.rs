@@ -11,6 +11,7 @@ use broadsheet::domain::ids::WorkerId;
 use broadsheet::domain::random::Random;
 use broadsheet::domain::signed_token::SecretKeys;
 use broadsheet::domain::subscriber::{SubscriberState, growth};
+use broadsheet::mail::outbox::Outbox;
 use broadsheet::store::{
     DatabaseUrl, DeliveryUpdate, GroupCommit, PageDirection, Store, StoreError, Subscriber,
     SubscriberFilter,
@@ -81,6 +82,7 @@ impl TestList {
         let clock = Arc::new(ManualClock::at(FRIDAY));
         let store = Store::connect(&url).await.expect("a database");
         let service = SubscriptionService {
+            outbox: Outbox::new(std::env::temp_dir().join("broadsheet-no-outbox")),
             signup_batcher: SignupBatcher::new(store.clone()),
             store,
             keys: Arc::new(SecretKeys::generate(&random)),

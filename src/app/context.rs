@@ -111,6 +111,7 @@ impl App {
     /// Returns the service for sign-ups and subscribers.
     pub fn subscriptions(&self) -> SubscriptionService {
         SubscriptionService {
+            outbox: self.outbox(),
             store: self.store.clone(),
             signup_batcher: self.signup_batcher.clone(),
             keys: Arc::clone(&self.keys),

@@ -28,10 +28,13 @@ impl Config {
 
 async fn check(context: &Context) -> Result<(), CliError> {
     let mut settings = context.settings()?;
+    let mut untrusted_proxy = None;
     if context.has_database()? {
         match context.app().await {
             Ok(app) => {
                 settings = (*app.settings).clone();
+                let recorded = app.store.untrusted_proxy().await?;
+                untrusted_proxy = settings.server.trusted_proxies.still_untrusted(recorded);
                 app.close().await;
             }
             // The file can be checked before the database server exists.
@@ -49,13 +52,20 @@ async fn check(context: &Context) -> Result<(), CliError> {
         .filter(|setting| setting.origin != Origin::BuiltIn)
         .collect();
     let set_json: Vec<Value> = set.iter().map(|setting| to_json(setting)).collect();
-    let result = json!({ "settings": "ok", "before_a_send": missing, "set": set_json });
+    let warnings: Vec<String> = untrusted_proxy
+        .map(|peer| format!("server.trusted_proxies: X-Forwarded-For comes from {peer}, which is not in it, so all clients count as one; add \"{peer}\" if it is your proxy"))
+        .into_iter()
+        .collect();
+    let result = json!({ "settings": "ok", "warnings": warnings, "before_a_send": missing, "set": set_json });
     context.output.print_result(&result, || {
         let mut text = "Settings OK.".to_owned();
         for setting in &set {
             let value = setting.value.as_deref().unwrap_or("(empty)");
             let (name, origin) = (setting.name(), &setting.origin);
             text.push_str(&format!("\n  {name} = {value} ({origin})"));
+        }
+        for warning in &warnings {
+            text.push_str(&format!("\nWarning: {warning}"));
         }
         if !missing.is_empty() {
             text.push_str(&format!("\nMissing:\n  {}", missing.join("\n  ")));

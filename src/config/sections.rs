@@ -55,7 +55,8 @@ section! {
         listen: SocketAddr = required("server.listen", text(socket_address));
         /// Address under which subscribers reach the server.
         public_url: PublicUrl = required("server.public_url", text(PublicUrl::parse)).editable();
-        /// Reverse proxies whose `X-Forwarded-For` header is trusted.
+        /// Reverse proxies whose `X-Forwarded-For` header is trusted. Default: loopback, which only
+        /// local processes can reach.
         trusted_proxies: TrustedProxies = or_default("server.trusted_proxies", trusted_proxies);
     }
 }

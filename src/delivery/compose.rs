@@ -184,7 +184,6 @@ impl DeliveryService {
         );
         self.templates.render(&ConfirmationMail {
             masthead: self.identity.newsletter.clone(),
-            name: subscriber.name.clone(),
             confirm_url: self.identity.public_url.join(&format!("confirm/{token}")),
             days: CONFIRMATION_DAYS,
         })
@@ -200,7 +199,6 @@ impl DeliveryService {
         };
         self.templates.render(&AlreadySubscribedMail {
             masthead: self.identity.newsletter.clone(),
-            name: subscriber.name.clone(),
             issues_url: url.join("issues"),
             preferences_url: link("preferences", Purpose::Preferences),
             unsubscribe_url: link("unsubscribe", Purpose::Unsubscribe),

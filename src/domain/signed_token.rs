@@ -30,6 +30,8 @@ pub enum Purpose {
     Erase,
     /// Hidden form field with the time when the form was shown.
     FormTiming,
+    /// Short-lived link to the page with one button, for a sign-up by a script.
+    SignupStep,
     /// Short-lived cookie that carries an address from the form to `/check`.
     CheckCookie,
     /// CSRF tokens in the forms of the admin UI.
@@ -56,6 +58,7 @@ impl Purpose {
             Self::Export => b"export",
             Self::Erase => b"erase",
             Self::FormTiming => b"form-stamp",
+            Self::SignupStep => b"signup-step",
             Self::CheckCookie => b"check-cookie",
             Self::Csrf => b"csrf",
             Self::MessageId => b"message-id",

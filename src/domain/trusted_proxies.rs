@@ -35,6 +35,24 @@ impl TrustedProxies {
     }
 }
 
+/// Returns whether `peer` can be a reverse proxy of this installation that is not trusted by
+/// mistake: it is on this machine or in a private network.
+///
+/// Anybody on the internet can send `X-Forwarded-For`; that says nothing about the settings.
+pub fn is_possible_proxy(peer: IpAddr) -> bool {
+    match peer.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
+    }
+}
+
+impl TrustedProxies {
+    /// Returns the recorded address of a proxy if it is still not trusted.
+    pub fn still_untrusted(&self, recorded: Option<String>) -> Option<String> {
+        recorded.filter(|peer| peer.parse().is_ok_and(|peer| !self.contains(peer)))
+    }
+}
+
 fn parse_network(text: &str) -> Result<IpNet, TrustedProxyError> {
     let text = text.trim();
     let address = text
@@ -64,6 +82,31 @@ mod tests {
             assert_eq!(proxies.contains(ip.parse().unwrap()), inside, "{ip}");
         }
         assert!(!TrustedProxies::default().contains("127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn possible_proxy_is_local_or_private() {
+        for (ip, possible) in [
+            ("127.0.0.1", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("172.17.0.2", true),
+            ("fd00::2", true),
+            ("203.0.113.9", false),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(is_possible_proxy(ip.parse().unwrap()), possible, "{ip}");
+        }
+    }
+
+    #[test]
+    fn recorded_proxy_is_untrusted_until_the_setting_has_it() {
+        let recorded = || Some("172.17.0.2".to_owned());
+        let none = TrustedProxies::default();
+        assert_eq!(none.still_untrusted(recorded()), recorded());
+        assert_eq!(none.still_untrusted(None), None);
+        let docker = TrustedProxies::parse(["172.16.0.0/12"]).unwrap();
+        assert_eq!(docker.still_untrusted(recorded()), None);
     }
 
     #[test]

@@ -127,6 +127,25 @@ impl Outbox {
         File::open(&self.dir)?.sync_all()
     }
 
+    /// Deletes the messages of these deliveries. Those that are not here are ignored.
+    ///
+    /// # Errors
+    /// Returns the first I/O error of a file that cannot be deleted.
+    pub fn remove(&self, deliveries: &[DeliveryId]) -> io::Result<()> {
+        if !self.dir.is_dir() {
+            return Ok(());
+        }
+        let mut result = Ok(());
+        for delivery in deliveries {
+            let path = self.dir.join(&MailName::for_delivery(delivery).0);
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => result = Err(error),
+                _ => {}
+            }
+        }
+        result
+    }
+
     /// Returns up to `count` messages after the `skip` newest ones.
     ///
     /// A directory that does not exist yet is empty.
@@ -272,6 +291,21 @@ mod tests {
         assert_eq!(outbox.read(&name(3_000, "x")).unwrap(), None);
         let left = fs::read_dir(outbox.dir()).unwrap().count();
         assert_eq!(left, 3, "no temporary file remains");
+    }
+
+    #[test]
+    fn removed_messages_are_gone_and_others_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = Outbox::new(dir.path().join("outbox"));
+        let ids = ["a", "b", "c"].map(|id| DeliveryId::from_stored(id.to_owned()));
+        outbox.remove(&ids).unwrap();
+        for id in &ids[..2] {
+            outbox.store(&MailName::for_delivery(id), MAIL).unwrap();
+        }
+        outbox.remove(&ids[1..]).unwrap();
+        let left = outbox.list(0, 10).unwrap().entries;
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].name, MailName::for_delivery(&ids[0]));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub use subscribers::filter::{Order, PageDirection, Search, SubscriberFilter};
 pub use subscribers::import::{ImportRecord, ImportRow, ImportState, ImportTally};
 pub use subscribers::list::SubscriberRow;
 pub use subscribers::record::{LastDelivery, SubscriberRecord};
-pub use subscribers::removal::{Erase, Unsubscribe};
+pub use subscribers::removal::{Erase, Erased, Unsubscribe};
 pub use subscribers::signup::{ConfirmationIds, ConsentRecord, SelectEmail, SignUp};
 pub use subscribers::signup_limits::{RateLimitKey, RateWindows, RecentMails};
 

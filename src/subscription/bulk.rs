@@ -28,9 +28,9 @@ impl BulkAction {
 
     /// Returns whether the action changes a subscriber in this state.
     pub fn applies_to(self, state: SubscriberState) -> bool {
-        use SubscriberState::{Confirmed, Pending};
+        use SubscriberState::{Confirmed, Pending, Suppressed};
         match self {
-            Self::Unsubscribe => matches!(state, Pending | Confirmed),
+            Self::Unsubscribe => matches!(state, Pending | Confirmed | Suppressed),
             Self::Erase => true,
             Self::ResendConfirmation => state == Pending,
         }
@@ -71,7 +71,7 @@ impl SubscriptionService {
                     .iter()
                     .map(|subscriber| self.erase_request(subscriber))
                     .collect();
-                self.store.erase(&erases?, self.now()).await
+                self.erase(&erases?).await
             }
             BulkAction::ResendConfirmation => {
                 let pending: Vec<SubscriberId> = subscribers

@@ -129,6 +129,7 @@ impl SubscriptionService {
             ip: ip.map(str::to_owned),
             nonce: self.nonce(),
             address_macs: self.address_macs(&address),
+            previous_address_mac: self.address_mac(&subscriber.address),
             notice: self.new_link_mail(&subscriber, previous, SubscriberMail::AddressChanged),
         };
         let is_changed = self

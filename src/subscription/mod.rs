@@ -4,6 +4,7 @@
 mod bulk;
 mod confirm;
 mod data_export;
+mod domain_hints;
 mod domain_typos;
 mod email_links;
 mod export;
@@ -19,21 +20,22 @@ use std::sync::Arc;
 pub use bulk::BulkAction;
 pub use confirm::Confirmation;
 pub use data_export::DataExport;
-pub use domain_typos::suggest_address;
+pub use domain_hints::{AddressHint, address_hint};
 pub use email_links::NewAddress;
 pub use export::CsvExport;
 pub use import::{
     ImportError, ImportOptions, ImportProgress, ImportReport, RejectedRow, RowError, pasted_to_csv,
 };
 pub use preferences::PAUSE_DURATION;
-pub use rate_limits::{RateLimited, SignupLimitConfig, SignupLimits};
+pub use rate_limits::{RateLimited, SignupLimitConfig, SignupLimits, SignupPace};
 pub use signup_batcher::SignupBatcher;
-pub use subscribe::{Consent, SignUpError, SignUpForm};
+pub use subscribe::{Consent, MAX_EMAILS_PER_DAY, SHORT_WINDOW, SignUpError, SignUpForm};
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::random::Random;
 use crate::domain::signed_token::{Purpose, SecretKeys, TokenError};
+use crate::mail::outbox::Outbox;
 use crate::store::{Store, StoreError};
 
 /// Use cases of a subscription. Cheap to clone.
@@ -49,6 +51,8 @@ pub struct SubscriptionService {
     pub clock: Arc<dyn Clock>,
     /// Source of ids and nonces.
     pub random: Arc<Random>,
+    /// Mail kept as files, which an erasure deletes.
+    pub outbox: Outbox,
 }
 
 impl SubscriptionService {

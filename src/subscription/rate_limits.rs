@@ -54,10 +54,22 @@ pub struct SignupLimitConfig {
 #[error("too many sign-ups")]
 pub struct RateLimited;
 
+/// Whether a sign-up from a network needs a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignupPace {
+    /// Below the limit of the network.
+    Normal,
+    /// Above the limit, below twice of it: many people may share the address of a company, a
+    /// school or a proxy, and a button keeps none of them out.
+    NeedsButton,
+}
+
 /// Sign-up counters of this process.
 #[derive(Debug)]
 pub struct SignupLimits {
     by_ip: DefaultKeyedRateLimiter<Network>,
+    /// Twice the limit of `by_ip`.
+    by_ip_refusal: DefaultKeyedRateLimiter<Network>,
     by_domain: DefaultKeyedRateLimiter<String>,
     by_token: DefaultKeyedRateLimiter<ApiTokenId>,
     total: DefaultDirectRateLimiter,
@@ -85,21 +97,33 @@ impl SignupLimits {
     pub fn new(limits: SignupLimitConfig) -> Self {
         Self {
             by_ip: RateLimiter::keyed(Quota::per_hour(limits.per_ip_hour)),
+            by_ip_refusal: RateLimiter::keyed(Quota::per_hour(
+                limits
+                    .per_ip_hour
+                    .saturating_mul(NonZeroU32::new(2).expect("two is not zero")),
+            )),
             by_domain: RateLimiter::keyed(Quota::per_hour(limits.per_domain_hour)),
             by_token: RateLimiter::keyed(Quota::per_hour(limits.per_token_hour)),
             total: RateLimiter::direct(Quota::per_hour(TOTAL_PER_HOUR)),
         }
     }
 
-    /// Counts a form sign-up for an address at `domain` from `ip`.
+    /// Counts a form sign-up for an address at `domain` from `ip`, and returns whether the limit
+    /// of the network is exceeded.
     ///
     /// # Errors
-    /// Returns [`RateLimited`] if the limit of the network, the domain or the total is reached.
-    pub fn check_form_signup(&self, ip: IpAddr, domain: &str) -> Result<(), RateLimited> {
-        self.by_ip
-            .check_key(&Network::from(ip))
+    /// Returns [`RateLimited`] if twice the limit of the network, or the limit of the domain or
+    /// the total is reached.
+    pub fn check_form_signup(&self, ip: IpAddr, domain: &str) -> Result<SignupPace, RateLimited> {
+        let network = Network::from(ip);
+        self.by_ip_refusal
+            .check_key(&network)
             .map_err(|_| RateLimited)?;
-        self.check_domain(domain)
+        self.check_domain(domain)?;
+        Ok(match self.by_ip.check_key(&network) {
+            Ok(()) => SignupPace::Normal,
+            Err(_) => SignupPace::NeedsButton,
+        })
     }
 
     /// Counts an API sign-up for an address at `domain`.
@@ -123,6 +147,7 @@ impl SignupLimits {
     /// Removes counters whose quota is full again, to bound memory.
     pub fn purge_idle(&self) {
         self.by_ip.retain_recent();
+        self.by_ip_refusal.retain_recent();
         self.by_domain.retain_recent();
         self.by_token.retain_recent();
     }
@@ -150,13 +175,22 @@ mod tests {
         let limits = limits(2, 1000);
         let check = |address: &str| limits.check_form_signup(ip(address), "a.example");
 
-        assert!(check("2001:db8::1").is_ok());
-        assert!(check("2001:db8::2").is_ok());
-        assert_eq!(check("2001:db8::3"), Err(RateLimited));
-        assert!(check("2001:db8:0:1::1").is_ok());
-        assert!(check("192.0.2.1").is_ok());
-        assert!(check("::ffff:192.0.2.1").is_ok());
-        assert_eq!(check("192.0.2.1"), Err(RateLimited));
+        let (normal, button) = (Ok(SignupPace::Normal), Ok(SignupPace::NeedsButton));
+        for (address, pace) in [
+            ("2001:db8::1", normal),
+            ("2001:db8::2", normal),
+            ("2001:db8::3", button),
+            ("2001:db8::4", button),
+            ("2001:db8::5", Err(RateLimited)),
+            ("2001:db8:0:1::1", normal),
+            ("192.0.2.1", normal),
+            ("::ffff:192.0.2.1", normal),
+            ("192.0.2.1", button),
+            ("192.0.2.1", button),
+            ("192.0.2.1", Err(RateLimited)),
+        ] {
+            assert_eq!(check(address), pace, "{address}");
+        }
     }
 
     #[test]

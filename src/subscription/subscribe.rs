@@ -14,7 +14,7 @@ use crate::subscription::SubscriptionService;
 /// Short rate window: at most one sign-up email per mailbox within it.
 ///
 /// Ten minutes, because mail that is not there by then is probably not coming.
-const SHORT_WINDOW: Duration = Duration::from_secs(10 * 60);
+pub const SHORT_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// Long rate window, see [`MAX_EMAILS_PER_DAY`].
 const LONG_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
@@ -23,7 +23,7 @@ const LONG_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// Three allow for a lost email and a second try, and are too few to flood the mailbox of
 /// another person.
-pub(super) const MAX_EMAILS_PER_DAY: i64 = 3;
+pub const MAX_EMAILS_PER_DAY: i64 = 3;
 
 /// Input of the sign-up form.
 #[derive(Clone, Debug)]

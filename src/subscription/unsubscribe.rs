@@ -6,14 +6,23 @@ use crate::store::{Erase, StoreError, Subscriber, Unsubscribe};
 use crate::subscription::{LinkError, SubscriptionService};
 
 impl SubscriptionService {
-    /// Returns the subscriber that an unsubscribe link belongs to.
+    /// Returns the subscriber that an unsubscribe link belongs to, or `None` if there is none any
+    /// longer: a link in a mail that was sent is never wrong.
+    ///
+    /// It belongs to the subscriber it was sent to, to the one that this was merged into, or to
+    /// the one that returned with the same address after an erasure.
     ///
     /// # Errors
-    /// Returns [`LinkError::Invalid`] if the link is forged or its subscriber was erased, and
-    /// [`LinkError::Store`] if the subscriber cannot be read.
-    pub async fn verify_unsubscribe_link(&self, token: &str) -> Result<Subscriber, LinkError> {
-        self.subscriber_from_token(Purpose::Unsubscribe, token)
-            .await
+    /// Returns [`LinkError::Invalid`] if the link is forged, and [`LinkError::Store`] if the
+    /// subscriber cannot be read.
+    pub async fn verify_unsubscribe_link(
+        &self,
+        token: &str,
+    ) -> Result<Option<Subscriber>, LinkError> {
+        let id = self
+            .keys
+            .verify_subscriber_token(Purpose::Unsubscribe, token)?;
+        Ok(self.store.subscriber_or_successor(&id).await?)
     }
 
     /// Ends a subscription immediately: deliveries that are not being sent yet are skipped.
@@ -22,9 +31,11 @@ impl SubscriptionService {
     ///
     /// # Errors
     /// Same as [`verify_unsubscribe_link`](Self::verify_unsubscribe_link).
-    pub async fn unsubscribe(&self, token: &str) -> Result<Subscriber, LinkError> {
+    pub async fn unsubscribe(&self, token: &str) -> Result<Option<Subscriber>, LinkError> {
         let subscriber = self.verify_unsubscribe_link(token).await?;
-        self.unsubscribe_subscriber(&subscriber).await?;
+        if let Some(subscriber) = &subscriber {
+            self.unsubscribe_subscriber(subscriber).await?;
+        }
         Ok(subscriber)
     }
 
@@ -71,8 +82,20 @@ impl SubscriptionService {
             id: subscriber.id,
             address_mac: self.address_mac(&subscriber.address),
         };
-        self.store.erase(&[request], self.now()).await?;
+        self.erase(&[request]).await?;
         tracing::info!(subscriber = %subscriber.id, "subscriber erased");
         Ok(())
+    }
+
+    /// Erases subscribers and the mail to them that was kept as files. Returns how many there
+    /// were.
+    pub(super) async fn erase(&self, requests: &[Erase]) -> Result<u64, StoreError> {
+        let erased = self.store.erase(requests, self.now()).await?;
+        let outbox = self.outbox.clone();
+        let removed = tokio::task::spawn_blocking(move || outbox.remove(&erased.deliveries)).await;
+        if let Err(error) = removed.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            tracing::warn!(%error, "cannot delete kept mail of erased subscribers");
+        }
+        Ok(erased.subscribers)
     }
 }

@@ -40,6 +40,8 @@ pub struct AppState {
     pub flash: Arc<FlashResults>,
     /// Whether this process has recorded that the sign-up form is embedded in another site.
     pub form_seen: AtomicBool,
+    /// Whether this process has recorded that a proxy is not trusted.
+    pub untrusted_proxy_seen: AtomicBool,
     /// Progress of issues that are being watched.
     pub live: Arc<ProgressHub>,
 }
@@ -107,6 +109,7 @@ impl AppState {
             password_hasher,
             flash,
             form_seen: AtomicBool::new(false),
+            untrusted_proxy_seen: AtomicBool::new(false),
             live,
         })
     }

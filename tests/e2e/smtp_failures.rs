@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use crate::support::newsletter::{
-    Newsletter, parse_send_result, post, wait_for_log, wait_until, with_timeout,
-};
+use crate::support::newsletter::{Newsletter, parse_send_result, post, wait_for_log, with_timeout};
 use crate::support::process::free_address;
 use crate::support::smtp_server::{Fault, SmtpServer, Stage};
 

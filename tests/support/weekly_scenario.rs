@@ -102,6 +102,7 @@ impl WeeklyScenario {
         let ada = self.subscriber(ADA).await;
         let to = EmailAddress::parse(address).expect("an address");
         let step = AddressChange {
+            previous_address_mac: "mac of the old address".to_owned(),
             new_address: &to,
             ip: None,
             nonce: "another".to_owned(),

@@ -51,7 +51,10 @@ fn defaults_match_documented_contract() {
     let s = load_from(None, &[]).unwrap();
     assert_eq!(s.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(s.server.public_url.as_str(), "http://127.0.0.1:8080");
-    assert_eq!(s.server.trusted_proxies, Default::default());
+    for (ip, is_trusted) in [("127.0.0.1", true), ("::1", true), ("10.0.0.1", false)] {
+        let proxies = &s.server.trusted_proxies;
+        assert_eq!(proxies.contains(ip.parse().unwrap()), is_trusted, "{ip}");
+    }
     assert!(
         matches!(&s.database.url, DatabaseUrl::Sqlite(path) if path == Path::new("data/broadsheet.db"))
     );

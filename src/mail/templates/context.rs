@@ -170,12 +170,12 @@ impl EmailTemplate for DigestMail {
 }
 
 /// Message that asks for confirmation of a subscription.
+///
+/// Without the subscriber's name: anybody can type another person's address and any text.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConfirmationMail {
     /// The newsletter.
     pub masthead: NewsletterContext,
-    /// Name of the subscriber.
-    pub name: Option<String>,
     /// Confirmation link.
     pub confirm_url: String,
     /// Validity of the link in days.
@@ -191,12 +191,12 @@ impl EmailTemplate for ConfirmationMail {
 }
 
 /// Reply to a sign-up with an address that is already subscribed.
+///
+/// Without the subscriber's name, like [`ConfirmationMail`].
 #[derive(Clone, Debug, Serialize)]
 pub struct AlreadySubscribedMail {
     /// The newsletter.
     pub masthead: NewsletterContext,
-    /// Name of the subscriber.
-    pub name: Option<String>,
     /// Address of the archive.
     pub issues_url: String,
     /// Link to the preferences.

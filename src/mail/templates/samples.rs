@@ -21,8 +21,10 @@ pub(super) fn render_all(templates: &Templates) -> Vec<TemplateError> {
     for digest in [digest(), minimal_digest(), hostile_digest()] {
         check_sample(templates, &digest, &mut errors);
     }
-    for name in [None, Some("Ada".to_owned()), Some(HOSTILE.to_owned())] {
-        let (confirmation, already) = (confirmation(name.clone()), already_subscribed(name));
+    for name in ["Example Lab", HOSTILE] {
+        let (mut confirmation, mut already) = (confirmation(), already_subscribed());
+        confirmation.masthead.name = name.to_owned();
+        already.masthead.name = name.to_owned();
         check_sample(templates, &confirmation, &mut errors);
         check_sample(templates, &already, &mut errors);
     }
@@ -169,19 +171,17 @@ pub(super) fn hostile_digest() -> DigestMail {
     digest
 }
 
-pub(super) fn confirmation(name: Option<String>) -> ConfirmationMail {
+pub(super) fn confirmation() -> ConfirmationMail {
     ConfirmationMail {
         masthead: newsletter(),
-        name,
         confirm_url: format!("https://n.example.com/confirm/{}", "C".repeat(60)),
         days: 7,
     }
 }
 
-pub(super) fn already_subscribed(name: Option<String>) -> AlreadySubscribedMail {
+pub(super) fn already_subscribed() -> AlreadySubscribedMail {
     AlreadySubscribedMail {
         masthead: newsletter(),
-        name,
         issues_url: "https://n.example.com/issues".to_owned(),
         preferences_url: format!("https://n.example.com/preferences/{}", "P".repeat(48)),
         unsubscribe_url: format!("https://n.example.com/unsubscribe/{}", "U".repeat(48)),

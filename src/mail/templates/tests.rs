@@ -58,14 +58,11 @@ fn file_in_folder_overrides_built_in_template() {
     )
     .unwrap();
     let templates = Templates::load(Some(dir.path())).unwrap();
-    let rendered = templates.render(&samples::confirmation(None)).unwrap();
+    let rendered = templates.render(&samples::confirmation()).unwrap();
     assert_eq!(rendered.subject, "Really, Example Lab?");
     assert_eq!(
         rendered.text,
-        built_in()
-            .render(&samples::confirmation(None))
-            .unwrap()
-            .text
+        built_in().render(&samples::confirmation()).unwrap().text
     );
 }
 
@@ -76,7 +73,7 @@ fn custom_body_may_extend_the_layout_or_not() {
     let body = dir.path().join("confirmation/body.html");
     let html = || {
         let templates = Templates::load(Some(dir.path()))?;
-        let rendered = templates.render(&samples::confirmation(None)).unwrap();
+        let rendered = templates.render(&samples::confirmation()).unwrap();
         Ok::<_, Vec<TemplateError>>(rendered.html)
     };
     fs::write(&body, "<p>{{ confirm_url }}</p>").unwrap();
@@ -144,7 +141,7 @@ fn unescaped_value_is_an_error() {
     fs::create_dir(dir.path().join("confirmation")).unwrap();
     fs::write(
         dir.path().join("confirmation/body.html"),
-        "{% if name %}{{ name | safe }}{% endif %}{{ confirm_url }}",
+        "{{ masthead.name | safe }}{{ confirm_url }}",
     )
     .unwrap();
     let errors = check(Some(dir.path()));
@@ -170,19 +167,11 @@ fn messages_match_snapshots() {
     );
     insta::assert_snapshot!(
         "confirmation_text",
-        with_subject(
-            &templates
-                .render(&samples::confirmation(Some("Ada".to_owned())))
-                .unwrap()
-        )
+        with_subject(&templates.render(&samples::confirmation()).unwrap())
     );
     insta::assert_snapshot!(
         "already_subscribed_text",
-        with_subject(
-            &templates
-                .render(&samples::already_subscribed(None))
-                .unwrap()
-        )
+        with_subject(&templates.render(&samples::already_subscribed()).unwrap())
     );
     let links = SubscriberMail::ALL.iter().map(|about| {
         let mail = templates.render(&samples::reader_link(*about)).unwrap();
@@ -225,7 +214,7 @@ fn custom_accent_is_in_every_message() {
         .into();
     let mut digest = samples::digest();
     digest.masthead = newsletter.clone();
-    let mut confirmation = samples::confirmation(None);
+    let mut confirmation = samples::confirmation();
     confirmation.masthead = newsletter.clone();
     let mut alert = samples::alert(AlertEvent::SendingTried);
     alert.masthead = newsletter;

@@ -18,6 +18,7 @@ const LAST_SLOT: &str = "schedule_settled_at";
 const ALERTS_SINCE: &str = "alerts_since";
 const SMTP_SERVER: &str = "smtp_spoke";
 const FORM_SEEN_AT: &str = "form_seen_at";
+const UNTRUSTED_PROXY: &str = "untrusted_proxy";
 
 impl Store {
     /// Returns the fingerprint of the secret key that this database's links are signed with.
@@ -134,6 +135,22 @@ impl Store {
     /// the stored time cannot be parsed.
     pub async fn form_seen_at(&self) -> Result<Option<Timestamp>, StoreError> {
         self.timestamp(FORM_SEEN_AT).await
+    }
+
+    /// Records the address of a proxy that named a client without being trusted.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
+    pub async fn record_untrusted_proxy(&self, peer: &str) -> Result<(), StoreError> {
+        self.set_metadata(SET, UNTRUSTED_PROXY, peer).await
+    }
+
+    /// Returns the address that [`Self::record_untrusted_proxy`] recorded last.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
+    pub async fn untrusted_proxy(&self) -> Result<Option<String>, StoreError> {
+        self.metadata(UNTRUSTED_PROXY).await
     }
 
     async fn metadata(&self, name: &str) -> Result<Option<String>, StoreError> {

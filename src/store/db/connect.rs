@@ -31,6 +31,9 @@ pub struct Store {
 /// Longer than the largest transaction takes, an import or a fan-out batch of 50,000 rows.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long emptying the write-ahead log waits for readers. Other writers wait meanwhile.
+const CHECKPOINT_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How long a request waits for a connection of the pool.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -90,6 +93,32 @@ impl Store {
         slot.acquire(&self.pool, self.backend).await
     }
 
+    /// Moves everything from SQLite's write-ahead log into the database file and empties the log,
+    /// so that it no longer holds pages from before an erasure.
+    ///
+    /// A reader that is busy for longer than [`CHECKPOINT_TIMEOUT`] prevents it; the log is then
+    /// emptied by the next erasure or at the end of the process.
+    pub(crate) async fn empty_write_ahead_log(&self) {
+        if self.backend != Backend::Sqlite {
+            return;
+        }
+        let _lock = self.writer_slot.lock().await;
+        if let Err(error) = self.checkpoint().await {
+            tracing::warn!(%error, "cannot empty the write-ahead log after an erasure");
+        }
+    }
+
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        let timeout =
+            |limit: Duration| AssertSqlSafe(format!("PRAGMA busy_timeout = {}", limit.as_millis()));
+        let mut connection = self.pool.acquire().await?;
+        connection.execute(timeout(CHECKPOINT_TIMEOUT)).await?;
+        let checkpoint = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
+        connection.execute(timeout(BUSY_TIMEOUT)).await?;
+        checkpoint?;
+        Ok(())
+    }
+
     /// Closes every connection. SQLite then checkpoints the WAL into the file.
     pub async fn close(&self) {
         for slot in [&self.writer_slot, &self.claim_slot] {
@@ -130,7 +159,7 @@ async fn open_pool(url: &DatabaseUrl) -> Result<AnyPool, StoreError> {
             Box::pin(async move {
                 if is_sqlite {
                     let pragmas = format!(
-                        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000",
+                        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 4000",
                         BUSY_TIMEOUT.as_millis()
                     );
                     connection.execute(AssertSqlSafe(pragmas)).await?;

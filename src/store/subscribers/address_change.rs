@@ -16,6 +16,7 @@ use crate::store::deliveries::enqueue::insert;
 use crate::store::deliveries::sql::update_address_sql;
 use crate::store::deliveries::types::NewDelivery;
 use crate::store::error::StoreError;
+use crate::store::subscribers::former;
 use crate::store::subscribers::state_log;
 use crate::store::subscribers::status::CLEAR_ERASED;
 use crate::store::subscribers::suppression::{delete_soft_bounces, skip_all_deliveries};
@@ -34,6 +35,8 @@ pub struct AddressChange<'a> {
     /// HMACs of the new address under each secret key; a record that the address was erased
     /// is deleted.
     pub address_macs: Vec<String>,
+    /// The HMAC of the old address, which keeps it out of later imports.
+    pub previous_address_mac: String,
     /// The message that informs the old address.
     pub notice: NewDelivery,
 }
@@ -49,6 +52,10 @@ const CHANGE_ADDRESS: &str = "UPDATE subscribers
 /// result.
 const REDIRECT: &str = "UPDATE deliveries SET address = CASE WHEN state = 'sending' THEN address ELSE $2 END
     WHERE subscriber_id = $1 AND kind = 'issue' AND state IN ('queued', 'leased', 'deferred', 'sending')";
+
+/// Keeps the address that a subscriber has left out of later imports, like an erased one.
+const INSERT_LEFT_ADDRESS: &str = "INSERT INTO erased_addresses (address_mac, erased_at)
+    VALUES ($1, $2) ON CONFLICT (address_mac) DO NOTHING";
 
 fn update_addresses_sql(count: usize) -> String {
     format!(
@@ -103,6 +110,12 @@ impl Store {
                 .await?;
             // They concern the old mailbox.
             delete_soft_bounces(&mut tx, &subscriber.id).await?;
+            sqlx::query(INSERT_LEFT_ADDRESS)
+                .bind(&change.previous_address_mac)
+                .bind(now)
+                .execute(&mut *tx)
+                .await?;
+            former::link_returned(&mut tx, &change.address_macs, &subscriber.id).await?;
             for mac in &change.address_macs {
                 sqlx::query(CLEAR_ERASED)
                     .bind(mac)
@@ -164,6 +177,7 @@ async fn release_address(
         .bind(holder.id)
         .fetch_all(&mut **tx)
         .await?;
+    former::record_merged(tx, &holder.id, &subscriber.id).await?;
     state_log::record_all(tx, &deleted, None, now).await?;
     Ok(!deleted.is_empty())
 }
@@ -173,6 +187,7 @@ pub(crate) fn statements() -> Vec<String> {
     let constants = [
         CHANGE_ADDRESS,
         REDIRECT,
+        INSERT_LEFT_ADDRESS,
         REASSIGN_DELIVERIES,
         DELETE_INACTIVE,
     ];

@@ -5,7 +5,9 @@
 //! `RECIPIENTS_LOCK` first.
 
 pub(crate) mod address_change;
+pub(crate) mod erased_text;
 pub(crate) mod filter;
+pub(crate) mod former;
 pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod record;

@@ -3,6 +3,8 @@
 use sqlx::AssertSqlSafe;
 
 use crate::domain::clock::Timestamp;
+use crate::domain::delivery::DeliveryId;
+use crate::domain::email_address::EmailAddress;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::db::batch;
 use crate::store::db::connect::Store;
@@ -14,6 +16,7 @@ use crate::store::error::StoreError;
 use crate::store::subscribers::state_log::StateChanges;
 use crate::store::subscribers::suppression::delete_soft_bounces;
 use crate::store::subscribers::suppression_limit;
+use crate::store::subscribers::{erased_text, former};
 
 /// A subscriber to unsubscribe.
 #[derive(Clone, Debug)]
@@ -22,6 +25,15 @@ pub struct Unsubscribe {
     pub id: SubscriberId,
     /// The new nonce, which invalidates the confirmation links sent before.
     pub nonce: String,
+}
+
+/// What [`Store::erase`] deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// Number of subscribers.
+    pub subscribers: u64,
+    /// Their deliveries, whose messages the outbox may have kept.
+    pub deliveries: Vec<DeliveryId>,
 }
 
 /// A subscriber to erase.
@@ -38,7 +50,7 @@ fn unsubscribe_sql(count: usize) -> String {
         "WITH v (id, nonce) AS (VALUES {})
         UPDATE subscribers SET former_state = state, state = 'unsubscribed', state_at = $1,
             nonce = v.nonce, paused_until = NULL
-        FROM v WHERE subscribers.id = v.id AND state IN ('pending', 'confirmed')
+        FROM v WHERE subscribers.id = v.id AND state IN ('pending', 'confirmed', 'suppressed')
         RETURNING subscribers.id, former_state",
         batch::value_rows(2, count, &["$", "$"])
     )
@@ -58,7 +70,14 @@ fn anonymize_deliveries_sql(count: usize) -> String {
     format!(
         "UPDATE deliveries SET address = NULL, subscriber_id = NULL, payload = NULL,
             reply = NULL
-        WHERE subscriber_id IN ({})",
+        WHERE subscriber_id IN ({}) RETURNING id",
+        batch::placeholders(1, count)
+    )
+}
+
+fn addresses_sql(count: usize) -> String {
+    format!(
+        "SELECT address FROM subscribers WHERE id IN ({})",
         batch::placeholders(1, count)
     )
 }
@@ -89,7 +108,7 @@ const DELETE_EXPIRED: &str = "DELETE FROM subscribers WHERE state = 'pending' AN
 impl Store {
     /// Unsubscribes subscribers and skips their deliveries that are not being sent.
     ///
-    /// Returns how many were pending or confirmed before.
+    /// The reason of a suppression is kept. Returns how many were not unsubscribed before.
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
@@ -133,48 +152,47 @@ impl Store {
     /// Deletes subscribers and records the HMACs of their addresses.
     ///
     /// Their deliveries remain without address, name and content, so that the counts of every
-    /// issue stay correct. Returns how many subscribers were deleted.
+    /// issue stay correct. On SQLite the freed space is overwritten and the write-ahead log emptied.
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
     /// stored state cannot be parsed.
-    pub async fn erase(&self, requests: &[Erase], now: Timestamp) -> Result<u64, StoreError> {
-        with_retry(|| async {
+    pub async fn erase(&self, requests: &[Erase], now: Timestamp) -> Result<Erased, StoreError> {
+        let erased = with_retry(|| async {
             let mut tx = self.begin_write().await?;
             sqlx::query(RECIPIENTS_LOCK).execute(&mut *tx).await?;
             let mut changes = StateChanges::default();
+            let mut deliveries = Vec::new();
             for chunk in batch::chunks(requests) {
                 let ids: Vec<SubscriberId> = chunk.iter().map(|request| request.id).collect();
+                let addresses = stored_addresses(&mut tx, &ids).await?;
+                for address in &addresses {
+                    erased_text::cut_from_issues(&mut tx, address).await?;
+                }
                 skip_deliveries(&mut tx, &ids, now).await?;
                 for id in &ids {
                     delete_soft_bounces(&mut tx, id).await?;
                     suppression_limit::delete(&mut tx, id).await?;
                     reports::delete(&mut tx, id).await?;
                 }
-                let anonymize = AssertSqlSafe(anonymize_deliveries_sql(ids.len()));
-                ids.iter()
-                    .fold(sqlx::query(anonymize), |query, id| query.bind(id))
-                    .execute(&mut *tx)
-                    .await?;
-                let mut insert = sqlx::query(AssertSqlSafe(insert_erased_sql(chunk.len())));
-                for request in chunk {
-                    insert = insert.bind(&request.address_mac).bind(now);
+                deliveries.extend(anonymize_deliveries(&mut tx, &ids).await?);
+                for address in &addresses {
+                    deliveries.extend(erased_text::cut_from_deliveries(&mut tx, address).await?);
                 }
-                insert.execute(&mut *tx).await?;
-                let delete = sqlx::query_scalar(AssertSqlSafe(delete_sql(ids.len())));
-                let deleted: Vec<SubscriberState> = ids
-                    .iter()
-                    .fold(delete, |query, id| query.bind(id))
-                    .fetch_all(&mut *tx)
-                    .await?;
-                changes.add_all(&deleted, None);
+                record_erased(&mut tx, chunk, now).await?;
+                changes.add_all(&delete_subscribers(&mut tx, &ids).await?, None);
             }
-            let erased = changes.total();
+            let subscribers = changes.total();
             changes.write(&mut tx, now).await?;
             tx.commit().await?;
-            Ok(erased)
+            Ok(Erased {
+                subscribers,
+                deliveries,
+            })
         })
-        .await
+        .await?;
+        self.empty_write_ahead_log().await;
+        Ok(erased)
     }
 
     /// Deletes pending subscribers that last signed up at or before `before`.
@@ -188,7 +206,7 @@ impl Store {
         before: Timestamp,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        with_retry(|| async {
+        let purged = with_retry(|| async {
             let mut tx = self.begin_write().await?;
             sqlx::query(ANONYMIZE_EXPIRED)
                 .bind(before)
@@ -206,8 +224,75 @@ impl Store {
             tx.commit().await?;
             Ok(purged)
         })
-        .await
+        .await?;
+        if purged > 0 {
+            self.empty_write_ahead_log().await;
+        }
+        Ok(purged)
     }
+}
+
+async fn stored_addresses(
+    tx: &mut WriteTx,
+    subscribers: &[SubscriberId],
+) -> Result<Vec<EmailAddress>, StoreError> {
+    let select = sqlx::query_scalar(AssertSqlSafe(addresses_sql(subscribers.len())));
+    let addresses: Vec<String> = subscribers
+        .iter()
+        .fold(select, |query, id| query.bind(id))
+        .fetch_all(&mut **tx)
+        .await?;
+    // One that is no longer valid was never sent mail.
+    Ok(addresses
+        .iter()
+        .filter_map(|address| EmailAddress::parse(address).ok())
+        .collect())
+}
+
+async fn anonymize_deliveries(
+    tx: &mut WriteTx,
+    subscribers: &[SubscriberId],
+) -> Result<Vec<DeliveryId>, StoreError> {
+    for id in subscribers {
+        delete_soft_bounces(tx, id).await?;
+    }
+    let update = AssertSqlSafe(anonymize_deliveries_sql(subscribers.len()));
+    let ids: Vec<String> = subscribers
+        .iter()
+        .fold(sqlx::query_scalar(update), |query, id| query.bind(id))
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(ids.into_iter().map(DeliveryId::from_stored).collect())
+}
+
+/// Records the HMACs of the addresses, and the ids for the links in their mails.
+async fn record_erased(
+    tx: &mut WriteTx,
+    requests: &[Erase],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut insert = sqlx::query(AssertSqlSafe(insert_erased_sql(requests.len())));
+    for request in requests {
+        insert = insert.bind(&request.address_mac).bind(now);
+    }
+    insert.execute(&mut **tx).await?;
+    for request in requests {
+        former::record_erased(tx, &request.id, &request.address_mac).await?;
+    }
+    Ok(())
+}
+
+async fn delete_subscribers(
+    tx: &mut WriteTx,
+    subscribers: &[SubscriberId],
+) -> Result<Vec<SubscriberState>, StoreError> {
+    let delete = sqlx::query_scalar(AssertSqlSafe(delete_sql(subscribers.len())));
+    let deleted = subscribers
+        .iter()
+        .fold(delete, |query, id| query.bind(id))
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(deleted)
 }
 
 async fn skip_deliveries(
@@ -231,6 +316,7 @@ pub(crate) fn statements() -> Vec<String> {
         ATTRIBUTE_UNSUBSCRIBE.to_owned(),
         skip_deliveries_sql(10),
         anonymize_deliveries_sql(10),
+        addresses_sql(10),
         insert_erased_sql(10),
         delete_sql(10),
         ANONYMIZE_EXPIRED.to_owned(),

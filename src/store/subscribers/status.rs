@@ -7,6 +7,7 @@ use crate::store::db::locks::RECIPIENTS_LOCK;
 use crate::store::db::transaction::with_retry;
 use crate::store::deliveries::sql::skip_sql;
 use crate::store::error::StoreError;
+use crate::store::subscribers::former::link_returned;
 use crate::store::subscribers::state_log;
 use crate::store::subscribers::types::Subscriber;
 
@@ -15,7 +16,8 @@ const CONFIRM: &str =
     confirmed_at = $3, confirmed_ip = $4, suppression_reason = NULL, suppression_cause = NULL, paused_until = NULL
     WHERE id = $1 AND nonce = $2 AND state <> 'confirmed' RETURNING former_state";
 const RESUBSCRIBE: &str =
-    "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $2
+    "UPDATE subscribers SET former_state = state, state = 'confirmed', state_at = $2,
+        suppression_reason = NULL, suppression_cause = NULL
     WHERE id = $1 AND state = 'unsubscribed'
         AND (confirmed_at IS NOT NULL OR former_state = 'confirmed') RETURNING former_state";
 /// Removes the unsubscribe from the issue that it was attributed to.
@@ -59,6 +61,9 @@ impl Store {
                     .bind(mac)
                     .execute(&mut *tx)
                     .await?;
+            }
+            if !former.is_empty() {
+                link_returned(&mut tx, address_macs, &subscriber.id).await?;
             }
             tx.commit().await?;
             Ok(!former.is_empty())

@@ -21,10 +21,10 @@ const BOUNCE_DEFERRED: &str = "UPDATE deliveries SET state = 'bounced', due_at =
     WHERE id = $1 AND state = 'deferred'";
 const SKIP_ALL: &str = skip_sql!("$2", "subscriber_id = $1");
 /// Restores the state before the suppression: `confirmed` only if the subscriber was
-/// confirmed then, otherwise `pending`.
+/// confirmed then, `unsubscribed` if they had left, otherwise `pending`.
 const LIFT: &str =
     "UPDATE subscribers SET former_state = state, suppression_reason = NULL, suppression_cause = NULL, state_at = $2,
-    state = CASE WHEN COALESCE(former_state, CASE WHEN confirmed_at IS NOT NULL THEN 'confirmed' END) = 'confirmed'
+    state = CASE WHEN former_state = 'unsubscribed' THEN 'unsubscribed' WHEN COALESCE(former_state, CASE WHEN confirmed_at IS NOT NULL THEN 'confirmed' END) = 'confirmed'
         THEN 'confirmed' ELSE 'pending' END
     WHERE id = $1 AND state = 'suppressed' RETURNING state";
 
@@ -73,7 +73,7 @@ pub(crate) struct Suppression<'a> {
 }
 
 impl Store {
-    /// Lifts a suppression and returns the restored state, `confirmed` or `pending`.
+    /// Lifts a suppression and returns the restored state: never `confirmed` for who has left.
     ///
     /// Returns `None` if the subscriber is not suppressed.
     ///

@@ -23,6 +23,7 @@ async fn change_address(store: Store) -> Result<bool, StoreError> {
         ip: None,
         nonce: "another".to_owned(),
         address_macs: Vec::new(),
+        previous_address_mac: "mac of the old address".to_owned(),
         notice: NewDelivery {
             id: DeliveryId::from_stored("farewell".to_owned()),
             kind: DeliveryKind::SubscriberLink,

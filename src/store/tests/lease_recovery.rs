@@ -66,7 +66,15 @@ async fn erase_while_sending(workers: &TwoWorkers) -> DeliveryId {
         id: workers.subscriber,
         address_mac: "mac".to_owned(),
     };
-    assert_eq!(workers.other_store.erase(&[erase], NOW).await.unwrap(), 1);
+    assert_eq!(
+        workers
+            .other_store
+            .erase(&[erase], NOW)
+            .await
+            .unwrap()
+            .subscribers,
+        1
+    );
     delivery.id
 }
 

@@ -5,6 +5,7 @@
 
 mod address_change;
 mod counts;
+mod erasure;
 mod fanout;
 mod lease;
 mod lease_recovery;
@@ -36,6 +37,8 @@ impl Store {
 pub(crate) fn statements(backend: Backend) -> Vec<String> {
     let fixed = [
         crate::store::admin::sessions::STATEMENTS,
+        crate::store::subscribers::erased_text::STATEMENTS,
+        crate::store::subscribers::former::STATEMENTS,
         crate::store::admin::accounts::STATEMENTS,
         crate::store::admin::alerts::STATEMENTS,
         crate::store::admin::api_tokens::STATEMENTS,

@@ -59,6 +59,8 @@ pub struct Health {
     pub feeds_read_at: Option<Timestamp>,
     /// Whether the user's own email templates contain an error.
     pub has_template_errors: bool,
+    /// Address of a proxy that is not trusted, so that all clients count as one.
+    pub untrusted_proxy: Option<String>,
     /// The SMTP server; `None` if mail goes to the outbox.
     pub server: Option<String>,
 }
@@ -149,7 +151,7 @@ pub async fn show(State(shared): State<SharedState>, user: CurrentUser) -> Handl
     let feeds = web.store.feeds().await?;
     let view = OverviewPage {
         layout: user.layout(&shared),
-        health: health(web, &feeds),
+        health: health(web, &feeds).await?,
         checklist: checklist(web, &feeds).await?,
         sending: unfinished_issue(&shared).await?,
         next: NextIssue {
@@ -189,8 +191,9 @@ async fn unfinished_issue(shared: &SharedState) -> Result<Option<UnfinishedIssue
     }))
 }
 
-fn health(web: &Services, feeds: &[FeedRow]) -> Health {
-    Health {
+async fn health(web: &Services, feeds: &[FeedRow]) -> Result<Health, StoreError> {
+    let recorded = web.store.untrusted_proxy().await?;
+    Ok(Health {
         missing: web.not_ready.clone(),
         feeds: feeds.len(),
         failing_feeds: feeds
@@ -199,8 +202,9 @@ fn health(web: &Services, feeds: &[FeedRow]) -> Health {
             .count(),
         feeds_read_at: feeds.iter().filter_map(|feed| feed.last_good_at).max(),
         has_template_errors: !web.board.template_errors().is_empty(),
+        untrusted_proxy: web.door.trusted_proxies.still_untrusted(recorded),
         server: web.outbox.is_none().then(|| web.mail_goes_to.clone()),
-    }
+    })
 }
 
 /// Returns the state of each step, or `None` when all are done.

@@ -2,12 +2,13 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::Ordering;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
-use crate::domain::trusted_proxies::TrustedProxies;
+use crate::domain::trusted_proxies::{TrustedProxies, is_possible_proxy};
 use crate::web::state::SharedState;
 
 /// IP address of the client: the peer of the connection, or the address that a trusted proxy
@@ -23,11 +24,27 @@ impl FromRequestParts<SharedState> for ClientIp {
         state: &SharedState,
     ) -> Result<Self, Infallible> {
         let trusted = &state.web.door.trusted_proxies;
-        Ok(Self(client_ip(
-            peer_ip(parts),
-            &forwarded_hops(&parts.headers),
-            trusted,
-        )))
+        let (peer, hops) = (peer_ip(parts), forwarded_hops(&parts.headers));
+        if !hops.is_empty() && !trusted.contains(peer) && is_possible_proxy(peer) {
+            report_untrusted_proxy(state, peer).await;
+        }
+        Ok(Self(client_ip(peer, &hops, trusted)))
+    }
+}
+
+/// Says once that a proxy names clients without being trusted: all of them count as one.
+async fn report_untrusted_proxy(state: &SharedState, peer: IpAddr) {
+    if state.untrusted_proxy_seen.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    tracing::warn!(
+        %peer,
+        "X-Forwarded-For comes from a peer that is not in server.trusted_proxies: all clients \
+         count as one; add the peer if it is your proxy"
+    );
+    let peer = peer.to_string();
+    if let Err(error) = state.web.store.record_untrusted_proxy(&peer).await {
+        tracing::warn!(%error, "cannot record the untrusted proxy");
     }
 }
 

@@ -15,6 +15,8 @@ mod privacy;
 mod response;
 mod routes;
 mod signup_form;
+mod signup_json;
+mod signup_step;
 mod subscribe;
 mod token;
 mod unsubscribe;
@@ -34,7 +36,7 @@ pub mod views {
     pub use super::preferences::{Preferences, SubscriptionStatus};
     pub use super::privacy::Privacy;
     pub use super::signup_form::{SignupError, SignupForm};
-    pub use super::subscribe::ConfirmHuman;
+    pub use super::signup_step::ConfirmHuman;
     pub use super::unsubscribe::{Unsubscribe, Unsubscribed};
 }
 

@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use crate::web::middleware::headers;
 use crate::web::public::{
     check, click_redirect, confirm, email_links, embed, home, issues, preferences, privacy,
-    subscribe, unsubscribe,
+    signup_json, signup_step, subscribe, unsubscribe,
 };
 use crate::web::state::SharedState;
 
@@ -22,6 +22,7 @@ pub fn routes() -> Router<SharedState> {
             "/unsubscribe/{token}",
             get(unsubscribe::show).post(unsubscribe::unsubscribe),
         )
+        .route("/subscribe/{token}", get(signup_step::show))
         .route(
             "/preferences/{token}",
             get(preferences::show).post(preferences::change),
@@ -45,7 +46,10 @@ pub fn routes() -> Router<SharedState> {
         .route_layer(from_fn(headers::private_link));
     Router::new()
         .route("/", get(home::show))
-        .route("/subscribe", post(subscribe::subscribe))
+        .route(
+            "/subscribe",
+            post(subscribe::subscribe).options(signup_json::preflight),
+        )
         .route("/check", get(check::show))
         .route("/issues", get(issues::show_archive))
         .route("/issues/feed.xml", get(issues::feed))

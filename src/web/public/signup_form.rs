@@ -38,6 +38,9 @@ pub struct SignupForm {
     pub error: Option<SignupError>,
     /// Suggested correction of the address. Shown on the home page only.
     pub suggestion: Option<String>,
+    /// The top-level domain of the address, if there is no such domain. Shown on the home page
+    /// only.
+    pub unknown_ending: Option<String>,
 }
 
 impl SignupForm {

@@ -46,7 +46,8 @@ pub async fn show(State(state): State<SharedState>, Token(token): Token) -> Hand
         .verify_unsubscribe_link(&token)
         .await
     {
-        Ok(subscriber) => subscriber,
+        Ok(Some(subscriber)) => subscriber,
+        Ok(None) => return show_unsubscribed(&state, None),
         Err(error) => return invalid_link::response(&state, LinkKind::Unsubscribe, error),
     };
     let is_paused = subscriber
@@ -69,14 +70,17 @@ pub async fn unsubscribe(State(state): State<SharedState>, Token(token): Token) 
         Err(error) => return invalid_link::response(&state, LinkKind::Unsubscribe, error),
     };
     // A subscriber who never confirmed or is suppressed has to sign up again.
-    let can_resubscribe = match subscriber.state {
+    let may_return = subscriber.filter(|subscriber| match subscriber.state {
         SubscriberState::Confirmed => true,
         SubscriberState::Suppressed => false,
         _ => subscriber.confirmed_at.is_some(),
-    };
-    let page = Unsubscribed {
-        preferences_token: can_resubscribe.then(|| preferences_token(&state, &subscriber)),
-    };
+    });
+    let token = may_return.map(|subscriber| preferences_token(&state, &subscriber));
+    show_unsubscribed(&state, token)
+}
+
+fn show_unsubscribed(state: &AppState, preferences_token: Option<String>) -> HandlerResult {
+    let page = Unsubscribed { preferences_token };
     Ok(state.pages.html(&page)?.into_response())
 }
 

@@ -92,7 +92,7 @@ async fn cookie_passes_address_to_check_page_only() {
     let (cookie, attributes) = set.split_once("; ").unwrap();
     assert_eq!(
         attributes,
-        "Path=/weekly/check; Max-Age=600; HttpOnly; SameSite=Lax; Secure"
+        "Path=/weekly/check; Max-Age=3600; HttpOnly; SameSite=Lax; Secure"
     );
     assert!(!set.contains("ada"));
 
@@ -106,18 +106,26 @@ async fn cookie_passes_address_to_check_page_only() {
     let page = check(&format!("a=b; {cookie}")).await;
     assert!(page.body.contains("<bdi>ada@example.com</bdi>"));
     assert_eq!(page.header(header::CACHE_CONTROL), "no-store");
-    // "Send it again" posts the fields of the page.
-    site.clock.advance(Duration::from_secs(60));
-    let body = format!(
-        "email=ada%40example.com&keep=1&stamp={}",
-        page.field("stamp")
+    assert!(
+        page.body
+            .contains("one link in ten minutes and three a day")
     );
-    assert_eq!(
-        site.post("/weekly/subscribe", body).await.status,
-        StatusCode::SEE_OTHER
-    );
-
+    assert!(!page.body.contains("Send it again"), "it would not be sent");
+    site.clock.advance(Duration::from_secs(10 * 60));
+    let page = check(cookie).await;
+    assert!(page.body.contains("Send it again"));
     let stamp = page.field("stamp");
+    // The button posts the fields of the page.
+    site.clock.advance(Duration::from_secs(60));
+    for (sent, is_last) in [(1, false), (2, true)] {
+        let body = format!("email=ada%40example.com&keep=1&sent={sent}&stamp={stamp}");
+        let answer = site.post("/weekly/subscribe", body).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        let set = answer.header(header::SET_COOKIE);
+        let next = check(set.split_once("; ").unwrap().0).await;
+        assert_eq!(next.body.contains("That was the third"), is_last);
+    }
+
     for cookie in [
         "",
         "check=",
@@ -129,7 +137,7 @@ async fn cookie_passes_address_to_check_page_only() {
         assert_eq!(general.status, StatusCode::OK);
         assert!(!general.body.contains("ada@example.com"), "{cookie}");
     }
-    site.clock.advance(Duration::from_secs(10 * 60));
+    site.clock.advance(Duration::from_secs(60 * 60));
     assert!(!check(cookie).await.body.contains("ada@example.com"));
 }
 
@@ -230,18 +238,46 @@ async fn markup_in_field_is_escaped() {
 }
 
 #[tokio::test]
-async fn filled_honeypot_returns_same_response() {
+async fn filled_honeypot_requires_button() {
     let site = TestSite::new().await;
-    let human = site.subscribe("aaa@x.com", "").await;
     let form = site.get("/").await;
-    site.clock.advance(Duration::from_secs(2));
-    let body = format!(
-        "email=bbb%40x.com&website=http%3A%2F%2Fspam.example&stamp={}",
-        form.field("stamp")
+    assert!(
+        form.body
+            .contains("data-1p-ignore data-lpignore=\"true\" data-bwignore")
     );
-    let robot = site.post("/subscribe", body).await;
-    assert_eq!(visible(&human), visible(&robot));
+    site.clock.advance(Duration::from_secs(2));
+    let trap = "website=http%3A%2F%2Fspam.example";
+    let body = format!("email=bbb%40x.com&{trap}&stamp={}", form.field("stamp"));
+    let step = site.post("/subscribe", body).await;
+    assert_eq!(step.status, StatusCode::OK);
+    assert!(step.body.contains("One more step"));
     assert!(site.reader("bbb@x.com").await.is_none());
+    // A password manager fills the field of this page, too.
+    let body = format!("email=bbb%40x.com&{trap}&stamp={}", step.field("stamp"));
+    assert!(is_accepted(&site.post("/subscribe", body).await));
+    assert_eq!(site.deliveries().await.len(), 1);
+}
+
+#[tokio::test]
+async fn unknown_ending_is_questioned_and_can_be_kept() {
+    let site = TestSite::new().await;
+    for (email, question) in [
+        ("ada@example.con", "ada@example.com"),
+        ("ada@gmail.cmo", "ada@gmail.com"),
+        ("ada@example.qqq", "No address ends in"),
+    ] {
+        let answer = site.subscribe(email, "").await;
+        assert_eq!(answer.status, StatusCode::OK, "{email}");
+        assert!(answer.body.contains(question), "{email}: {}", answer.body);
+        assert!(site.reader(email).await.is_none());
+        assert!(
+            is_accepted(&site.subscribe(email, "keep=1").await),
+            "{email}"
+        );
+    }
+    for email in ["ada@example.museum", "ada@example.app"] {
+        assert!(is_accepted(&site.subscribe(email, "").await), "{email}");
+    }
 }
 
 #[tokio::test]

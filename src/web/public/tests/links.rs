@@ -103,7 +103,7 @@ async fn invalid_links_return_same_page() {
         ),
         (
             "unsubscribe",
-            [&tampered, &good, &prefer, &gone, "x", "%FF", "%00", "%2F"],
+            [&tampered, &good, &prefer, "AAAA", "x", "%FF", "%00", "%2F"],
         ),
         (
             "preferences",

@@ -3,9 +3,11 @@
 mod clicks;
 mod email_links;
 mod form;
+mod leaving;
 mod links;
 mod rate_limits;
 mod schedule;
+mod script;
 mod site;
 
 use axum::http::{StatusCode, header};

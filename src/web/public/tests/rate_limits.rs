@@ -30,6 +30,15 @@ async fn signup_over_limit_returns_429() {
             &site.subscribe(&format!("a{number}@x.com"), "").await
         ));
     }
+    // Over the limit a button is needed, which works; over twice of it nothing helps.
+    for number in 3..5 {
+        let email = format!("b{number}@x.com");
+        let step = site.subscribe(&email, "").await;
+        assert_eq!(step.status, StatusCode::OK);
+        assert!(step.body.contains("One more step"));
+        let body = format!("email={email}&stamp={}", step.field("stamp"));
+        assert!(is_accepted(&site.post("/subscribe", body).await));
+    }
     let answer = site.subscribe("a3@x.com", "").await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(answer.header(header::RETRY_AFTER), "600");
@@ -68,6 +77,7 @@ async fn limit_uses_client_ip_of_trusted_proxy() {
             .status
     };
     assert_eq!(from("203.0.113.1").await, StatusCode::OK);
+    assert_eq!(from("203.0.113.1").await, StatusCode::OK);
     assert_eq!(from("203.0.113.1").await, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(from("203.0.113.2").await, StatusCode::OK);
 }
@@ -79,6 +89,8 @@ async fn button_is_counted_with_its_form() {
     let body = format!("email=ada%40x.com&stamp={}", step.field("stamp"));
     assert!(is_accepted(&site.post("/subscribe", body).await));
     let other = format!("email=bob%40x.com&stamp={}", step.field("stamp"));
+    let answer = site.post("/subscribe", other.clone()).await;
+    assert!(answer.body.contains("One more step"));
     assert_eq!(
         site.post("/subscribe", other).await.status,
         StatusCode::TOO_MANY_REQUESTS
@@ -90,7 +102,8 @@ async fn limits_apply_per_network_and_mail_domain() {
     let site = TestSite::with(limits(1, 1000)).await;
     for (ip, status) in [
         ("2001:db8::1", StatusCode::SEE_OTHER),
-        ("2001:db8::2", StatusCode::TOO_MANY_REQUESTS),
+        ("2001:db8::2", StatusCode::OK),
+        ("2001:db8::3", StatusCode::TOO_MANY_REQUESTS),
         ("2001:db8:0:1::1", StatusCode::SEE_OTHER),
     ] {
         assert_eq!(

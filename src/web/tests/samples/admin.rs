@@ -188,6 +188,7 @@ fn health(fill: Fill, has_problems: bool) -> Health {
         failing_feeds: usize::from(trouble),
         feeds_read_at: fill.some(days_after(FRIDAY, -3)),
         has_template_errors: trouble,
+        untrusted_proxy: trouble.then(|| "172.17.0.1".to_owned()),
         server: fill.maybe("smtp.example.com:587"),
     }
 }

@@ -22,6 +22,7 @@ fn form(fill: Fill, error: Option<SignupError>) -> SignupForm {
         name,
         error,
         suggestion: None,
+        unknown_ending: None,
     }
 }
 
@@ -106,6 +107,12 @@ fn home(album: &mut Album<'_>, fill: Fill) {
             ..typo
         }),
     );
+    let unknown = SignupForm {
+        email: fill.text("ada@example.qqq"),
+        unknown_ending: Some(fill.text("qqq")),
+        ..form(fill, None)
+    };
+    album.add("home-tld", page(unknown));
     album.add(
         "home-posts",
         Home {
@@ -132,6 +139,9 @@ fn signup_steps(album: &mut Album<'_>, fill: Fill) {
         Check {
             address: fill.maybe("ada@example.com"),
             stamp: fill.needed("AbCd_123"),
+            can_resend: true,
+            is_last: false,
+            sent: 1,
         },
     );
     album.add(
@@ -139,6 +149,9 @@ fn signup_steps(album: &mut Album<'_>, fill: Fill) {
         Check {
             address: None,
             stamp: String::new(),
+            can_resend: false,
+            is_last: false,
+            sent: 0,
         },
     );
     let (stamp, email, name) = (
