@@ -16,6 +16,7 @@ mod response;
 mod routes;
 mod signup_form;
 mod subscribe;
+mod test_copy;
 mod token;
 mod unsubscribe;
 
@@ -35,6 +36,7 @@ pub mod views {
     pub use super::privacy::Privacy;
     pub use super::signup_form::{SignupError, SignupForm};
     pub use super::subscribe::ConfirmHuman;
+    pub use super::test_copy::{TestCopy, TestCopyLink};
     pub use super::unsubscribe::{Unsubscribe, Unsubscribed};
 }
 

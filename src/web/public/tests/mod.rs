@@ -7,6 +7,7 @@ mod links;
 mod rate_limits;
 mod schedule;
 mod site;
+mod test_copy;
 
 use axum::http::{StatusCode, header};
 
