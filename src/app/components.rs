@@ -46,7 +46,6 @@ impl App {
     /// [`AppError::Templates`] if a custom template is invalid.
     pub fn scheduler(&self) -> Result<Scheduler, AppError> {
         let schedule = &self.settings.schedule;
-        let alerts = &self.settings.alerts;
         Ok(Scheduler {
             digests: self.digests()?,
             config: ScheduleConfig {
@@ -55,14 +54,20 @@ impl App {
                 enabled: schedule.enabled,
             },
             is_sender_configured: self.settings.require_sending_settings().is_ok(),
-            alerts: Alerts {
-                store: self.store.clone(),
-                clock: Arc::clone(&self.clock),
-                random: Arc::clone(&self.random),
-                to: alerts.to.clone(),
-                draft_before: alerts.draft_before,
-            },
+            alerts: self.alerts(),
         })
+    }
+
+    /// Returns the service that notifies the operator.
+    pub fn alerts(&self) -> Alerts {
+        let alerts = &self.settings.alerts;
+        Alerts {
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            to: alerts.to.clone(),
+            draft_before: alerts.draft_before,
+        }
     }
 
     /// Returns the services of the web server.

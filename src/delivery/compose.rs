@@ -152,14 +152,13 @@ impl DeliveryService {
 
     /// Inserts the recipient's address and links into the content of an issue.
     ///
-    /// A test message has no subscriber: its links are well-formed but match no subscriber.
+    /// A test message has no subscriber: its links lead to pages that say so.
     fn render_issue(
         &self,
         delivery: &ClaimedDelivery,
         mail: &FrozenMail,
     ) -> Result<Vec<u8>, ComposeError> {
-        let no_subscriber = SubscriberId::from_uuid(uuid::Uuid::nil());
-        let subscriber = delivery.subscriber.unwrap_or(no_subscriber);
+        let subscriber = delivery.subscriber.unwrap_or(SubscriberId::NOBODY);
         let recipient = Recipient::new(
             delivery.address.clone(),
             self.message_id(delivery),

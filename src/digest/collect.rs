@@ -10,6 +10,7 @@ use crate::digest::{DigestService, post_keys};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::post::{FeedId, FeedPost, Post, PostId};
 use crate::feeds::{FeedSource, FeedUpdate, ParsedFeed, Validators, read_feed};
+use crate::mail::templates::FailedFeed;
 use crate::store::{FeedOrigin, FeedReading, FeedRow, NewPost, StoreError};
 
 /// Maximum age of posts that are offered when a feed is read for the first time.
@@ -29,6 +30,17 @@ pub struct FeedResult {
     pub source: String,
     /// Number of new posts, or the error message for the operator.
     pub result: Result<usize, String>,
+}
+
+impl FeedResult {
+    /// Returns the feed with its error for an alert; `None` if it was read.
+    pub fn into_failed(self) -> Option<FailedFeed> {
+        let says = self.result.err()?;
+        Some(FailedFeed {
+            url: self.source,
+            says,
+        })
+    }
 }
 
 impl DigestService {

@@ -46,6 +46,7 @@ pub struct Draft {
     pub content: Rendered,
     /// Size of the encoded HTML part in bytes.
     pub size: usize,
+    mail: DigestMail,
     placeholders: Placeholders,
     created_at: Timestamp,
 }
@@ -129,7 +130,8 @@ impl DigestService {
                 &self.templates.render(&digest_mail(count))?.html,
             ))
         })?;
-        let content = self.templates.render(&digest_mail(fits.posts))?;
+        let mail = digest_mail(fits.posts);
+        let content = self.templates.render(&mail)?;
         selection.truncate(fits.posts);
         Ok(Draft {
             number,
@@ -140,6 +142,7 @@ impl DigestService {
             size: fits.bytes,
             selection,
             edits,
+            mail,
             placeholders,
             created_at: now,
         })
@@ -250,8 +253,30 @@ impl DigestService {
         Ok(home.unwrap_or_else(|| self.identity.public_url.as_url().clone()))
     }
 
+    /// Encodes the draft as a test message: "[Test]" is in the subject, and the link to the
+    /// issue's page, which does not exist yet, leads to a page that says so.
+    ///
+    /// # Errors
+    /// Returns [`DraftError::Template`] if the template cannot be rendered.
+    pub fn freeze_test(&self, draft: &Draft) -> Result<FrozenMail, DraftError> {
+        let content = self.templates.render(&DigestMail {
+            subject: Some(format!("[Test] {}", draft.subject)),
+            web_url: self.test_copy_url(),
+            ..draft.mail.clone()
+        })?;
+        Ok(self.freeze_content(draft, &content))
+    }
+
+    fn test_copy_url(&self) -> String {
+        self.identity.public_url.join("issues/test")
+    }
+
     /// Encodes the draft as a message with placeholders for the values of each recipient.
     pub fn freeze(&self, draft: &Draft) -> FrozenMail {
+        self.freeze_content(draft, &draft.content)
+    }
+
+    fn freeze_content(&self, draft: &Draft, content: &Rendered) -> FrozenMail {
         let url = &self.identity.public_url;
         let unsubscribe = url.join(&format!("unsubscribe/{}", draft.placeholders.unsubscribe()));
         let list = ListHeaders::for_issue(
@@ -264,7 +289,7 @@ impl DigestService {
             from: &self.identity.from,
             reply_to: self.identity.reply_to.as_ref(),
             date: draft.created_at,
-            content: &draft.content,
+            content,
             list: Some(&list),
         };
         FrozenMail::freeze(&mail, &draft.placeholders)
@@ -272,23 +297,28 @@ impl DigestService {
 
     /// Renders the draft for a sample recipient: the content and the encoded message.
     ///
-    /// The links are valid but belong to no subscriber.
+    /// The links of the content lead to pages that say that this is a test copy.
     ///
     /// # Errors
-    /// Returns [`DraftError::Recipient`] if a generated value is invalid, which does not
+    /// Returns [`DraftError::Template`] if the template cannot be rendered, and
+    /// [`DraftError::Recipient`] if a generated value is invalid, which does not
     /// happen.
     pub fn render_sample(&self, draft: &Draft) -> Result<(Rendered, Vec<u8>), DraftError> {
-        let sample = SubscriberId::from_uuid(uuid::Uuid::nil());
+        let sample = SubscriberId::NOBODY;
         let unsubscribe = self.keys.subscriber_token(Purpose::Unsubscribe, &sample);
         let preferences = self.keys.subscriber_token(Purpose::Preferences, &sample);
         let with_tokens = |text: &str| {
             text.replace(draft.placeholders.unsubscribe(), &unsubscribe)
                 .replace(draft.placeholders.preferences(), &preferences)
         };
+        let content = self.templates.render(&DigestMail {
+            web_url: self.test_copy_url(),
+            ..draft.mail.clone()
+        })?;
         let content = Rendered {
-            subject: draft.content.subject.clone(),
-            text: with_tokens(&draft.content.text),
-            html: with_tokens(&draft.content.html),
+            subject: content.subject,
+            text: with_tokens(&content.text),
+            html: with_tokens(&content.html),
         };
         let mac = self.keys.mac(Purpose::MessageId, &[b"preview"]);
         let id = MessageId::new(&mac, &self.identity.from);

@@ -12,7 +12,8 @@ use crate::store::IssueRow;
 /// Result of a request to send an issue.
 #[derive(Clone, Debug, Serialize)]
 pub struct SendResult {
-    /// `sent`, `sending`, `paused`, `already_sent`, `nothing_new`, `skipped` or `dry_run`.
+    /// `sent`, `sending`, `paused`, `cancelled`, `already_sent`, `nothing_new`, `skipped` or
+    /// `dry_run`.
     pub result: &'static str,
     issue: Option<i64>,
     slot: Option<String>,
@@ -27,7 +28,8 @@ impl SendResult {
         let result = match issue.state {
             IssueState::Sending => "sending",
             IssueState::Paused => "paused",
-            IssueState::Sent | IssueState::Cancelled => "sent",
+            IssueState::Sent => "sent",
+            IssueState::Cancelled => "cancelled",
         };
         Self {
             result,
@@ -41,15 +43,20 @@ impl SendResult {
     /// Creates the result for an issue that existed before the request.
     pub fn from_existing_issue(issue: &IssueRow) -> Self {
         let current = Self::from_issue(issue);
-        let is_finished = matches!(issue.state, IssueState::Sent | IssueState::Cancelled);
         Self {
-            result: if is_finished {
-                "already_sent"
-            } else {
-                current.result
+            result: match issue.state {
+                IssueState::Sent => "already_sent",
+                _ => current.result,
             },
             ..current
         }
+    }
+
+    /// Names the requested slot, which a cancelled issue that nobody received no longer has.
+    #[must_use]
+    pub fn for_slot(mut self, slot: Option<&Slot>) -> Self {
+        self.slot = self.slot.or_else(|| slot.map(ToString::to_string));
+        self
     }
 
     /// Creates the result for a slot that has no issue.

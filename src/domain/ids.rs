@@ -56,6 +56,11 @@ id!(
     /// Key of a subscriber.
     SubscriberId
 );
+impl SubscriberId {
+    /// The subscriber of a test copy and of a preview, who does not exist.
+    pub const NOBODY: Self = Self(Uuid::nil());
+}
+
 id!(
     /// Key of a frozen issue.
     IssueId

@@ -1,6 +1,7 @@
 //! Unsubscribing and erasure.
 
 use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::SubscriberId;
 use crate::domain::signed_token::Purpose;
 use crate::store::{Erase, StoreError, Subscriber, Unsubscribe};
 use crate::subscription::{LinkError, SubscriptionService};
@@ -13,8 +14,8 @@ impl SubscriptionService {
     /// the one that returned with the same address after an erasure.
     ///
     /// # Errors
-    /// Returns [`LinkError::Invalid`] if the link is forged, and [`LinkError::Store`] if the
-    /// subscriber cannot be read.
+    /// Returns [`LinkError::Invalid`] if the link is forged or belongs to a test mail, and
+    /// [`LinkError::Store`] if the subscriber cannot be read.
     pub async fn verify_unsubscribe_link(
         &self,
         token: &str,
@@ -22,6 +23,9 @@ impl SubscriptionService {
         let id = self
             .keys
             .verify_subscriber_token(Purpose::Unsubscribe, token)?;
+        if id == SubscriberId::NOBODY {
+            return Err(LinkError::Invalid);
+        }
         Ok(self.store.subscriber_or_successor(&id).await?)
     }
 

@@ -103,6 +103,7 @@ impl Scheduler {
 
     async fn process_schedule(&self, state: &mut SchedulerState) -> Result<(), ScheduleFailure> {
         let now = self.digests.clock.now();
+        self.digests.store.release_unreceived().await?;
         if state
             .feeds_fetched_at
             .is_none_or(|at| now.since(at) >= FEED_INTERVAL)
@@ -161,7 +162,10 @@ impl Scheduler {
             return Ok(false);
         }
         let collected = self.digests.collect().await?;
-        let failed_feeds: Vec<FailedFeed> = collected.into_iter().filter_map(failed_feed).collect();
+        let failed_feeds: Vec<FailedFeed> = collected
+            .into_iter()
+            .filter_map(FeedResult::into_failed)
+            .collect();
         let failed = failed_feeds.len();
         let published = match self.digests.publish(Some(slot)).await {
             Err(PublishError::Draft(error)) if !matches!(error, DraftError::Store(_)) => {
@@ -210,12 +214,4 @@ impl Scheduler {
         }
         Ok(())
     }
-}
-
-fn failed_feed(feed: FeedResult) -> Option<FailedFeed> {
-    let error = feed.result.err()?;
-    Some(FailedFeed {
-        url: feed.source,
-        says: error,
-    })
 }

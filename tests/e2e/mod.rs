@@ -2,6 +2,7 @@
 
 mod alerts;
 mod api;
+mod cancel;
 mod config_errors;
 mod connection_drops;
 mod crashes;

@@ -1,5 +1,6 @@
 //! `broadsheet digest`
 
+mod alerts;
 mod preview;
 mod send;
 mod wait;

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use clap::Args;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::cli::context::Context;
+use crate::cli::digest::alerts::{FeedAlerts, wait_until_alerts_sent};
 use crate::cli::digest::wait::{Wait, issue_not_found, wait_until_enqueued, wait_until_settled};
 use crate::cli::error::CliError;
 use crate::cli::signals::stop_signal;
 use crate::delivery::Engine;
-use crate::digest::{DigestService, Published, SendResult};
+use crate::digest::{DigestService, Draft, FeedResult, Published, SendResult};
 use crate::domain::audit::AuditAction;
 use crate::domain::ids::IssueId;
 use crate::domain::issue::slot::Slot;
@@ -43,6 +45,10 @@ struct Sending<'a> {
     dry_run: bool,
     /// `None`: do not wait.
     wait: Option<Wait>,
+    /// The requested slot; `None`: an extra issue.
+    slot: Option<Slot>,
+    /// The week of a message about the feeds of an extra issue.
+    this_week: Slot,
 }
 
 impl Send {
@@ -63,27 +69,36 @@ impl Send {
             app: &app,
             dry_run: self.dry_run,
             wait: self.wait.then_some(Wait { max: self.wait_max }),
+            slot,
+            this_week,
         };
-        let result = sending.create_or_join(slot).await;
+        let result = sending.create_or_join().await;
         app.close().await;
         result
     }
 }
 
 impl Sending<'_> {
-    /// Creates the issue of `slot` (`None`: an extra issue), or joins the existing one.
-    async fn create_or_join(&self, slot: Option<Slot>) -> Result<(), CliError> {
+    /// Creates the issue of the slot, or joins the existing one.
+    async fn create_or_join(&self) -> Result<(), CliError> {
         let digests = self.app.digests()?;
-        if let Some(slot) = &slot
+        // Sets the time from which events are reported.
+        self.app.alerts().poll().await?;
+        self.app.store.release_unreceived().await?;
+        if let Some(slot) = &self.slot
             && let Some(issue) = self.app.store.issue_of_slot(slot).await?
         {
             return self.join(issue).await;
         }
-        collect_feeds(&digests).await?;
+        let feeds = collect_feeds(&digests).await?;
+        let week = self.slot.unwrap_or(self.this_week);
+        let feeds = FeedAlerts::new(self.app.alerts(), feeds, week);
         if self.dry_run {
-            return self.print_dry_run(&digests, slot.as_ref()).await;
+            return self.print_dry_run(&digests, &feeds).await;
         }
-        match digests.publish(slot).await? {
+        let published = digests.publish(self.slot).await?;
+        feeds.notify(&published).await?;
+        match published {
             Published::Created { id, number } => {
                 self.app.audit(AuditAction::IssueSent, number).await;
                 match self.wait {
@@ -97,36 +112,32 @@ impl Sending<'_> {
                 }
             }
             Published::AlreadyExists(issue) => self.join(*issue).await,
-            Published::Skipped => self.print_nothing(
-                "skipped",
-                slot.as_ref(),
-                "An editor skipped this week: nothing was sent.",
-            ),
-            Published::NothingNew(draft) if draft.recipients == 0 => self.print_nothing(
-                "nothing_new",
-                slot.as_ref(),
-                "No active subscribers: nothing was sent.",
-            ),
-            Published::NothingNew(_) => self.print_nothing(
-                "nothing_new",
-                slot.as_ref(),
-                "Too few new posts: nothing was sent.",
-            ),
+            Published::Skipped => {
+                self.print_nothing("skipped", "An editor skipped this week: nothing was sent.")
+            }
+            Published::NothingNew(draft) => {
+                if self.wait.is_some() {
+                    self.deliver_alerts().await?;
+                }
+                self.print_nothing("nothing_new", nothing_new_text(&draft, &feeds))?;
+                fail_if_unread(&feeds)
+            }
         }
     }
 
     async fn print_dry_run(
         &self,
         digests: &DigestService,
-        slot: Option<&Slot>,
+        feeds: &FeedAlerts,
     ) -> Result<(), CliError> {
         let draft = digests.draft().await?;
-        let result = if digests.is_worth_sending(&draft) {
-            "dry_run"
-        } else {
-            "nothing_new"
-        };
-        let result = SendResult::from_draft(result, &draft, slot);
+        if !digests.is_worth_sending(&draft) {
+            let result = SendResult::from_draft("nothing_new", &draft, self.slot.as_ref());
+            let text = || nothing_new_text(&draft, feeds).to_owned();
+            self.context.output.print_result(&result, text)?;
+            return fail_if_unread(feeds);
+        }
+        let result = SendResult::from_draft("dry_run", &draft, self.slot.as_ref());
         self.context.output.print_result(&result, || {
             format!(
                 "No. {} would be sent to {} subscribers: {}",
@@ -135,13 +146,8 @@ impl Sending<'_> {
         })
     }
 
-    fn print_nothing(
-        &self,
-        result: &'static str,
-        slot: Option<&Slot>,
-        text: &str,
-    ) -> Result<(), CliError> {
-        let result = SendResult::without_issue(result, slot);
+    fn print_nothing(&self, result: &'static str, text: &str) -> Result<(), CliError> {
+        let result = SendResult::without_issue(result, self.slot.as_ref());
         self.context
             .output
             .print_result(&result, || text.to_owned())
@@ -177,17 +183,17 @@ impl Sending<'_> {
                 tracing::warn!(%error, "cannot enqueue deliveries; the delivery engine will retry");
             }
         }
-        let engine = Engine::new(app.deliveries()?);
-        let engine_stop = stop.child_token();
-        let running = tokio::spawn({
-            let engine_stop = engine_stop.clone();
-            async move { engine.run(engine_stop.clone(), engine_stop).await }
-        });
-        let settled = wait_until_settled(app, &id, wait, &stop).await;
-        engine_stop.cancel();
-        let _ = running.await;
+        let settled = self
+            .with_engine(&stop, async {
+                wait_until_settled(app, &id, wait, &stop).await?;
+                app.store.finish_issues(app.clock.now()).await?;
+                app.alerts().poll().await?;
+                wait_until_alerts_sent(app, &stop).await?;
+                Ok::<(), CliError>(())
+            })
+            .await?;
         settled?;
-        app.store.finish_issues(app.clock.now()).await?;
+        app.store.release_unreceived().await?;
         let counts = self.print_issue(&id, SendResult::from_issue).await?;
         if counts.remaining() > 0 {
             Err(CliError::NotFinished)
@@ -199,6 +205,34 @@ impl Sending<'_> {
         }
     }
 
+    /// Sends the alerts that are due. Without an alert it does nothing.
+    async fn deliver_alerts(&self) -> Result<(), CliError> {
+        if !self.app.store.is_alert_due(self.app.clock.now()).await? {
+            return Ok(());
+        }
+        let stop = stop_signal()?;
+        let sent = wait_until_alerts_sent(self.app, &stop);
+        Ok(self.with_engine(&stop, sent).await??)
+    }
+
+    /// Runs the delivery engine until `done` completes.
+    async fn with_engine<T>(
+        &self,
+        stop: &CancellationToken,
+        done: impl Future<Output = T>,
+    ) -> Result<T, CliError> {
+        let engine = Engine::new(self.app.deliveries()?);
+        let engine_stop = stop.child_token();
+        let running = tokio::spawn({
+            let engine_stop = engine_stop.clone();
+            async move { engine.run(engine_stop.clone(), engine_stop).await }
+        });
+        let result = done.await;
+        engine_stop.cancel();
+        let _ = running.await;
+        Ok(result)
+    }
+
     /// Prints state and counts of the issue. An issue that is paused is an error.
     async fn print_issue(
         &self,
@@ -207,7 +241,7 @@ impl Sending<'_> {
     ) -> Result<DeliveryCounts, CliError> {
         let issue = self.app.store.issue_by_id(id).await?;
         let issue = issue.ok_or_else(issue_not_found)?;
-        let result = to_result(&issue);
+        let result = to_result(&issue).for_slot(self.slot.as_ref());
         self.context
             .output
             .print_result(&result, || issue_text(result.result, &issue))?;
@@ -220,13 +254,33 @@ impl Sending<'_> {
 }
 
 /// Fetches the feeds and prints the errors of those that failed.
-pub async fn collect_feeds(digests: &DigestService) -> Result<(), CliError> {
-    for feed in digests.collect().await? {
-        if let Err(error) = feed.result {
+pub async fn collect_feeds(digests: &DigestService) -> Result<Vec<FeedResult>, CliError> {
+    let feeds = digests.collect().await?;
+    for feed in &feeds {
+        if let Err(error) = &feed.result {
             eprintln!("broadsheet: cannot read the feed {}: {error}", feed.source);
         }
     }
-    Ok(())
+    Ok(feeds)
+}
+
+fn nothing_new_text(draft: &Draft, feeds: &FeedAlerts) -> &'static str {
+    if feeds.is_every_feed_failed() {
+        "No feed could be read: nothing was sent."
+    } else if draft.recipients == 0 {
+        "No active subscribers: nothing was sent."
+    } else {
+        "Too few new posts: nothing was sent."
+    }
+}
+
+/// Returns an error if every feed failed: what is new is then not known.
+fn fail_if_unread(feeds: &FeedAlerts) -> Result<(), CliError> {
+    if feeds.is_every_feed_failed() {
+        Err(CliError::Reported)
+    } else {
+        Ok(())
+    }
 }
 
 fn issue_text(result: &str, issue: &IssueRow) -> String {

@@ -10,6 +10,8 @@ use crate::store::error::StoreError;
 const RAISE: &str =
     "INSERT INTO alerts (event, raised_at) VALUES ($1, $2) ON CONFLICT (event) DO NOTHING";
 const FIND: &str = "SELECT event FROM alerts WHERE event = $1";
+const DUE: &str =
+    "SELECT id FROM deliveries WHERE issue_id IS NULL AND kind = 'alert' AND due_at <= $1 LIMIT 1";
 
 impl Store {
     /// Enqueues `messages`, all or none, unless an alert was raised for `event` before.
@@ -49,7 +51,16 @@ impl Store {
         let query = sqlx::query(FIND).bind(event);
         Ok(query.fetch_optional(&self.pool).await?.is_some())
     }
+
+    /// Returns whether an alert is due or being sent.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the statement fails.
+    pub async fn is_alert_due(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let query = sqlx::query(DUE).bind(now);
+        Ok(query.fetch_optional(&self.pool).await?.is_some())
+    }
 }
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[RAISE, FIND];
+pub(crate) const STATEMENTS: &[&str] = &[RAISE, FIND, DUE];

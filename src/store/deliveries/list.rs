@@ -87,6 +87,7 @@ pub struct ReplyCount {
     pub example: String,
 }
 
+/// Selects the columns of a [`DeliveryRow`] from `deliveries d`, joined with `issues i`.
 macro_rules! select_deliveries {
     ($join:literal, $rest:literal) => {
         concat!(
@@ -100,6 +101,7 @@ macro_rules! select_deliveries {
         )
     };
 }
+pub(crate) use select_deliveries;
 
 const FILTERED: &str = select_deliveries!(
     "LEFT JOIN",

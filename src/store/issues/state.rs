@@ -4,7 +4,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::issue::IssueId;
 use crate::store::db::connect::Store;
 use crate::store::db::locks::RECIPIENTS_LOCK;
-use crate::store::db::transaction::with_retry;
+use crate::store::db::transaction::{WriteTx, with_retry};
 use crate::store::deliveries::sql::skip_sql;
 use crate::store::error::StoreError;
 use crate::store::issues::fanout;
@@ -55,6 +55,25 @@ const CANCEL: &str =
     "UPDATE issues SET state = 'cancelled', finished_at = $2, pause_reason = NULL, paused_by = NULL
     WHERE id = $1 AND state IN ('sending', 'paused')";
 const SKIP_REMAINING: &str = skip_sql!("$2", "issue_id = $1 AND due_at IS NOT NULL");
+
+macro_rules! unreceived_sql {
+    ($filter:literal) => {
+        concat!(
+            "SELECT id FROM issues WHERE state = 'cancelled' AND ",
+            $filter,
+            " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE issue_id = issues.id AND due_at IS NOT NULL)
+            AND NOT EXISTS (SELECT 1 FROM deliveries WHERE issue_id = issues.id
+                AND settled_state IN ('delivered', 'in_doubt'))"
+        )
+    };
+}
+// A delivery that was being sent when its issue was cancelled is settled later.
+const UNRECEIVED: &str = unreceived_sql!(
+    "(slot IS NOT NULL OR EXISTS (SELECT 1 FROM posts WHERE issue_id = issues.id))"
+);
+const IS_UNRECEIVED: &str = unreceived_sql!("id = $1");
+const RELEASE_SLOT: &str = "UPDATE issues SET slot = NULL WHERE id = $1";
+const RELEASE_POSTS: &str = "UPDATE posts SET issue_id = NULL, position = NULL WHERE issue_id = $1";
 
 // Waits for the row lock of a concurrent requeue. `FINISH` then reads a new snapshot, which
 // contains the deliveries that were requeued.
@@ -122,6 +141,8 @@ impl Store {
 
     /// Cancels an issue: skips its remaining deliveries, except those that are being sent.
     ///
+    /// If nobody received it, its posts and its slot are free for another issue.
+    ///
     /// Returns false if the issue was neither sending nor paused.
     ///
     /// # Errors
@@ -138,10 +159,31 @@ impl Store {
             let skip = sqlx::query(SKIP_REMAINING).bind(id).bind(now);
             skip.execute(&mut *tx).await?;
             policy_rejections::clear(&mut tx, id).await?;
+            release(&mut tx, id).await?;
             tx.commit().await?;
             Ok(true)
         })
         .await
+    }
+
+    /// Frees posts and slot of cancelled issues that nobody received, because the deliveries
+    /// that were being sent when they were cancelled failed.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if a statement fails, and [`StoreError::Corrupt`] if a
+    /// stored id cannot be parsed.
+    pub async fn release_unreceived(&self) -> Result<(), StoreError> {
+        let query = sqlx::query_scalar(UNRECEIVED);
+        let unreceived: Vec<IssueId> = query.fetch_all(&self.pool).await?;
+        for id in &unreceived {
+            with_retry(|| async {
+                let mut tx = self.begin_write().await?;
+                release(&mut tx, id).await?;
+                tx.commit().await
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// Marks issues without remaining deliveries as sent, and returns their number.
@@ -192,6 +234,18 @@ impl Store {
     }
 }
 
+/// Frees the posts and the slot of a cancelled issue, if nobody received it.
+async fn release(tx: &mut WriteTx, id: &IssueId) -> Result<(), StoreError> {
+    let query = sqlx::query(IS_UNRECEIVED).bind(id);
+    if query.fetch_optional(&mut **tx).await?.is_none() {
+        return Ok(());
+    }
+    for statement in [RELEASE_SLOT, RELEASE_POSTS] {
+        sqlx::query(statement).bind(id).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&str] = &[
     PAUSE_ON_ERROR,
@@ -202,6 +256,10 @@ pub(crate) const STATEMENTS: &[&str] = &[
     REQUEUE,
     CANCEL,
     SKIP_REMAINING,
+    UNRECEIVED,
+    IS_UNRECEIVED,
+    RELEASE_SLOT,
+    RELEASE_POSTS,
     LOCK_COMPLETED,
     FINISH,
     RECORD_LAST_REPLY,

@@ -12,7 +12,7 @@ use crate::domain::issue::IssueId;
 use crate::domain::subscriber::{SubscriberId, SubscriberState};
 use crate::store::db::batch;
 use crate::store::db::connect::Store;
-use crate::store::deliveries::list::DeliveryRow;
+use crate::store::deliveries::list::{DeliveryRow, select_deliveries};
 use crate::store::error::StoreError;
 use crate::store::subscribers::types::Subscriber;
 use crate::store::subscribers::types::{SUBSCRIBER_BY_ID, SUBSCRIBER_BY_KEY};
@@ -86,10 +86,11 @@ const RECORD: &str = "SELECT id, address, name, state, state_at, source, created
     suppression_reason, asked_at, asked_ip, form_version, confirmed_at, confirmed_ip
     FROM subscribers WHERE id = $1";
 /// Ordered by id, which starts with the time of the freeze or, for other mail, of its own.
-const DELIVERIES: &str = "SELECT d.id, i.number AS issue, d.kind, d.address, d.state, d.attempts, d.reply, d.at, d.due_at
-    FROM deliveries d LEFT JOIN issues i ON i.id = d.issue_id
-    WHERE d.subscriber_id = $1 AND (CAST($2 AS TEXT) IS NULL OR d.id < $2)
-    ORDER BY d.id DESC LIMIT $3";
+const DELIVERIES: &str = select_deliveries!(
+    "LEFT JOIN",
+    "WHERE d.subscriber_id = $1 AND (CAST($2 AS TEXT) IS NULL OR d.id < $2)
+    ORDER BY d.id DESC LIMIT $3"
+);
 const NEWEST_ISSUES: &str = "SELECT id FROM issues ORDER BY number DESC LIMIT $1";
 
 fn issue_deliveries_sql(count: usize) -> String {

@@ -4,6 +4,7 @@
 //! fails here.
 
 mod address_change;
+mod cancel;
 mod counts;
 mod erasure;
 mod fanout;

@@ -31,6 +31,7 @@ pub fn send_results() -> Object {
         "sending",
         "paused",
         "sent",
+        "cancelled",
         "already_sent",
         "nothing_new",
         "skipped",

@@ -13,9 +13,13 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'sel
     frame-ancestors 'none'";
 
 /// Content security policy of an email shown in a frame: inline styles and external images as
-/// in an email client, but no script, form or navigation.
-const MAIL_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; \
+/// in an email client, but no script and no form. A link opens a page outside of the sandbox.
+const MAIL_POLICY: &str = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; \
     form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
+
+/// Opens the links of an email in a new tab: pages of this site and of others refuse to be shown
+/// in a frame.
+const NEW_TAB: &str = "<base target=\"_blank\">";
 
 /// HTTP Strict Transport Security for one year. Without `includeSubDomains`, because other
 /// hosts of the domain may not support HTTPS.
@@ -58,8 +62,10 @@ pub async fn admin(request: Request, next: Next) -> Response {
     response
 }
 
-/// Builds the response for the HTML of an email, to be shown in a sandboxed frame.
-pub fn mail_frame(html: String) -> Response {
+/// Builds the response for the HTML of an email, to be shown in a sandboxed frame. Its links open
+/// in a new tab.
+pub fn mail_frame(mut html: String) -> Response {
+    html.insert_str(start_of_head(&html), NEW_TAB);
     let mut response = Html(html).into_response();
     set_default(
         response.headers_mut(),
@@ -72,6 +78,25 @@ pub fn mail_frame(html: String) -> Response {
         "no-referrer",
     );
     response
+}
+
+/// Returns the position after the opening tag of the head, or of the whole document without one.
+fn start_of_head(html: &str) -> usize {
+    let lower = html.to_ascii_lowercase();
+    let end_of_tag = |start: usize| lower[start..].find('>').map(|end| start + end + 1);
+    let head = lower.match_indices("<head");
+    let mut tags = head.filter(|(at, tag)| {
+        let next = lower[at + tag.len()..].chars().next();
+        next.is_some_and(|next| next == '>' || next.is_ascii_whitespace())
+    });
+    let head = tags.next().and_then(|(at, _)| end_of_tag(at));
+    let doctype = || {
+        lower
+            .starts_with("<!doctype")
+            .then(|| end_of_tag(0))
+            .flatten()
+    };
+    head.or_else(doctype).unwrap_or(0)
 }
 
 fn set_site_headers(headers: &mut HeaderMap, transport: Transport) {
@@ -134,6 +159,31 @@ mod tests {
         let policy = response.headers()[header::CONTENT_SECURITY_POLICY]
             .to_str()
             .unwrap();
-        assert!(policy.starts_with("sandbox;") && policy.contains("frame-ancestors 'self'"));
+        assert!(policy.starts_with("sandbox allow-popups allow-popups-to-escape-sandbox;"));
+        assert!(!policy.contains("allow-scripts") && !policy.contains("allow-same-origin"));
+        assert!(policy.contains("frame-ancestors 'self'"));
+    }
+
+    #[tokio::test]
+    async fn framed_mail_opens_links_in_new_tab() {
+        for (mail, framed) in [
+            (
+                "<!DOCTYPE html><html><head><title>a</title></head>",
+                "<!DOCTYPE html><html><head><base target=\"_blank\"><title>a</title></head>",
+            ),
+            (
+                "<HTML><HEAD lang=\"en\"><header>",
+                "<HTML><HEAD lang=\"en\"><base target=\"_blank\"><header>",
+            ),
+            (
+                "<!doctype html><header>é",
+                "<!doctype html><base target=\"_blank\"><header>é",
+            ),
+            ("<p>a", "<base target=\"_blank\"><p>a"),
+        ] {
+            let body = mail_frame(mail.to_owned()).into_body();
+            let body = axum::body::to_bytes(body, 1_000).await.unwrap();
+            assert_eq!(body, framed);
+        }
     }
 }

@@ -18,6 +18,7 @@ mod signup_form;
 mod signup_json;
 mod signup_step;
 mod subscribe;
+mod test_copy;
 mod token;
 mod unsubscribe;
 
@@ -37,6 +38,7 @@ pub mod views {
     pub use super::privacy::Privacy;
     pub use super::signup_form::{SignupError, SignupForm};
     pub use super::signup_step::ConfirmHuman;
+    pub use super::test_copy::{TestCopy, TestCopyLink};
     pub use super::unsubscribe::{Unsubscribe, Unsubscribed};
 }
 

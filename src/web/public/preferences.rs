@@ -11,8 +11,9 @@ use crate::domain::delivery::SubscriberMail;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
 use crate::subscription::LinkError;
-use crate::web::public::invalid_link::{self, LinkKind};
+use crate::web::public::invalid_link::LinkKind;
 use crate::web::public::response::HandlerResult;
+use crate::web::public::test_copy;
 use crate::web::public::token::Token;
 use crate::web::render::{maybe_millis, templates};
 use crate::web::state::{AppState, SharedState};
@@ -76,7 +77,7 @@ pub async fn show(
         .await
     {
         Ok(subscriber) => subscriber,
-        Err(error) => return invalid_link::response(&state, LinkKind::Preferences, error),
+        Err(error) => return test_copy::response(&state, &token, LinkKind::Preferences, error),
     };
     let page = Preferences {
         token,
@@ -153,7 +154,7 @@ pub async fn change(
     };
     match path {
         Ok(path) => Ok(Redirect::to(&format!("{}{path}", state.site.base)).into_response()),
-        Err(error) => invalid_link::response(&state, LinkKind::Preferences, error),
+        Err(error) => test_copy::response(&state, &token, LinkKind::Preferences, error),
     }
 }
 

@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use crate::web::middleware::headers;
 use crate::web::public::{
     check, click_redirect, confirm, email_links, embed, home, issues, preferences, privacy,
-    signup_json, signup_step, subscribe, unsubscribe,
+    signup_json, signup_step, subscribe, test_copy, unsubscribe,
 };
 use crate::web::state::SharedState;
 
@@ -53,6 +53,7 @@ pub fn routes() -> Router<SharedState> {
         .route("/check", get(check::show))
         .route("/issues", get(issues::show_archive))
         .route("/issues/feed.xml", get(issues::feed))
+        .route("/issues/test", get(test_copy::show_issue))
         .route("/issues/{number}", get(issues::show))
         .route("/r/{post}", get(click_redirect::redirect))
         .route("/embed", get(embed::show))

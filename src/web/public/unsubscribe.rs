@@ -8,8 +8,9 @@ use serde::Serialize;
 use crate::domain::signed_token::Purpose;
 use crate::domain::subscriber::SubscriberState;
 use crate::store::Subscriber;
-use crate::web::public::invalid_link::{self, LinkKind};
+use crate::web::public::invalid_link::LinkKind;
 use crate::web::public::response::HandlerResult;
+use crate::web::public::test_copy;
 use crate::web::public::token::Token;
 use crate::web::render::templates;
 use crate::web::state::{AppState, SharedState};
@@ -48,7 +49,7 @@ pub async fn show(State(state): State<SharedState>, Token(token): Token) -> Hand
     {
         Ok(Some(subscriber)) => subscriber,
         Ok(None) => return show_unsubscribed(&state, None),
-        Err(error) => return invalid_link::response(&state, LinkKind::Unsubscribe, error),
+        Err(error) => return test_copy::response(&state, &token, LinkKind::Unsubscribe, error),
     };
     let is_paused = subscriber
         .paused_until
@@ -67,7 +68,7 @@ pub async fn show(State(state): State<SharedState>, Token(token): Token) -> Hand
 pub async fn unsubscribe(State(state): State<SharedState>, Token(token): Token) -> HandlerResult {
     let subscriber = match state.web.subscriptions.unsubscribe(&token).await {
         Ok(subscriber) => subscriber,
-        Err(error) => return invalid_link::response(&state, LinkKind::Unsubscribe, error),
+        Err(error) => return test_copy::response(&state, &token, LinkKind::Unsubscribe, error),
     };
     // A subscriber who never confirmed or is suppressed has to sign up again.
     let may_return = subscriber.filter(|subscriber| match subscriber.state {

@@ -17,8 +17,11 @@ use crate::web::admin::response::{HandlerResult, redirect, render, render_invali
 use crate::web::middleware::headers;
 use crate::web::state::SharedState;
 
-/// Characters of a typed address that the form shows again. No address is longer.
-const MAX_ADDRESS_CHARS: usize = 254;
+/// Maximum addresses of one test: the colleagues who look at an issue, not a mailing list.
+const MAX_TEST_ADDRESSES: usize = 10;
+/// Maximum characters of the addresses that are shown again: [`MAX_TEST_ADDRESSES`] of 254 bytes
+/// (RFC 5321 §4.5.3.1.3) with separators.
+const MAX_TYPED_CHARS: usize = 2600;
 
 /// Query of the draft page and of its preview.
 #[derive(Debug, Default, Deserialize)]
@@ -61,7 +64,7 @@ pub async fn preview_html(
     Ok(headers::mail_frame(html))
 }
 
-/// `POST /admin/next/test`: enqueues the draft for one address, with the content that an
+/// `POST /admin/next/test`: enqueues the draft for some addresses, with the content that an
 /// issue would have now.
 pub async fn send_test(State(shared): State<SharedState>, form: VerifiedForm) -> HandlerResult {
     let web = &shared.web;
@@ -73,11 +76,11 @@ pub async fn send_test(State(shared): State<SharedState>, form: VerifiedForm) ->
         return Ok(redirect(&shared, "/admin/next"));
     }
     let typed = form.fields.text("email");
-    let address = match EmailAddress::parse(typed) {
-        Ok(address) if can_send(web) => address,
+    let addresses = match parse_addresses(typed) {
+        Ok(addresses) if can_send(web) => addresses,
         parsed => {
             // With a valid address, missing settings are the reason.
-            let error = parsed.err().map(|error| error.to_string());
+            let error = parsed.err();
             let state = DraftPageState {
                 preview: preview_options(&form.fields),
                 test_blockers: match error {
@@ -85,7 +88,7 @@ pub async fn send_test(State(shared): State<SharedState>, form: VerifiedForm) ->
                     Some(_) => Vec::new(),
                 },
                 test: Some(TestForm {
-                    address: typed.chars().take(MAX_ADDRESS_CHARS).collect(),
+                    address: typed.chars().take(MAX_TYPED_CHARS).collect(),
                     error,
                 }),
                 ..DraftPageState::default()
@@ -95,14 +98,17 @@ pub async fn send_test(State(shared): State<SharedState>, form: VerifiedForm) ->
         }
     };
     let now = web.clock.now();
-    let delivery = NewDelivery {
-        id: DeliveryId::from_stored(web.random.uuid_v7(now).to_string()),
-        kind: DeliveryKind::Test,
-        subscriber: None,
-        address,
-        payload: Some(web.digests.freeze(&draft).to_json()),
-    };
-    web.store.enqueue(&delivery, now).await?;
+    let payload = web.digests.freeze_test(&draft)?.to_json();
+    for address in addresses {
+        let delivery = NewDelivery {
+            id: DeliveryId::from_stored(web.random.uuid_v7(now).to_string()),
+            kind: DeliveryKind::Test,
+            subscriber: None,
+            address,
+            payload: Some(payload.clone()),
+        };
+        web.store.enqueue(&delivery, now).await?;
+    }
     form.user
         .audit(&shared, AuditAction::TestSent, AuditTarget::Nothing)
         .await;
@@ -120,7 +126,58 @@ pub async fn check_feeds(State(shared): State<SharedState>, form: VerifiedForm) 
     Ok(redirect_back(&shared, &form.fields, message, ""))
 }
 
+/// Parses addresses separated by commas, semicolons or white space. The same address counts once.
+fn parse_addresses(typed: &str) -> Result<Vec<EmailAddress>, String> {
+    let is_separator = |c: char| c == ',' || c == ';' || c.is_whitespace();
+    let texts = typed.split(is_separator).filter(|text| !text.is_empty());
+    let mut addresses = Vec::new();
+    for text in texts {
+        let address = EmailAddress::parse(text).map_err(|error| error.to_string())?;
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    match addresses.len() {
+        0 => EmailAddress::parse("")
+            .map(|address| vec![address])
+            .map_err(|error| error.to_string()),
+        1..=MAX_TEST_ADDRESSES => Ok(addresses),
+        count => Err(format!(
+            "{count} addresses; expected at most {MAX_TEST_ADDRESSES}"
+        )),
+    }
+}
+
 /// Returns whether a test can be sent. Missing settings do not matter for the outbox.
 fn can_send(web: &Services) -> bool {
     web.not_ready.is_empty() || web.outbox.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parse_addresses_accepts_several_with_any_separator() {
+        let parsed = |typed: &str| -> Vec<String> {
+            let addresses = parse_addresses(typed).unwrap();
+            addresses.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(parsed(" ann@example.net "), ["ann@example.net"]);
+        assert_eq!(
+            parsed("ann@example.net, bob@example.net;eve@example.net\nann@example.net"),
+            ["ann@example.net", "bob@example.net", "eve@example.net"]
+        );
+    }
+
+    #[test]
+    fn parse_addresses_rejects_none_invalid_and_too_many() {
+        for typed in ["", " , ", "ann@example.net, bob"] {
+            assert!(parse_addresses(typed).is_err(), "{typed}");
+        }
+        let addresses: Vec<String> = (0..11).map(|n| format!("a{n}@example.net")).collect();
+        let error = parse_addresses(&addresses.join(",")).unwrap_err();
+        assert!(error.contains("at most 10"), "{error}");
+        assert!(parse_addresses(&addresses[1..].join(",")).is_ok());
+    }
 }

@@ -33,10 +33,12 @@ async fn draft_can_be_previewed_tested_and_sent() {
     ] {
         assert!(next.contains(words), "{words}");
     }
-    assert!(next.contains("sandbox loading=\"lazy\" src=\"/admin/next/html?theme=light\""));
+    assert!(next.contains(
+        "allow-popups-to-escape-sandbox\" loading=\"lazy\" src=\"/admin/next/html?theme=light\""
+    ));
     let html = ada.get("/admin/next/html").await;
     let policy = html.header(header::CONTENT_SECURITY_POLICY);
-    assert!(policy.starts_with("sandbox;"), "{policy}");
+    assert!(policy.starts_with("sandbox allow-popups "), "{policy}");
     assert!(html.contains("A loader in fonts") && html.contains("/unsubscribe/"));
     let dark = ada.get("/admin/next/html?theme=dark").await;
     assert!(dark.contains("@media (min-width:0)") && html.contains("@media (max-width:0)"));
@@ -50,15 +52,27 @@ async fn draft_can_be_previewed_tested_and_sent() {
     assert_eq!(bad.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(bad.contains("aria-invalid") && !bad.contains("\"><b>"));
     assert!(app.site.deliveries().await.is_empty());
-    let to = [("email", "eve@example.net")];
+    let to = [("email", "eve@example.net, bob@example.net")];
     let answer = ada
         .submit_form("/admin/next", "/admin/next/test", &to)
         .await;
     assert_eq!(answer.to(), "/admin/next?done=test_queued");
     let rows = app.site.deliveries().await;
-    assert_eq!(rows.len(), 1);
-    assert_eq!(rows[0].kind, DeliveryKind::Test);
-    assert_eq!(rows[0].address.as_deref(), Some("eve@example.net"));
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| row.kind == DeliveryKind::Test));
+    let mut addresses: Vec<_> = rows
+        .iter()
+        .filter_map(|row| row.address.as_deref())
+        .collect();
+    addresses.sort_unstable();
+    assert_eq!(addresses, ["bob@example.net", "eve@example.net"]);
+    let digests = &app.site.web.digests;
+    let draft = digests.draft().await.unwrap();
+    let test = digests.freeze_test(&draft).unwrap().to_json();
+    assert!(test.contains("Subject: [Test] ") && test.contains("/issues/test"));
+    assert!(!test.contains(&format!("/issues/{}", draft.number)));
+    let issue = digests.freeze(&draft).to_json();
+    assert!(!issue.contains("[Test]") && issue.contains(&format!("/issues/{}", draft.number)));
     assert_eq!(
         (rows[0].issue, rows[0].state),
         (None, DeliveryState::Queued)
@@ -97,7 +111,7 @@ async fn draft_can_be_previewed_tested_and_sent() {
     ];
     let again = ada.send("/admin/next/send", &again, &[]).await;
     assert_eq!(again.to(), "/admin/issues/1?done=already_sent");
-    assert_eq!(app.site.deliveries().await.len(), 3);
+    assert_eq!(app.site.deliveries().await.len(), 4);
 }
 
 #[tokio::test]
@@ -146,7 +160,7 @@ async fn missing_settings_block_send_and_test() {
         .send("/admin/next/send", &[("csrf", csrf.as_str())], &[])
         .await;
     assert_eq!(answer.to(), "/admin/next/send");
-    let to = [("email", "eve@example.net")];
+    let to = [("email", "eve@example.net, bob@example.net")];
     let test = ada
         .submit_form("/admin/next", "/admin/next/test", &to)
         .await;
@@ -180,7 +194,7 @@ async fn empty_draft_and_empty_list_are_not_sent() {
     );
     let page = ada.get("/admin/next?done=too_few_posts").await;
     assert!(page.contains("There aren’t enough new posts for an issue"));
-    let to = [("email", "eve@example.net")];
+    let to = [("email", "eve@example.net, bob@example.net")];
     let test = ada
         .submit_form("/admin/next", "/admin/next/test", &to)
         .await;

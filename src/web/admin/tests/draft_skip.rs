@@ -145,11 +145,14 @@ async fn second_issue_of_week_can_only_be_scheduled() {
 }
 
 #[tokio::test]
-async fn cancelled_issue_uses_up_the_week() {
+async fn cancelled_issue_that_somebody_received_uses_up_the_week() {
     let app = AdminTestApp::new().await;
     let mut ada = ready(&app).await;
     let review = ada.get("/admin/next/send").await;
     send(&mut ada, &review).await;
+    let issue = app.first_issue().await.id;
+    let delivered = ("r1@example.org", DeliveryState::Delivered, "250 ok");
+    app.deliver(&issue, &[delivered]).await;
     for action in ["pause", "cancel"] {
         let page = "/admin/issues/1";
         ada.submit_form(page, page, &[("action", action)]).await;

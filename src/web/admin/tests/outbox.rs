@@ -32,7 +32,9 @@ async fn outbox_message_has_html_text_and_source() {
     );
     let path = format!("/admin/outbox/{name}");
     let page = ada.get(&path).await;
-    assert!(page.contains(&format!("sandbox src=\"{path}/html\"")));
+    assert!(page.contains(&format!(
+        "allow-popups-to-escape-sandbox\" src=\"{path}/html\""
+    )));
     assert!(page.contains("Lab &lt;news@example.com&gt;") && !page.contains("in markup"));
     let text = ada.get(&format!("{path}?show=text")).await;
     assert!(text.contains("in plain words") && !text.contains("<iframe"));
@@ -42,7 +44,8 @@ async fn outbox_message_has_html_text_and_source() {
     assert!(html.contains("in markup"));
     let policy = html.header(header::CONTENT_SECURITY_POLICY);
     assert!(
-        policy.starts_with("sandbox; default-src 'none'"),
+        policy
+            .starts_with("sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'"),
         "{policy}"
     );
 }

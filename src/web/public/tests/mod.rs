@@ -9,6 +9,7 @@ mod rate_limits;
 mod schedule;
 mod script;
 mod site;
+mod test_copy;
 
 use axum::http::{StatusCode, header};
 

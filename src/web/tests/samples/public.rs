@@ -206,6 +206,13 @@ fn private_links(album: &mut Album<'_>, fill: Fill) {
             },
         );
     }
+    for link in [
+        TestCopyLink::Issue,
+        TestCopyLink::Unsubscribe,
+        TestCopyLink::Preferences,
+    ] {
+        album.add(&format!("test-copy-{link:?}"), TestCopy { link });
+    }
     let preferences_token = fill.some("Pr3f".to_owned());
     album.add(
         "unsubscribe",
