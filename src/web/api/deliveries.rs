@@ -68,6 +68,8 @@ struct DeliveryResponse {
     /// Next attempt, in Unix milliseconds; null unless deferred.
     #[schema(required)]
     due_at: Option<i64>,
+    /// Whether the bounce was reported after the server had accepted the message.
+    reported: bool,
 }
 
 impl From<DeliveryRow> for DeliveryResponse {
@@ -83,6 +85,7 @@ impl From<DeliveryRow> for DeliveryResponse {
             reply: row.reply,
             at: row.at.as_millis(),
             due_at: due_at.map(Timestamp::as_millis),
+            reported: row.is_reported,
         }
     }
 }
@@ -99,7 +102,7 @@ impl From<DeliveryRow> for DeliveryResponse {
                 "id": "01986f4e-5c1a-7c3e-9d5b-0e6f2a4b8c1d:01986f4e-7777-7c3e-9d5b-0e6f2a4b8c1d",
                 "issue": 43, "kind": "issue", "address": "ada@example.com",
                 "state": "delivered", "attempts": 1, "reply": "250 2.0.0 ok",
-                "at": 1_795_500_000_000_i64, "due_at": null,
+                "at": 1_795_500_000_000_i64, "due_at": null, "reported": false,
             }],
             "next": "01986f4e-7777-7c3e-9d5b-0e6f2a4b8c1d",
         }))),
