@@ -46,7 +46,7 @@ const READ_MORE_PHRASES: [&str; 34] = [
     "继续阅读",
 ];
 
-/// Phrases of WordPress's last line, "The post … appeared first on …", in lower case.
+/// Phrases of `WordPress`'s last line, "The post … appeared first on …", in lower case.
 const TRAILER_PHRASES: [&str; 50] = [
     " appeared first on ",
     " first appeared on ",
@@ -182,7 +182,7 @@ pub(super) fn is_boilerplate(block: &str) -> bool {
 }
 
 /// Returns whether a block near the end of a text is a line such as "The post … appeared first
-/// on …" (WordPress) or "… was originally published in … on Medium".
+/// on …" (`WordPress`) or "… was originally published in … on Medium".
 pub(super) fn is_trailer(block: &str) -> bool {
     let lower = block.to_lowercase();
     let is_medium = lower.contains(" originally published in ") && lower.contains(" on medium");

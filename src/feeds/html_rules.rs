@@ -235,7 +235,7 @@ pub(super) fn images(tag: &Tag) -> Vec<RawImage> {
 /// Parses `a.jpg 400w, b.jpg 2x` (HTML, srcset attribute). A URL may contain commas.
 fn parse_source_set(set: &str) -> Vec<RawImage> {
     let mut images: Vec<RawImage> = Vec::new();
-    let mut words = set.split_whitespace().peekable();
+    let mut words = set.split_whitespace();
     while let Some(word) = words.next() {
         let url = word.trim_matches(',');
         if url.is_empty() {
@@ -243,7 +243,7 @@ fn parse_source_set(set: &str) -> Vec<RawImage> {
         }
         let mut width = None;
         if !word.ends_with(',') {
-            while let Some(descriptor) = words.next() {
+            for descriptor in words.by_ref() {
                 let value = descriptor.trim_end_matches(',');
                 if let Some(pixels) = value.strip_suffix('w') {
                     width = pixels.parse().ok();

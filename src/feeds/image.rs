@@ -147,7 +147,7 @@ fn is_displayable(url: &Url) -> bool {
         && !UNSUPPORTED_SUFFIXES.contains(&suffix)
 }
 
-/// Returns the width in pixels that the URL names: `oven-150x100.jpg` (WordPress), `/s72-c/`
+/// Returns the width in pixels that the URL names: `oven-150x100.jpg` (`WordPress`), `/s72-c/`
 /// (Blogger), `?width=140`.
 fn width_in_url(url: &Url) -> Option<u32> {
     let in_query = url
