@@ -307,12 +307,8 @@ fn chinese_summary_counts_as_long_as_it_reads() {
 
 #[test]
 fn author_entities_are_decoded() {
-    for (field, expected) in [(
-        "<dc:creator><![CDATA[Rye &amp; Son]]></dc:creator>",
-        "Rye & Son",
-    )] {
-        assert_eq!(rss_item(field).author.as_deref(), Some(expected));
-    }
+    let field = "<dc:creator><![CDATA[Rye &amp; Son]]></dc:creator>";
+    assert_eq!(rss_item(field).author.as_deref(), Some("Rye & Son"));
 }
 
 fn atom_entry(fields: &str) -> FeedPost {

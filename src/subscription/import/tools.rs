@@ -86,7 +86,7 @@ const HAS_COMPLAINED: Verdict = Verdict::Suppressed(COMPLAINED);
 const IS_BLOCKED: Verdict = Verdict::Suppressed(BLOCKED);
 
 /// Roles by header, folded. Tools: listmonk, Mailchimp, Ghost, Substack, Buttondown, Kit,
-/// Beehiiv, Brevo, Keila, MailerLite, Mautic, Shopify, phpList, and the exports of Broadsheet.
+/// Beehiiv, Brevo, Keila, `MailerLite`, Mautic, Shopify, phpList, and the exports of Broadsheet.
 const ROLES: &[(&[&str], Role)] = &[
     (
         &[
