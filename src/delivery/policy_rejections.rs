@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use crate::delivery::outcome::AttemptResult;
 use crate::domain::delivery::outcome::{BounceReason, Outcome};
 use crate::domain::ids::IssueId;
-use crate::store::{GroupCommit, PolicyRejection};
+use crate::store::{GroupCommit, LostReply, PolicyRejection};
 
 /// What this worker knows about runs of policy rejections.
 #[derive(Debug, Default)]
@@ -37,6 +37,7 @@ impl PolicyRejections {
                     commit
                         .rejections
                         .retain(|rejection| rejection.issue != issue);
+                    commit.lost_replies.retain(|reply| reply.issue != issue);
                     commit.accepted_issues.push(issue);
                 }
             }
@@ -49,7 +50,14 @@ impl PolicyRejections {
                     reply: result.update.reply.clone(),
                 });
             }
-            Outcome::Deferred(_) | Outcome::Bounced(_) | Outcome::InDoubt | Outcome::Halted(_) => {}
+            Outcome::InDoubt => {
+                self.without_run.remove(&issue);
+                commit.lost_replies.push(LostReply {
+                    issue,
+                    delivery: result.update.id.clone(),
+                });
+            }
+            Outcome::Deferred(_) | Outcome::Bounced(_) | Outcome::Halted(_) => {}
         }
     }
 

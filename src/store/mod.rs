@@ -34,6 +34,7 @@ pub use issues::drafts::SaveOutcome;
 pub use issues::fanout::FanOutBatch;
 pub use issues::freeze::{FreezeOutcome, NewIssue};
 pub use issues::list::{IssueProgress, IssueRow};
+pub use issues::lost_replies::LostReply;
 pub use issues::policy_rejections::PolicyRejection;
 pub use queue::commit::{CommitResult, GroupCommit};
 pub use subscribers::Subscriber;

@@ -19,6 +19,14 @@ pub enum InDoubtPolicy {
 /// Limits the copies that a subscriber can receive to three.
 const MAX_LOST_REPLIES: u32 = 3;
 
+/// Number of lost replies in a row, without an accepted delivery in between, that pause an issue.
+///
+/// Ten, as one for each connection of the default setting: more would be further second copies.
+pub const MAX_CONSECUTIVE_LOST_REPLIES: i64 = 10;
+
+/// The pause reason of an issue with [`MAX_CONSECUTIVE_LOST_REPLIES`] lost replies in a row.
+pub const LOST_REPLIES_PAUSE_REASON: &str = "The mail server takes each message and ends the connection without confirming it: 10 in a row. Those messages may have arrived and are not sent again by themselves.";
+
 impl InDoubtPolicy {
     /// Returns the number of lost replies after which a delivery is held.
     ///

@@ -5,6 +5,7 @@ pub(crate) mod drafts;
 pub(crate) mod fanout;
 pub(crate) mod freeze;
 pub(crate) mod list;
+pub(crate) mod lost_replies;
 pub(crate) mod policy_rejections;
 pub(crate) mod skipped;
 pub(crate) mod state;

@@ -21,7 +21,8 @@ const INSERT: &str = "INSERT INTO policy_rejections (issue_id, delivery_id)
     ON CONFLICT (issue_id, delivery_id) DO NOTHING";
 const SELECT: &str = "SELECT delivery_id FROM policy_rejections WHERE issue_id = $1";
 const DELETE: &str = "DELETE FROM policy_rejections WHERE issue_id = $1";
-const ISSUES: &str = "SELECT DISTINCT issue_id FROM policy_rejections";
+const ISSUES: &str =
+    "SELECT issue_id FROM policy_rejections UNION SELECT issue_id FROM lost_replies";
 
 /// A delivery that the server rejected by policy, that is because of the sender.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ pub(crate) struct RejectionRun {
 }
 
 impl Store {
-    /// Returns the issues whose last results are rejections by policy, of any worker.
+    /// Returns the issues whose last results are rejections by policy or lost replies, of any worker.
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if the statement fails, and [`StoreError::Corrupt`] if a
@@ -53,12 +54,15 @@ impl Store {
     }
 }
 
-/// Locks the issues of the rejections until the transaction ends.
+/// Locks the issues whose results are counted until the transaction ends.
 pub(crate) async fn lock_issues(
     tx: &mut WriteTx,
-    rejections: &[PolicyRejection],
+    mut issues: Vec<IssueId>,
 ) -> Result<(), StoreError> {
-    for issue in issues_of(rejections) {
+    // Sorted, so that concurrent transactions lock them in the same order.
+    issues.sort();
+    issues.dedup();
+    for issue in issues {
         let lock = sqlx::query(LOCK_ISSUE).bind(issue);
         lock.execute(&mut **tx).await?;
     }
@@ -99,8 +103,7 @@ pub(crate) async fn record(
     Ok(runs)
 }
 
-/// Returns the issues of the rejections, sorted, so that concurrent transactions lock them in the
-/// same order.
+/// Returns the issues of the rejections, sorted.
 fn issues_of(rejections: &[PolicyRejection]) -> Vec<IssueId> {
     let mut issues: Vec<IssueId> = rejections.iter().map(|it| it.issue).collect();
     issues.sort();

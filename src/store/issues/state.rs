@@ -8,6 +8,7 @@ use crate::store::db::transaction::{WriteTx, with_retry};
 use crate::store::deliveries::sql::skip_sql;
 use crate::store::error::StoreError;
 use crate::store::issues::fanout;
+use crate::store::issues::lost_replies;
 use crate::store::issues::policy_rejections;
 
 macro_rules! update_completed_sql {
@@ -159,6 +160,7 @@ impl Store {
             let skip = sqlx::query(SKIP_REMAINING).bind(id).bind(now);
             skip.execute(&mut *tx).await?;
             policy_rejections::clear(&mut tx, id).await?;
+            lost_replies::clear(&mut tx, id).await?;
             release(&mut tx, id).await?;
             tx.commit().await?;
             Ok(true)
@@ -203,6 +205,7 @@ impl Store {
             let finished: Vec<IssueId> = finish.fetch_all(&mut *tx).await?;
             for id in &finished {
                 policy_rejections::clear(&mut tx, id).await?;
+                lost_replies::clear(&mut tx, id).await?;
             }
             tx.commit().await?;
             Ok(finished.len() as u64)

@@ -7,6 +7,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryId;
+use crate::domain::delivery::in_doubt::LOST_REPLIES_PAUSE_REASON;
 use crate::domain::ids::WorkerId;
 use crate::domain::issue::IssueId;
 use crate::domain::subscriber::SubscriberId;
@@ -16,6 +17,7 @@ use crate::store::db::transaction::{WriteTx, with_retry};
 use crate::store::deliveries::sql::{expire_superseded_sql, skip_unwanted_sql};
 use crate::store::deliveries::types::{DeliveryUpdate, SendIntent};
 use crate::store::error::StoreError;
+use crate::store::issues::lost_replies::{self, LostReply};
 use crate::store::issues::policy_rejections::{self, PolicyRejection};
 use crate::store::issues::state::PAUSE_ON_ERROR;
 use crate::store::queue::commit_rows::CommitRow;
@@ -35,7 +37,10 @@ pub struct GroupCommit {
     pub requeued: Vec<DeliveryId>,
     /// Rejections by policy, which pause their issue when there are too many in a row.
     pub rejections: Vec<PolicyRejection>,
-    /// Issues of which a delivery was accepted before those rejections, which ends their run.
+    /// Deliveries whose reply was lost, which pause their issue when there are too many in a row.
+    pub lost_replies: Vec<LostReply>,
+    /// Issues of which a delivery was accepted before those rejections and lost replies, which ends
+    /// their runs.
     pub accepted_issues: Vec<IssueId>,
     /// What each connection wants to send next.
     pub intents: Vec<SendIntent>,
@@ -144,7 +149,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<CommitResult, StoreError> {
         let mut tx = self.begin_write().await?;
-        policy_rejections::lock_issues(&mut tx, &commit.rejections).await?;
+        let counted = commit.rejections.iter().map(|it| it.issue);
+        let counted = counted.chain(commit.lost_replies.iter().map(|it| it.issue));
+        policy_rejections::lock_issues(&mut tx, counted.collect()).await?;
         suppression_limit::lock_issues(&mut tx, &commit.updates).await?;
         let mut paused = pause_issues(&mut tx, &commit.pauses).await?;
         let updates: Vec<CommitRow<'_>> =
@@ -160,10 +167,15 @@ impl Store {
         requeue_bounced(&mut tx, &commit.requeued, now).await?;
         for issue in &commit.accepted_issues {
             policy_rejections::clear(&mut tx, issue).await?;
+            lost_replies::clear(&mut tx, issue).await?;
         }
         for run in policy_rejections::record(&mut tx, &commit.rejections).await? {
             paused.extend(pause_issues(&mut tx, &[(run.issue, run.last_reply)]).await?);
             requeue_bounced(&mut tx, &run.deliveries, now).await?;
+        }
+        for issue in lost_replies::record(&mut tx, &commit.lost_replies).await? {
+            let pause = [(issue, LOST_REPLIES_PAUSE_REASON.to_owned())];
+            paused.extend(pause_issues(&mut tx, &pause).await?);
         }
         let intents: Vec<CommitRow<'_>> =
             commit.intents.iter().map(CommitRow::from_intent).collect();
@@ -192,6 +204,7 @@ impl GroupCommit {
         };
         self.pauses.is_empty()
             && self.requeued.is_empty()
+            && self.lost_replies.is_empty()
             && self.accepted_issues.is_empty()
             && !self.updates.iter().any(has_side_effects)
             && self.updates.len() + self.intents.len() <= batch::MAX_ROWS

@@ -10,6 +10,7 @@ mod erasure;
 mod fanout;
 mod lease;
 mod lease_recovery;
+mod lost_replies;
 mod policy_rejections;
 mod query_plans;
 mod races;
@@ -58,6 +59,7 @@ pub(crate) fn statements(backend: Backend) -> Vec<String> {
         crate::store::issues::list::STATEMENTS,
         &[crate::store::issues::list::FIRST_DUE],
         crate::store::issues::policy_rejections::STATEMENTS,
+        crate::store::issues::lost_replies::STATEMENTS,
         crate::store::content::posts::STATEMENTS,
         crate::store::issues::fanout::STATEMENTS,
         crate::store::admin::settings::STATEMENTS,
