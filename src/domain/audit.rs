@@ -2,7 +2,7 @@
 
 use crate::domain::api_token::{ApiTokenId, TokenName};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::enum_text::{ParseEnumError, parse_enum};
+use crate::domain::enum_text::word_enum;
 use crate::domain::ids::{AdminId, SubscriberId};
 use crate::domain::issue::IssueNumber;
 use crate::domain::issue::slot::Slot;
@@ -18,169 +18,109 @@ pub enum Actor {
     Cli,
 }
 
-/// Kind of an [`Actor`].
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-    strum::VariantNames,
-)]
-#[strum(serialize_all = "snake_case")]
-pub enum ActorKind {
-    /// [`Actor::Admin`].
-    Admin,
-    /// [`Actor::Token`].
-    Token,
-    /// [`Actor::Cli`].
-    Cli,
-}
-
-impl ActorKind {
-    /// Every variant, in the order of declaration.
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
-
-    /// Returns the word under which it is stored.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// Parses the word under which it is stored.
-    ///
-    /// # Errors
-    /// Returns [`ParseEnumError`] if `text` is not one of the words.
-    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
-        parse_enum("kind of actor", text)
+word_enum! {
+    /// Kind of an [`Actor`].
+    pub enum ActorKind: "kind of actor" {
+        /// [`Actor::Admin`].
+        Admin,
+        /// [`Actor::Token`].
+        Token,
+        /// [`Actor::Cli`].
+        Cli,
     }
 }
 
-/// What was done. The template of the audit page has the words for it.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-    strum::VariantNames,
-)]
-#[strum(serialize_all = "snake_case")]
-pub enum AuditAction {
-    /// Logged in.
-    LoggedIn,
-    /// Ended all other sessions.
-    LoggedOutEverywhere,
-    /// Set the first password with a one-time link, or a new one.
-    PasswordSet,
-    /// Changed their own password.
-    PasswordChanged,
-    /// Created an account.
-    AccountInvited,
-    /// Created a one-time link for an account.
-    AccountLinkMade,
-    /// Gave an account the role admin.
-    AccountMadeAdmin,
-    /// Gave an account the role editor.
-    AccountMadeEditor,
-    /// Deleted an account.
-    AccountRemoved,
-    /// Created an API token.
-    TokenMade,
-    /// Revoked an API token.
-    TokenRevoked,
-    /// Changed subject, preheader or note of the next issue.
-    IssueEdited,
-    /// Changed title or excerpt of a post.
-    PostEdited,
-    /// Added a post to the next issue.
-    PostAdded,
-    /// Hid a post.
-    PostHidden,
-    /// Restored a hidden post.
-    PostShown,
-    /// Pinned a post to the top.
-    PostPinned,
-    /// Unpinned a post.
-    PostUnpinned,
-    /// Changed the order of the posts.
-    PostsReordered,
-    /// Skipped a week.
-    WeekSkipped,
-    /// Undid the skip of a week.
-    WeekKept,
-    /// Sent an issue.
-    IssueSent,
-    /// Paused an issue.
-    IssuePaused,
-    /// Resumed an issue.
-    IssueResumed,
-    /// Cancelled an issue.
-    IssueCancelled,
-    /// Retried the deferred deliveries of an issue immediately.
-    IssueTriedNow,
-    /// Requeued failed deliveries of an issue.
-    IssueSentAgain,
-    /// Sent a test of the next issue.
-    TestSent,
-    /// Added a feed.
-    FeedAdded,
-    /// Removed a feed.
-    FeedRemoved,
-    /// Added a subscriber.
-    SubscriberAdded,
-    /// Unsubscribed a subscriber.
-    SubscriberUnsubscribed,
-    /// Sent a subscriber another confirmation message.
-    SubscriberAskedAgain,
-    /// Deleted a subscriber's personal data.
-    SubscriberErased,
-    /// Removed the suppression of an address.
-    SuppressionLifted,
-    /// Sent several subscribers another confirmation message.
-    SubscribersAskedAgain,
-    /// Unsubscribed several subscribers.
-    SubscribersUnsubscribed,
-    /// Deleted the personal data of several subscribers.
-    SubscribersErased,
-    /// Started an import.
-    ImportBegun,
-    /// Finished an import.
-    SubscribersImported,
-    /// Exported subscribers.
-    SubscribersExported,
-    /// Exported the deliveries of an issue.
-    DeliveriesExported,
-    /// Changed settings.
-    SettingsSaved,
-    /// Sent a test message to check the SMTP settings.
-    SendingTried,
-}
-
-impl AuditAction {
-    /// Every variant, in the order of declaration.
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
-
-    /// Returns the word under which it is stored.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// Parses the word under which it is stored.
-    ///
-    /// # Errors
-    /// Returns [`ParseEnumError`] if `text` is not one of the words.
-    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
-        parse_enum("audit action", text)
+word_enum! {
+    /// What was done. The template of the audit page has the words for it.
+    pub enum AuditAction: "audit action" {
+        /// Logged in.
+        LoggedIn,
+        /// Ended all other sessions.
+        LoggedOutEverywhere,
+        /// Set the first password with a one-time link, or a new one.
+        PasswordSet,
+        /// Changed their own password.
+        PasswordChanged,
+        /// Created an account.
+        AccountInvited,
+        /// Created a one-time link for an account.
+        AccountLinkMade,
+        /// Gave an account the role admin.
+        AccountMadeAdmin,
+        /// Gave an account the role editor.
+        AccountMadeEditor,
+        /// Deleted an account.
+        AccountRemoved,
+        /// Created an API token.
+        TokenMade,
+        /// Revoked an API token.
+        TokenRevoked,
+        /// Changed subject, preheader or note of the next issue.
+        IssueEdited,
+        /// Changed title or excerpt of a post.
+        PostEdited,
+        /// Added a post to the next issue.
+        PostAdded,
+        /// Hid a post.
+        PostHidden,
+        /// Restored a hidden post.
+        PostShown,
+        /// Pinned a post to the top.
+        PostPinned,
+        /// Unpinned a post.
+        PostUnpinned,
+        /// Changed the order of the posts.
+        PostsReordered,
+        /// Skipped a week.
+        WeekSkipped,
+        /// Undid the skip of a week.
+        WeekKept,
+        /// Sent an issue.
+        IssueSent,
+        /// Paused an issue.
+        IssuePaused,
+        /// Resumed an issue.
+        IssueResumed,
+        /// Cancelled an issue.
+        IssueCancelled,
+        /// Retried the deferred deliveries of an issue immediately.
+        IssueTriedNow,
+        /// Requeued failed deliveries of an issue.
+        IssueSentAgain,
+        /// Sent a test of the next issue.
+        TestSent,
+        /// Added a feed.
+        FeedAdded,
+        /// Removed a feed.
+        FeedRemoved,
+        /// Added a subscriber.
+        SubscriberAdded,
+        /// Unsubscribed a subscriber.
+        SubscriberUnsubscribed,
+        /// Sent a subscriber another confirmation message.
+        SubscriberAskedAgain,
+        /// Deleted a subscriber's personal data.
+        SubscriberErased,
+        /// Removed the suppression of an address.
+        SuppressionLifted,
+        /// Sent several subscribers another confirmation message.
+        SubscribersAskedAgain,
+        /// Unsubscribed several subscribers.
+        SubscribersUnsubscribed,
+        /// Deleted the personal data of several subscribers.
+        SubscribersErased,
+        /// Started an import.
+        ImportBegun,
+        /// Finished an import.
+        SubscribersImported,
+        /// Exported subscribers.
+        SubscribersExported,
+        /// Exported the deliveries of an issue.
+        DeliveriesExported,
+        /// Changed settings.
+        SettingsSaved,
+        /// Sent a test message to check the SMTP settings.
+        SendingTried,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Parsing of enums that are stored and sent as words, like `queued`.
 //!
-//! strum derives the words from the variants; this module adds the error message.
+//! strum derives the words from the variants; [`word_enum`] adds the functions and the error
+//! message.
 
 use std::str::FromStr;
 
@@ -29,6 +30,53 @@ where
         expected: join_with_or(T::VARIANTS),
     })
 }
+
+/// Declares an enum whose variants are stored and sent as words in snake case.
+///
+/// Adds the derives and `ALL`, `as_str` and `parse`. The string after the name names the enum in
+/// the error message of `parse`.
+macro_rules! word_enum {
+    ($(#[$meta:meta])* pub enum $name:ident: $what:literal { $($variants:tt)* }) => {
+        $(#[$meta])*
+        #[derive(
+            Clone,
+            Copy,
+            Debug,
+            PartialEq,
+            Eq,
+            Hash,
+            strum::Display,
+            strum::EnumString,
+            strum::IntoStaticStr,
+            strum::VariantArray,
+            strum::VariantNames,
+        )]
+        #[strum(serialize_all = "snake_case")]
+        pub enum $name {
+            $($variants)*
+        }
+
+        impl $name {
+            /// Every variant, in the order of declaration.
+            pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+            /// Returns the word of the variant.
+            pub fn as_str(self) -> &'static str {
+                self.into()
+            }
+
+            /// Parses the word of a variant.
+            ///
+            /// # Errors
+            /// Returns [`ParseEnumError`](crate::domain::enum_text::ParseEnumError), which lists
+            /// the valid words, if `text` is not one of them.
+            pub fn parse(text: &str) -> Result<Self, crate::domain::enum_text::ParseEnumError> {
+                crate::domain::enum_text::parse_enum($what, text)
+            }
+        }
+    };
+}
+pub(crate) use word_enum;
 
 fn join_with_or(words: &[&str]) -> String {
     match words {

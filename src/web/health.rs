@@ -47,13 +47,12 @@ async fn ready(State(state): State<SharedState>) -> Response {
 async fn metrics(State(state): State<SharedState>, _: LocalPeer) -> Result<Response, HttpError> {
     let store = &state.web.store;
     let counts = store.subscriber_counts().await?;
-    let subscribers = SubscriberState::ALL.map(|state| {
-        let count = counts.iter().find(|(counted, _)| *counted == state);
-        (
-            format!("{{state=\"{state}\"}}"),
-            count.map_or(0, |(_, count)| *count),
-        )
-    });
+    let labeled = |state: &SubscriberState| {
+        let count = counts.iter().find(|(counted, _)| counted == state);
+        let count = count.map_or(0, |(_, count)| *count);
+        (format!("{{state=\"{state}\"}}"), count)
+    };
+    let subscribers: Vec<_> = SubscriberState::ALL.iter().map(labeled).collect();
     let issues = i64::try_from(store.unfinished_issues().await?.len()).unwrap_or(i64::MAX);
     let deliveries = store.remaining_deliveries().await?;
     let unlabeled = |value| [(String::new(), value)];

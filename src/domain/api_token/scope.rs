@@ -3,46 +3,18 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::domain::enum_text::{ParseEnumError, parse_enum};
+use crate::domain::enum_text::{ParseEnumError, word_enum};
 
-/// What a token permits. Scopes are independent: none includes another.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-    strum::VariantNames,
-)]
-#[strum(serialize_all = "snake_case")]
-pub enum Scope {
-    /// Read everything.
-    Read,
-    /// Add, unsubscribe and erase subscribers.
-    Subscribers,
-    /// Edit and send the next issue; pause, resume, cancel and repeat a send.
-    Issues,
-}
-
-impl Scope {
-    /// Returns the word under which it is stored.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// Parses the word under which it is stored.
-    ///
-    /// # Errors
-    /// Returns [`ParseEnumError`] if `text` is not one of the words.
-    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
-        parse_enum("scope", text)
+word_enum! {
+    /// What a token permits. Scopes are independent: none includes another.
+    #[derive(Ord, PartialOrd)]
+    pub enum Scope: "scope" {
+        /// Read everything.
+        Read,
+        /// Add, unsubscribe and erase subscribers.
+        Subscribers,
+        /// Edit and send the next issue; pause, resume, cancel and repeat a send.
+        Issues,
     }
 }
 

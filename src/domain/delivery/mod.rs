@@ -15,7 +15,7 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::enum_text::{ParseEnumError, parse_enum};
+use crate::domain::enum_text::word_enum;
 use crate::domain::ids::{IssueId, SubscriberId};
 use crate::domain::signed_token::Purpose;
 
@@ -59,100 +59,42 @@ impl fmt::Display for DeliveryId {
     }
 }
 
-/// Why a message is sent.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-    strum::VariantNames,
-)]
-#[strum(serialize_all = "snake_case")]
-pub enum DeliveryKind {
-    /// An issue.
-    Issue,
-    /// Asks a new subscriber to confirm the subscription.
-    Confirmation,
-    /// Reply to a sign-up with an address that is already subscribed.
-    AlreadySubscribed,
-    /// Preview of the next issue, to an address that the editor enters.
-    Test,
-    /// Notifies the operator of an event.
-    Alert,
-    /// Message to a subscriber about their own data: see [`SubscriberMail`].
-    #[strum(serialize = "reader_link")]
-    SubscriberLink,
-}
-
-impl DeliveryKind {
-    /// Every variant, in the order of declaration.
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
-
-    /// Returns the word under which it is stored.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// Parses the word under which it is stored.
-    ///
-    /// # Errors
-    /// Returns [`ParseEnumError`] if `text` is not one of the words.
-    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
-        parse_enum("kind of delivery", text)
+word_enum! {
+    /// Why a message is sent.
+    pub enum DeliveryKind: "kind of delivery" {
+        /// An issue.
+        Issue,
+        /// Asks a new subscriber to confirm the subscription.
+        Confirmation,
+        /// Reply to a sign-up with an address that is already subscribed.
+        AlreadySubscribed,
+        /// Preview of the next issue, to an address that the editor enters.
+        Test,
+        /// Notifies the operator of an event.
+        Alert,
+        /// Message to a subscriber about their own data: see [`SubscriberMail`].
+        #[strum(serialize = "reader_link")]
+        SubscriberLink,
     }
 }
 
-/// What a message of the kind [`DeliveryKind::SubscriberLink`] is about.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-    strum::VariantNames,
-)]
-#[strum(serialize_all = "snake_case")]
-pub enum SubscriberMail {
-    /// Link to the form for a new address, sent to the current address.
-    ChangeAddress,
-    /// Link that confirms the new address, sent to it.
-    NewAddress,
-    /// Notice to the previous address after a change. Without a link.
-    AddressChanged,
-    /// Link to download the subscriber's data.
-    Export,
-    /// Link to delete the subscriber's data.
-    Erase,
+word_enum! {
+    /// What a message of the kind [`DeliveryKind::SubscriberLink`] is about.
+    pub enum SubscriberMail: "kind of subscriber message" {
+        /// Link to the form for a new address, sent to the current address.
+        ChangeAddress,
+        /// Link that confirms the new address, sent to it.
+        NewAddress,
+        /// Notice to the previous address after a change. Without a link.
+        AddressChanged,
+        /// Link to download the subscriber's data.
+        Export,
+        /// Link to delete the subscriber's data.
+        Erase,
+    }
 }
 
 impl SubscriberMail {
-    /// Every variant, in the order of declaration.
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
-
-    /// Returns the word under which it is stored.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// Parses the word under which it is stored.
-    ///
-    /// # Errors
-    /// Returns [`ParseEnumError`] if `text` is not one of the words.
-    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
-        parse_enum("kind of subscriber message", text)
-    }
-
     /// Returns the purpose of the token in the message's link, or `None` without a link.
     pub const fn purpose(self) -> Option<Purpose> {
         match self {
@@ -165,55 +107,25 @@ impl SubscriberMail {
     }
 }
 
-/// State of a delivery.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-    strum::VariantNames,
-)]
-#[strum(serialize_all = "snake_case")]
-pub enum DeliveryState {
-    /// Waits to be claimed by a worker.
-    Queued,
-    /// Claimed by a worker; sending has not started.
-    Leased,
-    /// Being sent on a connection. A crash leaves the delivery in doubt.
-    Sending,
-    /// Temporarily rejected; retried when it is due.
-    Deferred,
-    /// Accepted by the SMTP server.
-    Delivered,
-    /// Permanently rejected, or given up.
-    Bounced,
-    /// No longer wanted before sending started.
-    Skipped,
-    /// The server may have accepted the message, but its reply was lost.
-    InDoubt,
-}
-
-impl DeliveryState {
-    /// Every variant, in the order of declaration.
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
-
-    /// Returns the word under which it is stored.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// Parses the word under which it is stored.
-    ///
-    /// # Errors
-    /// Returns [`ParseEnumError`] if `text` is not one of the words.
-    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
-        parse_enum("delivery state", text)
+word_enum! {
+    /// State of a delivery.
+    pub enum DeliveryState: "delivery state" {
+        /// Waits to be claimed by a worker.
+        Queued,
+        /// Claimed by a worker; sending has not started.
+        Leased,
+        /// Being sent on a connection. A crash leaves the delivery in doubt.
+        Sending,
+        /// Temporarily rejected; retried when it is due.
+        Deferred,
+        /// Accepted by the SMTP server.
+        Delivered,
+        /// Permanently rejected, or given up.
+        Bounced,
+        /// No longer wanted before sending started.
+        Skipped,
+        /// The server may have accepted the message, but its reply was lost.
+        InDoubt,
     }
 }
 

@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::domain::enum_text::{ParseEnumError, parse_enum};
+use crate::domain::enum_text::word_enum;
 pub use crate::domain::ids::IssueId;
 
 /// Public number of an issue, from 1.
@@ -63,43 +63,17 @@ impl fmt::Display for IssueNumber {
     }
 }
 
-/// Stored state of a frozen issue.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::VariantNames,
-)]
-#[strum(serialize_all = "snake_case")]
-pub enum IssueState {
-    /// Deliveries are being sent.
-    Sending,
-    /// No further delivery is started until the issue is resumed.
-    Paused,
-    /// Every recipient is accounted for and no delivery remains.
-    Sent,
-    /// Deliveries that had not been sent were skipped.
-    Cancelled,
-}
-
-impl IssueState {
-    /// Returns the word under which it is stored.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// Parses the word under which it is stored.
-    ///
-    /// # Errors
-    /// Returns [`ParseEnumError`] if `text` is not one of the words.
-    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
-        parse_enum("issue state", text)
+word_enum! {
+    /// Stored state of a frozen issue.
+    pub enum IssueState: "issue state" {
+        /// Deliveries are being sent.
+        Sending,
+        /// No further delivery is started until the issue is resumed.
+        Paused,
+        /// Every recipient is accounted for and no delivery remains.
+        Sent,
+        /// Deliveries that had not been sent were skipped.
+        Cancelled,
     }
 }
 

@@ -4,54 +4,20 @@ pub mod growth;
 
 use std::fmt;
 
-use crate::domain::enum_text::{ParseEnumError, parse_enum};
+use crate::domain::enum_text::word_enum;
 pub use crate::domain::ids::SubscriberId;
 
-/// State of a subscription. Only `Confirmed` subscribers receive issues.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::VariantNames,
-)]
-#[strum(serialize_all = "snake_case")]
-pub enum SubscriberState {
-    /// Signed up, not yet confirmed.
-    Pending,
-    /// Confirmed: receives issues.
-    Confirmed,
-    /// Unsubscribed.
-    Unsubscribed,
-    /// The address bounced or complained: nothing is sent to it.
-    Suppressed,
-}
-
-impl SubscriberState {
-    /// Every state.
-    pub const ALL: [Self; 4] = [
-        Self::Pending,
-        Self::Confirmed,
-        Self::Unsubscribed,
-        Self::Suppressed,
-    ];
-
-    /// Returns the word under which it is stored.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// Parses the word under which it is stored.
-    ///
-    /// # Errors
-    /// Returns [`ParseEnumError`] if `text` is not one of the words.
-    pub fn parse(text: &str) -> Result<Self, ParseEnumError> {
-        parse_enum("subscriber state", text)
+word_enum! {
+    /// State of a subscription. Only `Confirmed` subscribers receive issues.
+    pub enum SubscriberState: "subscriber state" {
+        /// Signed up, not yet confirmed.
+        Pending,
+        /// Confirmed: receives issues.
+        Confirmed,
+        /// Unsubscribed.
+        Unsubscribed,
+        /// The address bounced or complained: nothing is sent to it.
+        Suppressed,
     }
 }
 
@@ -127,7 +93,7 @@ mod tests {
     #[test]
     fn stored_states_parse_back() {
         for state in SubscriberState::ALL {
-            assert_eq!(SubscriberState::parse(state.as_str()), Ok(state));
+            assert_eq!(SubscriberState::parse(state.as_str()), Ok(*state));
         }
         assert!(SubscriberState::parse("gone").is_err());
     }

@@ -164,9 +164,10 @@ impl SubscriberFilter {
             (None, SortKey::Id | SortKey::Address) => select(None),
             // The index starts with the state: merges the first rows of each state.
             (None, SortKey::Domain) => {
-                let states = SubscriberState::ALL.map(|state| {
-                    format!("SELECT * FROM ({}) AS {state}_rows", select(Some(state)))
-                });
+                let select_state = |state: &SubscriberState| {
+                    format!("SELECT * FROM ({}) AS {state}_rows", select(Some(*state)))
+                };
+                let states: Vec<String> = SubscriberState::ALL.iter().map(select_state).collect();
                 format!(
                     "SELECT * FROM ({}) AS all_rows ORDER BY sort_key {order} LIMIT {limit}",
                     states.join(" UNION ALL "),
@@ -211,7 +212,7 @@ pub(crate) fn statements() -> Vec<(String, Vec<String>)> {
     ];
     let by_id = crate::store::subscribers::list::by_id_sql(10);
     let mut statements = vec![(by_id, vec![cursor.0.clone(); 10])];
-    for state in std::iter::once(None).chain(SubscriberState::ALL.map(Some)) {
+    for state in std::iter::once(None).chain(SubscriberState::ALL.iter().copied().map(Some)) {
         for search in [None, Search::parse("ad"), Search::parse("@example.c")] {
             for order in [Order::Newest, Order::Oldest, Order::Address] {
                 let filter = SubscriberFilter {

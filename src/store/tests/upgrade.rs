@@ -11,6 +11,7 @@ use crate::store::db::connect::Store;
 use crate::store::error::StoreError;
 use crate::test_database::Database;
 
+const PRERELEASE_SCHEMA: &str = include_str!("prerelease/schema.sql");
 const PRERELEASE_SQLITE: &str = include_str!("prerelease/sqlite.sql");
 const PRERELEASE_POSTGRES: &str = include_str!("prerelease/postgres.sql");
 
@@ -45,12 +46,12 @@ impl Prerelease {
         }
         let options: AnyConnectOptions = url.parse().unwrap();
         let mut connection = options.connect().await.unwrap();
-        let (schema, history) = if is_postgres {
+        let (triggers, history) = if is_postgres {
             (PRERELEASE_POSTGRES, HISTORY.replace("BLOB", "BYTEA"))
         } else {
             (PRERELEASE_SQLITE, HISTORY.to_owned())
         };
-        for sql in [schema, &history, ROWS] {
+        for sql in [PRERELEASE_SCHEMA, triggers, &history, ROWS] {
             execute(&mut connection, sql).await;
         }
         for number in 1..=version {
