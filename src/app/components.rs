@@ -99,7 +99,7 @@ impl App {
             accent: settings.newsletter.accent,
             sending: self.sending_status()?,
             board,
-            not_ready: missing.iter().flatten().map(ToString::to_string).collect(),
+            missing_settings: missing.unwrap_or_default(),
         })
     }
 

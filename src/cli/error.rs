@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use crate::app::AppError;
-use crate::config::{ConfigErrors, MissingSetting};
+use crate::config::ConfigErrors;
 use crate::digest::{DraftError, PublishError};
 use crate::domain::email_address::EmailAddressError;
+use crate::domain::missing_setting::MissingSetting;
 use crate::mail::dkim::{GenerateError, KeyError};
 use crate::store::StoreError;
 

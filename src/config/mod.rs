@@ -25,7 +25,7 @@ mod tests;
 
 pub use error::{ConfigError, ConfigErrors, Origin};
 pub use layers::{DEFAULTS, Saved};
-pub use readiness::{MissingSetting, SenderIdentity};
+pub use readiness::SenderIdentity;
 pub use secret_key::{KeyFile, KeyFileError, load_or_create};
 pub use sections::{
     Alerts, Database, Digest, Dkim, DkimKey, Feeds, Limits, Mail, Newsletter, Schedule, Secrets,

@@ -3,6 +3,7 @@
 use crate::config::settings::Settings;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::mailbox::Mailbox;
+use crate::domain::missing_setting::MissingSetting;
 
 /// The sender as every issue must name it.
 #[derive(Clone, Debug)]
@@ -15,32 +16,6 @@ pub struct SenderIdentity {
     pub reply_to: Option<EmailAddress>,
     /// Postal address in the footer.
     pub postal_address: String,
-}
-
-/// A setting that prevents sending, and what to set.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MissingSetting {
-    /// `newsletter.name` is not set.
-    #[error("newsletter.name is required before sending")]
-    Name,
-    /// `newsletter.from` is not set.
-    #[error("newsletter.from is required before sending, e.g. 'The Weekly <news@example.com>'")]
-    From,
-    /// `newsletter.postal_address` is not set.
-    #[error(
-        "newsletter.postal_address is required before sending; it is in the footer of every issue"
-    )]
-    PostalAddress,
-    /// Mail would leave this machine with links that only work on this machine.
-    #[error(
-        "server.public_url: {public_url} only works on this machine, but {smtp_host} sends mail to other machines; expected the address under which subscribers reach this server"
-    )]
-    LoopbackLinks {
-        /// Value of `server.public_url`.
-        public_url: String,
-        /// Host of `smtp.url`.
-        smtp_host: String,
-    },
 }
 
 impl Settings {

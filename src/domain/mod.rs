@@ -14,6 +14,7 @@ pub mod host_port;
 pub mod ids;
 pub mod issue;
 pub mod mailbox;
+pub mod missing_setting;
 pub mod public_url;
 pub mod random;
 pub mod signed_token;

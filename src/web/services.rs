@@ -9,6 +9,7 @@ use crate::digest::DigestService;
 use crate::domain::accent::Accent;
 use crate::domain::clock::Clock;
 use crate::domain::issue::schedule::Schedule;
+use crate::domain::missing_setting::MissingSetting;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::random::Random;
 use crate::domain::signed_token::SecretKeys;
@@ -46,8 +47,8 @@ pub struct Services {
     pub schedule: Schedule,
     /// Whether the schedule sends issues automatically.
     pub schedule_enabled: bool,
-    /// Messages that name the settings missing before a send; empty if none is.
-    pub not_ready: Vec<String>,
+    /// Settings without which no issue can be sent; empty if all are set.
+    pub missing_settings: Vec<MissingSetting>,
     /// Accent color of the pages.
     pub accent: Accent,
     /// How messages are sent, for display in the admin UI.

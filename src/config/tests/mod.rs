@@ -6,13 +6,13 @@ use std::path::Path;
 
 use crate::config::settings::KEYS;
 use crate::config::{
-    ConfigErrors, DEFAULTS, DkimKey, MissingSetting, Saved, Settings, Sources, choose_file,
-    environment,
+    ConfigErrors, DEFAULTS, DkimKey, Saved, Settings, Sources, choose_file, environment,
 };
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::delivery::in_doubt::InDoubtPolicy;
 use crate::domain::dkim_selector::Selector;
 use crate::domain::issue::post::PostOrder;
+use crate::domain::missing_setting::MissingSetting;
 
 const FILE_NAME: &str = "broadsheet.toml";
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::domain::clock::Timestamp;
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::issue::{IssueState, IssueStatus};
+use crate::domain::missing_setting::MissingSetting;
 use crate::domain::subscriber::growth;
 use crate::store::{FeedRow, StoreError};
 use crate::web::admin::current_user::CurrentUser;
@@ -38,7 +39,7 @@ pub struct Checklist {
     /// Whether the mail server accepted a message, or the outbox was chosen.
     pub sending: bool,
     /// Settings that are missing for sending, each as its key and an explanation.
-    pub missing: Vec<String>,
+    pub missing: Vec<MissingSetting>,
     /// Whether a test was delivered.
     pub test: bool,
     /// Whether a subscriber used the form, or a visitor came to it from another site.
@@ -49,7 +50,7 @@ pub struct Checklist {
 #[derive(Clone, Debug, Serialize)]
 pub struct Health {
     /// Settings that are missing for sending, each as its key and an explanation.
-    pub missing: Vec<String>,
+    pub missing: Vec<MissingSetting>,
     /// Number of feeds.
     pub feeds: usize,
     /// Feeds whose last fetch failed.
@@ -194,7 +195,7 @@ async fn unfinished_issue(shared: &SharedState) -> Result<Option<UnfinishedIssue
 async fn health(web: &Services, feeds: &[FeedRow]) -> Result<Health, StoreError> {
     let recorded = web.store.untrusted_proxy().await?;
     Ok(Health {
-        missing: web.not_ready.clone(),
+        missing: web.missing_settings.clone(),
         feeds: feeds.len(),
         failing_feeds: feeds
             .iter()
@@ -212,8 +213,8 @@ async fn checklist(web: &Services, feeds: &[FeedRow]) -> Result<Option<Checklist
     let store = &web.store;
     let list = Checklist {
         feed: feeds.iter().any(|feed| feed.last_good_at.is_some()),
-        sending: web.not_ready.is_empty() && is_sending_proven(web).await?,
-        missing: web.not_ready.clone(),
+        sending: web.missing_settings.is_empty() && is_sending_proven(web).await?,
+        missing: web.missing_settings.clone(),
         test: store.has_delivered(DeliveryKind::Test).await?,
         form: store.has_signup().await? || store.form_seen_at().await?.is_some(),
     };

@@ -327,8 +327,13 @@ struct SendResponse {
 )]
 pub async fn send(State(state): State<SharedState>, caller: ApiCaller, _: NoBody) -> HandlerResult {
     let web = &state.web;
-    if !web.not_ready.is_empty() {
-        return Err(Problem::conflict(web.not_ready.join("; ")));
+    if !web.missing_settings.is_empty() {
+        let missing: Vec<String> = web
+            .missing_settings
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        return Err(Problem::conflict(missing.join("; ")));
     }
     let slot = web.schedule.slot_of(web.clock.now());
     if let Some(issue) = web.store.issue_of_slot(&slot).await? {

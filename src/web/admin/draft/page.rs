@@ -84,7 +84,7 @@ pub async fn send_test(State(shared): State<SharedState>, form: VerifiedForm) ->
             let state = DraftPageState {
                 preview: preview_options(&form.fields),
                 test_blockers: match error {
-                    None => web.not_ready.clone(),
+                    None => web.missing_settings.clone(),
                     Some(_) => Vec::new(),
                 },
                 test: Some(TestForm {
@@ -150,7 +150,7 @@ fn parse_addresses(typed: &str) -> Result<Vec<EmailAddress>, String> {
 
 /// Returns whether a test can be sent. Missing settings do not matter for the outbox.
 fn can_send(web: &Services) -> bool {
-    web.not_ready.is_empty() || web.outbox.is_some()
+    web.missing_settings.is_empty() || web.outbox.is_some()
 }
 
 #[cfg(test)]

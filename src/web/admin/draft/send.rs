@@ -9,6 +9,7 @@ use crate::digest::{Draft, DraftError, PublishError, Published};
 use crate::domain::audit::AuditAction;
 use crate::domain::issue::IssueState;
 use crate::domain::issue::slot::Slot;
+use crate::domain::missing_setting::MissingSetting;
 use crate::store::{IssueRow, StoreError};
 use crate::web::Services;
 use crate::web::admin::current_user::{CurrentUser, VerifiedForm};
@@ -56,7 +57,7 @@ pub struct ReviewPage {
     /// Titles of the posts.
     pub titles: Vec<String>,
     /// Missing settings, each as its key and an explanation. With any, there is no button.
-    pub blockers: Vec<String>,
+    pub blockers: Vec<MissingSetting>,
     /// Whether mail goes to the outbox.
     pub to_outbox: bool,
     /// The next slot of the schedule.
@@ -86,7 +87,7 @@ pub async fn show(State(shared): State<SharedState>, user: CurrentUser) -> Handl
         subscribers: draft.recipients,
         has_note: draft.edits.note.is_some(),
         titles: posts.map(|(post, _)| post.title.clone()).collect(),
-        blockers: web.not_ready.clone(),
+        blockers: web.missing_settings.clone(),
         to_outbox: web.outbox.is_some(),
         upcoming,
         week_issue: week_issue(web).await?.map(|issue| WeekIssue {
@@ -102,7 +103,7 @@ pub async fn show(State(shared): State<SharedState>, user: CurrentUser) -> Handl
 /// schedule.
 pub async fn send(State(shared): State<SharedState>, form: VerifiedForm) -> HandlerResult {
     let web = &shared.web;
-    if !web.not_ready.is_empty() {
+    if !web.missing_settings.is_empty() {
         return Ok(redirect(&shared, REVIEW_PATH));
     }
     if form.fields.text("action") == "schedule" {

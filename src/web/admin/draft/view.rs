@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::digest::{Draft, Exclusion};
 use crate::domain::clock::Timestamp;
 use crate::domain::issue::draft_edits::DraftEdits;
+use crate::domain::missing_setting::MissingSetting;
 use crate::web::admin::current_user::CurrentUser;
 use crate::web::admin::draft::action::can_swap;
 use crate::web::admin::draft::preview::PreviewOptions;
@@ -155,7 +156,7 @@ pub struct DraftPage {
     pub test: TestForm,
     /// Missing settings because of which the test was not sent, each as its key and an
     /// explanation.
-    pub test_blockers: Vec<String>,
+    pub test_blockers: Vec<MissingSetting>,
 }
 
 /// What the draft page shows in addition to the stored draft.
@@ -170,7 +171,7 @@ pub struct DraftPageState {
     /// The form for a test, after an error.
     pub test: Option<TestForm>,
     /// Missing settings because of which the test was not sent.
-    pub test_blockers: Vec<String>,
+    pub test_blockers: Vec<MissingSetting>,
 }
 
 /// Returns the data of the draft page.

@@ -288,8 +288,8 @@ async fn counts_follow_later_state_changes() {
         ..DeliveryCounts::default()
     };
     assert_eq!(stands().await, (IssueState::Sent, tally));
-    let nobody = store.requeue_failed(&issue, app.site.now()).await.unwrap();
-    assert_eq!((nobody, stands().await), (0, (IssueState::Sent, tally)));
+    let requeued = store.requeue_failed(&issue, app.site.now()).await.unwrap();
+    assert_eq!((requeued, stands().await), (0, (IssueState::Sent, tally)));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::issue::IssueState;
+use crate::domain::missing_setting::MissingSetting;
 use crate::mail::compose::FrozenMail;
 use crate::web::admin::tests::draft_edits::publish;
 use crate::web::admin::tests::*;
@@ -141,11 +142,14 @@ async fn changed_draft_after_review_is_not_sent() {
 #[tokio::test]
 async fn missing_settings_block_send_and_test() {
     let missing = [
-        "newsletter.postal_address: needed before a send",
-        "server.public_url: http://127.0.0.1:8080 is this machine's own",
+        MissingSetting::PostalAddress,
+        MissingSetting::LoopbackLinks {
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            smtp_host: "smtp.example.com".to_owned(),
+        },
     ];
     let app = AdminTestApp::with(|web| {
-        web.not_ready = missing.map(str::to_owned).to_vec();
+        web.missing_settings = missing.to_vec();
         web.outbox = None;
     })
     .await;
@@ -154,7 +158,7 @@ async fn missing_settings_block_send_and_test() {
     let told = "Missing: a postal address; a public address (the current one only works on this \
         computer). <a href=\"/admin/settings/newsletter\">";
     assert!(review.contains(told) && !review.contains("name=\"reviewed\""));
-    assert!(!review.contains("needed before a send"));
+    assert!(!review.contains("required before sending"));
     let csrf = review.field("csrf").to_owned();
     let answer = ada
         .send("/admin/next/send", &[("csrf", csrf.as_str())], &[])

@@ -145,7 +145,7 @@ async fn second_issue_of_week_can_only_be_scheduled() {
 }
 
 #[tokio::test]
-async fn cancelled_issue_that_somebody_received_uses_up_the_week() {
+async fn cancelled_issue_with_deliveries_uses_up_the_week() {
     let app = AdminTestApp::new().await;
     let mut ada = ready(&app).await;
     let review = ada.get("/admin/next/send").await;

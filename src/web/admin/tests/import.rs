@@ -242,8 +242,12 @@ async fn invalid_upload_is_rejected_with_reason() {
     let answer = import(&mut ada, "id,phone\n1,2\n", "no").await;
     let page = until(&mut ada, answer.to(), "Import failed").await;
     assert!(page.contains("no email column"));
-    let mut nobody = AdminClient::new(&app);
-    let answer = upload(&mut nobody, &[("csrf", &csrf), ("file", "email\na@x.com")]).await;
+    let mut anonymous = AdminClient::new(&app);
+    let answer = upload(
+        &mut anonymous,
+        &[("csrf", &csrf), ("file", "email\na@x.com")],
+    )
+    .await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert_eq!(kept_files(&app), 0, "nothing of it is needed any more");
 }

@@ -75,7 +75,7 @@ async fn navigation_hides_admin_pages_from_editors() {
     }
     assert!(
         eve.get("/admin").await.contains("An admin sets up sending")
-            || app.site.web.not_ready.is_empty()
+            || app.site.web.missing_settings.is_empty()
     );
 }
 

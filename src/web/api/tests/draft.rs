@@ -3,6 +3,7 @@
 use axum::response::IntoResponse;
 
 use crate::digest::PublishError;
+use crate::domain::missing_setting::MissingSetting;
 use crate::web::api::problem::Problem;
 use crate::web::api::tests::*;
 
@@ -186,18 +187,18 @@ async fn send_in_skipped_week_returns_skipped() {
 #[tokio::test]
 async fn send_without_settings_names_missing_ones() {
     let site = TestSite::with(|web| {
-        web.not_ready = vec![
-            "newsletter.from: needed before a send; whom is the mail from?".to_owned(),
-            "newsletter.postal_address: needed before a send".to_owned(),
-        ];
+        web.missing_settings = vec![MissingSetting::From, MissingSetting::PostalAddress];
     })
     .await;
     let deploy = client(&site, "deploy", &ALL).await;
     let response = deploy.post("/next/send").await;
     let detail = response.problem(StatusCode::CONFLICT);
-    assert!(detail.starts_with("newsletter.from: needed"), "{detail}");
     assert!(
-        detail.contains("; newsletter.postal_address: needed"),
+        detail.starts_with("newsletter.from is required"),
+        "{detail}"
+    );
+    assert!(
+        detail.contains("; newsletter.postal_address is required"),
         "{detail}"
     );
 }

@@ -1,4 +1,5 @@
 use crate::domain::issue::{DeliveryCounts, IssueStatus};
+use crate::domain::missing_setting::MissingSetting;
 use crate::domain::subscriber::growth::{self, DailyChange};
 use crate::web::admin::flash::FlashMessage;
 use crate::web::admin::growth_chart::GrowthChart;
@@ -149,7 +150,7 @@ fn overview(album: &mut Album<'_>, fill: Fill) {
             checklist: (state == IssueStatus::Paused || fill == Fill::Empty).then_some(Checklist {
                 feed: done,
                 sending: done,
-                missing: fill.list(vec![fill.text("newsletter.from: needed before a send")]),
+                missing: fill.list(vec![MissingSetting::From]),
                 test: false,
                 form: done,
             }),

@@ -1,3 +1,4 @@
+use crate::domain::missing_setting::MissingSetting;
 use crate::web::admin::draft::post::{AddPostPage, EditPostPage, PostErrors, PostFields};
 use crate::web::admin::draft::preview::PreviewOptions;
 use crate::web::admin::draft::send::{ReviewPage, WeekIssue};
@@ -24,14 +25,15 @@ pub fn upcoming(is_skipped: bool) -> UpcomingSlot {
     }
 }
 
-fn blockers(fill: Fill) -> Vec<String> {
-    let wanted = [
-        "newsletter.name:",
-        "newsletter.from:",
-        "newsletter.postal_address:",
-        "server.public_url:",
-    ];
-    wanted.map(|setting| fill.needed(setting)).to_vec()
+fn blockers(fill: Fill) -> Vec<MissingSetting> {
+    let links = MissingSetting::LoopbackLinks {
+        public_url: "http://127.0.0.1:8080".to_owned(),
+        smtp_host: "smtp.example.com".to_owned(),
+    };
+    match fill {
+        Fill::Empty => vec![MissingSetting::Name],
+        _ => vec![MissingSetting::From, MissingSetting::PostalAddress, links],
+    }
 }
 
 pub fn fill(album: &mut Album<'_>, fill: Fill) {

@@ -70,7 +70,7 @@ fn list(album: &mut Album<'_>, fill: Fill) {
         },
     );
     album.add(
-        "subscribers-nobody",
+        "subscribers-empty-result",
         SubscribersPage {
             query: fill.text("zoe"),
             rows: Vec::new(),
