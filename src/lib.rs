@@ -22,14 +22,15 @@
 //! | [`subscription`] | sign-up, confirmation, preferences, unsubscribe, import and export |
 //! | [`digest`] | from feeds to a frozen issue |
 //! | [`delivery`] | from a queued delivery to its outcome |
+//! | [`reports`] | bounce and complaint reports that arrive by mail |
 //! | [`store`] | SQL for SQLite and PostgreSQL |
 //! | [`mail`] | templates, composing, DKIM, SMTP client |
 //! | [`feeds`] | fetching and parsing RSS, Atom and JSON Feed |
 //! | [`domain`] | types and rules without I/O |
 //!
 //! Imports point down: `main → cli → app → {web, worker} → {subscription, digest,
-//! delivery} → {store, mail, feeds, config} → domain`. A test in `tests/architecture`
-//! enforces this.
+//! delivery, reports} → {store, mail, feeds, config} → domain`. A test in
+//! `tests/architecture` enforces this.
 
 /// Marks a step at which a test can end the process, or make the function return early.
 ///
